@@ -1,0 +1,278 @@
+"""The closed lists of `config/`: regions, services, profiles, projects; and the region of an establishment.
+
+A code that is not listed is counted under `INCONNU`, never dropped, so that a total is always the sum of its parts. The region and the
+academy of an event come from its UAI (the ministry's number of the establishment), never from what the sender says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from streams.errors import SettingsError
+
+UNKNOWN = "INCONNU"
+#: Control letter of a UAI: CONTROL[first seven digits % 23] (source: the ministry's directory of establishments).
+CONTROL_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+#: The two Corsican departements have letters; their UAI prefixes are numbers.
+CORSICAN_PREFIXES = {"620": "2A", "720": "2B"}
+#: Bound of the memo of UAI seen: about 70,000 exist, the rest is malformed input and must not grow the memory.
+UAI_MEMO_ENTRIES_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Academy:
+    """An academy (education authority); `departements` are those it holds within its region."""
+
+    code: str
+    name: str
+    departements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One of the 18 regions, or `99` for what lies in none; `zone` is its school-holiday zone."""
+
+    code: str
+    name: str
+    timezone: str
+    zone: str | None
+    weight: float
+    academies: tuple[Academy, ...]
+    other_departements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the ministry's marking plan; `weight` is its share of synthetic traffic."""
+
+    code: str
+    label: str
+    family: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A kind of visitor; `share` is its part of the visits of the school year 2025-26."""
+
+    code: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An ENT project; `region` is None for those that belong to no territory."""
+
+    code: str
+    name: str
+    region: str | None
+    departements: tuple[str, ...]
+
+
+class UaiIndex(dict[str | None, tuple[str, str]]):
+    """UAI -> (region code, academy code); (`INCONNU`, `INCONNU`) for one that is absent, malformed or of no known departement.
+
+    A dictionary that fills itself: the hot path pays one look-up. Bounded: it is emptied when it holds `UAI_MEMO_ENTRIES_MAX` entries.
+    """
+
+    def __init__(self, places: dict[str, tuple[str, str]]) -> None:
+        super().__init__()
+        self._places = places
+
+    def __missing__(self, uai: str | None) -> tuple[str, str]:
+        if len(self) >= UAI_MEMO_ENTRIES_MAX:
+            self.clear()
+        place = self._places.get(departement_of(uai) or "", (UNKNOWN, UNKNOWN))
+        self[uai] = place
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All closed lists of one configuration directory. `digest` changes when any code or place changes."""
+
+    regions: tuple[Region, ...]
+    services: tuple[Service, ...]
+    profiles: tuple[Profile, ...]
+    projects: tuple[Project, ...]
+    digest: str
+    uai_index: UaiIndex
+
+    @property
+    def region_codes(self) -> tuple[str, ...]:
+        """The listed regions (18 and `99`) and `INCONNU`."""
+        return (*(region.code for region in self.regions), UNKNOWN)
+
+    @property
+    def service_codes(self) -> tuple[str, ...]:
+        """The listed services and `INCONNU`."""
+        return (*(service.code for service in self.services), UNKNOWN)
+
+    @property
+    def profile_codes(self) -> tuple[str, ...]:
+        """The listed profiles and `INCONNU`."""
+        return (*(profile.code for profile in self.profiles), UNKNOWN)
+
+    @property
+    def project_codes(self) -> tuple[str, ...]:
+        """The listed projects and `INCONNU`."""
+        return (*(project.code for project in self.projects), UNKNOWN)
+
+    @property
+    def academy_codes(self) -> tuple[str, ...]:
+        """The listed academies and `INCONNU`."""
+        return (*(academy.code for region in self.regions for academy in region.academies), UNKNOWN)
+
+    def region_name(self, code: str) -> str:
+        """French name of a region, `Inconnue` for `INCONNU`."""
+        return next((region.name for region in self.regions if region.code == code), "Inconnue")
+
+    def service_label(self, code: str) -> str:
+        """French label of a service, `Inconnu` for `INCONNU`."""
+        return next((service.label for service in self.services if service.code == code), "Inconnu")
+
+
+def control_letter(digits: str) -> str:
+    """Return the control letter of the seven digits of a UAI."""
+    return CONTROL_LETTERS[int(digits) % 23]
+
+
+def departement_of(uai: str | None) -> str | None:
+    """Return the departement of a well-formed UAI (`0541234Y` -> `54`, `6200001T` -> `2A`, `9710001A` -> `971`), else None.
+
+    Well-formed is seven ASCII digits and their control letter. The departement may still be one that no region lists.
+    """
+    if uai is None or len(uai) != 8 or not uai.isascii() or not uai[:7].isdigit() or uai[7] != control_letter(uai[:7]):
+        return None
+    prefix = uai[:3]
+    return CORSICAN_PREFIXES.get(prefix) or (prefix[1:] if prefix[0] == "0" else prefix)
+
+
+def load_catalog(config_dir: Path) -> Catalog:
+    """Read the four lists of `config_dir`.
+
+    Raises:
+        SettingsError: with every problem of every file at once.
+    """
+    problems: list[str] = []
+    raw = {name: _read(config_dir / f"{name}.yaml", name, problems) for name in ("regions", "services", "profiles", "projects")}
+    regions = tuple(_build(raw["regions"], _region, "regions.yaml", problems))
+    services = tuple(_build(raw["services"], _service, "services.yaml", problems))
+    profiles = tuple(_build(raw["profiles"], _profile, "profiles.yaml", problems))
+    projects = tuple(_build(raw["projects"], _project, "projects.yaml", problems))
+    places = _places(regions, problems)
+    known_regions = {region.code for region in regions}
+    problems += [
+        f"projects.yaml: project {project.code}: region {project.region!r} is not in regions.yaml"
+        for project in projects
+        if project.region is not None and project.region not in known_regions
+    ]
+    for name, codes in (("regions", regions), ("services", services), ("profiles", profiles), ("projects", projects)):
+        problems += _code_problems(f"{name}.yaml", [item.code for item in codes])
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise SettingsError(f"{len(problems)} problem(s) in the lists of {config_dir}:\n{lines}\nMend these files, then start again.")
+    digest = _digest(places, services, profiles, projects)
+    return Catalog(regions, services, profiles, projects, digest, UaiIndex(places))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML file of `config/`.
+
+    Raises:
+        SettingsError: the file is missing or is not YAML; the message names the line.
+    """
+    try:
+        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is missing: restore it from the repository, or set VIGIE_CONFIG_DIR") from None
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
+
+
+def _read(path: Path, name: str, problems: list[str]) -> list[Any]:
+    try:
+        document = read_yaml(path)
+    except SettingsError as error:
+        problems.append(str(error))
+        return []
+    items = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(items, list) or not items:
+        problems.append(f"{path.name}: needs a non-empty list under `{name}:`")
+        return []
+    return items
+
+
+def _build(items: list[Any], make: Any, where: str, problems: list[str]) -> Iterator[Any]:
+    for number, item in enumerate(items, 1):
+        try:
+            yield make(item)
+        except KeyError as error:
+            problems.append(f"{where}: entry {number} ({_name(item)}): {error.args[0]} is missing")
+        except (TypeError, ValueError, AttributeError) as error:
+            problems.append(f"{where}: entry {number} ({_name(item)}): {error}")
+
+
+def _name(item: Any) -> str:
+    return str(item.get("code") or item.get("id") or "without a code") if isinstance(item, dict) else "not a mapping"
+
+
+def _region(item: dict[str, Any]) -> Region:
+    academies = tuple(Academy(str(a["code"]), str(a["name"]), _strings(a["departements"])) for a in item["academies"])
+    others = _strings(item.get("departements", []))
+    zone = item.get("zone")
+    return Region(str(item["code"]), str(item["name"]), str(item["tz"]), zone, float(item["weight"]), academies, others)
+
+
+def _service(item: dict[str, Any]) -> Service:
+    return Service(str(item["code"]), str(item["label"]), str(item["family"]), float(item["weight"]))
+
+
+def _profile(item: dict[str, Any]) -> Profile:
+    return Profile(str(item["code"]), float(item["share_2526"]))
+
+
+def _project(item: dict[str, Any]) -> Project:
+    region = item["region"]
+    return Project(str(item["id"]), str(item["name"]), None if region is None else str(region), _strings(item.get("departements", [])))
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"expected a list of quoted codes, found {values!r} (01 without quotes is a number in YAML)")
+    return tuple(values)
+
+
+def _places(regions: tuple[Region, ...], problems: list[str]) -> dict[str, tuple[str, str]]:
+    places: dict[str, tuple[str, str]] = {}
+    for region in regions:
+        held = [(departement, academy.code) for academy in region.academies for departement in academy.departements]
+        held += [(departement, UNKNOWN) for departement in region.other_departements]
+        for departement, academy_code in held:
+            if departement in places:
+                problems.append(f"regions.yaml: departement {departement} is listed twice")
+            places[departement] = (region.code, academy_code)
+    problems += _code_problems("regions.yaml: academies", [a.code for region in regions for a in region.academies])
+    return places
+
+
+def _code_problems(where: str, codes: list[str]) -> list[str]:
+    problems = [f"{where}: code {code} is listed twice" for code in sorted({c for c in codes if codes.count(c) > 1})]
+    for code in codes:
+        if code == UNKNOWN:
+            problems.append(f"{where}: {UNKNOWN} always exists and must not be listed")
+        elif not code or len(code) > 64 or not code.isascii() or not code.replace("_", "").replace("-", "").isalnum():
+            problems.append(f"{where}: {code!r} is not a code (ASCII letters, digits, - and _)")
+    return problems
+
+
+def _digest(places: dict[str, tuple[str, str]], *lists: tuple[Any, ...]) -> str:
+    content = [sorted(places.items()), *([item.code for item in items] for items in lists)]
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]

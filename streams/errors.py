@@ -1,0 +1,36 @@
+"""Every error that Vigie raises on purpose.
+
+    VigieError                    anything a person can act upon: the message says what to do next
+     +- SettingsError             a setting, file of settings or list of config/ is wrong (all problems at once)
+     +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
+     +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
+     +- InputError                a file, a line or an argument that cannot be used
+
+The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
+"""
+
+
+class VigieError(Exception):
+    """An error whose message tells a person what to do next."""
+
+    exit_code = 2
+
+
+class SettingsError(VigieError):
+    """Settings or the lists of `config/` are wrong; the message lists every problem found."""
+
+
+class ServerError(VigieError):
+    """A server is down, refuses the connection, or is not set up as Vigie needs it."""
+
+    exit_code = 3
+
+
+class StateError(VigieError):
+    """The state in Redis or Kafka cannot be continued without losing or doubling counts."""
+
+    exit_code = 4
+
+
+class InputError(VigieError):
+    """A file, a line or an argument cannot be used."""

@@ -1,0 +1,175 @@
+"""The contract: a visit event as ENT servers publish it, how it is decoded, and every reason to reject one.
+
+One Kafka record holds one JSON object of at most 4 KiB:
+
+    {"v":1,"id":"01J...","ts":1788242592345,"project":"mbn","uai":"0541234Y","service":"CAHIER_TEXTES","profile":"ELEVE","visitor":"9f2c..."}
+
+`ts` is UTC epoch milliseconds. Broken structure is rejected with one `Reason`; an unknown code is not: it is counted under `INCONNU`
+(see `streams.catalog`). Unknown members are ignored. Nothing here does I/O, and no input raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+VALUE_BYTES_MAX = 4096
+ID_CHARACTERS_MAX = 64
+VISITOR_CHARACTERS_MAX = 128
+VERSION = 1
+REQUIRED = ("v", "id", "ts", "visitor")
+
+
+class Reason(StrEnum):
+    """Why an event was rejected. A closed list: it is a Prometheus label. Checked in this order; the first that holds is given."""
+
+    EMPTY = "empty"  # no value at all (a Kafka tombstone) or zero bytes
+    TOO_LARGE = "too_large"  # over VALUE_BYTES_MAX
+    NOT_JSON = "not_json"  # not JSON in UTF-8, or nested too deeply to be read
+    NOT_OBJECT = "not_object"  # JSON, but not an object
+    UNSUPPORTED_VERSION = "unsupported_version"  # `v` is a number other than 1
+    MISSING_MEMBER = "missing_member"  # v, id, ts or visitor is absent
+    ILL_TYPED = "ill_typed"  # a member has another JSON type than the contract's
+    EMPTY_MEMBER = "empty_member"  # id or visitor is ""
+    TOO_LONG = "too_long"  # id or visitor over its bound
+    TOO_OLD = "too_old"  # ts more than max_age before the broker's append time
+    TOO_FAR_AHEAD = "too_far_ahead"  # ts more than max_ahead after the broker's append time
+
+
+class VisitEvent(msgspec.Struct, gc=False):
+    """One visit event. The optional members hold whatever string was sent; the catalog decides whether it is a known code."""
+
+    v: int
+    id: str
+    ts: int
+    visitor: str
+    project: str | None = None
+    uai: str | None = None
+    service: str | None = None
+    profile: str | None = None
+    type: str | None = None
+    tool: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBounds:
+    """How far `ts` may lie from the broker's append time, both in milliseconds."""
+
+    ahead_ms_max: int = 120_000
+    age_ms_max: int = 48 * 3600 * 1000
+
+
+_decoder = msgspec.json.Decoder(VisitEvent)
+_decode = _decoder.decode
+_decode_lines = _decoder.decode_lines
+_decode_any = msgspec.json.Decoder(Any).decode
+
+
+def decode(value: bytes | None) -> VisitEvent | Reason:
+    """Decode one record's value; structure only, `check` judges the members. Never raises."""
+    if not value:
+        return Reason.EMPTY
+    if len(value) > VALUE_BYTES_MAX:
+        return Reason.TOO_LARGE
+    try:
+        event = _decode(value)
+    except (ValueError, RecursionError):  # msgspec's errors and invalid UTF-8 are ValueErrors
+        return _why_undecodable(value)
+    return event
+
+
+def _why_undecodable(value: bytes) -> Reason:
+    try:
+        document = _decode_any(value)
+    except (ValueError, RecursionError):
+        return Reason.NOT_JSON
+    if not isinstance(document, dict):
+        return Reason.NOT_OBJECT
+    version = document.get("v")
+    if type(version) in (int, float) and version != VERSION:
+        return Reason.UNSUPPORTED_VERSION
+    if any(name not in document for name in REQUIRED):
+        return Reason.MISSING_MEMBER
+    return Reason.ILL_TYPED
+
+
+def decode_all(values: Sequence[bytes | None]) -> list[VisitEvent | Reason]:
+    """Decode many values at once; the result equals `[decode(value) for value in values]`, item by item.
+
+    The fast way joins the values by newlines and decodes them in one call (3 million a second instead of 1.8). That is the same only if
+    every newline stands between `}` and `{` and as many objects come out as values went in: without the first condition, two broken
+    halves and one value that holds two objects (`{..} {..}`, which msgspec accepts on one line) would pass for three good events.
+    A raw newline inside a JSON string is refused by msgspec, so a newline between `}` and `{` is one that was put there.
+    """
+    count = len(values)
+    try:
+        joined = b"\n".join(values)  # type: ignore[arg-type]
+    except TypeError:  # a None: a tombstone
+        return [decode(value) for value in values]
+    whole = joined[:1] == b"{" and joined[-1:] == b"}" and joined.count(b"\n") == joined.count(b"}\n{") == count - 1
+    if whole and max(map(len, values)) <= VALUE_BYTES_MAX:  # type: ignore[arg-type]
+        try:
+            events: list[VisitEvent | Reason] = _decode_lines(joined)  # type: ignore[assignment]
+        except (ValueError, RecursionError):
+            return [decode(value) for value in values]
+        if len(events) == count:
+            return events
+    return [decode(value) for value in values]
+
+
+def check(event: VisitEvent, append_ms: int, bounds: TimeBounds) -> Reason | None:
+    """Return why a decoded event is rejected, or None if it counts; `append_ms` is the broker's append time of its batch."""
+    if event.v != VERSION:
+        return Reason.UNSUPPORTED_VERSION
+    if not event.id or not event.visitor:
+        return Reason.EMPTY_MEMBER
+    if len(event.id) > ID_CHARACTERS_MAX or len(event.visitor) > VISITOR_CHARACTERS_MAX:
+        return Reason.TOO_LONG
+    if event.ts < append_ms - bounds.age_ms_max:
+        return Reason.TOO_OLD
+    if event.ts > append_ms + bounds.ahead_ms_max:
+        return Reason.TOO_FAR_AHEAD
+    return None
+
+
+def judge(value: bytes | None, append_ms: int, bounds: TimeBounds) -> VisitEvent | Reason:
+    """Decode and check one value: the whole contract for one record."""
+    found = decode(value)
+    if isinstance(found, Reason):
+        return found
+    return check(found, append_ms, bounds) or found
+
+
+def judge_all(
+    values: Sequence[bytes | None], append_ms: int, bounds: TimeBounds
+) -> tuple[list[VisitEvent], list[tuple[int, Reason]]]:
+    """Decode and check the values of one batch: the events that count, in order, and (index, reason) of those rejected.
+
+    Same verdicts as `judge` for each, at the speed of the counting path.
+    """
+    oldest = append_ms - bounds.age_ms_max
+    latest = append_ms + bounds.ahead_ms_max
+    good: list[VisitEvent] = []
+    rejected: list[tuple[int, Reason]] = []
+    keep = good.append
+    for index, event in enumerate(decode_all(values)):
+        if (
+            event.__class__ is VisitEvent
+            and event.v == VERSION
+            and oldest <= event.ts <= latest
+            and 0 < len(event.id) <= ID_CHARACTERS_MAX
+            and 0 < len(event.visitor) <= VISITOR_CHARACTERS_MAX
+        ):
+            keep(event)
+        elif isinstance(event, Reason):
+            rejected.append((index, event))
+        else:
+            reason = check(event, append_ms, bounds)
+            assert reason is not None, "judge_all and check disagree"
+            rejected.append((index, reason))
+    return good, rejected

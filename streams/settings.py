@@ -1,0 +1,237 @@
+"""Settings: one frozen object, from options, environment, the running local stack, and a file, in that order.
+
+Sources, strongest first:
+
+1. arguments of `load_settings(...)` (the command line's options);
+2. environment variables `VIGIE_<NAME>`, for instance `VIGIE_KAFKA_BOOTSTRAP_SERVERS`;
+3. the local stack that `vigie up` recorded, as long as it runs (`streams.local` writes it, a clean stop removes it);
+4. the file named by `VIGIE_SETTINGS_FILE`, else `vigie.toml` in the configuration directory if there is one;
+5. the defaults below, which are those of a local stack on its usual ports.
+
+Only the edges (commands, process entry points) read settings; the rooms receive plain values.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from streams.errors import SettingsError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def default_config_dir() -> Path:
+    """`config/` beside the package in a checkout, the copy inside the package in an installed wheel."""
+    checkout = _PACKAGE.parent / "config"
+    return checkout if checkout.is_dir() else _PACKAGE / "_config"
+
+
+def stack_file() -> Path:
+    """Where `vigie up` records the running local stack (`VIGIE_STACK_FILE` overrides it)."""
+    if named := os.environ.get("VIGIE_STACK_FILE"):
+        return Path(named)
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "vigie" / "stack.json"
+
+
+def default_data_dir() -> Path:
+    """Where `vigie up` keeps the data of its servers when `--data-dir` is not given."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "vigie"
+
+
+class Settings(BaseSettings):
+    """Every setting of every process. Names carry their unit; secrets never show in a `repr` or an error."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="forbid")
+
+    # --- Kafka
+    kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="host:port, several separated by commas")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")
+    kafka_ssl_certfile: Path | None = Field(None, description="PEM of the client, where brokers ask for one")
+    kafka_ssl_keyfile: Path | None = None
+    topic: str = Field("ent.visits", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    rejected_topic: str = Field("ent.visits.rejected", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    topic_partitions: int = Field(8, ge=1, le=1000)
+    topic_replication_factor: int = Field(1, ge=1, le=7)
+    topic_min_insync_replicas: int = Field(1, ge=1, le=7)
+    topic_retention_hours: int = Field(168, ge=1)
+    consumer_group: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+
+    # --- Redis
+    redis_url: str = Field("redis://127.0.0.1:16379/0", pattern=r"^(redis|rediss|unix)://")
+    redis_username: str | None = Field(None, description="ACL user; left out, the default user")
+    redis_password: SecretStr | None = None
+    redis_tls_ca_file: Path | None = Field(None, description="for rediss://, the authority that signed the server")
+    redis_prefix: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="hash tag of every key")
+
+    # --- The measurement
+    lateness_seconds: int = Field(20, ge=0, le=3600, description="how long a partition waits for events out of order")
+    max_ahead_seconds: int = Field(120, ge=0, le=3600, description="an event further ahead of the broker is rejected")
+    max_age_hours: int = Field(48, ge=1, le=24 * 7, description="an event older than this on arrival is rejected")
+    minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
+    rejects_kept_per_minute: int = Field(1000, ge=0, description="dead letters kept a minute and reason by one worker")
+    calendar_shift_seconds: int = Field(0, description="scenario time minus clock; 0 in production")
+
+    # --- Processes
+    observer_host: str = "127.0.0.1"
+    observer_port: int = Field(8000, ge=1, le=65535)
+    worker_host: str = "127.0.0.1"
+    worker_port: int = Field(8001, ge=1, le=65535, description="port of slot 0; slot n listens on worker_port + n")
+    prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://")
+    alertmanager_url: str = Field("http://127.0.0.1:19093", pattern=r"^https?://")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    config_dir: Path = Field(default_factory=default_config_dir)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, _StackSource(settings_cls), _file_source(settings_cls))
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _check_servers(cls, value: str) -> str:
+        for server in value.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise ValueError(f"{server.strip()!r} is not host:port")
+        return ",".join(part.strip() for part in value.split(","))
+
+    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "redis_tls_ca_file")
+    @classmethod
+    def _check_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"no such file: {value}")
+        return value
+
+    @field_validator("config_dir")
+    @classmethod
+    def _check_config_dir(cls, value: Path) -> Path:
+        if not value.is_dir():
+            raise ValueError(f"no such directory: {value} (it holds regions.yaml, services.yaml, ...)")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        problems = []
+        if self.kafka_security_protocol.startswith("SASL"):
+            for name in ("kafka_sasl_username", "kafka_sasl_password"):
+                if getattr(self, name) is None:
+                    problems.append(f"{name} is needed with kafka_security_protocol={self.kafka_security_protocol}")
+        if (self.kafka_ssl_certfile is None) != (self.kafka_ssl_keyfile is None):
+            problems.append("kafka_ssl_certfile and kafka_ssl_keyfile go together")
+        if self.topic == self.rejected_topic:
+            problems.append("topic and rejected_topic must differ")
+        if self.topic_min_insync_replicas > self.topic_replication_factor:
+            problems.append("topic_min_insync_replicas cannot exceed topic_replication_factor")
+        if self.max_age_hours > self.minutes_kept_hours:
+            problems.append("minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class _StackSource(PydanticBaseSettingsSource):
+    """The `settings` member of the running local stack's record; nothing when no stack runs."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # pydantic-settings asks for it; __call__ below answers for all fields
+
+    def __call__(self) -> dict[str, Any]:
+        record = read_stack()
+        return dict(record["settings"]) if record else {}
+
+
+def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
+    named = os.environ.get("VIGIE_SETTINGS_FILE")
+    path = Path(named) if named else default_config_dir() / "vigie.toml"
+    if named and not path.is_file():
+        raise SettingsError(f"VIGIE_SETTINGS_FILE names {path}, which does not exist: create it or unset the variable")
+    return TomlConfigSettingsSource(settings_cls, path)
+
+
+def read_stack() -> dict[str, Any] | None:
+    """Return the record of the local stack, or None when none runs.
+
+    Shape: `{"pid": int, "started_at": float, "data_dir": str, "settings": {name: value}, "processes": [...]}`. The record of a stack
+    whose process is gone is ignored.
+    """
+    try:
+        record: dict[str, Any] = orjson.loads(stack_file().read_bytes())
+        os.kill(int(record["pid"]), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError:
+        return record
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        raise SettingsError(f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`") from None
+    return record
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once; `overrides` with the value None are left out.
+
+    Raises:
+        SettingsError: with one line a problem, all of them, and where each value may be set.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    unknown = _unknown_variables()
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        lines = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
+        raise SettingsError(_report(lines + unknown)) from None
+    except (ValueError, OSError) as error:  # a settings file that is not TOML, or cannot be read
+        raise SettingsError(_report([str(error), *unknown])) from None
+    if unknown:
+        raise SettingsError(_report(unknown))
+    return settings
+
+
+#: Variables that are not settings of `Settings` but are read elsewhere.
+OTHER_VARIABLES = ("VIGIE_SETTINGS_FILE", "VIGIE_STACK_FILE")
+
+
+def _unknown_variables() -> list[str]:
+    known = {f"VIGIE_{name.upper()}" for name in Settings.model_fields} | set(OTHER_VARIABLES)
+    return [
+        f"{name}: no such setting (a typing error would be ignored silently otherwise)"
+        for name in sorted(os.environ)
+        if name.startswith("VIGIE_") and name.upper() not in known and not name.startswith("VIGIE_SECRET")
+    ]
+
+
+def _problem(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    text = str(item["msg"]).removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text
+
+
+def _report(lines: list[str]) -> str:
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
+    hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
+    return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])
+
+
+@cache
+def settings_names() -> tuple[str, ...]:
+    """Names of all settings, in the order of the class."""
+    return tuple(Settings.model_fields)
