@@ -162,7 +162,10 @@ def load_catalog(config_dir: Path) -> Catalog:
         SettingsError: with every problem of every file at once.
     """
     problems: list[str] = []
-    raw = {name: _read(config_dir / f"{name}.yaml", name, problems) for name in ("regions", "services", "profiles", "projects")}
+    raw = {
+        name: _read(config_dir / f"{name}.yaml", name, problems)
+        for name in ("regions", "services", "profiles", "projects")
+    }
     regions = tuple(_build(raw["regions"], _region, "regions.yaml", problems))
     services = tuple(_build(raw["services"], _service, "services.yaml", problems))
     profiles = tuple(_build(raw["profiles"], _profile, "profiles.yaml", problems))
@@ -174,11 +177,18 @@ def load_catalog(config_dir: Path) -> Catalog:
         for project in projects
         if project.region is not None and project.region not in known_regions
     ]
-    for name, codes in (("regions", regions), ("services", services), ("profiles", profiles), ("projects", projects)):
+    for name, codes in (
+        ("regions", regions),
+        ("services", services),
+        ("profiles", profiles),
+        ("projects", projects),
+    ):
         problems += _code_problems(f"{name}.yaml", [item.code for item in codes])
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise SettingsError(f"{len(problems)} problem(s) in the lists of {config_dir}:\n{lines}\nMend these files, then start again.")
+        raise SettingsError(
+            f"{len(problems)} problem(s) in the lists of {config_dir}:\n{lines}\nMend these files, then start again."
+        )
     digest = _digest(places, services, profiles, projects)
     return Catalog(regions, services, profiles, projects, digest, UaiIndex(places))
 
@@ -241,7 +251,12 @@ def _profile(item: dict[str, Any]) -> Profile:
 
 def _project(item: dict[str, Any]) -> Project:
     region = item["region"]
-    return Project(str(item["id"]), str(item["name"]), None if region is None else str(region), _strings(item.get("departements", [])))
+    return Project(
+        str(item["id"]),
+        str(item["name"]),
+        None if region is None else str(region),
+        _strings(item.get("departements", [])),
+    )
 
 
 def _strings(values: Any) -> tuple[str, ...]:

@@ -46,37 +46,102 @@ def _worker(name: str, kind: Kind, text: str, *labels: str) -> Metric:
 
 
 # --- observer: from Redis, the same on every observer
-EVENTS = _observer("ent_events_total", Kind.COUNTER, "Visit events counted, by region and service.", "region", "service")
+EVENTS = _observer(
+    "ent_events_total", Kind.COUNTER, "Visit events counted, by region and service.", "region", "service"
+)
 PROJECT_EVENTS = _observer("ent_project_events_total", Kind.COUNTER, "Visit events counted, by ENT project.", "project")
-PROFILE_EVENTS = _observer("ent_profile_events_total", Kind.COUNTER, "Visit events counted, by profile and region.", "profile", "region")
+PROFILE_EVENTS = _observer(
+    "ent_profile_events_total",
+    Kind.COUNTER,
+    "Visit events counted, by profile and region.",
+    "profile",
+    "region",
+)
 ACADEMY_EVENTS = _observer("ent_academy_events_total", Kind.COUNTER, "Visit events counted, by academy.", "academy")
 REJECTED = _observer("ent_events_rejected_total", Kind.COUNTER, "Events rejected, by reason.", "reason")
 REJECTS_NOT_KEPT = _observer(
-    "ent_rejects_not_kept_total", Kind.COUNTER, "Rejected events counted but not kept in the dead-letter topic (bound, or outage).", "reason"
+    "ent_rejects_not_kept_total",
+    Kind.COUNTER,
+    "Rejected events counted but not kept in the dead-letter topic (bound, or outage).",
+    "reason",
 )
-LATE = _observer("ent_events_late_total", Kind.COUNTER, "Events counted after their partition's watermark had passed them.", "region")
+LATE = _observer(
+    "ent_events_late_total",
+    Kind.COUNTER,
+    "Events counted after their partition's watermark had passed them.",
+    "region",
+)
 LOST = _observer("ent_events_lost_total", Kind.COUNTER, "Offsets that retention removed before they could be counted.")
 MINUTE_EVENTS = _observer(
-    "ent_minute_events", Kind.GAUGE, "Events of one settled minute; the sample's time is the start of that minute.", "region", "service"
+    "ent_minute_events",
+    Kind.GAUGE,
+    "Events of one settled minute; the sample's time is the start of that minute.",
+    "region",
+    "service",
 )
 SETTLED = _observer("ent_settled_timestamp_seconds", Kind.GAUGE, "Event time up to which minutes are settled.")
-SETTLING_STALE = _observer("ent_settling_stale_partitions", Kind.GAUGE, "Partitions that hold settled time back because no worker vouches for them.")
-PARTITIONS_UNOWNED = _observer("ent_partitions_unowned", Kind.GAUGE, "Partitions without a worker's heartbeat for 15 s.")
-LAG_EVENTS = _observer("ent_lag_events", Kind.GAUGE, "Consumer lag: offsets in Kafka that are not counted yet, by partition.", "partition")
-REDIS_UP = _observer("ent_redis_up", Kind.GAUGE, "1 if this observer reads Redis, else 0 (every other series is then absent).")
-CATALOG_MISMATCH = _observer("ent_catalog_mismatch", Kind.GAUGE, "1 if the counts in Redis were begun under other lists than this observer's config/.")
-OBSERVER_BUILD = _observer("ent_build_info", Kind.INFO, "Version of Vigie, of the key layout and of the catalog.", "version", "layout", "catalog")
+SETTLING_STALE = _observer(
+    "ent_settling_stale_partitions",
+    Kind.GAUGE,
+    "Partitions that hold settled time back because no worker vouches for them.",
+)
+PARTITIONS_UNOWNED = _observer(
+    "ent_partitions_unowned", Kind.GAUGE, "Partitions without a worker's heartbeat for 15 s."
+)
+LAG_EVENTS = _observer(
+    "ent_lag_events",
+    Kind.GAUGE,
+    "Consumer lag: offsets in Kafka that are not counted yet, by partition.",
+    "partition",
+)
+REDIS_UP = _observer(
+    "ent_redis_up", Kind.GAUGE, "1 if this observer reads Redis, else 0 (every other series is then absent)."
+)
+CATALOG_MISMATCH = _observer(
+    "ent_catalog_mismatch",
+    Kind.GAUGE,
+    "1 if the counts in Redis were begun under other lists than this observer's config/.",
+)
+OBSERVER_BUILD = _observer(
+    "ent_build_info",
+    Kind.INFO,
+    "Version of Vigie, of the key layout and of the catalog.",
+    "version",
+    "layout",
+    "catalog",
+)
 
 # --- worker: its own view
-WORKER_EVENTS = _worker("ent_worker_events_total", Kind.COUNTER, "Records this worker counted or rejected since it started.")
-WORKER_CHUNKS = _worker("ent_worker_chunks_total", Kind.COUNTER, "Chunks this worker ended, by outcome of the Redis call.", "kind")
-WORKER_SEEKS = _worker("ent_worker_seeks_total", Kind.COUNTER, "Times a partition was re-read from where Redis stands.", "kind")
-LAG_SECONDS = _worker("ent_lag_seconds", Kind.GAUGE, "Age of the oldest record that is not counted yet, by partition.", "partition")
-INGEST_DELAY = _worker("ent_ingest_delay_seconds", Kind.HISTOGRAM, "From the broker's append time to the count in Redis, by batch.")
-WATERMARK = _worker("ent_partition_watermark_timestamp_seconds", Kind.GAUGE, "Watermark of an owned partition.", "partition")
+WORKER_EVENTS = _worker(
+    "ent_worker_events_total", Kind.COUNTER, "Records this worker counted or rejected since it started."
+)
+WORKER_CHUNKS = _worker(
+    "ent_worker_chunks_total", Kind.COUNTER, "Chunks this worker ended, by outcome of the Redis call.", "kind"
+)
+WORKER_SEEKS = _worker(
+    "ent_worker_seeks_total", Kind.COUNTER, "Times a partition was re-read from where Redis stands.", "kind"
+)
+LAG_SECONDS = _worker(
+    "ent_lag_seconds",
+    Kind.GAUGE,
+    "Age of the oldest record that is not counted yet, by partition.",
+    "partition",
+)
+INGEST_DELAY = _worker(
+    "ent_ingest_delay_seconds",
+    Kind.HISTOGRAM,
+    "From the broker's append time to the count in Redis, by batch.",
+)
+WATERMARK = _worker(
+    "ent_partition_watermark_timestamp_seconds", Kind.GAUGE, "Watermark of an owned partition.", "partition"
+)
 OWNED = _worker("ent_worker_partitions", Kind.GAUGE, "Partitions this worker owns.")
-REDIS_FAILURES = _worker("ent_worker_redis_failures_total", Kind.COUNTER, "Redis calls that failed and are tried again.")
-DEAD_LETTER_FAILURES = _worker("ent_worker_dead_letter_failures_total", Kind.COUNTER, "Dead letters Kafka did not take in time.")
+REDIS_FAILURES = _worker(
+    "ent_worker_redis_failures_total", Kind.COUNTER, "Redis calls that failed and are tried again."
+)
+DEAD_LETTER_FAILURES = _worker(
+    "ent_worker_dead_letter_failures_total", Kind.COUNTER, "Dead letters Kafka did not take in time."
+)
 LOG_LINES_SUPPRESSED = _worker("ent_worker_log_lines_suppressed_total", Kind.COUNTER, "Repeated log lines not written.")
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -20,7 +20,12 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from streams.errors import SettingsError
 
@@ -143,7 +148,9 @@ class Settings(BaseSettings):
         if self.topic_min_insync_replicas > self.topic_replication_factor:
             problems.append("topic_min_insync_replicas cannot exceed topic_replication_factor")
         if self.max_age_hours > self.minutes_kept_hours:
-            problems.append("minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once")
+            problems.append(
+                "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once"
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -182,7 +189,9 @@ def read_stack() -> dict[str, Any] | None:
     except PermissionError:
         return record
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        raise SettingsError(f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`") from None
+        raise SettingsError(
+            f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`"
+        ) from None
     return record
 
 

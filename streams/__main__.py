@@ -1,0 +1,5 @@
+"""Run the command line with `python -m streams`."""
+
+from streams.cli import main
+
+main()

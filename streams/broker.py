@@ -1,0 +1,86 @@
+"""How to reach Kafka: one value for every client of Vigie, and what their errors mean to a person."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from streams.errors import ServerError
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAddress:
+    """Where Kafka is and who we are there."""
+
+    bootstrap_servers: tuple[str, ...]
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> KafkaAddress:
+        """The address that the settings name."""
+        sasl = settings.kafka_security_protocol.startswith("SASL")
+        password = settings.kafka_sasl_password
+        return cls(
+            bootstrap_servers=tuple(settings.kafka_bootstrap_servers.split(",")),
+            security_protocol=settings.kafka_security_protocol,
+            sasl_mechanism=settings.kafka_sasl_mechanism if sasl else None,
+            sasl_username=settings.kafka_sasl_username if sasl else None,
+            sasl_password=password.get_secret_value() if sasl and password else None,
+            ssl_cafile=_text(settings.kafka_ssl_cafile),
+            ssl_certfile=_text(settings.kafka_ssl_certfile),
+            ssl_keyfile=_text(settings.kafka_ssl_keyfile),
+        )
+
+    def __repr__(self) -> str:
+        return f"KafkaAddress({','.join(self.bootstrap_servers)}, {self.security_protocol})"
+
+    def client_options(self) -> dict[str, Any]:
+        """Options of every kafka-python client."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "security_protocol": self.security_protocol,
+        }
+        for name, value in (
+            ("sasl_mechanism", self.sasl_mechanism),
+            ("sasl_plain_username", self.sasl_username),
+            ("sasl_plain_password", self.sasl_password),
+            ("ssl_cafile", self.ssl_cafile),
+            ("ssl_certfile", self.ssl_certfile),
+            ("ssl_keyfile", self.ssl_keyfile),
+        ):
+            if value is not None:
+                options[name] = value
+        return options
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """The TLS context for asyncio clients; None where the protocol has no TLS."""
+        if not self.security_protocol.endswith("SSL"):
+            return None
+        context = ssl.create_default_context(cafile=self.ssl_cafile)
+        if self.ssl_certfile and self.ssl_keyfile:
+            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+        return context
+
+    def explain(self, error: Exception) -> ServerError:
+        """Turn a client error into one clear message."""
+        servers = ",".join(self.bootstrap_servers)
+        name = type(error).__name__
+        if "Authentication" in name or "Sasl" in name:
+            hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
+        elif "Authorization" in name:
+            hint = "give this user the rights listed in docs/operations.md"
+        else:
+            hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
+        return ServerError(f"Kafka at {servers} does not answer as needed: {str(error) or name}; {hint}")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,71 @@
+"""The `vigie` command. Each command is one short function in a module of its own, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+
+import click
+
+from streams import __version__
+from streams.errors import VigieError
+
+#: Command -> module of `streams.cli` that holds a function of that name (`-` becomes `_`), and the help line.
+COMMANDS = {
+    "up": ("up", "Start a local stack: Kafka, Redis, Prometheus, Alertmanager, workers, observer."),
+    "worker": ("worker", "Count the events of the partitions that Kafka assigns to this worker."),
+    "serve": ("serve", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
+    "publish": ("publish", "Publish events from a file or standard input."),
+    "simulate": ("simulate", "Make seeded traffic with a known truth."),
+    "minutes": ("minutes", "Print the counts by minute that Redis holds."),
+    "status": ("status", "Print the state of the chain and its processes."),
+    "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
+    "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"streams.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The help lines come from the table, so that --help imports no command.
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="vigie")
+def cli() -> None:
+    """Live audience measurement of France's school portals.
+
+    Settings come from VIGIE_<NAME> variables, the running local stack, or vigie.toml; see docs/operations.md.
+    """
+
+
+def main() -> None:
+    """Entry point: errors that a person can act upon are printed alone; a traceback means a defect of Vigie."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `vigie minutes | head` ends quietly
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except VigieError as error:
+        print(f"vigie: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)

@@ -1,0 +1,84 @@
+"""What goes into counting and what comes out: `Batch` in, `Delta` out. Plain values; no Faust, no Redis, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from streams.events import Reason
+
+
+class Cut(StrEnum):
+    """A way of cutting the counts; the first part of a `Field`. The values are stored in Redis: changing one changes the key layout."""
+
+    EVENTS = "e"  # (EVENTS, region, service)
+    PROJECT = "p"  # (PROJECT, project)
+    PROFILE = "f"  # (PROFILE, profile, region)
+    ACADEMY = "a"  # (ACADEMY, academy)
+    LATE = "l"  # (LATE, region): of the events above, those below their partition's watermark
+    REJECTED = "r"  # (REJECTED, reason): totals only, a rejected event has no minute
+    NOT_KEPT = "k"  # (NOT_KEPT, reason): of the rejected ones, those that are not in the dead-letter topic
+    LOST = "x"  # (LOST,): offsets that retention removed before they were counted
+
+
+#: A cut and its codes, for instance `(Cut.EVENTS, "44", "CAHIER_TEXTES")`. All codes are of closed lists.
+Field = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One record batch of one partition, as the broker stores it.
+
+    `values[i]` lies at `offsets[i]` (a `range` where offsets are dense) with the key `keys[i]`. `end` is the offset after the batch: it can
+    exceed the last record's offset + 1 where compaction removed records. `append_ms` is the broker's append time, one for the batch.
+    """
+
+    append_ms: int
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    offsets: Sequence[int]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What Redis stores of one partition: `next_offset` is the next to count, the two times are running maxima in epoch ms."""
+
+    next_offset: int
+    append_ms: int
+    watermark_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One rejected record, for the dead-letter topic."""
+
+    offset: int
+    reason: Reason
+    append_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one chunk of one partition adds: applied to Redis whole, in one call, or not at all.
+
+    `start` is the stored offset the chunk continues (None: nothing is stored yet), `end` the one it leaves. `minutes` maps the epoch
+    minute (`ts // 60000`) to counts by field; `totals` are the same counts over all minutes, with those that have no minute.
+    """
+
+    start: int | None
+    first: int
+    end: int
+    append_ms: int
+    watermark_ms: int
+    records: int
+    minutes: dict[int, dict[Field, int]] = field(default_factory=dict)
+    totals: dict[Field, int] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def add_total(self, key: Field, number: int) -> None:
+        """Add to a total that has no minute; used before the delta is applied."""
+        self.totals[key] = self.totals.get(key, 0) + number

@@ -1,0 +1,18 @@
+"""Redis, and nothing but Redis: key names, the Lua scripts, what workers write and what observers read.
+
+`LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
+"""
+
+from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, Snapshot
+from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
+
+__all__ = [
+    "Applied",
+    "Heartbeat",
+    "HeartbeatLine",
+    "LiveReader",
+    "LiveWriter",
+    "MinuteCounts",
+    "Outcome",
+    "Snapshot",
+]

@@ -1,0 +1,68 @@
+"""How to reach Redis: one value for the blocking and the asyncio client, and what their errors mean to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import redis.exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from streams.errors import ServerError
+
+#: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
+CALL_SECONDS_MAX = 5.0
+CONNECT_SECONDS_MAX = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """Where Redis is and who we are there. `url` may carry a database number; the password is kept out of it."""
+
+    url: str
+    username: str | None = None
+    password: str | None = None
+    tls_ca_file: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Options of `redis.Redis.from_url` and `redis.asyncio.Redis.from_url`. No silent retries: callers count and bound theirs."""
+        options: dict[str, Any] = {
+            "decode_responses": True,
+            "socket_timeout": CALL_SECONDS_MAX,
+            "socket_connect_timeout": CONNECT_SECONDS_MAX,
+            "health_check_interval": 15,
+        }
+        if self.username is not None:
+            options["username"] = self.username
+        if self.password is not None:
+            options["password"] = self.password
+        if self.tls_ca_file is not None:
+            options["ssl_ca_certs"] = self.tls_ca_file
+        return options
+
+
+def connect(address: RedisAddress) -> redis.Redis:
+    """Return a blocking client; it connects at its first call."""
+    return redis.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
+
+
+#: What a call may raise when Redis is down, slow, full, loading or refuses us.
+REDIS_ERRORS = (redis.exceptions.RedisError, OSError)
+
+
+def explain(error: Exception, address: RedisAddress) -> ServerError:
+    """Turn a client error into one clear message."""
+    where = address.url.rpartition("@")[2] if "@" in address.url else address.url
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        hint = "check redis_username and redis_password"
+    elif isinstance(error, redis.exceptions.NoPermissionError):
+        hint = "give this ACL user the rights listed in docs/operations.md"
+    elif isinstance(error, redis.exceptions.OutOfMemoryError):
+        hint = "Redis is full: raise its maxmemory; nothing is lost, Kafka keeps the events"
+    elif isinstance(error, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError | OSError):
+        hint = "start it (`vigie up` starts a local one), or set redis_url"
+    else:
+        hint = "see Redis's log"
+    return ServerError(f"Redis at {where} does not answer as needed: {error}; {hint}")

@@ -1,0 +1,45 @@
+"""Names of every key in Redis. All carry one hash tag, so that a Redis cluster keeps them on one node and one script sees them all.
+
+| key | type | holds |
+|---|---|---|
+| `{p}:meta` | hash | `layout`, `catalog`, `topic`, `topic_id`, `partitions`, `settled_ms`; `applying` while a chunk is being written |
+| `{p}:offsets` | hash | partition -> `first next append_ms watermark_ms` |
+| `{p}:heartbeats` | hash | partition -> JSON of its owner's last heartbeat |
+| `{p}:totals` | hash | field -> count since the beginning |
+| `{p}:minutes` | sorted set | epoch minute, scored by itself |
+| `{p}:minute:<epoch minute>` | hash | field -> count of that minute |
+| `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
+
+A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.types.Cut`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.count import Field
+
+#: Version of this layout; stored in Redis, another one there is refused.
+LAYOUT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key names of one installation; `prefix` is the hash tag without its braces."""
+
+    prefix: str
+
+    @property
+    def base(self) -> str:
+        """What every key begins with."""
+        return "{" + self.prefix + "}:"
+
+
+def encode_field(field: Field) -> str:
+    """`(Cut.EVENTS, "44", "NOTES")` -> `e:44:NOTES`. Codes never hold a colon: the catalog refuses them."""
+    return ":".join(field)
+
+
+def decode_field(text: str) -> Field:
+    """The reverse of `encode_field`."""
+    return tuple(text.split(":"))

@@ -1,0 +1,193 @@
+"""What observers and commands read: one atomic snapshot of the chain, and minutes. And the two writes of an observer: settle and trim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from streams.count import Field, PartitionProgress, PartitionState
+from streams.live import scripts
+from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.keys import Keys, decode_field
+from streams.live.writer import parse_state
+
+#: Minutes fetched in one round trip.
+MINUTES_A_CALL = 240
+#: Settled minutes whose settling time is noted at most in one call: 72 h.
+SETTLED_A_CALL_MAX = 72 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last heartbeat of a partition's owner; times in epoch ms of Redis's clock."""
+
+    worker: str
+    pid: int
+    port: int
+    position: int
+    log_end: int | None
+    lag_seconds: float
+    at_ms: int
+    confirmed_ms: int | None
+    idle_since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything but the minutes, as of one instant of Redis. `partitions` is 0 before the first worker came up."""
+
+    now_ms: int
+    layout: str | None
+    catalog: str | None
+    topic_id: str | None
+    mark: str | None
+    partitions: int
+    settled_ms: int | None
+    offsets: dict[int, PartitionState]
+    first_offsets: dict[int, int]
+    heartbeats: dict[int, Heartbeat]
+    totals: dict[Field, int]
+
+    def progress(self) -> list[PartitionProgress]:
+        """The partitions as `streams.count.settle` judges them."""
+        found = []
+        for number in range(self.partitions):
+            state, beat = self.offsets.get(number), self.heartbeats.get(number)
+            watermark_ms = state.watermark_ms if state else None
+            confirmed_ms = beat.confirmed_ms if beat else None
+            found.append(PartitionProgress(number, watermark_ms, confirmed_ms, beat.idle_since_ms if beat else None))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteCounts:
+    """The counts of one minute; `minute` is the epoch minute."""
+
+    minute: int
+    counts: dict[Field, int]
+
+
+class LiveReader:
+    """The blocking side. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+
+    def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._address = address
+        self._base = Keys(prefix).base
+        self._redis = connect(address)
+        self._settle = self._redis.register_script(scripts.SETTLE)
+        self._trim = self._redis.register_script(scripts.TRIM)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def ping(self) -> None:
+        """Ask Redis for a sign of life."""
+        try:
+            self._redis.ping()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def persistence(self) -> str:
+        """Return Redis's `appendonly` setting (`yes` or `no`), or `unknown` where the user may not ask."""
+        try:
+            info: dict[str, Any] = self._redis.info("persistence")
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return {1: "yes", 0: "no"}.get(info.get("aof_enabled", -1), "unknown")
+
+    def snapshot(self) -> Snapshot:
+        """Read the state of the chain and all totals, atomically."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        for name in ("meta", "offsets", "heartbeats", "totals"):
+            pipeline.hgetall(self._base + name)
+        try:
+            (seconds, micros), meta, offsets, heartbeats, totals = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        settled = meta.get("settled_ms")
+        return Snapshot(
+            now_ms=seconds * 1000 + micros // 1000,
+            layout=meta.get("layout"),
+            catalog=meta.get("catalog"),
+            topic_id=meta.get("topic_id"),
+            mark=meta.get("applying"),
+            partitions=int(meta.get("partitions", 0)),
+            settled_ms=int(settled) if settled else None,
+            offsets={int(number): state for number, text in offsets.items() if (state := parse_state(text))},
+            first_offsets={int(number): int(text.split(" ")[0]) for number, text in offsets.items()},
+            heartbeats={int(number): _heartbeat(text) for number, text in heartbeats.items()},
+            totals={decode_field(field): int(number) for field, number in totals.items()},
+        )
+
+    def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
+        """Return the minutes held with `first <= epoch minute < end`, in order; a minute without any count is not held."""
+        low = "-inf" if first is None else first
+        high = "+inf" if end is None else f"({end}"
+        try:
+            names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
+            held = [int(text) for text in names]
+            return self._fetch(held)
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def settled_since(self, since_ms: int) -> list[int]:
+        """Return the epoch minutes that settled at `since_ms` (Redis's clock) or later, oldest minute first."""
+        try:
+            found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf")
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return sorted(int(text) for text in found)
+
+    def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
+        """Return exactly these minutes, empty ones included."""
+        try:
+            return self._fetch(minutes)
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def _fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
+        found: list[MinuteCounts] = []
+        for begin in range(0, len(minutes), MINUTES_A_CALL):
+            some = minutes[begin : begin + MINUTES_A_CALL]
+            pipeline = self._redis.pipeline(transaction=True)
+            for minute in some:
+                pipeline.hgetall(f"{self._base}minute:{minute}")
+            for minute, counts in zip(some, pipeline.execute(), strict=True):
+                found.append(MinuteCounts(minute, {decode_field(field): int(n) for field, n in counts.items()}))
+        return found
+
+    def settle(self, candidate_ms: int) -> int:
+        """Move settled time forward to `candidate_ms`, never back; return where it stands."""
+        try:
+            settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
+            return int(settled)
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def trim(self, first_kept: int, most: int = 200) -> int:
+        """Remove minutes before the epoch minute `first_kept`, at most `most` of them; return how many were removed."""
+        try:
+            removed: Any = self._trim(args=[self._base, first_kept, most])
+            return int(removed)
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+
+def _heartbeat(text: str) -> Heartbeat:
+    raw = orjson.loads(text)
+    return Heartbeat(
+        worker=raw["worker"],
+        pid=raw["pid"],
+        port=raw["port"],
+        position=raw["position"],
+        log_end=raw["end"],
+        lag_seconds=raw["lag_seconds"],
+        at_ms=raw["at_ms"],
+        confirmed_ms=raw["confirmed_ms"],
+        idle_since_ms=raw["idle_since_ms"],
+    )

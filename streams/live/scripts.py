@@ -1,0 +1,127 @@
+"""The Lua scripts: everything that writes to Redis. `ARGV[1]` is always the key base, as in `{vigie}:`.
+
+The shebang makes Redis 7 refuse a script when memory is full before it writes anything, instead of in its middle.
+"""
+
+#: One chunk of one partition, exactly once. Steps 4-6 of a chunk in docs/guarantees.md.
+#:
+#: ARGV: base, layout, partition, start ('' for nothing stored), first, end, append_ms, watermark_ms, counts (MessagePack of
+#: `[totals, {minute: {field: n}}]`).
+#: Returns {outcome, stored next offset or ''}: `applied`, `already` (a retry of a chunk that went through), `moved` (somebody is ahead or
+#: Redis went back), `layout`, `marked` (an earlier script ended in its middle).
+APPLY = """#!lua
+local base, part = ARGV[1], ARGV[3]
+local meta, offsets = base .. 'meta', base .. 'offsets'
+if redis.call('HGET', meta, 'layout') ~= ARGV[2] then return {'layout', ''} end
+local mark = redis.call('HGET', meta, 'applying')
+if mark then return {'marked', mark} end
+local stored = redis.call('HGET', offsets, part)
+local first, next = '', ''
+if stored then first, next = string.match(stored, '^(%d+) (%d+) ') end
+if next == ARGV[6] and next ~= ARGV[4] then return {'already', next} end
+if next ~= ARGV[4] then return {'moved', next} end
+local counts = cmsgpack.unpack(ARGV[9])
+-- A Lua error does not undo what was written before it: the mark says so to whoever comes next.
+redis.call('HSET', meta, 'applying', part .. ' ' .. ARGV[4] .. ' ' .. ARGV[6])
+for field, n in pairs(counts[1]) do redis.call('HINCRBY', base .. 'totals', field, n) end
+for minute, fields in pairs(counts[2]) do
+  local key = base .. 'minute:' .. minute
+  for field, n in pairs(fields) do redis.call('HINCRBY', key, field, n) end
+  redis.call('ZADD', base .. 'minutes', minute, minute)
+end
+if first == '' then first = ARGV[5] end
+redis.call('HSET', offsets, part, first .. ' ' .. ARGV[6] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8])
+redis.call('HDEL', meta, 'applying')
+return {'applied', ARGV[6]}
+"""
+
+#: Begin or continue an installation. ARGV: base, layout, catalog digest, topic, topic id, partitions.
+#: Returns {verdict, detail}: `ok` and the catalog the counts were begun under, else `layout`, `topic` or `marked` and what is stored.
+PREPARE = """#!lua
+local meta = ARGV[1] .. 'meta'
+local layout = redis.call('HGET', meta, 'layout')
+if not layout then
+  redis.call('HSET', meta, 'layout', ARGV[2], 'catalog', ARGV[3], 'topic', ARGV[4], 'topic_id', ARGV[5])
+elseif layout ~= ARGV[2] then return {'layout', layout} end
+local mark = redis.call('HGET', meta, 'applying')
+if mark then return {'marked', mark} end
+local topic = redis.call('HGET', meta, 'topic')
+if topic ~= ARGV[4] then return {'topic', topic} end
+local id = redis.call('HGET', meta, 'topic_id')
+if id ~= ARGV[5] then return {'topic_id', id} end
+redis.call('HSET', meta, 'partitions', ARGV[6])
+return {'ok', redis.call('HGET', meta, 'catalog')}
+"""
+
+#: Heartbeats of one worker. ARGV: base, then for each owned partition: partition, JSON head of the owner
+#: (`{"worker":..,"pid":..,"port":..`), position, end of the log as Kafka said ('' when it was not asked), lag in seconds.
+#: Redis adds its clock and since when the partition is idle: read to its end without a break, by an owner that stands where
+#: Redis stands.
+HEARTBEAT = """#!lua
+local base = ARGV[1]
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for i = 2, #ARGV, 5 do
+  local part, head, position, log_end, lag = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local old = redis.call('HGET', base .. 'heartbeats', part)
+  local before = old and cjson.decode(old) or {}
+  local stored = redis.call('HGET', base .. 'offsets', part)
+  local next = stored and string.match(stored, '^%d+ (%d+) ') or ''
+  local idle, confirmed = 'null', 'null'
+  if log_end ~= '' then
+    confirmed = string.format('%d', now)
+    -- An empty partition has nothing stored: its owner stands at the end all the same.
+    if position == log_end and (next == position or next == '') then
+      local since = before.idle_since_ms
+      if type(since) ~= 'number' or before['end'] ~= tonumber(log_end) then since = now end
+      idle = string.format('%d', since)
+    end
+  elseif type(before.confirmed_ms) == 'number' then
+    confirmed = string.format('%d', before.confirmed_ms)
+  end
+  redis.call('HSET', base .. 'heartbeats', part, head .. string.format(
+    ',"position":%s,"end":%s,"lag_seconds":%s,"at_ms":%d,"confirmed_ms":%s,"idle_since_ms":%s}',
+    position, log_end == '' and 'null' or log_end, lag, now, confirmed, idle))
+end
+return now
+"""
+
+#: Move settled time forward, never back, and note when each minute settled. ARGV: base, candidate in epoch ms, minutes to remember at most.
+#: Returns settled time. Safe to run from any number of observers.
+SETTLE = """#!lua
+local base, candidate, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local meta, settled_minutes = base .. 'meta', base .. 'settled'
+local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
+if candidate <= settled then return settled end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local last = math.floor(candidate / 60000) - 1
+local first = last
+if settled > 0 then
+  first = math.floor(settled / 60000)
+else
+  local oldest = redis.call('ZRANGE', base .. 'minutes', 0, 0)[1]
+  if oldest then first = tonumber(oldest) end
+end
+if first < last - most + 1 then first = last - most + 1 end
+for minute = first, last do redis.call('ZADD', settled_minutes, 'NX', now, minute) end
+redis.call('HSET', meta, 'settled_ms', string.format('%d', candidate))
+return candidate
+"""
+
+#: Remove minutes older than a bound. ARGV: base, first epoch minute to keep, how many to remove at most in this call.
+#: Returns how many were removed. Idempotent.
+TRIM = """#!lua
+local base = ARGV[1]
+local before = '(' .. ARGV[2]
+local old = redis.call('ZRANGE', base .. 'minutes', '-inf', before, 'BYSCORE', 'LIMIT', 0, ARGV[3])
+for _, minute in ipairs(old) do
+  redis.call('UNLINK', base .. 'minute:' .. minute)
+  redis.call('ZREM', base .. 'minutes', minute)
+end
+local settled = redis.call('ZRANGE', base .. 'settled', 0, 999)
+for _, minute in ipairs(settled) do
+  if tonumber(minute) < tonumber(ARGV[2]) then redis.call('ZREM', base .. 'settled', minute) end
+end
+return #old
+"""

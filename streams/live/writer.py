@@ -1,0 +1,141 @@
+"""What workers write: one atomic call a chunk, and heartbeats. The only writer of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import orjson
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from streams.count import Delta, PartitionState
+from streams.errors import StateError
+from streams.live import scripts
+from streams.live.connection import RedisAddress
+from streams.live.keys import LAYOUT, Keys, encode_field
+
+_Arg = str | bytes | int | float
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Outcome(StrEnum):
+    """What one call of `LiveWriter.apply` came to."""
+
+    APPLIED = "applied"  # offsets and counts moved, together
+    ALREADY = "already"  # they had moved already: a retry after an answer that was lost
+    MOVED = "moved"  # the stored offset is another: somebody is ahead, or Redis went back; drop the counter, reload
+    LAYOUT = "layout"  # the installation's layout is absent (Redis was emptied) or another: prepare again
+    MARKED = "marked"  # an earlier call ended in its middle: nothing may be written until an operator has looked
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Outcome of a call, and the stored next offset where it matters (None: nothing is stored)."""
+
+    outcome: Outcome
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatLine:
+    """What a worker vouches for of one partition: the counted position, and the end of the log where Kafka was asked in this round."""
+
+    partition: int
+    position: int
+    log_end: int | None
+    lag_seconds: float
+
+
+class LiveWriter:
+    """The asyncio side. Every method may raise `connection.REDIS_ERRORS`; calling again is safe for all of them."""
+
+    def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._base = Keys(prefix).base
+        self._redis = redis.asyncio.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
+        self._apply = self._redis.register_script(scripts.APPLY)
+        self._prepare = self._redis.register_script(scripts.PREPARE)
+        self._heartbeat = self._redis.register_script(scripts.HEARTBEAT)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def prepare(self, catalog_digest: str, topic: str, topic_id: str, partitions: int) -> str:
+        """Begin or continue the installation; return the digest of the catalog its counts were begun under.
+
+        Raises:
+            StateError: what Redis holds belongs to another layout, another topic, or was left half-written.
+        """
+        args: list[_Arg] = [self._base, LAYOUT, catalog_digest, topic, topic_id, partitions]
+        verdict, detail = await self._prepare(args=args)
+        if verdict == "ok":
+            return str(detail)
+        raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
+
+    async def load(self, partitions: Iterable[int]) -> dict[int, PartitionState | None]:
+        """Return where each partition stands; None where nothing was counted yet."""
+        numbers = list(partitions)
+        if not numbers:
+            return {}
+        texts: list[Any] = await self._redis.hmget(self._base + "offsets", [str(number) for number in numbers])
+        return {number: parse_state(text) for number, text in zip(numbers, texts, strict=True)}
+
+    async def apply(self, partition: int, delta: Delta) -> Applied:
+        """Add a chunk's counts and move its partition's offset, in one atomic call, if the stored offset is the chunk's start."""
+        totals = {encode_field(field): number for field, number in delta.totals.items()}
+        minutes = {
+            minute: {encode_field(field): number for field, number in fields.items()}
+            for minute, fields in delta.minutes.items()
+        }
+        start = "" if delta.start is None else delta.start
+        args: list[_Arg] = [
+            self._base,
+            LAYOUT,
+            partition,
+            start,
+            delta.first,
+            delta.end,
+            delta.append_ms,
+            delta.watermark_ms,
+        ]
+        outcome, stored = await self._apply(args=[*args, _pack([totals, minutes])])
+        return Applied(Outcome(outcome), str(stored))
+
+    async def heartbeat(self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine]) -> None:
+        """Say which partitions this worker owns, where it stands and what Kafka confirmed."""
+        if not lines:
+            return
+        head = orjson.dumps({"worker": worker, "pid": pid, "port": port}).decode()[:-1]
+        args: list[_Arg] = [self._base]
+        for line in lines:
+            log_end = "" if line.log_end is None else line.log_end
+            args += [line.partition, head, line.position, log_end, round(max(line.lag_seconds, 0.0), 3)]
+        await self._heartbeat(args=args)
+
+
+def parse_state(text: str | None) -> PartitionState | None:
+    """Parse one value of the `offsets` hash."""
+    if text is None:
+        return None
+    _first, next_offset, append_ms, watermark_ms = text.split(" ")
+    return PartitionState(int(next_offset), int(append_ms), int(watermark_ms))
+
+
+def _why_refused(verdict: str, detail: str, topic: str, topic_id: str, base: str) -> str:
+    start_over = (
+        f"To count again from Kafka (as far as its retention reaches), delete the keys {base}* and restart the workers."
+    )
+    if verdict == "layout":
+        return f"Redis holds key layout {detail}, this version writes layout {LAYOUT}. Use the version that wrote it. {start_over}"
+    if verdict == "marked":
+        return f"Redis holds a chunk that was written only in part (partition start end: {detail}). {start_over}"
+    if verdict == "topic":
+        return (
+            f"Redis holds counts of topic {detail!r}, settings name {topic!r}: set the topic, or another redis_prefix."
+        )
+    return f"Topic {topic!r} was created anew (id {topic_id}, counted so far: {detail}): its offsets mean other events. {start_over}"

@@ -1,0 +1,148 @@
+"""The two topics as Vigie needs them: created where absent, verified where present, never altered behind an operator's back.
+
+`ent.visits` uses `message.timestamp.type=LogAppendTime`: with CreateTime, events replayed from the past are deleted by retention within
+minutes, one wrong clock pins a segment, and the counters' memory would depend on publishers' clocks. It is never compacted: a compacted
+log is no longer the state.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.broker import KafkaAddress
+from streams.errors import ServerError
+
+#: How long a command waits for Kafka before it says that it is down.
+BOOTSTRAP_SECONDS_MAX = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDesign:
+    """How a topic must be. `partitions` is what a new topic gets; an existing one may have more."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    min_insync_replicas: int
+    retention_hours: int
+
+    def configs(self) -> dict[str, str]:
+        """Topic configuration of a new topic."""
+        return {
+            "message.timestamp.type": "LogAppendTime",
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_hours * 3_600_000),
+            "min.insync.replicas": str(self.min_insync_replicas),
+            "unclean.leader.election.enable": "false",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """What Kafka says of an existing topic. `topic_id` changes when a topic is deleted and created anew."""
+
+    name: str
+    topic_id: str
+    partitions: int
+    configs: dict[str, str]
+
+
+@contextmanager
+def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
+    """Open an admin client.
+
+    Raises:
+        ServerError: Kafka is down or refuses us.
+    """
+    # kafka-python logs every failed attempt; the one error raised here says it all.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    try:
+        client = KafkaAdminClient(**address.client_options(), bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000))
+    except (KafkaError, OSError) as error:
+        raise address.explain(error) from error
+    try:
+        yield client
+    except (KafkaError, OSError) as error:
+        raise address.explain(error) from error
+    finally:
+        client.close()
+
+
+def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
+    """Return what Kafka says of a topic, None where it does not exist."""
+    found: dict[str, Any] = client.describe_topics([name])[0]
+    if found["error_code"] == 3:  # UNKNOWN_TOPIC_OR_PARTITION
+        return None
+    if found["error_code"]:
+        raise ServerError(f"Kafka does not describe topic {name}: error code {found['error_code']}; see Kafka's log")
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
+    configs = {key: str(entry["value"]) for key, entry in raw.items()}
+    return TopicFacts(name, str(found["topic_id"]), len(found["partitions"]), configs)
+
+
+def create_topic(client: KafkaAdminClient, design: TopicDesign) -> None:
+    """Create a topic as designed; one that appeared meanwhile is left as it is."""
+    topic = NewTopic(design.name, design.partitions, design.replication_factor, topic_configs=design.configs())
+    try:
+        client.create_topics([topic])
+    except TopicAlreadyExistsError:
+        return
+
+
+def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
+    """Return what makes a topic unfit, each with the command that mends it; empty where it is as designed."""
+    problems = []
+    alter = (
+        f"kafka-configs.sh --bootstrap-server ... --alter --entity-type topics --entity-name {facts.name} --add-config"
+    )
+    for key in ("message.timestamp.type", "cleanup.policy"):
+        wanted, found = design.configs()[key], facts.configs.get(key)
+        if found != wanted:
+            problems.append(f"{facts.name}: {key} is {found}, must be {wanted}: {alter} {key}={wanted}")
+    retention_ms = int(facts.configs.get("retention.ms", "-1"))
+    if 0 <= retention_ms < design.retention_hours * 3_600_000:
+        wanted = design.configs()["retention.ms"]
+        problems.append(
+            f"{facts.name}: retention.ms is {retention_ms}, must be at least {wanted}: {alter} retention.ms={wanted}"
+        )
+    if int(facts.configs.get("min.insync.replicas", "1")) < design.min_insync_replicas:
+        wanted = str(design.min_insync_replicas)
+        problems.append(f"{facts.name}: min.insync.replicas is below {wanted}: {alter} min.insync.replicas={wanted}")
+    if facts.configs.get("unclean.leader.election.enable") == "true":
+        problems.append(
+            f"{facts.name}: unclean.leader.election.enable is true, events could vanish: {alter} unclean.leader.election.enable=false"
+        )
+    return problems
+
+
+def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[TopicFacts]:
+    """Create the topics that are absent, verify all, and return what Kafka says of them.
+
+    Raises:
+        ServerError: Kafka is down, or a topic is not as designed; all problems at once.
+    """
+    problems: list[str] = []
+    facts: list[TopicFacts] = []
+    with admin_client(address) as client:
+        for design in designs:
+            found = describe_topic(client, design.name)
+            if found is None:
+                create_topic(client, design)
+                found = describe_topic(client, design.name)
+            if found is None:
+                problems.append(f"{design.name}: was created but Kafka does not list it yet; try again")
+                continue
+            facts.append(found)
+            problems += topic_problems(found, design)
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise ServerError(f"{len(problems)} problem(s) with the topics:\n{lines}")
+    return facts
