@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import signal
+import os
 import sys
 
 import click
@@ -56,7 +56,6 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: errors that a person can act upon are printed alone; a traceback means a defect of Vigie."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `vigie minutes | head` ends quietly
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -66,6 +65,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:  # `vigie minutes | head` ends quietly
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except VigieError as error:
         print(f"vigie: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
