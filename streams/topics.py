@@ -8,6 +8,7 @@ log is no longer the state.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from streams.errors import ServerError
 
 #: How long a command waits for Kafka before it says that it is down.
 BOOTSTRAP_SECONDS_MAX = 8.0
+#: How long a created topic may take until Kafka lists it: 5 s.
+LISTED_TRIES_MAX = 50
+LISTED_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,15 @@ def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     return problems
 
 
+def _await_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
+    """A created topic reaches the brokers' metadata a moment later."""
+    for _ in range(LISTED_TRIES_MAX):
+        if found := describe_topic(client, name):
+            return found
+        time.sleep(LISTED_PAUSE_SECONDS)
+    return None
+
+
 def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[TopicFacts]:
     """Create the topics that are absent, verify all, and return what Kafka says of them.
 
@@ -136,7 +149,7 @@ def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[Top
             found = describe_topic(client, design.name)
             if found is None:
                 create_topic(client, design)
-                found = describe_topic(client, design.name)
+                found = _await_topic(client, design.name)
             if found is None:
                 problems.append(f"{design.name}: was created but Kafka does not list it yet; try again")
                 continue

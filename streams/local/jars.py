@@ -1,0 +1,71 @@
+"""The jars of Apache Kafka: copied once by Maven, as `deploy/kafka/pom.xml` lists them, into a cache."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from streams.errors import ServerError
+from streams.local.paths import deploy_dir, find_program
+
+KAFKA_VERSION = "4.3.1"
+_MAVEN_SECONDS_MAX = 900
+
+
+def cache_dir() -> Path:
+    """Where the jars are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "vigie" / f"kafka-{KAFKA_VERSION}"
+
+
+def kafka_jars() -> Path:
+    """Return the directory of the jars, after having them copied at the first call on this machine.
+
+    Complete once it exists: Maven writes into a directory beside it, which is then renamed. The pom is kept with the jars; another one
+    in the checkout copies anew.
+
+    Raises:
+        ServerError: Maven is missing or fails; the message holds what it printed.
+    """
+    pom = deploy_dir() / "kafka" / "pom.xml"
+    target = cache_dir()
+    if _current(target, pom):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _current(target, pom):  # another process may have done it while we waited
+            _copy(target, pom)
+    return target
+
+
+def _current(target: Path, pom: Path) -> bool:
+    kept = target / "pom.xml"
+    return kept.is_file() and kept.read_bytes() == pom.read_bytes()
+
+
+def _copy(target: Path, pom: Path) -> None:
+    maven = find_program("mvn")
+    fresh = target.with_name(f"{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [
+        maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
+        f"-DoutputDirectory={fresh}", "-DincludeScope=runtime",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_MAVEN_SECONDS_MAX, check=False)
+    except subprocess.TimeoutExpired:
+        raise ServerError(
+            f"Maven did not copy Kafka's jars within {_MAVEN_SECONDS_MAX} s: check the network, try again"
+        ) from None
+    if done.returncode != 0 or not list(fresh.glob("kafka_2.13-*.jar")):
+        printed = "\n".join(f"  | {line[:300]}" for line in (done.stdout + done.stderr).splitlines()[-15:])
+        raise ServerError(
+            f"Maven could not copy Kafka's jars (exit code {done.returncode}); mend this and try again:\n{printed}"
+        )
+    (fresh / "pom.xml").write_bytes(pom.read_bytes())
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)

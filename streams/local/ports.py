@@ -1,0 +1,123 @@
+"""TCP ports: who holds one, and which are free."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.errors import ServerError
+
+#: Below the range from which the kernel takes ports for outgoing connections (32768 on Linux), so that none is taken meanwhile.
+_FREE_FIRST, _FREE_END = 20_000, 32_000
+_FREE_TRIES_MAX = 200
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True, slots=True)
+class PortUse:
+    """A port that the stack is about to use: `name` for people, `option` is what changes it."""
+
+    name: str
+    port: int
+    option: str
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` consecutive free ports. Another program may take one before its use: callers check again.
+
+    Raises:
+        ServerError: no such range was found.
+    """
+    chance = random.Random(os.getpid() ^ int.from_bytes(os.urandom(4)))
+    for _ in range(_FREE_TRIES_MAX):
+        first = chance.randrange(_FREE_FIRST, _FREE_END - count)
+        ports = list(range(first, first + count))
+        if all(is_free(port) for port in ports):
+            return ports
+    raise ServerError(f"no {count} free ports in a row between {_FREE_FIRST} and {_FREE_END}: stop other servers")
+
+
+def check_ports(uses: Iterable[PortUse]) -> None:
+    """Make sure that all ports are free.
+
+    Raises:
+        ServerError: naming every taken port, its holder, and the option that chooses another.
+    """
+    listed = list(uses)
+    problems = [_problem(use) for use in listed if not is_free(use.port)]
+    names: dict[int, str] = {}
+    for use in listed:
+        if use.port in names:
+            problems.append(
+                f"{use.port} is given to both {names[use.port]} and {use.name}: choose another with {use.option}"
+            )
+        names.setdefault(use.port, use.name)
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise ServerError(
+            f"{len(problems)} port(s) cannot be used:\n{lines}\nStop what holds them, or choose other ports."
+        )
+
+
+def _problem(use: PortUse) -> str:
+    return f"{use.port} ({use.name}) is held by {holder(use.port) or 'a process of another user'}; choose another with {use.option}"
+
+
+def holder(port: int) -> str | None:
+    """Return `pid 123 (command line)` of the process that listens on a port; None where that cannot be seen."""
+    inodes = _listening_inodes(port)
+    if not inodes:
+        return None
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _holds(process, inodes):
+            return f"pid {process.name} ({command_line(int(process.name))})"
+    return None
+
+
+def command_line(pid: int) -> str:
+    """The command line of a process, cut to 120 characters; `gone` where there is none."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        text = (
+            " ".join(word.decode(errors="replace") for word in words) or Path(f"/proc/{pid}/comm").read_text().strip()
+        )
+    except OSError:
+        return "gone"
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:  # no such protocol on this machine
+            continue
+        for line in lines:
+            words = line.split()
+            if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
+                inodes.add(words[9])
+    return inodes
+
+
+def _holds(process: Path, inodes: set[str]) -> bool:
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    try:
+        return any(os.readlink(link) in wanted for link in (process / "fd").iterdir())
+    except OSError:  # another user's process, or it ended meanwhile
+        return False

@@ -1,0 +1,130 @@
+"""One child process: how it is started, when it is ready, how it ends. Never outlives the thread that started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.errors import ServerError
+
+_LEASH = Path(__file__).with_name("leash.py")
+_POLL_SECONDS = 0.05
+#: A log larger than this at a start is moved aside to `<name>.1`, so that logs stay bounded over restarts.
+LOG_BYTES_MAX = 20_000_000
+_TAIL_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. `ready` is one quick look that returns False rather than raising; times are bounds in seconds."""
+
+    role: str
+    argv: tuple[str, ...]
+    directory: Path
+    log_file: Path
+    port: int | None = None
+    slot: int | None = None
+    ready: Callable[[], bool] = lambda: True
+    ready_seconds_max: float = 60.0
+    stop_seconds_max: float = 15.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The role, with the slot where there are several."""
+        return self.role if self.slot is None else f"{self.role} {self.slot}"
+
+
+class Process:
+    """A running program, in a session of its own: a terminal's Ctrl-C does not reach it.
+
+    The kernel kills it when the thread that called the constructor ends: construct it in the main thread.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.started_at = time.time()
+        program.log_file.parent.mkdir(parents=True, exist_ok=True)
+        if program.log_file.exists() and program.log_file.stat().st_size > LOG_BYTES_MAX:
+            program.log_file.replace(program.log_file.with_name(program.log_file.name + ".1"))
+        argv = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *program.argv]
+        with program.log_file.open("ab") as log:
+            self._popen = subprocess.Popen(
+                argv,
+                cwd=program.directory,
+                env={**os.environ, **program.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id; the program keeps that of the starter which it replaces."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for the signal that ended it."""
+        return self._popen.poll()
+
+    def wait_ready(self, keep_on: Callable[[], bool] = lambda: True) -> None:
+        """Wait until the program is ready, or until `keep_on` says no.
+
+        Raises:
+            ServerError: it ended, or was not ready in its time; with the last lines of its log.
+        """
+        deadline = time.monotonic() + self.program.ready_seconds_max
+        while keep_on():
+            if (code := self.exit_code) is not None:
+                raise ServerError(
+                    f"{self.program.name} ended with {describe_exit(code)} at its start\n{self._log_hint()}"
+                )
+            if self.program.ready():
+                return
+            if time.monotonic() > deadline:
+                seconds = self.program.ready_seconds_max
+                raise ServerError(f"{self.program.name} was not ready after {seconds:.0f} s\n{self._log_hint()}")
+            time.sleep(_POLL_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; no wait."""
+        if self.exit_code is None:
+            self._popen.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL to the program and whatever it started in its session; wait for its end."""
+        if self.exit_code is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait(timeout=10)
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Stop it: SIGTERM, then SIGKILL after its bound or when `hurry` says so. Return whether it ended by itself."""
+        self.ask_to_stop()
+        deadline = time.monotonic() + self.program.stop_seconds_max
+        while self.exit_code is None and time.monotonic() < deadline and not hurry():
+            time.sleep(_POLL_SECONDS)
+        ended = self.exit_code is not None
+        self.kill()
+        return ended
+
+    def _log_hint(self) -> str:
+        try:
+            lines = self.program.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        except OSError:
+            lines = []
+        return "\n".join(
+            [f"Its log is {self.program.log_file}; it ends with:", *(f"  | {line[:300]}" for line in lines)]
+        )
+
+
+def describe_exit(code: int) -> str:
+    """`exit code 1`, or `signal SIGKILL`."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

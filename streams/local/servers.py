@@ -1,0 +1,194 @@
+"""The four servers of the local stack: each function prepares the data directory and returns the program to run.
+
+Every server listens on 127.0.0.1 only, keeps its data in `data_dir/<role>` and writes its log to `data_dir/log/<role>.log`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from streams.errors import ServerError
+from streams.local.jars import kafka_jars
+from streams.local.paths import deploy_dir, find_program
+from streams.local.probes import http_ok, kafka_answers, redis_answers
+from streams.local.process import Program
+
+_FORMAT_SECONDS_MAX = 60
+#: One node that nobody else joins: the id may be the same everywhere, and a data directory can be told by it.
+_CLUSTER_ID = "VigieLocalStack0000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports that Prometheus has to know."""
+
+    observers: tuple[int, ...]
+    workers: tuple[int, ...]
+    prometheus: int
+    alertmanager: int
+
+
+def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) -> Program:
+    """Apache Kafka in KRaft mode, one node that is broker and controller.
+
+    Raises:
+        ServerError: Java, Maven or the jars are missing, or the storage cannot be formatted.
+    """
+    directory = _directory(data_dir, "kafka")
+    java, jars = find_program("java"), kafka_jars()
+    properties = directory / "server.properties"
+    properties.write_text(_kafka_properties(directory / "data", port, controller_port))
+    logging = f"-Dlog4j2.configurationFile={deploy_dir() / 'kafka' / 'log4j2.xml'}"
+    classpath = f"{jars}/*"
+    if not (directory / "data" / "meta.properties").is_file():
+        _format([java, "-Xmx256m", logging, "-cp", classpath, "kafka.tools.StorageTool"], properties, directory)
+    memory = (f"-Xmx{heap_mib}m", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
+    return Program(
+        role="kafka",
+        argv=(java, *memory, logging, "-cp", classpath, "kafka.Kafka", str(properties)),
+        directory=directory,
+        log_file=_log_file(data_dir, "kafka"),
+        port=port,
+        ready=partial(kafka_answers, port),
+        stop_seconds_max=20,
+    )
+
+
+def _kafka_properties(logs: Path, port: int, controller_port: int) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": logs,
+        "offsets.topic.num.partitions": 4,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        "auto.create.topics.enable": "false",
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _format(tool: list[str], properties: Path, directory: Path) -> None:
+    shutil.rmtree(directory / "data", ignore_errors=True)
+    command = [*tool, "format", "-t", _CLUSTER_ID, "-c", str(properties)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_FORMAT_SECONDS_MAX, check=False)
+    except subprocess.TimeoutExpired:
+        raise ServerError(f"Kafka's storage was not formatted within {_FORMAT_SECONDS_MAX} s: try again") from None
+    if done.returncode != 0:
+        raise ServerError(f"Kafka's storage in {directory} cannot be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def redis(data_dir: Path, port: int) -> Program:
+    """Redis with its append-only file, as `deploy/redis/redis.conf` says.
+
+    Raises:
+        ServerError: Redis is not installed.
+    """
+    directory = _directory(data_dir, "redis")
+    config = deploy_dir() / "redis" / "redis.conf"
+    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--daemonize", "no")
+    return Program(
+        role="redis",
+        argv=(find_program("redis-server"), str(config), *options),
+        directory=directory,
+        log_file=_log_file(data_dir, "redis"),
+        port=port,
+        ready=partial(redis_answers, port),
+    )
+
+
+def prometheus(data_dir: Path, ports: Ports) -> Program:
+    """Prometheus, configured as `deploy/prometheus/prometheus.yml` says, with the ports in use.
+
+    Raises:
+        ServerError: Prometheus is not installed.
+    """
+    directory = _directory(data_dir, "prometheus")
+    source = deploy_dir() / "prometheus"
+    config = yaml.safe_load((source / "prometheus.yml").read_text())
+    path = directory / "prometheus.yml"
+    path.write_text(yaml.safe_dump(_with_ports(config, source, ports), sort_keys=False))
+    return Program(
+        role="prometheus",
+        argv=(
+            find_program("prometheus"),
+            f"--config.file={path}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{ports.prometheus}",
+            "--log.level=warn",
+        ),
+        directory=directory,
+        log_file=_log_file(data_dir, "prometheus"),
+        port=ports.prometheus,
+        ready=partial(http_ok, ports.prometheus, "/-/ready"),
+    )
+
+
+def _with_ports(config: dict[str, Any], source: Path, ports: Ports) -> dict[str, Any]:
+    config["rule_files"] = [str(source / pattern) for pattern in config["rule_files"]]
+    config["alerting"]["alertmanagers"][0]["static_configs"] = _targets((ports.alertmanager,))
+    chosen = {
+        "vigie-observer": ports.observers,
+        "vigie-worker": ports.workers,
+        "prometheus": (ports.prometheus,),
+        "alertmanager": (ports.alertmanager,),
+    }
+    for job in config["scrape_configs"]:
+        job["static_configs"] = _targets(chosen[job["job_name"]])
+    return config
+
+
+def _targets(ports: tuple[int, ...]) -> list[dict[str, list[str]]]:
+    return [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
+
+
+def alertmanager(data_dir: Path, port: int) -> Program:
+    """Alertmanager as `deploy/alertmanager/alertmanager.yml` says, alone.
+
+    Raises:
+        ServerError: Alertmanager is not installed.
+    """
+    directory = _directory(data_dir, "alertmanager")
+    return Program(
+        role="alertmanager",
+        argv=(
+            find_program("prometheus-alertmanager"),
+            f"--config.file={deploy_dir() / 'alertmanager' / 'alertmanager.yml'}",
+            f"--storage.path={directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+            "--log.level=warn",
+        ),
+        directory=directory,
+        log_file=_log_file(data_dir, "alertmanager"),
+        port=port,
+        ready=partial(http_ok, port, "/-/ready"),
+    )
+
+
+def _directory(data_dir: Path, role: str) -> Path:
+    directory = data_dir.absolute() / role
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _log_file(data_dir: Path, role: str) -> Path:
+    return data_dir.absolute() / "log" / f"{role}.log"

@@ -1,0 +1,103 @@
+"""Real servers for tests: one Kafka and one Redis a session, on free ports, and a fresh installation (topics, keys) a test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from streams import edges
+from streams.local import Process, Program, free_ports, kafka, redis
+from streams.settings import Settings
+from streams.topics import ensure_topics
+
+#: Settings of the person who runs the tests must not reach them.
+_CLEARED = "VIGIE_"
+WORKER_SLOTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaServer:
+    """A running Kafka."""
+
+    bootstrap_servers: str
+    process: Process
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """A running Redis; `database` numbers are free to use, installations differ by prefix."""
+
+    url: str
+    process: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Settings of a fresh installation whose topics exist, and the environment that gives a `vigie` command the same settings."""
+
+    settings: Settings
+    environment: dict[str, str]
+    directory: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_CLEARED)]:
+            patch.delenv(name)
+        patch.setenv("VIGIE_STACK_FILE", str(tmp_path_factory.mktemp("stack") / "none.json"))
+        yield
+
+
+def _run(program: Program) -> Iterator[Process]:
+    process = Process(program)
+    try:
+        process.wait_ready()
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    port, controller_port = free_ports(2)
+    for process in _run(kafka(tmp_path_factory.mktemp("kafka"), port, controller_port)):
+        yield KafkaServer(f"127.0.0.1:{port}", process)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    (port,) = free_ports(1)
+    for process in _run(redis(tmp_path_factory.mktemp("redis"), port)):
+        yield RedisServer(f"redis://127.0.0.1:{port}/0", process)
+
+
+@pytest.fixture
+def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path: Path) -> Installation:
+    """A topic, a dead-letter topic, a consumer group, a key prefix and ports that no other test uses."""
+    run = uuid.uuid4().hex[:12]
+    observer_port, worker_port, *_slots = free_ports(1 + WORKER_SLOTS)
+    chosen = {
+        "kafka_bootstrap_servers": kafka_server.bootstrap_servers,
+        "redis_url": redis_server.url,
+        "topic": f"visits.{run}",
+        "rejected_topic": f"visits.{run}.rejected",
+        "consumer_group": f"group.{run}",
+        "redis_prefix": f"test.{run}",
+        "observer_port": str(observer_port),
+        "worker_port": str(worker_port),
+        # Nobody listens there: a test that needs Prometheus starts its own.
+        "prometheus_url": "http://127.0.0.1:9",
+        "alertmanager_url": "http://127.0.0.1:9",
+    }
+    settings = Settings(**chosen)
+    ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
+    own = {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_CLEARED)}
+    stack_file = str(tmp_path / "no-stack.json")
+    return Installation(settings, {**inherited, **own, "VIGIE_STACK_FILE": stack_file}, tmp_path)
