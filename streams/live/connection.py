@@ -25,13 +25,14 @@ class RedisAddress:
     username: str | None = None
     password: str | None = None
     tls_ca_file: str | None = None
+    call_seconds_max: float = CALL_SECONDS_MAX
 
     def options(self) -> dict[str, Any]:
         """Options of `redis.Redis.from_url` and `redis.asyncio.Redis.from_url`. No silent retries: callers count and bound theirs."""
         options: dict[str, Any] = {
             "decode_responses": True,
-            "socket_timeout": CALL_SECONDS_MAX,
-            "socket_connect_timeout": CONNECT_SECONDS_MAX,
+            "socket_timeout": self.call_seconds_max,
+            "socket_connect_timeout": min(CONNECT_SECONDS_MAX, self.call_seconds_max),
             "health_check_interval": 15,
         }
         if self.username is not None:

@@ -126,22 +126,32 @@ class LiveReader:
 
     def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
         """Return the minutes held with `first <= epoch minute < end`, in order; a minute without any count is not held."""
-        low = "-inf" if first is None else first
-        high = "+inf" if end is None else f"({end}"
+        held = self.held(first, end)
         try:
-            names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
-            held = [int(text) for text in names]
             return self._fetch(held)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
 
-    def settled_since(self, since_ms: int) -> list[int]:
-        """Return the epoch minutes that settled at `since_ms` (Redis's clock) or later, oldest minute first."""
+    def held(self, first: int | None = None, end: int | None = None) -> list[int]:
+        """Return the epoch minutes held with `first <= epoch minute < end`, in order, without their counts."""
+        low = "-inf" if first is None else first
+        high = "+inf" if end is None else f"({end}"
         try:
-            found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf")
+            names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
-        return sorted(int(text) for text in found)
+        return [int(text) for text in names]
+
+    def settled_since(self, since_ms: int) -> list[tuple[int, int]]:
+        """Return (epoch minute, epoch ms at which it settled) of the minutes that settled at `since_ms` (Redis's clock) or later.
+
+        Oldest minute first.
+        """
+        try:
+            found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf", withscores=True)
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return sorted((int(text), int(settled_ms)) for text, settled_ms in found)
 
     def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included."""
