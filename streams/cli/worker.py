@@ -1,0 +1,45 @@
+"""`vigie worker`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from streams import edges
+from streams.catalog import load_catalog
+from streams.settings import load_settings
+
+
+@click.command()
+@click.option(
+    "--slot", type=click.IntRange(0, 999), default=0, show_default=True, help="Number of this worker on its host."
+)
+@click.option("--documented", is_flag=True, help="Read records through aiokafka's public API: slower, and equal.")
+def worker(slot: int, documented: bool) -> None:
+    """Count the events of the partitions that Kafka assigns to this worker.
+
+    Serves /metrics, /readyz and /healthz on worker_port + slot. Ends with an error when it cannot go on; start it again then, as a
+    supervisor does: it continues where Redis stands. SIGTERM stops it within 25 s.
+    """
+    settings = load_settings()
+    catalog = load_catalog(settings.config_dir)
+    from streams.ingest.worker import run_worker  # loads Faust: a second and a half that other commands need not pay
+    from streams.ingest.worker_options import WorkerOptions
+
+    events, rejected = edges.topic_designs(settings)
+    options = WorkerOptions(
+        kafka=edges.kafka_address(settings),
+        redis=edges.redis_address(settings),
+        redis_prefix=settings.redis_prefix,
+        topics=(events, rejected),
+        group=settings.consumer_group,
+        bounds=edges.time_bounds(settings),
+        lateness_ms=settings.lateness_seconds * 1000,
+        rejects_kept_per_minute=settings.rejects_kept_per_minute,
+        host=settings.worker_host,
+        port=settings.worker_port + slot,
+        log_level=settings.log_level,
+        raw_batches=not documented,
+    )
+    sys.exit(run_worker(options, catalog))

@@ -1,0 +1,183 @@
+"""The Faust application: one agent that hands each chunk to the `Ingestor` and acknowledges it after Redis did."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from streams.broker import KafkaAddress
+from streams.errors import VigieError
+from streams.ingest.ledger import Ingestor, Ledger, Verdict
+from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkScheduler, ChunkSchema
+from streams.live import HeartbeatLine, LiveWriter
+from streams.live.connection import REDIS_ERRORS
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+#: A question to Kafka that takes longer is given up for this round; a partition unconfirmed for 5 s stops counting as idle.
+ASK_SECONDS_MAX = 3.0
+
+
+@dataclass(slots=True)
+class WorkerState:
+    """What `/readyz` and the process's exit need to know."""
+
+    worker: str
+    port: int
+    unready: str | None = "starting"
+    fatal: VigieError | None = None
+
+
+class FaustLog:
+    """Kafka, as the ingestor needs it, through Faust's consumer."""
+
+    def __init__(self, app: Any, topic: str) -> None:
+        self._app = app
+        self._topic = topic
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Read this partition from `offset` again."""
+        async with asyncio.timeout(SEEK_SECONDS_MAX):
+            await self._app.consumer.seek_wait({TP(self._topic, partition): offset})
+
+    async def log_start(self, partition: int) -> int:
+        """The first offset that retention has left."""
+        tp = TP(self._topic, partition)
+        async with asyncio.timeout(SEEK_SECONDS_MAX):
+            starts = await self._app.consumer.earliest_offsets(tp)
+        return int(starts[tp])
+
+    def halted(self) -> bool:
+        """Whether a rebalance is under way or the worker stops."""
+        return bool(self._app.rebalancing or self._app.should_stop)
+
+
+def build_app(address: KafkaAddress, group: str, instance_id: str | None) -> faust.App:
+    """Return the Faust application without its agent; every setting that differs from Faust's default says why."""
+    return faust.App(
+        group,
+        broker=[URL(f"vigie://{server}") for server in address.bootstrap_servers],
+        broker_credentials=_credentials(address),
+        ConsumerScheduler=ChunkScheduler,
+        agent_supervisor="mode.CrashingSupervisor",  # the default acknowledges what raised, and goes on: the events are lost
+        store="memory://",
+        datadir=f"{os.environ.get('TMPDIR', '/tmp')}/vigie-faust-{os.getpid()}",  # nothing is written there
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=instance_id,  # a worker that is back within the session costs no rebalance
+        broker_max_poll_records=None,  # take all that was fetched: aiokafka does not fetch while a rest is in its buffer
+        consumer_max_fetch_size=1 << 20,
+        stream_buffer_maxsize=8,  # chunks, of at most 1 MiB compressed each: bounds memory while Redis is away
+        stream_wait_empty=False,
+        broker_session_timeout=12.0,
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=20.0,
+        broker_request_timeout=30.0,
+        broker_commit_interval=5.0,
+        producer_linger=0.0,
+    )
+
+
+def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: WorkerState) -> None:
+    """Give the application its only agent."""
+    topic = app.topic(topic_name, schema=ChunkSchema())
+    app.vigie_place = _guarded_place(app, ingestor, state)
+
+    @app.agent(topic, name="vigie.count")
+    async def count(stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                verdict = await ingestor.handle(event.message.value)
+            except VigieError as error:
+                state.fatal = error
+                raise
+            if verdict in (Verdict.COUNTED, Verdict.KNOWN):  # step 6
+                event.ack()
+
+
+def _guarded_place(app: faust.App, ingestor: Ingestor, state: WorkerState) -> Any:
+    async def place(log_bounds: dict[int, tuple[int, int]]) -> dict[int, int]:
+        try:
+            targets = await ingestor.place(log_bounds)
+        except VigieError as error:
+            state.fatal = error
+            await app.crash(error)
+            raise
+        state.unready = None
+        log.info("partitions %s: start at %s", sorted(targets), {n: targets[n] for n in sorted(targets)})
+        return targets
+
+    return place
+
+
+def add_heartbeat(app: faust.App, topic: str, ingestor: Ingestor, writer: LiveWriter, state: WorkerState) -> None:
+    """Once a second and owned partition: where we stand, and where Kafka says the log ends."""
+
+    @app.timer(HEARTBEAT_SECONDS, on_leader=False, name="vigie.heartbeat")
+    async def heartbeat(_app: Any = None) -> None:
+        ledgers = dict(ingestor.ledgers)
+        ends = await _log_ends(app, topic, list(ledgers))
+        now = time.time()
+        lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
+        ingestor.metrics.owned(lags)
+        lines = [HeartbeatLine(n, ledger.position, ends.get(n), lags[n]) for n, ledger in ledgers.items()]
+        try:
+            await writer.heartbeat(state.worker, os.getpid(), state.port, lines)
+        except REDIS_ERRORS as error:
+            ingestor.metrics.redis_failure()
+            state.unready = f"Redis does not answer: {error}"
+            log.error("Redis did not take a heartbeat: %s", error)
+        else:
+            if ledgers:
+                state.unready = None
+
+
+async def _log_ends(app: faust.App, topic: str, partitions: list[int]) -> dict[int, int]:
+    if not partitions or app.rebalancing:
+        return {}
+    tps = {n: TP(topic, n) for n in partitions}
+    try:
+        async with asyncio.timeout(ASK_SECONDS_MAX):
+            ends = await app.consumer.highwaters(*tps.values())
+    except Exception as error:  # noqa: BLE001  # whatever Kafka's client raises, the answer is the same: not confirmed this round
+        log.warning("Kafka did not say where the log ends: %r", error)
+        return {}
+    return {n: int(ends[tp]) for n, tp in tps.items() if tp in ends}
+
+
+def _lag_seconds(ledger: Ledger, log_end: int | None, now: float) -> float:
+    """Age of the oldest uncounted record, 0 when there is none.
+
+    Everything up to the append time reached by counting is counted, and everything that was in the log when the partition was last seen
+    at its end: the oldest uncounted record is younger than both.
+    """
+    if log_end is not None and ledger.position >= log_end:
+        ledger.complete_until = now
+        return 0.0
+    return now - max(ledger.complete_until, ledger.counter.append_ms / 1000)
+
+
+def _credentials(address: KafkaAddress) -> Any:
+    if address.sasl_mechanism is not None:
+        return faust.SASLCredentials(
+            username=address.sasl_username,
+            password=address.sasl_password,
+            mechanism=address.sasl_mechanism,
+            ssl_context=address.ssl_context(),
+        )
+    context = address.ssl_context()
+    return faust.SSLCredentials(context) if context is not None else None

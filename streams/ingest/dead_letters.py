@@ -1,0 +1,142 @@
+"""The dead-letter topic: rejected events, kept byte for byte up to a bound a minute and reason.
+
+Key `topic-partition-offset`, so that readers remove the repeats of at-least-once; value the original bytes; headers `reason`, `topic`,
+`partition`, `offset`, `append_ms`, and `key` where the record had one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from streams.broker import KafkaAddress
+from streams.count import Cut, Delta, Reject
+from streams.events import Reason
+from streams.ingest.worker_metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+#: What an outage of the dead-letter topic may delay a chunk by.
+KEEP_SECONDS_MAX = 5.0
+#: After a failure nothing is tried for this long: an outage delays counting once, not at every chunk.
+PAUSE_SECONDS = 30.0
+
+
+class RejectBudget:
+    """How many rejects are kept: `per_minute` for each minute of append time and reason."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._minute = -1
+        self._used: dict[Reason, int] = {}
+
+    def admit(self, reject: Reject) -> bool:
+        """Whether this reject may be kept; uses one of its reason's places if so."""
+        minute = reject.append_ms // 60_000
+        if minute > self._minute:  # partitions differ by seconds: an older minute draws on the newest one's places
+            self._minute = minute
+            self._used.clear()
+        used = self._used.get(reject.reason, 0)
+        if used >= self._per_minute:
+            return False
+        self._used[reject.reason] = used + 1
+        return True
+
+
+class DeadLetterTopic:
+    """Keeps rejects in Kafka. Never stops counting: what cannot be kept in time is counted as not kept."""
+
+    def __init__(self, address: KafkaAddress, topic: str, source: str, per_minute: int, metrics: WorkerMetrics) -> None:
+        self._address = address
+        self._topic = topic
+        self._source = source
+        self._budget = RejectBudget(per_minute)
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer | None = None
+        self._paused_until = 0.0
+
+    async def keep(self, partition: int, delta: Delta) -> None:
+        """Keep a chunk's rejects, acknowledged by Kafka; add those that are not kept to the delta's `NOT_KEPT`."""
+        kept = [reject for reject in delta.rejects if self._budget.admit(reject)]
+        failed = await self._send(partition, kept)
+        kept_offsets = {reject.offset for reject in kept} - failed
+        for reject in delta.rejects:
+            if reject.offset not in kept_offsets:
+                delta.add_total((Cut.NOT_KEPT, reject.reason.value), 1)
+
+    async def close(self) -> None:
+        """Close the producer."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
+
+    async def _send(self, partition: int, rejects: list[Reject]) -> set[int]:
+        """Send rejects; return the offsets of those that Kafka did not acknowledge."""
+        unsent = {reject.offset for reject in rejects}
+        if not rejects or time.monotonic() < self._paused_until:
+            return unsent
+        futures: dict[int, asyncio.Future[Any]] = {}
+        try:
+            async with asyncio.timeout(KEEP_SECONDS_MAX):
+                producer = await self._started()
+                for reject in rejects:
+                    key = f"{self._source}-{partition}-{reject.offset}".encode()
+                    headers = self._headers(partition, reject)
+                    futures[reject.offset] = await producer.send(self._topic, reject.value, key=key, headers=headers)
+                await asyncio.wait(futures.values())
+        except (TimeoutError, KafkaError, OSError) as error:
+            log.error(
+                "the dead-letter topic %s does not take events: %s", self._topic, str(error) or type(error).__name__
+            )
+        acknowledged = {
+            offset
+            for offset, sent in futures.items()
+            if sent.done() and not sent.cancelled() and sent.exception() is None
+        }
+        unsent -= acknowledged
+        if unsent:
+            self._metrics.dead_letter_failure(len(unsent))
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+        return unsent
+
+    def _headers(self, partition: int, reject: Reject) -> list[tuple[str, bytes]]:
+        headers = [
+            ("reason", reject.reason.value.encode()),
+            ("topic", self._source.encode()),
+            ("partition", str(partition).encode()),
+            ("offset", str(reject.offset).encode()),
+            ("append_ms", str(reject.append_ms).encode()),
+        ]
+        return headers if reject.key is None else [*headers, ("key", reject.key)]
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                **aiokafka_options(self._address), enable_idempotence=True, acks="all", linger_ms=5
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+
+def aiokafka_options(address: KafkaAddress) -> dict[str, Any]:
+    """Options of an aiokafka client."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(address.bootstrap_servers),
+        "security_protocol": address.security_protocol,
+        "ssl_context": address.ssl_context(),
+    }
+    if address.sasl_mechanism is not None:
+        options["sasl_mechanism"] = address.sasl_mechanism
+        options["sasl_plain_username"] = address.sasl_username
+        options["sasl_plain_password"] = address.sasl_password
+    return options

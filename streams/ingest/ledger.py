@@ -1,0 +1,254 @@
+"""Chunks in, counts in Redis out: the numbered steps of one chunk, without Faust and without Kafka's client.
+
+Steps of a chunk (the same numbers as docs/guarantees.md):
+
+1. its offsets are held against the partition's position: known ones are cut away, a gap is read again;
+2. it is counted, in memory, into a `Delta` that continues the stored offset;
+3. its rejected events are kept in the dead-letter topic, acknowledged by Kafka or counted as not kept;
+4. one call to Redis moves the offset and adds the counts, if the stored offset is still the chunk's start;
+5. a call without an answer is sent again, the same delta: Redis tells whether it had gone through;
+6. only then the message is acknowledged to Faust, whose commit is a courtesy to lag tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from streams.catalog import Catalog
+from streams.count import Cut, Delta, PartitionCounter, PartitionState, cut_before
+from streams.errors import StateError
+from streams.events import TimeBounds
+from streams.ingest.transport import Chunk
+from streams.ingest.worker_metrics import WorkerMetrics
+from streams.live import Applied, Outcome
+from streams.live.connection import REDIS_ERRORS
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Pauses between two tries of a Redis call, in seconds: the last one repeats until Redis answers or the partition is given up.
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+#: How often a partition may be read again without counting anything before the worker stops and says so.
+REREADS_MAX = 20
+#: A gap that nothing has closed for this long is sought again.
+GAP_PATIENCE_SECONDS = 10.0
+
+
+class Store(Protocol):
+    """What this room needs of `streams.live.LiveWriter`."""
+
+    async def load(self, partitions: list[int]) -> dict[int, PartitionState | None]:
+        """Where each partition stands."""
+
+    async def apply(self, partition: int, delta: Delta) -> Applied:
+        """One atomic call a chunk."""
+
+
+class DeadLetters(Protocol):
+    """What this room needs of the dead-letter topic."""
+
+    async def keep(self, partition: int, delta: Delta) -> None:
+        """Keep the rejects of a chunk; what is not kept is counted into the delta."""
+
+
+class Log(Protocol):
+    """What this room needs of Kafka."""
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Read this partition from `offset` again."""
+
+    async def log_start(self, partition: int) -> int:
+        """The first offset that retention has left."""
+
+
+class Verdict(StrEnum):
+    """What became of a chunk."""
+
+    COUNTED = "counted"
+    KNOWN = "known"  # counted before: nothing to do
+    AWAY = "away"  # does not continue the partition: it is read again from its position
+    GIVEN_UP = "given_up"  # the partition is being taken away, or the worker stops; counted later from the log
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One owned partition: its counter and where it stands."""
+
+    partition: int
+    counter: PartitionCounter
+    log_start: int
+    gap_start: int | None = None
+    gap_since: float = 0.0
+    rereads: int = 0
+    #: Clock (s) at which everything in the log was counted, or since when this worker looks after it.
+    complete_until: float = field(default_factory=time.time)
+
+    @property
+    def position(self) -> int:
+        """The next offset to count."""
+        return self.log_start if self.counter.next_offset is None else self.counter.next_offset
+
+
+@dataclass(slots=True)
+class Ingestor:
+    """The chunks of all partitions that this worker owns.
+
+    `prepare` begins or continues the installation in Redis (`LiveWriter.prepare`, its arguments bound); `halted` tells that the worker
+    must let go of what it holds: a rebalance is under way or it stops.
+    """
+
+    catalog: Catalog
+    bounds: TimeBounds
+    lateness_ms: int
+    store: Store
+    dead_letters: DeadLetters
+    kafka: Log
+    prepare: Callable[[], Awaitable[object]]
+    halted: Callable[[], bool]
+    metrics: WorkerMetrics
+    ledgers: dict[int, Ledger] = field(default_factory=dict)
+
+    async def place(self, log_bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """Take over exactly these partitions, given (log start, log end) of each; return where to read each from.
+
+        Loads only, because Faust may call it twice in one rebalance. A partition that comes back unmoved keeps its counter.
+
+        Raises:
+            StateError: a stored offset lies past the end of the log: the log is not the one that was counted.
+        """
+        await self._until_answered(self.prepare)
+        states = await self._until_answered(lambda: self.store.load(list(log_bounds)))
+        ledgers = {number: self._ledger(number, states[number], bounds) for number, bounds in log_bounds.items()}
+        self.ledgers = ledgers
+        return {number: max(ledger.position, ledger.log_start) for number, ledger in ledgers.items()}
+
+    def _ledger(self, number: int, state: PartitionState | None, log_bounds: tuple[int, int]) -> Ledger:
+        log_start, log_end = log_bounds
+        if state is not None and state.next_offset > log_end:
+            raise StateError(
+                f"partition {number}: {state.next_offset} offsets are counted but the log ends at {log_end}: Kafka lost its end, or the "
+                "topic was created anew. Nothing was counted. Restore the log, or delete Vigie's keys in Redis to count what is there."
+            )
+        known = self.ledgers.get(number)
+        if known is not None and state is not None and known.counter.next_offset == state.next_offset:
+            return Ledger(number, known.counter, log_start)
+        counter = PartitionCounter(self.catalog, self.bounds, self.lateness_ms, state)
+        return Ledger(number, counter, log_start)
+
+    async def handle(self, chunk: Chunk) -> Verdict:
+        """Carry one chunk through the steps; see the module's head."""
+        ledger = self.ledgers.get(chunk.partition)
+        if ledger is None:
+            return Verdict.GIVEN_UP
+        if chunk.end <= ledger.position:  # step 1
+            return Verdict.KNOWN
+        lost = 0
+        if chunk.start > ledger.position:
+            found = await self._judge_gap(ledger, chunk)
+            if found is None:
+                return Verdict.AWAY
+            lost = found
+        batches = cut_before(chunk.batches, ledger.position)
+        delta = ledger.counter.count(batches)  # step 2
+        if lost:
+            delta.add_total((Cut.LOST,), lost)
+        if delta.rejects:
+            await self.dead_letters.keep(chunk.partition, delta)  # step 3
+        verdict = await self._settle_account(ledger, delta)
+        if verdict is Verdict.COUNTED:
+            self._note(ledger, delta, [batch.append_ms for batch in batches])
+        return verdict
+
+    async def _judge_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
+        """Return how many offsets of a gap are lost for ever, or None when the partition is being read again.
+
+        A gap that comes back the same after a new fetch from the position is a hole in the log (compaction, transaction markers): no
+        event lies there. One that starts below the log start was removed by retention before it was counted.
+        """
+        log_start = await self.kafka.log_start(chunk.partition)
+        if chunk.start <= log_start or chunk.start == ledger.gap_start:
+            lost = max(0, log_start - ledger.position)
+            if lost:
+                log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
+            return lost
+        now = time.monotonic()
+        stale = ledger.gap_start is not None and chunk.start > ledger.gap_start
+        if stale and now - ledger.gap_since < GAP_PATIENCE_SECONDS:
+            return None  # fetched before the seek took hold
+        ledger.gap_start, ledger.gap_since = chunk.start, now
+        await self._read_again(ledger, "gap")
+        return None
+
+    async def _settle_account(self, ledger: Ledger, delta: Delta) -> Verdict:
+        applied = await self._apply(ledger, delta)  # steps 4 and 5
+        if applied is None:
+            # Counted into memory but not into Redis: this counter must never be fed again (it would hold the chunk's traces).
+            if self.ledgers.get(ledger.partition) is ledger:
+                del self.ledgers[ledger.partition]
+            return Verdict.GIVEN_UP
+        self.metrics.chunk(applied.outcome.value)
+        if applied.outcome in (Outcome.APPLIED, Outcome.ALREADY):
+            return Verdict.COUNTED
+        if applied.outcome is Outcome.MARKED:
+            raise StateError(
+                f"Redis holds a chunk that was written only in part ({applied.stored}): the counts can't be trusted. Delete Vigie's keys "
+                "and restart the workers: they count again from Kafka, as far as its retention reaches."
+            )
+        if applied.outcome is Outcome.LAYOUT:
+            await self._until_answered(self.prepare)
+        where = applied.stored or "nothing"
+        log.warning("partition %d: Redis stands at %s, not at %s: reading again", ledger.partition, where, delta.start)
+        await self._reload(ledger)
+        return Verdict.AWAY
+
+    async def _apply(self, ledger: Ledger, delta: Delta) -> Applied | None:
+        tries = 0
+        while not self.halted():
+            try:
+                return await self.store.apply(ledger.partition, delta)
+            except REDIS_ERRORS as error:
+                self.metrics.redis_failure()
+                log.error("Redis did not take a chunk of partition %d: %s; trying again", ledger.partition, error)
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                tries += 1
+        return None
+
+    async def _reload(self, ledger: Ledger) -> None:
+        states = await self._until_answered(lambda: self.store.load([ledger.partition]))
+        ledger.counter = PartitionCounter(self.catalog, self.bounds, self.lateness_ms, states[ledger.partition])
+        ledger.log_start = await self.kafka.log_start(ledger.partition)
+        ledger.gap_start = None
+        await self._read_again(ledger, "moved")
+
+    async def _read_again(self, ledger: Ledger, kind: str) -> None:
+        ledger.rereads += 1
+        if ledger.rereads > REREADS_MAX:
+            raise StateError(
+                f"partition {ledger.partition} was read again {REREADS_MAX} times without counting anything: is another worker of another "
+                "consumer group writing to the same Redis prefix?"
+            )
+        self.metrics.seek(kind)
+        await self.kafka.seek(ledger.partition, max(ledger.position, ledger.log_start))
+
+    async def _until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call Redis until it answers. Bounded from outside: the seek has its own limit, and a stop cancels."""
+        tries = 0
+        while True:
+            try:
+                return await call()
+            except REDIS_ERRORS as error:
+                self.metrics.redis_failure()
+                log.error("Redis does not answer: %s; trying again", error)
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                tries += 1
+
+    def _note(self, ledger: Ledger, delta: Delta, append_times_ms: list[int]) -> None:
+        ledger.gap_start = None
+        ledger.rereads = 0
+        self.metrics.counted(ledger.partition, delta, append_times_ms)

@@ -1,0 +1,147 @@
+"""The Faust transport: one message is one chunk (all that was fetched of one partition), and the seek is ours.
+
+What is overridden, and why (docs/architecture.md, "Ingest"):
+
+- `ConsumerScheduler.iterate`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
+- `Consumer.seek_to_committed`: start where Redis stands, not at Kafka's commit. The only seek that Faust does not overwrite.
+- `Consumer._add_gap`, `_new_offset`: Faust's bookkeeping is per message and wrong for messages of many offsets; the commit is only a
+  courtesy to lag tools here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+
+from streams.errors import ServerError
+from streams.ingest.batches import CoveredBatch, group_records
+
+#: Everything awaited inside the seek, together. Slower than Faust's broker_request_timeout (30 s) would end its recovery service without
+#: a word: the worker would live on and consume nothing.
+SEEK_SECONDS_MAX = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """All that was fetched of one partition at once: covers the offsets `start <= offset < end`."""
+
+    partition: int
+    start: int
+    end: int
+    batches: list[Any]
+
+
+@dataclass(slots=True)
+class ChunkRecord:
+    """A chunk in the shape of aiokafka's `ConsumerRecord`, as Faust's driver reads it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    value: Chunk
+    timestamp_type: int = 1
+    headers: Any = None
+    key: Any = None
+    checksum: Any = None
+    serialized_key_size: int = 0
+    serialized_value_size: int = 0
+
+
+def make_chunk(partition: int, records: list[Any]) -> Chunk:
+    """Join what was fetched, raw batches or public records, into one chunk."""
+    covered: list[CoveredBatch] = records if type(records[0]) is CoveredBatch else group_records(records)
+    batches = [item.batch for item in covered]
+    return Chunk(partition, covered[0].start, batches[-1].end, batches)
+
+
+class ChunkScheduler(DefaultSchedulingStrategy):
+    """Hands Faust one record a partition: the chunk."""
+
+    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, ChunkRecord]]:
+        """Yield (partition, chunk) for all that was fetched."""
+        for tp, fetched in records.items():
+            if fetched:
+                chunk = make_chunk(tp.partition, fetched)
+                yield tp, ChunkRecord(tp.topic, tp.partition, chunk.end - 1, chunk.batches[0].append_ms, chunk)
+
+
+class ChunkSchema(faust.Schema):
+    """Passes chunks through: there is nothing to deserialize in a chunk."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
+        """A chunk has no key."""
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Chunk:
+        """The chunk itself."""
+        del app, kwargs
+        chunk: Chunk = message.value
+        return chunk
+
+
+#: Given the assigned partitions, their log starts and log ends, returns where to start each.
+Placer = Callable[[Mapping[int, tuple[int, int]]], Awaitable[dict[int, int]]]
+
+
+class ChunkConsumer(driver.Consumer):
+    """Faust's consumer with our seek and without its gap bookkeeping."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition to where Redis stands; may run twice in one rebalance.
+
+        Raises:
+            ServerError: it took longer than `SEEK_SECONDS_MAX`; the worker then ends and is started again, which is the cure.
+        """
+        place: Placer = self.app.vigie_place
+        tps = {tp.partition: tp for tp in self.assignment()}
+        try:
+            async with asyncio.timeout(SEEK_SECONDS_MAX):
+                bounds = await self.log_bounds(tps)
+                targets = {tps[number]: offset for number, offset in (await place(bounds)).items()}
+                if targets:
+                    await self.seek_wait(targets)
+        except TimeoutError:
+            raise ServerError(
+                f"no start position within {SEEK_SECONDS_MAX:.0f} s of an assignment: Kafka or Redis is too slow or down"
+            ) from None
+        return targets
+
+    async def log_bounds(self, tps: Mapping[int, TP]) -> dict[int, tuple[int, int]]:
+        """Return (log start, log end) of partitions, asked from Kafka now."""
+        if not tps:
+            return {}
+        starts = await self.earliest_offsets(*tps.values())
+        ends = await self.highwaters(*tps.values())
+        return {number: (starts[tp], ends[tp]) for number, tp in tps.items()}
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """No gaps: a chunk holds many offsets, and Redis knows where we are."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Commit up to the last acknowledged chunk."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest: int = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return newest + 1
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with `ChunkConsumer`; its URL scheme is `vigie://`."""
+
+    Consumer = ChunkConsumer
+
+
+def register_transport() -> None:
+    """Make `vigie://host:port` known to Faust."""
+    TRANSPORTS.aliases["vigie"] = f"{__name__}:ChunkTransport"

@@ -1,0 +1,172 @@
+"""The worker process: waits for its servers, runs the Faust worker, and ends within bounds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+import faust
+import uvloop
+
+from streams.catalog import Catalog
+from streams.errors import ServerError, StateError, VigieError
+from streams.ingest.app import FaustLog, WorkerState, add_agent, add_heartbeat, build_app
+from streams.ingest.batches import use_raw_batches
+from streams.ingest.dead_letters import DeadLetterTopic
+from streams.ingest.health import serve_health
+from streams.ingest.ledger import Ingestor
+from streams.ingest.log_limit import LogLimit
+from streams.ingest.transport import register_transport
+from streams.ingest.worker_metrics import WorkerMetrics
+from streams.ingest.worker_options import WorkerOptions
+from streams.live import LiveWriter
+from streams.topics import TopicFacts, ensure_topics
+
+log = logging.getLogger(__name__)
+
+#: How long a worker waits for Kafka at its start before it gives up and says so; its supervisor starts it again.
+STARTUP_SECONDS_MAX = 60.0
+#: A SIGTERM while Kafka is down would hang for ever in Faust: after this the process ends by itself.
+STOP_SECONDS_MAX = 20.0
+EXIT_FORCED = 70
+
+
+def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code.
+
+    Raises:
+        VigieError: why the worker cannot go on: a server is down, a topic or Redis's state is not as designed.
+    """
+    metrics = WorkerMetrics()
+    _limit_logs(options.log_level, metrics)
+    _end_on_signal()
+    state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
+    health = serve_health(options.host, options.port, metrics.registry, lambda: state.unready)
+    try:
+        facts = _wait_for_topics(options, state)
+        _run_faust(options, catalog, facts, metrics, state)
+    finally:
+        health.shutdown()
+        health.server_close()
+    if state.fatal is not None:
+        raise state.fatal
+    return 0
+
+
+def _wait_for_topics(options: WorkerOptions, state: WorkerState) -> TopicFacts:
+    deadline = time.monotonic() + STARTUP_SECONDS_MAX
+    while True:
+        try:
+            return ensure_topics(options.kafka, list(options.topics))[0]
+        except ServerError as error:
+            state.unready = str(error)
+            if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
+                raise
+            log.warning("%s; waiting", error)
+            time.sleep(1.0)
+
+
+def _run_faust(
+    options: WorkerOptions, catalog: Catalog, facts: TopicFacts, metrics: WorkerMetrics, state: WorkerState
+) -> None:
+    uvloop.install()
+    register_transport()
+    if options.raw_batches and not use_raw_batches():
+        log.warning(
+            "this aiokafka is not the one whose record batches are known: reading records one by one, slower and equal"
+        )
+    app = build_app(options.kafka, options.group, f"{options.group}-{state.worker}".replace(":", "-"))
+    writer = LiveWriter(options.redis, options.redis_prefix)
+    dead_letters = DeadLetterTopic(
+        options.kafka, options.topics[1].name, facts.name, options.rejects_kept_per_minute, metrics
+    )
+    kafka = FaustLog(app, facts.name)
+    ingestor = Ingestor(
+        catalog=catalog,
+        bounds=options.bounds,
+        lateness_ms=options.lateness_ms,
+        store=writer,
+        dead_letters=dead_letters,
+        kafka=kafka,
+        prepare=lambda: writer.prepare(catalog.digest, facts.name, facts.topic_id, facts.partitions),
+        halted=kafka.halted,
+        metrics=metrics,
+    )
+    add_agent(app, facts.name, ingestor, state)
+    add_heartbeat(app, facts.name, ingestor, writer, state)
+    app.finalize()
+    worker = StoppableWorker(
+        app, loglevel=options.log_level, override_logging=False, redirect_stdouts=False, quiet=True
+    )
+    state.unready = "waiting for Kafka to assign partitions"
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code and state.fatal is None:
+            state.fatal = ServerError(
+                "the worker ended after an error; the lines above say which. Its supervisor starts it again."
+            )
+    except Exception as error:
+        if state.fatal is None:
+            if isinstance(error, VigieError):
+                raise
+            log.exception("worker ended")
+            state.fatal = StateError(f"the worker ended after an error: {error!r}; its supervisor starts it again")
+
+
+def _limit_logs(level: str, metrics: WorkerMetrics) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(LogLimit(metrics.suppressed))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("streams").setLevel(level)
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a heartbeat that waits for Kafka is no news
+
+
+class StoppableWorker(faust.Worker):
+    """Faust's worker, whose stop is bounded: with Kafka down, its own would hang for ever."""
+
+    def _on_sigterm(self) -> None:
+        start_countdown()
+        super()._on_sigterm()
+
+    def _on_sigint(self) -> None:
+        start_countdown()
+        super()._on_sigint()
+
+
+def _end_on_signal() -> None:
+    """Before the event loop has its own handlers: end at once, nothing is held yet."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0 if number == signal.SIGTERM else 128 + number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
+def start_countdown() -> None:
+    """End the process in `STOP_SECONDS_MAX`, whatever hangs; a second call changes nothing."""
+    if _countdown.is_set():
+        return
+    _countdown.set()
+
+    def end() -> None:
+        log.error(
+            "the worker did not stop within %.0f s: ending it; what it had not counted is counted from the log",
+            STOP_SECONDS_MAX,
+        )
+        os._exit(EXIT_FORCED)
+
+    timer = threading.Timer(STOP_SECONDS_MAX, end)
+    timer.daemon = True
+    timer.start()
+
+
+_countdown = threading.Event()

@@ -1,0 +1,28 @@
+"""What a worker is told at its start: plain values, no settings object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.broker import KafkaAddress
+from streams.events import TimeBounds
+from streams.live.connection import RedisAddress
+from streams.topics import TopicDesign
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Addresses, topics (events, then dead letters), limits and the port of `/metrics` and `/readyz`."""
+
+    kafka: KafkaAddress
+    redis: RedisAddress
+    redis_prefix: str
+    topics: tuple[TopicDesign, TopicDesign]
+    group: str
+    bounds: TimeBounds
+    lateness_ms: int
+    rejects_kept_per_minute: int
+    host: str
+    port: int
+    log_level: str
+    raw_batches: bool = True
