@@ -1,0 +1,22 @@
+"""The ENT's side: `VisitPublisher`, which an ENT server embeds, and the reading of files of events for `vigie publish`.
+
+with VisitPublisher("kafka:9092", secrets={"mbn": secret}) as publisher:
+    publisher.publish(service="CAHIER_TEXTES", uai="0541234Y", user_id="31415", profile="ELEVE")
+"""
+
+from streams.publish.errors import BufferFull, NotDelivered
+from streams.publish.identity import new_event_id, pseudonym
+from streams.publish.ledger import Deliveries, Undelivered
+from streams.publish.limits import PublisherLimits
+from streams.publish.publisher import VisitPublisher
+
+__all__ = [
+    "BufferFull",
+    "Deliveries",
+    "NotDelivered",
+    "PublisherLimits",
+    "Undelivered",
+    "VisitPublisher",
+    "new_event_id",
+    "pseudonym",
+]

@@ -1,0 +1,72 @@
+"""The kafka-python producer, opened and ended as Vigie needs it. What was read in the source of 3.0.12 is said where it matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from streams.broker import KafkaAddress
+from streams.errors import ServerError
+from streams.publish.limits import PublisherLimits
+from streams.publish.partitioner import VisitorPartitioner
+
+#: Kafka's own limit of one record; the broker's `message.max.bytes` is a little above it.
+RECORD_BYTES_MAX = 1_048_576
+#: How long an answer may take before the request is sent again (idempotent: Kafka knows it).
+REQUEST_SECONDS_MAX = 30.0
+#: How long ending the producer's thread may take once nothing is pending.
+ABANDON_SECONDS_MAX = 5.0
+#: Reconnect this often at least: the default of 30 s would keep events waiting long after Kafka is back.
+RECONNECT_BACKOFF_MS_MAX = 1_000
+
+
+def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) -> Any:
+    """Connect and see that the topic exists.
+
+    Raises:
+        ServerError: Kafka is down, refuses us, or does not have the topic.
+    """
+    delivery_ms = int(limits.delivery_seconds_max * 1000)
+    try:
+        producer = KafkaProducer(
+            **address.client_options(),
+            acks="all",
+            enable_idempotence=True,
+            partitioner=VisitorPartitioner(),
+            compression_type="lz4",
+            linger_ms=limits.linger_ms,
+            batch_size=limits.batch_bytes,
+            max_request_size=RECORD_BYTES_MAX,
+            delivery_timeout_ms=delivery_ms,
+            request_timeout_ms=min(int(REQUEST_SECONDS_MAX * 1000), delivery_ms // 2),
+            max_block_ms=int(limits.block_seconds_max * 1000),
+            bootstrap_timeout_ms=int(limits.connect_seconds_max * 1000),
+            reconnect_backoff_max_ms=RECONNECT_BACKOFF_MS_MAX,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+    except (KafkaError, OSError) as error:
+        raise address.explain(error) from error
+    try:
+        producer.partitions_for(topic)
+    except KafkaError as error:
+        producer.close(timeout=ABANDON_SECONDS_MAX)
+        if not isinstance(error, KafkaTimeoutError):
+            raise address.explain(error) from error
+        servers = ",".join(address.bootstrap_servers)
+        raise ServerError(
+            f"Kafka at {servers} has no topic {topic!r}: `vigie check` creates it, or set another topic"
+        ) from error
+    return producer
+
+
+def abandon(producer: Any) -> None:
+    """Fail everything that is pending, at once; the producer can then be closed.
+
+    `KafkaProducer.close(timeout)` raises and leaves the producer running when a batch is not confirmed in time, so its thread is told
+    directly. kafka-python is pinned below 4 and a test holds this.
+    """
+    producer._sender.force_close()
+    producer._sender.join(ABANDON_SECONDS_MAX)
