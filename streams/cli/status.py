@@ -1,0 +1,35 @@
+"""`vigie status`: the state of the chain."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import orjson
+
+from streams.catalog import load_catalog
+from streams.edges import kafka_address
+from streams.expose.probes import installation, open_reader, read_status
+from streams.expose.tables import print_status
+from streams.settings import load_settings, read_stack
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
+def status(as_json: bool) -> None:
+    """Print the state of the chain: servers, settled time, partitions, lag, totals, processes.
+
+    Exit 0 when Redis and Kafka answer and what Redis holds can be continued, else 1; the state is printed in both cases. A worker that is
+    missing is named under problems and does not change the exit code.
+    """
+    settings = load_settings()
+    reader = open_reader(settings)
+    known = installation(settings, load_catalog(settings.config_dir))
+    found = read_status(known, reader, kafka_address(settings).bootstrap_servers, read_stack())
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.flush()
+    else:
+        print_status(found)
+    if not found.ready:
+        sys.exit(1)

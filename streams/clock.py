@@ -1,0 +1,58 @@
+"""Scenario time, and how French screens say it. Pure: the instant is an argument.
+
+A simulated day is moved onto the clock: scenario time = clock + `calendar_shift_seconds` (0 in production). `ts` stays on the real clock;
+day types, local days and the times that screens show go through the shift, and screens say so.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+_DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+
+
+def scenario_time(now_ms: int, shift_seconds: int, zone: ZoneInfo = PARIS) -> datetime:
+    """Return the time that screens show at the clock's `now_ms` (UTC epoch ms), in `zone`."""
+    return datetime.fromtimestamp(now_ms / 1000 + shift_seconds, UTC).astimezone(zone)
+
+
+def french_date(moment: datetime) -> str:
+    """`mardi 1er septembre 2026`, in the moment's own zone."""
+    day = "1er" if moment.day == 1 else str(moment.day)
+    return f"{_DAYS[moment.weekday()]} {day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def french_moment(moment: datetime) -> str:
+    """`mardi 1er septembre 2026, 07:52`, in the moment's own zone."""
+    return f"{french_date(moment)}, {moment:%H:%M}"
+
+
+def simulation_notice(now_ms: int, shift_seconds: int) -> str | None:
+    """`simulation du mardi 1er septembre 2026, 07:52` (Paris), or None in production, where there is no shift."""
+    if shift_seconds == 0:
+        return None
+    return f"simulation du {french_moment(scenario_time(now_ms, shift_seconds))}"
+
+
+def iso_utc(epoch_ms: int, *, milliseconds: bool = False) -> str:
+    """`2026-09-01T06:03:00Z`, with `.123` before the Z where `milliseconds` are wanted."""
+    text = datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(
+        timespec="milliseconds" if milliseconds else "seconds"
+    )
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,238 @@
+"""The HTTP side of an observer: `/metrics`, `/api/v1`, `/healthz`, `/readyz`, OpenAPI. Every answer that is JSON is written by orjson."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+
+from streams import __version__
+from streams.clock import iso_utc
+from streams.errors import InputError, ServerError, StateError
+from streams.expose.codes import Codes
+from streams.expose.collector import render
+from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
+from streams.expose.rows import Row, read_rows
+from streams.expose.status import Status
+from streams.live import LiveReader
+from streams.observe import Observer, not_ready_because
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Every answer that is not the one asked for: what is wrong and what to do."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteRow:
+    """One minute and the codes of its grouping; the members that `by` does not name are absent."""
+
+    minute: str
+    events: int
+    settled: bool
+    region: str | None = None
+    service: str | None = None
+    project: str | None = None
+    profile: str | None = None
+    academy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesAnswer:
+    """Rows by minute, then codes; rows of zero are left out. `settled` is the time up to which minutes are settled."""
+
+    by: str
+    measure: str
+    settled: str | None
+    rows: list[MinuteRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The process lives."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the observer reads Redis and settles; `reason` says why not."""
+
+    ready: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of; `status` looks at the servers anew."""
+
+    reader: LiveReader
+    observer: Observer
+    registry: CollectorRegistry
+    codes: Codes
+    status: Callable[[], Status]
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A parameter is not allowed; the message says what is."},
+    503: {"model": Problem, "description": "Redis does not answer as needed."},
+}
+_TIME = {"format": "date-time"}
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """One JSON answer."""
+    return Response(orjson.dumps(value), status_code=status, media_type=JSON)
+
+
+def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """Build the application; `lifespan` starts and stops what runs beside it."""
+    app = FastAPI(
+        title="Vigie",
+        version=__version__,
+        description="Live audience measurement of France's school portals: counts by minute, and the state of the chain.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    _add_errors(app)
+    _add_health(app, parts.observer)
+    _add_metrics(app, parts.registry)
+    _add_api(app, parts)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def refused(_request: Request, error: Exception) -> Response:
+        return answer(Problem(str(error)), 422)
+
+    async def unavailable(_request: Request, error: Exception) -> Response:
+        return answer(Problem(str(error)), 503)
+
+    async def http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = answer(Problem(f"{error.detail}; /docs lists what exists"), error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(InputError, refused)
+    app.add_exception_handler(ServerError, unavailable)
+    app.add_exception_handler(StateError, unavailable)
+    app.add_exception_handler(HTTPException, http)
+
+
+def _add_health(app: FastAPI, observer: Observer) -> None:
+    # Both answer from memory, on the event loop: no slow Redis and no busy thread can delay them.
+    @app.get("/healthz", response_model=Health, tags=["health"])
+    async def healthz() -> Response:
+        """The process lives: 200, always."""
+        return answer(Health("alive"))
+
+    @app.get(
+        "/readyz",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
+        tags=["health"],
+    )
+    async def readyz() -> Response:
+        """200 once Redis answers and the observer's loop ran, before any event; else 503 and the reason."""
+        reason = not_ready_because(observer.state, time.monotonic())
+        return answer(Readiness(reason is None, reason), 200 if reason is None else 503)
+
+
+def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    def metrics(request: Request) -> Response:
+        body, content_type = render(registry, request.headers.get("accept", ""))
+        return Response(body, media_type=content_type)
+
+
+def _add_api(app: FastAPI, parts: Parts) -> None:
+    @app.get("/api/v1/minutes", response_model=MinutesAnswer, responses=_REFUSED, tags=["api"])
+    def minutes(
+        request: Request,
+        from_: Annotated[
+            str | None,
+            Query(
+                alias="from",
+                description="First start of a minute, ISO 8601; UTC without an offset.",
+                json_schema_extra=_TIME,
+            ),
+        ] = None,
+        to: Annotated[
+            str | None, Query(description="Start of a minute that is left out, ISO 8601.", json_schema_extra=_TIME)
+        ] = None,
+        by: Annotated[
+            str, Query(description="What is counted together.", json_schema_extra={"enum": list(GROUPINGS)})
+        ] = DEFAULT_BY,
+        measure: Annotated[
+            str, Query(description="What is counted.", json_schema_extra={"enum": list(MEASURES)})
+        ] = MEASURES[0],
+    ) -> Response:
+        """Counts by minute, all that Redis holds unless bounded; running minutes have `settled` false."""
+        _refuse_unknown(request, ("from", "to", "by", "measure"))
+        question = read_question(from_, to, by, measure)
+        snapshot = parts.reader.snapshot()
+        pages = read_rows(parts.reader, snapshot, question, parts.codes)
+        first = next(pages, [])  # a Redis that is down shows here, before the answer has begun
+        settled = None if snapshot.settled_ms is None else iso_utc(snapshot.settled_ms, milliseconds=True)
+        head = {"by": question.grouping.name, "measure": measure, "settled": settled}
+        return StreamingResponse(_stream(head, first, pages), media_type=JSON)
+
+    @app.get(
+        "/api/v1/status",
+        response_model=Status,
+        responses={503: {"model": Status, "description": "Redis is down; `problems` says so."}, 422: _REFUSED[422]},
+        tags=["api"],
+    )
+    def status(request: Request) -> Response:
+        """State of the chain: servers, partitions, lag, totals, processes."""
+        _refuse_unknown(request, ())
+        found = parts.status()
+        return answer(found, 200 if found.redis.up else 503)
+
+
+def _refuse_unknown(request: Request, allowed: tuple[str, ...]) -> None:
+    # A parameter misspelt and ignored would answer another question than the one asked.
+    for name in request.query_params:
+        if name not in allowed:
+            raise InputError(f"{name[:60]!r} is no parameter here; allowed: {', '.join(allowed) or 'none'}")
+
+
+def _stream(head: dict[str, str | None], first: list[Row], pages: Iterator[list[Row]]) -> Iterator[bytes]:
+    """The answer piece by piece, `head` and then `rows`: days of minutes never lie in memory at once."""
+    yield orjson.dumps(head)[:-1] + b',"rows":['
+    written = False
+    page: list[Row] | None = first
+    while page is not None:
+        if page:
+            yield (b"," if written else b"") + orjson.dumps(page)[1:-1]
+            written = True
+        page = next(pages, None)
+    yield b"]}"
+
+
+def observer_lifespan(
+    observer: Observer, reader: LiveReader, stop_seconds_max: float
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Start the observer's loop with the server and stop it with the server."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        observer.start()
+        yield
+        observer.stop(stop_seconds_max)
+        reader.close()
+
+    return lifespan

@@ -1,0 +1,46 @@
+"""Fields from Redis brought onto the closed lists of this process.
+
+A code in Redis that `config/` no longer lists is shown under `INCONNU`: sums stay right, and labels stay those of closed lists. The
+counts in Redis are not touched; listing the code again shows it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streams.catalog import UNKNOWN, Catalog
+from streams.count import Cut, Field
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """For each cut, the codes that each further part of its fields may take."""
+
+    known: Mapping[str, tuple[frozenset[str], ...]]
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Codes:
+        """The codes of a catalog."""
+        regions = frozenset(catalog.region_codes)
+        return cls(
+            {
+                Cut.EVENTS.value: (regions, frozenset(catalog.service_codes)),
+                Cut.PROJECT.value: (frozenset(catalog.project_codes),),
+                Cut.PROFILE.value: (frozenset(catalog.profile_codes), regions),
+                Cut.ACADEMY.value: (frozenset(catalog.academy_codes),),
+                Cut.LATE.value: (regions,),
+            }
+        )
+
+    def fold(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
+        """Return the counts of one cut by its codes (without the cut), codes that are not listed under `INCONNU`."""
+        known = self.known[cut.value]
+        mark = cut.value
+        folded: dict[tuple[str, ...], int] = {}
+        for field, number in counts.items():
+            if field[0] != mark:
+                continue
+            codes = tuple(code if code in listed else UNKNOWN for code, listed in zip(field[1:], known, strict=True))
+            folded[codes] = folded.get(codes, 0) + number
+        return folded

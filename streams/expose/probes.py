@@ -1,0 +1,66 @@
+"""Reading the state of the servers, each look bounded in time."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from typing import Any
+
+from streams.catalog import Catalog
+from streams.edges import redis_address
+from streams.errors import ServerError
+from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
+from streams.live import LiveReader, Snapshot
+from streams.settings import Settings
+
+#: All brokers together have this long to take a connection.
+KAFKA_SECONDS_MAX = 3.0
+#: A scrape must answer within 3 s whatever Redis does; a call that takes longer than this has failed.
+REDIS_CALL_SECONDS_MAX = 1.5
+
+
+def open_reader(settings: Settings) -> LiveReader:
+    """Return a reader for those who must answer a person or Prometheus in time; it connects at its first call."""
+    address = replace(redis_address(settings), call_seconds_max=REDIS_CALL_SECONDS_MAX)
+    return LiveReader(address, settings.redis_prefix)
+
+
+def installation(settings: Settings, catalog: Catalog) -> Installation:
+    """What the status needs to know of the settings."""
+    return Installation(catalog, settings.lateness_seconds * 1000, settings.calendar_shift_seconds)
+
+
+def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX) -> KafkaState:
+    """Ask whether one broker takes connections: cheap, and enough to tell a Kafka that is down from one that lags."""
+    deadline = time.monotonic() + seconds_max
+    problems = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=left).close()
+        except OSError as error:
+            problems.append(f"{server}: {error}")
+        else:
+            return KafkaState(True, servers)
+    hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
+    return KafkaState(False, servers, f"Kafka does not take connections ({'; '.join(problems)}); {hint}")
+
+
+def probe_redis(reader: LiveReader) -> tuple[RedisState, Snapshot | None]:
+    """Read the snapshot and whether Redis writes an append-only file."""
+    try:
+        return RedisState(True, reader.persistence()), reader.snapshot()
+    except ServerError as error:
+        return RedisState(False, error=str(error)), None
+
+
+def read_status(
+    installation: Installation, reader: LiveReader, kafka_servers: tuple[str, ...], stack: dict[str, Any] | None
+) -> Status:
+    """Look at the servers and put the status together. Never raises for a server that is down: the status says it."""
+    redis, snapshot = probe_redis(reader)
+    return build_status(installation, snapshot, redis, probe_kafka(kafka_servers), stack, time.time_ns() // 1_000_000)

@@ -1,0 +1,83 @@
+"""One observer process: the loop, the collector and the HTTP server, from settings to a clean stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import uvicorn
+
+from streams.catalog import Catalog, load_catalog
+from streams.edges import kafka_address
+from streams.errors import ServerError
+from streams.expose.app import Parts, create_app, observer_lifespan
+from streams.expose.collector import ObserverCollector, registry_of
+from streams.expose.probes import installation, open_reader, read_status
+from streams.expose.samples import Lists
+from streams.expose.status import Status
+from streams.live import LiveReader
+from streams.observe import Observer
+from streams.settings import Settings, read_stack
+
+logger = logging.getLogger(__name__)
+
+#: A stop waits this long for requests that are being answered, then for the loop: 10 s in all at most.
+REQUESTS_SECONDS_MAX = 4
+LOOP_SECONDS_MAX = 3.0
+
+
+def serve(settings: Settings) -> None:
+    """Observe and serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        SettingsError: the lists of `config/` are wrong.
+        ServerError: the port is taken, or the loop ended by itself.
+    """
+    catalog = load_catalog(settings.config_dir)
+    listening = _listen(settings.observer_host, settings.observer_port)
+    reader = open_reader(settings)
+    ended_by_itself = []
+
+    def on_end() -> None:
+        ended_by_itself.append(True)
+        server.should_exit = True
+
+    lateness_ms = settings.lateness_seconds * 1000
+    observer = Observer(reader, lateness_ms, settings.minutes_kept_hours, on_end)
+    parts = _parts(settings, catalog, reader, observer)
+    config = uvicorn.Config(
+        create_app(parts, observer_lifespan(observer, reader, LOOP_SECONDS_MAX)),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=REQUESTS_SECONDS_MAX,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    logger.info("observer listens on http://%s:%d", settings.observer_host, settings.observer_port)
+    with listening:
+        server.run(sockets=[listening])
+    if ended_by_itself:
+        raise ServerError("the observer's loop ended by itself: see the traceback above, and start `vigie serve` again")
+
+
+def _parts(settings: Settings, catalog: Catalog, reader: LiveReader, observer: Observer) -> Parts:
+    lists = Lists.of(catalog)
+    known = installation(settings, catalog)
+    brokers = kafka_address(settings).bootstrap_servers
+
+    def status() -> Status:
+        return read_status(known, reader, brokers, read_stack())
+
+    collector = ObserverCollector(reader, lists, settings.lateness_seconds * 1000)
+    return Parts(reader, observer, registry_of(collector), lists.codes, status)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; end what holds the port, or choose another with "
+            "`vigie serve --port N` (setting observer_port)"
+        ) from None

@@ -1,0 +1,229 @@
+"""The state of the chain as one object, the same for `vigie status --json` and `/api/v1/status`. Building it is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streams.catalog import Catalog
+from streams.clock import iso_utc, simulation_notice
+from streams.count import Cut
+from streams.count.settle import UNOWNED_MS
+from streams.events import Reason
+from streams.expose.samples import lag_events
+from streams.live import Heartbeat, Snapshot
+from streams.observe import partitions_unowned, progress_problem, settling
+
+
+@dataclass(frozen=True, slots=True)
+class RedisState:
+    """`appendonly` is `yes`, `no` (a crash of Redis costs a re-read of Kafka) or `unknown`; `error` says why it is not up."""
+
+    up: bool
+    appendonly: str = "unknown"
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaState:
+    """Whether one of the brokers takes connections; `error` says why it is not up."""
+
+    up: bool
+    servers: tuple[str, ...]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition: next `offset` to count, `end` of Kafka's log as its owner last said, the `lag` between them, and its `owner`.
+
+    `end`, `lag` and `lag_seconds` are null where no live worker vouches for the partition.
+    """
+
+    partition: int
+    offset: int | None
+    end: int | None
+    lag: int | None
+    lag_seconds: float | None
+    watermark: str | None
+    owner: str | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsStatus:
+    """All partitions; `unowned` and `stale` count those without a worker's heartbeat, and those that hold settled time back."""
+
+    count: int
+    unowned: int
+    stale: int
+    list: tuple[PartitionStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogStatus:
+    """Digest of this process's lists, and of those under which the counts in Redis were begun."""
+
+    ours: str
+    stored: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State of the chain. What cannot be known is null; `problems` are sentences for a person, `ready` says that all servers answer."""
+
+    at: str
+    ready: bool
+    problems: tuple[str, ...]
+    redis: RedisState
+    kafka: KafkaState
+    settled: str | None
+    settled_age_seconds: float | None
+    events: int | None
+    rejected: dict[str, int] | None
+    not_kept: int | None
+    late: int | None
+    lost: int | None
+    lag_events: int | None
+    lag_seconds: float | None
+    partitions: PartitionsStatus
+    catalog: CatalogStatus
+    calendar_shift_seconds: int
+    simulation: str | None
+    processes: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the status needs to know of the settings."""
+
+    catalog: Catalog
+    lateness_ms: int
+    calendar_shift_seconds: int
+
+
+def build_status(
+    installation: Installation,
+    snapshot: Snapshot | None,
+    redis: RedisState,
+    kafka: KafkaState,
+    stack: dict[str, Any] | None,
+    clock_ms: int,
+) -> Status:
+    """Put the object together. `snapshot` is None when Redis is down; `stack` is the local stack's record; `clock_ms` this machine's."""
+    now_ms = snapshot.now_ms if snapshot else clock_ms
+    totals = _totals(snapshot) if snapshot else dict.fromkeys(("events", "not_kept", "late", "lost"))
+    partitions = _partitions(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, ())
+    lags = [p.lag for p in partitions.list if p.lag is not None]
+    delays = [p.lag_seconds for p in partitions.list if p.lag_seconds is not None]
+    settled_ms = snapshot.settled_ms if snapshot else None
+    broken = progress_problem(snapshot) if snapshot else None
+    shift = installation.calendar_shift_seconds
+    return Status(
+        at=iso_utc(now_ms, milliseconds=True),
+        ready=redis.up and kafka.up and broken is None and not (snapshot and snapshot.mark),
+        problems=tuple(_problems(installation, snapshot, redis, kafka, partitions)),
+        redis=redis,
+        kafka=kafka,
+        settled=None if settled_ms is None else iso_utc(settled_ms, milliseconds=True),
+        settled_age_seconds=None if settled_ms is None else round((now_ms - settled_ms) / 1000, 3),
+        **totals,
+        rejected=_rejected(snapshot) if snapshot else None,
+        lag_events=sum(lags) if lags else None,
+        lag_seconds=max(delays) if delays else None,
+        partitions=partitions,
+        catalog=CatalogStatus(installation.catalog.digest, snapshot.catalog if snapshot else None),
+        calendar_shift_seconds=shift,
+        simulation=simulation_notice(now_ms, shift),
+        processes=_processes(snapshot, stack),
+    )
+
+
+def _totals(snapshot: Snapshot) -> dict[str, Any]:
+    names = {Cut.EVENTS: "events", Cut.NOT_KEPT: "not_kept", Cut.LATE: "late", Cut.LOST: "lost"}
+    sums = dict.fromkeys(names.values(), 0)
+    for field, number in snapshot.totals.items():
+        for cut, name in names.items():
+            if field[0] == cut:
+                sums[name] += number
+    return sums
+
+
+def _rejected(snapshot: Snapshot) -> dict[str, int]:
+    return {reason.value: snapshot.totals.get((Cut.REJECTED, reason.value), 0) for reason in Reason}
+
+
+def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
+    unowned = set(partitions_unowned(snapshot))
+    stale = set(settling(snapshot, lateness_ms).stale)
+    lags = lag_events(snapshot)
+    found = []
+    for number in range(snapshot.partitions):
+        state = snapshot.offsets.get(number)
+        beat = None if number in unowned else snapshot.heartbeats.get(number)
+        found.append(
+            PartitionStatus(
+                partition=number,
+                offset=state.next_offset if state else None,
+                end=beat.log_end if beat else None,
+                lag=lags[number],
+                lag_seconds=beat.lag_seconds if beat else None,
+                watermark=iso_utc(state.watermark_ms, milliseconds=True) if state and state.watermark_ms else None,
+                owner=beat.worker if beat else None,
+                stale=number in stale,
+            )
+        )
+    return PartitionsStatus(snapshot.partitions, len(unowned), len(stale), tuple(found))
+
+
+def _problems(
+    installation: Installation,
+    snapshot: Snapshot | None,
+    redis: RedisState,
+    kafka: KafkaState,
+    partitions: PartitionsStatus,
+) -> Sequence[str]:
+    problems = [state.error for state in (redis, kafka) if state.error is not None]
+    if snapshot is None:
+        return problems
+    if broken := progress_problem(snapshot):
+        problems.append(broken)
+    if snapshot.mark:
+        problems.append(
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): the workers refuse to go on; see docs/operations.md"
+        )
+    if partitions.count == 0:
+        problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")
+    elif partitions.unowned:
+        problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
+    if snapshot.catalog is not None and snapshot.catalog != installation.catalog.digest:
+        problems.append("the counts in Redis were begun under other lists than this config/: see docs/operations.md")
+    if redis.appendonly == "no":
+        problems.append(
+            "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
+        )
+    return problems
+
+
+def _processes(snapshot: Snapshot | None, stack: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    """The local stack's children as it recorded them; where no stack runs here, the workers that send heartbeats."""
+    if stack is not None:
+        return tuple(stack.get("processes", ()))
+    if snapshot is None:
+        return ()
+    latest: dict[tuple[str, int], tuple[Heartbeat, list[int]]] = {}
+    for number, beat in sorted(snapshot.heartbeats.items()):
+        known, owned = latest.get((beat.worker, beat.pid), (beat, []))
+        latest[(beat.worker, beat.pid)] = (max(known, beat, key=lambda b: b.at_ms), [*owned, number])
+    return tuple(
+        {
+            "role": "worker",
+            "pid": beat.pid,
+            "state": "running" if snapshot.now_ms - beat.at_ms <= UNOWNED_MS else "stale",
+            "port": beat.port,
+            "name": beat.worker,
+            "partitions": owned,
+        }
+        for beat, owned in latest.values()
+    )

@@ -1,0 +1,114 @@
+"""Minutes and the state of the chain as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.clock import iso_utc, simulation_notice
+from streams.expose.question import Grouping
+from streams.expose.rows import Row
+from streams.expose.status import Status
+from streams.live import Snapshot
+
+#: More rows than this say nothing on a screen; `--json` gives them all.
+ROWS_SHOWN_MAX = 500
+
+
+def print_minutes(
+    pages: Iterator[list[Row]], grouping: Grouping, snapshot: Snapshot, shift_seconds: int, rows_max: int
+) -> None:
+    """Print the last `rows_max` rows and how many were left out; reads all pages."""
+    console = Console()
+    _print_notice(console, simulation_notice(snapshot.now_ms, shift_seconds))
+    shown: deque[Row] = deque(maxlen=rows_max)
+    rows = events = 0
+    for page in pages:
+        shown.extend(page)
+        rows += len(page)
+        events += sum(int(row["events"]) for row in page)
+    settled = iso_utc(snapshot.settled_ms) if snapshot.settled_ms is not None else "nothing yet"
+    table = Table(caption=f"{events:,} events in {rows:,} rows; settled up to {settled}", caption_justify="left")
+    table.add_column("minute (UTC)")
+    for member in grouping.members:
+        table.add_column(member)
+    table.add_column("events", justify="right")
+    table.add_column("settled")
+    for row in shown:
+        codes = [str(row[member]) for member in grouping.members]
+        table.add_row(str(row["minute"]), *codes, f"{row['events']:,}", "yes" if row["settled"] else "running")
+    console.print(table)
+    if rows > len(shown):
+        console.print(
+            f"{rows - len(shown):,} earlier rows are not shown: use --from and --to, a coarser --by, or --json."
+        )
+
+
+def print_status(status: Status) -> None:
+    """Print the state of the chain compactly."""
+    console = Console()
+    _print_notice(console, status.simulation)
+    console.print(_chain_table(status))
+    if status.partitions.list:
+        console.print(_partition_table(status))
+    if status.processes:
+        console.print(_process_table(status))
+    for problem in status.problems:
+        console.print(Text(f"! {problem}", style="yellow"))
+
+
+def _print_notice(console: Console, notice: str | None) -> None:
+    if notice is not None:
+        console.print(Text(f"« {notice} »", style="bold magenta"))
+
+
+def _chain_table(status: Status) -> Table:
+    table = Table(show_header=False, title="Chain: ready" if status.ready else "Chain: NOT ready", title_justify="left")
+    table.add_row("redis", f"up, appendonly {status.redis.appendonly}" if status.redis.up else "DOWN")
+    table.add_row("kafka", f"up ({', '.join(status.kafka.servers)})" if status.kafka.up else "DOWN")
+    age = "" if status.settled_age_seconds is None else f" ({status.settled_age_seconds:.0f} s ago)"
+    table.add_row("settled up to", f"{status.settled or 'nothing yet'}{age}")
+    table.add_row("events", _number(status.events))
+    reasons = {reason: n for reason, n in (status.rejected or {}).items() if n}
+    detail = f" ({', '.join(f'{reason} {n:,}' for reason, n in reasons.items())})" if reasons else ""
+    table.add_row("rejected", "?" if status.rejected is None else f"{sum(reasons.values()):,}{detail}")
+    table.add_row("late, lost", f"{_number(status.late)}, {_number(status.lost)}")
+    delay = "?" if status.lag_seconds is None else f"{status.lag_seconds:.1f} s"
+    table.add_row("lag", f"{_number(status.lag_events)} events, {delay}")
+    return table
+
+
+def _partition_table(status: Status) -> Table:
+    held = status.partitions
+    title = f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale"
+    table = Table(title=title, title_justify="left")
+    for name in ("partition", "offset", "end", "lag"):
+        table.add_column(name, justify="right")
+    table.add_column("watermark")
+    table.add_column("owner")
+    for p in held.list:
+        owner = p.owner or "nobody"
+        table.add_row(str(p.partition), _number(p.offset), _number(p.end), _number(p.lag), p.watermark or "-", owner)
+    return table
+
+
+def _process_table(status: Status) -> Table:
+    table = Table(title="Processes", title_justify="left")
+    for name in ("role", "pid", "state", "more"):
+        table.add_column(name)
+    for process in status.processes:
+        rest = {key: value for key, value in process.items() if key not in ("role", "pid", "state")}
+        more = ", ".join(f"{key} {value}" for key, value in rest.items() if value not in (None, "", []))
+        pid = process.get("pid")
+        table.add_row(
+            str(process.get("role")), "restarting" if pid is None else str(pid), str(process.get("state", "?")), more
+        )
+    return table
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
