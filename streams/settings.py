@@ -178,21 +178,34 @@ def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource
 def read_stack() -> dict[str, Any] | None:
     """Return the record of the local stack, or None when none runs.
 
-    Shape: `{"pid": int, "started_at": float, "data_dir": str, "settings": {name: value}, "processes": [...]}`. The record of a stack
-    whose process is gone is ignored.
+    Shape: `{"pid": int, "start_ticks": int | None, "started_at": float, "data_dir": str, "settings": {name: value}, "processes": [...]}`.
+    The record of a stack whose process is gone is ignored, also where another process has its number by now.
     """
     try:
         record: dict[str, Any] = orjson.loads(stack_file().read_bytes())
-        os.kill(int(record["pid"]), 0)
-    except (FileNotFoundError, ProcessLookupError):
+        ticks = process_start_ticks(int(record["pid"]))
+        if ticks is None or ticks != record.get("start_ticks", ticks):
+            return None
+    except FileNotFoundError:
         return None
-    except PermissionError:
-        return record
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         raise SettingsError(
             f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`"
         ) from None
     return record
+
+
+def process_start_ticks(pid: int) -> int | None:
+    """When a process started, in the kernel's clock ticks since boot; None where there is no such process, or only its exit code is left.
+
+    A process number is used again after a while; the number with its start is not.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    words = text.rpartition(")")[2].split()
+    return None if words[0] == "Z" else int(words[19])
 
 
 def load_settings(**overrides: Any) -> Settings:

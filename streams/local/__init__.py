@@ -6,18 +6,28 @@ For development, demonstrations and tests on one machine. No other room may impo
 from streams.local.jars import kafka_jars
 from streams.local.ports import PortUse, check_ports, free_ports
 from streams.local.process import Process, Program
-from streams.local.servers import Ports, alertmanager, kafka, prometheus, redis
+from streams.local.run import Hooks, run_stack
+from streams.local.screen import Names, Screen
+from streams.local.servers import ScrapedPorts, alertmanager, kafka, prometheus, redis
+from streams.local.stack import ServerPorts, StackPlan, local_settings
 
 __all__ = [
+    "Hooks",
+    "Names",
     "PortUse",
-    "Ports",
     "Process",
     "Program",
+    "ScrapedPorts",
+    "Screen",
+    "ServerPorts",
+    "StackPlan",
     "alertmanager",
     "check_ports",
     "free_ports",
     "kafka",
     "kafka_jars",
+    "local_settings",
     "prometheus",
     "redis",
+    "run_stack",
 ]

@@ -10,6 +10,8 @@ from streams.errors import ServerError
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: Debian keeps servers here, and an ordinary user's PATH does not name it.
 _SYSTEM_PATHS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+#: What a local stack needs of the system; Maven only where Kafka's jars are not in the cache yet.
+PROGRAMS = ("java", "redis-server", "prometheus", "prometheus-alertmanager")
 
 
 def deploy_dir() -> Path:
@@ -24,10 +26,29 @@ def find_program(name: str) -> str:
     Raises:
         ServerError: it is not installed; the message says which command installs it.
     """
-    found = shutil.which(name) or shutil.which(name, path=":".join(_SYSTEM_PATHS))
+    found = _which(name)
     if found is None:
-        script = deploy_dir() / "install-servers.sh"
-        raise ServerError(
-            f"{name} is not installed: run `{script}` (as root or with sudo), which installs all servers of the local stack"
-        )
+        raise _missing([name])
     return found
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path=":".join(_SYSTEM_PATHS))
+
+
+def _missing(names: list[str]) -> ServerError:
+    script = deploy_dir() / "install-servers.sh"
+    return ServerError(
+        f"not installed: {', '.join(names)}. Install the servers of the local stack (as root or with sudo): {script}"
+    )
+
+
+def check_programs() -> None:
+    """Make sure that all servers are installed.
+
+    Raises:
+        ServerError: naming all that are missing at once, and the command that installs them.
+    """
+    missing = [name for name in PROGRAMS if _which(name) is None]
+    if missing:
+        raise _missing(missing)

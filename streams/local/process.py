@@ -22,7 +22,10 @@ _TAIL_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `ready` is one quick look that returns False rather than raising; times are bounds in seconds."""
+    """What to run. `ready` is one quick look that returns False rather than raising; times are bounds in seconds.
+
+    `may_end`: the program has an end of its own (exit code 0), after which it is not started again.
+    """
 
     role: str
     argv: tuple[str, ...]
@@ -33,6 +36,7 @@ class Program:
     ready: Callable[[], bool] = lambda: True
     ready_seconds_max: float = 60.0
     stop_seconds_max: float = 15.0
+    may_end: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -85,13 +89,13 @@ class Process:
         while keep_on():
             if (code := self.exit_code) is not None:
                 raise ServerError(
-                    f"{self.program.name} ended with {describe_exit(code)} at its start\n{self._log_hint()}"
+                    f"{self.program.name} ended with {describe_exit(code)} at its start\n{log_tail(self.program)}"
                 )
             if self.program.ready():
                 return
             if time.monotonic() > deadline:
                 seconds = self.program.ready_seconds_max
-                raise ServerError(f"{self.program.name} was not ready after {seconds:.0f} s\n{self._log_hint()}")
+                raise ServerError(f"{self.program.name} was not ready after {seconds:.0f} s\n{log_tail(self.program)}")
             time.sleep(_POLL_SECONDS)
 
     def ask_to_stop(self) -> None:
@@ -115,14 +119,14 @@ class Process:
         self.kill()
         return ended
 
-    def _log_hint(self) -> str:
-        try:
-            lines = self.program.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        except OSError:
-            lines = []
-        return "\n".join(
-            [f"Its log is {self.program.log_file}; it ends with:", *(f"  | {line[:300]}" for line in lines)]
-        )
+
+def log_tail(program: Program) -> str:
+    """Where its log is, and its last lines."""
+    try:
+        lines = program.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+    except OSError:
+        lines = []
+    return "\n".join([f"Its log is {program.log_file}; it ends with:", *(f"  | {line[:300]}" for line in lines)])
 
 
 def describe_exit(code: int) -> str:

@@ -26,7 +26,7 @@ _CLUSTER_ID = "VigieLocalStack0000000"
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class ScrapedPorts:
     """The ports that Prometheus has to know."""
 
     observers: tuple[int, ...]
@@ -54,7 +54,7 @@ def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) 
         role="kafka",
         argv=(java, *memory, logging, "-cp", classpath, "kafka.Kafka", str(properties)),
         directory=directory,
-        log_file=_log_file(data_dir, "kafka"),
+        log_file=log_file(data_dir, "kafka"),
         port=port,
         ready=partial(kafka_answers, port),
         stop_seconds_max=20,
@@ -109,13 +109,13 @@ def redis(data_dir: Path, port: int) -> Program:
         role="redis",
         argv=(find_program("redis-server"), str(config), *options),
         directory=directory,
-        log_file=_log_file(data_dir, "redis"),
+        log_file=log_file(data_dir, "redis"),
         port=port,
         ready=partial(redis_answers, port),
     )
 
 
-def prometheus(data_dir: Path, ports: Ports) -> Program:
+def prometheus(data_dir: Path, ports: ScrapedPorts) -> Program:
     """Prometheus, configured as `deploy/prometheus/prometheus.yml` says, with the ports in use.
 
     Raises:
@@ -136,13 +136,13 @@ def prometheus(data_dir: Path, ports: Ports) -> Program:
             "--log.level=warn",
         ),
         directory=directory,
-        log_file=_log_file(data_dir, "prometheus"),
+        log_file=log_file(data_dir, "prometheus"),
         port=ports.prometheus,
         ready=partial(http_ok, ports.prometheus, "/-/ready"),
     )
 
 
-def _with_ports(config: dict[str, Any], source: Path, ports: Ports) -> dict[str, Any]:
+def _with_ports(config: dict[str, Any], source: Path, ports: ScrapedPorts) -> dict[str, Any]:
     config["rule_files"] = [str(source / pattern) for pattern in config["rule_files"]]
     config["alerting"]["alertmanagers"][0]["static_configs"] = _targets((ports.alertmanager,))
     chosen = {
@@ -178,7 +178,7 @@ def alertmanager(data_dir: Path, port: int) -> Program:
             "--log.level=warn",
         ),
         directory=directory,
-        log_file=_log_file(data_dir, "alertmanager"),
+        log_file=log_file(data_dir, "alertmanager"),
         port=port,
         ready=partial(http_ok, port, "/-/ready"),
     )
@@ -190,5 +190,6 @@ def _directory(data_dir: Path, role: str) -> Path:
     return directory
 
 
-def _log_file(data_dir: Path, role: str) -> Path:
+def log_file(data_dir: Path, role: str) -> Path:
+    """Where a child writes what it prints."""
     return data_dir.absolute() / "log" / f"{role}.log"

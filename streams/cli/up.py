@@ -1,0 +1,136 @@
+"""`vigie up`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams import edges
+from streams.catalog import load_catalog
+from streams.errors import InputError
+from streams.settings import Settings, default_data_dir, load_settings
+
+if TYPE_CHECKING:
+    from streams.local import StackPlan
+
+SCENARIOS = ("ordinary", "rentree", "storm", "none")
+#: From `vigie up` to the first simulated event: the servers, then workers and observer. The shift is fixed before they start.
+START_SECONDS = 15
+
+_PORT = click.IntRange(2, 65535)
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="How many workers count.")
+@click.option("--scenario", type=click.Choice(SCENARIOS), default="none", show_default=True, help="Simulated traffic.")
+@click.option("--speed", type=float, help="Simulated seconds a second while the run-up is sent.")
+@click.option("--scale", type=float, help="Volume of the traffic, 1 for that of all of France.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the servers keep their data.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop by itself after this time, counted from ready.")
+@click.option("--verify", is_flag=True, help="With --seconds: then stop the traffic, drain, and compare all figures.")
+@click.option("--kafka-port", type=_PORT, default=19092, show_default=True, help="The port below is used as well.")
+@click.option("--redis-port", type=_PORT, default=16379, show_default=True)
+@click.option("--prometheus-port", type=_PORT, default=19090, show_default=True)
+@click.option("--alertmanager-port", type=_PORT, default=19093, show_default=True)
+@click.option("--port", type=_PORT, help="Port of the observer.  [default: 8000]")
+@click.option("--worker-port", type=_PORT, help="Port of worker 0, the others follow.  [default: 8001]")
+def up(
+    workers: int,
+    scenario: str,
+    speed: float | None,
+    scale: float | None,
+    data_dir: Path | None,
+    seconds: float | None,
+    verify: bool,
+    kafka_port: int,
+    redis_port: int,
+    prometheus_port: int,
+    alertmanager_port: int,
+    port: int | None,
+    worker_port: int | None,
+) -> None:
+    """Start a local stack and look after it: real Kafka, Redis, Prometheus, Alertmanager, then workers and observer.
+
+    Every other command finds it without options while it runs. A process that dies is started again within 5 seconds. Ctrl-C, SIGTERM or
+    --seconds stop it cleanly; its data stay in the data directory.
+    """
+    from streams.local import ServerPorts, StackPlan, local_settings
+    from streams.local.paths import check_programs
+    from streams.local.screen import utf8_output
+
+    utf8_output()
+    directory = (data_dir or default_data_dir()).absolute()
+    if verify and (seconds is None or (directory.is_dir() and any(directory.iterdir()))):
+        raise InputError(
+            "--verify needs --seconds, and a --data-dir that is empty or absent: it compares everything that was ever counted"
+        )
+    check_programs()
+    ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
+    settings = local_settings(load_settings(observer_port=port, worker_port=worker_port), ports)
+    traffic = Traffic()
+    if scenario != "none":
+        settings, traffic = _traffic(settings, scenario, speed, scale, directory)
+    plan = StackPlan(settings, directory, workers, ports, seconds, traffic.command)
+    sys.exit(_run(plan, traffic, verify))
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Simulated traffic: the command that makes it and the file of its truth; empty for none."""
+
+    command: tuple[str, ...] = ()
+    truth: Path | None = None
+
+
+def _traffic(
+    settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
+) -> tuple[Settings, Traffic]:
+    """Fix the shift of the scenario and the command line of its simulator."""
+    from streams.local import kafka_jars
+    from streams.simulate.scenario import DEFAULT_SPEED, load_scenarios, scenario_shift_seconds
+
+    scenario = load_scenarios(settings.config_dir).get(name)
+    kafka_jars()  # the first time this takes a minute, and the shift must not be fixed before
+    now = time.time()
+    shift = scenario_shift_seconds(scenario, now + START_SECONDS, speed or DEFAULT_SPEED)
+    truth = directory / f"truth-{name}-{int(now)}.json"
+    command = ["simulate", "--live", "--scenario", name, "--truth", str(truth)]
+    command += ["--speed", str(speed)] if speed else []
+    command += ["--scale", str(scale)] if scale else []
+    click.echo(
+        f"scenario {name}: {scenario.label}; scale {scale or scenario.default_scale:g}; calendar shift {shift} s"
+    )
+    return settings.model_copy(update={"calendar_shift_seconds": shift}), Traffic(tuple(command), truth)
+
+
+def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:
+    from streams.live import LiveReader
+    from streams.local import Hooks, Names, Screen, run_stack
+    from streams.topics import ensure_topics
+
+    settings = plan.settings
+    catalog = load_catalog(settings.config_dir)
+    names = Names(
+        {code: catalog.region_name(code) for code in catalog.region_codes},
+        {code: catalog.service_label(code) for code in catalog.service_codes},
+    )
+
+    def ensure() -> None:
+        ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
+
+    hooks = Hooks(
+        ensure_topics=ensure,
+        reader=lambda: LiveReader(edges.redis_address(settings), settings.redis_prefix),
+        at_end=(lambda pause, say: _verify(settings, traffic, pause, say)) if verify else None,
+    )
+    return run_stack(plan, hooks, Screen(plan.addresses(), names))
+
+
+def _verify(settings: Settings, traffic: Traffic, pause: Callable[[float], bool], say: Callable[[str], None]) -> int:
+    raise NotImplementedError

@@ -1,0 +1,118 @@
+"""What the terminal view shows of the chain, read from Redis in a thread of its own so that a slow Redis delays nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streams.count import Cut, Field
+from streams.errors import VigieError
+from streams.live import LiveReader, Snapshot
+
+_READ_SECONDS = 1.0
+#: The rate is that of the last `_RATE_SECONDS`.
+_RATE_SECONDS = 10.0
+#: Regions and services are ranked over the last minutes that hold anything.
+RANKED_MINUTES = 5
+TOP = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One look at the chain. Times are epoch seconds; `rate` is in events a second, None before two looks.
+
+    `top_regions` and `top_services` are (code, events in the last `RANKED_MINUTES` minutes held), highest first.
+    """
+
+    read_at: float
+    counted: int
+    rejected: int
+    rate: float | None
+    lag: int
+    settled_at: float | None
+    owned: int
+    partitions: int
+    top_regions: tuple[tuple[str, int], ...]
+    top_services: tuple[tuple[str, int], ...]
+
+
+class ChainWatcher:
+    """Reads every second until closed; `latest` is None, and `problem` says why, while Redis does not answer."""
+
+    def __init__(self, reader: LiveReader) -> None:
+        self._reader = reader
+        self._stop = threading.Event()
+        self._samples: deque[tuple[float, int]] = deque(maxlen=int(_RATE_SECONDS / _READ_SECONDS) + 1)
+        self.latest: Chain | None = None
+        self.problem: str | None = None
+        self._thread = threading.Thread(target=self._run, name="chain-watcher", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading; waits for a read under way, at most 6 s."""
+        self._stop.set()
+        self._thread.join(timeout=6)
+        self._reader.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.latest, self.problem = self._read(), None
+            except VigieError as error:
+                self.latest, self.problem = None, str(error)
+                self._samples.clear()
+            self._stop.wait(_READ_SECONDS)
+
+    def _read(self) -> Chain:
+        snapshot = self._reader.snapshot()
+        counted = _sum(snapshot.totals, Cut.EVENTS)
+        now = snapshot.now_ms / 1000
+        self._samples.append((now, counted))
+        (before, then) = self._samples[0]
+        rate = max(counted - then, 0) / (now - before) if now > before else None
+        regions, services = self._rank(snapshot)
+        return Chain(
+            read_at=now,
+            counted=counted,
+            rejected=_sum(snapshot.totals, Cut.REJECTED),
+            rate=rate,
+            lag=lag(snapshot),
+            settled_at=snapshot.settled_ms / 1000 if snapshot.settled_ms else None,
+            owned=sum(snapshot.now_ms - beat.at_ms < 15_000 for beat in snapshot.heartbeats.values()),
+            partitions=snapshot.partitions,
+            top_regions=regions,
+            top_services=services,
+        )
+
+    def _rank(self, snapshot: Snapshot) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
+        newest = snapshot.now_ms // 60_000
+        minutes = self._reader.fetch(range(newest - RANKED_MINUTES + 1, newest + 1))
+        regions: Counter[str] = Counter()
+        services: Counter[str] = Counter()
+        for minute in minutes:
+            for field, number in minute.counts.items():
+                if field[0] == Cut.EVENTS:
+                    regions[field[1]] += number
+                    services[field[2]] += number
+        return tuple(regions.most_common(TOP)), tuple(services.most_common(TOP))
+
+
+def lag(snapshot: Snapshot) -> int:
+    """Events in Kafka that are not counted yet, as far as the workers' heartbeats tell."""
+    total = 0
+    for number, beat in snapshot.heartbeats.items():
+        state = snapshot.offsets.get(number)
+        if beat.log_end is not None:
+            total += max(0, beat.log_end - (state.next_offset if state else 0))
+    return total
+
+
+def _sum(totals: dict[Field, int], cut: Cut) -> int:
+    return sum(number for field, number in totals.items() if field[0] == cut)
+
+
+def ranked(pairs: Sequence[tuple[str, int]]) -> int:
+    """The highest number of a ranking, 1 where it is empty: the length of the longest bar."""
+    return max((number for _code, number in pairs), default=1)

@@ -1,0 +1,63 @@
+"""The file by which every command finds the running stack (its reader is `streams.settings.read_stack`)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from streams.local.supervisor import Status
+from streams.settings import Settings, process_start_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class StackRecord:
+    """Writes the record: whole or not at all, at every change; `remove` at a clean stop."""
+
+    path: Path
+    data_dir: Path
+    settings: dict[str, Any]
+    started_at: float
+
+    def write(self, processes: Sequence[Status]) -> None:
+        """Replace the file."""
+        pid = os.getpid()
+        document = {
+            "pid": pid,
+            "start_ticks": process_start_ticks(pid),
+            "started_at": self.started_at,
+            "written_at": time.time(),
+            "data_dir": str(self.data_dir),
+            "settings": self.settings,
+            "processes": [asdict(status) for status in processes],
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_name(f".{self.path.name}.{pid}")
+        fresh.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        fresh.replace(self.path)
+
+    def remove(self) -> None:
+        """Say that no stack runs."""
+        self.path.unlink(missing_ok=True)
+
+
+def recorded_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from the defaults, as JSON values; secrets are left out."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+    found = {}
+    for name, default in defaults.items():
+        value = getattr(settings, name)
+        if value != default and not isinstance(value, SecretStr):
+            found[name] = str(value) if isinstance(value, Path) else value
+    return found
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The same settings for child processes, as variables."""
+    return {f"VIGIE_{name.upper()}": str(value) for name, value in recorded_settings(settings).items()}

@@ -1,0 +1,250 @@
+"""What `vigie up` shows: a live view on a terminal, a line every ten seconds elsewhere. Draws; reads and decides nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.align import Align
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from streams.clock import scenario_time, simulation_notice
+from streams.local.chain import RANKED_MINUTES, Chain, ranked
+from streams.local.supervisor import State, Status
+
+LINE_SECONDS = 10.0
+DRAW_SECONDS = 0.5
+_BAR_CELLS = 14
+_COLOURS = {
+    State.RUNNING: "green",
+    State.STARTING: "yellow",
+    State.RESTARTING: "red",
+    State.ENDED: "dim",
+    State.STOPPING: "yellow",
+    State.STOPPED: "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """French names of codes."""
+
+    regions: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything one picture shows. `left_seconds` is None where the stack runs until it is stopped."""
+
+    chain: Chain | None
+    problem: str | None
+    processes: Sequence[Status]
+    shift_seconds: int
+    clock: float
+    up_seconds: float
+    left_seconds: float | None
+
+
+class Screen:
+    """Shows views at their pace. A terminal that went away (closed window, closed pipe) is no reason to stop: it is then left alone."""
+
+    def __init__(self, addresses: Mapping[str, str], names: Names, live: bool | None = None) -> None:
+        self._console = Console()
+        self._addresses = addresses
+        self._names = names
+        wanted = self._console.is_terminal and not self._console.is_dumb_terminal if live is None else live
+        self._live = Live(console=self._console, screen=True, auto_refresh=False) if wanted else None
+        self._gone = False
+        self._next = 0.0
+
+    def start(self) -> None:
+        """Take the terminal over, or say where everything is."""
+        if self._live:
+            self._live.start()
+        else:
+            for name, address in self._addresses.items():
+                self.say(f"{name:<12} {address}")
+
+    def show(self, view: View) -> None:
+        """Show a view if it is time for one."""
+        now = time.monotonic()
+        if self._gone or now < self._next:
+            return
+        try:
+            if self._live:
+                self._next = now + DRAW_SECONDS
+                self._live.update(self.render(view), refresh=True)
+            else:
+                self._next = now + LINE_SECONDS
+                print(line(view), flush=True)  # noqa: T201
+        except OSError:
+            self._gone = True
+
+    def stop(self) -> None:
+        """Give the terminal back; what is said from now on is plain lines."""
+        if self._live:
+            try:
+                self._live.stop()
+            except OSError:
+                self._gone = True
+            self._live = None
+
+    def leave(self) -> None:
+        """Write nothing more: the terminal is gone."""
+        self._gone = True
+
+    def say(self, text: str) -> None:
+        """Print a line, unless the live view has the terminal."""
+        if self._gone or self._live:
+            return
+        try:
+            print(text, flush=True)  # noqa: T201
+        except OSError:
+            self._gone = True
+
+    def render(self, view: View) -> RenderableType:
+        """The whole live view."""
+        parts: list[RenderableType] = [self._headline(view)]
+        if view.chain:
+            parts.append(self._figures(view.chain, view.clock, view.shift_seconds))
+            parts.append(self._rankings(view.chain))
+        else:
+            parts.append(
+                Panel(Text(view.problem or "waiting for Redis", style="red"), title="Redis", border_style="red")
+            )
+        parts.append(Columns([self._processes(view), self._links()], padding=(0, 1)))
+        parts.append(Text("Ctrl-C stops everything cleanly; once more hurries.", style="dim"))
+        return Group(*parts)
+
+    def _headline(self, view: View) -> RenderableType:
+        text = Text("VIGIE", style="bold cyan")
+        text.append("  local stack", style="dim")
+        text.append(f"  up {_duration(view.up_seconds)}", style="dim")
+        if view.left_seconds is not None:
+            text.append(f", stops in {_duration(max(view.left_seconds, 0))}", style="dim")
+        if notice := simulation_notice(int(view.clock * 1000), view.shift_seconds):
+            text.append(f"\n« {notice} »", style="bold yellow")
+        return text
+
+    def _figures(self, chain: Chain, clock: float, shift_seconds: int) -> RenderableType:
+        table = Table.grid(expand=True)
+        figures = [
+            ("events/s", "-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green"),
+            ("events counted", f"{chain.counted:,}", "bold"),
+            ("rejected", f"{chain.rejected:,}", "yellow" if chain.rejected else "bold"),
+            ("lag (events)", f"{chain.lag:,}", "bold" if chain.lag < 10_000 else "yellow"),
+            ("settled to", settled_text(chain, clock, shift_seconds), "bold"),
+            (
+                "partitions read",
+                f"{chain.owned}/{chain.partitions}",
+                "bold" if chain.owned == chain.partitions else "red",
+            ),
+        ]
+        for _figure in figures:
+            table.add_column(justify="center", ratio=1)
+        table.add_row(*(Text(value, style=style) for _title, value, style in figures))
+        table.add_row(*(Text(title, style="dim") for title, _value, _style in figures))
+        return Panel(table, border_style="cyan")
+
+    def _rankings(self, chain: Chain) -> RenderableType:
+        grid = Table.grid(expand=True)
+        grid.add_column(ratio=1)
+        grid.add_column(ratio=1)
+        grid.add_row(
+            _ranking(f"Regions, last {RANKED_MINUTES} min", chain.top_regions, self._names.regions),
+            _ranking(f"Services, last {RANKED_MINUTES} min", chain.top_services, self._names.services),
+        )
+        return grid
+
+    def _processes(self, view: View) -> RenderableType:
+        table = Table(box=None, padding=(0, 1), header_style="dim")
+        for title in ("process", "state", "pid", "port", "restarts"):
+            table.add_column(title, justify="left" if title in ("process", "state") else "right", no_wrap=True)
+        for status in view.processes:
+            state = Text(f"● {status.state}", style=_COLOURS[status.state])
+            restarts = Text(str(status.restarts), style="yellow" if status.restarts else "dim")
+            table.add_row(status.name, state, str(status.pid or "-"), str(status.port or "-"), restarts)
+        return table
+
+    def _links(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 1), header_style="dim")
+        table.add_column("address", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for name, address in self._addresses.items():
+            table.add_row(name, Text(address, style="cyan"))
+        return Align.left(table)
+
+
+def line(view: View) -> str:
+    """The plain line."""
+    parts = [time.strftime("%H:%M:%S", time.localtime(view.clock))]
+    if notice := simulation_notice(int(view.clock * 1000), view.shift_seconds):
+        parts.append(f"« {notice} »")
+    if chain := view.chain:
+        rate = "-" if chain.rate is None else f"{chain.rate:,.0f}"
+        parts += [
+            f"{rate} events/s",
+            f"{chain.counted:,} counted",
+            f"{chain.rejected:,} rejected",
+            f"lag {chain.lag:,}",
+            f"settled to {settled_text(chain, view.clock, view.shift_seconds)}",
+        ]
+    else:
+        parts.append(view.problem or "waiting for Redis")
+    well = sum(status.state in (State.RUNNING, State.ENDED) for status in view.processes)
+    parts.append(f"{well}/{len(view.processes)} processes up")
+    parts += [
+        f"{status.name} {status.state}"
+        for status in view.processes
+        if status.state in (State.RESTARTING, State.STARTING)
+    ]
+    if restarts := sum(status.restarts for status in view.processes):
+        parts.append(f"{restarts} restarts")
+    return " | ".join(parts)
+
+
+def settled_text(chain: Chain, clock: float, shift_seconds: int) -> str:
+    """`07:51:40, 21 s ago`: on the clocks of Paris, of the simulated day where there is one."""
+    if chain.settled_at is None:
+        return "-"
+    ago = max(clock - chain.settled_at, 0)
+    return f"{scenario_time(int(chain.settled_at * 1000), shift_seconds):%H:%M:%S}, {_duration(ago)} ago"
+
+
+def utf8_output() -> None:
+    """Never fail on a character that the terminal cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
+
+
+def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, str]) -> RenderableType:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, width=_BAR_CELLS)
+    longest = ranked(pairs)
+    for code, number in pairs:
+        bar = "━" * max(1, round(_BAR_CELLS * number / longest))
+        table.add_row(names.get(code, code), f"{number:,}", Text(bar, style="cyan"))
+    if not pairs:
+        table.add_row(Text("no event yet", style="dim"))
+    return Panel(table, title=title, title_align="left", border_style="dim")
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 6000:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d}"

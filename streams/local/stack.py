@@ -1,0 +1,150 @@
+"""What the local stack is made of: its options, its ports, its programs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from streams.errors import SettingsError
+from streams.local.ports import PortUse
+from streams.local.probes import http_ok
+from streams.local.process import Program
+from streams.local.record import as_environment
+from streams.local.servers import ScrapedPorts, log_file
+from streams.settings import Settings
+
+#: A worker stops within 25 s, an observer within 10 s (their own bounds), a simulator when it has flushed what it holds.
+WORKER_STOP_SECONDS_MAX = 28
+OBSERVER_STOP_SECONDS_MAX = 13
+SIMULATOR_STOP_SECONDS_MAX = 40
+
+
+_REMOTE_ONLY = ("redis_username", "redis_password", "redis_tls_ca_file")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPorts:
+    """Where the four servers listen."""
+
+    kafka: int
+    redis: int
+    prometheus: int
+    alertmanager: int
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """The stack that is wanted. `simulator` is the command line of the traffic after `vigie`, empty for none.
+
+    `settings` are those of all children; the addresses in them are of the servers that the stack starts.
+    """
+
+    settings: Settings
+    data_dir: Path
+    workers: int
+    ports: ServerPorts
+    seconds: float | None = None
+    simulator: tuple[str, ...] = ()
+
+    @property
+    def kafka_controller_port(self) -> int:
+        """Where Kafka's controller listens: one below the broker."""
+        return self.ports.kafka - 1
+
+    def worker_ports(self) -> tuple[int, ...]:
+        """One port a slot."""
+        return tuple(self.settings.worker_port + slot for slot in range(self.workers))
+
+    def scraped(self) -> ScrapedPorts:
+        """What Prometheus scrapes, and where it talks to."""
+        observers = (self.settings.observer_port,)
+        return ScrapedPorts(observers, self.worker_ports(), self.ports.prometheus, self.ports.alertmanager)
+
+    def port_uses(self) -> list[PortUse]:
+        """Every port that must be free."""
+        return [
+            PortUse("Kafka", self.ports.kafka, "--kafka-port"),
+            PortUse("Kafka's controller", self.kafka_controller_port, "--kafka-port"),
+            PortUse("Redis", self.ports.redis, "--redis-port"),
+            PortUse("Prometheus", self.ports.prometheus, "--prometheus-port"),
+            PortUse("Alertmanager", self.ports.alertmanager, "--alertmanager-port"),
+            PortUse("observer", self.settings.observer_port, "--port"),
+            *(PortUse(f"worker {slot}", port, "--worker-port") for slot, port in enumerate(self.worker_ports())),
+        ]
+
+    def addresses(self) -> dict[str, str]:
+        """Where people and programs find the parts."""
+        settings = self.settings
+        observer = f"http://{settings.observer_host}:{settings.observer_port}"
+        return {
+            "API": f"{observer}/docs",
+            "metrics": f"{observer}/metrics",
+            "Prometheus": settings.prometheus_url,
+            "Alertmanager": settings.alertmanager_url,
+            "Kafka": settings.kafka_bootstrap_servers,
+            "Redis": settings.redis_url,
+            "data, logs": str(self.data_dir),
+        }
+
+    def observer(self) -> Program:
+        """`vigie serve`."""
+        return self._vigie("observer", ("serve",), self.settings.observer_port, OBSERVER_STOP_SECONDS_MAX)
+
+    def worker_programs(self) -> list[Program]:
+        """`vigie worker`, one a slot."""
+        return [
+            self._vigie("worker", ("worker", "--slot", str(slot)), port, WORKER_STOP_SECONDS_MAX, slot)
+            for slot, port in enumerate(self.worker_ports())
+        ]
+
+    def simulator_program(self) -> Program:
+        """The traffic."""
+        return self._vigie("simulator", self.simulator, None, SIMULATOR_STOP_SECONDS_MAX)
+
+    def _vigie(
+        self, role: str, words: tuple[str, ...], port: int | None, stop_seconds_max: float, slot: int | None = None
+    ) -> Program:
+        name = role if slot is None else f"{role}-{slot}"
+        return Program(
+            role=role,
+            slot=slot,
+            argv=(sys.executable, "-P", "-m", "streams", *words),
+            directory=self.data_dir,
+            log_file=log_file(self.data_dir, name),
+            port=port,
+            ready=_always if port is None else partial(http_ok, port, "/readyz"),
+            stop_seconds_max=stop_seconds_max,
+            may_end=role == "simulator",
+            environment=as_environment(self.settings),
+        )
+
+
+def _always() -> bool:
+    return True
+
+
+def local_settings(given: Settings, ports: ServerPorts) -> Settings:
+    """The settings of a local stack: those given, with the addresses of its own servers, one copy of each topic, no passwords.
+
+    Raises:
+        SettingsError: passwords or TLS are set, which these servers do not have.
+    """
+    wrong = [name for name in _REMOTE_ONLY if getattr(given, name) is not None]
+    if given.kafka_security_protocol != "PLAINTEXT":
+        wrong.append("kafka_security_protocol")
+    if wrong:
+        names = ", ".join(wrong)
+        raise SettingsError(
+            f"vigie up starts servers without passwords or TLS, but these are set: {names}. Unset them for the local stack."
+        )
+    own = {
+        "kafka_bootstrap_servers": f"127.0.0.1:{ports.kafka}",
+        "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
+        "prometheus_url": f"http://127.0.0.1:{ports.prometheus}",
+        "alertmanager_url": f"http://127.0.0.1:{ports.alertmanager}",
+        "topic_replication_factor": 1,
+        "topic_min_insync_replicas": 1,
+    }
+    return given.model_copy(update=own)
