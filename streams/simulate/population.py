@@ -1,0 +1,146 @@
+"""Who makes the traffic: establishments with valid UAI in the right departements, their projects, and the visitors attached to them.
+
+Visitors are not stored: visitor number n of a region has its establishment, profile and pseudonym by arithmetic and a keyed hash, so that
+millions of them cost no memory and every process of the same seed knows the same people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streams.catalog import CORSICAN_PREFIXES, Catalog, Profile, Region, control_letter
+from streams.errors import SettingsError
+from streams.simulate.cells import Cells, Place
+from streams.simulate.scenario import Traffic
+
+#: Establishments are of 1 to this many sizes: the largest has that many times the visitors of the smallest.
+SIZES = 6
+#: Length of the table by which profiles are drawn: a share of 0.001 still has an entry.
+_PROFILE_TABLE = 1000
+#: A departement's establishments are numbered with four digits.
+NUMBERS = 10_000
+_PREFIXES = {departement: prefix for prefix, departement in CORSICAN_PREFIXES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Establishment:
+    """A school: its number and where its events count."""
+
+    uai: str
+    departement: str
+    place: Place
+
+
+class Visit(NamedTuple):
+    """What the events of one visit have in common, as bytes ready to be sent; `cell` is that of the first service."""
+
+    place: bytes
+    profile: bytes
+    visitor: bytes
+    cell: int
+
+
+class RegionPopulation:
+    """The visitors of one region: `visitors` of them, numbered from 0."""
+
+    def __init__(
+        self,
+        region: Region,
+        establishments: list[Establishment],
+        profiles: list[str],
+        cells: Cells,
+        visitors: int,
+        secret: bytes,
+        rng: random.Random,
+    ) -> None:
+        self.region = region
+        self.establishments = establishments
+        self.visitors = visitors
+        self._profiles = profiles
+        self._secret = secret
+        # One entry a seat: an establishment of size 3 has three, so a visitor picked evenly lands there three times as often.
+        self._seats = [index for index in range(len(establishments)) for _ in range(rng.randint(1, SIZES))]
+        rng.shuffle(self._seats)
+        self._place_bytes = [f'"project":"{item.place.project}","uai":"{item.uai}"'.encode() for item in establishments]
+        self._profile_bytes = {code: f'"profile":"{code}"'.encode() for code in set(profiles)}
+        self._cells = [
+            {code: cells.number(item.place, code) for code in self._profile_bytes} for item in establishments
+        ]
+
+    def visit(self, number: int) -> Visit:
+        """A visit of visitor `number` (0 <= number < visitors)."""
+        index = self._seats[number % len(self._seats)]
+        # Knuth's multiplier scatters neighbours over the table, so that profile and establishment are independent.
+        profile = self._profiles[(number * 2654435761 >> 8) % _PROFILE_TABLE]
+        pseudonym = hashlib.blake2b(b"%s/%d" % (self.region.code.encode(), number), digest_size=12, key=self._secret)
+        return Visit(
+            self._place_bytes[index],
+            self._profile_bytes[profile],
+            pseudonym.hexdigest().encode(),
+            self._cells[index][profile],
+        )
+
+
+def make_establishments(catalog: Catalog, traffic: Traffic, seed: int) -> dict[str, list[Establishment]]:
+    """Region code -> its establishments, by the regions' weights. Deterministic.
+
+    Raises:
+        SettingsError: a region has more establishments than its departements have numbers, or lacks a project.
+    """
+    rng = random.Random(f"establishments/{seed}")
+    regions = [region for region in catalog.regions if region.weight > 0]
+    total = sum(region.weight for region in regions)
+    national = [project.code for project in catalog.projects if project.region is None]
+    found: dict[str, list[Establishment]] = {}
+    for region in regions:
+        count = max(traffic.establishments_per_region_min, round(traffic.establishments * region.weight / total))
+        held = [(departement, academy.code) for academy in region.academies for departement in academy.departements]
+        if not held or count > len(held) * NUMBERS:
+            raise SettingsError(f"region {region.code} cannot hold {count} establishments: lower `establishments`")
+        made = found[region.code] = []
+        for index, (departement, academy) in enumerate(held):
+            share = (count - index + len(held) - 1) // len(held)  # the shares of all departements add up to `count`
+            for number in rng.sample(range(NUMBERS), share):
+                project = _project(catalog, traffic, region.code, departement, national, rng)
+                made.append(
+                    Establishment(make_uai(departement, number), departement, Place(region.code, academy, project))
+                )
+    return found
+
+
+def make_uai(departement: str, number: int) -> str:
+    """The valid UAI of a departement's establishment `number` (0 to 9999): `54`, 1234 -> `0541234` and its letter."""
+    digits = _PREFIXES.get(departement, departement.rjust(3, "0")) + f"{number:04d}"
+    return digits + control_letter(digits)
+
+
+def _project(
+    catalog: Catalog, traffic: Traffic, region: str, departement: str, national: list[str], rng: random.Random
+) -> str:
+    local = [p.code for p in catalog.projects if p.region == region and departement in p.departements]
+    regional = [p.code for p in catalog.projects if p.region == region and not p.departements]
+    draw = rng.random()
+    if national and (draw < traffic.national_project_share or not (local or regional)):
+        return rng.choice(national)
+    if not (local or regional):
+        raise SettingsError(
+            f"projects.yaml: no project for departement {departement} of region {region}, and none without a region"
+        )
+    if local and regional:
+        return rng.choice(local if rng.random() < traffic.departement_project_share else regional)
+    return rng.choice(local or regional)
+
+
+def profile_table(profiles: tuple[Profile, ...], seed: int) -> list[str]:
+    """`_PROFILE_TABLE` profile codes by their shares, shuffled."""
+    total = sum(profile.share for profile in profiles)
+    codes = [profile.code for profile in profiles]
+    table = random.Random(f"profiles/{seed}")
+    counts = [round(profile.share / total * _PROFILE_TABLE) for profile in profiles]
+    counts[counts.index(max(counts))] += _PROFILE_TABLE - sum(counts)
+    entries = [code for code, count in zip(codes, counts, strict=True) for _ in range(count)]
+    table.shuffle(entries)
+    return entries

@@ -1,0 +1,158 @@
+"""Scenarios of `config/scenarios.yaml`: which day is simulated, how it differs from a normal one, and where it lies on the clock."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from streams.catalog import read_yaml
+from streams.errors import InputError, SettingsError
+
+PARIS = ZoneInfo("Europe/Paris")
+#: Simulated seconds per second while the run-up is sent: 60 simulated minutes arrive in 90 s.
+DEFAULT_SPEED = 40.0
+#: Below 2 the run-up would hardly end; above, a machine that can send a day in a second would not be told apart from a typing error.
+SPEED_MIN, SPEED_MAX = 2.0, 86_400.0
+SCALE_MIN, SCALE_MAX = 0.0001, 10.0
+#: A repeat of a delayed event arrives after both delays: together they must stay below the default lateness of 20 s.
+DELAYS_SECONDS_MAX = 15
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all scenarios share; each member is explained in `config/scenarios.yaml`."""
+
+    normal_peak_events_per_second: Positive
+    normal_weekday: Weekday
+    events_per_visit: Annotated[float, Meta(ge=2, le=100)]
+    visit_courses: Annotated[int, Meta(ge=1, le=1000)]
+    visit_seconds_max: Annotated[int, Meta(ge=60, le=7200)]
+    visitors_per_daily_visit: Annotated[float, Meta(gt=0, le=10)]
+    visitors_about_share: Annotated[float, Meta(gt=0, le=1)]
+    establishments: Annotated[int, Meta(ge=1, le=50_000)]
+    establishments_per_region_min: Annotated[int, Meta(ge=1, le=1000)]
+    departement_project_share: Share
+    national_project_share: Share
+    type_share: Share
+    device_share: Share
+    tool_share: Share
+    repeat_share: Share
+    repeat_delay_seconds_max: Annotated[int, Meta(ge=1)]
+    delayed_share: Share
+    delay_seconds_max: Annotated[int, Meta(ge=1)]
+    broken_share: Share
+    unknown_share: Share
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One simulated day, put on the clock so that `live_from` (Europe/Paris) is reached when the run-up has been sent."""
+
+    label: str
+    date: datetime.date
+    day: Literal["normal", "rentree", "lockdown"]
+    login_storm_multiplier: Annotated[float, Meta(ge=1, le=20)]
+    live_from: Clock
+    past_minutes: Annotated[int, Meta(ge=0, le=24 * 60)]
+    default_scale: Annotated[float, Meta(ge=SCALE_MIN, le=SCALE_MAX)]
+    events_per_visit: Annotated[float, Meta(ge=2, le=100)] | None = None
+    name: str = ""
+
+    def at(self, clock: str) -> int:
+        """Epoch seconds of `HH:MM` Paris time on the scenario's day."""
+        time = datetime.time.fromisoformat(clock)
+        return int(datetime.datetime.combine(self.date, time, PARIS).timestamp())
+
+    @property
+    def live_from_s(self) -> int:
+        """Scenario time (epoch seconds) at which live traffic begins."""
+        return self.at(self.live_from)
+
+    @property
+    def begin_s(self) -> int:
+        """Scenario time (epoch seconds) of the first simulated event of the run-up."""
+        return self.live_from_s - self.past_minutes * 60
+
+
+class Scenarios(msgspec.Struct, frozen=True):
+    """All of `config/scenarios.yaml`."""
+
+    traffic: Traffic
+    by_name: dict[str, Scenario]
+
+    def get(self, name: str) -> Scenario:
+        """Return a scenario.
+
+        Raises:
+            InputError: there is none of that name; the message lists those there are.
+        """
+        if name not in self.by_name:
+            raise InputError(f"no scenario {name!r}: choose one of {', '.join(self.by_name)} (config/scenarios.yaml)")
+        return self.by_name[name]
+
+
+def scenario_shift_seconds(scenario: Scenario, now_s: float, speed: float = DEFAULT_SPEED) -> int:
+    """Return scenario time minus clock, in whole seconds, for a simulator that starts at the clock's `now_s`.
+
+    The run-up of `past_minutes` takes `past / speed` real seconds; when it has been sent, the scenario's time is `live_from`. The first
+    event therefore lies at `now - past + past / speed`, and no event ever lies ahead of the clock.
+    """
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise InputError(f"--speed {speed:g} is not between {SPEED_MIN:g} and {SPEED_MAX:g}: choose one in that range")
+    return scenario.live_from_s - math.floor(now_s) - math.ceil(scenario.past_minutes * 60 / speed)
+
+
+def load_scenarios(config_dir: Path) -> Scenarios:
+    """Read `scenarios.yaml`.
+
+    Raises:
+        SettingsError: with one problem of each section that has any.
+    """
+    path = config_dir / "scenarios.yaml"
+    document = read_yaml(path)
+    problems: list[str] = []
+    sections = document if isinstance(document, dict) else {}
+    traffic = convert_section(sections.get("traffic"), Traffic, "traffic", problems)
+    if traffic and traffic.repeat_delay_seconds_max + traffic.delay_seconds_max > DELAYS_SECONDS_MAX:
+        problems.append(
+            f"traffic: repeat_delay_seconds_max + delay_seconds_max exceed {DELAYS_SECONDS_MAX} s: delayed events would be late"
+        )
+    named = sections.get("scenarios")
+    if not isinstance(named, dict) or not named:
+        problems.append("needs a non-empty mapping under `scenarios:`")
+        named = {}
+    by_name: dict[str, Scenario] = {}
+    for name, section in named.items():
+        scenario = convert_section(section, Scenario, f"scenarios.{name}", problems)
+        if scenario:
+            by_name[str(name)] = msgspec.structs.replace(scenario, name=str(name))
+    if problems or traffic is None:
+        raise section_error(path, problems)
+    return Scenarios(traffic, by_name)
+
+
+T = TypeVar("T")
+
+
+def convert_section(section: Any, kind: type[T], where: str, problems: list[str]) -> T | None:
+    """Convert one section of a YAML file; the first problem of it is added to `problems`."""
+    try:
+        return msgspec.convert(section, kind)
+    except msgspec.ValidationError as error:
+        problems.append(f"{where}: {error}")
+        return None
+
+
+def section_error(path: Path, problems: list[str]) -> SettingsError:
+    """All problems of one file of `config/` as one error."""
+    lines = "\n".join(f"  - {problem}" for problem in problems)
+    return SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend this file, then start again.")

@@ -1,0 +1,198 @@
+"""The truth file: what must come out of the chain when the events of a simulation went in.
+
+It is counted from what the generator chose (the region of the establishment it picked), never by decoding the events. Shape, one JSON object:
+
+    {"version": 1, "scenario": "rentree", "seed": 1, "scale": 0.25, "shift_seconds": -7344000, "reached_s": 1795622400,
+     "runs": [{"run": "r-...", "complete": true, "unacknowledged": 0}],
+     "published": 12, "events": 10, "duplicates": 1, "rejected": {"missing_member": 1}, "minutes_dropped": 0,
+     "minutes": [{"minute": "2026-11-23T15:02:00Z",
+                  "region_service": [["44", "CAHIER_TEXTES", 10, 1]], "project": [["mbn", 10, 1]],
+                  "profile_region": [["ELEVE", "44", 10, 1]], "academy": [["12", 10, 1]]}]}
+
+Each row ends in `events` (distinct ids) and `duplicates` (repeats of an id, kept apart): a chain that removes duplicates shows the first,
+one that does not shows their sum. `published` = `events` + `duplicates` + all of `rejected`. Minutes are those of `ts` (the clock, UTC);
+`reached_s` is the last second of the clock whose events were sent. A simulator that is started again with the same file adds a run.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import orjson
+
+from streams.errors import InputError
+
+TRUTH_VERSION = 1
+#: The four ways the counts are cut, by the names they have in the file, and the codes of a row.
+CUTS = {
+    "region_service": ("region", "service"),
+    "project": ("project",),
+    "profile_region": ("profile", "region"),
+    "academy": ("academy",),
+}
+
+#: Codes of a cut -> [events, duplicates].
+Table = dict[tuple[str, ...], list[int]]
+
+
+@dataclass(slots=True)
+class MinuteTruth:
+    """What one minute must show; each table maps codes to [events, duplicates]."""
+
+    region_service: Table = field(default_factory=dict)
+    project: Table = field(default_factory=dict)
+    profile_region: Table = field(default_factory=dict)
+    academy: Table = field(default_factory=dict)
+
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """The four cuts by name."""
+        for cut in CUTS:
+            yield cut, getattr(self, cut)
+
+    def add(self, other: MinuteTruth) -> None:
+        """Add the counts of another part of the same minute."""
+        for cut, table in other.tables():
+            mine: Table = getattr(self, cut)
+            for codes, (events, duplicates) in table.items():
+                row = mine.setdefault(codes, [0, 0])
+                row[0] += events
+                row[1] += duplicates
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process that sent events; `complete` once it has ended in order, `unacknowledged` events that Kafka did not confirm."""
+
+    run: str
+    complete: bool
+    unacknowledged: int = 0
+
+
+@dataclass(slots=True)
+class Truth:
+    """A loaded truth file. `minutes` maps the epoch minute (`ts // 60000`) to its counts."""
+
+    scenario: str
+    seed: int
+    scale: float
+    shift_seconds: int
+    reached_s: int
+    runs: list[Run]
+    published: int
+    events: int
+    duplicates: int
+    rejected: dict[str, int]
+    minutes_dropped: int
+    minutes: dict[int, MinuteTruth]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the figures are final and every event was confirmed; False after a kill -9 and while the simulator runs."""
+        return all(run.complete and not run.unacknowledged for run in self.runs)
+
+    @property
+    def rejected_total(self) -> int:
+        """Events that must be rejected, all reasons."""
+        return sum(self.rejected.values())
+
+    def expected(self, cut: str, *, with_duplicates: bool) -> dict[tuple[int, tuple[str, ...]], int]:
+        """Return `{(epoch minute, codes): count}` of one cut of `CUTS`, without rows of zero."""
+        found: dict[tuple[int, tuple[str, ...]], int] = {}
+        for minute, counts in self.minutes.items():
+            table: Table = getattr(counts, cut)
+            for codes, (events, duplicates) in table.items():
+                number = events + duplicates * with_duplicates
+                if number:
+                    found[(minute, codes)] = number
+        return found
+
+
+class _Minute(msgspec.Struct):
+    minute: str
+    region_service: list[tuple[str, str, int, int]]
+    project: list[tuple[str, int, int]]
+    profile_region: list[tuple[str, str, int, int]]
+    academy: list[tuple[str, int, int]]
+
+
+class _File(msgspec.Struct):
+    version: int
+    scenario: str
+    seed: int
+    scale: float
+    shift_seconds: int
+    reached_s: int
+    runs: list[Run]
+    published: int
+    events: int
+    duplicates: int
+    rejected: dict[str, int]
+    minutes_dropped: int
+    minutes: list[_Minute]
+
+
+def load_truth(path: Path) -> Truth:
+    """Read a truth file.
+
+    Raises:
+        InputError: it does not exist, is damaged, or is of another version.
+    """
+    try:
+        raw = msgspec.json.decode(path.read_bytes(), type=_File)
+    except FileNotFoundError:
+        raise InputError(
+            f"no truth file {path}: `vigie simulate` writes it beside the events, or name it with --truth"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a truth file: {error}; simulate again") from None
+    if raw.version != TRUTH_VERSION:
+        raise InputError(f"{path} has version {raw.version}, this Vigie reads {TRUTH_VERSION}: simulate again")
+    return Truth(
+        raw.scenario,
+        raw.seed,
+        raw.scale,
+        raw.shift_seconds,
+        raw.reached_s,
+        raw.runs,
+        raw.published,
+        raw.events,
+        raw.duplicates,
+        raw.rejected,
+        raw.minutes_dropped,
+        {epoch_minute(item.minute): _minute(item) for item in raw.minutes},
+    )
+
+
+def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
+    """One element of `minutes` as JSON."""
+    document: dict[str, object] = {"minute": iso_minute(minute)}
+    for cut, table in counts.tables():
+        document[cut] = [[*codes, *numbers] for codes, numbers in sorted(table.items())]
+    return orjson.dumps(document)
+
+
+def decode_minute(encoded: bytes) -> MinuteTruth:
+    """The inverse of `encode_minute`."""
+    return _minute(msgspec.json.decode(encoded, type=_Minute))
+
+
+def _minute(item: _Minute) -> MinuteTruth:
+    counts = MinuteTruth()
+    for cut, table in counts.tables():
+        for *codes, events, duplicates in getattr(item, cut):
+            table[tuple(codes)] = [events, duplicates]
+    return counts
+
+
+def iso_minute(minute: int) -> str:
+    """`2026-11-23T15:02:00Z` of an epoch minute."""
+    return datetime.datetime.fromtimestamp(minute * 60, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch_minute(text: str) -> int:
+    """Epoch minute of an ISO time."""
+    return int(datetime.datetime.fromisoformat(text).timestamp()) // 60
