@@ -2,12 +2,15 @@
 
 Rules (docs/architecture.md, "Settled minutes"):
 
-- a partition whose owner confirmed within `CONFIRMED_MS` that it is read to its end is *idle* and does not hold the others back;
+- a partition whose owner confirmed within `CONFIRMED_MS` that it is read to its end is *idle* and does not hold the others back; but its
+  owner vouches only for what Kafka held at that time: settled time never passes the oldest such confirmation - lateness;
 - the others hold settled time at the lowest of their watermarks; one that has no watermark yet holds it where it is;
 - when all are idle, settled time is their highest watermark, and once all have been idle for `SILENCE_MS`, the time of the
   confirmation - lateness: silence settles as measured zeros;
-- a partition that nobody vouches for is *stale* and holds settled time where it is.
+- a partition that nobody vouches for is *stale* and holds settled time where it is. So does a confirmation from the future: Redis's clock
+  went back, and nothing says how long ago it was.
 
+An event that reaches Kafka within the lateness of its own time is then counted before its time settles (a test simulates it).
 Settled time never goes back: the caller keeps the maximum in Redis.
 """
 
@@ -49,27 +52,24 @@ class Settling:
 
 def settle(partitions: Sequence[PartitionProgress], now_ms: int, lateness_ms: int) -> Settling:
     """Return up to where time is settled; `partitions` are all of the topic, `now_ms` is Redis's clock in the same snapshot."""
-    stale = tuple(p.partition for p in partitions if p.confirmed_ms is None or now_ms - p.confirmed_ms > UNOWNED_MS)
-    idle = [p for p in partitions if _is_idle(p, now_ms)]
+    stale = tuple(p.partition for p in partitions if not _is_vouched_for(p, now_ms, UNOWNED_MS))
+    idle = [p for p in partitions if p.idle_since_ms is not None and _is_vouched_for(p, now_ms, CONFIRMED_MS)]
     idle_numbers = tuple(p.partition for p in idle)
     if stale or not partitions:
         return Settling(None, idle_numbers, stale)
+    # What all idle partitions together vouch for.
+    confirmed_ms = min((p.confirmed_ms or 0 for p in idle), default=now_ms) - lateness_ms
     idle_set = set(idle_numbers)
     busy = [p.watermark_ms for p in partitions if p.partition not in idle_set]
     if busy:
         known = [watermark for watermark in busy if watermark]
-        return Settling(min(known) if len(known) == len(busy) else None, idle_numbers, ())
+        return Settling(min(confirmed_ms, *known) if len(known) == len(busy) else None, idle_numbers, ())
+    silent_since_ms = max(p.idle_since_ms or 0 for p in idle)
+    if now_ms - silent_since_ms >= SILENCE_MS:
+        return Settling(confirmed_ms, idle_numbers, ())
     highest = max((p.watermark_ms or 0 for p in idle), default=0)
-    silent_since = max(p.idle_since_ms or 0 for p in idle)
-    if now_ms - silent_since >= SILENCE_MS:
-        confirmed = min(p.confirmed_ms or 0 for p in idle)
-        return Settling(max(highest, confirmed - lateness_ms), idle_numbers, ())
-    return Settling(highest or None, idle_numbers, ())
+    return Settling(min(confirmed_ms, highest) if highest else None, idle_numbers, ())
 
 
-def _is_idle(progress: PartitionProgress, now_ms: int) -> bool:
-    return (
-        progress.idle_since_ms is not None
-        and progress.confirmed_ms is not None
-        and now_ms - progress.confirmed_ms <= CONFIRMED_MS
-    )
+def _is_vouched_for(progress: PartitionProgress, now_ms: int, within_ms: int) -> bool:
+    return progress.confirmed_ms is not None and abs(now_ms - progress.confirmed_ms) <= within_ms
