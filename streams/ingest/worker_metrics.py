@@ -22,7 +22,7 @@ class WorkerMetrics:
     """What a worker says of itself."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # `_created` series are of no use here and break the naming rules
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # `_created` series are of no use here and break the naming rules
         self.registry = CollectorRegistry()
         self._records = self._make(Counter, metrics.WORKER_EVENTS)
         self._chunks = self._make(Counter, metrics.WORKER_CHUNKS)

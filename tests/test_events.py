@@ -1,0 +1,218 @@
+"""The contract: every input ends in an event or in one reason, and the fast way gives the same verdicts as the slow one."""
+
+from __future__ import annotations
+
+import random
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.events import (
+    ID_CHARACTERS_MAX,
+    VALUE_BYTES_MAX,
+    VISITOR_CHARACTERS_MAX,
+    Reason,
+    TimeBounds,
+    VisitEvent,
+    decode,
+    decode_all,
+    judge,
+    judge_all,
+)
+
+APPEND_MS = 1_788_242_592_345
+BOUNDS = TimeBounds()
+GOOD = {
+    "v": 1,
+    "id": "01J",
+    "ts": APPEND_MS,
+    "project": "mbn",
+    "uai": "0541234Y",
+    "service": "CAHIER_TEXTES",
+    "profile": "ELEVE",
+    "visitor": "9f2c",
+}
+
+
+def changed(**members: object) -> bytes:
+    """The good event with some members changed; `...` removes one."""
+    return orjson.dumps({name: value for name, value in {**GOOD, **members}.items() if value is not ...})
+
+
+#: Fifty kinds of broken events and the one reason each must be given.
+BROKEN: dict[str, tuple[bytes | None, Reason]] = {
+    "tombstone": (None, Reason.EMPTY),
+    "zero bytes": (b"", Reason.EMPTY),
+    "a space": (b" ", Reason.NOT_JSON),
+    "garbage": (b"garbage", Reason.NOT_JSON),
+    "binary": (b"\x00\x01\x02\xff", Reason.NOT_JSON),
+    "truncated": (changed()[:-1], Reason.NOT_JSON),
+    "truncated in a string": (changed()[:30], Reason.NOT_JSON),
+    "two objects": (changed() + changed(), Reason.NOT_JSON),
+    "two objects and a space": (changed() + b" " + changed(), Reason.NOT_JSON),
+    "two objects on two lines": (changed() + b"\n" + changed(), Reason.NOT_JSON),
+    "trailing comma": (changed()[:-1] + b",}", Reason.NOT_JSON),
+    "single quotes": (changed().replace(b'"', b"'"), Reason.NOT_JSON),
+    "byte order mark": (b"\xef\xbb\xbf" + changed(), Reason.NOT_JSON),
+    "utf-16": (changed().decode().encode("utf-16"), Reason.NOT_JSON),
+    "invalid utf-8 in id": (changed(id="@@").replace(b"@@", b"\xff\xfe"), Reason.NOT_JSON),
+    "lone surrogate": (changed(id="@@").replace(b"@@", b"\\ud800"), Reason.NOT_JSON),
+    "raw newline in a string": (changed(id="@@").replace(b"@@", b"a\nb"), Reason.NOT_JSON),
+    "NaN": (changed(ts=0).replace(b'"ts":0', b'"ts":NaN'), Reason.NOT_JSON),
+    "comment": (b"/* x */" + changed(), Reason.NOT_JSON),
+    "deep nesting": (b"[" * 4000, Reason.NOT_JSON),
+    "deep nesting in an unknown member": (b'{"x":' + b"[" * 4000, Reason.NOT_JSON),
+    "xml": (b"<event/>", Reason.NOT_JSON),
+    "array": (b"[1,2]", Reason.NOT_OBJECT),
+    "array of an event": (b"[" + changed() + b"]", Reason.NOT_OBJECT),
+    "string": (b'"x"', Reason.NOT_OBJECT),
+    "number": (b"12", Reason.NOT_OBJECT),
+    "null": (b"null", Reason.NOT_OBJECT),
+    "true": (b"true", Reason.NOT_OBJECT),
+    "version 2": (changed(v=2), Reason.UNSUPPORTED_VERSION),
+    "version 0": (changed(v=0), Reason.UNSUPPORTED_VERSION),
+    "version 1.5": (changed(v=1.5), Reason.UNSUPPORTED_VERSION),
+    "version 2 with another shape": (changed(v=2, id={"a": 1}), Reason.UNSUPPORTED_VERSION),
+    "no v": (changed(v=...), Reason.MISSING_MEMBER),
+    "no id": (changed(id=...), Reason.MISSING_MEMBER),
+    "no ts": (changed(ts=...), Reason.MISSING_MEMBER),
+    "no visitor": (changed(visitor=...), Reason.MISSING_MEMBER),
+    "nothing": (b"{}", Reason.MISSING_MEMBER),
+    "v a string": (changed(v="1"), Reason.ILL_TYPED),
+    "v a boolean": (changed(v=True), Reason.ILL_TYPED),
+    "id a number": (changed(id=12), Reason.ILL_TYPED),
+    "id null": (changed(id=None), Reason.ILL_TYPED),
+    "ts a string": (changed(ts=str(APPEND_MS)), Reason.ILL_TYPED),
+    "ts with a fraction": (changed(ts=APPEND_MS + 0.5), Reason.ILL_TYPED),
+    "ts null": (changed(ts=None), Reason.ILL_TYPED),
+    "visitor a list": (changed(visitor=["a"]), Reason.ILL_TYPED),
+    "service a number": (changed(service=9), Reason.ILL_TYPED),
+    "uai an object": (changed(uai={}), Reason.ILL_TYPED),
+    "device a boolean": (changed(device=True), Reason.ILL_TYPED),
+    "empty id": (changed(id=""), Reason.EMPTY_MEMBER),
+    "empty visitor": (changed(visitor=""), Reason.EMPTY_MEMBER),
+    "id too long": (changed(id="x" * (ID_CHARACTERS_MAX + 1)), Reason.TOO_LONG),
+    "visitor too long": (changed(visitor="x" * (VISITOR_CHARACTERS_MAX + 1)), Reason.TOO_LONG),
+    "value too large": (changed(pad="x" * VALUE_BYTES_MAX), Reason.TOO_LARGE),
+    "too old": (changed(ts=APPEND_MS - BOUNDS.age_ms_max - 1), Reason.TOO_OLD),
+    "negative ts": (changed(ts=-1), Reason.TOO_OLD),
+    "seconds instead of milliseconds": (changed(ts=APPEND_MS // 1000), Reason.TOO_OLD),
+    "too far ahead": (changed(ts=APPEND_MS + BOUNDS.ahead_ms_max + 1), Reason.TOO_FAR_AHEAD),
+    "ts beyond 64 bits": (changed(ts=0).replace(b'"ts":0', b'"ts":99999999999999999999999'), Reason.TOO_FAR_AHEAD),
+}
+
+ACCEPTED: dict[str, bytes] = {
+    "plain": changed(),
+    "only what is required": changed(project=..., uai=..., service=..., profile=...),
+    "codes null": changed(project=None, uai=None, service=None, profile=None),
+    "codes empty": changed(project="", uai="", service="", profile=""),
+    "unknown members": changed(extra={"a": [1, 2]}, other=None),
+    "pretty-printed": orjson.dumps(GOOD, option=orjson.OPT_INDENT_2),
+    "carriage return": changed() + b"\r",
+    "id of 64": changed(id="x" * ID_CHARACTERS_MAX),
+    "visitor of 128": changed(visitor="é" * VISITOR_CHARACTERS_MAX),
+    "just old enough": changed(ts=APPEND_MS - BOUNDS.age_ms_max),
+    "just ahead enough": changed(ts=APPEND_MS + BOUNDS.ahead_ms_max),
+    "a member twice": changed()[:-1] + b',"id":"other"}',
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_each_broken_kind_has_its_reason(kind: str) -> None:
+    value, reason = BROKEN[kind]
+    assert judge(value, APPEND_MS, BOUNDS) is reason
+
+
+def test_there_are_fifty_kinds_and_every_reason_is_among_them() -> None:
+    assert len(BROKEN) >= 50
+    assert {reason for _value, reason in BROKEN.values()} == set(Reason)
+
+
+@pytest.mark.parametrize("kind", ACCEPTED)
+def test_accepted(kind: str) -> None:
+    assert isinstance(judge(ACCEPTED[kind], APPEND_MS, BOUNDS), VisitEvent)
+
+
+def test_value_of_exactly_4096_bytes_is_accepted() -> None:
+    value = changed(pad="")
+    value = changed(pad="x" * (VALUE_BYTES_MAX - len(value)))
+    assert len(value) == VALUE_BYTES_MAX
+    assert isinstance(judge(value, APPEND_MS, BOUNDS), VisitEvent)
+    assert decode(changed(pad="x" * (VALUE_BYTES_MAX - len(changed(pad="")) + 1))) is Reason.TOO_LARGE
+
+
+def test_halves_that_a_double_value_makes_up_for_are_not_taken_for_events() -> None:
+    # Joined by newlines these are three objects in three lines: msgspec reads two objects on one line.
+    whole = changed()
+    values = [whole[:20], whole[20:], whole + b" " + whole]
+    assert decode_all(values) == [Reason.NOT_JSON] * 3
+
+
+def same_verdicts(values: list[bytes | None]) -> None:
+    one_by_one = [judge(value, APPEND_MS, BOUNDS) for value in values]
+    good, rejected = judge_all(values, APPEND_MS, BOUNDS)
+    assert good == [found for found in one_by_one if isinstance(found, VisitEvent)]
+    assert rejected == [(i, found) for i, found in enumerate(one_by_one) if isinstance(found, Reason)]
+
+
+pieces = st.sampled_from([value for value, _ in BROKEN.values()] + list(ACCEPTED.values()))
+halves = st.builds(lambda value, at: (value or b"x")[:at], pieces, st.integers(1, 200))
+
+
+@given(st.lists(st.one_of(pieces, halves, st.binary(max_size=40)), max_size=12))
+def test_many_at_once_equal_one_by_one(values: list[bytes | None]) -> None:
+    same_verdicts(values)
+
+
+@given(st.binary(max_size=120), st.integers(1, 60))
+def test_a_good_event_cut_anywhere_around_others(junk: bytes, at: int) -> None:
+    whole = changed()
+    same_verdicts([whole, whole[:at], whole[at:], whole + junk, whole])
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "type", "tool", "device", "x"]), json_values))
+@settings(max_examples=300)
+def test_any_object_ends_in_an_event_or_a_reason(members: dict[str, object]) -> None:
+    import json
+
+    same_verdicts([json.dumps({**GOOD, **members}).encode()])
+    same_verdicts([json.dumps(members).encode()])
+
+
+def test_a_million_fuzzed_strings_never_raise() -> None:
+    """Mutations of good and broken events, in blocks as they would come in batches."""
+    rnd = random.Random(20260901)
+    seeds = [value for value in (*ACCEPTED.values(), *(v for v, _ in BROKEN.values())) if value and len(value) < 600]
+    verdicts = 0
+    accepted = 0
+    for _ in range(1000):
+        block = [_mutate(rnd, rnd.choice(seeds)) for _ in range(1000)]
+        good, rejected = judge_all(block, APPEND_MS, BOUNDS)
+        verdicts += len(good) + len(rejected)
+        accepted += len(good)
+        assert all(isinstance(reason, Reason) for _index, reason in rejected)
+    assert verdicts == 1_000_000
+    assert 0 < accepted < 1_000_000
+
+
+def _mutate(rnd: random.Random, value: bytes) -> bytes:
+    at = rnd.randrange(len(value))
+    kind = rnd.randrange(5)
+    if kind == 0:
+        return value[:at] + bytes([rnd.randrange(256)]) + value[at + 1 :]
+    if kind == 1:
+        return value[:at] + value[at + rnd.randrange(1, 8) :]
+    if kind == 2:
+        return value[:at] + rnd.randbytes(rnd.randrange(1, 4)) + value[at:]
+    if kind == 3:
+        return value[:at] + value[: rnd.randrange(len(value))]
+    return rnd.randbytes(rnd.randrange(1, 60))
