@@ -20,7 +20,7 @@ class Broken:
     """A way to break an event: `change` is given its members and a random generator and returns the record's value."""
 
     reason: Reason
-    change: Callable[[Members, random.Random], bytes | None]
+    change: Callable[[Members, random.Random], bytes]
 
 
 def _without(name: str) -> Callable[[Members, random.Random], bytes]:
@@ -55,7 +55,7 @@ BROKEN_OBJECTS: tuple[Broken, ...] = (
 #: Those that only a broken publisher could send, beside the others in live traffic.
 BROKEN_ANYHOW: tuple[Broken, ...] = (
     *BROKEN_OBJECTS,
-    Broken(Reason.EMPTY, lambda _members, rng: rng.choice((None, b""))),
+    Broken(Reason.EMPTY, lambda _members, _rng: b""),
     Broken(Reason.NOT_JSON, _half),
     Broken(Reason.NOT_JSON, lambda members, _rng: orjson.dumps(members) + b"}"),
     Broken(Reason.NOT_JSON, lambda members, _rng: orjson.dumps(members).replace(b'"visitor":"', b'"visitor":"\xff')),

@@ -15,8 +15,8 @@ from streams.catalog import read_yaml
 from streams.errors import InputError, SettingsError
 
 PARIS = ZoneInfo("Europe/Paris")
-#: Simulated seconds per second while the run-up is sent: 60 simulated minutes arrive in 90 s.
-DEFAULT_SPEED = 40.0
+#: Simulated seconds per second while the run-up is sent: 40 simulated minutes arrive in 96 s.
+DEFAULT_SPEED = 25.0
 #: Below 2 the run-up would hardly end; above, a machine that can send a day in a second would not be told apart from a typing error.
 SPEED_MIN, SPEED_MAX = 2.0, 86_400.0
 SCALE_MIN, SCALE_MAX = 0.0001, 10.0

@@ -12,7 +12,7 @@ class Special:
     """A record that is not simply counted in its step's minute: a repeat, a delayed event (`reason` None), or a broken one."""
 
     key: bytes | None
-    value: bytes | None
+    value: bytes
     minute: int = 0
     cell: int = 0
     repeat: bool = False

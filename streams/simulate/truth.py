@@ -1,8 +1,9 @@
 """The truth file: what must come out of the chain when the events of a simulation went in.
 
-It is counted from what the generator chose (the region of the establishment it picked), never by decoding the events. Shape, one JSON object:
+It is counted from what the generator chose (the region of the establishment it picked), never by decoding the events. One JSON object:
 
-    {"version": 1, "scenario": "rentree", "seed": 1, "scale": 0.25, "shift_seconds": -7344000, "reached_s": 1795622400,
+    {"version": 1, "scenario": "rentree", "seed": 1, "scale": 0.2, "shift_seconds": -7344000,
+     "reached_s": 1795622400,
      "runs": [{"run": "r-...", "complete": true, "unacknowledged": 0}],
      "published": 12, "events": 10, "duplicates": 1, "rejected": {"missing_member": 1}, "minutes_dropped": 0,
      "minutes": [{"minute": "2026-11-23T15:02:00Z",

@@ -1,0 +1,200 @@
+"""`vigie simulate`."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from streams.errors import InputError
+from streams.settings import Settings, load_settings
+from streams.simulate.files import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
+from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
+from streams.simulate.pacing import Pace, begin_second
+from streams.simulate.scenario import DEFAULT_SPEED, PARIS, scenario_shift_seconds
+from streams.simulate.traffic import Generator
+
+_DEFAULT_MINUTES = 10
+
+
+@click.command()
+@click.option("--scenario", "name", required=True, help="ordinary, rentree or storm (config/scenarios.yaml).")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout."
+)
+@click.option("--live", is_flag=True, help="Publish to Kafka, on the clock, until stopped.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other schools and visitors.")
+@click.option("--scale", type=float, help="Volume, 1 for that of all of France.  [default: the scenario's]")
+@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="[default for a file: FILE.truth.json]")
+@click.option("--run", help="Name that begins every id.  [default: new for --live, derived for --out]")
+@click.option("--clean", is_flag=True, help="No repeats, delayed, broken or unknown events.")
+@click.option(
+    "--minutes", type=click.IntRange(1, FILE_SECONDS_MAX // 60), help="--out: minutes of traffic.  [default: 10]"
+)
+@click.option("--events", type=click.IntRange(1), help="--out: exactly so many lines, instead of --minutes.")
+@click.option(
+    "--from", "begin", help="--out: HH:MM (Paris) of the day to begin at.  [default: the scenario's live_from]"
+)
+@click.option(
+    "--start", help="--out: ISO time (Paris, if none is said) of the first event's ts.  [default: so as to end now]"
+)
+@click.option("--speed", type=float, help=f"--live: seconds a second in the run-up.  [default: {DEFAULT_SPEED:g}]")
+@click.option("--seconds", type=click.FloatRange(min=0), help="--live: stop by itself after this time.")
+def simulate(
+    name: str,
+    out: str | None,
+    live: bool,
+    seed: int,
+    scale: float | None,
+    truth: Path | None,
+    run: str | None,
+    clean: bool,
+    minutes: int | None,
+    events: int | None,
+    begin: str | None,
+    start: str | None,
+    speed: float | None,
+    seconds: float | None,
+) -> None:
+    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live).
+
+    A file needs no servers: publish it with `vigie publish FILE`. Live traffic begins in the past of the scenario, catches up with the
+    clock within a minute or two, then goes on at the pace of the day.
+    """
+    if (out is None) is not live:
+        raise InputError("say either --out FILE or --live")
+    misplaced = {
+        "--minutes": live and minutes,
+        "--events": live and events,
+        "--from": live and begin,
+        "--start": live and start,
+        "--speed": out and speed,
+        "--seconds": out and seconds is not None,
+    }
+    if wrong := [option for option, given in misplaced.items() if given]:
+        raise InputError(f"{', '.join(wrong)} cannot be used with {'--live' if live else '--out'}: leave it out")
+    settings = load_settings()
+    configuration = Configuration.load(settings.config_dir, name)
+    if out is None:
+        live_options = _LiveOptions(seed, scale, truth, run, clean, DEFAULT_SPEED if speed is None else speed, seconds)
+        _live(configuration, settings, live_options)
+        return
+    if minutes and events:
+        raise InputError("say either --minutes or --events")
+    scenario = configuration.scenario
+    request = FileRequest(
+        seed=seed,
+        scale=scale,
+        run=run,
+        clean=clean,
+        first_s=scenario.at(_clock(begin)) if begin else scenario.live_from_s,
+        start_s=_moment(start) if start else None,
+        seconds=(minutes or _DEFAULT_MINUTES) * 60,
+        events=events,
+    )
+    _file(configuration, request, out, truth)
+
+
+def _file(configuration: Configuration, request: FileRequest, out: str, truth: Path | None) -> None:
+    plan, request = plan_file(configuration, request, time.time())
+    generator = Generator(plan)
+    book = make_book(plan, generator)
+    path = None if out == "-" else Path(out)
+    truth = truth or (path.with_name(f"{path.name}.truth.json") if path else None)
+    _say(
+        f"scenario {plan.scenario.name}, seed {plan.seed}, scale {plan.scale:g}, run {plan.run}; first event at "
+        f"{_iso(generator.next_clock_s)}, calendar shift {plan.shift_seconds} s"
+    )
+    steps = steps_of(generator, request)
+    if path is None:
+        write_steps(steps, book, sys.stdout.buffer, _say)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(steps, book, path, _say)
+    if truth:
+        book.save(truth, complete=True)
+    _say(
+        f"{book.published} lines: {book.events} events, {book.duplicates} repeats, {book.rejected.total()} to be rejected; "
+        f"truth in {truth or 'no file (--truth names one)'}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveOptions:
+    seed: int
+    scale: float | None
+    truth: Path | None
+    run: str | None
+    clean: bool
+    speed: float
+    seconds: float | None
+
+
+def _live(configuration: Configuration, settings: Settings, options: _LiveOptions) -> None:
+    from streams import edges
+    from streams.publish import PublisherLimits, VisitPublisher
+    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    now, scenario = time.time(), configuration.scenario
+    # Computed even where the shift is set: it refuses a speed that cannot be used.
+    own_shift = scenario_shift_seconds(scenario, now, options.speed)
+    shift = settings.calendar_shift_seconds or own_shift
+    earlier = earlier_truth(options.truth, scenario, shift)
+    begin_s = begin_second(scenario, shift, now, earlier.reached_s if earlier else None)
+    plan = configuration.plan(
+        seed=options.seed,
+        scale=options.scale,
+        first_s=begin_s + shift,
+        shift_seconds=shift,
+        run=options.run or new_run(),
+        clean=options.clean,
+    )
+    generator = Generator(plan)
+    book = make_book(plan, generator)
+    if earlier:
+        book.go_on_from(earlier)
+    _say(
+        f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {options.speed:g}, run {plan.run}; "
+        f"calendar shift {shift} s; first event at {_iso(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
+    )
+    limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX)
+    publisher = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
+    publisher.connect()
+    pace = Pace(begin_s, now, options.speed)
+    LiveRun(generator, book, publisher, pace, LiveOptions(options.truth, options.seconds, _say), stop).run()
+
+
+def _clock(text: str) -> str:
+    try:
+        return datetime.time.fromisoformat(text).strftime("%H:%M")
+    except ValueError:
+        raise InputError(f"--from {text!r} is not a time of day: write HH:MM, for instance 07:47") from None
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--start {text!r} is not a time: write for instance 2026-09-01T07:47:00+02:00") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).timestamp())
+
+
+def _iso(second: int) -> str:
+    return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _paris(second: int) -> str:
+    return datetime.datetime.fromtimestamp(second, PARIS).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,163 @@
+"""Live traffic: a generator's seconds are published when the clock allows, and every event's confirmation is waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from streams.publish import BufferFull, Deliveries, NotDelivered
+from streams.simulate.book import Book
+from streams.simulate.pacing import Pace
+from streams.simulate.step import Step
+from streams.simulate.traffic import Generator
+
+PROGRESS_SECONDS = 10.0
+#: The truth is written this often, less often when it is large (bytes a second of writing at most).
+TRUTH_SECONDS = 3.0
+TRUTH_BYTES_PER_SECOND_MAX = 1_000_000
+#: While more events wait for Kafka, no step is begun: the simulator falls behind and catches up when Kafka is back.
+PENDING_MAX = 30_000
+WAIT_SECONDS = 0.05
+#: How long an outage of Kafka may last before events have failed, and the run with them.
+DELIVERY_SECONDS_MAX = 600.0
+#: How long the events that are on their way may take when the simulator stops.
+FLUSH_SECONDS_MAX = 30.0
+
+
+class Publisher(Protocol):
+    """What is needed of a `VisitPublisher`."""
+
+    @property
+    def pending(self) -> int: ...
+
+    @property
+    def delivered(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> object: ...
+
+    def close(self, timeout_seconds: float = 30.0) -> Deliveries: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """`truth` is where the truth is kept, `seconds` how long to run (None: until stopped), `say` takes progress lines."""
+
+    truth: Path | None
+    seconds: float | None
+    say: Callable[[str], None]
+
+
+class LiveRun:
+    """Sends until it is stopped. `now` is the clock; `stop` is set by a signal."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        book: Book,
+        publisher: Publisher,
+        pace: Pace,
+        options: LiveOptions,
+        stop: threading.Event,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._generator = generator
+        self._book = book
+        self._publisher = publisher
+        self._pace = pace
+        self._options = options
+        self._stop = stop
+        self._now = now
+        self._sent = 0
+        self._said = (now(), 0)
+        self._truth_due = 0.0
+
+    def run(self) -> None:
+        """Send until stopped, then wait for the confirmations and write the truth.
+
+        Raises:
+            NotDelivered: Kafka did not confirm some events; the truth is marked so.
+            ServerError: Kafka cannot be reached at all.
+        """
+        until = None if self._options.seconds is None else time.monotonic() + self._options.seconds
+        self._save_truth()
+        try:
+            while (
+                not self._stop.is_set() and not self._publisher.failed and (until is None or time.monotonic() < until)
+            ):
+                if not self._turn():
+                    self._stop.wait(WAIT_SECONDS)
+                self._report()
+        finally:
+            found = self._publisher.close(FLUSH_SECONDS_MAX)
+            self._save_truth(complete=True, unacknowledged=found.failed)
+        self._say_progress()
+        if found.failed:
+            why = "; ".join(f"{number}: {reason}" for reason, number in found.reasons.items())
+            raise NotDelivered(
+                f"{found.failed} of {found.taken} simulated events were not confirmed by Kafka ({why}): they may or may not have arrived, "
+                "so the truth of this run is marked incomplete; look at Kafka, then start again"
+            )
+
+    def _turn(self) -> bool:
+        """Send the next second if the clock and Kafka allow; False if not."""
+        if self._generator.next_clock_s >= self._pace.end_s(self._now()) or self._publisher.pending > PENDING_MAX:
+            return False
+        self._send(self._generator.next_step())
+        return True
+
+    def _send(self, step: Step) -> None:
+        sent = 0
+        try:
+            for special in step.specials:
+                if not self._send_one(special.value, special.key):
+                    return
+                sent += 1
+            for key, value in zip(step.keys, step.values, strict=True):
+                if not self._send_one(value, key):
+                    return
+                sent += 1
+        finally:
+            # Also when it ends early: what was sent was sent.
+            self._book.add(step if sent == len(step) else step.cut(sent))
+            self._sent += sent
+
+    def _send_one(self, value: bytes, key: bytes | None) -> bool:
+        """Send one record; while Kafka takes none, wait. False: stopped, or events failed, meanwhile."""
+        while True:
+            try:
+                self._publisher.send_raw(value, key)
+            except BufferFull:
+                if self._stop.is_set() or self._publisher.failed:
+                    return False
+                self._report()
+                continue  # bounded: pending events fail after the publisher's delivery_seconds_max
+            return True
+
+    def _report(self) -> None:
+        if time.monotonic() >= self._truth_due:
+            self._save_truth()
+        if self._now() - self._said[0] >= PROGRESS_SECONDS:
+            self._say_progress()
+
+    def _say_progress(self) -> None:
+        now = self._now()
+        since, before = self._said
+        rate = (self._sent - before) / max(now - since, 0.001)
+        self._said = (now, self._sent)
+        behind = max(0.0, now - self._generator.next_clock_s)
+        self._options.say(
+            f"sent {self._sent}, delivered {self._publisher.delivered}, {rate:.0f} events/s, {behind:.0f} s behind the clock"
+        )
+
+    def _save_truth(self, *, complete: bool = False, unacknowledged: int = 0) -> None:
+        if self._options.truth is None:
+            return
+        size = self._book.save(self._options.truth, complete=complete, unacknowledged=unacknowledged)
+        self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)
