@@ -141,7 +141,7 @@ class Screen:
             ("events counted", f"{chain.counted:,}", "bold"),
             ("rejected", f"{chain.rejected:,}", "yellow" if chain.rejected else "bold"),
             ("lag (events)", f"{chain.lag:,}", "bold" if chain.lag < 10_000 else "yellow"),
-            ("settled to", settled_text(chain, clock, shift_seconds), "bold"),
+            (f"settled to ({_ago(chain, clock)})", settled_clock(chain, shift_seconds), "bold"),
             (
                 "partitions read",
                 f"{chain.owned}/{chain.partitions}",
@@ -195,7 +195,7 @@ def line(view: View) -> str:
             f"{chain.counted:,} counted",
             f"{chain.rejected:,} rejected",
             f"lag {chain.lag:,}",
-            f"settled to {settled_text(chain, view.clock, view.shift_seconds)}",
+            f"settled to {settled_clock(chain, view.shift_seconds)} ({_ago(chain, view.clock)})",
         ]
     else:
         parts.append(view.problem or "waiting for Redis")
@@ -211,12 +211,15 @@ def line(view: View) -> str:
     return " | ".join(parts)
 
 
-def settled_text(chain: Chain, clock: float, shift_seconds: int) -> str:
-    """`07:51:40, 21 s ago`: on the clocks of Paris, of the simulated day where there is one."""
+def settled_clock(chain: Chain, shift_seconds: int) -> str:
+    """`07:51:40`, on the clocks of Paris, of the simulated day where there is one; `-` where nothing is settled yet."""
     if chain.settled_at is None:
         return "-"
-    ago = max(clock - chain.settled_at, 0)
-    return f"{scenario_time(int(chain.settled_at * 1000), shift_seconds):%H:%M:%S}, {_duration(ago)} ago"
+    return f"{scenario_time(int(chain.settled_at * 1000), shift_seconds):%H:%M:%S}"
+
+
+def _ago(chain: Chain, clock: float) -> str:
+    return "not yet" if chain.settled_at is None else f"{_duration(max(clock - chain.settled_at, 0))} ago"
 
 
 def utf8_output() -> None:

@@ -79,6 +79,9 @@ def _kafka_properties(logs: Path, port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
+        # After a kill -9 the broker may register again only when its old session is over (9 s by default).
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "auto.create.topics.enable": "false",
     }

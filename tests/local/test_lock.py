@@ -1,0 +1,46 @@
+"""A lock names its holder, leaves no file, and is free once its holder is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from streams.errors import ServerError
+from streams.local.lock import FileLock
+
+
+def test_the_holder_is_named(tmp_path):
+    path = tmp_path / "vigie.lock"
+    with FileLock(path, "taken"), pytest.raises(ServerError, match=rf"^taken: pid {os.getpid()} \(.*pytest"):
+        FileLock(path, "taken").__enter__()
+    assert not path.exists()
+    with FileLock(path, "taken"):
+        assert path.exists()
+
+
+def test_a_killed_holder_holds_nothing(tmp_path):
+    path = tmp_path / "vigie.lock"
+    code = f"""
+import os, signal
+from pathlib import Path
+from streams.local.lock import FileLock
+FileLock(Path({str(path)!r}), "taken").__enter__()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert path.exists()
+    with FileLock(path, "taken"):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_file_that_was_replaced_is_not_mistaken(tmp_path):
+    """The file that was opened is removed by its last holder before it is locked: the one on disk counts."""
+    path = tmp_path / "vigie.lock"
+    first = FileLock(path, "taken")
+    with first:
+        path.unlink()
+        with FileLock(path, "taken"):
+            assert path.read_text() == f"{os.getpid()}\n"
