@@ -1,4 +1,8 @@
-"""What became of every event that a publisher took: taken == delivered + failed + pending, at any instant, from any thread."""
+"""What became of every event that a publisher took: taken == delivered + failed + pending.
+
+kafka-python hands out one future an event. Callbacks on each would cost as much as a sixth of the whole sending, so the futures wait in
+order in a queue and a thread looks at its head a few times a second.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,11 @@ from streams.publish.limits import PublisherLimits
 
 #: Undelivered events that are remembered; each is given to `on_failed`, all are counted.
 UNDELIVERED_KEPT_MAX = 1000
+#: How often the thread looks.
+SWEEP_SECONDS = 0.05
+#: How often the whole queue is searched when its head is stuck; it takes some milliseconds.
+SEARCH_SECONDS = 0.2
+#: How often somebody who waits looks.
 WAIT_STEP_SECONDS = 0.005
 #: Errors that speak of the event itself, not of Kafka's state.
 _BECAUSE_OF_EVENT = (MessageSizeTooLargeError, InvalidRecordError, CorruptRecordError)
@@ -51,74 +60,98 @@ class Deliveries:
     undelivered: tuple[Undelivered, ...]
 
 
-class Ledger:
-    """Bounds what is pending and counts what became of the rest.
+#: (future, value, key, tag)
+_Entry = tuple[Any, bytes, bytes | None, object]
 
-    Callers change `taken` under one lock, failures are noted under another; `delivered` has one writer, the producer's thread, and needs
-    none. Who waits for room does so by short sleeps, so that the producer's thread has nobody to wake.
-    """
+
+class Ledger:
+    """Bounds what is pending and counts what became of the rest. Any number of threads may call any method."""
 
     def __init__(self, limits: PublisherLimits, on_failed: Callable[[Undelivered], None] | None) -> None:
         self._limits = limits
         self._on_failed = on_failed
-        self._taking = threading.Lock()
-        self._taken_bytes = self._delivered_bytes = self._failed_bytes = 0
-        self._failing = threading.Lock()
+        self._entries: deque[_Entry] = deque()
+        self._adding = threading.Lock()
+        self._bytes_taken = self._bytes_ended = 0
+        self._sweeping = threading.Lock()
+        self._next_search = 0.0
         self._reasons: Counter[str] = Counter()
         self._undelivered: deque[Undelivered] = deque(maxlen=UNDELIVERED_KEPT_MAX)
         self.taken = self.delivered = self.failed = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def pending(self) -> int:
-        """Events taken that Kafka has neither confirmed nor refused yet."""
+        """Events taken that are not known to be confirmed or refused yet."""
         return self.taken - self.delivered - self.failed
 
-    def take(self, size: int) -> bool:
-        """Take room for an event of `size` bytes; wait for it at most `block_seconds_max`. False: there is none."""
-        if self._try_take(size):
+    def wait_for_room(self, size: int) -> bool:
+        """Wait until an event of `size` bytes may be sent, at most `block_seconds_max`; False if it may not.
+
+        Threads that ask at the same instant may overshoot the bounds by one event each.
+        """
+        if self._has_room(size):
             return True
         deadline = time.monotonic() + self._limits.block_seconds_max
         while time.monotonic() < deadline:
-            time.sleep(WAIT_STEP_SECONDS)
-            if self._try_take(size):
+            self.sweep()
+            if self._has_room(size):
                 return True
+            time.sleep(WAIT_STEP_SECONDS)
         return False
 
-    def _try_take(self, size: int) -> bool:
-        with self._taking:
-            waiting = self.taken - self.delivered - self.failed
-            if waiting >= self._limits.buffer_events_max:
-                return False
-            waiting_bytes = self._taken_bytes - self._delivered_bytes - self._failed_bytes
-            if waiting_bytes + size > self._limits.buffer_bytes_max and waiting:
-                return False
+    def _has_room(self, size: int) -> bool:
+        waiting = self.taken - self.delivered - self.failed
+        return not waiting or (
+            waiting < self._limits.buffer_events_max
+            and self._bytes_taken - self._bytes_ended + size <= self._limits.buffer_bytes_max
+        )
+
+    def add(self, future: Any, value: bytes, key: bytes | None, tag: object, size: int) -> None:
+        """Note an event that was sent."""
+        with self._adding:
             self.taken += 1
-            self._taken_bytes += size
-            return True
+            self._bytes_taken += size
+            self._entries.append((future, value, key, tag))
 
-    def give_back(self, size: int) -> None:
-        """The event was not sent after all: its caller was told."""
-        with self._taking:
-            self.taken -= 1
-            self._taken_bytes -= size
-
-    def on_delivered(self, record: Any) -> None:
-        """Kafka confirmed an event (kafka-python's RecordMetadata). In the producer's thread, once per event: no lock, no names."""
-        self._delivered_bytes += record[7] + (
-            record[6] if record[6] > 0 else 0
-        )  # serialized_value_size, serialized_key_size
-        self.delivered += 1
-
-    def on_error(self, value: bytes, key: bytes | None, tag: object, error: Exception) -> None:
-        """Kafka did not confirm an event."""
-        lost = Undelivered(value, key, tag, self._reason(error), isinstance(error, _BECAUSE_OF_EVENT))
-        with self._failing:
-            self.failed += 1
-            self._failed_bytes += len(value) + (len(key) if key is not None else 0)
-            self._reasons[lost.reason] += 1
-            self._undelivered.append(lost)
+    def sweep(self) -> int:
+        """Note what Kafka confirmed or refused since the last time; return how many events are pending."""
+        lost: list[Undelivered] = []
+        with self._sweeping:
+            entries = self._entries
+            ended = 0
+            while entries and entries[0][0].is_done:
+                ended += 1
+                self._end(entries.popleft(), lost)
+            if entries and not ended and time.monotonic() >= self._next_search:
+                # The head is stuck, perhaps with its partition: what is behind it may be done all the same.
+                self._next_search = time.monotonic() + SEARCH_SECONDS
+                kept = []
+                for _ in range(len(entries)):
+                    entry = entries.popleft()
+                    if entry[0].is_done:
+                        self._end(entry, lost)
+                    else:
+                        kept.append(entry)
+                entries.extendleft(reversed(kept))
         if self._on_failed is not None:
-            self._on_failed(lost)
+            for one in lost:
+                self._on_failed(one)
+        return self.pending
+
+    def _end(self, entry: _Entry, lost: list[Undelivered]) -> None:
+        future, value, key, tag = entry
+        self._bytes_ended += len(value) + (0 if key is None else len(key))
+        error = future.exception
+        if error is None:
+            self.delivered += 1
+            return
+        one = Undelivered(value, key, tag, self._reason(error), isinstance(error, _BECAUSE_OF_EVENT))
+        lost.append(one)
+        self.failed += 1
+        self._reasons[one.reason] += 1
+        self._undelivered.append(one)
 
     def _reason(self, error: Exception) -> str:
         # Few different texts: they are counted by reason.
@@ -130,9 +163,23 @@ class Ledger:
 
     def deliveries(self) -> Deliveries:
         """Return how the events taken so far stand."""
-        with self._failing:
-            reasons, undelivered, failed = dict(self._reasons), tuple(self._undelivered), self.failed
-        delivered = self.delivered
-        with self._taking:
-            taken = self.taken
-        return Deliveries(taken, delivered, failed, taken - delivered - failed, reasons, undelivered)
+        self.sweep()
+        with self._sweeping, self._adding:
+            return Deliveries(
+                self.taken, self.delivered, self.failed, self.pending, dict(self._reasons), tuple(self._undelivered)
+            )
+
+    def start(self) -> None:
+        """Begin to look by itself, so that failures are told even when nobody asks."""
+        self._thread = threading.Thread(target=self._look, name="vigie-publisher-ledger", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; `sweep` goes on working."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(SWEEP_SECONDS * 20)
+
+    def _look(self) -> None:
+        while not self._stop.wait(SWEEP_SECONDS):
+            self.sweep()

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from kafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
@@ -31,16 +31,6 @@ SECRET_BYTES_MIN = 16
 RECONNECT_SECONDS = 1.0
 
 
-class Delivery(Protocol):
-    """A handle of one event: `is_done` once Kafka confirmed it or it failed; `failed()` says which."""
-
-    is_done: bool
-
-    def failed(self) -> bool:
-        """Whether Kafka did not confirm it."""
-        ...
-
-
 class VisitPublisher:
     """Publishes visit events to Kafka; one per process is enough, and any number of threads may share it.
 
@@ -48,7 +38,8 @@ class VisitPublisher:
         address: a `KafkaAddress`, or `host:port[,host:port]` for a Kafka without authentication.
         secrets: project code -> secret of at least 16 bytes for its pseudonyms; only `publish` needs it.
         topic: where events go.
-        on_failed: called once for every event that failed, from the publisher's own thread; it must be quick and must not raise.
+        on_failed: called once for every event that failed (its `tag` is the event's id), mostly from a thread of the publisher;
+            it must be quick and must not raise.
         limits: the bounds.
 
     The connection is made by the first event, or by `connect()`, which tells early what is wrong.
@@ -91,8 +82,8 @@ class VisitPublisher:
         type: str | None = None,
         tool: str | None = None,
         device: str | None = None,
-    ) -> Delivery:
-        """Publish one authenticated use of a service; returns at once, Kafka confirms later.
+    ) -> str:
+        """Publish one authenticated use of a service; return the event's id at once, Kafka confirms later.
 
         `service` and `profile` are codes of the marking plan, `uai` is the establishment's number, `ts_ms` UTC epoch milliseconds (now,
         if left out). `project` may be left out when the publisher has one project. Give an `id` of your own (at most 64 characters) when
@@ -106,9 +97,10 @@ class VisitPublisher:
         code, secret = self._project(project)
         now_ms = time.time_ns() // 1_000_000 if ts_ms is None else ts_ms
         visitor = pseudonym(secret, user_id)
+        event_id = new_event_id(now_ms) if id is None else id
         event: dict[str, object] = {
             "v": VERSION,
-            "id": new_event_id(now_ms) if id is None else id,
+            "id": event_id,
             "ts": now_ms,
             "project": code,
             "uai": uai,
@@ -118,9 +110,10 @@ class VisitPublisher:
         for name, given in (("profile", profile), ("type", type), ("tool", tool), ("device", device)):
             if given is not None:
                 event[name] = given
-        return self.send_raw(_encode(event), visitor.encode(), event["id"])
+        self.send_raw(_encode(event), visitor.encode(), event_id)
+        return event_id
 
-    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> Delivery:
+    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None:
         """Send bytes as they are; `key` places them (a visitor's key is the UTF-8 of `visitor`), `tag` comes back with a failure.
 
         Raises:
@@ -128,19 +121,14 @@ class VisitPublisher:
             InputError: `value` is larger than Kafka takes (1 MiB with the default settings).
         """
         producer = self._producer or self._connected()
-        ledger = self._ledger
-        size = len(value) + (len(key) if key is not None else 0)
-        if not ledger.take(size):
+        size = len(value) + (0 if key is None else len(key))
+        if not self._ledger.wait_for_room(size):
             raise self._buffer_full()
         try:
             future = producer.send(self._topic, value, key)
         except KafkaError as error:
-            ledger.give_back(size)
             raise self._refusal(error, len(value)) from error
-        future.add_callback(ledger.on_delivered)
-        future.add_errback(ledger.on_error, value, key, tag)
-        delivery: Delivery = future
-        return delivery
+        self._ledger.add(future, value, key, tag, size)
 
     def _buffer_full(self) -> BufferFull:
         waiting = self.pending
@@ -164,7 +152,7 @@ class VisitPublisher:
 
     @property
     def pending(self) -> int:
-        """Events taken that Kafka has neither confirmed nor refused yet."""
+        """Events taken that Kafka has neither confirmed nor refused yet, as of the last 0.1 s."""
         return self._ledger.pending
 
     @property
@@ -203,12 +191,13 @@ class VisitPublisher:
                 except ServerError as error:
                     self._refused = (time.monotonic() + RECONNECT_SECONDS, str(error))
                     raise
+                self._ledger.start()
             return self._producer
 
     def flush(self, timeout_seconds: float = 30.0) -> int:
         """Wait until no event is pending, at most `timeout_seconds`; return how many still are."""
         deadline = time.monotonic() + timeout_seconds
-        while self.pending and time.monotonic() < deadline:
+        while self._ledger.sweep() and time.monotonic() < deadline:
             time.sleep(WAIT_STEP_SECONDS)
         return self.pending
 
@@ -224,6 +213,7 @@ class VisitPublisher:
             if self.flush(timeout_seconds):
                 abandon(producer)
             producer.close(timeout=ABANDON_SECONDS_MAX)
+            self._ledger.stop()
         return self.deliveries()
 
     def __enter__(self) -> VisitPublisher:
