@@ -1,0 +1,87 @@
+"""Parameters of the minutes: what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import InputError
+from streams.expose.question import GROUPINGS, read_by, read_question, read_time
+
+START_MS = 1_788_242_580_000  # 2026-09-01T06:03:00Z
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-09-01T06:03:00Z",
+        "2026-09-01T06:03Z",
+        "2026-09-01T06:03:00.000Z",
+        "2026-09-01t06:03:00z",
+        "2026-09-01T08:03:00+02:00",
+        "2026-09-01T08:03:00 02:00",  # a + that was not escaped in an address
+        "2026-09-01T06:03:00",  # naive is UTC
+        "2026-09-01 06:03",
+        " 2026-09-01T02:03:00-04:00 ",
+    ],
+)
+def test_times(text):
+    assert read_time("from", text) == START_MS
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-09-31T00:00:00Z", "2026-13-01", "06:03", "1788242580", "2" * 500])
+def test_what_is_no_time_is_refused_with_an_example(text):
+    with pytest.raises(InputError, match=r"^to: .* is not a time; write ISO 8601 .* for instance 2026-09-01T06:00:00Z"):
+        read_time("to", text)
+
+
+@given(st.text(max_size=50) | st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()))
+def test_any_text_is_a_time_or_an_input_error(text):
+    with contextlib.suppress(InputError):
+        assert isinstance(read_time("from", text), int)
+
+
+def test_bounds_are_half_open_on_starts_of_minutes():
+    minute = START_MS // 60_000
+    asked = read_question("2026-09-01T06:03:00Z", "2026-09-01T06:05:00Z", None)
+    assert (asked.first, asked.end) == (minute, minute + 2)
+    inside = read_question("2026-09-01T06:03:00.001Z", "2026-09-01T06:05:00.001Z", None)
+    assert (inside.first, inside.end) == (minute + 1, minute + 3)
+    open_ended = read_question(None, None, None)
+    assert (open_ended.first, open_ended.end) == (None, None)
+
+
+def test_from_after_to_is_refused():
+    with pytest.raises(InputError, match="from is after to"):
+        read_question("2026-09-02T00:00:00Z", "2026-09-01T00:00:00Z", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("region,service", "region,service"),
+        ("service, region", "region,service"),
+        ("region,profile", "profile,region"),
+        ("none", "none"),
+        *((name, name) for name in GROUPINGS),
+    ],
+)
+def test_groupings(text, name):
+    assert read_by(text).name == name
+
+
+@pytest.mark.parametrize("text", ["", "Region", "region,region", "project,region", "region,service,profile", "x" * 500])
+def test_other_groupings_are_refused_with_those_that_exist(text):
+    with pytest.raises(InputError) as caught:
+        read_by(text)
+    message = str(caught.value)
+    assert all(name in message for name in GROUPINGS)
+    assert len(message) < 300
+
+
+def test_a_measure_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(InputError, match="'visits' is not measured; allowed: events"):
+        read_question(None, None, None, "visits")

@@ -1,0 +1,81 @@
+"""What an observer decides from a snapshot, and when it says that it is ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.count import PartitionState
+from streams.live import Heartbeat, Snapshot
+from streams.live.keys import LAYOUT
+from streams.observe import (
+    LoopState,
+    first_minute_kept,
+    not_ready_because,
+    partitions_unowned,
+    progress_problem,
+    settling,
+)
+from streams.observe.decide import QUICK_RETRIES_MAX, RETRY_SECONDS, RETRY_SECONDS_MAX, retry_seconds
+from streams.observe.loop import READY_SECONDS_MAX
+
+NOW_MS = 1_788_242_592_345
+
+
+def beat(at_ms: int = NOW_MS - 400, position: int = 10, log_end: int = 10) -> Heartbeat:
+    idle_since_ms = at_ms if position == log_end else None
+    return Heartbeat("w", 1, 8001, position, log_end, 0.0, at_ms, at_ms, idle_since_ms)
+
+
+def snapshot(heartbeats: dict[int, Heartbeat], watermarks: dict[int, int], layout: str | None = LAYOUT) -> Snapshot:
+    offsets = {n: PartitionState(10, watermark_ms + 20_000, watermark_ms) for n, watermark_ms in watermarks.items()}
+    firsts = dict.fromkeys(offsets, 0)
+    return Snapshot(NOW_MS, layout, "c", "t", None, 2, None, offsets, firsts, heartbeats, {})
+
+
+def test_settling_reads_watermarks_and_heartbeats():
+    behind = {0: beat(log_end=20), 1: beat(log_end=20)}
+    found = settling(snapshot(behind, {0: NOW_MS - 60_000, 1: NOW_MS - 50_000}), 20_000)
+    assert found.settled_ms == NOW_MS - 60_000
+    at_end = {0: beat(), 1: beat(log_end=20)}
+    assert settling(snapshot(at_end, {0: NOW_MS - 60_000, 1: NOW_MS - 50_000}), 20_000).settled_ms == NOW_MS - 50_000
+
+
+def test_a_partition_without_heartbeat_is_unowned_and_stale():
+    found = snapshot({0: beat()}, {0: NOW_MS - 60_000})
+    assert partitions_unowned(found) == (1,)
+    assert settling(found, 20_000).stale == (1,)
+    assert partitions_unowned(snapshot({0: beat(NOW_MS - 15_001), 1: beat(NOW_MS - 15_000)}, {})) == (0,)
+
+
+def test_minutes_are_kept_by_settled_time():
+    settled_ms = 1_788_242_640_000  # the start of a minute
+    first = first_minute_kept(settled_ms, 72)
+    assert first == settled_ms // 60_000 - 72 * 60
+    assert first_minute_kept(settled_ms + 59_999, 72) == first
+    assert first_minute_kept(settled_ms + 60_000, 72) == first + 1
+
+
+def test_another_layout_is_not_read():
+    assert progress_problem(snapshot({}, {})) is None
+    assert progress_problem(snapshot({}, {}, layout=None)) is None  # an empty Redis
+    assert "layout 0" in (progress_problem(snapshot({}, {}, layout="0")) or "")
+
+
+def test_retries_are_quick_at_first_and_bounded():
+    assert retry_seconds(1) == RETRY_SECONDS
+    assert retry_seconds(QUICK_RETRIES_MAX) == RETRY_SECONDS
+    assert retry_seconds(QUICK_RETRIES_MAX + 1) == RETRY_SECONDS_MAX
+    assert retry_seconds(10_000) == RETRY_SECONDS_MAX
+
+
+@pytest.mark.parametrize(
+    ("state", "ready"),
+    [
+        (LoopState(), False),
+        (LoopState(rounds=1, ended_at=100.0), True),
+        (LoopState(rounds=1, ended_at=100.0, failures=1, problem="Redis is down"), False),
+        (LoopState(rounds=9, ended_at=100.0 - READY_SECONDS_MAX - 1), False),
+    ],
+)
+def test_readiness(state, ready):
+    assert (not_ready_because(state, 100.0) is None) is ready
