@@ -41,7 +41,7 @@ def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) ->
             max_request_size=RECORD_BYTES_MAX,
             delivery_timeout_ms=delivery_ms,
             request_timeout_ms=min(int(REQUEST_SECONDS_MAX * 1000), delivery_ms // 2),
-            max_block_ms=int(limits.block_seconds_max * 1000),
+            max_block_ms=int(limits.connect_seconds_max * 500),
             bootstrap_timeout_ms=int(limits.connect_seconds_max * 1000),
             reconnect_backoff_max_ms=RECONNECT_BACKOFF_MS_MAX,
             allow_auto_create_topics=False,

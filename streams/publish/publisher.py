@@ -60,8 +60,8 @@ class VisitPublisher:
         self._secrets = dict(secrets or {})
         _check_secrets(self._secrets)
         self._topic = topic
-        self._limits = limits or PublisherLimits()
-        self._ledger = Ledger(self._limits, on_failed)
+        self.limits = limits or PublisherLimits()
+        self._ledger = Ledger(self.limits, on_failed)
         self._connecting = threading.Lock()
         self._producer: Any = None
         self._closed = False
@@ -187,7 +187,7 @@ class VisitPublisher:
                 if self._refused is not None and time.monotonic() < self._refused[0]:
                     raise ServerError(self._refused[1])
                 try:
-                    self._producer = open_producer(self._address, self._topic, self._limits)
+                    self._producer = open_producer(self._address, self._topic, self.limits)
                 except ServerError as error:
                     self._refused = (time.monotonic() + RECONNECT_SECONDS, str(error))
                     raise
