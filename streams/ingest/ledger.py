@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import monotonic
 from typing import Protocol, TypeVar
 
 from streams.catalog import Catalog
@@ -177,9 +178,12 @@ class Ingestor:
             if lost:
                 log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
             return lost
-        now = time.monotonic()
-        stale = ledger.gap_start is not None and chunk.start > ledger.gap_start
-        if stale and now - ledger.gap_since < GAP_PATIENCE_SECONDS:
+        now = monotonic()
+        if (
+            ledger.gap_start is not None
+            and chunk.start > ledger.gap_start
+            and now - ledger.gap_since < GAP_PATIENCE_SECONDS
+        ):
             return None  # fetched before the seek took hold
         ledger.gap_start, ledger.gap_since = chunk.start, now
         await self._read_again(ledger, "gap")

@@ -1,0 +1,243 @@
+"""A world in memory: the real `Ingestor` and `PartitionCounter` between a log and a store that fail on a seed's command.
+
+The one place where the real servers are replaced. The store is a plain-Python statement of what `streams.live.scripts.APPLY` does
+(`tests/servers/test_live_scripts.py` holds the real one to the same outcomes); the log hands out chunks as aiokafka would, including
+chunks that were fetched before a seek and arrive after it.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from streams.catalog import Catalog, control_letter
+from streams.count import Batch, Cut, Delta, Field, PartitionState
+from streams.events import TimeBounds
+from streams.ingest.ledger import Ingestor, Verdict
+from streams.ingest.transport import Chunk
+from streams.ingest.worker_metrics import WorkerMetrics
+from streams.live import Applied, Outcome
+
+T0 = 1_788_242_400_000
+UAIS = [f"{digits}{control_letter(digits)}" for digits in ("0541234", "0750001", "9740001")]
+Totals = Counter[Field]
+Minutes = dict[int, Counter[Field]]
+
+
+class StoreDown(OSError):
+    """The store does not answer (what redis raises is an OSError too)."""
+
+
+@dataclass
+class MemoryStore:
+    """Redis as the worker sees it: offsets and counts move together, in one call, or not at all."""
+
+    rnd: random.Random
+    fault_rate: float = 0.0
+    states: dict[int, PartitionState] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Counter)
+    minutes: Minutes = field(default_factory=dict)
+    prepared: bool = False
+    answers_lost: int = 0
+    refusals: int = 0
+
+    async def prepare(self) -> str:
+        self._maybe_fail()
+        self.prepared = True
+        return "catalog"
+
+    async def load(self, partitions: list[int]) -> dict[int, PartitionState | None]:
+        self._maybe_fail()
+        return {number: self.states.get(number) for number in partitions}
+
+    async def apply(self, partition: int, delta: Delta) -> Applied:
+        self._maybe_fail()
+        applied = self._apply(partition, delta)
+        if self.rnd.random() < self.fault_rate:
+            self.answers_lost += 1
+            raise StoreDown("the answer was lost")
+        return applied
+
+    def _apply(self, partition: int, delta: Delta) -> Applied:
+        if not self.prepared:
+            return Applied(Outcome.LAYOUT, "")
+        state = self.states.get(partition)
+        stored = None if state is None else state.next_offset
+        if stored == delta.end and stored != delta.start:
+            return Applied(Outcome.ALREADY, str(stored))
+        if stored != delta.start:
+            self.refusals += 1
+            return Applied(Outcome.MOVED, "" if stored is None else str(stored))
+        self.totals.update(delta.totals)
+        for minute, fields in delta.minutes.items():
+            self.minutes.setdefault(minute, Counter()).update(fields)
+        self.states[partition] = PartitionState(delta.end, delta.append_ms, delta.watermark_ms)
+        return Applied(Outcome.APPLIED, str(delta.end))
+
+    def _maybe_fail(self) -> None:
+        if self.rnd.random() < self.fault_rate:
+            raise StoreDown("no connection")
+
+    def snapshot(self) -> tuple[dict[int, PartitionState], Totals, Minutes]:
+        return copy.deepcopy((self.states, self.totals, self.minutes))
+
+    def restore(self, saved: tuple[dict[int, PartitionState], Totals, Minutes]) -> None:
+        self.states, self.totals, self.minutes = copy.deepcopy(saved)
+
+
+@dataclass
+class MemoryLog:
+    """Partitions as lists of batches; `start` is what retention left, `holes` are offsets without a record."""
+
+    partitions: dict[int, list[Batch]]
+    starts: dict[int, int]
+
+    def end(self, partition: int) -> int:
+        batches = self.partitions[partition]
+        return batches[-1].end if batches else 0
+
+    def fetch(self, partition: int, offset: int, most: int) -> Chunk | None:
+        offset = max(offset, self.starts[partition])
+        batches = [b for b in self.partitions[partition] if b.end > offset][:most]
+        if not batches:
+            return None
+        first = batches[0].offsets[0] if batches[0].offsets else offset
+        return Chunk(partition, first if first > offset else offset, batches[-1].end, list(batches))
+
+
+class MemoryDeadLetters:
+    """Keeps every reject; the number kept is compared with the counted one."""
+
+    def __init__(self) -> None:
+        self.kept: set[tuple[int, int]] = set()
+
+    async def keep(self, partition: int, delta: Delta) -> None:
+        self.kept.update((partition, reject.offset) for reject in delta.rejects)
+
+
+class Worker:
+    """One worker: an `Ingestor`, the chunks fetched for it and not handled yet, and where it fetches next."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.fetched: deque[Chunk] = deque()
+        self.fetch_at: dict[int, int] = {}
+        self.stopping = False
+        self.ingestor = Ingestor(
+            catalog=world.catalog,
+            bounds=TimeBounds(),
+            lateness_ms=20_000,
+            store=world.store,
+            dead_letters=world.dead_letters,
+            kafka=self,
+            prepare=world.store.prepare,
+            halted=lambda: self.stopping,
+            metrics=WorkerMetrics(),
+        )
+
+    async def seek(self, partition: int, offset: int) -> None:
+        # What was fetched before the seek is still on its way to the agent, as in Faust's queues.
+        self.fetch_at[partition] = offset
+
+    async def log_start(self, partition: int) -> int:
+        return self.world.log.starts[partition]
+
+    async def assign(self, partitions: list[int]) -> None:
+        bounds = {number: (self.world.log.starts[number], self.world.log.end(number)) for number in partitions}
+        self.fetch_at = await self.ingestor.place(bounds)
+        if self.world.rnd.random() < 0.7:  # sometimes chunks of before the rebalance are delivered after it
+            self.fetched.clear()
+
+    def fetch(self) -> None:
+        for partition in list(self.fetch_at):
+            chunk = self.world.log.fetch(partition, self.fetch_at[partition], self.world.rnd.randrange(1, 5))
+            if chunk is not None:
+                self.fetched.append(chunk)
+                self.fetch_at[partition] = chunk.end
+
+    async def handle_one(self) -> Verdict | None:
+        if not self.fetched:
+            return None
+        return await self.ingestor.handle(self.fetched.popleft())
+
+
+class World:
+    """Log, store and workers of one seed."""
+
+    def __init__(self, seed: int, catalog: Catalog, fault_rate: float) -> None:
+        self.rnd = random.Random(seed)
+        self.catalog = catalog
+        self.log = make_log(self.rnd)
+        self.store = MemoryStore(self.rnd, fault_rate)
+        self.dead_letters = MemoryDeadLetters()
+        self.workers: list[Worker] = []
+
+    def truth(self) -> tuple[Totals, Minutes]:
+        """Counts of the whole log by plain dictionaries (late events apart: the counter's tests hold those)."""
+        totals: Totals = Counter()
+        minutes: Minutes = {}
+        for batches in self.log.partitions.values():
+            for batch in batches:
+                for value in batch.values:
+                    if value is None or not value.startswith(b"{"):
+                        totals[(Cut.REJECTED, "empty" if not value else "not_json")] += 1
+                        continue
+                    event = orjson.loads(value)
+                    region = self.catalog.uai_index[event["uai"]][0]
+                    key = (Cut.EVENTS, region, event["service"])
+                    totals[key] += 1
+                    minutes.setdefault(event["ts"] // 60_000, Counter())[key] += 1
+        return totals, minutes
+
+    def counted(self) -> tuple[Totals, Minutes]:
+        """What the store holds, in the cuts of `truth`."""
+        cuts = (Cut.EVENTS, Cut.REJECTED)
+        totals = Counter({f: n for f, n in self.store.totals.items() if f[0] in cuts})
+        minutes = {
+            minute: Counter({f: n for f, n in fields.items() if f[0] in cuts})
+            for minute, fields in self.store.minutes.items()
+        }
+        return totals, {minute: fields for minute, fields in minutes.items() if fields}
+
+
+def make_log(rnd: random.Random, partitions: int = 3) -> MemoryLog:
+    """A small log: batches of a few events, some broken, offsets with holes, append times that sometimes step back."""
+    logs: dict[int, list[Batch]] = {}
+    for partition in range(partitions):
+        batches = []
+        offset, append_ms = 0, T0
+        for _ in range(rnd.randrange(4, 14)):
+            append_ms += rnd.randrange(-500, 9_000)
+            if rnd.random() < 0.08:  # a transaction marker, or what compaction left of a batch
+                offset += rnd.randrange(1, 3)
+            offsets, values = [], []
+            for _ in range(rnd.randrange(1, 6)):
+                values.append(_value(rnd, append_ms))
+                offsets.append(offset)
+                offset += 1 if rnd.random() < 0.97 else 2
+            batches.append(Batch(append_ms, values, [None] * len(values), offsets, offset))
+        logs[partition] = batches
+    return MemoryLog(logs, dict.fromkeys(range(partitions), 0))
+
+
+def _value(rnd: random.Random, append_ms: int) -> bytes | None:
+    if rnd.random() < 0.05:
+        return rnd.choice([None, b"broken"])
+    event = {
+        "v": 1,
+        "id": f"{rnd.getrandbits(64):x}",
+        "ts": append_ms - rnd.randrange(0, 120_000),
+        "visitor": f"v{rnd.randrange(9)}",
+        "uai": rnd.choice(UAIS),
+        "service": rnd.choice(["NOTES", "ABSENCES"]),
+    }
+    return orjson.dumps(event)
+
+
+Assignment = Mapping[int, list[int]]
