@@ -20,7 +20,7 @@ NOW_S = 1_788_242_592
 FIRST = NOW_S // 60 - 10_000
 SCRAPE_SECONDS = 15  # the slowest that is promised
 
-#: 2,000 were tried; each simulates an hour and a half.
+#: 250 were tried; each simulates nearly two hours.
 EXAMPLES = 8
 
 

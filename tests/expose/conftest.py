@@ -1,0 +1,72 @@
+"""Values that the tests of this room share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from streams.catalog import Catalog, load_catalog
+from streams.count import Cut, Field, PartitionState
+from streams.events import Reason
+from streams.live import Heartbeat, Snapshot
+from streams.live.keys import LAYOUT
+from streams.settings import default_config_dir
+
+NOW_MS = 1_788_242_592_345
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return load_catalog(default_config_dir())
+
+
+@pytest.fixture(scope="session")
+def totals() -> dict[Field, int]:
+    """Some of every cut; as from Redis, all strings."""
+    return {
+        ("e", "44", "CAHIER_TEXTES"): 12,
+        ("e", "44", "INCONNU"): 3,
+        ("e", "GONE", "CAHIER_TEXTES"): 5,  # a region that config/ no longer lists
+        ("e", "11", "GONE"): 7,
+        ("p", "mbn"): 15,
+        ("p", "GONE"): 12,
+        ("f", "ELEVE", "44"): 15,
+        ("f", "GONE", "GONE"): 12,
+        ("a", "INCONNU"): 27,
+        ("l", "44"): 2,
+        ("r", Reason.NOT_JSON.value): 4,
+        ("k", Reason.NOT_JSON.value): 1,
+        (Cut.LOST.value,): 9,
+    }
+
+
+@pytest.fixture
+def make_snapshot(catalog: Catalog, totals: dict[Field, int]) -> Callable[..., Snapshot]:
+    """A sound snapshot of two partitions, one of them 5 behind; keyword arguments replace its parts."""
+
+    def make(**changes: Any) -> Snapshot:
+        beats = {
+            0: Heartbeat("worker-a", 71, 8001, 110, 115, 1.5, NOW_MS - 300, NOW_MS - 300, None),
+            1: Heartbeat("worker-b", 72, 8002, 60, 60, 0.0, NOW_MS - 200, NOW_MS - 200, NOW_MS - 9_000),
+        }
+        parts: dict[str, Any] = {
+            "now_ms": NOW_MS,
+            "layout": LAYOUT,
+            "catalog": catalog.digest,
+            "topic_id": "T",
+            "mark": None,
+            "partitions": 2,
+            "settled_ms": NOW_MS - 21_000,
+            "offsets": {
+                0: PartitionState(110, NOW_MS - 1_000, NOW_MS - 21_000),
+                1: PartitionState(60, NOW_MS - 9_000, NOW_MS - 29_000),
+            },
+            "first_offsets": {0: 0, 1: 0},
+            "heartbeats": beats,
+            "totals": totals,
+        }
+        return Snapshot(**{**parts, **changes})
+
+    return make

@@ -1,0 +1,113 @@
+"""The state of the chain as one object."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from streams.expose.status import Installation, KafkaState, RedisState, build_status
+
+NOW_MS = 1_788_242_592_345
+KAFKA = KafkaState(True, ("127.0.0.1:19092",))
+NO_KAFKA = KafkaState(False, ("127.0.0.1:19092",), "Kafka does not take connections; start it")
+REDIS = RedisState(True, "yes")
+NO_REDIS = RedisState(False, error="Redis does not answer; start it")
+
+
+@pytest.fixture
+def build(catalog, make_snapshot):
+    def build(snapshot=None, redis=REDIS, kafka=KAFKA, stack=None, shift=0, **changes):
+        if redis.up and snapshot is None:
+            snapshot = make_snapshot(**changes)
+        return build_status(Installation(catalog, 20_000, shift), snapshot, redis, kafka, stack, NOW_MS + 1)
+
+    return build
+
+
+def test_a_sound_chain(build, catalog):
+    found = build()
+    assert found.ready
+    assert found.problems == ()
+    assert found.settled == "2026-09-01T06:02:51.345Z"
+    assert found.settled_age_seconds == 21.0
+    assert (found.events, found.late, found.lost, found.not_kept) == (27, 2, 9, 1)
+    assert found.rejected is not None
+    assert {reason: n for reason, n in found.rejected.items() if n} == {"not_json": 4}
+    assert (found.lag_events, found.lag_seconds) == (5, 1.5)
+    assert (found.catalog.ours, found.catalog.stored) == (catalog.digest, catalog.digest)
+    assert found.simulation is None
+
+
+def test_partitions(build):
+    held = build().partitions
+    assert (held.count, held.unowned, held.stale) == (2, 0, 0)
+    first = held.list[0]
+    assert (first.partition, first.offset, first.end, first.lag, first.owner) == (0, 110, 115, 5, "worker-a")
+    assert first.watermark == "2026-09-01T06:02:51.345Z"
+
+
+def test_what_nobody_vouches_for_is_null_and_named(build):
+    found = build(now_ms=NOW_MS + 60_000)
+    assert (found.partitions.unowned, found.partitions.stale) == (2, 2)
+    assert [(p.owner, p.end, p.lag, p.stale) for p in found.partitions.list] == [(None, None, None, True)] * 2
+    assert (found.lag_events, found.lag_seconds) == (None, None)
+    assert any("2 of 2 partitions have no worker" in problem for problem in found.problems)
+    assert found.ready  # the servers answer; exit 0
+
+
+def test_workers_are_known_from_their_heartbeats_where_no_stack_runs(build):
+    assert build().processes == (
+        {"role": "worker", "pid": 71, "state": "running", "port": 8001, "name": "worker-a", "partitions": [0]},
+        {"role": "worker", "pid": 72, "state": "running", "port": 8002, "name": "worker-b", "partitions": [1]},
+    )
+    assert [process["state"] for process in build(now_ms=NOW_MS + 15_000).processes] == ["stale", "stale"]
+
+
+def test_the_processes_of_a_local_stack_are_those_it_recorded(build):
+    recorded = [{"role": "worker", "slot": 0, "pid": None, "state": "restarting"}]
+    assert build(stack={"processes": recorded}).processes == tuple(recorded)
+    assert build(stack={"processes": recorded}, redis=NO_REDIS).processes == tuple(recorded)
+
+
+def test_redis_down(build):
+    found = build(redis=NO_REDIS)
+    assert not found.ready
+    assert found.problems == ("Redis does not answer; start it",)
+    assert (found.events, found.rejected, found.settled, found.lag_events) == (None, None, None, None)
+    assert found.at == "2026-09-01T06:03:12.346Z"
+
+
+def test_kafka_down(build):
+    found = build(kafka=NO_KAFKA)
+    assert not found.ready
+    assert found.problems == ("Kafka does not take connections; start it",)
+    assert found.events == 27
+
+
+@pytest.mark.parametrize(
+    ("changes", "ready", "words"),
+    [
+        ({"layout": "0"}, False, "key layout 0"),
+        ({"mark": "3 10 20"}, False, "written only in part"),
+        ({"catalog": "other"}, True, "other lists"),
+        ({"partitions": 0}, True, "no worker has come up"),
+    ],
+)
+def test_problems_of_what_redis_holds(build, changes, ready, words):
+    found = build(**changes)
+    assert found.ready is ready
+    assert any(words in problem for problem in found.problems)
+
+
+def test_a_redis_without_append_only_file_is_named(build):
+    assert any("appendonly" in problem for problem in build(redis=RedisState(True, "no")).problems)
+
+
+def test_a_simulation_says_so(build):
+    assert build(shift=-3600).simulation == "simulation du mardi 1er septembre 2026, 07:03"
+
+
+def test_it_is_json(build):
+    members = orjson.loads(orjson.dumps(build(redis=NO_REDIS)))
+    assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "list": []}
+    assert members["redis"] == {"up": False, "appendonly": "unknown", "error": "Redis does not answer; start it"}
