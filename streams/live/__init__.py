@@ -3,7 +3,7 @@
 `LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
 """
 
-from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, Snapshot
+from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "LiveWriter",
     "MinuteCounts",
     "Outcome",
+    "RedisFacts",
     "Snapshot",
 ]

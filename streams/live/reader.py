@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from streams.count import Field, PartitionProgress, PartitionState
+from streams.errors import ServerError
 from streams.live import scripts
 from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
 from streams.live.keys import Keys, decode_field
@@ -16,6 +17,10 @@ from streams.live.writer import parse_state
 
 #: Minutes fetched in one round trip.
 MINUTES_A_CALL = 240
+#: Commands that one snapshot takes.
+SNAPSHOT_ANSWERS = 5
+#: A minute appears or is trimmed once a minute, so the second attempt to read everything nearly always succeeds.
+EVERYTHING_TRIES_MAX = 5
 #: Settled minutes whose settling time is noted at most in one call: 72 h.
 SETTLED_A_CALL_MAX = 72 * 60
 
@@ -63,6 +68,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """What the server is and how it keeps its data. `maxmemory_bytes` is 0 where there is no bound."""
+
+    version: str
+    append_only: bool
+    maxmemory_bytes: int
+    maxmemory_policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class MinuteCounts:
     """The counts of one minute; `minute` is the epoch minute."""
 
@@ -99,30 +114,56 @@ class LiveReader:
             raise explain(error, self._address) from error
         return {1: "yes", 0: "no"}.get(info.get("aof_enabled", -1), "unknown")
 
+    def facts(self) -> RedisFacts:
+        """Ask the server what it is."""
+        try:
+            info: dict[str, Any] = self._redis.info()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return RedisFacts(
+            version=str(info["redis_version"]),
+            append_only=info.get("aof_enabled") == 1,
+            maxmemory_bytes=int(info.get("maxmemory", 0)),
+            maxmemory_policy=str(info.get("maxmemory_policy", "")),
+        )
+
     def snapshot(self) -> Snapshot:
         """Read the state of the chain and all totals, atomically."""
         pipeline = self._redis.pipeline(transaction=True)
+        self._ask(pipeline)
+        try:
+            answers = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return _snapshot(answers)
+
+    def _ask(self, pipeline: Any) -> None:
+        """Queue what `_snapshot` parses: `SNAPSHOT_ANSWERS` commands."""
         pipeline.time()
         for name in ("meta", "offsets", "heartbeats", "totals"):
             pipeline.hgetall(self._base + name)
-        try:
-            (seconds, micros), meta, offsets, heartbeats, totals = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
-        settled = meta.get("settled_ms")
-        return Snapshot(
-            now_ms=seconds * 1000 + micros // 1000,
-            layout=meta.get("layout"),
-            catalog=meta.get("catalog"),
-            topic_id=meta.get("topic_id"),
-            mark=meta.get("applying"),
-            partitions=int(meta.get("partitions", 0)),
-            settled_ms=int(settled) if settled else None,
-            offsets={int(number): state for number, text in offsets.items() if (state := parse_state(text))},
-            first_offsets={int(number): int(text.split(" ")[0]) for number, text in offsets.items()},
-            heartbeats={int(number): _heartbeat(text) for number, text in heartbeats.items()},
-            totals={decode_field(field): int(number) for field, number in totals.items()},
-        )
+
+    def everything(self) -> tuple[Snapshot, list[MinuteCounts]]:
+        """Read the state of the chain and all minutes held, as of one instant: offsets and counts belong together, whoever writes.
+
+        Raises:
+            ServerError: Redis does not answer, or minutes came or went between every two of `EVERYTHING_TRIES_MAX` attempts.
+        """
+        for _attempt in range(EVERYTHING_TRIES_MAX):
+            held = self.held()
+            pipeline = self._redis.pipeline(transaction=True)
+            self._ask(pipeline)
+            pipeline.zrange(self._base + "minutes", 0, -1)
+            for minute in held:
+                pipeline.hgetall(f"{self._base}minute:{minute}")
+            try:
+                answers = pipeline.execute()
+            except REDIS_ERRORS as error:
+                raise explain(error, self._address) from error
+            if [int(text) for text in answers[SNAPSHOT_ANSWERS]] == held:
+                counts = answers[SNAPSHOT_ANSWERS + 1 :]
+                return _snapshot(answers), [_minute(*pair) for pair in zip(held, counts, strict=True)]
+        raise ServerError("Redis gains or loses minutes faster than they can be read together: try again in a moment")
 
     def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
         """Return the minutes held with `first <= epoch minute < end`, in order; a minute without any count is not held."""
@@ -168,7 +209,7 @@ class LiveReader:
             for minute in some:
                 pipeline.hgetall(f"{self._base}minute:{minute}")
             for minute, counts in zip(some, pipeline.execute(), strict=True):
-                found.append(MinuteCounts(minute, {decode_field(field): int(n) for field, n in counts.items()}))
+                found.append(_minute(minute, counts))
         return found
 
     def settle(self, candidate_ms: int) -> int:
@@ -186,6 +227,28 @@ class LiveReader:
             return int(removed)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
+
+
+def _snapshot(answers: list[Any]) -> Snapshot:
+    (seconds, micros), meta, offsets, heartbeats, totals = answers[:SNAPSHOT_ANSWERS]
+    settled = meta.get("settled_ms")
+    return Snapshot(
+        now_ms=seconds * 1000 + micros // 1000,
+        layout=meta.get("layout"),
+        catalog=meta.get("catalog"),
+        topic_id=meta.get("topic_id"),
+        mark=meta.get("applying"),
+        partitions=int(meta.get("partitions", 0)),
+        settled_ms=int(settled) if settled else None,
+        offsets={int(number): state for number, text in offsets.items() if (state := parse_state(text))},
+        first_offsets={int(number): int(text.split(" ")[0]) for number, text in offsets.items()},
+        heartbeats={int(number): _heartbeat(text) for number, text in heartbeats.items()},
+        totals={decode_field(field): int(number) for field, number in totals.items()},
+    )
+
+
+def _minute(minute: int, counts: dict[str, str]) -> MinuteCounts:
+    return MinuteCounts(minute, {decode_field(field): int(number) for field, number in counts.items()})
 
 
 def _heartbeat(text: str) -> Heartbeat:
