@@ -87,8 +87,8 @@ class ChainWatcher:
         )
 
     def _rank(self, snapshot: Snapshot) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
-        newest = snapshot.now_ms // 60_000
-        minutes = self._reader.fetch(range(newest - RANKED_MINUTES + 1, newest + 1))
+        held = self._reader.held(end=snapshot.now_ms // 60_000 + 1)  # a sender's clock may be ahead: not beyond now
+        minutes = self._reader.fetch(held[-RANKED_MINUTES:])
         regions: Counter[str] = Counter()
         services: Counter[str] = Counter()
         for minute in minutes:

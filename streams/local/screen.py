@@ -22,6 +22,8 @@ from streams.local.supervisor import State, Status
 LINE_SECONDS = 10.0
 DRAW_SECONDS = 0.5
 _BAR_CELLS = 14
+#: A lag above this is coloured: about a second of the workers' capacity.
+LAG_SHOWN = 100_000
 _COLOURS = {
     State.RUNNING: "green",
     State.STARTING: "yellow",
@@ -136,22 +138,20 @@ class Screen:
 
     def _figures(self, chain: Chain, clock: float, shift_seconds: int) -> RenderableType:
         table = Table.grid(expand=True)
+        owned_style = "bold" if chain.owned == chain.partitions else "red"
         figures = [
-            ("events/s", "-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green"),
-            ("events counted", f"{chain.counted:,}", "bold"),
-            ("rejected", f"{chain.rejected:,}", "yellow" if chain.rejected else "bold"),
-            ("lag (events)", f"{chain.lag:,}", "bold" if chain.lag < 10_000 else "yellow"),
-            (f"settled to ({_ago(chain, clock)})", settled_clock(chain, shift_seconds), "bold"),
-            (
-                "partitions read",
-                f"{chain.owned}/{chain.partitions}",
-                "bold" if chain.owned == chain.partitions else "red",
-            ),
+            ("-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green", "events/s", "last 10 s"),
+            (f"{chain.counted:,}", "bold", "counted", "since the beginning"),
+            (f"{chain.rejected:,}", "yellow" if chain.rejected else "bold", "rejected", "since the beginning"),
+            (f"{chain.lag:,}", "bold" if chain.lag < LAG_SHOWN else "yellow", "lag", "events to count"),
+            (settled_clock(chain, shift_seconds), "bold", "settled to", _ago(chain, clock)),
+            (f"{chain.owned}/{chain.partitions}", owned_style, "partitions", "read by workers"),
         ]
         for _figure in figures:
             table.add_column(justify="center", ratio=1)
-        table.add_row(*(Text(value, style=style) for _title, value, style in figures))
-        table.add_row(*(Text(title, style="dim") for title, _value, _style in figures))
+        table.add_row(*(Text(value, style=style) for value, style, _title, _note in figures))
+        table.add_row(*(Text(title) for _value, _style, title, _note in figures))
+        table.add_row(*(Text(note, style="dim") for _value, _style, _title, note in figures))
         return Panel(table, border_style="cyan")
 
     def _rankings(self, chain: Chain) -> RenderableType:
@@ -159,8 +159,8 @@ class Screen:
         grid.add_column(ratio=1)
         grid.add_column(ratio=1)
         grid.add_row(
-            _ranking(f"Regions, last {RANKED_MINUTES} min", chain.top_regions, self._names.regions),
-            _ranking(f"Services, last {RANKED_MINUTES} min", chain.top_services, self._names.services),
+            _ranking(f"Regions, last {RANKED_MINUTES} minutes counted", chain.top_regions, self._names.regions),
+            _ranking(f"Services, last {RANKED_MINUTES} minutes counted", chain.top_services, self._names.services),
         )
         return grid
 
@@ -199,7 +199,7 @@ def line(view: View) -> str:
         ]
     else:
         parts.append(view.problem or "waiting for Redis")
-    well = sum(status.state in (State.RUNNING, State.ENDED) for status in view.processes)
+    well = sum(status.state in (State.RUNNING, State.ENDED, State.STOPPED) for status in view.processes)
     parts.append(f"{well}/{len(view.processes)} processes up")
     parts += [
         f"{status.name} {status.state}"

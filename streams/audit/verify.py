@@ -1,0 +1,294 @@
+"""The end of `vigie up --verify`: does every figure of the chain agree, to the unit?
+
+When traffic has stopped: the workers read the log to its end (bounded), two scrapes pass, then these are compared:
+
+- totals: published (the end of Kafka's log) = counted + rejected + duplicates, in Redis, on `/metrics`, in Prometheus's query API, in the
+  recount, and in what the simulator knows;
+- every total by region and service, in Redis and in Prometheus;
+- every minute, in Redis, in the recount and in what the simulator knows.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.broker import KafkaAddress
+from streams.count import Cut, Field
+from streams.errors import ServerError
+from streams.live import LiveReader
+
+DRAIN_SECONDS_MAX = 120
+#: Two scrapes every 5 s, and a moment for the second to end.
+SCRAPES_SECONDS = 12
+SHOWN_DIFFERENCES_MAX = 40
+_HTTP_SECONDS_MAX = 10
+_STOPPED = "stopped before the figures could be compared: let it run to its end"
+
+#: (epoch minute, field) -> count.
+Minutes = dict[tuple[int, Field], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one source says. None: it does not know. `minutes` holds the cuts that this source knows."""
+
+    source: str
+    published: int | None = None
+    counted: int | None = None
+    rejected: int | None = None
+    duplicates: int | None = None
+    rejected_by_reason: Mapping[str, int] | None = None
+    minutes: Minutes | None = None
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was compared and what differs."""
+
+    figures: list[Figures]
+    notes: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the figures are."""
+
+    reader: LiveReader
+    kafka: KafkaAddress
+    topic: str
+    observer_url: str
+    prometheus_url: str
+
+
+def verify(
+    chain: Chain, others: Callable[[], list[Figures]], pause: Callable[[float], bool], say: Callable[[str], None]
+) -> int:
+    """Drain, wait for two scrapes, compare and print; return the exit code. `others` gives the figures of the truth and the recount.
+
+    `pause(seconds)` waits while the stack is looked after, and is False when a stop was asked for meanwhile.
+
+    Raises:
+        ServerError: a server does not answer, the workers do not reach the end of the log, or a stop was asked for.
+    """
+    say("waiting until everything is counted ...")
+    published = wait_until_drained(chain, pause)
+    say("waiting for two scrapes ...")
+    if not pause(SCRAPES_SECONDS):
+        raise ServerError(_STOPPED)
+    redis = redis_figures(chain)
+    prometheus, prometheus_fields = prometheus_figures(chain)
+    totals = chain.reader.snapshot().totals
+    redis_fields = {name: number for name, number in totals.items() if name[0] == Cut.EVENTS}
+    kafka = Figures("Kafka", published)
+    figures = [kafka, redis, metrics_figures(chain), prometheus, *others()]
+    return report(compare(figures, published, redis, redis_fields, prometheus_fields), say)
+
+
+def wait_until_drained(chain: Chain, pause: Callable[[float], bool]) -> int:
+    """Wait until Redis stands at the end of the log; return the number of records in it.
+
+    Raises:
+        ServerError: the workers are not there after `DRAIN_SECONDS_MAX`, or a stop was asked for.
+    """
+    behind = 0
+    for _ in range(DRAIN_SECONDS_MAX):
+        ends = log_ends(chain)
+        offsets = chain.reader.snapshot().offsets
+        stood = {number: offsets[number].next_offset if number in offsets else 0 for number in ends}
+        if stood == ends:
+            return sum(ends.values())
+        behind = sum(ends.values()) - sum(stood.values())
+        if not pause(1.0):
+            raise ServerError(_STOPPED)
+    raise ServerError(f"the workers are still {behind:,} events behind after {DRAIN_SECONDS_MAX} s: see their logs")
+
+
+def log_ends(chain: Chain) -> dict[int, int]:
+    """Where the log of each partition ends.
+
+    Raises:
+        ServerError: Kafka does not answer.
+    """
+    try:
+        consumer = KafkaConsumer(**chain.kafka.client_options())
+        try:
+            partitions = [
+                TopicPartition(chain.topic, number) for number in consumer.partitions_for_topic(chain.topic) or ()
+            ]
+            return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
+        finally:
+            consumer.close()
+    except (KafkaError, OSError) as error:
+        raise chain.kafka.explain(error) from error
+
+
+def redis_figures(chain: Chain) -> Figures:
+    """Totals and all minutes as Redis holds them."""
+    totals = chain.reader.snapshot().totals
+    reasons = {field[1]: number for field, number in totals.items() if field[0] == Cut.REJECTED}
+    minutes = {
+        (counts.minute, field): number
+        for counts in chain.reader.minutes()
+        for field, number in counts.counts.items()
+        if field[0] in MINUTE_CUTS
+    }
+    counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
+    return Figures("Redis", None, counted, sum(reasons.values()), 0, reasons, minutes)
+
+
+#: The cuts of a minute that the truth and the recount may know.
+MINUTE_CUTS = (Cut.EVENTS, Cut.PROJECT, Cut.PROFILE, Cut.ACADEMY)
+
+
+def metrics_figures(chain: Chain) -> Figures:
+    """Totals as an observer exposes them."""
+    totals = {"ent_events": 0.0, "ent_events_rejected": 0.0}
+    reasons: dict[str, int] = {}
+    for family in text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode()):
+        if family.name in totals:
+            for sample in family.samples:
+                totals[family.name] += sample.value
+                if "reason" in sample.labels and sample.value:
+                    reasons[sample.labels["reason"]] = int(sample.value)
+    return Figures("/metrics", None, int(totals["ent_events"]), int(totals["ent_events_rejected"]), 0, reasons)
+
+
+class _Series(msgspec.Struct):
+    metric: dict[str, str]
+    value: tuple[float, str]
+
+
+class _Data(msgspec.Struct):
+    result: list[_Series]
+
+
+class _Answer(msgspec.Struct):
+    data: _Data
+
+
+def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+    """Ask Prometheus for an instant vector: (labels, value) of each series.
+
+    Raises:
+        ServerError: Prometheus is down or refuses the query.
+    """
+    text = urllib.parse.urlencode({"query": expression})
+    answer = msgspec.json.decode(_get(f"{prometheus_url}/api/v1/query?{text}"), type=_Answer)
+    return [(series.metric, float(series.value[1])) for series in answer.data.result]
+
+
+def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
+    """Totals as Prometheus's query API tells them, and those by region and service."""
+    everywhere = "max without (instance, pod) ({})".format
+    events = query(chain.prometheus_url, everywhere("ent_events_total"))
+    rejected = query(chain.prometheus_url, everywhere("ent_events_rejected_total"))
+    by_field: dict[Field, int] = {
+        (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in events if value
+    }
+    reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
+    counted = sum(by_field.values())
+    return Figures("Prometheus", None, counted, sum(reasons.values()), 0, reasons), by_field
+
+
+def compare(
+    figures: list[Figures],
+    published: int,
+    redis: Figures,
+    redis_fields: Mapping[Field, int],
+    prometheus_fields: Mapping[Field, int],
+) -> Comparison:
+    """Compare everything with Redis and with the number of records published."""
+    result = Comparison(figures)
+    for each in figures:
+        _compare_totals(result, each, redis, published)
+    _compare_fields(result, redis_fields, prometheus_fields)
+    for each in figures:
+        if each is not redis and each.minutes is not None:
+            _compare_minutes(result, each, redis)
+    return result
+
+
+def _compare_totals(result: Comparison, figures: Figures, redis: Figures, published: int) -> None:
+    if figures.published is not None and figures.published != published:
+        result.differences.append(f"{figures.source}: {figures.published:,} published, Kafka holds {published:,}")
+    if figures.counted is not None and figures.rejected is not None:
+        added = figures.counted + figures.rejected + (figures.duplicates or 0)
+        if added != published:
+            result.differences.append(
+                f"{figures.source}: counted + rejected + duplicates is {added:,}, published is {published:,}"
+            )
+    for name in ("counted", "rejected", "duplicates"):
+        mine, theirs = getattr(figures, name), getattr(redis, name)
+        if mine is not None and mine != theirs:
+            result.differences.append(f"{name}: {figures.source} says {mine:,}, Redis {theirs:,}")
+    if figures.rejected_by_reason is not None and redis.rejected_by_reason is not None:
+        for reason in sorted({*figures.rejected_by_reason, *redis.rejected_by_reason}):
+            mine, theirs = figures.rejected_by_reason.get(reason, 0), redis.rejected_by_reason.get(reason, 0)
+            if mine != theirs:
+                result.differences.append(f"rejected as {reason}: {figures.source} says {mine:,}, Redis {theirs:,}")
+
+
+def _compare_fields(result: Comparison, redis: Mapping[Field, int], prometheus: Mapping[Field, int]) -> None:
+    fields = sorted({*redis, *prometheus})
+    wrong = [name for name in fields if redis.get(name, 0) != prometheus.get(name, 0)]
+    result.notes.append(
+        f"totals by region and service, Redis and Prometheus: {len(fields):,} compared, {len(wrong):,} differ"
+    )
+    for name in wrong:
+        where = " ".join(name[1:])
+        result.differences.append(f"{where}: Redis says {redis.get(name, 0):,}, Prometheus {prometheus.get(name, 0):,}")
+
+
+def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> None:
+    assert figures.minutes is not None
+    assert redis.minutes is not None
+    cuts = {field[0] for _minute, field in figures.minutes}
+    mine = figures.minutes
+    theirs = {key: number for key, number in redis.minutes.items() if key[1][0] in cuts}
+    keys = sorted({*mine, *theirs})
+    wrong = [key for key in keys if mine.get(key, 0) != theirs.get(key, 0)]
+    minutes = len({minute for minute, _field in keys})
+    result.notes.append(
+        f"minutes, Redis and {figures.source}: {minutes:,} minutes, {len(keys):,} rows compared, {len(wrong):,} differ"
+    )
+    for minute, name in wrong:
+        where = f"minute {minute} {' '.join(name)}"
+        number, expected = theirs.get((minute, name), 0), mine.get((minute, name), 0)
+        result.differences.append(f"{where}: Redis says {number:,}, {figures.source} {expected:,}")
+
+
+def report(comparison: Comparison, say: Callable[[str], None]) -> int:
+    """Print the table, what was compared and every difference (bounded); return 0 where all agree, else 1."""
+    say("")
+    say(f"{'':<20}{'published':>14}{'= counted':>14}{'+ rejected':>14}{'+ duplicates':>14}")
+    for each in comparison.figures:
+        cells = (each.published, each.counted, each.rejected, each.duplicates)
+        say(f"{each.source:<20}" + "".join(f"{'-' if cell is None else format(cell, ','):>14}" for cell in cells))
+    say("")
+    for note in comparison.notes:
+        say(note)
+    for difference in comparison.differences[:SHOWN_DIFFERENCES_MAX]:
+        say(f"  DIFFERS  {difference}")
+    if (more := len(comparison.differences) - SHOWN_DIFFERENCES_MAX) > 0:
+        say(f"  ... and {more:,} more")
+    say("every figure agrees" if not comparison.differences else f"{len(comparison.differences):,} figures differ")
+    return 1 if comparison.differences else 0
+
+
+def _get(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_HTTP_SECONDS_MAX) as answer:
+            body: bytes = answer.read()
+            return body
+    except (urllib.error.URLError, OSError) as error:
+        raise ServerError(f"{url} does not answer as needed: {error}; see its log") from error
