@@ -1,0 +1,67 @@
+# Two commands matter: `make demo` and `make test`. Everything they need is installed by them, once: a virtual environment in .venv from
+# hash-locked requirements, and Debian's packages of the servers (with sudo, or as root).
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# make demo: how long (then the figures are compared and it ends; without, until Ctrl-C), what, and how much of it.
+SECONDS ?=
+SCENARIO ?= rentree
+WORKERS ?=
+SCALE ?=
+SPEED ?=
+# make test: further arguments of pytest, for instance ARGS="tests/count -x".
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@echo "Vigie: the visits of France's school portals, counted live"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school morning; SECONDS=90 checks every figure and ends
+	@deploy/demo.sh --scenario $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS) --verify) \
+		$(if $(WORKERS),--workers $(WORKERS)) $(if $(SCALE),--scale $(SCALE)) $(if $(SPEED),--speed $(SPEED))
+
+.PHONY: test
+test: $(STAMP) servers ## all tests, on real servers; ARGS="..." is handed to pytest
+	@$(BIN)/python -m pytest --durations=10 $(ARGS)
+
+.PHONY: check
+check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/
+	@.ci/check
+
+.PHONY: bench
+bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
+	@$(BIN)/python -m bench
+
+.PHONY: install
+install: $(STAMP) servers ## only what the others install: .venv and the servers
+
+.PHONY: format
+format: $(STAMP) ## let ruff mend style and layout
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## resolve the requirements anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock.txt pyproject.toml
+
+.PHONY: clean
+clean: ## remove the virtual environment and the caches of tools
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+
+# Internal: not listed by help.
+.PHONY: servers
+servers:
+	@deploy/install-servers.sh
+
+$(STAMP): pyproject.toml requirements.lock.txt deploy/make-venv.sh
+	@deploy/make-venv.sh $(VENV)
+	@touch $@
