@@ -127,7 +127,7 @@ def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     return problems
 
 
-def _await_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
+def await_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
     """A created topic reaches the brokers' metadata a moment later."""
     for _ in range(LISTED_TRIES_MAX):
         if found := describe_topic(client, name):
@@ -149,7 +149,7 @@ def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[Top
             found = describe_topic(client, design.name)
             if found is None:
                 create_topic(client, design)
-                found = _await_topic(client, design.name)
+                found = await_topic(client, design.name)
             if found is None:
                 problems.append(f"{design.name}: was created but Kafka does not list it yet; try again")
                 continue

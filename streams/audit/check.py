@@ -1,0 +1,163 @@
+"""Looks at everything that must be right before the chain can run: one finding a thing, all of them, in bounded time.
+
+Creates the topics that are absent and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streams.broker import KafkaAddress
+from streams.catalog import Catalog
+from streams.errors import ServerError, VigieError
+from streams.live import LiveReader, Snapshot
+from streams.live.keys import LAYOUT
+from streams.topics import (
+    TopicDesign,
+    TopicFacts,
+    admin_client,
+    await_topic,
+    create_topic,
+    describe_topic,
+    topic_problems,
+)
+
+REDIS_VERSION_MIN = (7, 0)
+
+
+class Level(StrEnum):
+    """How a finding is to be taken; only a problem keeps the chain from running."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `about` names it, `text` says what was found and, unless it is ok, what to do."""
+
+    level: Level
+    about: str
+    text: str
+
+
+def guarded(about: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Run one look; an error that it raises becomes its last finding."""
+    found: list[Finding] = []
+    try:
+        for finding in look():
+            found.append(finding)
+    except VigieError as error:
+        found.append(Finding(Level.PROBLEM, about, str(error)))
+    return found
+
+
+def check_redis(reader: LiveReader) -> Iterator[Finding]:
+    """Reachable, new enough, keeps its data, does not evict."""
+    facts = reader.facts()
+    numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdigit())
+    if numbers < REDIS_VERSION_MIN:
+        yield Finding(Level.PROBLEM, "redis", f"version {facts.version}: Vigie's scripts need Redis 7 or newer")
+    else:
+        yield Finding(Level.OK, "redis", f"answers, version {facts.version}")
+    if not facts.append_only:
+        yield Finding(
+            Level.WARNING,
+            "redis",
+            "appendonly is off: a restart loses counts until workers have read Kafka again; set `appendonly yes`",
+        )
+    if facts.maxmemory_policy != "noeviction":
+        yield Finding(
+            Level.WARNING if facts.maxmemory_bytes == 0 else Level.PROBLEM,
+            "redis",
+            f"maxmemory-policy is {facts.maxmemory_policy}: a full Redis would throw counts away silently; "
+            "set `maxmemory-policy noeviction`",
+        )
+
+
+def check_topics(
+    address: KafkaAddress, designs: Sequence[TopicDesign], found: dict[str, TopicFacts]
+) -> Iterator[Finding]:
+    """Kafka answers; topics exist, are created where they do not, and are as designed. `found` receives what Kafka says of them."""
+    with admin_client(address) as client:
+        yield Finding(Level.OK, "kafka", f"answers at {','.join(address.bootstrap_servers)}")
+        for design in designs:
+            known = facts = describe_topic(client, design.name)
+            if facts is None:
+                create_topic(client, design)
+                facts = await_topic(client, design.name)
+            if facts is None:
+                raise ServerError(
+                    f"{design.name} was created but Kafka does not list it: try again, or see Kafka's log"
+                )
+            found[design.name] = facts
+            yield from _topic_findings(facts, design, created=known is None)
+
+
+def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) -> Iterator[Finding]:
+    problems = topic_problems(facts, design)
+    for problem in problems:
+        yield Finding(Level.PROBLEM, "topic", problem)
+    if facts.partitions < design.partitions:
+        yield Finding(
+            Level.WARNING,
+            "topic",
+            f"{facts.name} has {facts.partitions} partitions, the settings say {design.partitions}: set topic_partitions to "
+            f"{facts.partitions}; adding partitions to a topic in use moves visitors to others",
+        )
+    if not problems:
+        was = "was absent: created" if created else "is as designed"
+        yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")
+
+
+def check_state(snapshot: Snapshot, catalog: Catalog | None, topic: TopicFacts | None) -> Iterator[Finding]:
+    """What Redis holds can be continued: key layout, lists, topic id. `catalog` or `topic` is None where it could not be read."""
+    if snapshot.layout is None:
+        yield Finding(Level.OK, "counts", "none yet: the first worker begins")
+        return
+    problems = list(_state_problems(snapshot, topic))
+    for problem in problems:
+        yield Finding(Level.PROBLEM, "counts", problem)
+    if catalog is not None and snapshot.catalog != catalog.digest:
+        yield Finding(
+            Level.WARNING,
+            "counts",
+            f"were begun under other lists (catalog {snapshot.catalog}, here {catalog.digest}): codes that were added or removed "
+            "count from now on; workers and observers must all use the same config/",
+        )
+    if not problems:
+        yield Finding(Level.OK, "counts", f"layout {snapshot.layout}, {len(snapshot.offsets)} partitions begun")
+
+
+def _state_problems(snapshot: Snapshot, topic: TopicFacts | None) -> Iterator[str]:
+    if snapshot.layout != LAYOUT:
+        yield (
+            f"Redis holds key layout {snapshot.layout}, this version uses {LAYOUT}: run the version that wrote it, or set another "
+            "redis_prefix and count again from Kafka"
+        )
+    if snapshot.mark is not None:
+        yield (
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): set another redis_prefix, or delete the keys of this "
+            "one, and count again from Kafka"
+        )
+    if topic is not None and snapshot.topic_id is not None and snapshot.topic_id != topic.topic_id:
+        yield (
+            f"{topic.name} was created anew (id {topic.topic_id}, counted so far: {snapshot.topic_id}), its offsets mean other events: "
+            "set another redis_prefix, or delete the keys of this one, and count again from Kafka"
+        )
+
+
+def check_servers(
+    address: KafkaAddress, designs: Sequence[TopicDesign], reader: LiveReader, catalog: Catalog | None
+) -> Iterator[Finding]:
+    """All that needs servers, in order; what one server's absence leaves unknown is left out."""
+    topics: dict[str, TopicFacts] = {}
+    redis_findings = guarded("redis", lambda: check_redis(reader))
+    yield from redis_findings
+    yield from guarded("kafka", lambda: check_topics(address, designs, topics))
+    if not any(finding.level is Level.PROBLEM for finding in redis_findings):
+        events = topics.get(designs[0].name)
+        yield from guarded("counts", lambda: check_state(reader.snapshot(), catalog, events))

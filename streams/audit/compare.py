@@ -1,0 +1,121 @@
+"""Plain counts against Redis's, row by row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from streams.audit.plain import PlainCount, Row
+from streams.live import MinuteCounts, Snapshot
+
+#: Redis's short names of the aspects (docs/architecture.md, keys) -> those of `streams.audit.plain`. What is not here is not compared.
+ASPECTS = {
+    "e": "region,service",
+    "p": "project",
+    "f": "profile,region",
+    "a": "academy",
+    "l": "late",
+    "r": "rejected",
+}
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row on which the two disagree; `minute` is the epoch minute, None for a total."""
+
+    minute: int | None
+    row: Row
+    redis: int
+    recount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What may be compared: minutes from `first_minute` on (None: all), totals or not; and why less than everything."""
+
+    first_minute: int | None
+    totals: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """What was read of one partition: the log's first offset, and the append time of its first record (None: it is empty)."""
+
+    start: int
+    first_append_ms: int | None
+
+
+def scope(parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, minutes_kept_hours: int) -> Scope:
+    """Return what is complete on both sides.
+
+    Where retention removed the beginning of a partition, its removed records were appended at `first_append_ms` at the latest, so their
+    events lie before `first_append_ms + max_ahead`: minutes that start there or later are whole. Their late events are, too: no removed
+    event moved the watermark beyond its own append time.
+    """
+    notes = []
+    bounds_ms = []
+    for number, part in sorted(parts.items()):
+        if part.start == 0:
+            continue
+        state = snapshot.offsets.get(number)
+        append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
+        bounds_ms.append(append_ms + max_ahead_ms)
+    if bounds_ms:
+        cut = f"{len(bounds_ms)} of {len(parts)} partitions"
+        notes.append(
+            f"the log no longer begins at offset 0 in {cut}: totals and minutes that are not whole in it are not compared"
+        )
+    first_minutes = [-(-bound_ms // MINUTE_MS) for bound_ms in bounds_ms]
+    if snapshot.settled_ms is not None:
+        first_minutes.append((snapshot.settled_ms - minutes_kept_hours * 3_600_000) // MINUTE_MS)
+    return Scope(max(first_minutes, default=None), not bounds_ms, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison went through and found."""
+
+    minutes: int
+    rows: int
+    differences: tuple[Difference, ...]
+
+
+def compare(plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Scope) -> Compared:
+    """Compare every row of every minute in scope that either side knows, and the totals where they are in scope."""
+    ours = {minute: rows for minute, rows in plain.minutes.items() if _within(minute, where)}
+    theirs = {found.minute: _rows(found.counts) for found in held if _within(found.minute, where)}
+    differences: list[Difference] = []
+    rows = 0
+    minutes = sorted(ours.keys() | theirs.keys())
+    for minute in minutes:
+        rows += _compare_rows(minute, ours.get(minute, {}), theirs.get(minute, {}), differences)
+    if where.totals:
+        rows += _compare_rows(None, plain.totals(), _rows(snapshot.totals), differences)
+    return Compared(len(minutes), rows, tuple(differences))
+
+
+def _within(minute: int, where: Scope) -> bool:
+    return where.first_minute is None or minute >= where.first_minute
+
+
+def _rows(counts: Mapping[tuple[str, ...], int]) -> dict[Row, int]:
+    return {(ASPECTS[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in ASPECTS}
+
+
+def _compare_rows(
+    minute: int | None, ours: Mapping[Row, int], theirs: Mapping[Row, int], differences: list[Difference]
+) -> int:
+    rows = sorted(ours.keys() | theirs.keys())
+    differences += _differing(minute, rows, ours, theirs)
+    return len(rows)
+
+
+def _differing(
+    minute: int | None, rows: list[Row], ours: Mapping[Row, int], theirs: Mapping[Row, int]
+) -> Iterator[Difference]:
+    for row in rows:
+        counted, recounted = theirs.get(row, 0), ours.get(row, 0)
+        if counted != recounted:
+            yield Difference(minute, row, counted, recounted)

@@ -1,0 +1,124 @@
+"""Reads a topic from its beginning up to given offsets. A plain consumer: no group, no commit, no counting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from streams.broker import KafkaAddress
+from streams.errors import ServerError, StateError
+
+BOOTSTRAP_SECONDS_MAX = 8.0
+#: How long Kafka may send nothing while there is something to read.
+SILENCE_SECONDS_MAX = 30.0
+RECORDS_A_POLL = 20_000
+#: Kafka's numbering of timestamps that the broker gave.
+LOG_APPEND_TIME = 1
+
+
+class LogReader:
+    """One reading of a topic. `starts` and `ends` are the offsets of the log by partition, as of the opening."""
+
+    def __init__(self, consumer: Any, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self.starts = starts
+        self.ends = ends
+
+    def read(self, until: Mapping[int, int]) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Yield (partition, records) in log order of each partition, up to the offset `until[partition]`, that one not included.
+
+        Records have `timestamp` (epoch ms), `value` and `offset`.
+
+        Raises:
+            ServerError: Kafka fell silent.
+            StateError: `until` lies beyond the log, retention removed records meanwhile, or publishers' clocks stamp the topic.
+        """
+        self._check(until)
+        consumer = self._consumer
+        left = {TopicPartition(self._topic, p): end for p, end in until.items() if self.starts[p] < end}
+        consumer.assign(list(left))
+        for tp in left:
+            consumer.seek(tp, self.starts[tp.partition])
+        heard = time.monotonic()
+        while left:
+            try:
+                found = consumer.poll(timeout_ms=500, max_records=RECORDS_A_POLL)
+            except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+                raise StateError(
+                    f"Retention removed records of {self._topic} while they were read: start again"
+                ) from error
+            for tp, records in found.items():
+                heard = time.monotonic()
+                if records[0].timestamp_type != LOG_APPEND_TIME:
+                    raise _unfit(self._topic)
+                end = left.get(tp)
+                if end is not None:
+                    yield tp.partition, records if records[-1].offset < end else [r for r in records if r.offset < end]
+            # The position, not the last record: what ends a log may be no record (a compacted or a control batch).
+            for tp in [tp for tp, end in left.items() if consumer.position(tp) >= end]:
+                del left[tp]
+                consumer.pause(tp)
+            if time.monotonic() - heard > SILENCE_SECONDS_MAX:
+                raise ServerError(
+                    f"Kafka sends nothing of {self._topic} for {SILENCE_SECONDS_MAX:g} s: see its log, then try again"
+                )
+
+    def _check(self, until: Mapping[int, int]) -> None:
+        for partition, end in sorted(until.items()):
+            if partition not in self.ends:
+                raise StateError(
+                    f"Redis counts partition {partition} of {self._topic}, which Kafka does not have: another topic?"
+                )
+            if end > self.ends[partition]:
+                raise StateError(
+                    f"Redis stands at offset {end} of partition {partition} of {self._topic}, Kafka's log ends at "
+                    f"{self.ends[partition]}: Kafka lost records, or this is another topic"
+                )
+
+
+def _unfit(topic: str) -> StateError:
+    return StateError(
+        f"{topic} is not stamped by the broker (message.timestamp.type): `vigie check` says how to mend it"
+    )
+
+
+@contextmanager
+def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
+    """Open a topic.
+
+    Raises:
+        ServerError: Kafka is down or refuses us, or there is no such topic.
+    """
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the errors raised here say it
+    try:
+        consumer = KafkaConsumer(
+            **address.client_options(),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
+            max_partition_fetch_bytes=4 << 20,
+            metrics_enabled=False,
+        )
+    except (KafkaError, OSError) as error:
+        raise address.explain(error) from error
+    try:
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise ServerError(f"Kafka has no topic {topic!r}: `vigie check` creates it, or set another topic")
+        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        starts = {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
+        ends = {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
+        yield LogReader(consumer, topic, starts, ends)
+    except (KafkaError, OSError) as error:
+        raise address.explain(error) from error
+    finally:
+        consumer.close()

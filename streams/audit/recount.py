@@ -1,0 +1,94 @@
+"""Counts the topic again, up to where Redis stands, and compares. Workers may go on meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streams.audit.compare import Compared, LogPart, compare, scope
+from streams.audit.log import LogReader, open_log
+from streams.audit.plain import PlainCount
+from streams.broker import KafkaAddress
+from streams.catalog import Catalog
+from streams.events import TimeBounds
+from streams.live import LiveReader, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the counts depend on beside the log."""
+
+    catalog: Catalog
+    bounds: TimeBounds
+    lateness_ms: int
+    minutes_kept_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The outcome. `records` were read in `seconds`; `notes` say what could not be compared or looks odd."""
+
+    records: int
+    seconds: float
+    compared: Compared
+    totals_compared: bool
+    notes: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether something was compared, and nothing differs."""
+        return self.compared.minutes > 0 and not self.compared.differences
+
+
+def recount(
+    address: KafkaAddress, topic: str, reader: LiveReader, rules: Rules, show: Callable[[int, int], None]
+) -> Recount:
+    """Recount a topic. `show(records read, records to read)` is called now and then.
+
+    Raises:
+        ServerError: Kafka or Redis does not answer.
+        StateError: Redis stands where the log does not reach, or the topic cannot be counted by append time.
+    """
+    began = time.monotonic()
+    snapshot, held = reader.everything()
+    plain = PlainCount(rules.catalog, rules.bounds, rules.lateness_ms)
+    with open_log(address, topic) as log:
+        parts = _count(log, snapshot, plain, show)
+    seconds = time.monotonic() - began
+    where = scope(parts, snapshot, rules.bounds.ahead_ms_max, rules.minutes_kept_hours)
+    compared = compare(plain, snapshot, held, where)
+    return Recount(plain.records, seconds, compared, where.totals, (*where.notes, *_oddities(snapshot, parts, rules)))
+
+
+def _count(
+    log: LogReader, snapshot: Snapshot, plain: PlainCount, show: Callable[[int, int], None]
+) -> dict[int, LogPart]:
+    until = {number: state.next_offset for number, state in snapshot.offsets.items()}
+    first_append_ms: dict[int, int] = {}
+    to_read = sum(max(0, end - log.starts.get(number, 0)) for number, end in until.items())
+    add = plain.add
+    for partition, records in log.read(until):
+        if records:
+            first_append_ms.setdefault(partition, records[0].timestamp)
+        for record in records:
+            add(partition, record.timestamp, record.value)
+        show(plain.records, to_read)
+    return {number: LogPart(log.starts[number], first_append_ms.get(number)) for number in until}
+
+
+def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: Rules) -> list[str]:
+    notes = []
+    if snapshot.catalog is not None and snapshot.catalog != rules.catalog.digest:
+        notes.append(
+            f"the counts in Redis were begun under other lists (catalog {snapshot.catalog}, here {rules.catalog.digest}): rows of codes "
+            "that were added or removed may differ"
+        )
+    if snapshot.mark is not None:
+        notes.append(f"Redis holds a chunk that was written only in part ({snapshot.mark}); workers refuse to go on")
+    for number, first in sorted(snapshot.first_offsets.items()):
+        if number in parts and first > parts[number].start:
+            notes.append(
+                f"Redis began counting partition {number} at offset {first}, the log begins at {parts[number].start}"
+            )
+    return notes

@@ -1,0 +1,107 @@
+"""`vigie recount`: the topic counted again with plain code, against Redis."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+
+import click
+import orjson
+
+from streams.audit.compare import Difference
+from streams.audit.recount import Recount, Rules
+from streams.audit.recount import recount as count_again
+from streams.catalog import load_catalog
+from streams.cli.progress import Meter
+from streams.edges import kafka_address, redis_address, time_bounds
+from streams.live import LiveReader
+from streams.settings import load_settings
+
+#: Rows that are printed; all are counted.
+DIFFERENCES_SHOWN_MAX = 50
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of text.")
+def recount(as_json: bool) -> None:
+    """Count the topic again with plain code, up to where Redis stands, and compare row by row.
+
+    Exit status: 0 when everything agrees, 1 when rows differ (they are listed) or when nothing could be compared.
+    """
+    settings = load_settings()
+    rules = Rules(
+        catalog=load_catalog(settings.config_dir),
+        bounds=time_bounds(settings),
+        lateness_ms=settings.lateness_seconds * 1000,
+        minutes_kept_hours=settings.minutes_kept_hours,
+    )
+    with (
+        closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader,
+        Meter("recount", None) as meter,
+    ):
+
+        def show(done: int, to_read: int) -> None:
+            if meter.due():
+                share = 100 * done // max(to_read, 1)
+                rate = done / meter.seconds
+                meter.show(done, f"{done:,} of {to_read:,} records ({share} %), {rate:,.0f}/s")
+
+        found = count_again(kafka_address(settings), settings.topic, reader, rules, show)
+    click.echo(orjson.dumps(_json(found)) if as_json else _text(found))
+    sys.exit(0 if found.agrees else 1)
+
+
+def _text(found: Recount) -> str:
+    compared = found.compared
+    rate = found.records / max(found.seconds, 0.001)
+    lines = [
+        f"recounted {found.records:,} records in {found.seconds:.1f} s ({rate:,.0f}/s); compared {compared.minutes:,} minutes, "
+        f"{compared.rows:,} rows{' with the totals' if found.totals_compared else ''}"
+    ]
+    lines += [f"note: {note}" for note in found.notes]
+    if not compared.minutes:
+        lines.append("nothing to compare: publish events and let a worker count them first")
+    elif not compared.differences:
+        lines.append("Redis agrees with the log in every row")
+    else:
+        lines.append(f"{len(compared.differences):,} rows differ:")
+        lines += [_line(one) for one in compared.differences[:DIFFERENCES_SHOWN_MAX]]
+        if len(compared.differences) > DIFFERENCES_SHOWN_MAX:
+            lines.append(f"  ... and {len(compared.differences) - DIFFERENCES_SHOWN_MAX:,} more")
+    return "\n".join(lines)
+
+
+def _line(one: Difference) -> str:
+    aspect, *codes = one.row
+    return f"  {_when(one.minute)}  {aspect} {' '.join(codes)}: Redis {one.redis}, log {one.recount}"
+
+
+def _when(minute: int | None) -> str:
+    if minute is None:
+        return "total               "
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(found: Recount) -> dict[str, object]:
+    compared = found.compared
+    return {
+        "agrees": found.agrees,
+        "records": found.records,
+        "seconds": round(found.seconds, 3),
+        "minutes_compared": compared.minutes,
+        "rows_compared": compared.rows,
+        "totals_compared": found.totals_compared,
+        "differences_count": len(compared.differences),
+        "differences": [
+            {
+                "minute": None if one.minute is None else _when(one.minute),
+                "aspect": one.row[0],
+                "codes": list(one.row[1:]),
+                "redis": one.redis,
+                "log": one.recount,
+            }
+            for one in compared.differences[:DIFFERENCES_SHOWN_MAX]
+        ],
+        "notes": list(found.notes),
+    }
