@@ -203,7 +203,7 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: restore it from the repository, or set VIGIE_CONFIG_DIR") from None
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, ValueError) as error:  # a ValueError: not UTF-8, or a date that does not exist
         raise SettingsError(f"{path} cannot be read: {error}") from None
 
 
