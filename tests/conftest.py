@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +19,13 @@ settings.load_profile("vigie")
 def catalog() -> Catalog:
     """The lists of `config/`."""
     return load_catalog(default_config_dir())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither the environment nor a running local stack of the person who runs the tests reaches them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VIGIE_")]:
+            patch.delenv(name)
+        patch.setenv("VIGIE_STACK_FILE", str(tmp_path_factory.mktemp("stack") / "none.json"))
+        yield

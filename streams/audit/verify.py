@@ -10,44 +10,27 @@ When traffic has stopped: the workers read the log to its end (bounded), two scr
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-from prometheus_client.parser import text_string_to_metric_families
-
-from streams.broker import KafkaAddress
+from streams.audit.figures import (
+    Chain,
+    Figures,
+    log_ends,
+    metrics_figures,
+    prometheus_figures,
+    recount_figures,
+    redis_figures,
+)
+from streams.audit.recount import Recount
 from streams.count import Cut, Field
 from streams.errors import ServerError
-from streams.live import LiveReader
 
 DRAIN_SECONDS_MAX = 120
 #: Two scrapes every 5 s, and a moment for the second to end.
 SCRAPES_SECONDS = 12
 SHOWN_DIFFERENCES_MAX = 40
-_HTTP_SECONDS_MAX = 10
 _STOPPED = "stopped before the figures could be compared: let it run to its end"
-
-#: (epoch minute, field) -> count.
-Minutes = dict[tuple[int, Field], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one source says. None: it does not know. `minutes` holds the cuts that this source knows."""
-
-    source: str
-    published: int | None = None
-    counted: int | None = None
-    rejected: int | None = None
-    duplicates: int | None = None
-    rejected_by_reason: Mapping[str, int] | None = None
-    minutes: Minutes | None = None
 
 
 @dataclass(slots=True)
@@ -59,21 +42,14 @@ class Comparison:
     differences: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Where the figures are."""
-
-    reader: LiveReader
-    kafka: KafkaAddress
-    topic: str
-    observer_url: str
-    prometheus_url: str
-
-
 def verify(
-    chain: Chain, others: Callable[[], list[Figures]], pause: Callable[[float], bool], say: Callable[[str], None]
+    chain: Chain,
+    known: Callable[[], list[Figures]],
+    recount: Callable[[], Recount],
+    pause: Callable[[float], bool],
+    say: Callable[[str], None],
 ) -> int:
-    """Drain, wait for two scrapes, compare and print; return the exit code. `others` gives the figures of the truth and the recount.
+    """Drain, wait for two scrapes, compare and print; return the exit code. `known` gives the figures of the simulator, if there is one.
 
     `pause(seconds)` waits while the stack is looked after, and is False when a stop was asked for meanwhile.
 
@@ -90,8 +66,12 @@ def verify(
     totals = chain.reader.snapshot().totals
     redis_fields = {name: number for name, number in totals.items() if name[0] == Cut.EVENTS}
     kafka = Figures("Kafka", published)
-    figures = [kafka, redis, metrics_figures(chain), prometheus, *others()]
-    return report(compare(figures, published, redis, redis_fields, prometheus_fields), say)
+    say("counting the log again ...")
+    again = recount()
+    figures = [kafka, redis, metrics_figures(chain), prometheus, recount_figures(again, redis), *known()]
+    comparison = compare(figures, published, redis, redis_fields, prometheus_fields)
+    _add_recount(comparison, again)
+    return report(comparison, say)
 
 
 def wait_until_drained(chain: Chain, pause: Callable[[float], bool]) -> int:
@@ -113,91 +93,18 @@ def wait_until_drained(chain: Chain, pause: Callable[[float], bool]) -> int:
     raise ServerError(f"the workers are still {behind:,} events behind after {DRAIN_SECONDS_MAX} s: see their logs")
 
 
-def log_ends(chain: Chain) -> dict[int, int]:
-    """Where the log of each partition ends.
-
-    Raises:
-        ServerError: Kafka does not answer.
-    """
-    try:
-        consumer = KafkaConsumer(**chain.kafka.client_options())
-        try:
-            partitions = [
-                TopicPartition(chain.topic, number) for number in consumer.partitions_for_topic(chain.topic) or ()
-            ]
-            return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
-        finally:
-            consumer.close()
-    except (KafkaError, OSError) as error:
-        raise chain.kafka.explain(error) from error
-
-
-def redis_figures(chain: Chain) -> Figures:
-    """Totals and all minutes as Redis holds them."""
-    totals = chain.reader.snapshot().totals
-    reasons = {field[1]: number for field, number in totals.items() if field[0] == Cut.REJECTED}
-    minutes = {
-        (counts.minute, field): number
-        for counts in chain.reader.minutes()
-        for field, number in counts.counts.items()
-        if field[0] in MINUTE_CUTS
-    }
-    counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
-    return Figures("Redis", None, counted, sum(reasons.values()), 0, reasons, minutes)
-
-
-#: The cuts of a minute that the truth and the recount may know.
-MINUTE_CUTS = (Cut.EVENTS, Cut.PROJECT, Cut.PROFILE, Cut.ACADEMY)
-
-
-def metrics_figures(chain: Chain) -> Figures:
-    """Totals as an observer exposes them."""
-    totals = {"ent_events": 0.0, "ent_events_rejected": 0.0}
-    reasons: dict[str, int] = {}
-    for family in text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode()):
-        if family.name in totals:
-            for sample in family.samples:
-                totals[family.name] += sample.value
-                if "reason" in sample.labels and sample.value:
-                    reasons[sample.labels["reason"]] = int(sample.value)
-    return Figures("/metrics", None, int(totals["ent_events"]), int(totals["ent_events_rejected"]), 0, reasons)
-
-
-class _Series(msgspec.Struct):
-    metric: dict[str, str]
-    value: tuple[float, str]
-
-
-class _Data(msgspec.Struct):
-    result: list[_Series]
-
-
-class _Answer(msgspec.Struct):
-    data: _Data
-
-
-def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    """Ask Prometheus for an instant vector: (labels, value) of each series.
-
-    Raises:
-        ServerError: Prometheus is down or refuses the query.
-    """
-    text = urllib.parse.urlencode({"query": expression})
-    answer = msgspec.json.decode(_get(f"{prometheus_url}/api/v1/query?{text}"), type=_Answer)
-    return [(series.metric, float(series.value[1])) for series in answer.data.result]
-
-
-def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
-    """Totals as Prometheus's query API tells them, and those by region and service."""
-    everywhere = "max without (instance, pod) ({})".format
-    events = query(chain.prometheus_url, everywhere("ent_events_total"))
-    rejected = query(chain.prometheus_url, everywhere("ent_events_rejected_total"))
-    by_field: dict[Field, int] = {
-        (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in events if value
-    }
-    reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
-    counted = sum(by_field.values())
-    return Figures("Prometheus", None, counted, sum(reasons.values()), 0, reasons), by_field
+def _add_recount(result: Comparison, found: Recount) -> None:
+    compared = found.compared
+    result.notes.append(
+        f"minutes, Redis and recount: {compared.minutes:,} minutes, {compared.rows:,} rows compared, {len(compared.differences):,} differ"
+    )
+    if not compared.minutes or not found.totals_compared:
+        result.differences.append(
+            "the recount could not compare everything: " + ("; ".join(found.notes) or "nothing was counted")
+        )
+    for each in compared.differences:
+        where = "total" if each.minute is None else f"minute {each.minute}"
+        result.differences.append(f"{where} {' '.join(each.row)}: Redis says {each.redis:,}, recount {each.recount:,}")
 
 
 def compare(
@@ -283,12 +190,3 @@ def report(comparison: Comparison, say: Callable[[str], None]) -> int:
         say(f"  ... and {more:,} more")
     say("every figure agrees" if not comparison.differences else f"{len(comparison.differences):,} figures differ")
     return 1 if comparison.differences else 0
-
-
-def _get(url: str) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=_HTTP_SECONDS_MAX) as answer:
-            body: bytes = answer.read()
-            return body
-    except (urllib.error.URLError, OSError) as error:
-        raise ServerError(f"{url} does not answer as needed: {error}; see its log") from error

@@ -1,26 +1,40 @@
-"""For `vigie up --verify`: what the simulator and the recount know, as the figures that are compared."""
+"""For `vigie up --verify`: what the simulator knows and what the recount finds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from streams.audit.verify import Figures, Minutes
+from streams.audit.figures import Figures, Minutes
+from streams.audit.recount import Recount, Rules, recount
+from streams.catalog import load_catalog
 from streams.count import Cut
+from streams.edges import kafka_address, time_bounds
 from streams.errors import InputError
+from streams.live import LiveReader
 from streams.settings import Settings
 from streams.simulate.truth import Truth, load_truth
 
 _CUTS = {"region_service": Cut.EVENTS, "project": Cut.PROJECT, "profile_region": Cut.PROFILE, "academy": Cut.ACADEMY}
 
 
-def known_figures(settings: Settings, truth: Path | None) -> list[Figures]:
-    """The figures of the recount, and of the simulator where there was one.
+def known_figures(truth: Path | None) -> list[Figures]:
+    """The figures of the simulator, where there was one.
 
     Raises:
         InputError: the truth is not there or not final.
     """
-    del settings
     return [] if truth is None else [truth_figures(load_truth(truth))]
+
+
+def count_again(settings: Settings, reader: LiveReader) -> Recount:
+    """`vigie recount` as a value."""
+    rules = Rules(
+        catalog=load_catalog(settings.config_dir),
+        bounds=time_bounds(settings),
+        lateness_ms=settings.lateness_seconds * 1000,
+        minutes_kept_hours=settings.minutes_kept_hours,
+    )
+    return recount(kafka_address(settings), settings.topic, reader, rules, lambda _done, _all: None)
 
 
 def truth_figures(truth: Truth) -> Figures:

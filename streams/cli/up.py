@@ -133,14 +133,15 @@ def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:
 
 
 def _verify(settings: Settings, traffic: Traffic, pause: Callable[[float], bool], say: Callable[[str], None]) -> int:
-    from streams.audit.verify import Chain, verify
-    from streams.cli.known import known_figures
+    from streams.audit.figures import Chain
+    from streams.audit.verify import verify
+    from streams.cli.known import count_again, known_figures
     from streams.live import LiveReader
 
     reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
     observer = f"http://{settings.observer_host}:{settings.observer_port}"
     chain = Chain(reader, edges.kafka_address(settings), settings.topic, observer, settings.prometheus_url)
     try:
-        return verify(chain, lambda: known_figures(settings, traffic.truth), pause, say)
+        return verify(chain, lambda: known_figures(traffic.truth), lambda: count_again(settings, reader), pause, say)
     finally:
         reader.close()

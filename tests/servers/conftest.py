@@ -15,8 +15,6 @@ from streams.local import Process, Program, free_ports, kafka, redis
 from streams.settings import Settings
 from streams.topics import ensure_topics
 
-#: Settings of the person who runs the tests must not reach them.
-_CLEARED = "VIGIE_"
 WORKER_SLOTS = 4
 
 
@@ -43,15 +41,6 @@ class Installation:
     settings: Settings
     environment: dict[str, str]
     directory: Path
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(_CLEARED)]:
-            patch.delenv(name)
-        patch.setenv("VIGIE_STACK_FILE", str(tmp_path_factory.mktemp("stack") / "none.json"))
-        yield
 
 
 def _run(program: Program) -> Iterator[Process]:
@@ -98,6 +87,6 @@ def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path:
     settings = Settings(**chosen)
     ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
     own = {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_CLEARED)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
     stack_file = str(tmp_path / "no-stack.json")
     return Installation(settings, {**inherited, **own, "VIGIE_STACK_FILE": stack_file}, tmp_path)

@@ -1,0 +1,154 @@
+"""What each part of the chain says was counted: Redis, `/metrics`, Prometheus, the recount."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.audit.recount import Recount
+from streams.broker import KafkaAddress
+from streams.count import Cut, Field
+from streams.errors import ServerError
+from streams.live import LiveReader
+
+_HTTP_SECONDS_MAX = 10
+#: The cuts of a minute that the truth of a simulation knows.
+MINUTE_CUTS = (Cut.EVENTS, Cut.PROJECT, Cut.PROFILE, Cut.ACADEMY)
+
+#: (epoch minute, field) -> count.
+Minutes = dict[tuple[int, Field], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one source says. None: it does not know. `minutes` holds the cuts that this source knows."""
+
+    source: str
+    published: int | None = None
+    counted: int | None = None
+    rejected: int | None = None
+    duplicates: int | None = None
+    rejected_by_reason: Mapping[str, int] | None = None
+    minutes: Minutes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the figures are."""
+
+    reader: LiveReader
+    kafka: KafkaAddress
+    topic: str
+    observer_url: str
+    prometheus_url: str
+
+
+def log_ends(chain: Chain) -> dict[int, int]:
+    """Where the log of each partition ends.
+
+    Raises:
+        ServerError: Kafka does not answer.
+    """
+    try:
+        consumer = KafkaConsumer(**chain.kafka.client_options())
+        try:
+            partitions = [
+                TopicPartition(chain.topic, number) for number in consumer.partitions_for_topic(chain.topic) or ()
+            ]
+            return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
+        finally:
+            consumer.close()
+    except (KafkaError, OSError) as error:
+        raise chain.kafka.explain(error) from error
+
+
+def redis_figures(chain: Chain) -> Figures:
+    """Totals and all minutes as Redis holds them."""
+    totals = chain.reader.snapshot().totals
+    reasons = {field[1]: number for field, number in totals.items() if field[0] == Cut.REJECTED}
+    minutes = {
+        (counts.minute, field): number
+        for counts in chain.reader.minutes()
+        for field, number in counts.counts.items()
+        if field[0] in MINUTE_CUTS
+    }
+    counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
+    return Figures("Redis", None, counted, sum(reasons.values()), 0, reasons, minutes)
+
+
+def metrics_figures(chain: Chain) -> Figures:
+    """Totals as an observer exposes them."""
+    totals = {"ent_events": 0.0, "ent_events_rejected": 0.0}
+    reasons: dict[str, int] = {}
+    for family in text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode()):
+        if family.name in totals:
+            for sample in family.samples:
+                totals[family.name] += sample.value
+                if "reason" in sample.labels and sample.value:
+                    reasons[sample.labels["reason"]] = int(sample.value)
+    return Figures("/metrics", None, int(totals["ent_events"]), int(totals["ent_events_rejected"]), 0, reasons)
+
+
+class _Series(msgspec.Struct):
+    metric: dict[str, str]
+    value: tuple[float, str]
+
+
+class _Data(msgspec.Struct):
+    result: list[_Series]
+
+
+class _Answer(msgspec.Struct):
+    data: _Data
+
+
+def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+    """Ask Prometheus for an instant vector: (labels, value) of each series.
+
+    Raises:
+        ServerError: Prometheus is down or refuses the query.
+    """
+    text = urllib.parse.urlencode({"query": expression})
+    answer = msgspec.json.decode(_get(f"{prometheus_url}/api/v1/query?{text}"), type=_Answer)
+    return [(series.metric, float(series.value[1])) for series in answer.data.result]
+
+
+def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
+    """Totals as Prometheus's query API tells them, and those by region and service."""
+    everywhere = "max without (instance, pod) ({})".format
+    events = query(chain.prometheus_url, everywhere("ent_events_total"))
+    rejected = query(chain.prometheus_url, everywhere("ent_events_rejected_total"))
+    by_field: dict[Field, int] = {
+        (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in events if value
+    }
+    reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
+    counted = sum(by_field.values())
+    return Figures("Prometheus", None, counted, sum(reasons.values()), 0, reasons), by_field
+
+
+def recount_figures(found: Recount, redis: Figures) -> Figures:
+    """Totals of a recount that compared all of them: Redis's, and what differs."""
+    counted, rejected = redis.counted or 0, redis.rejected or 0
+    for each in found.compared.differences:
+        if each.minute is None and each.row[0] == "region,service":
+            counted += each.recount - each.redis
+        elif each.minute is None and each.row[0] == "rejected":
+            rejected += each.recount - each.redis
+    return Figures("recount", found.records, counted, rejected, 0)
+
+
+def _get(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_HTTP_SECONDS_MAX) as answer:
+            body: bytes = answer.read()
+            return body
+    except (urllib.error.URLError, OSError) as error:
+        raise ServerError(f"{url} does not answer as needed: {error}; see its log") from error
