@@ -1,0 +1,28 @@
+# Vigie's own processes: `vigie worker`, `vigie serve` and every other command. The servers have images of their own (docker-compose.yml).
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# All that is downloaded is held against the lock's hashes; what follows installs from these files alone.
+COPY requirements.lock.txt ./
+RUN pip download --quiet --require-hashes --only-binary :all: --dest /wheels --requirement requirements.lock.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY config config
+COPY deploy deploy
+COPY streams streams
+RUN python -m venv /opt/build \
+    && /opt/build/bin/pip install --quiet --no-index --find-links /wheels hatchling \
+    && /opt/build/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && python -m venv /opt/vigie \
+    && /opt/vigie/bin/pip install --quiet --no-index --find-links /wheels --only-binary :all: vigie \
+    && /opt/vigie/bin/pip uninstall --quiet --yes pip setuptools
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin vigie
+COPY --from=build /opt/vigie /opt/vigie
+ENV PATH=/opt/vigie/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 XDG_STATE_HOME=/tmp
+WORKDIR /tmp
+USER 10001
+# The observer, and a worker.
+EXPOSE 8000 8001
+ENTRYPOINT ["vigie"]
+CMD ["--help"]
