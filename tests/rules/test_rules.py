@@ -1,0 +1,73 @@
+"""Prometheus's and Alertmanager's files, as these programs themselves judge them, and as watch.md wants them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streams.local.paths import deploy_dir, find_program
+from streams.metrics import METRICS, Kind, Owner
+
+pytestmark = pytest.mark.servers
+RULES = sorted((deploy_dir() / "prometheus" / "rules").glob("*.yml"))
+NAMES = {metric.name for metric in METRICS}
+
+
+def run(*argv: str) -> str:
+    done = subprocess.run([find_program(argv[0]), *argv[1:]], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+
+
+def test_promtool_and_amtool_accept_the_files():
+    run("promtool", "check", "config", str(deploy_dir() / "prometheus" / "prometheus.yml"))
+    run("promtool", "check", "rules", *map(str, RULES))
+    run("amtool", "check-config", str(deploy_dir() / "alertmanager" / "alertmanager.yml"))
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.promtool.yml")), ids=lambda path: path.name)
+def test_promtool_cases(path, tmp_path):
+    case = tmp_path / path.name
+    case.write_text(path.read_text().replace("RULES/", f"{deploy_dir()}/prometheus/rules/"))
+    assert "SUCCESS" in run("promtool", "test", "rules", str(case))
+
+
+def test_rules_name_only_metrics_that_exist():
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    for rule in rules():
+        for name in re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", rule["expr"]):
+            assert name in NAMES | recorded, f"{rule.get('record') or rule['alert']} names {name}"
+
+
+def test_every_figure_of_now_of_the_observers_is_recorded_once_over_all_of_them():
+    """Time-stamped minutes never are: a rule would stamp them now."""
+    wanted = {
+        metric.name
+        for metric in METRICS
+        if metric.owner == Owner.OBSERVER and metric.kind != Kind.INFO and not metric.name.startswith("ent_minute_")
+    }
+    taken = [
+        re.fullmatch(r"max without \(instance, pod\) \((ent_[a-z_]+)\)", rule["expr"])
+        for rule in rules()
+        if "record" in rule
+    ]
+    names = [match.group(1) for match in taken if match]
+    assert len(names) == len(set(names))
+    assert set(names) == wanted
+
+
+def test_every_alert_says_what_to_do():
+    for rule in rules():
+        if "alert" in rule:
+            assert set(rule["labels"]) >= {"severity", "team"}, rule["alert"]
+            assert set(rule["annotations"]) >= {"summary", "description", "runbook_url", "dashboard_url"}, rule["alert"]
+            assert (deploy_dir() / "runbooks" / f"{rule['alert']}.md").is_file(), rule["alert"]
