@@ -59,25 +59,35 @@ class Settings(BaseSettings):
 
     # --- Kafka
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="host:port, several separated by commas")
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: SecretStr | None = None
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to speak to the brokers"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how to log in, with SASL_*"
+    )
+    kafka_sasl_username: str | None = Field(None, description="needed with SASL_*")
+    kafka_sasl_password: SecretStr | None = Field(None, description="needed with SASL_*")
     kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM of the client, where brokers ask for one")
-    kafka_ssl_keyfile: Path | None = None
-    topic: str = Field("ent.visits", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    rejected_topic: str = Field("ent.visits.rejected", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    topic_partitions: int = Field(8, ge=1, le=1000)
-    topic_replication_factor: int = Field(1, ge=1, le=7)
-    topic_min_insync_replicas: int = Field(1, ge=1, le=7)
-    topic_retention_hours: int = Field(168, ge=1)
-    consumer_group: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    kafka_ssl_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
+    topic: str = Field("ent.visits", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="where events are published")
+    rejected_topic: str = Field(
+        "ent.visits.rejected", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="where rejected events are kept"
+    )
+    topic_partitions: int = Field(8, ge=1, le=1000, description="of a topic that is created; one worker each at most")
+    topic_replication_factor: int = Field(1, ge=1, le=7, description="of a topic that is created; 3 in production")
+    topic_min_insync_replicas: int = Field(1, ge=1, le=7, description="at least; 2 in production")
+    topic_retention_hours: int = Field(168, ge=1, description="at least: as far back as counts can be made again")
+    consumer_group: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="of all workers")
 
     # --- Redis
-    redis_url: str = Field("redis://127.0.0.1:16379/0", pattern=r"^(redis|rediss|unix)://")
+    redis_url: str = Field(
+        "redis://127.0.0.1:16379/0",
+        pattern=r"^(redis|rediss|unix)://",
+        description="rediss:// for TLS; no password in it",
+    )
     redis_username: str | None = Field(None, description="ACL user; left out, the default user")
-    redis_password: SecretStr | None = None
+    redis_password: SecretStr | None = Field(None, description="of that user")
     redis_tls_ca_file: Path | None = Field(None, description="for rediss://, the authority that signed the server")
     redis_prefix: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="hash tag of every key")
 
@@ -90,14 +100,14 @@ class Settings(BaseSettings):
     calendar_shift_seconds: int = Field(0, description="scenario time minus clock; 0 in production")
 
     # --- Processes
-    observer_host: str = "127.0.0.1"
-    observer_port: int = Field(8000, ge=1, le=65535)
-    worker_host: str = "127.0.0.1"
+    observer_host: str = Field("127.0.0.1", description="address that `vigie serve` listens on")
+    observer_port: int = Field(8000, ge=1, le=65535, description="its port")
+    worker_host: str = Field("127.0.0.1", description="address that `vigie worker` listens on")
     worker_port: int = Field(8001, ge=1, le=65535, description="port of slot 0; slot n listens on worker_port + n")
-    prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://")
-    alertmanager_url: str = Field("http://127.0.0.1:19093", pattern=r"^https?://")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    config_dir: Path = Field(default_factory=default_config_dir)
+    prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://", description="of the local stack")
+    alertmanager_url: str = Field("http://127.0.0.1:19093", pattern=r"^https?://", description="of the local stack")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of worker and observer")
+    config_dir: Path = Field(default_factory=default_config_dir, description="where the lists are: `config/`")
 
     @classmethod
     def settings_customise_sources(
