@@ -24,7 +24,8 @@ def serve(host: str | None, port: int | None) -> None:
 
     settings = load_settings(observer_host=host, observer_port=port)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    # Below that, uvicorn says what this command says itself, and a line for every broken request that anybody sends.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     # uvicorn raises the signal again after its clean stop: that is the end of this command, not a failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     serve_until_stopped(settings)

@@ -105,6 +105,9 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         description="Live audience measurement of France's school portals: counts by minute, and the state of the chain.",
         lifespan=lifespan,
         redirect_slashes=False,
+        # FastAPI's pages load their scripts from a third party: not in the browsers of a public administration.
+        docs_url=None,
+        redoc_url=None,
     )
     _add_errors(app)
     _add_health(app, parts.observer)
@@ -122,7 +125,7 @@ def _add_errors(app: FastAPI) -> None:
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = answer(Problem(f"{error.detail}; /docs lists what exists"), error.status_code)
+        response = answer(Problem(f"{error.detail}; /openapi.json lists what exists"), error.status_code)
         response.headers.update(error.headers or {})
         return response
 

@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from streams.errors import ServerError
+from streams.errors import ServerError, StateError
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
 from streams.expose.samples import Lists, minute_families, redis_up, snapshot_families
 from streams.live import LiveReader, MinuteCounts, Snapshot
@@ -34,7 +34,7 @@ class ObserverCollector(Collector):
         try:
             snapshot = self._reader.snapshot()
             minutes = self._due(snapshot) if progress_problem(snapshot) is None else []
-        except ServerError:  # the observer's loop logs it, once
+        except (ServerError, StateError):  # the observer's loop logs it, once
             yield redis_up(False)
             return
         if progress_problem(snapshot) is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.catalog import Catalog
 from streams.edges import redis_address
-from streams.errors import ServerError
+from streams.errors import ServerError, StateError
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
 from streams.live import LiveReader, Snapshot
 from streams.settings import Settings
@@ -54,7 +54,7 @@ def probe_redis(reader: LiveReader) -> tuple[RedisState, Snapshot | None]:
     """Read the snapshot and whether Redis writes an append-only file."""
     try:
         return RedisState(True, reader.persistence()), reader.snapshot()
-    except ServerError as error:
+    except (ServerError, StateError) as error:
         return RedisState(False, error=str(error)), None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from streams.count import Field, PartitionProgress, PartitionState
-from streams.errors import ServerError
+from streams.errors import ServerError, StateError
 from streams.live import scripts
 from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
 from streams.live.keys import Keys, decode_field
@@ -128,7 +128,12 @@ class LiveReader:
         )
 
     def snapshot(self) -> Snapshot:
-        """Read the state of the chain and all totals, atomically."""
+        """Read the state of the chain and all totals, atomically.
+
+        Raises:
+            ServerError: Redis does not answer.
+            StateError: what it holds was not written by this version.
+        """
         pipeline = self._redis.pipeline(transaction=True)
         self._ask(pipeline)
         try:
@@ -230,6 +235,16 @@ class LiveReader:
 
 
 def _snapshot(answers: list[Any]) -> Snapshot:
+    try:
+        return _parse_snapshot(answers)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            f"what Redis holds was not written by this version of Vigie ({error!r}): set another redis_prefix, or run the version "
+            "that wrote it"
+        ) from error
+
+
+def _parse_snapshot(answers: list[Any]) -> Snapshot:
     (seconds, micros), meta, offsets, heartbeats, totals = answers[:SNAPSHOT_ANSWERS]
     settled = meta.get("settled_ms")
     return Snapshot(

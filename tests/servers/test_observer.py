@@ -1,0 +1,372 @@
+"""Observers over a real Redis: what they expose is what was counted, whatever happens to Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from pathlib import Path
+
+import orjson
+import pytest
+from observers import Filler, Place, observing, vigie, wait_until
+
+from streams.catalog import load_catalog
+from streams.clock import iso_utc
+from streams.live import LiveReader
+from streams.live.connection import RedisAddress, connect
+from streams.local import Process, ScrapedPorts, free_ports, prometheus, redis
+from streams.observe import Observer as ObserverLoop
+from streams.settings import default_config_dir
+
+pytestmark = pytest.mark.servers
+
+CATALOG = load_catalog(default_config_dir())
+PAIRS = len(CATALOG.region_codes) * len(CATALOG.service_codes)
+
+
+@pytest.fixture
+def place(redis_server, tmp_path):
+    return Place(redis_server.url, f"test.{uuid.uuid4().hex[:12]}", tmp_path)
+
+
+@pytest.fixture
+def filler(place):
+    return Filler(place, CATALOG.digest, partitions=2)
+
+
+def events(number: int, region: str = "44", service: str = "NOTES") -> dict[tuple[str, ...], int]:
+    return {
+        ("e", region, service): number,
+        ("p", "mbn"): number,
+        ("f", "ELEVE", region): number,
+        ("a", "INCONNU"): number,
+    }
+
+
+def now_minute() -> int:
+    return int(time.time()) // 60
+
+
+def settled_past(observer, minute: int) -> bool:
+    return observer.scrape().get(("ent_settled_timestamp_seconds",), 0) >= (minute + 1) * 60
+
+
+def test_an_empty_redis_is_ready_and_holds_zeros(place):
+    with observing(place) as observer:
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+        samples = observer.scrape()
+        assert samples[("ent_redis_up",)] == 1
+        assert samples[("ent_events_total", "44", "NOTES")] == 0
+        assert ("ent_settled_timestamp_seconds",) not in samples
+        assert observer.json("/api/v1/minutes") == (
+            200,
+            {"by": "region,service", "measure": "events", "settled": None, "rows": []},
+        )
+
+
+def test_metrics_api_and_commands_say_what_was_counted(place, filler):
+    first = now_minute() - 30
+    filler.count(
+        {first: events(12), first + 1: {**events(5), ("e", "11", "NOTES"): 2, ("l", "44"): 1}, first + 9: events(1)},
+        {("r", "not_json"): 3, ("k", "not_json"): 1, ("x",): 4},
+        watermark_ms=(first + 5) * 60_000,
+    )
+    with observing(place) as one, observing(place) as two:
+        wait_until(lambda: settled_past(one, first + 4))
+        samples = one.scrape()
+        assert samples[("ent_events_total", "44", "NOTES")] == 18
+        assert samples[("ent_project_events_total", "mbn")] == 18
+        assert samples[("ent_profile_events_total", "ELEVE", "44")] == 18
+        assert samples[("ent_academy_events_total", "INCONNU")] == 18
+        assert samples[("ent_events_rejected_total", "not_json")] == 3
+        assert samples[("ent_rejects_not_kept_total", "not_json")] == 1
+        assert samples[("ent_events_late_total", "44")] == 1
+        assert samples[("ent_events_lost_total",)] == 4
+        assert samples[("ent_lag_events", "0")] == 7
+        assert samples[("ent_settled_timestamp_seconds",)] == (first + 5) * 60
+        minutes = {key[1:]: value for key, value in samples.items() if key[0] == "ent_minute_events"}
+        # Five minutes settled: three of them without any event are measured zeros.
+        assert len(minutes) == 5 * PAIRS
+        assert minutes["44", "NOTES", str(first * 60.0)] == 12
+        assert minutes["44", "NOTES", str((first + 2) * 60.0)] == 0
+        # Two observers, and a second scrape, give the same.
+        assert two.scrape() == samples == one.scrape()
+
+        rows = one.json("/api/v1/minutes")[1]["rows"]
+        assert rows[0] == {
+            "minute": iso_utc(first * 60_000),
+            "region": "44",
+            "service": "NOTES",
+            "events": 12,
+            "settled": True,
+        }
+        assert [(row["region"], row["events"], row["settled"]) for row in rows] == [
+            ("44", 12, True),
+            ("11", 2, True),
+            ("44", 5, True),
+            ("44", 1, False),  # a running minute
+        ]
+        # A process of its own, as a person runs it: nothing but JSON on its standard output.
+        printed = subprocess.run(
+            [sys.executable, "-m", "streams", "minutes", "--json"],
+            env={**os.environ, **place.environment},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        assert [orjson.loads(line) for line in printed.stdout.splitlines()] == rows
+        assert printed.stderr == b""
+
+        bounds = {"from": iso_utc((first + 1) * 60_000), "to": iso_utc((first + 9) * 60_000), "by": "none"}
+        bounded = one.json(f"/api/v1/minutes?{urllib.parse.urlencode(bounds)}")[1]["rows"]
+        assert bounded == [{"minute": bounds["from"], "events": 7, "settled": True}]
+        options = [f"--{name}={value}" for name, value in bounds.items()]
+        assert [
+            orjson.loads(line) for line in vigie(place, "minutes", "--json", *options).stdout.splitlines()
+        ] == bounded
+
+
+@pytest.fixture(scope="module")
+def observed(redis_server, tmp_path_factory):
+    """A running observer with a few counts, and its place; nothing changes them."""
+    place = Place(redis_server.url, f"test.{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("observed"))
+    minute = now_minute() - 9
+    Filler(place, CATALOG.digest, 2).count({minute: events(3)}, watermark_ms=(minute + 1) * 60_000)
+    with observing(place) as observer:
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+        yield place, observer
+
+
+def test_bad_parameters_are_refused_in_words(observed):
+    place, observer = observed
+    for query, words in [
+        ("by=town", "allowed: region,service | region"),
+        ("from=yesterday", "write ISO 8601"),
+        ("measure=visits", "allowed: events"),
+        ("form=2026-09-01", "allowed: from, to, by, measure"),
+        ("from=2026-09-02&to=2026-09-01", "swap them"),
+    ]:
+        status, body = observer.json(f"/api/v1/minutes?{query}")
+        assert (status, words in body["error"]) == (422, True), body
+    assert observer.json("/nothing")[0] == 404
+    refused = vigie(place, "minutes", "--json", "--by", "town")
+    assert (refused.code, refused.stdout) == (2, b"")
+    assert "allowed: region,service | region" in refused.message
+
+
+def test_the_status_works_whatever_is_down(observed):
+    place, observer = observed
+    found = vigie(place, "status", "--json")
+    state = orjson.loads(found.stdout)
+    assert found.code == 1  # nobody listens in place of Kafka
+    assert (state["ready"], state["redis"]["up"], state["kafka"]["up"]) == (False, True, False)
+    assert (state["events"], state["lag_events"], state["partitions"]["count"]) == (3, 7, 2)
+    assert state["processes"][0]["role"] == "worker"
+    assert state["processes"][0]["pid"] == 4242
+    assert observer.json("/api/v1/status")[0] == 200
+    human = vigie(place, "status")
+    assert "Kafka does not take connections" in human.stdout.decode()
+
+    nowhere = Place("redis://127.0.0.1:9/0", place.prefix, place.directory)
+    found = vigie(nowhere, "status", "--json")
+    state = orjson.loads(found.stdout)
+    assert (found.code, state["redis"]["up"], state["events"]) == (1, False, None)
+    assert vigie(nowhere, "minutes").code == 3
+
+
+def test_the_tables_show_the_minutes(observed):
+    place, _observer = observed
+    shown = vigie(place, "minutes", "--by", "service").stdout.decode()
+    assert "NOTES" in shown
+    assert "3 events in 1 rows" in shown
+    assert "simulation" not in shown
+
+
+def test_the_api_keeps_to_its_openapi_description(observed):
+    place, observer = observed
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("schemathesis")), "run"),
+            f"http://127.0.0.1:{observer.port}/openapi.json",
+            *("--max-examples", "10", "--phases", "coverage,fuzzing", "--generation-deterministic", "--no-color"),
+            # `from` after `to` is refused although each of them is right: a schema cannot say that.
+            *("--exclude-checks", "positive_data_acceptance"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=place.directory,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    """A Redis that may be killed: a function that starts it, again on the same port and data."""
+    (port,) = free_ports(1)
+    started: list[Process] = []
+
+    def start() -> tuple[Process, str]:
+        process = Process(redis(tmp_path, port))
+        started.append(process)
+        process.wait_ready()
+        return process, f"redis://127.0.0.1:{port}/0"
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_redis_killed_hung_and_back(own_redis, tmp_path):
+    server, url = own_redis()
+    place = Place(url, "test", tmp_path)
+    filler = Filler(place, CATALOG.digest)
+    minute = now_minute() - 10
+    filler.count({minute: events(12)}, watermark_ms=(minute + 1) * 60_000)
+    with observing(place) as observer:
+        wait_until(lambda: settled_past(observer, minute))
+        before = observer.scrape()
+        assert before[("ent_events_total", "44", "NOTES")] == 12
+
+        os.kill(server.pid, signal.SIGSTOP)  # hung: it takes connections and never answers
+        status, body, seconds = observer.get("/metrics")
+        assert status == 200
+        assert seconds < 3
+        assert _names(body) == {"ent_redis_up"}
+        assert observer.scrape() == {("ent_redis_up",): 0}
+        wait_until(lambda: observer.get("/readyz")[0] == 503)
+        assert observer.get("/healthz")[2] < 0.5
+        os.kill(server.pid, signal.SIGCONT)
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+
+        server.kill()
+        wait_until(lambda: observer.get("/readyz")[0] == 503)
+        assert observer.scrape() == {("ent_redis_up",): 0}
+        assert "Redis at" in observer.json("/readyz")[1]["reason"]
+        assert "Redis at" in observer.json("/api/v1/minutes")[1]["error"]
+        assert observer.json("/api/v1/minutes")[0] == observer.json("/api/v1/status")[0] == 503
+
+        own_redis()
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+        wait_until(lambda: observer.scrape() == {**before, ("ent_partitions_unowned",): 0}, 5)
+        log = observer.process.program.log_file.read_text()
+        assert log.count("minutes are not settled") == 2  # once hung, once killed: one line a change, not one a second
+        assert log.count("minutes are settled again") == 2
+        _assert_stops_in_time(observer)
+
+
+def _names(body: bytes) -> set[str]:
+    return {line.split(b"{")[0].split(b" ")[0].decode() for line in body.splitlines() if not line.startswith(b"#")}
+
+
+def test_sigterm_ends_it_in_time_although_redis_hangs(own_redis, tmp_path):
+    server, url = own_redis()
+    with observing(Place(url, "test", tmp_path)) as observer:
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+        os.kill(server.pid, signal.SIGSTOP)
+        _assert_stops_in_time(observer)
+
+
+def _assert_stops_in_time(observer):
+    began = time.monotonic()
+    observer.process.ask_to_stop()
+    wait_until(lambda: observer.process.exit_code is not None, 10)
+    assert time.monotonic() - began < 10
+    assert observer.process.exit_code == 0
+
+
+def test_a_taken_port_is_one_clear_message(place):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = subprocess.run(
+            [sys.executable, "-m", "streams", "serve", "--port", str(taken.getsockname()[1])],
+            env={**os.environ, **place.environment},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    assert refused.returncode == 3
+    assert refused.stderr.startswith(b"vigie: cannot listen on 127.0.0.1:")
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_what_another_program_wrote_is_named_and_nothing_is_exposed(place, filler):
+    filler.count({now_minute(): events(3)}, watermark_ms=1)
+    client = connect(RedisAddress(place.redis_url))
+    with observing(place) as observer:
+        wait_until(lambda: observer.get("/readyz")[0] == 200)
+        for key, member, value, words in [
+            ("heartbeats", "0", "not JSON", "was not written by this version"),
+            ("meta", "layout", "0", "key layout 0"),
+        ]:
+            before = client.hget("{" + place.prefix + "}:" + key, member)
+            client.hset("{" + place.prefix + "}:" + key, member, value)
+            wait_until(lambda: observer.get("/readyz")[0] == 503)
+            assert words in observer.json("/readyz")[1]["reason"]
+            assert observer.scrape() == {("ent_redis_up",): 0}
+            assert observer.json("/api/v1/minutes")[0] == 503
+            assert vigie(place, "status", "--json").code == 1
+            client.hset("{" + place.prefix + "}:" + key, member, before)
+            wait_until(lambda: observer.get("/readyz")[0] == 200)
+    client.close()
+
+
+def test_old_minutes_are_trimmed_and_settled_time_never_goes_back(place, filler):
+    last = now_minute() - 2
+    filler.count(
+        {last - hours * 60 - n: events(1) for hours in (1, 80) for n in range(450)}, watermark_ms=last * 60_000
+    )
+    reader = LiveReader(RedisAddress(place.redis_url), place.prefix)
+    try:
+        loops = [ObserverLoop(reader, 20_000, 72) for _ in range(2)]
+        for _ in range(3):  # each removes a bounded number
+            for loop in loops:
+                loop.round()
+        assert reader.snapshot().settled_ms == last * 60_000
+        held = reader.held()
+        assert (len(held), held[0]) == (450, last - 60 - 449)
+        assert reader.settle((last - 5) * 60_000) == last * 60_000
+        # Of 80 hours those 72 that are kept were noted as settled, each once.
+        noted = reader.settled_since(0)
+        assert [minute for minute, _at in noted] == list(range(last - 72 * 60, last))
+    finally:
+        reader.close()
+
+
+def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path):
+    first = now_minute() - 45
+    filler.count({first + n: events(100 + n) for n in range(40)}, watermark_ms=(first + 40) * 60_000)
+    (port,) = free_ports(1)
+    with observing(place) as one, observing(place) as two:
+        wait_until(lambda: settled_past(one, first + 39))
+        ports = ScrapedPorts(observers=(one.port, two.port), workers=(), prometheus=port, alertmanager=9)
+        server = Process(prometheus(tmp_path, ports))
+        try:
+            server.wait_ready()
+            both = "max without (instance) (ent_minute_events)"
+            total = f"sum({both})"
+            wait_until(lambda: _query(port, total, first + 39) == [139.0], 30)
+            assert [_query(port, total, first + n) for n in range(40)] == [[100.0 + n] for n in range(40)]
+            # Both observers are there, every pair too, the zeros included.
+            wait_until(lambda: _query(port, "count(ent_minute_events)", first) == [2.0 * PAIRS], 30)
+            assert _query(port, "sum(max without (instance) (ent_events_total))") == [sum(100.0 + n for n in range(40))]
+            # A minute that settles later, while Prometheus has newer samples of nothing else: it comes at its own time too.
+            filler.count({first + 40: events(7), first + 10: events(1000)}, watermark_ms=(first + 41) * 60_000)
+            wait_until(lambda: _query(port, total, first + 40) == [7.0], 30)
+            assert (tmp_path / "log" / "prometheus.log").read_text().count("level=warn") == 0
+        finally:
+            server.stop()
+
+
+def _query(port: int, expression: str, minute: int | None = None) -> list[float]:
+    asked = {"query": expression, **({} if minute is None else {"time": str(minute * 60)})}
+    url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode(asked)}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return [float(result["value"][1]) for result in orjson.loads(answer.read())["data"]["result"]]
