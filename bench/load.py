@@ -39,7 +39,9 @@ def establishments(catalog: Catalog, number: int, rnd: random.Random) -> list[st
 def project_of(catalog: Catalog, uai: str, rnd: random.Random) -> str:
     """A project of the establishment's territory, as in the field: those of its departement or of its whole region."""
     departement, region = departement_of(uai), catalog.uai_index[uai][0]
-    fits = [p.code for p in catalog.projects if p.region == region and (not p.departements or departement in p.departements)]
+    fits = [
+        p.code for p in catalog.projects if p.region == region and (not p.departements or departement in p.departements)
+    ]
     return rnd.choice(fits or [p.code for p in catalog.projects if p.region is None])
 
 

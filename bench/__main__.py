@@ -1,0 +1,185 @@
+"""`make bench`: what one worker costs, on a real Kafka and a real Redis.
+
+Fills a topic, runs one `vigie worker` over it, and divides the events by the CPU seconds (user + system, all threads) that the worker
+process spent between its first counted chunk and its last. Start-up is left out. Load generator, Kafka and Redis are other processes
+and are not in the figure. The counts in Redis are compared with what was sent: a fast wrong count is no figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.load import Load, fill
+from streams import edges
+from streams.count import Cut
+from streams.live import LiveReader
+from streams.local import Process, free_ports, kafka, redis
+from streams.settings import Settings, default_config_dir
+from streams.topics import ensure_topics
+
+GOAL = 300_000
+WAIT_SECONDS_MAX = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a worker: `cpu_seconds` over `events` after the first chunk."""
+
+    events: int
+    cpu_seconds: float
+    wall_seconds: float
+    memory_mib: float
+
+    @property
+    def per_cpu_second(self) -> float:
+        """The figure."""
+        return self.events / self.cpu_seconds
+
+
+@contextmanager
+def servers(directory: Path) -> Iterator[Settings]:
+    """A Kafka and a Redis of our own; yields settings that point at them."""
+    kafka_port, controller_port, redis_port, worker_port = free_ports(4)
+    running = [
+        Process(kafka(directory / "k", kafka_port, controller_port)),
+        Process(redis(directory / "r", redis_port)),
+    ]
+    try:
+        for process in running:
+            process.wait_ready()
+        yield Settings(
+            kafka_bootstrap_servers=f"127.0.0.1:{kafka_port}",
+            redis_url=f"redis://127.0.0.1:{redis_port}/0",
+            worker_port=worker_port,
+        )
+    finally:
+        for process in running:
+            process.stop()
+
+
+def measure(settings: Settings, number: int, events: int, directory: Path) -> Run:
+    """Run one worker of a fresh consumer group and prefix over the whole topic."""
+    prefix = f"bench{number}"
+    own = {
+        "VIGIE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "VIGIE_REDIS_URL": settings.redis_url,
+        "VIGIE_WORKER_PORT": str(settings.worker_port),
+        "VIGIE_REDIS_PREFIX": prefix,
+        "VIGIE_CONSUMER_GROUP": prefix,
+        "VIGIE_STACK_FILE": str(directory / "none.json"),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
+    log = directory / f"worker-{number}.log"
+    with log.open("wb") as output:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "streams", "worker"], env={**inherited, **own}, stdout=output, stderr=output
+        )
+    try:
+        run = _watch(worker, settings.worker_port, events, log)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    reader = LiveReader(edges.redis_address(settings), prefix)
+    counted = sum(n for field, n in reader.snapshot().totals.items() if field[0] == Cut.EVENTS)
+    reader.close()
+    if counted != events:
+        raise SystemExit(f"{counted} events are counted in Redis, {events} were sent: no figure")
+    return run
+
+
+def _watch(worker: subprocess.Popen[bytes], port: int, events: int, log: Path) -> Run:
+    first: tuple[int, float, float] | None = None
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if worker.poll() is not None:
+            raise SystemExit(f"the worker ended with {worker.returncode}:\n{log.read_text()[-2000:]}")
+        done, cpu = _counted(port), _cpu_seconds(worker.pid)
+        if done and first is None:
+            first = (done, cpu, time.monotonic())
+        if first and done >= events:
+            return Run(events - first[0], cpu - first[1], time.monotonic() - first[2], _memory_mib(worker.pid))
+        time.sleep(0.25 if first else 0.02)
+    raise SystemExit(f"not done within {WAIT_SECONDS_MAX:.0f} s:\n{log.read_text()[-2000:]}")
+
+
+def _counted(port: int) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return 0
+    return next(
+        (int(float(line.split()[1])) for line in text.splitlines() if line.startswith("ent_worker_events_total")), 0
+    )
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_mib(pid: int) -> float:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def _report(load: Load, runs: list[Run]) -> bool:
+    print(
+        f"{load.events:,} events of {load.bytes_mean:.0f} bytes on average, lz4, 8 partitions; one worker; load {os.getloadavg()[0]:.1f}"
+    )
+    names = ("faust-streaming", "aiokafka", "msgspec", "redis", "hiredis")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        + ", ".join(f"{n} {version(n)}" for n in names)
+    )
+    for run in runs:
+        print(
+            f"  {run.per_cpu_second:>9,.0f} events per CPU-second   {run.events / run.wall_seconds:>9,.0f} events/s on the wall   "
+            f"peak memory {run.memory_mib:.0f} MiB"
+        )
+    median = statistics.median(run.per_cpu_second for run in runs)
+    met = median >= GOAL
+    print(
+        f"decode + count + Redis: median {median:,.0f} events per CPU-second; goal {GOAL:,}: {'met' if met else 'NOT met'}"
+    )
+    return met
+
+
+def main() -> int:
+    """Fill, measure, print; 1 when the median is below the goal."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=3_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="vigie-bench-") as name, servers(Path(name)) as settings:
+        ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
+        print(f"sending {asked.events:,} events ...", flush=True)
+        load = fill(
+            settings.kafka_bootstrap_servers,
+            settings.topic,
+            asked.events,
+            int(time.time() * 1000),
+            default_config_dir(),
+        )
+        runs = []
+        for number in range(asked.runs):
+            runs.append(measure(settings, number, asked.events, Path(name)))
+            print(f"run {number + 1} of {asked.runs}: {runs[-1].per_cpu_second:,.0f} events per CPU-second", flush=True)
+    return 0 if _report(load, runs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
