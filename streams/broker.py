@@ -69,17 +69,22 @@ class KafkaAddress:
             context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
         return context
 
-    def explain(self, error: Exception) -> ServerError:
-        """Turn a client error into one clear message."""
+    def explain(self, error: Exception, cause: str = "") -> ServerError:
+        """Turn a client error into one clear message; `cause` is what is known beside the error."""
         servers = ",".join(self.bootstrap_servers)
-        name = type(error).__name__
+        text = cause or str(error) or type(error).__name__
+        name = f"{type(error).__name__} {cause}"
         if "Authentication" in name or "Sasl" in name:
             hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
         elif "Authorization" in name:
             hint = "give this user the rights listed in docs/operations.md"
+        elif "SSL" in name:
+            hint = "check kafka_security_protocol and the kafka_ssl_ files"
+        elif "DNS" in name:
+            hint = "correct the name in kafka_bootstrap_servers"
         else:
             hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
-        return ServerError(f"Kafka at {servers} does not answer as needed: {str(error) or name}; {hint}")
+        return ServerError(f"Kafka at {servers} does not answer as needed: {text}; {hint}")
 
 
 def _text(value: object) -> str | None:

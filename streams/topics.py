@@ -18,6 +18,7 @@ from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, Ka
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.broker import KafkaAddress
+from streams.connecting import connecting
 from streams.errors import ServerError
 
 #: How long a command waits for Kafka before it says that it is down.
@@ -67,10 +68,12 @@ def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
     """
     # kafka-python logs every failed attempt; the one error raised here says it all.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        client = KafkaAdminClient(**address.client_options(), bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000))
-    except (KafkaError, OSError) as error:
-        raise address.explain(error) from error
+    with connecting(address) as opened:
+        client = KafkaAdminClient(
+            **address.client_options(),
+            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
+            kafka_client=opened,
+        )
     try:
         yield client
     except (KafkaError, OSError) as error:

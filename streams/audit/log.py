@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from streams.broker import KafkaAddress
+from streams.connecting import connecting
 from streams.errors import ServerError, StateError
 
 BOOTSTRAP_SECONDS_MAX = 8.0
@@ -97,7 +98,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         ServerError: Kafka is down or refuses us, or there is no such topic.
     """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the errors raised here say it
-    try:
+    with connecting(address) as client:
         consumer = KafkaConsumer(
             **address.client_options(),
             group_id=None,
@@ -107,9 +108,8 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
             bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
             max_partition_fetch_bytes=4 << 20,
             metrics_enabled=False,
+            kafka_client=client,
         )
-    except (KafkaError, OSError) as error:
-        raise address.explain(error) from error
     try:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:

@@ -8,6 +8,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.broker import KafkaAddress
+from streams.connecting import connecting
 from streams.errors import ServerError
 from streams.publish.limits import PublisherLimits
 from streams.publish.partitioner import VisitorPartitioner
@@ -29,7 +30,7 @@ def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) ->
         ServerError: Kafka is down, refuses us, or does not have the topic.
     """
     delivery_ms = int(limits.delivery_seconds_max * 1000)
-    try:
+    with connecting(address) as client:
         producer = KafkaProducer(
             **address.client_options(),
             acks="all",
@@ -46,9 +47,8 @@ def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) ->
             reconnect_backoff_max_ms=RECONNECT_BACKOFF_MS_MAX,
             allow_auto_create_topics=False,
             metrics_enabled=False,
+            kafka_client=client,
         )
-    except (KafkaError, OSError) as error:
-        raise address.explain(error) from error
     try:
         producer.partitions_for(topic)
     except KafkaError as error:
