@@ -16,12 +16,17 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.clock import scenario_time, simulation_notice
-from streams.local.chain import RANKED_MINUTES, Chain, ranked
+from streams.local.chain import RANKED_MINUTES, TOP, Chain, ranked
 from streams.local.supervisor import State, Status
 
 LINE_SECONDS = 10.0
 DRAW_SECONDS = 0.5
 _BAR_CELLS = 14
+#: Terminals this wide show processes and addresses side by side.
+_WIDE = 100
+#: Headline, figures with their frame, the frame of the rankings, the last line, and one to spare for the cursor.
+_FIXED_LINES = 1 + 5 + 2 + 1 + 1
+_RANKED_MIN = 2
 #: A lag above this is coloured: about a second of the workers' capacity.
 LAG_SHOWN = 100_000
 _COLOURS = {
@@ -58,8 +63,10 @@ class View:
 class Screen:
     """Shows views at their pace. A terminal that went away (closed window, closed pipe) is no reason to stop: it is then left alone."""
 
-    def __init__(self, addresses: Mapping[str, str], names: Names, live: bool | None = None) -> None:
-        self._console = Console()
+    def __init__(
+        self, addresses: Mapping[str, str], names: Names, live: bool | None = None, console: Console | None = None
+    ) -> None:
+        self._console = console or Console()
         self._addresses = addresses
         self._names = names
         wanted = self._console.is_terminal and not self._console.is_dumb_terminal if live is None else live
@@ -113,16 +120,23 @@ class Screen:
             self._gone = True
 
     def render(self, view: View) -> RenderableType:
-        """The whole live view."""
+        """The whole live view, cut to the terminal: first the rankings get shorter, then the addresses go."""
+        wide = self._console.width >= _WIDE
+        below = 1 + (max(len(view.processes), len(self._addresses)) if wide else len(view.processes))
+        taken = _FIXED_LINES + (view.shift_seconds != 0) + below
+        links = wide or taken + _RANKED_MIN + 1 + len(self._addresses) <= self._console.height
+        if links and not wide:
+            taken += 1 + len(self._addresses)
+        ranked_lines = min(max(self._console.height - taken, _RANKED_MIN), TOP)
         parts: list[RenderableType] = [self._headline(view)]
         if view.chain:
             parts.append(self._figures(view.chain, view.clock, view.shift_seconds))
-            parts.append(self._rankings(view.chain))
+            parts.append(self._rankings(view.chain, ranked_lines))
         else:
-            parts.append(
-                Panel(Text(view.problem or "waiting for Redis", style="red"), title="Redis", border_style="red")
-            )
-        parts.append(Columns([self._processes(view), self._links()], padding=(0, 1)))
+            problem = Text(view.problem or "waiting for Redis", style="red")
+            parts.append(Panel(problem, title="Redis", border_style="red"))
+        tables = [self._processes(view), self._links()] if links else [self._processes(view)]
+        parts.append(Columns(tables, padding=(0, 1)))
         parts.append(Text("Ctrl-C stops everything cleanly; once more hurries.", style="dim"))
         return Group(*parts)
 
@@ -141,11 +155,11 @@ class Screen:
         owned_style = "bold" if chain.owned == chain.partitions else "red"
         figures = [
             ("-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green", "events/s", "last 10 s"),
-            (f"{chain.counted:,}", "bold", "counted", "since the beginning"),
-            (f"{chain.rejected:,}", "yellow" if chain.rejected else "bold", "rejected", "since the beginning"),
-            (f"{chain.lag:,}", "bold" if chain.lag < LAG_SHOWN else "yellow", "lag", "events to count"),
+            (f"{chain.counted:,}", "bold", "counted", "in all"),
+            (f"{chain.rejected:,}", "yellow" if chain.rejected else "bold", "rejected", "in all"),
+            (f"{chain.lag:,}", "bold" if chain.lag < LAG_SHOWN else "yellow", "lag", "to count"),
             (settled_clock(chain, shift_seconds), "bold", "settled to", _ago(chain, clock)),
-            (f"{chain.owned}/{chain.partitions}", owned_style, "partitions", "read by workers"),
+            (f"{chain.owned}/{chain.partitions}", owned_style, "partitions", "being read"),
         ]
         for _figure in figures:
             table.add_column(justify="center", ratio=1)
@@ -154,13 +168,14 @@ class Screen:
         table.add_row(*(Text(note, style="dim") for _value, _style, _title, note in figures))
         return Panel(table, border_style="cyan")
 
-    def _rankings(self, chain: Chain) -> RenderableType:
+    def _rankings(self, chain: Chain, lines: int) -> RenderableType:
         grid = Table.grid(expand=True)
         grid.add_column(ratio=1)
         grid.add_column(ratio=1)
+        span = f"last {RANKED_MINUTES} minutes counted"
         grid.add_row(
-            _ranking(f"Regions, last {RANKED_MINUTES} minutes counted", chain.top_regions, self._names.regions),
-            _ranking(f"Services, last {RANKED_MINUTES} minutes counted", chain.top_services, self._names.services),
+            _ranking(f"Regions, {span}", chain.top_regions[:lines], self._names.regions),
+            _ranking(f"Services, {span}", chain.top_services[:lines], self._names.services),
         )
         return grid
 

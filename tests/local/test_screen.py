@@ -48,9 +48,9 @@ def view(**changes) -> View:
     return View(**{**values, **changes})
 
 
-def drawn(shown: View, width: int = 110) -> str:
-    console = Console(file=io.StringIO(), width=width, height=50, force_terminal=True)
-    screen = Screen({"API": "http://127.0.0.1:8000/docs"}, NAMES, live=False)
+def drawn(shown: View, width: int = 110, height: int = 50) -> str:
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
+    screen = Screen({"API": "http://127.0.0.1:8000/docs"}, NAMES, live=False, console=console)
     console.print(screen.render(shown))
     assert isinstance(console.file, io.StringIO)
     return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
@@ -74,6 +74,15 @@ def test_a_simulation_says_so_in_french_and_only_a_simulation():
 @pytest.mark.parametrize("width", [60, 80, 110, 200])
 def test_no_line_is_wider_than_the_terminal(width):
     assert max(len(text) for text in drawn(view(), width).splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [80, 110])
+@pytest.mark.parametrize("height", [20, 24, 40])
+def test_it_fits_the_height_of_the_terminal_and_every_process_is_seen(width, height):
+    text = drawn(view(), width, height)
+    assert len(text.splitlines()) < height
+    assert "worker 1" in text
+    assert "Grand Est" in text
 
 
 def test_a_redis_that_is_down_is_said_and_the_processes_are_still_shown():
