@@ -31,7 +31,7 @@ demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school mor
 
 .PHONY: test
 test: $(STAMP) servers ## all tests, on real servers; ARGS="..." is handed to pytest
-	@$(BIN)/python -m pytest --durations=10 $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget --durations=10 $(ARGS)
 
 .PHONY: check
 check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/
@@ -47,6 +47,10 @@ install: $(STAMP) servers ## only what the others install: .venv and the servers
 .PHONY: format
 format: $(STAMP) ## let ruff mend style and layout
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.PHONY: tables
+tables: $(STAMP) ## write the tables of docs/ that follow from code (settings, metrics, reasons)
+	@$(BIN)/python .ci/tables.py
 
 .PHONY: lock
 lock: ## resolve the requirements anew (needs uv)

@@ -1,0 +1,57 @@
+"""`make test` prints how long each suite took beside its budget; all of them together must stay under ten minutes.
+
+A pytest plugin (`-p budget`). A suite over its budget is named; the run fails only when the total is over, so that a busy machine does not
+turn a good change red.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+TOTAL_SECONDS_MAX = 600
+#: Seconds on a machine of two cores; a suite is a folder of tests/, `tests` what lies beside them.
+BUDGETS = {"servers": 330, "simulation": 60, "simulate": 45, "local": 30, "publish": 30, "tests": 40}
+DEFAULT_BUDGET = 20
+
+_spent: dict[str, float] = defaultdict(float)
+_number: dict[str, int] = defaultdict(int)
+
+
+def suite_of(path: str) -> str:
+    """The folder of tests/ that a node id or path lies in."""
+    parts = Path(path).parts
+    return parts[1] if len(parts) > 2 else "tests"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add a phase of a test to its suite."""
+    suite = suite_of(report.nodeid.partition("::")[0])
+    _spent[suite] += report.duration
+    _number[suite] += report.when == "call"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None]:
+    """Fail a run that took too long in all."""
+    if exitstatus == 0 and sum(_spent.values()) > TOTAL_SECONDS_MAX:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table."""
+    terminalreporter.section("time by suite")
+    for suite, seconds in sorted(_spent.items(), key=lambda item: -item[1]):
+        budget = BUDGETS.get(suite, DEFAULT_BUDGET)
+        over = "  over its budget" if seconds > budget else ""
+        terminalreporter.line(
+            f"{seconds:7.1f} s of {budget:4} s  {_number[suite]:5} tests  {suite}{over}", red=bool(over)
+        )
+    total = sum(_spent.values())
+    over = "  OVER: make tests faster before adding more" if total > TOTAL_SECONDS_MAX else ""
+    number = sum(_number.values())
+    terminalreporter.line(f"{total:7.1f} s of {TOTAL_SECONDS_MAX:4} s  {number:5} tests  in all{over}", red=bool(over))

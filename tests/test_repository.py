@@ -1,0 +1,298 @@
+"""The repository itself: sizes, names, links, and that files outside the code speak of things that exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from streams.cli import COMMANDS
+from streams.cli import cli as command_line
+from streams.settings import OTHER_VARIABLES, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+#: "Typically under 250": at most one module in ten is longer.
+MODULE_LINES_TYPICAL = 250
+LONGER_SHARE_MAX = 0.10
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Files that git knows, and new ones that it does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("this is no git checkout")
+    found = [ROOT / name for name in done.stdout.splitlines()]
+    return [path for path in found if path.is_file() and (not suffixes or path.suffix in suffixes)]
+
+
+def load_script(name: str) -> ModuleType:
+    """A script of `.ci/`, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- code
+
+
+def test_modules_are_short() -> None:
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in tracked(".py")}
+    too_long = {str(path): lines for path, lines in lengths.items() if lines > MODULE_LINES_MAX}
+    assert not too_long, f"split these modules (at most {MODULE_LINES_MAX} lines)"
+    longer = sorted(str(path) for path, lines in lengths.items() if lines > MODULE_LINES_TYPICAL)
+    assert len(longer) <= LONGER_SHARE_MAX * len(lengths), (
+        f"too many modules over {MODULE_LINES_TYPICAL} lines: {longer}"
+    )
+
+
+def test_functions_are_short() -> None:
+    too_long = []
+    for path in tracked(".py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES_MAX:
+                    too_long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {lines} lines")
+    assert not too_long, f"split these functions (at most {FUNCTION_LINES_MAX} lines)"
+
+
+def test_tests_mirror_the_rooms() -> None:
+    rooms = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
+    others = {"servers", "simulation", "rules", "cli"}
+    strange = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - rooms - others
+    assert not strange, f"tests/ mirrors the rooms of streams/: {strange} is none of them"
+
+
+# --- what must not be in a repository
+
+
+def test_no_place_of_one_machine_and_no_registry_is_named() -> None:
+    words = (
+        "/work/",
+        "/ro" + "ot/",
+        "/home/[a-z]",
+        "pypi\\.org",
+        "pythonhosted",
+        "repo1?\\.maven",
+        "index-url\\b.*://",
+    )
+    pattern = re.compile("|".join(words))
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or path.suffix in (".png", ".gz"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if pattern.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert not found
+
+
+def test_no_file_is_large() -> None:
+    large = {str(path.relative_to(ROOT)): path.stat().st_size for path in tracked() if path.stat().st_size > 400_000}
+    assert not large, "data of this size does not belong into the repository"
+
+
+# --- documents
+
+
+def _documents() -> list[Path]:
+    return tracked(".md")
+
+
+def _anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", _documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_resolve(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    broken = []
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href|srcset)="([^"]+)"', text)
+    for target in targets:
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name) if name else document
+        if not path.exists() or (anchor and anchor not in _anchors(path.read_text())):
+            broken.append(target)
+    assert not broken
+
+
+def test_documents_named_in_code_and_messages_exist() -> None:
+    missing = set()
+    for path in tracked(".py", ".sh", ".yml", ".yaml", ".md", ".xml", ".conf"):
+        for name in re.findall(r"\b((?:docs|deploy|config)/[\w./-]+\.\w+)\b", path.read_text()):
+            if not (ROOT / name).exists() and not _is_example(name):
+                missing.add(f"{path.relative_to(ROOT)}: {name}")
+    assert not missing
+
+
+def _is_example(name: str) -> bool:
+    return name in ("config/vigie.toml", "config/maintenances.yaml")
+
+
+def test_tables_follow_the_code() -> None:
+    tables = load_script("tables")
+    for path in sorted((ROOT / "docs").glob("**/*.md")):
+        assert tables.written(path.read_text()) == path.read_text(), f"{path.name}: run `make tables`"
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    missing = [name for name in Settings.model_fields if f"| `{name}` |" not in text]
+    assert not missing
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert not undescribed, "give these settings a description in streams/settings.py"
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text() + (ROOT / "README.md").read_text()
+    assert [name for name in COMMANDS if f"vigie {name}" not in text] == []
+
+
+def test_commands_in_documents_exist() -> None:
+    wrong = []
+    for path in _documents():
+        for name, rest in re.findall(r"(?:^|[`$ /])vigie ([a-z]+)([^`|&;\n]*)", path.read_text(), re.MULTILINE):
+            if name not in COMMANDS:
+                wrong.append(f"{path.name}: vigie {name}")
+                continue
+            known = _options(name)
+            wrong += [
+                f"{path.name}: vigie {name} {word}" for word in re.findall(r"--[a-z-]+", rest) if word not in known
+            ]
+    assert not wrong
+
+
+def _options(name: str) -> set[str]:
+    command = command_line.get_command(None, name)  # type: ignore[arg-type]
+    assert command is not None
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+
+
+def test_make_targets_in_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    wrong = {
+        f"{path.name}: make {name}"
+        for path in _documents()
+        for name in re.findall(r"(?:`|^|\$ )make ([a-z-]+)", path.read_text(), re.MULTILINE)
+        if name not in targets
+    }
+    assert not wrong
+
+
+def test_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert text.startswith("# Changelog\n")
+    assert "keepachangelog.com" in text
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert sections[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", section) for section in sections[1:])
+    kinds = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_decisions_are_numbered_and_have_a_status() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{n:04}" for n in range(1, len(decisions) + 1)]
+    for path in decisions:
+        text = path.read_text()
+        for heading in ("Status:", "## What was asked", "## What we do", "## Why", "## What it costs"):
+            assert heading in text, f"{path.name} lacks {heading!r}"
+
+
+# --- docker-compose.yml and the image
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def _ours(compose: Any) -> dict[str, Any]:
+    return {name: service for name, service in compose["services"].items() if service["image"].startswith("vigie:")}
+
+
+def test_compose_starts_the_whole_chain(compose: Any) -> None:
+    assert set(compose["services"]) == {"kafka", "redis", "worker", "observer", "prometheus", "alertmanager"}
+    for name, service in compose["services"].items():
+        assert re.search(r":v?\d+\.\d+\.\d+(-\w+)?$", service["image"]), f"{name}: pin the version"
+        assert service["restart"] == "unless-stopped", name
+        assert service["healthcheck"]["test"], name
+        for wanted in service.get("depends_on", {}).values():
+            assert wanted["condition"] == "service_healthy", name
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), f"{name}: without passwords, only this machine may connect"
+
+
+def test_compose_names_commands_and_settings_that_exist(compose: Any) -> None:
+    known = {f"VIGIE_{name.upper()}" for name in Settings.model_fields} | set(OTHER_VARIABLES)
+    for name, service in _ours(compose).items():
+        assert service["command"][0] in COMMANDS, name
+        environment = service["environment"]
+        assert set(environment) <= known, name
+        Settings(**{key.removeprefix("VIGIE_").lower(): value for key, value in environment.items()})
+
+
+def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
+    published = {
+        int(p.split(":")[1]): int(p.split(":")[2]) for s in compose["services"].values() for p in s.get("ports", [])
+    }
+    fields = Settings.model_fields
+    addresses = ("kafka_bootstrap_servers", "redis_url", "prometheus_url", "alertmanager_url")
+    ports = {int(re.findall(r":(\d+)", str(fields[name].default))[-1]) for name in addresses}
+    assert set(published) == ports | {fields["observer_port"].default}
+    worker = compose["services"]["worker"]
+    assert f":{fields['worker_port'].default}/readyz" in " ".join(worker["healthcheck"]["test"])
+
+
+def test_compose_mounts_files_that_exist(compose: Any) -> None:
+    for service in compose["services"].values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert source in compose["volumes"] or (ROOT / source).exists(), mount
+
+
+def test_containers_scrape_what_the_local_stack_scrapes() -> None:
+    here, inside = (
+        yaml.safe_load((ROOT / "deploy" / "prometheus" / name).read_text())
+        for name in ("prometheus.yml", "compose.yml")
+    )
+    assert [job["job_name"] for job in here["scrape_configs"]] == [job["job_name"] for job in inside["scrape_configs"]]
+    for section in ("global", "storage", "rule_files"):
+        assert here[section] == inside[section]
+
+
+def test_kafka_is_of_one_version(compose: Any) -> None:
+    jars = set(
+        re.findall(
+            r"<groupId>org.apache.kafka</groupId>\s*<artifactId>[^<]*</artifactId>\s*<version>([^<]+)<",
+            (ROOT / "deploy/kafka/pom.xml").read_text(),
+        )
+    )
+    assert {compose["services"]["kafka"]["image"].partition(":")[2]} == jars
+
+
+def test_image_runs_as_nobody_from_the_locked_requirements() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^USER \d+$", text, re.MULTILINE)
+    assert "--require-hashes" in text
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text()
+    for name in " ".join(copied).split():
+        assert (ROOT / name).exists(), name
+        assert f"!{name}\n" in ignored, f".dockerignore leaves {name} out"

@@ -1,0 +1,52 @@
+"""Who may import what: the rules of pyproject.toml hold, and would notice."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_every_room_keeps_to_the_rules() -> None:
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("count/counter.py", "import time"),
+        ("count/counter.py", "from streams.live import LiveReader"),
+        ("expose/rows.py", "import redis"),
+        ("observe/loop.py", "from streams.settings import load_settings"),
+        ("audit/plain.py", "from streams.count import Delta"),
+        ("publish/publisher.py", "from streams.catalog import Catalog"),
+        ("ingest/ledger.py", "from streams.local import Process"),
+    ],
+)
+def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, line: str) -> None:
+    shutil.copytree(ROOT / "streams", tmp_path / "streams", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    changed = tmp_path / "streams" / module
+    changed.write_text(changed.read_text() + line + "\n")
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1, f"{line!r} in {module} passed:\n{done.stdout}"
+    assert "BROKEN" in done.stdout
+
+
+def test_every_room_is_in_a_rule() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    protected = {name for contract in contracts for name in contract.get("protected_modules", [])}
+    rooms = {f"streams.{path.parent.name}" for path in (ROOT / "streams").glob("*/__init__.py")}
+    assert rooms - protected == set(), "a room that anybody may import: add it to [tool.importlinter] in pyproject.toml"
