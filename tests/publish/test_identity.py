@@ -1,0 +1,59 @@
+"""Pseudonyms and event ids."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import InputError
+from streams.events import ID_CHARACTERS_MAX, VISITOR_CHARACTERS_MAX
+from streams.publish import new_event_id, pseudonym
+
+#: RFC 4231, test cases 1, 2 and 6.
+VECTORS = [
+    (b"\x0b" * 20, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    (b"Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+    (
+        b"\xaa" * 131,
+        "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    ),
+]
+
+
+@pytest.mark.parametrize(("secret", "user_id", "expected"), VECTORS)
+def test_pseudonym_is_hmac_sha_256(secret: bytes, user_id: str, expected: str) -> None:
+    assert pseudonym(secret, user_id) == expected
+
+
+@given(secret=st.text(min_size=1), user_id=st.text(min_size=1, alphabet=st.characters(codec="utf-8")))
+def test_text_is_utf_8(secret: str, user_id: str) -> None:
+    try:
+        key = secret.encode()
+    except UnicodeEncodeError:
+        return
+    expected = hmac.new(key, user_id.encode(), hashlib.sha256).hexdigest()
+    assert pseudonym(secret, user_id) == pseudonym(key, user_id) == expected
+    assert len(expected) <= VISITOR_CHARACTERS_MAX
+
+
+@pytest.mark.parametrize(("secret", "user_id"), [(b"", "a"), ("", "a"), (b"secret", "")])
+def test_nothing_is_no_pseudonym(secret: bytes | str, user_id: str) -> None:
+    with pytest.raises(InputError, match="not empty"):
+        pseudonym(secret, user_id)
+
+
+def test_event_ids_are_ulids() -> None:
+    # The time part of the ULID specification's example.
+    assert new_event_id(1469918176385).startswith("01ARYZ6S41")
+    assert len(new_event_id()) == 26 <= ID_CHARACTERS_MAX
+    assert len({new_event_id(5) for _ in range(1000)}) == 1000
+
+
+@given(st.integers(0, 2**48 - 2))
+def test_event_ids_sort_by_time(ts_ms: int) -> None:
+    assert new_event_id(ts_ms) < new_event_id(ts_ms + 1)
