@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from streams import __version__
 from streams.clock import iso_utc
-from streams.errors import InputError, ServerError, StateError
+from streams.errors import InputError, VigieError
 from streams.expose.codes import Codes
 from streams.expose.collector import render
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
@@ -130,8 +130,7 @@ def _add_errors(app: FastAPI) -> None:
         return response
 
     app.add_exception_handler(InputError, refused)
-    app.add_exception_handler(ServerError, unavailable)
-    app.add_exception_handler(StateError, unavailable)
+    app.add_exception_handler(VigieError, unavailable)
     app.add_exception_handler(HTTPException, http)
 
 

@@ -36,6 +36,7 @@ class Place:
     redis_url: str
     prefix: str
     directory: Path
+    calendar_shift_seconds: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,6 +45,7 @@ class Place:
             "VIGIE_REDIS_URL": self.redis_url,
             "VIGIE_REDIS_PREFIX": self.prefix,
             "VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+            "VIGIE_CALENDAR_SHIFT_SECONDS": str(self.calendar_shift_seconds),
             "VIGIE_STACK_FILE": str(self.directory / "no-stack.json"),
         }
 

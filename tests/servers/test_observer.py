@@ -11,6 +11,7 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -187,6 +188,12 @@ def test_the_tables_show_the_minutes(observed):
     assert "NOTES" in shown
     assert "3 events in 1 rows" in shown
     assert "simulation" not in shown
+    simulated = replace(place, calendar_shift_seconds=-86_400)
+    for command in ("minutes", "status"):
+        assert "« simulation du " in vigie(simulated, command).stdout.decode()
+    # Standard output of --json stays JSON alone.
+    assert orjson.loads(vigie(simulated, "status", "--json").stdout)["simulation"].startswith("simulation du ")
+    assert len(vigie(simulated, "minutes", "--json").stdout.splitlines()) == 1
 
 
 def test_the_api_keeps_to_its_openapi_description(observed):
@@ -347,7 +354,12 @@ def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path)
     with observing(place) as one, observing(place) as two:
         wait_until(lambda: settled_past(one, first + 39))
         ports = ScrapedPorts(observers=(one.port, two.port), workers=(), prometheus=port, alertmanager=9)
-        server = Process(prometheus(tmp_path, ports))
+        program = prometheus(tmp_path, ports)
+        config = tmp_path / "prometheus" / "prometheus.yml"  # as it is shipped, only quicker
+        config.write_text(
+            config.read_text().replace("_interval: 5s", "_interval: 2s").replace("_timeout: 4s", "_timeout: 2s")
+        )
+        server = Process(program)
         try:
             server.wait_ready()
             both = "max without (instance) (ent_minute_events)"
