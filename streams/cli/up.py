@@ -60,7 +60,8 @@ def up(
     Every other command finds it without options while it runs. A process that dies is started again within 5 seconds. Ctrl-C, SIGTERM or
     --seconds stop it cleanly; its data stay in the data directory.
     """
-    from streams.local import ServerPorts, StackPlan, local_settings
+    from streams.local import ServerPorts, StackPlan, kafka_jars, local_settings
+    from streams.local.jars import jars_are_there
     from streams.local.paths import check_programs
     from streams.local.screen import utf8_output
 
@@ -70,7 +71,8 @@ def up(
         raise InputError(
             "--verify needs --seconds, and a --data-dir that is empty or absent: it compares everything that was ever counted"
         )
-    check_programs()
+    check_programs(() if jars_are_there() else ("mvn",))
+    kafka_jars(click.echo)  # the first time this takes a minute, and a shift must not be fixed before
     ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
     settings = local_settings(load_settings(observer_port=port, worker_port=worker_port), ports)
     traffic = Traffic()
@@ -92,11 +94,9 @@ def _traffic(
     settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
 ) -> tuple[Settings, Traffic]:
     """Fix the shift of the scenario and the command line of its simulator."""
-    from streams.local import kafka_jars
     from streams.simulate.scenario import DEFAULT_SPEED, load_scenarios, scenario_shift_seconds
 
     scenario = load_scenarios(settings.config_dir).get(name)
-    kafka_jars()  # the first time this takes a minute, and the shift must not be fixed before
     now = time.time()
     shift = scenario_shift_seconds(scenario, now + START_SECONDS, speed or DEFAULT_SPEED)
     truth = directory / f"truth-{name}-{int(now)}.json"

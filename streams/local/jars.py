@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from streams.errors import ServerError
@@ -21,8 +22,13 @@ def cache_dir() -> Path:
     return Path(base) / "vigie" / f"kafka-{KAFKA_VERSION}"
 
 
-def kafka_jars() -> Path:
-    """Return the directory of the jars, after having them copied at the first call on this machine.
+def jars_are_there() -> bool:
+    """Whether the jars are in the cache already."""
+    return _current(cache_dir(), _pom())
+
+
+def kafka_jars(say: Callable[[str], None] = lambda _text: None) -> Path:
+    """Return the directory of the jars, after having them copied at the first call on this machine; `say` is told of it.
 
     Complete once it exists: Maven writes into a directory beside it, which is then renamed. The pom is kept with the jars; another one
     in the checkout copies anew.
@@ -30,7 +36,7 @@ def kafka_jars() -> Path:
     Raises:
         ServerError: Maven is missing or fails; the message holds what it printed.
     """
-    pom = deploy_dir() / "kafka" / "pom.xml"
+    pom = _pom()
     target = cache_dir()
     if _current(target, pom):
         return target
@@ -38,8 +44,13 @@ def kafka_jars() -> Path:
     with (target.parent / "kafka.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _current(target, pom):  # another process may have done it while we waited
+            say(f"copying the jars of Kafka {KAFKA_VERSION} with Maven into {target}, once ...")
             _copy(target, pom)
     return target
+
+
+def _pom() -> Path:
+    return deploy_dir() / "kafka" / "pom.xml"
 
 
 def _current(target: Path, pom: Path) -> bool:

@@ -43,12 +43,12 @@ def _missing(names: list[str]) -> ServerError:
     )
 
 
-def check_programs() -> None:
-    """Make sure that all servers are installed.
+def check_programs(also: tuple[str, ...] = ()) -> None:
+    """Make sure that all servers, and the programs named, are installed.
 
     Raises:
         ServerError: naming all that are missing at once, and the command that installs them.
     """
-    missing = [name for name in PROGRAMS if _which(name) is None]
+    missing = [name for name in (*PROGRAMS, *also) if _which(name) is None]
     if missing:
         raise _missing(missing)
