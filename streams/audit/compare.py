@@ -16,6 +16,7 @@ ASPECTS = {
     "a": "academy",
     "l": "late",
     "r": "rejected",
+    "d": "duplicate",
 }
 MINUTE_MS = 60_000
 

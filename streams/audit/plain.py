@@ -8,6 +8,9 @@ from __future__ import annotations
 from streams.catalog import UNKNOWN, Catalog
 from streams.events import Reason, TimeBounds, judge
 
+#: Ids are remembered by stretches of append time of this length, aligned to the epoch: the present stretch and the one before.
+IDS_STRETCH_MS = 10 * 60_000
+
 #: What a row counts, and its codes: ("region,service", "44", "NOTES"), ("project", "mbn"), ("late", "44"), ("rejected", "too_old").
 Row = tuple[str, ...]
 
@@ -24,11 +27,13 @@ class PlainCount:
         self._lateness_ms = lateness_ms
         self._append_ms: dict[int, int] = {}
         self._watermark_ms: dict[int, int] = {}
+        #: partition -> (number of the present stretch, its ids, the ids of the stretch before)
+        self._ids: dict[int, tuple[int, set[str], set[str]]] = {}
         self.records = 0
         #: epoch minute -> row -> events
         self.minutes: dict[int, dict[Row, int]] = {}
-        #: rows without a minute
-        self.rejected: dict[Row, int] = {}
+        #: rows without a minute: rejected events, and repeats of an id
+        self.apart: dict[Row, int] = {}
 
     def add(self, partition: int, append_ms: int, value: bytes | None) -> None:
         """Count one record. `append_ms` is its Kafka timestamp (log append time); a partition's clock never goes back."""
@@ -37,7 +42,10 @@ class PlainCount:
         self._append_ms[partition] = append_ms
         event = judge(value, append_ms, self._bounds)
         if isinstance(event, Reason):
-            _add(self.rejected, ("rejected", event.value))
+            _add(self.apart, ("rejected", event.value))
+            return
+        if self._is_repeat(partition, append_ms, event.id):
+            _add(self.apart, ("duplicate",))
             return
         region, academy = self._places[event.uai]
         service = event.service if event.service in self._services else UNKNOWN
@@ -53,9 +61,19 @@ class PlainCount:
             _add(rows, ("late", region))
         self._watermark_ms[partition] = max(watermark_ms, min(event.ts, append_ms) - self._lateness_ms)
 
+    def _is_repeat(self, partition: int, append_ms: int, event_id: str) -> bool:
+        number = append_ms // IDS_STRETCH_MS
+        last, present, before = self._ids.get(partition, (number, set(), set()))
+        if number != last:
+            present, before = set(), present if number == last + 1 else set()
+        self._ids[partition] = (number, present, before)
+        known = event_id in present or event_id in before
+        present.add(event_id)  # a repeat is remembered like any event
+        return known
+
     def totals(self) -> dict[Row, int]:
         """Return the counts over all minutes, with those that have none."""
-        found = dict(self.rejected)
+        found = dict(self.apart)
         for rows in self.minutes.values():
             for row, number in rows.items():
                 found[row] = found.get(row, 0) + number

@@ -37,7 +37,7 @@ def snapshot(settled_ms: int | None = None, totals: dict[tuple[str, ...], int] |
 def plain(catalog: Catalog) -> PlainCount:
     count = PlainCount(catalog, TimeBounds(), 20_000)
     count.minutes = {MINUTE: {("project", "mbn"): 3, ("late", "44"): 1}, MINUTE + 1: {("project", "mbn"): 2}}
-    count.rejected = {("rejected", "not_json"): 4}
+    count.apart = {("rejected", "not_json"): 4}
     return count
 
 
