@@ -15,6 +15,8 @@ from streams.publish.partitioner import VisitorPartitioner
 
 #: Kafka's own limit of one record; the broker's `message.max.bytes` is a little above it.
 RECORD_BYTES_MAX = 1_048_576
+#: How long Kafka, once it answers, may take to know the topic.
+METADATA_SECONDS_MAX = 2.0
 #: How long an answer may take before the request is sent again (idempotent: Kafka knows it).
 REQUEST_SECONDS_MAX = 30.0
 #: How long ending the producer's thread may take once nothing is pending.
@@ -42,7 +44,7 @@ def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) ->
             max_request_size=RECORD_BYTES_MAX,
             delivery_timeout_ms=delivery_ms,
             request_timeout_ms=min(int(REQUEST_SECONDS_MAX * 1000), delivery_ms // 2),
-            max_block_ms=int(limits.connect_seconds_max * 500),
+            max_block_ms=int(METADATA_SECONDS_MAX * 1000),
             bootstrap_timeout_ms=int(limits.connect_seconds_max * 1000),
             reconnect_backoff_max_ms=RECONNECT_BACKOFF_MS_MAX,
             allow_auto_create_topics=False,

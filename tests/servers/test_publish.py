@@ -1,0 +1,297 @@
+"""Publishing to a real Kafka: the library, and `vigie publish`."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from kafka.partitioner import murmur2
+
+from streams.audit.log import open_log
+from streams.broker import KafkaAddress
+from streams.edges import kafka_address
+from streams.errors import InputError, ServerError
+from streams.events import VisitEvent, decode
+from streams.local import Process, Program, free_ports, kafka
+from streams.publish import BufferFull, NotDelivered, PublisherLimits, Undelivered, VisitPublisher, pseudonym
+from streams.settings import Settings
+from streams.topics import TopicDesign, ensure_topics
+from tests.servers.conftest import Installation
+
+pytestmark = [
+    pytest.mark.servers,
+    # kafka-python leaves the socket of a refused connection to the garbage collector.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collect_sockets() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def everything(address: KafkaAddress, topic: str) -> list[tuple[int, bytes | None, bytes]]:
+    """All records of a topic: (partition, key, value)."""
+    with open_log(address, topic) as log:
+        return [(number, record.key, record.value) for number, some in log.read(log.ends) for record in some]
+
+
+def records(settings: Settings) -> list[tuple[int, bytes | None, bytes]]:
+    return everything(kafka_address(settings), settings.topic)
+
+
+@pytest.fixture
+def publisher(installation: Installation) -> Iterator[VisitPublisher]:
+    settings = installation.settings
+    with VisitPublisher(kafka_address(settings), {"mbn": SECRET}, topic=settings.topic) as made:
+        yield made
+
+
+def test_events_arrive_once_in_their_visitors_partition(installation: Installation, publisher: VisitPublisher) -> None:
+    def publish(thread: int) -> None:
+        for number in range(200):
+            publisher.publish(service="NOTES", uai="0541234Y", user_id=f"{thread}-{number % 20}", profile="ELEVE")
+
+    threads = [threading.Thread(target=publish, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert publisher.flush() == 0
+    found = publisher.deliveries()
+    assert (found.taken, found.delivered, found.failed, found.pending) == (800, 800, 0, 0)
+    arrived = records(installation.settings)
+    events = [event for _, _, value in arrived if isinstance(event := decode(value), VisitEvent)]
+    assert len({event.id for event in events}) == len(arrived) == 800
+    assert {event.visitor for event in events} == {pseudonym(SECRET, f"{t}-{n}") for t in range(4) for n in range(20)}
+    assert all((event.project, event.service, event.profile) == ("mbn", "NOTES", "ELEVE") for event in events)
+    for partition, key, value in arrived:
+        assert key == orjson.loads(value)["visitor"].encode()
+        assert partition == (murmur2(key) & 0x7FFFFFFF) % 8
+
+
+def test_without_a_key_events_are_spread(installation: Installation, publisher: VisitPublisher) -> None:
+    for _ in range(400):
+        publisher.send_raw(b"{}", None)
+    publisher.flush()
+    arrived = Counter(partition for partition, _, _ in records(installation.settings))
+    assert len(arrived) == 8
+    assert arrived.total() == 400
+
+
+def test_what_would_be_rejected_is_refused_at_once(publisher: VisitPublisher) -> None:
+    with pytest.raises(InputError, match="too_large"):
+        publisher.publish(service="N" * 5000, uai="0541234Y", user_id="1")
+    with pytest.raises(InputError, match="ill_typed"):
+        publisher.publish(service="NOTES", uai=541234, user_id="1")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="No secret for project 'other'"):
+        publisher.publish(service="NOTES", uai="0541234Y", user_id="1", project="other")
+    with pytest.raises(InputError, match="larger than Kafka takes"):
+        publisher.send_raw(b"x" * 1_100_000, None)
+    assert publisher.deliveries().taken == 0
+    with pytest.raises(InputError, match="shorter than 16"):
+        VisitPublisher("127.0.0.1:9", {"mbn": "short"})
+
+
+def test_a_missing_topic_is_named(installation: Installation) -> None:
+    limits = PublisherLimits(connect_seconds_max=2)
+    publisher = VisitPublisher(kafka_address(installation.settings), topic="no.such.topic", limits=limits)
+    with pytest.raises(ServerError, match=r"no topic 'no\.such\.topic': `vigie check` creates it"):
+        publisher.send_raw(b"{}", None)
+    assert publisher.close().taken == 0
+
+
+def test_a_kafka_that_is_away_at_the_start(installation: Installation) -> None:
+    limits = PublisherLimits(connect_seconds_max=1)
+    publisher = VisitPublisher(KafkaAddress(("127.0.0.1:9",)), topic="visits", limits=limits)
+    for _ in range(2):  # the second at once: it is not tried again within a second
+        with pytest.raises(ServerError, match="ECONNREFUSED"):
+            publisher.send_raw(b"{}", None)
+    publisher.close()
+    with pytest.raises(InputError, match="closed"):
+        publisher.send_raw(b"{}", None)
+
+
+def test_wrong_credentials_are_named(installation: Installation) -> None:
+    address = KafkaAddress(
+        kafka_address(installation.settings).bootstrap_servers, "SASL_PLAINTEXT", "SCRAM-SHA-512", "ent", "wrong"
+    )
+    with pytest.raises(ServerError, match="check kafka_security_protocol, kafka_sasl_username"):
+        VisitPublisher(address, limits=PublisherLimits(connect_seconds_max=1)).connect()
+
+
+def _run(program: Program) -> Process:
+    process = Process(program)
+    process.wait_ready()
+    return process
+
+
+def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """One outage with everything: the buffer fills and says so, nothing is lost or doubled; then one that does not end."""
+    port, controller_port = free_ports(2)
+    address = KafkaAddress((f"127.0.0.1:{port}",))
+    server = _run(kafka(tmp_path, port, controller_port, heap_mib=256))
+    failures: list[Undelivered] = []
+    limits = PublisherLimits(buffer_events_max=1500, block_seconds_max=0.3)
+    try:
+        ensure_topics(address, [TopicDesign("visits", 2, 1, 1, 168)])
+        publisher = VisitPublisher(address, topic="visits", limits=limits, on_failed=failures.append)
+        for number in range(1000):
+            publisher.send_raw(b'{"n":%d}' % number, b"%d" % number)
+        server.kill()
+        taken, full = _fill(publisher, 1000)
+        assert full.waiting == 1500 == publisher.pending
+        server = _run(kafka(tmp_path, port, controller_port, heap_mib=256))
+        assert publisher.flush(30) == 0
+        assert (publisher.delivered, failures) == (taken, [])
+        assert sorted(value for _, _, value in everything(address, "visits")) == sorted(
+            b'{"n":%d}' % number for number in range(taken)
+        )
+        server.kill()
+        publisher.send_raw(b"{}", b"k", "last")
+        found = publisher.close(0.5)
+        assert (found.taken, found.delivered, found.failed, found.pending) == (taken + 1, taken, 1, 0)
+        assert [(one.tag, one.value) for one in failures] == [("last", b"{}")]
+        assert list(found.reasons) == ["the publisher was closed before Kafka confirmed it"]
+    finally:
+        server.stop()
+
+
+def _fill(publisher: VisitPublisher, taken: int) -> tuple[int, BufferFull]:
+    for number in range(taken, 10_000):
+        try:
+            publisher.send_raw(b'{"n":%d}' % number, b"%d" % number, number)
+        except BufferFull as full:
+            return number, full
+    raise AssertionError("the buffer never was full")
+
+
+def test_leaving_with_events_unconfirmed_raises(installation: Installation) -> None:
+    settings = installation.settings
+    with pytest.raises(NotDelivered, match="1 of 1 events"), _AbandonedPublisher(settings):
+        pass
+
+
+class _AbandonedPublisher(VisitPublisher):
+    """Closed without any patience."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(kafka_address(settings), topic=settings.topic, limits=PublisherLimits(linger_ms=5000))
+        self.send_raw(b"{}", None)
+
+    def close(self, timeout_seconds: float = 0.0):  # type: ignore[no-untyped-def]
+        return super().close(timeout_seconds)
+
+
+# --- the command
+
+
+def vigie(
+    installation: Installation, *arguments: str, given: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "streams", *arguments]
+    return subprocess.run(
+        command, env=installation.environment, input=given, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_every_object_is_sent_as_it_is_and_every_line_accounted_for(installation: Installation) -> None:
+    sent = [
+        b'{"visitor":"a","x": 1 }',
+        b' {"visitor":7}',
+        b"{}",
+        b'{"v":99}',
+        b'{"big":"%s"}' % (b"z" * 5000),
+        b'{"end":1}',
+    ]
+    refused = {3: b"[1]", 8: b"nope", 9: b'{"a":"\xff"}'}
+    lines = [
+        b"\xef\xbb\xbf" + sent[0] + b"\r",
+        b"",
+        refused[3],
+        sent[1],
+        sent[2],
+        b"  ",
+        sent[3],
+        refused[8],
+        refused[9],
+    ]
+    lines += [sent[4], b'{"huge":"%s"}' % (b"z" * 2_000_000), sent[5]]  # the last one without a newline
+    path = installation.directory / "events.ndjson"
+    path.write_bytes(b"\n".join(lines))
+    done = vigie(installation, "publish", str(path))
+    text = done.stderr.decode()
+    assert done.returncode == 1, text
+    assert done.stdout == b""
+    assert "12 lines read: 6 delivered" in text
+    assert "3 refused, 1 undelivered, 2 empty" in text
+    for line, why in ((3, "an array"), (8, "not JSON"), (9, "not UTF-8"), (11, "more than Kafka takes")):
+        assert f"line {line}: " in text
+        assert why in text
+    arrived = records(installation.settings)
+    assert sorted(value for _, _, value in arrived) == sorted(sent)
+    assert sorted(key for _, key, _ in arrived if key) == [b"a"]
+
+
+def test_standard_input_and_gz(installation: Installation) -> None:
+    events = b"".join(b'{"visitor":"%d"}\n' % number for number in range(5000))
+    piped = vigie(installation, "publish", given=events)
+    assert (piped.returncode, b"5,000 delivered" in piped.stderr) == (0, True), piped.stderr
+    path = installation.directory / "events.ndjson.gz"
+    path.write_bytes(gzip.compress(events))
+    assert vigie(installation, "publish", str(path)).returncode == 0
+    path.write_bytes(gzip.compress(events)[:-100])
+    damaged = vigie(installation, "publish", str(path))
+    assert damaged.returncode == 1
+    assert b"damaged after line" in damaged.stderr
+    values = Counter(value for _, _, value in records(installation.settings))
+    assert len(values) == 5000
+    assert set(values.values()) <= {2, 3}
+
+
+def test_ctrl_c_says_up_to_which_line(installation: Installation) -> None:
+    command = [sys.executable, "-m", "streams", "publish", "-"]
+    with subprocess.Popen(
+        command, env=installation.environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write(b'{"visitor":"a"}\n' * 3)
+        running.stdin.flush()
+        _await_records(installation.settings, 3)
+        running.send_signal(signal.SIGINT)
+        text = running.stderr.read().decode()
+        assert running.wait(30) == 1
+    assert "stopped after line 3 (interrupted). Up to line 3 all is delivered" in text
+
+
+def _await_records(settings: Settings, number: int) -> None:
+    for _ in range(60):
+        if len(records(settings)) >= number:
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"{number} records did not arrive")
+
+
+def test_what_cannot_begin_says_why(installation: Installation) -> None:
+    environment = {**installation.environment, "VIGIE_TOPIC": "no.such.topic"}
+    for wrong, arguments, code, why in (
+        (installation, ("publish", "/no/such/file"), 2, b"There is no file"),
+        (Installation(installation.settings, environment, installation.directory), ("publish",), 3, b"no topic"),
+    ):
+        done = vigie(wrong, *arguments, given=b"{}\n")
+        assert done.returncode == code
+        assert why in done.stderr
+        assert b"Traceback" not in done.stderr
