@@ -1,0 +1,95 @@
+"""`vigie check` against real servers, and without them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from streams.settings import default_config_dir
+from tests.servers.conftest import Installation
+
+pytestmark = pytest.mark.servers
+
+
+def check(installation: Installation, **changed: str) -> tuple[int, list[str], str]:
+    """Exit code, lines of stdout, stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "check"],
+        env={**installation.environment, **changed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def test_all_is_well_and_absent_topics_are_created(installation: Installation) -> None:
+    fresh = {"VIGIE_TOPIC": f"{installation.settings.topic}.new", "VIGIE_TOPIC_PARTITIONS": "3"}
+    code, lines, _ = check(installation, **fresh)
+    assert code == 0, lines
+    assert any(line.startswith("ok ") and ".new was absent: created, 3 partitions" in line for line in lines)
+    assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
+    code, lines, _ = check(installation, **fresh)
+    assert code == 0
+    assert any(".new is as designed, 3 partitions" in line for line in lines)
+
+
+def test_every_problem_of_servers_and_lists_at_once(installation: Installation, tmp_path: Path) -> None:
+    settings = installation.settings
+    config = tmp_path / "config"
+    shutil.copytree(default_config_dir(), config)
+    projects = yaml.safe_load((config / "projects.yaml").read_text())
+    del projects["projects"][2]["region"]
+    (config / "projects.yaml").write_text(yaml.safe_dump(projects))
+    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    try:
+        wrong = {"message.timestamp.type": "CreateTime", "retention.ms": "60000"}
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic, configs=wrong)])
+    finally:
+        client.close()
+    base = "{" + settings.redis_prefix + "}:meta"
+    with redis.Redis.from_url(settings.redis_url) as raw:
+        raw.hset(base, mapping={"layout": "0", "catalog": "other", "topic_id": "id"})
+    code, lines, errors = check(installation, VIGIE_CONFIG_DIR=str(config))
+    assert code == 1
+    problems = [line for line in lines if line.startswith("problem")]
+    text = "\n".join(lines)
+    assert "projects.yaml: entry 3" in text
+    assert "region is missing" in text
+    assert any("message.timestamp.type is CreateTime, must be LogAppendTime: kafka-configs.sh" in p for p in problems)
+    assert any("retention.ms is 60000" in p for p in problems)
+    assert any("key layout 0" in p for p in problems)
+    assert any("was created anew" in p for p in problems)
+    assert "5 problems found" in errors
+
+
+def test_servers_that_are_down_take_little_time(installation: Installation) -> None:
+    began = time.monotonic()
+    code, lines, _ = check(
+        installation, VIGIE_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", VIGIE_REDIS_URL="redis://127.0.0.1:9/0"
+    )
+    assert time.monotonic() - began < 15
+    assert code == 1
+    problems = [line for line in lines if line.startswith("problem")]
+    assert len(problems) == 2
+    assert "Redis at redis://127.0.0.1:9/0 does not answer" in problems[0]
+    assert "ECONNREFUSED; start it" in problems[1]
+
+
+def test_settings_that_are_wrong_are_all_named(installation: Installation) -> None:
+    code, lines, _ = check(installation, VIGIE_TOPIC="a/b", VIGIE_TOPIK="x", VIGIE_OBSERVER_PORT="0")
+    assert code == 1
+    assert lines[0].startswith("problem  settings")
+    text = "\n".join(lines)
+    for name in ("topic:", "VIGIE_TOPIK", "observer_port"):
+        assert name in text
