@@ -23,6 +23,9 @@ _HTTP_SECONDS_MAX = 10
 #: The cuts of a minute that the truth of a simulation knows.
 MINUTE_CUTS = (Cut.EVENTS, Cut.PROJECT, Cut.PROFILE, Cut.ACADEMY)
 
+#: The field of repeats of an id, which are removed.
+DUPLICATE = "d"
+
 #: (epoch minute, field) -> count.
 Minutes = dict[tuple[int, Field], int]
 
@@ -51,23 +54,21 @@ class Chain:
     prometheus_url: str
 
 
-def log_ends(chain: Chain) -> dict[int, int]:
+def log_ends(kafka: KafkaAddress, topic: str) -> dict[int, int]:
     """Where the log of each partition ends.
 
     Raises:
         ServerError: Kafka does not answer.
     """
     try:
-        consumer = KafkaConsumer(**chain.kafka.client_options())
+        consumer = KafkaConsumer(**kafka.client_options())
         try:
-            partitions = [
-                TopicPartition(chain.topic, number) for number in consumer.partitions_for_topic(chain.topic) or ()
-            ]
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
             return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
         finally:
             consumer.close()
     except (KafkaError, OSError) as error:
-        raise chain.kafka.explain(error) from error
+        raise kafka.explain(error) from error
 
 
 def redis_figures(chain: Chain) -> Figures:
@@ -81,20 +82,22 @@ def redis_figures(chain: Chain) -> Figures:
         if field[0] in MINUTE_CUTS
     }
     counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
-    return Figures("Redis", None, counted, sum(reasons.values()), 0, reasons, minutes)
+    duplicates = sum(number for field, number in totals.items() if field[0] == DUPLICATE)
+    return Figures("Redis", None, counted, sum(reasons.values()), duplicates, reasons, minutes)
 
 
 def metrics_figures(chain: Chain) -> Figures:
     """Totals as an observer exposes them."""
-    totals = {"ent_events": 0.0, "ent_events_rejected": 0.0}
-    reasons: dict[str, int] = {}
-    for family in text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode()):
-        if family.name in totals:
-            for sample in family.samples:
-                totals[family.name] += sample.value
-                if "reason" in sample.labels and sample.value:
-                    reasons[sample.labels["reason"]] = int(sample.value)
-    return Figures("/metrics", None, int(totals["ent_events"]), int(totals["ent_events_rejected"]), 0, reasons)
+    families = text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode())
+    found = {family.name: [(sample.labels, sample.value) for sample in family.samples] for family in families}
+    reasons = {labels["reason"]: int(value) for labels, value in found.get("ent_events_rejected", ()) if value}
+    counted = sum(int(value) for _labels, value in found.get("ent_events", ()))
+    duplicates = found.get("ent_events_duplicate")
+    return Figures("/metrics", None, counted, sum(reasons.values()), _sum(duplicates), reasons)
+
+
+def _sum(series: list[tuple[dict[str, str], float]] | None) -> int | None:
+    return sum(int(value) for _labels, value in series) if series else None
 
 
 class _Series(msgspec.Struct):
@@ -130,19 +133,17 @@ def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
         (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in events if value
     }
     reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
-    counted = sum(by_field.values())
-    return Figures("Prometheus", None, counted, sum(reasons.values()), 0, reasons), by_field
+    duplicates = _sum(query(chain.prometheus_url, everywhere("ent_events_duplicate_total")))
+    return Figures("Prometheus", None, sum(by_field.values()), sum(reasons.values()), duplicates, reasons), by_field
 
 
 def recount_figures(found: Recount, redis: Figures) -> Figures:
     """Totals of a recount that compared all of them: Redis's, and what differs."""
-    counted, rejected = redis.counted or 0, redis.rejected or 0
+    totals = {"region,service": redis.counted or 0, "rejected": redis.rejected or 0, "duplicate": redis.duplicates or 0}
     for each in found.compared.differences:
-        if each.minute is None and each.row[0] == "region,service":
-            counted += each.recount - each.redis
-        elif each.minute is None and each.row[0] == "rejected":
-            rejected += each.recount - each.redis
-    return Figures("recount", found.records, counted, rejected, 0)
+        if each.minute is None and each.row[0] in totals:
+            totals[each.row[0]] += each.recount - each.redis
+    return Figures("recount", found.records, totals["region,service"], totals["rejected"], totals["duplicate"])
 
 
 def _get(url: str) -> bytes:

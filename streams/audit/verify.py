@@ -82,7 +82,7 @@ def wait_until_drained(chain: Chain, pause: Callable[[float], bool]) -> int:
     """
     behind = 0
     for _ in range(DRAIN_SECONDS_MAX):
-        ends = log_ends(chain)
+        ends = log_ends(chain.kafka, chain.topic)
         offsets = chain.reader.snapshot().offsets
         stood = {number: offsets[number].next_offset if number in offsets else 0 for number in ends}
         if stood == ends:
@@ -128,8 +128,8 @@ def compare(
 def _compare_totals(result: Comparison, figures: Figures, redis: Figures, published: int) -> None:
     if figures.published is not None and figures.published != published:
         result.differences.append(f"{figures.source}: {figures.published:,} published, Kafka holds {published:,}")
-    if figures.counted is not None and figures.rejected is not None:
-        added = figures.counted + figures.rejected + (figures.duplicates or 0)
+    if figures.counted is not None and figures.rejected is not None and figures.duplicates is not None:
+        added = figures.counted + figures.rejected + figures.duplicates
         if added != published:
             result.differences.append(
                 f"{figures.source}: counted + rejected + duplicates is {added:,}, published is {published:,}"

@@ -38,12 +38,19 @@ def count_again(settings: Settings, reader: LiveReader) -> Recount:
 
 
 def truth_figures(truth: Truth) -> Figures:
-    """What the simulator knows. Repeats are counted as events as long as the chain does not remove duplicates."""
+    """What the simulator knows; repeats of an id are no events, they are removed."""
     if not truth.complete:
         raise InputError("the simulator did not end in order, so its truth is not final: see its log, run again")
     minutes: Minutes = {}
     for name, cut in _CUTS.items():
-        for (minute, codes), number in truth.expected(name, with_duplicates=True).items():
+        for (minute, codes), number in truth.expected(name, with_duplicates=False).items():
             minutes[minute, (cut, *codes)] = number
-    counted = truth.events + truth.duplicates
-    return Figures("simulator's truth", truth.published, counted, truth.rejected_total, 0, truth.rejected, minutes)
+    return Figures(
+        "simulator's truth",
+        truth.published,
+        truth.events,
+        truth.rejected_total,
+        truth.duplicates,
+        truth.rejected,
+        minutes,
+    )

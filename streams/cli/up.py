@@ -67,10 +67,8 @@ def up(
 
     utf8_output()
     directory = (data_dir or default_data_dir()).absolute()
-    if verify and (seconds is None or (directory.is_dir() and any(directory.iterdir()))):
-        raise InputError(
-            "--verify needs --seconds, and a --data-dir that is empty or absent: it compares everything that was ever counted"
-        )
+    if verify and seconds is None:
+        raise InputError("--verify needs --seconds: it compares when the traffic has stopped")
     check_programs(() if jars_are_there() else ("mvn",))
     kafka_jars(click.echo)  # the first time this takes a minute, and a shift must not be fixed before
     ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
@@ -123,6 +121,8 @@ def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:
 
     def ensure() -> None:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
+        if verify:
+            _check_empty(settings, plan.data_dir)
 
     hooks = Hooks(
         ensure_topics=ensure,
@@ -130,6 +130,16 @@ def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:
         at_end=(lambda pause, say: _verify(settings, traffic, pause, say)) if verify else None,
     )
     return run_stack(plan, hooks, Screen(plan.addresses(), names))
+
+
+def _check_empty(settings: Settings, directory: Path) -> None:
+    from streams.audit.figures import log_ends
+
+    if held := sum(log_ends(edges.kafka_address(settings), settings.topic).values()):
+        raise InputError(
+            f"--verify compares everything that was ever counted with this run's traffic, but {directory} holds {held:,} events of earlier "
+            "runs: name an empty --data-dir"
+        )
 
 
 def _verify(settings: Settings, traffic: Traffic, pause: Callable[[float], bool], say: Callable[[str], None]) -> int:

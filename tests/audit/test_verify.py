@@ -12,11 +12,12 @@ from streams.count import Cut
 
 NOTES = (Cut.EVENTS, "44", "NOTES")
 MBN = (Cut.PROJECT, "mbn")
+DUPLICATES = 4
 MINUTES = {(100, NOTES): 5, (101, NOTES): 2, (100, MBN): 5, (101, MBN): 2}
 REASONS = {"too_old": 2, "not_json": 1}
-REDIS = Figures("Redis", None, 7, 3, 0, REASONS, MINUTES)
-TRUTH = replace(REDIS, source="truth", published=10)
-KAFKA = Figures("Kafka", 10)
+REDIS = Figures("Redis", None, 7, 3, DUPLICATES, REASONS, MINUTES)
+TRUTH = replace(REDIS, source="truth", published=14)
+KAFKA = Figures("Kafka", 14)
 FIELDS = {NOTES: 7}
 
 
@@ -24,7 +25,7 @@ def lines_of(
     *figures: Figures, redis: Figures = REDIS, redis_fields=FIELDS, prometheus_fields=FIELDS
 ) -> tuple[int, str]:
     said: list[str] = []
-    code = report(compare([KAFKA, redis, *figures], 10, redis, redis_fields, prometheus_fields), said.append)
+    code = report(compare([KAFKA, redis, *figures], 14, redis, redis_fields, prometheus_fields), said.append)
     return code, "\n".join(said)
 
 
@@ -62,11 +63,11 @@ def test_a_lost_event_is_seen_in_the_sum():
     short = replace(REDIS, counted=6)
     code, text = lines_of(redis=short)
     assert code == 1
-    assert "Redis: counted + rejected + duplicates is 9, published is 10" in text
+    assert "Redis: counted + rejected + duplicates is 13, published is 14" in text
 
 
 def test_fewer_delivered_than_published_is_seen():
-    assert "truth: 11 published, Kafka holds 10" in lines_of(replace(TRUTH, published=11))[1]
+    assert "truth: 15 published, Kafka holds 14" in lines_of(replace(TRUTH, published=15))[1]
 
 
 def test_reasons_that_differ_are_seen_though_their_sum_agrees():
@@ -82,6 +83,17 @@ def test_a_total_that_prometheus_lacks_is_seen():
     assert "44 NOTES: Redis says 7, Prometheus 0" in text
 
 
+def test_repeats_that_were_counted_as_events_are_seen():
+    code, text = lines_of(replace(TRUTH, counted=6, duplicates=5))
+    assert code == 1
+    assert "duplicates: truth says 5, Redis 4" in text
+
+
+def test_a_source_that_does_not_know_the_duplicates_is_compared_in_the_rest():
+    assert lines_of(replace(TRUTH, duplicates=None))[0] == 0
+    assert "counted: truth says 8, Redis 7" in lines_of(replace(TRUTH, duplicates=None, counted=8))[1]
+
+
 def test_the_list_of_differences_is_bounded():
     many = {(minute, NOTES): 1 for minute in range(200, 300)}
     _code, text = lines_of(replace(TRUTH, minutes={**MINUTES, **many}))
@@ -94,8 +106,9 @@ def test_the_totals_of_a_recount_are_those_of_redis_and_what_differs():
         Difference(None, ("region,service", "44", "NOTES"), redis=7, recount=8),
         Difference(None, ("project", "mbn"), redis=7, recount=8),
         Difference(None, ("rejected", "too_old"), redis=2, recount=1),
+        Difference(None, ("duplicate",), redis=4, recount=6),
         Difference(100, ("region,service", "44", "NOTES"), redis=5, recount=6),
     )
-    found = Recount(10, 1.0, Compared(2, 8, differences), True, ())
+    found = Recount(14, 1.0, Compared(2, 8, differences), True, ())
     figures = recount_figures(found, REDIS)
-    assert (figures.published, figures.counted, figures.rejected) == (10, 8, 2)
+    assert (figures.published, figures.counted, figures.rejected, figures.duplicates) == (14, 8, 2, 6)
