@@ -36,6 +36,7 @@ def worker(slot: int, documented: bool) -> None:
         group=settings.consumer_group,
         bounds=edges.time_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
+        shift_seconds=settings.calendar_shift_seconds,
         rejects_kept_per_minute=settings.rejects_kept_per_minute,
         host=settings.worker_host,
         port=settings.worker_port + slot,

@@ -1,20 +1,55 @@
 """Counting of one partition: batches in log order in, one `Delta` out. Pure: the same log gives the same deltas.
 
-The counter's whole state is (next offset, append time, watermark), and Redis stores it beside the counts. Memory of ids and visitors
-(duplicates, visits) will live here too, in generations of append time; see docs/architecture.md.
+What a counter must know is (next offset, append time, watermark), which Redis stores beside the counts, and its `Memory` of ids and
+visitors, which is read again from the tail of the log: `warm` feeds it, `count` continues.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.count.types import Batch, Cut, Delta, Field, PartitionState, Reject
+from streams.count.days import LocalDays
+from streams.count.memory import Judged, Memory, MemoryPlan
+from streams.count.types import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
 from streams.events import TimeBounds, VisitEvent, judge_all
 
+_Place = tuple[str, str]
+_Code = str | None
 #: (epoch minute, (region, academy), service, project, profile): codes as they were sent, made known when the chunk is folded.
-_Key = tuple[int, tuple[str, str], str | None, str | None, str | None]
+_Key = tuple[int, _Place, _Code, _Code, _Code]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What counting needs to know beside the log: one value, the same for every partition of an installation."""
+
+    catalog: Catalog
+    bounds: TimeBounds
+    lateness_ms: int
+    plan: MemoryPlan
+    days: LocalDays
+
+    @classmethod
+    def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> Rules:
+        """The rules for these settings."""
+        plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
+        return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One chunk, before its codes are made known and its sums are drawn."""
+
+    events: Counter[_Key] = field(default_factory=Counter)
+    visits: Counter[_Key] = field(default_factory=Counter)
+    service_visits: Counter[tuple[int, _Place, _Code]] = field(default_factory=Counter)
+    late: Counter[tuple[int, str]] = field(default_factory=Counter)
+    users: set[tuple[int, _Place, _Code, str]] = field(default_factory=set)
+    schools: set[tuple[int, _Code, _Code]] = field(default_factory=set)
+    duplicates: int = 0
 
 
 class PartitionCounter:
@@ -23,16 +58,25 @@ class PartitionCounter:
     Not reusable after a failed apply: a counter whose `next_offset` differs from the stored one must be discarded, never fed again.
     """
 
-    def __init__(self, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, state: PartitionState | None) -> None:
+    def __init__(self, rules: Rules, state: PartitionState | None) -> None:
+        self._rules = rules
+        catalog = rules.catalog
         self._uai_index = catalog.uai_index
         self._services = frozenset(catalog.service_codes)
         self._projects = frozenset(catalog.project_codes)
         self._profiles = frozenset(catalog.profile_codes)
-        self._bounds = bounds
-        self._lateness_ms = lateness_ms
+        self.memory = Memory(rules.plan, catalog.service_codes)
+        self._warm_append_ms = 0
         self.next_offset: int | None = state.next_offset if state else None
         self.append_ms: int = state.append_ms if state else 0
         self.watermark_ms: int = state.watermark_ms if state else 0
+
+    def warm(self, batches: Sequence[Batch]) -> None:
+        """Read the tail of the log again into the memory: batches below `next_offset`, in order. Counts nothing."""
+        for batch in batches:
+            self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
+            events, _rejected = judge_all(batch.values, append_ms, self._rules.bounds)
+            self.memory.judge(events, append_ms)
 
     def count(self, batches: Sequence[Batch]) -> Delta:
         """Count batches that continue the partition; `batches` is not empty and starts at `next_offset`.
@@ -41,34 +85,44 @@ class PartitionCounter:
         """
         first = batches[0].offsets[0] if batches[0].offsets else batches[0].end
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
-        counts: Counter[_Key] = Counter()
-        late: Counter[tuple[int, str]] = Counter()
+        tally = _Tally()
         rejects: list[Reject] = []
         records = 0
         for batch in batches:
             records += len(batch.values)
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
-            events, rejected = judge_all(batch.values, append_ms, self._bounds)
+            events, rejected = judge_all(batch.values, append_ms, self._rules.bounds)
             rejects += (Reject(batch.offsets[i], why, append_ms, batch.keys[i], batch.values[i]) for i, why in rejected)
-            self._count_events(events, append_ms, counts, late)
+            judged = self.memory.judge(events, append_ms)
+            tally.duplicates += len(events) - len(judged.fresh)
+            self._tally_batch(judged, append_ms, tally)
         end = batches[-1].end
         delta = Delta(self.next_offset, first, end, self.append_ms, self.watermark_ms, records, rejects=rejects)
-        self._fold(delta, counts, late)
+        self._fold(delta, tally)
         self.next_offset = end
         return delta
 
-    def _count_events(
-        self, events: list[VisitEvent], append_ms: int, counts: Counter[_Key], late: Counter[tuple[int, str]]
-    ) -> None:
+    def _tally_batch(self, judged: Judged, append_ms: int, tally: _Tally) -> None:
         place_of = self._uai_index
-        counts.update(
-            [(event.ts // 60_000, place_of[event.uai], event.service, event.project, event.profile) for event in events]
-        )
+        events = judged.fresh
+        # Columns and zip: the counting itself stays in C.
+        minutes = [event.ts // 60_000 for event in events]
+        places = [place_of[event.uai] for event in events]
+        projects = [event.project for event in events]
+        profiles = [event.profile for event in events]
+        tally.events.update(zip(minutes, places, [event.service for event in events], projects, profiles, strict=True))
+        tally.users.update(zip(minutes, places, projects, [event.visitor for event in events], strict=True))
+        tally.schools.update(zip(minutes, [event.uai for event in events], projects, strict=True))
+        tally.visits.update([_key(event, place_of[event.uai]) for event in judged.visits])
+        tally.service_visits.update([(e.ts // 60_000, place_of[e.uai], e.service) for e in judged.service_visits])
+        self._follow_watermark(events, append_ms, tally.late)
+
+    def _follow_watermark(self, events: list[VisitEvent], append_ms: int, late: Counter[tuple[int, str]]) -> None:
         # Watermark: running maximum of min(ts, append time) - lateness, event by event in log order. It is capped by the append time so
         # that one publisher whose clock is ahead cannot make everybody else late.
         watermark = self.watermark_ms
-        lateness = self._lateness_ms
+        lateness = self._rules.lateness_ms
         horizon = watermark + lateness
         for event in events:
             ts = event.ts
@@ -79,12 +133,35 @@ class PartitionCounter:
                     horizon = ts
                     watermark = ts - lateness
             elif ts < watermark:
-                late[(ts // 60_000, place_of[event.uai][0])] += 1
+                late[(ts // 60_000, self._uai_index[event.uai][0])] += 1
         self.watermark_ms = watermark
 
-    def _fold(self, delta: Delta, counts: Counter[_Key], late: Counter[tuple[int, str]]) -> None:
+    def _fold(self, delta: Delta, tally: _Tally) -> None:
+        self._fold_events(delta, tally.events)
         services, projects, profiles = self._services, self._projects, self._profiles
-        for (minute, (region, academy), service, project, profile), number in counts.items():
+        for (minute, (region, academy), _service, project, profile), number in tally.visits.items():
+            by_field = delta.minutes[minute]
+            _add(by_field, (Cut.VISITS, region), number)
+            _add(by_field, (Cut.VISIT_PROJECT, _known(project, projects)), number)
+            _add(by_field, (Cut.VISIT_PROFILE, _known(profile, profiles), region), number)
+            _add(by_field, (Cut.VISIT_ACADEMY, academy), number)
+        for (minute, (region, _academy), service), number in tally.service_visits.items():
+            _add(delta.minutes[minute], (Cut.SERVICE_VISITS, region, _known(service, services)), number)
+        for (minute, region), number in tally.late.items():
+            delta.minutes[minute][(Cut.LATE, region)] = number
+        totals = delta.totals
+        for by_field in delta.minutes.values():
+            for key, number in by_field.items():
+                totals[key] = totals.get(key, 0) + number
+        for reject in delta.rejects:
+            delta.add_total((Cut.REJECTED, reject.reason.value), 1)
+        if tally.duplicates:
+            delta.add_total((Cut.DUPLICATE,), tally.duplicates)
+        self._fold_sketches(delta, tally)
+
+    def _fold_events(self, delta: Delta, events: Counter[_Key]) -> None:
+        services, projects, profiles = self._services, self._projects, self._profiles
+        for (minute, (region, academy), service, project, profile), number in events.items():
             by_field = delta.minutes.get(minute)
             if by_field is None:
                 by_field = delta.minutes[minute] = {}
@@ -96,14 +173,61 @@ class PartitionCounter:
             )
             for key in fields:
                 by_field[key] = by_field.get(key, 0) + number
-        for (minute, region), number in late.items():
-            delta.minutes[minute][(Cut.LATE, region)] = number
-        totals = delta.totals
-        for by_field in delta.minutes.values():
-            for key, number in by_field.items():
-                totals[key] = totals.get(key, 0) + number
-        for reject in delta.rejects:
-            delta.add_total((Cut.REJECTED, reject.reason.value), 1)
+
+    def _fold_sketches(self, delta: Delta, tally: _Tally) -> None:
+        days = self._rules.days
+        users: dict[tuple[int, _Place, _Code], set[str]] = {}
+        for minute, place, project, visitor in tally.users:
+            group = (minute, place, project)
+            found = users.get(group)
+            if found is None:
+                found = users[group] = set()
+            found.add(visitor)
+        for (minute, (region, academy), project), visitors in users.items():
+            sketches = delta.minute_sketches.setdefault(minute, {})
+            _join(sketches, (Sketch.ACADEMY_USERS, region, academy), visitors)
+            _join(sketches, (Sketch.PROJECT_USERS, _known(project, self._projects)), visitors)
+            _join(delta.day_sketches.setdefault(days.local(minute, region), {}), (Sketch.LOCAL_DAY, region), visitors)
+            if region in days.overseas:
+                _join(delta.day_sketches.setdefault(days.paris(minute), {}), (Sketch.PARIS_DAY, region), visitors)
+        for minute, uai, project in tally.schools:
+            region = self._uai_index[uai][0]
+            if region != UNKNOWN and uai is not None:
+                sketches = delta.minute_sketches[minute]
+                _join(sketches, (Sketch.REGION_SCHOOLS, region), (uai,))
+                _join(sketches, (Sketch.PROJECT_SCHOOLS, _known(project, self._projects)), (uai,))
+
+
+def _key(event: VisitEvent, place: _Place) -> _Key:
+    return (event.ts // 60_000, place, event.service, event.project, event.profile)
+
+
+def _known(code: _Code, codes: frozenset[str]) -> str:
+    return code if code in codes else UNKNOWN
+
+
+def _add(by_field: dict[Field, int], key: Field, number: int) -> None:
+    by_field[key] = by_field.get(key, 0) + number
+
+
+def _join(sketches: dict[SketchKey, set[str]], key: SketchKey, members: Iterable[str]) -> None:
+    found = sketches.get(key)
+    if found is None:
+        found = sketches[key] = set()
+    found.update(members)
+
+
+def cut_after(batches: Sequence[Batch], offset: int) -> list[Batch]:
+    """Leave out what lies at `offset` or above."""
+    kept: list[Batch] = []
+    for batch in batches:
+        if batch.end <= offset:
+            kept.append(batch)
+            continue
+        size = sum(1 for record_offset in batch.offsets if record_offset < offset)
+        if size:
+            kept.append(Batch(batch.append_ms, batch.values[:size], batch.keys[:size], batch.offsets[:size], offset))
+    return kept
 
 
 def cut_before(batches: Sequence[Batch], offset: int) -> list[Batch]:

@@ -20,10 +20,33 @@ class Cut(StrEnum):
     REJECTED = "r"  # (REJECTED, reason): totals only, a rejected event has no minute
     NOT_KEPT = "k"  # (NOT_KEPT, reason): of the rejected ones, those that are not in the dead-letter topic
     LOST = "x"  # (LOST,): offsets that retention removed before they were counted
+    DUPLICATE = "d"  # (DUPLICATE,): repeats of an id, not counted; totals only
+    VISITS = "v"  # (VISITS, region): visits by the ministry's rule, at the event that starts them
+    VISIT_PROJECT = "vp"  # (VISIT_PROJECT, project)
+    VISIT_PROFILE = "vf"  # (VISIT_PROFILE, profile, region)
+    VISIT_ACADEMY = "va"  # (VISIT_ACADEMY, academy)
+    SERVICE_VISITS = "vs"  # (SERVICE_VISITS, region, service): visits of that service; their sum is no number of visits
+
+
+class Sketch(StrEnum):
+    """A HyperLogLog of one minute or one day; the first part of a `SketchKey`. Stored in Redis like `Cut`."""
+
+    ACADEMY_USERS = (
+        "ua"  # (ACADEMY_USERS, region, academy): visitors of a minute; regions and France are unions of these
+    )
+    PROJECT_USERS = "up"  # (PROJECT_USERS, project): visitors of a minute
+    REGION_SCHOOLS = "sr"  # (REGION_SCHOOLS, region): establishments (UAI) of a minute
+    PROJECT_SCHOOLS = "sp"  # (PROJECT_SCHOOLS, project): establishments (UAI) of a minute
+    LOCAL_DAY = "dl"  # (LOCAL_DAY, region): visitors of a day in the region's time zone
+    PARIS_DAY = (
+        "dp"  # (PARIS_DAY, region): visitors of a day in Paris, where the region's own day is another; for France's
+    )
 
 
 #: A cut and its codes, for instance `(Cut.EVENTS, "44", "CAHIER_TEXTES")`. All codes are of closed lists.
 Field = tuple[str, ...]
+#: A sketch and its codes, for instance `(Sketch.ACADEMY_USERS, "44", "12")`.
+SketchKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +101,9 @@ class Delta:
     minutes: dict[int, dict[Field, int]] = field(default_factory=dict)
     totals: dict[Field, int] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
+    #: Members of sketches, by epoch minute, and by local date (`2026-09-01`). Adding a member twice changes nothing.
+    minute_sketches: dict[int, dict[SketchKey, set[str]]] = field(default_factory=dict)
+    day_sketches: dict[str, dict[SketchKey, set[str]]] = field(default_factory=dict)
 
     def add_total(self, key: Field, number: int) -> None:
         """Add to a total that has no minute; used before the delta is applied."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from yarl import URL
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
 from streams.ingest.ledger import Ingestor, Ledger, Verdict
-from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkScheduler, ChunkSchema
+from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkSchema
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import REDIS_ERRORS
 
@@ -49,12 +50,23 @@ class FaustLog:
         async with asyncio.timeout(SEEK_SECONDS_MAX):
             await self._app.consumer.seek_wait({TP(self._topic, partition): offset})
 
+    def epoch(self, partition: int) -> int:
+        """How many seeks this partition has seen."""
+        return int(self._app.consumer.epochs.get(partition, 0))
+
     async def log_start(self, partition: int) -> int:
         """The first offset that retention has left."""
         tp = TP(self._topic, partition)
         async with asyncio.timeout(SEEK_SECONDS_MAX):
             starts = await self._app.consumer.earliest_offsets(tp)
         return int(starts[tp])
+
+    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
+        """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
+        asked = {TP(self._topic, n): ms for n, ms in append_times_ms.items()}
+        async with asyncio.timeout(SEEK_SECONDS_MAX):
+            found = await self._app.consumer.offsets_at(asked)
+        return {tp.partition: offset for tp, offset in found.items()}
 
     def halted(self) -> bool:
         """Whether a rebalance is under way or the worker stops."""
@@ -67,7 +79,6 @@ def build_app(address: KafkaAddress, group: str, instance_id: str | None) -> fau
         group,
         broker=[URL(f"vigie://{server}") for server in address.bootstrap_servers],
         broker_credentials=_credentials(address),
-        ConsumerScheduler=ChunkScheduler,
         agent_supervisor="mode.CrashingSupervisor",  # the default acknowledges what raised, and goes on: the events are lost
         store="memory://",
         datadir=f"{os.environ.get('TMPDIR', '/tmp')}/vigie-faust-{os.getpid()}",  # nothing is written there
@@ -105,7 +116,7 @@ def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: Worker
             except VigieError as error:
                 state.fatal = error
                 raise
-            if verdict in (Verdict.COUNTED, Verdict.KNOWN):  # step 6
+            if verdict in (Verdict.COUNTED, Verdict.KNOWN, Verdict.WARMED):  # step 6
                 event.ack()
 
 
@@ -130,11 +141,13 @@ def add_heartbeat(app: faust.App, topic: str, ingestor: Ingestor, writer: LiveWr
     @app.timer(HEARTBEAT_SECONDS, on_leader=False, name="vigie.heartbeat")
     async def heartbeat(_app: Any = None) -> None:
         ledgers = dict(ingestor.ledgers)
+        asked_at = time.monotonic()
         ends = await _log_ends(app, topic, list(ledgers))
         now = time.time()
         lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
         ingestor.metrics.owned(lags)
-        lines = [HeartbeatLine(n, ledger.position, ends.get(n), lags[n]) for n, ledger in ledgers.items()]
+        asked_ms_ago = int((time.monotonic() - asked_at) * 1000)
+        lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
         try:
             await writer.heartbeat(state.worker, os.getpid(), state.port, lines)
         except REDIS_ERRORS as error:
@@ -144,6 +157,13 @@ def add_heartbeat(app: faust.App, topic: str, ingestor: Ingestor, writer: LiveWr
         else:
             if ledgers:
                 state.unready = None
+
+
+def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int) -> HeartbeatLine:
+    window_ms = ledger.counter.memory.window_ms(ledger.counter.append_ms)
+    return HeartbeatLine(
+        ledger.partition, ledger.position, log_end, lag_seconds, asked_ms_ago, ledger.warming, window_ms
+    )
 
 
 async def _log_ends(app: faust.App, topic: str, partitions: list[int]) -> dict[int, int]:

@@ -18,13 +18,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from time import monotonic
 from typing import Protocol, TypeVar
 
-from streams.catalog import Catalog
-from streams.count import Cut, Delta, PartitionCounter, PartitionState, cut_before
+from streams.count import Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
 from streams.errors import StateError
-from streams.events import TimeBounds
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
@@ -37,8 +34,6 @@ T = TypeVar("T")
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 #: How often a partition may be read again without counting anything before the worker stops and says so.
 REREADS_MAX = 20
-#: A gap that nothing has closed for this long is sought again.
-GAP_PATIENCE_SECONDS = 10.0
 
 
 class Store(Protocol):
@@ -64,8 +59,14 @@ class Log(Protocol):
     async def seek(self, partition: int, offset: int) -> None:
         """Read this partition from `offset` again."""
 
+    def epoch(self, partition: int) -> int:
+        """How many seeks this partition has seen."""
+
     async def log_start(self, partition: int) -> int:
         """The first offset that retention has left."""
+
+    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
+        """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
 
 
 class Verdict(StrEnum):
@@ -73,19 +74,26 @@ class Verdict(StrEnum):
 
     COUNTED = "counted"
     KNOWN = "known"  # counted before: nothing to do
+    WARMED = "warmed"  # counted before, read again into the counter's memory
     AWAY = "away"  # does not continue the partition: it is read again from its position
     GIVEN_UP = "given_up"  # the partition is being taken away, or the worker stops; counted later from the log
 
 
 @dataclass(slots=True)
 class Ledger:
-    """One owned partition: its counter and where it stands."""
+    """One owned partition: its counter and where it stands.
+
+    `warm_at` is the next offset to read into the counter's memory; warm-up is over when it reaches `position`. `warm_from` is where it
+    began.
+    """
 
     partition: int
     counter: PartitionCounter
     log_start: int
-    gap_start: int | None = None
-    gap_since: float = 0.0
+    warm_from: int
+    warm_at: int
+    #: Chunks of an earlier epoch were fetched before the last seek of this partition and are ignored.
+    epoch: int
     rereads: int = 0
     #: Clock (s) at which everything in the log was counted, or since when this worker looks after it.
     complete_until: float = field(default_factory=time.time)
@@ -94,6 +102,18 @@ class Ledger:
     def position(self) -> int:
         """The next offset to count."""
         return self.log_start if self.counter.next_offset is None else self.counter.next_offset
+
+    @property
+    def expected(self) -> int:
+        """The next offset this partition has use for: to warm up with, else to count."""
+        return min(self.warm_at, self.position)
+
+    @property
+    def warming(self) -> float | None:
+        """How far the warm-up has come, 0 to 1; None when there is none."""
+        if self.warm_at >= self.position:
+            return None
+        return (self.warm_at - self.warm_from) / (self.position - self.warm_from)
 
 
 @dataclass(slots=True)
@@ -104,9 +124,7 @@ class Ingestor:
     must let go of what it holds: a rebalance is under way or it stops.
     """
 
-    catalog: Catalog
-    bounds: TimeBounds
-    lateness_ms: int
+    rules: Rules
     store: Store
     dead_letters: DeadLetters
     kafka: Log
@@ -125,38 +143,65 @@ class Ingestor:
         """
         await self._until_answered(self.prepare)
         states = await self._until_answered(lambda: self.store.load(list(log_bounds)))
-        ledgers = {number: self._ledger(number, states[number], bounds) for number, bounds in log_bounds.items()}
+        ledgers = await self._open(log_bounds, states)
         self.ledgers = ledgers
-        return {number: max(ledger.position, ledger.log_start) for number, ledger in ledgers.items()}
+        return {number: max(ledger.expected, ledger.log_start) for number, ledger in ledgers.items()}
 
-    def _ledger(self, number: int, state: PartitionState | None, log_bounds: tuple[int, int]) -> Ledger:
-        log_start, log_end = log_bounds
-        if state is not None and state.next_offset > log_end:
-            raise StateError(
-                f"partition {number}: {state.next_offset} offsets are counted but the log ends at {log_end}: Kafka lost its end, or the "
-                "topic was created anew. Nothing was counted. Restore the log, or delete Vigie's keys in Redis to count what is there."
-            )
-        known = self.ledgers.get(number)
-        if known is not None and state is not None and known.counter.next_offset == state.next_offset:
-            return Ledger(number, known.counter, log_start)
-        counter = PartitionCounter(self.catalog, self.bounds, self.lateness_ms, state)
-        return Ledger(number, counter, log_start)
+    async def _open(
+        self, log_bounds: Mapping[int, tuple[int, int]], states: Mapping[int, PartitionState | None]
+    ) -> dict[int, Ledger]:
+        ledgers: dict[int, Ledger] = {}
+        rewinds: dict[int, int] = {}
+        for number, (log_start, log_end) in log_bounds.items():
+            state = states[number]
+            epoch = self.kafka.epoch(number) + 1  # that of the seek which follows
+            if state is not None and state.next_offset > log_end:
+                raise StateError(
+                    f"partition {number}: {state.next_offset} offsets are counted but the log ends at {log_end}: Kafka lost its end, "
+                    "or the topic was created anew. Nothing was counted. Restore the log, or delete Vigie's keys in Redis to count "
+                    "what is there."
+                )
+            known = self.ledgers.get(number)
+            if known is not None and state is not None and known.counter.next_offset == state.next_offset:
+                # It came back unmoved: eager rebalancing must not blind everybody.
+                ledgers[number] = Ledger(number, known.counter, log_start, known.warm_from, known.warm_at, epoch)
+                continue
+            ledgers[number] = ledger = self._fresh(number, state, log_start, epoch)
+            if state is not None:
+                rewinds[ledger.partition] = self.rules.plan.rewind_start_ms(state.append_ms)
+        for number, offset in (await self.kafka.offsets_at(rewinds)).items() if rewinds else ():
+            _rewind(ledgers[number], offset)
+        return ledgers
+
+    def _fresh(self, number: int, state: PartitionState | None, log_start: int, epoch: int) -> Ledger:
+        counter = PartitionCounter(self.rules, state)
+        position = log_start if state is None else state.next_offset
+        return Ledger(number, counter, log_start, position, position, epoch)
 
     async def handle(self, chunk: Chunk) -> Verdict:
         """Carry one chunk through the steps; see the module's head."""
         ledger = self.ledgers.get(chunk.partition)
         if ledger is None:
             return Verdict.GIVEN_UP
-        if chunk.end <= ledger.position:  # step 1
+        if chunk.epoch < ledger.epoch:  # step 1
+            return Verdict.AWAY
+        if chunk.end <= ledger.expected:
             return Verdict.KNOWN
         lost = 0
-        if chunk.start > ledger.position:
+        if chunk.start > ledger.expected:
             found = await self._judge_gap(ledger, chunk)
             if found is None:
                 return Verdict.AWAY
             lost = found
-        batches = cut_before(chunk.batches, ledger.position)
+        batches = cut_before(chunk.batches, ledger.expected)
+        if ledger.warm_at < ledger.position:
+            ledger.counter.warm(cut_after(batches, ledger.position))
+            ledger.warm_at = chunk.end
+            batches = cut_before(batches, ledger.position)
+            if not batches:
+                return Verdict.WARMED
         delta = ledger.counter.count(batches)  # step 2
+        ledger.warm_at = delta.end
         if lost:
             delta.add_total((Cut.LOST,), lost)
         if delta.rejects:
@@ -169,25 +214,18 @@ class Ingestor:
     async def _judge_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
         """Return how many offsets of a gap are lost for ever, or None when the partition is being read again.
 
-        A gap that comes back the same after a new fetch from the position is a hole in the log (compaction, transaction markers): no
-        event lies there. One that starts below the log start was removed by retention before it was counted.
+        The first chunk after a seek was fetched from the expected offset: what it leaves out is not in the log. It is a hole without
+        events (compaction, transaction markers), or retention removed it before it was counted. Any other chunk that leaves something
+        out tells that a piece between was dropped on its way here.
         """
+        if not chunk.first:
+            await self._read_again(ledger, "gap")
+            return None
         log_start = await self.kafka.log_start(chunk.partition)
-        if chunk.start <= log_start or chunk.start == ledger.gap_start:
-            lost = max(0, log_start - ledger.position)
-            if lost:
-                log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
-            return lost
-        now = monotonic()
-        if (
-            ledger.gap_start is not None
-            and chunk.start > ledger.gap_start
-            and now - ledger.gap_since < GAP_PATIENCE_SECONDS
-        ):
-            return None  # fetched before the seek took hold
-        ledger.gap_start, ledger.gap_since = chunk.start, now
-        await self._read_again(ledger, "gap")
-        return None
+        lost = max(0, min(log_start, chunk.start) - ledger.position)
+        if lost:
+            log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
+        return lost
 
     async def _settle_account(self, ledger: Ledger, delta: Delta) -> Verdict:
         applied = await self._apply(ledger, delta)  # steps 4 and 5
@@ -225,10 +263,16 @@ class Ingestor:
 
     async def _reload(self, ledger: Ledger) -> None:
         states = await self._until_answered(lambda: self.store.load([ledger.partition]))
-        ledger.counter = PartitionCounter(self.catalog, self.bounds, self.lateness_ms, states[ledger.partition])
-        ledger.log_start = await self.kafka.log_start(ledger.partition)
-        ledger.gap_start = None
-        await self._read_again(ledger, "moved")
+        state = states[ledger.partition]
+        log_start = await self.kafka.log_start(ledger.partition)
+        fresh = self._fresh(ledger.partition, state, log_start, ledger.epoch)
+        if state is not None:
+            times = {ledger.partition: self.rules.plan.rewind_start_ms(state.append_ms)}
+            _rewind(fresh, (await self.kafka.offsets_at(times))[ledger.partition])
+        fresh.rereads = ledger.rereads
+        if self.ledgers.get(ledger.partition) is ledger:
+            self.ledgers[ledger.partition] = fresh
+            await self._read_again(fresh, "moved")
 
     async def _read_again(self, ledger: Ledger, kind: str) -> None:
         ledger.rereads += 1
@@ -237,8 +281,11 @@ class Ingestor:
                 f"partition {ledger.partition} was read again {REREADS_MAX} times without counting anything: is another worker of another "
                 "consumer group writing to the same Redis prefix?"
             )
+        if self.ledgers.get(ledger.partition) is not ledger:
+            return  # a rebalance took over meanwhile, with a seek of its own
         self.metrics.seek(kind)
-        await self.kafka.seek(ledger.partition, max(ledger.position, ledger.log_start))
+        await self.kafka.seek(ledger.partition, max(ledger.expected, ledger.log_start))
+        ledger.epoch = self.kafka.epoch(ledger.partition)
 
     async def _until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call Redis until it answers. Bounded from outside: the seek has its own limit, and a stop cancels."""
@@ -253,6 +300,11 @@ class Ingestor:
                 tries += 1
 
     def _note(self, ledger: Ledger, delta: Delta, append_times_ms: list[int]) -> None:
-        ledger.gap_start = None
         ledger.rereads = 0
         self.metrics.counted(ledger.partition, delta, append_times_ms)
+
+
+def _rewind(ledger: Ledger, offset: int | None) -> None:
+    """Begin the warm-up at this offset, as far as the log reaches back; None: nothing was appended since, nothing is to be known."""
+    if offset is not None:
+        ledger.warm_from = ledger.warm_at = min(max(offset, ledger.log_start), ledger.position)

@@ -2,7 +2,7 @@
 
 What is overridden, and why (docs/architecture.md, "Ingest"):
 
-- `ConsumerScheduler.iterate`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
+- `Consumer._getmany`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
 - `Consumer.seek_to_committed`: start where Redis stands, not at Kafka's commit. The only seek that Faust does not overwrite.
 - `Consumer._add_gap`, `_new_offset`: Faust's bookkeeping is per message and wrong for messages of many offsets; the commit is only a
   courtesy to lag tools here.
@@ -11,16 +11,16 @@ What is overridden, and why (docs/architecture.md, "Ingest"):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import faust
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
-from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.count import Batch
 from streams.errors import ServerError
 from streams.ingest.batches import CoveredBatch, group_records
 
@@ -31,12 +31,18 @@ SEEK_SECONDS_MAX = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """All that was fetched of one partition at once: covers the offsets `start <= offset < end`."""
+    """All that was fetched of one partition at once: covers the offsets `start <= offset < end`.
+
+    `epoch` is the number of seeks that this partition had seen when the fetch began, `first` whether it is the first chunk since the
+    last of them. A first chunk begins where the seek went: if its `start` lies higher, the log has no event in between.
+    """
 
     partition: int
     start: int
     end: int
-    batches: list[Any]
+    batches: list[Batch]
+    epoch: int
+    first: bool
 
 
 @dataclass(slots=True)
@@ -56,22 +62,11 @@ class ChunkRecord:
     serialized_value_size: int = 0
 
 
-def make_chunk(partition: int, records: list[Any]) -> Chunk:
+def make_chunk(partition: int, records: list[Any], epoch: int = 0, first: bool = False) -> Chunk:
     """Join what was fetched, raw batches or public records, into one chunk."""
     covered: list[CoveredBatch] = records if type(records[0]) is CoveredBatch else group_records(records)
     batches = [item.batch for item in covered]
-    return Chunk(partition, covered[0].start, batches[-1].end, batches)
-
-
-class ChunkScheduler(DefaultSchedulingStrategy):
-    """Hands Faust one record a partition: the chunk."""
-
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, ChunkRecord]]:
-        """Yield (partition, chunk) for all that was fetched."""
-        for tp, fetched in records.items():
-            if fetched:
-                chunk = make_chunk(tp.partition, fetched)
-                yield tp, ChunkRecord(tp.topic, tp.partition, chunk.end - 1, chunk.batches[0].append_ms, chunk)
+    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first)
 
 
 class ChunkSchema(faust.Schema):
@@ -92,7 +87,34 @@ Placer = Callable[[Mapping[int, tuple[int, int]]], Awaitable[dict[int, int]]]
 
 
 class ChunkConsumer(driver.Consumer):
-    """Faust's consumer with our seek and without its gap bookkeeping."""
+    """Faust's consumer with chunks for messages, our seek, and no gap bookkeeping."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Seeks a partition has seen, and the partitions of which nothing was fetched since the last.
+        self.epochs: dict[int, int] = {}
+        self._sought: set[int] = set()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
+        epochs = dict(self.epochs)  # before the fetch: a seek meanwhile makes what it returns stale
+        fetched = await super()._getmany(active_partitions, timeout)
+        return {
+            tp: [self._record(tp, records, epochs.get(tp.partition, 0))] for tp, records in fetched.items() if records
+        }
+
+    def _record(self, tp: TP, records: list[Any], epoch: int) -> ChunkRecord:
+        first = epoch == self.epochs.get(tp.partition, 0) and tp.partition in self._sought
+        if first:
+            self._sought.discard(tp.partition)
+        chunk = make_chunk(tp.partition, records, epoch, first)
+        return ChunkRecord(tp.topic, tp.partition, chunk.end - 1, chunk.batches[0].append_ms, chunk)
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek, wait until it took hold, and begin a new epoch of these partitions."""
+        await super().seek_wait(partitions)
+        for tp in partitions:
+            self.epochs[tp.partition] = self.epochs.get(tp.partition, 0) + 1
+            self._sought.add(tp.partition)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to where Redis stands; may run twice in one rebalance.
@@ -121,6 +143,12 @@ class ChunkConsumer(driver.Consumer):
         starts = await self.earliest_offsets(*tps.values())
         ends = await self.highwaters(*tps.values())
         return {number: (starts[tp], ends[tp]) for number, tp in tps.items()}
+
+    async def offsets_at(self, append_times_ms: Mapping[TP, int]) -> dict[TP, int | None]:
+        """The first offset appended at that time (epoch ms) or later, None where there is none; asked from Kafka now."""
+        client = self._thread._ensure_consumer()
+        found = await self._thread.call_thread(client.offsets_for_times, dict(append_times_ms))
+        return {tp: None if found.get(tp) is None else int(found[tp].offset) for tp in append_times_ms}
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """No gaps: a chunk holds many offsets, and Redis knows where we are."""

@@ -16,6 +16,7 @@ import faust
 import uvloop
 
 from streams.catalog import Catalog
+from streams.count import Rules
 from streams.errors import ServerError, StateError, VigieError
 from streams.ingest.app import FaustLog, WorkerState, add_agent, add_heartbeat, build_app
 from streams.ingest.batches import use_raw_batches
@@ -90,9 +91,7 @@ def _run_faust(
     )
     kafka = FaustLog(app, facts.name)
     ingestor = Ingestor(
-        catalog=catalog,
-        bounds=options.bounds,
-        lateness_ms=options.lateness_ms,
+        rules=Rules.of(catalog, options.bounds, options.lateness_ms, options.shift_seconds),
         store=writer,
         dead_letters=dead_letters,
         kafka=kafka,

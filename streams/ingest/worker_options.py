@@ -21,6 +21,7 @@ class WorkerOptions:
     group: str
     bounds: TimeBounds
     lateness_ms: int
+    shift_seconds: int
     rejects_kept_per_minute: int
     host: str
     port: int

@@ -4,10 +4,12 @@
 """
 
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
+from streams.live.sketches import Distinct, SketchReader
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
     "Applied",
+    "Distinct",
     "Heartbeat",
     "HeartbeatLine",
     "LiveReader",
@@ -15,5 +17,6 @@ __all__ = [
     "MinuteCounts",
     "Outcome",
     "RedisFacts",
+    "SketchReader",
     "Snapshot",
 ]

@@ -8,6 +8,10 @@
 | `{p}:totals` | hash | field -> count since the beginning |
 | `{p}:minutes` | sorted set | epoch minute, scored by itself |
 | `{p}:minute:<epoch minute>` | hash | field -> count of that minute |
+| `{p}:sketch:<epoch minute>:<sketch>` | HyperLogLog | visitors or establishments of that minute, for 20 minutes of settled time |
+| `{p}:sketches` | sorted set | `<epoch minute>:<sketch>`, scored by the minute |
+| `{p}:day:<date>:<sketch>` | HyperLogLog | visitors of a local day, for 72 h |
+| `{p}:days` | sorted set | `<date>:<sketch>`, scored by the date as a number (20260901) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
 
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.types.Cut`).
@@ -21,6 +25,10 @@ from streams.count import Field
 
 #: Version of this layout; stored in Redis, another one there is refused.
 LAYOUT = "1"
+#: Minutes of settled time for which the sketches of a minute are kept.
+SKETCH_MINUTES_KEPT = 20
+#: Days for which the sketches of a day are kept.
+SKETCH_DAYS_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)

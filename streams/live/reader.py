@@ -38,6 +38,8 @@ class Heartbeat:
     at_ms: int
     confirmed_ms: int | None
     idle_since_ms: int | None
+    warming: float | None
+    dedupe_window_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +227,13 @@ class LiveReader:
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
 
-    def trim(self, first_kept: int, most: int = 200) -> int:
-        """Remove minutes before the epoch minute `first_kept`, at most `most` of them; return how many were removed."""
+    def trim(self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0) -> int:
+        """Remove minutes before the epoch minute `first_kept`, at most `most` of them; return how many were removed.
+
+        With them, sketches of minutes before `first_sketch` and of days before `first_date` (20260901).
+        """
         try:
-            removed: Any = self._trim(args=[self._base, first_kept, most])
+            removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date])
             return int(removed)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
@@ -278,4 +283,6 @@ def _heartbeat(text: str) -> Heartbeat:
         at_ms=raw["at_ms"],
         confirmed_ms=raw["confirmed_ms"],
         idle_since_ms=raw["idle_since_ms"],
+        warming=raw["warming"],
+        dedupe_window_ms=raw["dedupe_window_ms"],
     )

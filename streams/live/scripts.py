@@ -6,7 +6,7 @@ The shebang makes Redis 7 refuse a script when memory is full before it writes a
 #: One chunk of one partition, exactly once. Steps 4-6 of a chunk in docs/guarantees.md.
 #:
 #: ARGV: base, layout, partition, start ('' for nothing stored), first, end, append_ms, watermark_ms, counts (MessagePack of
-#: `[totals, {minute: {field: n}}]`).
+#: `[totals, {minute: {field: n}}, {minute: {sketch: [member]}}, {date: {sketch: [member]}}]`), sketch minutes kept.
 #: Returns {outcome, stored next offset or ''}: `applied`, `already` (a retry of a chunk that went through), `moved` (somebody is ahead or
 #: Redis went back), `layout`, `marked` (an earlier script ended in its middle).
 APPLY = """#!lua
@@ -28,6 +28,24 @@ for minute, fields in pairs(counts[2]) do
   local key = base .. 'minute:' .. minute
   for field, n in pairs(fields) do redis.call('HINCRBY', key, field, n) end
   redis.call('ZADD', base .. 'minutes', minute, minute)
+end
+local function add_members(key, members)
+  -- Lua's stack holds a few thousand values.
+  for i = 1, #members, 4000 do redis.call('PFADD', key, unpack(members, i, math.min(i + 3999, #members))) end
+end
+local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
+local oldest_sketch = math.floor(settled / 60000) - tonumber(ARGV[10])
+for minute, sketches in pairs(counts[3]) do
+  if tonumber(minute) >= oldest_sketch then
+    for name, members in pairs(sketches) do add_members(base .. 'sketch:' .. minute .. ':' .. name, members) end
+    for name, _ in pairs(sketches) do redis.call('ZADD', base .. 'sketches', minute, minute .. ':' .. name) end
+  end
+end
+for date, sketches in pairs(counts[4]) do
+  for name, members in pairs(sketches) do
+    add_members(base .. 'day:' .. date .. ':' .. name, members)
+    redis.call('ZADD', base .. 'days', (string.gsub(date, '-', '')), date .. ':' .. name)
+  end
 end
 if first == '' then first = ARGV[5] end
 redis.call('HSET', offsets, part, first .. ' ' .. ARGV[6] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8])
@@ -53,35 +71,32 @@ redis.call('HSET', meta, 'partitions', ARGV[6])
 return {'ok', redis.call('HGET', meta, 'catalog')}
 """
 
-#: Heartbeats of one worker. ARGV: base, then for each owned partition: partition, JSON head of the owner
-#: (`{"worker":..,"pid":..,"port":..`), position, end of the log as Kafka said ('' when it was not asked), lag in seconds.
-#: Redis adds its clock and since when the partition is idle: read to its end without a break, by an owner that stands where
-#: Redis stands.
+#: Heartbeats of one worker. ARGV: base, then for each owned partition its number, what its owner says of it (a JSON object), and how
+#: long ago (ms) Kafka was asked for the end of the log. Redis adds its clock, when Kafka confirmed, and since when the partition is
+#: idle: read to its end without a break, by an owner that stands where Redis stands.
 HEARTBEAT = """#!lua
 local base = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for i = 2, #ARGV, 5 do
-  local part, head, position, log_end, lag = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+for i = 2, #ARGV, 3 do
+  local part, line, ago = ARGV[i], cjson.decode(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local old = redis.call('HGET', base .. 'heartbeats', part)
   local before = old and cjson.decode(old) or {}
   local stored = redis.call('HGET', base .. 'offsets', part)
-  local next = stored and string.match(stored, '^%d+ (%d+) ') or ''
-  local idle, confirmed = 'null', 'null'
-  if log_end ~= '' then
-    confirmed = string.format('%d', now)
+  local next = stored and tonumber(string.match(stored, '^%d+ (%d+) '))
+  line.at_ms, line.confirmed_ms, line.idle_since_ms = now, cjson.null, cjson.null
+  if line['end'] ~= cjson.null then
+    line.confirmed_ms = now - ago
     -- An empty partition has nothing stored: its owner stands at the end all the same.
-    if position == log_end and (next == position or next == '') then
+    if line.position == line['end'] and (not next or next == line.position) then
       local since = before.idle_since_ms
-      if type(since) ~= 'number' or before['end'] ~= tonumber(log_end) then since = now end
-      idle = string.format('%d', since)
+      if type(since) ~= 'number' or before['end'] ~= line['end'] then since = now - ago end
+      line.idle_since_ms = since
     end
   elseif type(before.confirmed_ms) == 'number' then
-    confirmed = string.format('%d', before.confirmed_ms)
+    line.confirmed_ms = before.confirmed_ms
   end
-  redis.call('HSET', base .. 'heartbeats', part, head .. string.format(
-    ',"position":%s,"end":%s,"lag_seconds":%s,"at_ms":%d,"confirmed_ms":%s,"idle_since_ms":%s}',
-    position, log_end == '' and 'null' or log_end, lag, now, confirmed, idle))
+  redis.call('HSET', base .. 'heartbeats', part, cjson.encode(line))
 end
 return now
 """
@@ -109,15 +124,25 @@ redis.call('HSET', meta, 'settled_ms', string.format('%d', candidate))
 return candidate
 """
 
-#: Remove minutes older than a bound. ARGV: base, first epoch minute to keep, how many to remove at most in this call.
-#: Returns how many were removed. Idempotent.
+#: Remove what is older than its bound. ARGV: base, first epoch minute to keep, how many minutes to remove at most in this call, first
+#: epoch minute whose sketches are kept, first date (20260901) whose sketches are kept. Returns how many minutes were removed. Idempotent.
 TRIM = """#!lua
-local base = ARGV[1]
-local before = '(' .. ARGV[2]
-local old = redis.call('ZRANGE', base .. 'minutes', '-inf', before, 'BYSCORE', 'LIMIT', 0, ARGV[3])
+local base, most = ARGV[1], ARGV[3]
+local function oldest(key, bound)
+  return redis.call('ZRANGE', base .. key, '-inf', '(' .. bound, 'BYSCORE', 'LIMIT', 0, most)
+end
+local old = oldest('minutes', ARGV[2])
 for _, minute in ipairs(old) do
   redis.call('UNLINK', base .. 'minute:' .. minute)
   redis.call('ZREM', base .. 'minutes', minute)
+end
+for _, name in ipairs(oldest('sketches', ARGV[4])) do
+  redis.call('UNLINK', base .. 'sketch:' .. name)
+  redis.call('ZREM', base .. 'sketches', name)
+end
+for _, name in ipairs(oldest('days', ARGV[5])) do
+  redis.call('UNLINK', base .. 'day:' .. name)
+  redis.call('ZREM', base .. 'days', name)
 end
 local settled = redis.call('ZRANGE', base .. 'settled', 0, 999)
 for _, minute in ipairs(settled) do

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -13,13 +13,14 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from streams.count import Delta, PartitionState
+from streams.count import Delta, PartitionState, SketchKey
 from streams.errors import StateError
 from streams.live import scripts
 from streams.live.connection import RedisAddress
-from streams.live.keys import LAYOUT, Keys, encode_field
+from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
 
 _Arg = str | bytes | int | float
+K = TypeVar("K")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -43,12 +44,20 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatLine:
-    """What a worker vouches for of one partition: the counted position, and the end of the log where Kafka was asked in this round."""
+    """What a worker vouches for of one partition.
+
+    `position` is the next offset to count, `log_end` the end of the log where Kafka was asked in this round, `asked_ms_ago` before the
+    heartbeat. `warming` is how far the warm-up has come (0 to 1, None: none is under way), the windows are how far back (ms) ids and
+    visitors are remembered.
+    """
 
     partition: int
     position: int
     log_end: int | None
     lag_seconds: float
+    asked_ms_ago: int = 0
+    warming: float | None = None
+    dedupe_window_ms: int = 0
 
 
 class LiveWriter:
@@ -103,18 +112,27 @@ class LiveWriter:
             delta.append_ms,
             delta.watermark_ms,
         ]
-        outcome, stored = await self._apply(args=[*args, _pack([totals, minutes])])
+        counts = _pack([totals, minutes, _members(delta.minute_sketches), _members(delta.day_sketches)])
+        outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT])
         return Applied(Outcome(outcome), str(stored))
 
     async def heartbeat(self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine]) -> None:
         """Say which partitions this worker owns, where it stands and what Kafka confirmed."""
         if not lines:
             return
-        head = orjson.dumps({"worker": worker, "pid": pid, "port": port}).decode()[:-1]
         args: list[_Arg] = [self._base]
         for line in lines:
-            log_end = "" if line.log_end is None else line.log_end
-            args += [line.partition, head, line.position, log_end, round(max(line.lag_seconds, 0.0), 3)]
+            said = {
+                "worker": worker,
+                "pid": pid,
+                "port": port,
+                "position": line.position,
+                "end": line.log_end,
+                "lag_seconds": round(max(line.lag_seconds, 0.0), 3),
+                "warming": line.warming,
+                "dedupe_window_ms": line.dedupe_window_ms,
+            }
+            args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
         await self._heartbeat(args=args)
 
 
@@ -124,6 +142,10 @@ def parse_state(text: str | None) -> PartitionState | None:
         return None
     _first, next_offset, append_ms, watermark_ms = text.split(" ")
     return PartitionState(int(next_offset), int(append_ms), int(watermark_ms))
+
+
+def _members(sketches: Mapping[K, Mapping[SketchKey, set[str]]]) -> dict[K, dict[str, list[str]]]:
+    return {when: {encode_field(key): list(found) for key, found in some.items()} for when, some in sketches.items()}
 
 
 def _why_refused(verdict: str, detail: str, topic: str, topic_id: str, base: str) -> str:
