@@ -47,7 +47,7 @@ class _Tally:
     visits: Counter[_Key] = field(default_factory=Counter)
     service_visits: Counter[tuple[int, _Place, _Code]] = field(default_factory=Counter)
     late: Counter[tuple[int, str]] = field(default_factory=Counter)
-    users: set[tuple[int, _Place, _Code, str]] = field(default_factory=set)
+    users: dict[tuple[int, _Place, _Code], set[str]] = field(default_factory=dict)
     schools: set[tuple[int, _Code, _Code]] = field(default_factory=set)
     duplicates: int = 0
 
@@ -112,7 +112,13 @@ class PartitionCounter:
         projects = [event.project for event in events]
         profiles = [event.profile for event in events]
         tally.events.update(zip(minutes, places, [event.service for event in events], projects, profiles, strict=True))
-        tally.users.update(zip(minutes, places, projects, [event.visitor for event in events], strict=True))
+        users = tally.users
+        for group, event in zip(zip(minutes, places, projects, strict=True), events, strict=True):
+            found = users.get(group)
+            if found is None:
+                users[group] = {event.visitor}
+            else:
+                found.add(event.visitor)
         tally.schools.update(zip(minutes, [event.uai for event in events], projects, strict=True))
         tally.visits.update([_key(event, place_of[event.uai]) for event in judged.visits])
         tally.service_visits.update([(e.ts // 60_000, place_of[e.uai], e.service) for e in judged.service_visits])
@@ -176,14 +182,7 @@ class PartitionCounter:
 
     def _fold_sketches(self, delta: Delta, tally: _Tally) -> None:
         days = self._rules.days
-        users: dict[tuple[int, _Place, _Code], set[str]] = {}
-        for minute, place, project, visitor in tally.users:
-            group = (minute, place, project)
-            found = users.get(group)
-            if found is None:
-                found = users[group] = set()
-            found.add(visitor)
-        for (minute, (region, academy), project), visitors in users.items():
+        for (minute, (region, academy), project), visitors in tally.users.items():
             sketches = delta.minute_sketches.setdefault(minute, {})
             _join(sketches, (Sketch.ACADEMY_USERS, region, academy), visitors)
             _join(sketches, (Sketch.PROJECT_USERS, _known(project, self._projects)), visitors)

@@ -11,8 +11,9 @@ of the `k` that are looked up. Memory is bounded, the same log closes the same g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress, repeat
 
 from streams.events import VisitEvent
 
@@ -95,8 +96,9 @@ class Memory:
     def judge(self, events: list[VisitEvent], append_ms: int) -> Judged:
         """Remember the events of one batch, in order, and say what they are. `append_ms` never goes back."""
         self._roll(append_ms)
-        fresh = self._remove_repeats(events)
-        visits, service_visits = self._find_visits(events, fresh)
+        is_fresh = self._find_repeats(events)
+        visits, service_visits = self._find_visits(events, is_fresh)
+        fresh = events if is_fresh is None else list(compress(events, is_fresh))
         return Judged(fresh, visits, service_visits)
 
     def window_ms(self, append_ms: int) -> int:
@@ -125,30 +127,38 @@ class Memory:
             self._visitors = [g for g in self._visitors if g.index >= oldest][-(plan.visit_count - 1) :]
             self._visitors.append(_Visitors(index))
 
-    def _remove_repeats(self, events: list[VisitEvent]) -> list[VisitEvent]:
+    def _find_repeats(self, events: list[VisitEvent]) -> list[bool] | None:
+        """For each event whether it is no repeat; None, the usual case, when none is."""
         current = self._ids[-1].seen
         before = self._ids[0].seen if len(self._ids) > 1 else frozenset()
-        fresh: list[VisitEvent] = []
-        keep = fresh.append
+        repeats: list[int] = []
         add = current.add
-        for event in events:
+        for position, event in enumerate(events):
             name = hash(event.id)
-            if name not in current:
-                add(name)  # also where an older generation knows it: a repeat is remembered like any event
-                if name not in before:
-                    keep(event)
-        return fresh
+            if name in current:
+                repeats.append(position)
+                continue
+            add(name)  # also where an older generation knows it: a repeat is remembered like any event
+            if name in before:
+                repeats.append(position)
+        if not repeats:
+            return None
+        is_fresh = [True] * len(events)
+        for position in repeats:
+            is_fresh[position] = False
+        return is_fresh
 
     def _find_visits(
-        self, events: list[VisitEvent], fresh: list[VisitEvent]
+        self, events: list[VisitEvent], is_fresh: list[bool] | None
     ) -> tuple[list[VisitEvent], list[VisitEvent]]:
         current = self._visitors[-1]
         latest, latest_by_service = current.latest, current.latest_by_service
-        older = self._visitors[-2::-1]
+        older = [generation.latest for generation in self._visitors[:-1]]
+        older_by_service = [generation.latest_by_service for generation in self._visitors[:-1]]
         salts, other = self._service_salts, self._other_salt
         visits: list[VisitEvent] = []
         service_visits: list[VisitEvent] = []
-        for event, counts in _marked(events, fresh):
+        for event, counts in zip(events, repeat(True) if is_fresh is None else is_fresh, strict=False):
             ts = event.ts
             visitor = hash(event.visitor)
             pair = visitor ^ salts.get(event.service, other)  # type: ignore[arg-type]  # None is no listed code
@@ -160,42 +170,26 @@ class Memory:
                     if ts > latest[visitor]:
                         latest[visitor] = ts
                 continue
-            highest = _highest(known, pair, [g.latest_by_service for g in older])
-            if counts and (highest is None or ts - highest >= VISIT_GAP_MS):
+            if counts and _is_new(ts, known, pair, older_by_service):
                 service_visits.append(event)
             if known is None or ts > known:
                 latest_by_service[pair] = ts
             known = latest.get(visitor)
             if known is None or ts - known >= VISIT_GAP_MS:
-                highest = _highest(known, visitor, [g.latest for g in older])
-                if counts and (highest is None or ts - highest >= VISIT_GAP_MS):
+                if counts and _is_new(ts, known, visitor, older):
                     visits.append(event)
-            if known is None or ts > known:
+                latest[visitor] = ts
+            elif ts > known:
                 latest[visitor] = ts
         return visits, service_visits
 
 
-def _highest(known: int | None, key: int, older: list[dict[int, int]]) -> int | None:
-    """The highest over the live generations: `known` is the current one's."""
-    found = known
+def _is_new(ts: int, known: int | None, key: int, older: list[dict[int, int]]) -> bool:
+    """Whether `ts` lies a gap after the highest of the live generations (`known` is the current one's), or nothing is known."""
+    if known is not None and ts - known < VISIT_GAP_MS:
+        return False
     for generation in older:
-        value = generation.get(key)
-        if value is not None and (found is None or value > found):
-            found = value
-    return found
-
-
-def _marked(events: list[VisitEvent], fresh: list[VisitEvent]) -> Iterator[tuple[VisitEvent, bool]]:
-    """Each event, and whether it is fresh (the two lists have one order); a batch without repeats, the usual one, costs nothing."""
-    if len(fresh) == len(events):
-        for event in events:
-            yield event, True
-        return
-    rest = iter(fresh)
-    awaited = next(rest, None)
-    for event in events:
-        if event is awaited:
-            yield event, True
-            awaited = next(rest, None)
-        else:
-            yield event, False
+        highest = generation.get(key)
+        if highest is not None and ts - highest < VISIT_GAP_MS:
+            return False
+    return True
