@@ -55,7 +55,8 @@ def _run(feed: Feed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO,
             def look() -> None:
                 if meter.due():
                     rate = publisher.delivered / max(meter.seconds, 0.001)
-                    text = f"{feed.lines:,} lines read, {publisher.delivered:,} confirmed, {rate:,.0f}/s"
+                    done = publisher.delivered
+                    text = f"{feed.lines:,} lines read, {done:,} confirmed, {publisher.pending:,} wait for Kafka, {rate:,.0f}/s"
                     meter.show(raw.tell() if total else 0, text)
 
             feed.run(stream, publisher, look)

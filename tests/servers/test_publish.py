@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import orjson
@@ -24,6 +25,7 @@ from streams.errors import InputError, ServerError
 from streams.events import VisitEvent, decode
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import BufferFull, NotDelivered, PublisherLimits, Undelivered, VisitPublisher, pseudonym
+from streams.publish.feed import Feed
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
 from tests.servers.conftest import Installation
@@ -159,7 +161,7 @@ def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
         assert sorted(value for _, _, value in everything(address, "visits")) == sorted(
             b'{"n":%d}' % number for number in range(taken)
         )
-        server.kill()
+        _feed_into_an_outage(address, server)
         publisher.send_raw(b"{}", b"k", "last")
         found = publisher.close(0.5)
         assert (found.taken, found.delivered, found.failed, found.pending) == (taken + 1, taken, 1, 0)
@@ -167,6 +169,24 @@ def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
         assert list(found.reasons) == ["the publisher was closed before Kafka confirmed it"]
     finally:
         server.stop()
+
+
+def _feed_into_an_outage(address: KafkaAddress, server: Process) -> None:
+    """Kafka goes away under `vigie publish`, for longer than events may wait."""
+    feed = Feed()
+    limits = PublisherLimits(buffer_events_max=50, block_seconds_max=0.1, delivery_seconds_max=2)
+    publisher = VisitPublisher(address, topic="visits", limits=limits, on_failed=feed.on_failed)
+    publisher.connect()
+    server.kill()
+    looks: list[int] = []
+    lines = b"".join(b'{"visitor":"%d"}\n' % number for number in range(1000))
+    feed.run(BytesIO(lines), publisher, lambda: looks.append(publisher.pending))
+    assert not feed.ended
+    assert feed.trouble == "Kafka did not confirm it within 2 s"
+    # A line that waits for room may still be taken while the first ones fail.
+    assert 50 <= feed.lines == feed.undelivered.count <= 52
+    assert (feed.delivered, feed.through) == (0, 0)
+    assert looks, "progress goes on while Kafka is away"
 
 
 def _fill(publisher: VisitPublisher, taken: int) -> tuple[int, BufferFull]:
