@@ -66,6 +66,10 @@ def test_totals_are_the_minutes_and_the_rejected(catalog: Catalog) -> None:
     assert totals[("rejected", "not_object")] == 1
 
 
+def test_both_remember_ids_for_as_long(catalog: Catalog) -> None:
+    assert Rules.of(catalog, BOUNDS, LATENESS_MS).plan.id_ms == plain_module.IDS_STRETCH_MS
+
+
 def test_repeats_within_two_stretches_of_append_time(catalog: Catalog) -> None:
     stretch = plain_module.IDS_STRETCH_MS
     start = T0 // stretch * stretch
