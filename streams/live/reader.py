@@ -228,9 +228,9 @@ class LiveReader:
             raise explain(error, self._address) from error
 
     def trim(self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0) -> int:
-        """Remove minutes before the epoch minute `first_kept`, at most `most` of them; return how many were removed.
+        """Remove minutes before the epoch minute `first_kept`, sketches of minutes before `first_sketch` and of days before `first_date`.
 
-        With them, sketches of minutes before `first_sketch` and of days before `first_date` (20260901).
+        At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901.
         """
         try:
             removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date])

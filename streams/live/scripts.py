@@ -124,8 +124,9 @@ redis.call('HSET', meta, 'settled_ms', string.format('%d', candidate))
 return candidate
 """
 
-#: Remove what is older than its bound. ARGV: base, first epoch minute to keep, how many minutes to remove at most in this call, first
-#: epoch minute whose sketches are kept, first date (20260901) whose sketches are kept. Returns how many minutes were removed. Idempotent.
+#: Remove what is older than its bound. ARGV: base, first epoch minute to keep, how many of each kind to remove at most in this call, first
+#: epoch minute whose sketches are kept, first date (20260901) whose sketches are kept. Returns how many were removed of the kind (minutes,
+#: sketches of minutes, of days) of which most were: below the bound, nothing is left to remove. Idempotent.
 TRIM = """#!lua
 local base, most = ARGV[1], ARGV[3]
 local function oldest(key, bound)
@@ -136,11 +137,12 @@ for _, minute in ipairs(old) do
   redis.call('UNLINK', base .. 'minute:' .. minute)
   redis.call('ZREM', base .. 'minutes', minute)
 end
-for _, name in ipairs(oldest('sketches', ARGV[4])) do
+local old_sketches, old_days = oldest('sketches', ARGV[4]), oldest('days', ARGV[5])
+for _, name in ipairs(old_sketches) do
   redis.call('UNLINK', base .. 'sketch:' .. name)
   redis.call('ZREM', base .. 'sketches', name)
 end
-for _, name in ipairs(oldest('days', ARGV[5])) do
+for _, name in ipairs(old_days) do
   redis.call('UNLINK', base .. 'day:' .. name)
   redis.call('ZREM', base .. 'days', name)
 end
@@ -148,5 +150,5 @@ local settled = redis.call('ZRANGE', base .. 'settled', 0, 999)
 for _, minute in ipairs(settled) do
   if tonumber(minute) < tonumber(ARGV[2]) then redis.call('ZREM', base .. 'settled', minute) end
 end
-return #old
+return math.max(#old, #old_sketches, #old_days)
 """

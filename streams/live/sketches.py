@@ -5,13 +5,17 @@ Distinct users never add up: a region is the union of its academies, France the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from streams.catalog import UNKNOWN, Catalog
 from streams.count import Sketch
 from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
 from streams.live.keys import Keys, decode_field, encode_field
+
+#: What the users of one minute may be counted by; `none` is France.
+UsersBy = Literal["none", "region", "academy", "project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,19 @@ class Distinct:
 
 
 class SketchReader:
-    """Reads sketches. Every method raises `ServerError` when Redis does not answer."""
+    """Reads sketches; codes that `catalog` does not list are counted with `INCONNU`. Every method raises `ServerError` when Redis does
+    not answer, and may be called again.
+    """
 
-    def __init__(self, address: RedisAddress, prefix: str) -> None:
+    def __init__(self, address: RedisAddress, prefix: str, catalog: Catalog) -> None:
         self._address = address
         self._base = Keys(prefix).base
         self._redis = connect(address)
+        self._listed = {
+            "region": frozenset(catalog.region_codes),
+            "academy": frozenset(catalog.academy_codes),
+            "project": frozenset(catalog.project_codes),
+        }
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,24 +50,38 @@ class SketchReader:
     def users(self, first: int, end: int) -> Distinct:
         """Distinct visitors of the minutes `first <= epoch minute < end`."""
         groups: dict[tuple[str, str], list[str]] = {}
-        for key, (kind, *codes) in self._held(first, end):
-            if kind == Sketch.ACADEMY_USERS:
-                region, academy = codes
-                for scope in (("national", ""), ("region", region), ("academy", academy)):
-                    groups.setdefault(scope, []).append(key)
-            elif kind == Sketch.PROJECT_USERS:
-                groups.setdefault(("project", codes[0]), []).append(key)
+        for _minute, key, kind, codes in self._held(first, end):
+            for scope in self._user_scopes(kind, codes):
+                groups.setdefault(scope, []).append(key)
         return self._count(groups)
+
+    def minute_users(self, minutes: Sequence[int], by: UsersBy) -> dict[int, dict[str, int]]:
+        """Distinct visitors of each of these epoch minutes (ascending) by code; `""` is the code of `none`.
+
+        A minute whose sketches are not held any more is left out. One round trip for the names, one for all the numbers.
+        """
+        wanted = "national" if by == "none" else by
+        groups: dict[tuple[int, str], list[str]] = {}
+        asked = frozenset(minutes)
+        for minute, key, kind, codes in self._held(minutes[0], minutes[-1] + 1) if minutes else ():
+            for scope, code in self._user_scopes(kind, codes):
+                if scope == wanted and minute in asked:
+                    groups.setdefault((minute, code), []).append(key)
+        found: dict[int, dict[str, int]] = {}
+        for (minute, code), number in zip(groups, self._numbers(groups.values()), strict=True):
+            if number:
+                found.setdefault(minute, {})[code] = number
+        return found
 
     def establishments(self, first: int, end: int) -> Distinct:
         """Distinct establishments (UAI) seen in the minutes `first <= epoch minute < end`."""
         groups: dict[tuple[str, str], list[str]] = {}
-        for key, (kind, *codes) in self._held(first, end):
+        for _minute, key, kind, codes in self._held(first, end):
             if kind == Sketch.REGION_SCHOOLS:
-                for scope in (("national", ""), ("region", codes[0])):
+                for scope in (("national", ""), ("region", self._known("region", codes[0]))):
                     groups.setdefault(scope, []).append(key)
             elif kind == Sketch.PROJECT_SCHOOLS:
-                groups.setdefault(("project", codes[0]), []).append(key)
+                groups.setdefault(("project", self._known("project", codes[0])), []).append(key)
         return self._count(groups)
 
     def day_users(self, local_dates: Mapping[str, str], paris_date: str, overseas: Collection[str]) -> Distinct:
@@ -74,24 +99,40 @@ class SketchReader:
     def _day(self, date: str, kind: Sketch, region: str) -> str:
         return f"{self._base}day:{date}:{encode_field((kind, region))}"
 
-    def _held(self, first: int, end: int) -> Iterable[tuple[str, tuple[str, ...]]]:
+    def _known(self, list_name: str, code: str) -> str:
+        return code if code in self._listed[list_name] else UNKNOWN
+
+    def _user_scopes(self, kind: str, codes: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """The figures that one sketch of a minute's visitors is part of."""
+        if kind == Sketch.ACADEMY_USERS:
+            region, academy = codes
+            of_region, of_academy = self._known("region", region), self._known("academy", academy)
+            return (("national", ""), ("region", of_region), ("academy", of_academy))
+        return (("project", self._known("project", codes[0])),) if kind == Sketch.PROJECT_USERS else ()
+
+    def _held(self, first: int, end: int) -> Iterator[tuple[int, str, str, list[str]]]:
+        """Minute, key, kind and codes of each sketch held of these minutes."""
         try:
             names: Any = self._redis.zrangebyscore(self._base + "sketches", first, f"({end}")
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
         for name in names:
-            yield f"{self._base}sketch:{name}", decode_field(name.partition(":")[2])
+            minute, _, sketch = name.partition(":")
+            kind, *codes = decode_field(sketch)
+            yield int(minute), f"{self._base}sketch:{name}", kind, codes
 
-    def _count(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct:
+    def _numbers(self, unions: Collection[list[str]]) -> list[int]:
         pipeline = self._redis.pipeline(transaction=False)
-        for keys in groups.values():
+        for keys in unions:
             pipeline.pfcount(*keys)
         try:
-            numbers = pipeline.execute()
+            return pipeline.execute() if unions else []
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
+
+    def _count(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct:
         found: dict[str, dict[str, int]] = {"national": {}, "region": {}, "academy": {}, "project": {}}
-        for (kind, code), number in zip(groups, numbers, strict=True):
+        for (kind, code), number in zip(groups, self._numbers(groups.values()), strict=True):
             if number:
                 found[kind][code] = number
         return Distinct(found["national"].get("", 0), found["region"], found["academy"], found["project"])

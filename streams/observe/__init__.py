@@ -1,14 +1,22 @@
-"""The observer's loop: once a second it settles and trims the minutes. Any number of observers may run."""
+"""The observer's loop: once a second it settles and trims the minutes, once a minute it takes a census. Any number of observers may run."""
 
-from streams.observe.decide import first_minute_kept, partitions_unowned, progress_problem, settling
-from streams.observe.loop import LoopState, Observer, not_ready_because
+from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, Kept, take_census, what_is_kept
+from streams.observe.decide import partitions_unowned, progress_problem, settling
+from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
 
 __all__ = [
+    "DAY",
+    "WINDOWS",
+    "WINDOWS_MINUTES",
+    "Census",
+    "Kept",
     "LoopState",
     "Observer",
-    "first_minute_kept",
+    "Rules",
     "not_ready_because",
     "partitions_unowned",
     "progress_problem",
     "settling",
+    "take_census",
+    "what_is_kept",
 ]

@@ -19,11 +19,6 @@ def settling(snapshot: Snapshot, lateness_ms: int) -> Settling:
     return settle(snapshot.progress(), snapshot.now_ms, lateness_ms)
 
 
-def first_minute_kept(settled_ms: int, minutes_kept_hours: int) -> int:
-    """Return the first epoch minute that may not be trimmed: the one that began `minutes_kept_hours` before settled time."""
-    return (settled_ms - minutes_kept_hours * 3_600_000) // 60_000
-
-
 def progress_problem(snapshot: Snapshot) -> str | None:
     """Return why this snapshot must not be read or continued, None where it is sound (an empty Redis is)."""
     if snapshot.layout is not None and snapshot.layout != LAYOUT:

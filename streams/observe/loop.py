@@ -1,5 +1,7 @@
 """The loop of one observer, in a thread of its own: snapshot, settle, trim, once a second, for as long as the process lives.
 
+Users and establishments are unions of thousands of sketches: they are read once a settled minute, and scrapes are given what was read.
+
 Both writes are idempotent Lua calls that only move forward, so observers need no leader. Redis going away is an expected state, not an
 error: it is logged once, shown, and tried again.
 """
@@ -12,17 +14,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streams.catalog import Catalog
+from streams.count.days import LocalDays
 from streams.errors import ServerError, StateError
-from streams.live import LiveReader
-from streams.observe.decide import first_minute_kept, progress_problem, retry_seconds, settling
+from streams.live import LiveReader, SketchReader
+from streams.observe.census import Census, Kept, take_census, what_is_kept
+from streams.observe.decide import progress_problem, retry_seconds, settling
 
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 1.0
 #: A loop without a good round for this long is not ready, whatever its last round said: it may hang.
 READY_SECONDS_MAX = 10.0
-#: Minutes trimmed in one round: a whole day's worth is gone in seconds, and no Lua call holds Redis for long.
-TRIM_A_ROUND_MAX = 200
+#: Minutes, sketches of minutes and of days that one call trims at most: no Lua call holds Redis for long.
+TRIM_A_CALL_MAX = 200
+#: Calls in one round: what a catch-up leaves behind is gone in seconds.
+TRIM_CALLS_A_ROUND_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +54,38 @@ def not_ready_because(state: LoopState, now: float) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the loop needs to know of the settings; `days` gives the local dates of scenario time."""
+
+    catalog: Catalog
+    days: LocalDays
+    lateness_ms: int
+    minutes_kept_hours: int
+
+
 class Observer:
-    """Settles and trims until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie."""
+    """Settles and trims until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
+
+    `census` is the last one, None before the first and after a round that failed.
+    """
 
     def __init__(
         self,
         reader: LiveReader,
-        lateness_ms: int,
-        minutes_kept_hours: int,
+        sketches: SketchReader,
+        rules: Rules,
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self._reader = reader
-        self._lateness_ms = lateness_ms
-        self._minutes_kept_hours = minutes_kept_hours
+        self._sketches = sketches
+        self._rules = rules
         self._on_end = on_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
-        self._first_kept: int | None = None  # up to where everything is known to be trimmed
+        self._kept: Kept | None = None  # up to where everything is known to be trimmed
         self.state = LoopState()
+        self.census: Census | None = None
 
     def start(self) -> None:
         """Start the thread; returns at once, whether Redis answers or not."""
@@ -85,20 +106,27 @@ class Observer:
         snapshot = self._reader.snapshot()
         if problem := progress_problem(snapshot):
             raise StateError(problem)
-        candidate_ms = settling(snapshot, self._lateness_ms).settled_ms
+        candidate_ms = settling(snapshot, self._rules.lateness_ms).settled_ms
         settled_ms = snapshot.settled_ms
         if candidate_ms is not None and candidate_ms > (settled_ms or 0):
             settled_ms = self._reader.settle(candidate_ms)
-        if settled_ms is not None:
-            self._trim(first_minute_kept(settled_ms, self._minutes_kept_hours))
-
-    def _trim(self, first_kept: int) -> None:
-        if first_kept == self._first_kept:
+        if settled_ms is None:
+            self.census = None  # also where Redis was emptied
             return
-        removed = self._reader.trim(first_kept, TRIM_A_ROUND_MAX)
-        if removed:
-            logger.debug("trimmed %d minutes before epoch minute %d", removed, first_kept)
-        self._first_kept = first_kept if removed < TRIM_A_ROUND_MAX else None
+        self._trim(what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days))
+        if self.census is None or self.census.minute != settled_ms // 60_000:
+            self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
+
+    def _trim(self, kept: Kept) -> None:
+        if kept == self._kept:
+            return
+        for _call in range(TRIM_CALLS_A_ROUND_MAX):
+            removed = self._reader.trim(
+                kept.minute, TRIM_A_CALL_MAX, first_sketch=kept.sketch_minute, first_date=kept.sketch_date
+            )
+            if removed < TRIM_A_CALL_MAX:
+                self._kept = kept
+                return
 
     def _run(self) -> None:
         try:
@@ -120,6 +148,7 @@ class Observer:
             self.round()
         except (ServerError, StateError) as error:
             self.state = LoopState(before.rounds, before.ended_at, before.failures + 1, str(error))
+            self.census = None  # Redis may come back with other figures
             if before.problem is None:
                 logger.warning("minutes are not settled: %s (tried again until it works)", error)
             return

@@ -1,0 +1,69 @@
+"""How many users and establishments there are, at one settled minute: unions of sketches, read once a minute, not once a scrape.
+
+Distinct users never add up, so each figure is a union of its own; all are approximate (0.81 % standard error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from streams.catalog import Catalog
+from streams.count.days import LocalDays
+from streams.live import Distinct, SketchReader
+from streams.live.keys import SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT
+
+#: Settled minutes of each sliding window, by the name that labels and members carry.
+WINDOWS_MINUTES = {"5m": 5, "15m": 15}
+#: The window of the current local day.
+DAY = "day"
+WINDOWS = (*WINDOWS_MINUTES, DAY)
+#: Establishments that were seen in the last settled minutes report.
+REPORTING_MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Users by window, and establishments reporting, as of `minute`: the epoch minute that was running at settled time.
+
+    Sliding windows end where `minute` begins: they hold settled minutes alone. The day is the local day of `minute` in each region, in
+    Paris for France, up to what is counted; it has no figures by project or academy.
+    """
+
+    minute: int
+    users: Mapping[str, Distinct]
+    establishments: Distinct
+
+
+def take_census(sketches: SketchReader, settled_ms: int, catalog: Catalog, days: LocalDays) -> Census:
+    """Read the figures at settled time.
+
+    Raises:
+        ServerError: Redis does not answer.
+    """
+    minute = settled_ms // 60_000
+    users = {name: sketches.users(minute - length, minute) for name, length in WINDOWS_MINUTES.items()}
+    local_dates = {region: days.local(minute, region) for region in catalog.region_codes}
+    users[DAY] = sketches.day_users(local_dates, days.paris(minute), days.overseas)
+    return Census(minute, users, sketches.establishments(minute - REPORTING_MINUTES, minute))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is not trimmed: minutes and sketches of minutes from these epoch minutes on, sketches of days from this date (20260901) on."""
+
+    minute: int
+    sketch_minute: int
+    sketch_date: int
+
+
+def what_is_kept(settled_ms: int, minutes_kept_hours: int, days: LocalDays) -> Kept:
+    """Return the bounds at settled time; dates are of scenario time."""
+    minute = settled_ms // 60_000
+    oldest_date = date.fromisoformat(days.paris(minute)) - timedelta(days=SKETCH_DAYS_KEPT)
+    return Kept(
+        minute=(settled_ms - minutes_kept_hours * 3_600_000) // 60_000,
+        sketch_minute=minute - SKETCH_MINUTES_KEPT,
+        sketch_date=int(f"{oldest_date:%Y%m%d}"),
+    )
