@@ -87,6 +87,10 @@ def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
     found: dict[str, Any] = client.describe_topics([name])[0]
     if found["error_code"] == 3:  # UNKNOWN_TOPIC_OR_PARTITION
         return None
+    if found["error_code"] == 29:  # TOPIC_AUTHORIZATION_FAILED
+        raise ServerError(
+            f"Kafka does not let us see topic {name}: give this user the rights listed in docs/operations.md"
+        )
     if found["error_code"]:
         raise ServerError(f"Kafka does not describe topic {name}: error code {found['error_code']}; see Kafka's log")
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
