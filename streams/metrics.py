@@ -71,11 +71,85 @@ LATE = _observer(
     "Events counted after their partition's watermark had passed them.",
     "region",
 )
+DUPLICATES = _observer("ent_events_duplicate_total", Kind.COUNTER, "Repeats of an id, removed and not counted.")
+VISITS = _observer("ent_visits_total", Kind.COUNTER, "Visits by the ministry's rule, by region.", "region")
+PROJECT_VISITS = _observer(
+    "ent_project_visits_total", Kind.COUNTER, "Visits, by project of the event that starts them.", "project"
+)
+PROFILE_VISITS = _observer(
+    "ent_profile_visits_total",
+    Kind.COUNTER,
+    "Visits, by profile and region of the event that starts them.",
+    "profile",
+    "region",
+)
+ACADEMY_VISITS = _observer(
+    "ent_academy_visits_total", Kind.COUNTER, "Visits, by academy of the event that starts them.", "academy"
+)
+SERVICE_VISITS = _observer(
+    "ent_service_visits_total",
+    Kind.COUNTER,
+    "Visits of a service, by region; added up over services they are no number of visits.",
+    "region",
+    "service",
+)
+USERS = _observer(
+    "ent_users",
+    Kind.GAUGE,
+    "Distinct visitors, approximate (0.81 % standard error), in the last settled minutes or the local day; region - is France. "
+    "They never add up.",
+    "window",
+    "region",
+)
+PROJECT_USERS = _observer(
+    "ent_project_users",
+    Kind.GAUGE,
+    "Distinct visitors of a project, approximate, in the last settled minutes.",
+    "window",
+    "project",
+)
+ACADEMY_USERS = _observer(
+    "ent_academy_users",
+    Kind.GAUGE,
+    "Distinct visitors of an academy, approximate, in the last settled minutes.",
+    "window",
+    "academy",
+)
+ESTABLISHMENTS = _observer(
+    "ent_establishments_reporting",
+    Kind.GAUGE,
+    "Distinct establishments seen in the last 15 settled minutes, approximate; region - is France.",
+    "region",
+)
+PROJECT_ESTABLISHMENTS = _observer(
+    "ent_project_establishments_reporting",
+    Kind.GAUGE,
+    "Distinct establishments of a project seen in the last 15 settled minutes, approximate.",
+    "project",
+)
+DEDUPE_WINDOW = _observer(
+    "ent_dedupe_window_seconds",
+    Kind.GAUGE,
+    "How far back ids are remembered to remove repeats: the shortest over all partitions.",
+)
 LOST = _observer("ent_events_lost_total", Kind.COUNTER, "Offsets that retention removed before they could be counted.")
 MINUTE_EVENTS = _observer(
     "ent_minute_events",
     Kind.GAUGE,
     "Events of one settled minute; the sample's time is the start of that minute.",
+    "region",
+    "service",
+)
+MINUTE_VISITS = _observer(
+    "ent_minute_visits",
+    Kind.GAUGE,
+    "Visits of one settled minute; the sample's time is the start of that minute.",
+    "region",
+)
+MINUTE_SERVICE_VISITS = _observer(
+    "ent_minute_service_visits",
+    Kind.GAUGE,
+    "Visits of a service of one settled minute; the sample's time is the start of that minute.",
     "region",
     "service",
 )
@@ -134,6 +208,18 @@ INGEST_DELAY = _worker(
 )
 WATERMARK = _worker(
     "ent_partition_watermark_timestamp_seconds", Kind.GAUGE, "Watermark of an owned partition.", "partition"
+)
+WARMING = _worker(
+    "ent_partition_warming",
+    Kind.GAUGE,
+    "1 while a partition's memory of ids and visitors is read again from the log, before it goes on counting; else 0.",
+    "partition",
+)
+MEMORY = _worker(
+    "ent_worker_memory_entries",
+    Kind.GAUGE,
+    "Entries of the memory of the owned partitions: id, visitor, service (visitor and service).",
+    "kind",
 )
 OWNED = _worker("ent_worker_partitions", Kind.GAUGE, "Partitions this worker owns.")
 REDIS_FAILURES = _worker(

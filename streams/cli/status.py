@@ -8,24 +8,33 @@ import click
 import orjson
 
 from streams.catalog import load_catalog
+from streams.count.days import LocalDays
 from streams.edges import kafka_address
-from streams.expose.probes import installation, open_reader, read_status
+from streams.expose.probes import installation, open_reader, open_sketches, read_status
 from streams.expose.tables import print_status
+from streams.observe import Census, take_census
 from streams.settings import load_settings, read_stack
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
 def status(as_json: bool) -> None:
-    """Print the state of the chain: servers, settled time, partitions, lag, totals, processes.
+    """Print the state of the chain: servers, settled time, partitions, lag, totals, users, processes.
 
     Exit 0 when Redis and Kafka answer and what Redis holds can be continued, else 1; the state is printed in both cases. A worker that is
     missing is named under problems and does not change the exit code.
     """
     settings = load_settings()
     reader = open_reader(settings)
-    known = installation(settings, load_catalog(settings.config_dir))
-    found = read_status(known, reader, kafka_address(settings).bootstrap_servers, read_stack())
+    catalog = load_catalog(settings.config_dir)
+    sketches = open_sketches(settings, catalog)
+    days = LocalDays(catalog, settings.calendar_shift_seconds)
+
+    def census_at(settled_ms: int) -> Census:
+        return take_census(sketches, settled_ms, catalog, days)
+
+    brokers = kafka_address(settings).bootstrap_servers
+    found = read_status(installation(settings, catalog), reader, census_at, brokers, read_stack())
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()

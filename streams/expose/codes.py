@@ -23,13 +23,22 @@ class Codes:
     def of(cls, catalog: Catalog) -> Codes:
         """The codes of a catalog."""
         regions = frozenset(catalog.region_codes)
+        services = frozenset(catalog.service_codes)
+        projects = frozenset(catalog.project_codes)
+        profiles = frozenset(catalog.profile_codes)
+        academies = frozenset(catalog.academy_codes)
         return cls(
             {
-                Cut.EVENTS.value: (regions, frozenset(catalog.service_codes)),
-                Cut.PROJECT.value: (frozenset(catalog.project_codes),),
-                Cut.PROFILE.value: (frozenset(catalog.profile_codes), regions),
-                Cut.ACADEMY.value: (frozenset(catalog.academy_codes),),
+                Cut.EVENTS.value: (regions, services),
+                Cut.PROJECT.value: (projects,),
+                Cut.PROFILE.value: (profiles, regions),
+                Cut.ACADEMY.value: (academies,),
                 Cut.LATE.value: (regions,),
+                Cut.VISITS.value: (regions,),
+                Cut.VISIT_PROJECT.value: (projects,),
+                Cut.VISIT_PROFILE.value: (profiles, regions),
+                Cut.VISIT_ACADEMY.value: (academies,),
+                Cut.SERVICE_VISITS.value: (regions, services),
             }
         )
 

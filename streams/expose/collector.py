@@ -12,18 +12,27 @@ from prometheus_client.registry import Collector
 
 from streams.errors import ServerError, StateError
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
-from streams.expose.samples import Lists, minute_families, redis_up, snapshot_families
+from streams.expose.samples import Lists, census_families, minute_families, redis_up, snapshot_families
 from streams.live import LiveReader, MinuteCounts, Snapshot
-from streams.observe import progress_problem
+from streams.observe import Census, progress_problem
 
 
 class ObserverCollector(Collector):
-    """Reads one atomic snapshot and the minutes that are due; Redis down gives `ent_redis_up 0` and nothing else, never zeros."""
+    """Reads one atomic snapshot and the minutes that are due; Redis down gives `ent_redis_up 0` and nothing else, never zeros.
+
+    `census` gives the last one of the observer's loop: users are not counted anew at each scrape.
+    """
 
     def __init__(
-        self, reader: LiveReader, lists: Lists, lateness_ms: int, clock: Callable[[], float] = time.monotonic
+        self,
+        reader: LiveReader,
+        census: Callable[[], Census | None],
+        lists: Lists,
+        lateness_ms: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
+        self._census = census
         self._lists = lists
         self._lateness_ms = lateness_ms
         self._clock = clock
@@ -51,6 +60,7 @@ class ObserverCollector(Collector):
 
     def _families(self, snapshot: Snapshot, minutes: list[MinuteCounts]) -> Iterator[Family]:
         yield from snapshot_families(snapshot, self._lists, self._lateness_ms)
+        yield from census_families(self._census(), snapshot.settled_ms, self._lists)
         yield from minute_families(minutes, self._lists)
 
 

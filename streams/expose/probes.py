@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,9 @@ from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
-from streams.live import LiveReader, Snapshot
+from streams.live import LiveReader, SketchReader, Snapshot
+from streams.live.connection import RedisAddress
+from streams.observe import Census, progress_problem
 from streams.settings import Settings
 
 #: All brokers together have this long to take a connection.
@@ -22,8 +25,16 @@ REDIS_CALL_SECONDS_MAX = 1.5
 
 def open_reader(settings: Settings) -> LiveReader:
     """Return a reader for those who must answer a person or Prometheus in time; it connects at its first call."""
-    address = replace(redis_address(settings), call_seconds_max=REDIS_CALL_SECONDS_MAX)
-    return LiveReader(address, settings.redis_prefix)
+    return LiveReader(_address(settings), settings.redis_prefix)
+
+
+def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
+    """The same for sketches."""
+    return SketchReader(_address(settings), settings.redis_prefix, catalog)
+
+
+def _address(settings: Settings) -> RedisAddress:
+    return replace(redis_address(settings), call_seconds_max=REDIS_CALL_SECONDS_MAX)
 
 
 def installation(settings: Settings, catalog: Catalog) -> Installation:
@@ -59,8 +70,22 @@ def probe_redis(reader: LiveReader) -> tuple[RedisState, Snapshot | None]:
 
 
 def read_status(
-    installation: Installation, reader: LiveReader, kafka_servers: tuple[str, ...], stack: dict[str, Any] | None
+    installation: Installation,
+    reader: LiveReader,
+    census_at: Callable[[int], Census | None],
+    kafka_servers: tuple[str, ...],
+    stack: dict[str, Any] | None,
 ) -> Status:
-    """Look at the servers and put the status together. Never raises for a server that is down: the status says it."""
+    """Look at the servers and put the status together. Never raises for a server that is down: the status says it.
+
+    `census_at` gives users and establishments at a settled time (epoch ms); it may raise ServerError.
+    """
     redis, snapshot = probe_redis(reader)
-    return build_status(installation, snapshot, redis, probe_kafka(kafka_servers), stack, time.time_ns() // 1_000_000)
+    census = None
+    if snapshot is not None and snapshot.settled_ms is not None and progress_problem(snapshot) is None:
+        try:
+            census = census_at(snapshot.settled_ms)
+        except ServerError as error:
+            redis, snapshot = RedisState(False, error=str(error)), None
+    kafka = probe_kafka(kafka_servers)
+    return build_status(installation, snapshot, census, redis, kafka, stack, time.time_ns() // 1_000_000)

@@ -16,22 +16,31 @@ from streams.expose.codes import Codes
 from streams.expose.families import Row, family, info_family, stamped_family
 from streams.live import MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
-from streams.observe import partitions_unowned, settling
+from streams.observe import DAY, Census, partitions_unowned, settling
+
+#: In place of a region where all of them are meant.
+FRANCE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The closed lists as labels: made once a process. `pairs` are all (region, service), with their label dictionary."""
+    """The closed lists as labels: made once a process. `regions` and `pairs` (region, service) come with their label dictionaries."""
 
     catalog: Catalog
     codes: Codes
+    regions: Mapping[tuple[str, ...], dict[str, str]]
     pairs: Mapping[tuple[str, ...], dict[str, str]]
 
     @classmethod
     def of(cls, catalog: Catalog) -> Lists:
         """The lists of a catalog."""
         pairs = product(catalog.region_codes, catalog.service_codes)
-        return cls(catalog, Codes.of(catalog), {pair: {"region": pair[0], "service": pair[1]} for pair in pairs})
+        return cls(
+            catalog,
+            Codes.of(catalog),
+            {(region,): {"region": region} for region in catalog.region_codes},
+            {pair: {"region": pair[0], "service": pair[1]} for pair in pairs},
+        )
 
 
 def redis_up(up: bool) -> Family:
@@ -49,6 +58,9 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
     yield family(metrics.PARTITIONS_UNOWNED, [((), len(partitions_unowned(snapshot)))])
     lags = lag_events(snapshot)
     yield family(metrics.LAG_EVENTS, [((str(number),), lag) for number, lag in lags.items() if lag is not None])
+    window_ms = dedupe_window_ms(snapshot)
+    if window_ms is not None:
+        yield family(metrics.DEDUPE_WINDOW, [((), window_ms / 1000)])
     mismatch = snapshot.catalog is not None and snapshot.catalog != catalog.digest
     yield family(metrics.CATALOG_MISMATCH, [((), int(mismatch))])
     yield info_family(metrics.OBSERVER_BUILD, (__version__, LAYOUT, catalog.digest))
@@ -65,6 +77,13 @@ def _counter_families(totals: Mapping[Field, int], lists: Lists) -> Iterator[Fam
     yield family(metrics.REJECTS_NOT_KEPT, [((why.value,), totals.get((Cut.NOT_KEPT, why), 0)) for why in Reason])
     yield family(metrics.LATE, _filled(_singles(regions), fold(Cut.LATE, totals)))
     yield family(metrics.LOST, [((), totals.get((Cut.LOST,), 0))])
+    yield family(metrics.DUPLICATES, [((), totals.get((Cut.DUPLICATE,), 0))])
+    yield family(metrics.VISITS, _filled(lists.regions, fold(Cut.VISITS, totals)))
+    yield family(metrics.SERVICE_VISITS, _filled(lists.pairs, fold(Cut.SERVICE_VISITS, totals)))
+    yield family(metrics.PROJECT_VISITS, _filled(_singles(catalog.project_codes), fold(Cut.VISIT_PROJECT, totals)))
+    profiles = product(catalog.profile_codes, regions)
+    yield family(metrics.PROFILE_VISITS, _filled(profiles, fold(Cut.VISIT_PROFILE, totals)))
+    yield family(metrics.ACADEMY_VISITS, _filled(_singles(catalog.academy_codes), fold(Cut.VISIT_ACADEMY, totals)))
 
 
 def _singles(codes: Sequence[str]) -> Iterator[tuple[str]]:
@@ -93,18 +112,55 @@ def lag_events(snapshot: Snapshot) -> dict[int, int | None]:
     return lags
 
 
-def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[Family]:
-    """The time-stamped minutes, every region and service of each, zeros included. `minutes` are oldest first.
+def dedupe_window_ms(snapshot: Snapshot) -> int | None:
+    """Return the shortest window for which ids are remembered, over the partitions that have an owner and counted anything; else None."""
+    unowned = set(partitions_unowned(snapshot))
+    windows = [
+        beat.dedupe_window_ms
+        for number, beat in snapshot.heartbeats.items()
+        if number not in unowned and snapshot.offsets.get(number) is not None and beat.warming is None
+    ]
+    return min(windows, default=None)
 
-    Later measures of a minute (visits) are further families here.
-    """
+
+def census_families(census: Census | None, settled_ms: int | None, lists: Lists) -> Iterator[Family]:
+    """Users and establishments. Nothing before the first census, nor where Redis stands before it: it was emptied or restored."""
+    if census is None or settled_ms is None or census.minute > settled_ms // 60_000:
+        return
+    catalog = lists.catalog
+    by_region: list[Row] = []
+    by_project: list[Row] = []
+    by_academy: list[Row] = []
+    for window, users in census.users.items():
+        by_region.append(((window, FRANCE), users.national))
+        by_region += (((window, code), users.by_region.get(code, 0)) for code in catalog.region_codes)
+        if window != DAY:
+            by_project += (((window, code), users.by_project.get(code, 0)) for code in catalog.project_codes)
+            by_academy += (((window, code), users.by_academy.get(code, 0)) for code in catalog.academy_codes)
+    yield family(metrics.USERS, by_region)
+    yield family(metrics.PROJECT_USERS, by_project)
+    yield family(metrics.ACADEMY_USERS, by_academy)
+    seen = census.establishments
+    regions: list[Row] = [((code,), seen.by_region.get(code, 0)) for code in catalog.region_codes]
+    yield family(metrics.ESTABLISHMENTS, [((FRANCE,), seen.national), *regions])
+    projects: list[Row] = [((code,), seen.by_project.get(code, 0)) for code in catalog.project_codes]
+    yield family(metrics.PROJECT_ESTABLISHMENTS, projects)
+
+
+def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[Family]:
+    """The time-stamped minutes, every region and service of each, zeros included. `minutes` are oldest first."""
     if not minutes:
         return
-    folded = [(minute.minute * 60, lists.codes.fold(Cut.EVENTS, minute.counts)) for minute in minutes]
-    yield stamped_family(
-        metrics.MINUTE_EVENTS,
-        (
-            (labels, [(second, counts.get(pair, 0)) for second, counts in folded])
-            for pair, labels in lists.pairs.items()
-        ),
-    )
+    for metric, cut, labelled in (
+        (metrics.MINUTE_EVENTS, Cut.EVENTS, lists.pairs),
+        (metrics.MINUTE_VISITS, Cut.VISITS, lists.regions),
+        (metrics.MINUTE_SERVICE_VISITS, Cut.SERVICE_VISITS, lists.pairs),
+    ):
+        folded = [(minute.minute * 60, lists.codes.fold(cut, minute.counts)) for minute in minutes]
+        yield stamped_family(
+            metric,
+            (
+                (labels, [(second, counts.get(codes, 0)) for second, counts in folded])
+                for codes, labels in labelled.items()
+            ),
+        )

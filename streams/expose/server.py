@@ -8,15 +8,16 @@ import socket
 import uvicorn
 
 from streams.catalog import Catalog, load_catalog
+from streams.count.days import LocalDays
 from streams.edges import kafka_address
 from streams.errors import ServerError
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import ObserverCollector, registry_of
-from streams.expose.probes import installation, open_reader, read_status
+from streams.expose.probes import installation, open_reader, open_sketches, read_status
 from streams.expose.samples import Lists
 from streams.expose.status import Status
-from streams.live import LiveReader
-from streams.observe import Observer
+from streams.live import LiveReader, SketchReader
+from streams.observe import Observer, Rules
 from streams.settings import Settings, read_stack
 
 logger = logging.getLogger(__name__)
@@ -35,18 +36,19 @@ def serve(settings: Settings) -> None:
     """
     catalog = load_catalog(settings.config_dir)
     listening = _listen(settings.observer_host, settings.observer_port)
-    reader = open_reader(settings)
+    reader, sketches = open_reader(settings), open_sketches(settings, catalog)
     ended_by_itself = []
 
     def on_end() -> None:
         ended_by_itself.append(True)
         server.should_exit = True
 
-    lateness_ms = settings.lateness_seconds * 1000
-    observer = Observer(reader, lateness_ms, settings.minutes_kept_hours, on_end)
-    parts = _parts(settings, catalog, reader, observer)
+    days = LocalDays(catalog, settings.calendar_shift_seconds)
+    rules = Rules(catalog, days, settings.lateness_seconds * 1000, settings.minutes_kept_hours)
+    observer = Observer(reader, sketches, rules, on_end)
+    parts = _parts(settings, catalog, reader, sketches, observer)
     config = uvicorn.Config(
-        create_app(parts, observer_lifespan(observer, reader, LOOP_SECONDS_MAX)),
+        create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=REQUESTS_SECONDS_MAX,
@@ -60,16 +62,18 @@ def serve(settings: Settings) -> None:
         raise ServerError("the observer's loop ended by itself: see the traceback above, and start `vigie serve` again")
 
 
-def _parts(settings: Settings, catalog: Catalog, reader: LiveReader, observer: Observer) -> Parts:
+def _parts(
+    settings: Settings, catalog: Catalog, reader: LiveReader, sketches: SketchReader, observer: Observer
+) -> Parts:
     lists = Lists.of(catalog)
     known = installation(settings, catalog)
     brokers = kafka_address(settings).bootstrap_servers
 
     def status() -> Status:
-        return read_status(known, reader, brokers, read_stack())
+        return read_status(known, reader, lambda _settled_ms: observer.census, brokers, read_stack())
 
-    collector = ObserverCollector(reader, lists, settings.lateness_seconds * 1000)
-    return Parts(reader, observer, registry_of(collector), lists.codes, status)
+    collector = ObserverCollector(reader, lambda: observer.census, lists, settings.lateness_seconds * 1000)
+    return Parts(reader, sketches, observer, registry_of(collector), lists.codes, status)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,9 +11,21 @@ from streams.clock import iso_utc, simulation_notice
 from streams.count import Cut
 from streams.count.settle import UNOWNED_MS
 from streams.events import Reason
-from streams.expose.samples import lag_events
+from streams.expose.samples import dedupe_window_ms, lag_events
 from streams.live import Heartbeat, Snapshot
-from streams.observe import partitions_unowned, progress_problem, settling
+from streams.observe import Census, partitions_unowned, progress_problem, settling
+
+#: Totals that are sums of one cut each, by the cut's name in Redis.
+_TOTALS = {
+    Cut.EVENTS.value: "events",
+    Cut.VISITS.value: "visits",
+    Cut.DUPLICATE.value: "duplicates",
+    Cut.NOT_KEPT.value: "not_kept",
+    Cut.LATE.value: "late",
+    Cut.LOST.value: "lost",
+}
+#: Events that wait longer than this for a warm-up are a problem to name: the longest rewind takes about this long.
+WARMING_SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,8 @@ class KafkaState:
 class PartitionStatus:
     """One partition: next `offset` to count, `end` of Kafka's log as its owner last said, the `lag` between them, and its `owner`.
 
-    `end`, `lag` and `lag_seconds` are null where no live worker vouches for the partition.
+    `end`, `lag` and `lag_seconds` are null where no live worker vouches for the partition. `warming` is how far its memory of ids and
+    visitors is read again (0 to 1); null when it is not: then it counts.
     """
 
     partition: int
@@ -49,15 +62,20 @@ class PartitionStatus:
     watermark: str | None
     owner: str | None
     stale: bool
+    warming: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionsStatus:
-    """All partitions; `unowned` and `stale` count those without a worker's heartbeat, and those that hold settled time back."""
+    """All partitions; `unowned` and `stale` count those without a worker's heartbeat, and those that hold settled time back.
+
+    `warming` counts those that do not count yet because their memory is read again.
+    """
 
     count: int
     unowned: int
     stale: int
+    warming: int
     list: tuple[PartitionStatus, ...]
 
 
@@ -71,7 +89,11 @@ class CatalogStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """State of the chain. What cannot be known is null; `problems` are sentences for a person, `ready` says that all servers answer."""
+    """State of the chain. What cannot be known is null; `problems` are sentences for a person, `ready` says that all servers answer.
+
+    `users` are distinct visitors of France in the last 5 and 15 settled minutes and the current day in Paris (members `5m`, `15m`,
+    `day`), `establishments` those seen in the last 15 settled minutes: both approximate (0.81 % standard error).
+    """
 
     at: str
     ready: bool
@@ -81,6 +103,11 @@ class Status:
     settled: str | None
     settled_age_seconds: float | None
     events: int | None
+    visits: int | None
+    users: dict[str, int] | None
+    establishments: int | None
+    duplicates: int | None
+    dedupe_window_seconds: float | None
     rejected: dict[str, int] | None
     not_kept: int | None
     late: int | None
@@ -106,18 +133,23 @@ class Installation:
 def build_status(
     installation: Installation,
     snapshot: Snapshot | None,
+    census: Census | None,
     redis: RedisState,
     kafka: KafkaState,
     stack: dict[str, Any] | None,
     clock_ms: int,
 ) -> Status:
-    """Put the object together. `snapshot` is None when Redis is down; `stack` is the local stack's record; `clock_ms` this machine's."""
+    """Put the object together. `snapshot` is None when Redis is down, `census` also before time is settled.
+
+    `stack` is the local stack's record, `clock_ms` this machine's.
+    """
     now_ms = snapshot.now_ms if snapshot else clock_ms
-    totals = _totals(snapshot) if snapshot else dict.fromkeys(("events", "not_kept", "late", "lost"))
-    partitions = _partitions(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, ())
+    totals = _totals(snapshot) if snapshot else dict.fromkeys(_TOTALS.values())
+    partitions = _partitions(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, 0, ())
     lags = [p.lag for p in partitions.list if p.lag is not None]
     delays = [p.lag_seconds for p in partitions.list if p.lag_seconds is not None]
     settled_ms = snapshot.settled_ms if snapshot else None
+    window_ms = dedupe_window_ms(snapshot) if snapshot else None
     broken = progress_problem(snapshot) if snapshot else None
     shift = installation.calendar_shift_seconds
     return Status(
@@ -129,6 +161,9 @@ def build_status(
         settled=None if settled_ms is None else iso_utc(settled_ms, milliseconds=True),
         settled_age_seconds=None if settled_ms is None else round((now_ms - settled_ms) / 1000, 3),
         **totals,
+        users={window: users.national for window, users in census.users.items()} if census else None,
+        establishments=census.establishments.national if census else None,
+        dedupe_window_seconds=None if window_ms is None else window_ms / 1000,
         rejected=_rejected(snapshot) if snapshot else None,
         lag_events=sum(lags) if lags else None,
         lag_seconds=max(delays) if delays else None,
@@ -141,12 +176,11 @@ def build_status(
 
 
 def _totals(snapshot: Snapshot) -> dict[str, Any]:
-    names = {Cut.EVENTS: "events", Cut.NOT_KEPT: "not_kept", Cut.LATE: "late", Cut.LOST: "lost"}
-    sums = dict.fromkeys(names.values(), 0)
+    sums = dict.fromkeys(_TOTALS.values(), 0)
     for field, number in snapshot.totals.items():
-        for cut, name in names.items():
-            if field[0] == cut:
-                sums[name] += number
+        name = _TOTALS.get(field[0])
+        if name is not None:
+            sums[name] += number
     return sums
 
 
@@ -172,9 +206,11 @@ def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
                 watermark=iso_utc(state.watermark_ms, milliseconds=True) if state and state.watermark_ms else None,
                 owner=beat.worker if beat else None,
                 stale=number in stale,
+                warming=beat.warming if beat else None,
             )
         )
-    return PartitionsStatus(snapshot.partitions, len(unowned), len(stale), tuple(found))
+    warming = sum(partition.warming is not None for partition in found)
+    return PartitionsStatus(snapshot.partitions, len(unowned), len(stale), warming, tuple(found))
 
 
 def _problems(
@@ -197,6 +233,7 @@ def _problems(
         problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")
     elif partitions.unowned:
         problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
+    problems += _long_warming(partitions)
     if snapshot.catalog is not None and snapshot.catalog != installation.catalog.digest:
         problems.append("the counts in Redis were begun under other lists than this config/: see docs/operations.md")
     if redis.appendonly == "no":
@@ -204,6 +241,24 @@ def _problems(
             "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
         )
     return problems
+
+
+def _long_warming(partitions: PartitionsStatus) -> list[str]:
+    waiting = {
+        p.partition: (p.warming, p.lag_seconds)
+        for p in partitions.list
+        if p.warming is not None and p.lag_seconds is not None and p.lag_seconds > WARMING_SECONDS_MAX
+    }
+    if not waiting:
+        return []
+    slowest, longest = (
+        pick(column) for pick, column in zip((min, max), zip(*waiting.values(), strict=True), strict=True)
+    )
+    names = ", ".join(map(str, waiting))
+    return [
+        f"partitions {names} are still reading their last hour again ({slowest:.0%} done) and their events wait, up to {longest:.0f} s: "
+        "they go on by themselves; if the share stands still, see the worker's log, and start more workers"
+    ]
 
 
 def _processes(snapshot: Snapshot | None, stack: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:

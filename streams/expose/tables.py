@@ -10,37 +10,45 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.clock import iso_utc, simulation_notice
-from streams.expose.question import Grouping
+from streams.expose.question import EVENTS, USERS, VISITS, Question
 from streams.expose.rows import Row
 from streams.expose.status import Status
 from streams.live import Snapshot
 
+_WINDOW_NAMES = {"5m": "5 minutes", "15m": "15 minutes", "day": "the day in Paris"}
 #: More rows than this say nothing on a screen; `--json` gives them all.
 ROWS_SHOWN_MAX = 500
 
 
 def print_minutes(
-    pages: Iterator[list[Row]], grouping: Grouping, snapshot: Snapshot, shift_seconds: int, rows_max: int
+    pages: Iterator[list[Row]], question: Question, snapshot: Snapshot, shift_seconds: int, rows_max: int
 ) -> None:
     """Print the last `rows_max` rows and how many were left out; reads all pages."""
     console = Console()
     _print_notice(console, simulation_notice(snapshot.now_ms, shift_seconds))
     shown: deque[Row] = deque(maxlen=rows_max)
-    rows = events = 0
+    rows = 0
+    # Users never add up, and visits of services neither: only what does is summed below the table.
+    summed = [name for name in question.measures if name in (EVENTS, VISITS) and question.grouping.adds_up(name)]
+    sums = dict.fromkeys(summed, 0)
     for page in pages:
         shown.extend(page)
         rows += len(page)
-        events += sum(int(row["events"]) for row in page)
+        for name in summed:
+            sums[name] += sum(int(row[name]) for row in page)
     settled = iso_utc(snapshot.settled_ms) if snapshot.settled_ms is not None else "nothing yet"
-    table = Table(caption=f"{events:,} events in {rows:,} rows; settled up to {settled}", caption_justify="left")
+    totals = "".join(f"{number:,} {name}, " for name, number in sums.items())
+    table = Table(caption=f"{totals}{rows:,} rows; settled up to {settled}", caption_justify="left")
     table.add_column("minute (UTC)")
-    for member in grouping.members:
+    for member in question.grouping.members:
         table.add_column(member)
-    table.add_column("events", justify="right")
+    for name in question.measures:
+        table.add_column("users ≈" if name == USERS else name, justify="right")
     table.add_column("settled")
     for row in shown:
-        codes = [str(row[member]) for member in grouping.members]
-        table.add_row(str(row["minute"]), *codes, f"{row['events']:,}", "yes" if row["settled"] else "running")
+        codes = [str(row[member]) for member in question.grouping.members]
+        numbers = [f"{row[name]:,}" if name in row else "-" for name in question.measures]
+        table.add_row(str(row["minute"]), *codes, *numbers, "yes" if row["settled"] else "running")
     console.print(table)
     if rows > len(shown):
         console.print(
@@ -72,7 +80,12 @@ def _chain_table(status: Status) -> Table:
     table.add_row("kafka", f"up ({', '.join(status.kafka.servers)})" if status.kafka.up else "DOWN")
     age = "" if status.settled_age_seconds is None else f" ({status.settled_age_seconds:.0f} s ago)"
     table.add_row("settled up to", f"{status.settled or 'nothing yet'}{age}")
-    table.add_row("events", _number(status.events))
+    table.add_row("events", f"{_number(status.events)}, {_number(status.duplicates)} repeats removed{_window(status)}")
+    table.add_row("visits", _number(status.visits))
+    users = status.users or {}
+    figures = ", ".join(f"{_number(users.get(window))} in {name}" for window, name in _WINDOW_NAMES.items())
+    table.add_row("users (approximate)", figures)
+    table.add_row("establishments (approximate)", f"{_number(status.establishments)} in 15 minutes")
     reasons = {reason: n for reason, n in (status.rejected or {}).items() if n}
     detail = f" ({', '.join(f'{reason} {n:,}' for reason, n in reasons.items())})" if reasons else ""
     table.add_row("rejected", "?" if status.rejected is None else f"{sum(reasons.values()):,}{detail}")
@@ -82,16 +95,21 @@ def _chain_table(status: Status) -> Table:
     return table
 
 
+def _window(status: Status) -> str:
+    seconds = status.dedupe_window_seconds
+    return "" if seconds is None else f" (ids of the last {seconds / 60:.0f} minutes are known)"
+
+
 def _partition_table(status: Status) -> Table:
     held = status.partitions
-    title = f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale"
+    title = f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up"
     table = Table(title=title, title_justify="left")
     for name in ("partition", "offset", "end", "lag"):
         table.add_column(name, justify="right")
     table.add_column("watermark")
     table.add_column("owner")
     for p in held.list:
-        owner = p.owner or "nobody"
+        owner = (p.owner or "nobody") + ("" if p.warming is None else f", warming up {p.warming:.0%}")
         table.add_row(str(p.partition), _number(p.offset), _number(p.end), _number(p.lag), p.watermark or "-", owner)
     return table
 

@@ -18,6 +18,7 @@ from streams.broker import KafkaAddress
 from streams.errors import VigieError
 from streams.ingest.ledger import Ingestor, Ledger, Verdict
 from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkSchema
+from streams.ingest.worker_metrics import OwnedPartition
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import REDIS_ERRORS
 
@@ -145,7 +146,7 @@ def add_heartbeat(app: faust.App, topic: str, ingestor: Ingestor, writer: LiveWr
         ends = await _log_ends(app, topic, list(ledgers))
         now = time.time()
         lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
-        ingestor.metrics.owned(lags)
+        ingestor.metrics.owned({n: _owned(ledger, lags[n]) for n, ledger in ledgers.items()})
         asked_ms_ago = int((time.monotonic() - asked_at) * 1000)
         lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
         try:
@@ -164,6 +165,10 @@ def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago:
     return HeartbeatLine(
         ledger.partition, ledger.position, log_end, lag_seconds, asked_ms_ago, ledger.warming, window_ms
     )
+
+
+def _owned(ledger: Ledger, lag_seconds: float) -> OwnedPartition:
+    return OwnedPartition(lag_seconds, ledger.warming is not None, ledger.counter.memory.sizes())
 
 
 async def _log_ends(app: faust.App, topic: str, partitions: list[int]) -> dict[int, int]:

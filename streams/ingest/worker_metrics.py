@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -15,7 +17,19 @@ from streams.metrics import Metric
 #: Buckets of the ingest delay, seconds: the chain promises a few seconds, an outage lasts minutes.
 DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
+#: What `Memory.sizes` counts, in its order.
+MEMORY_KINDS = ("id", "visitor", "service")
+
 M = TypeVar("M", bound=MetricWrapperBase)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPartition:
+    """One owned partition at a heartbeat; `memory_entries` are those of `Memory.sizes`."""
+
+    lag_seconds: float
+    warming: bool
+    memory_entries: tuple[int, int, int]
 
 
 class WorkerMetrics:
@@ -29,6 +43,8 @@ class WorkerMetrics:
         self._seeks = self._make(Counter, metrics.WORKER_SEEKS)
         self._lag = self._make(Gauge, metrics.LAG_SECONDS)
         self._watermark = self._make(Gauge, metrics.WATERMARK)
+        self._warming = self._make(Gauge, metrics.WARMING)
+        self._memory = self._make(Gauge, metrics.MEMORY)
         self._owned = self._make(Gauge, metrics.OWNED)
         self._redis_failures = self._make(Counter, metrics.REDIS_FAILURES)
         self._dead_letter_failures = self._make(Counter, metrics.DEAD_LETTER_FAILURES)
@@ -68,12 +84,16 @@ class WorkerMetrics:
         """A log line was not written."""
         self._suppressed.inc()
 
-    def owned(self, lag_seconds: dict[int, float]) -> None:
-        """The partitions owned now, with their lag; those that went away stop being exposed."""
-        for gone in self._shown - set(lag_seconds):
-            for gauge in (self._lag, self._watermark):
+    def owned(self, partitions: Mapping[int, OwnedPartition]) -> None:
+        """The partitions owned now; those that went away stop being exposed."""
+        for gone in self._shown - set(partitions):
+            for gauge in (self._lag, self._watermark, self._warming):
                 gauge.remove_by_labels({"partition": str(gone)})
-        self._shown = set(lag_seconds)
-        self._owned.set(len(lag_seconds))
-        for partition, seconds in lag_seconds.items():
-            self._lag.labels(partition).set(seconds)
+        self._shown = set(partitions)
+        self._owned.set(len(partitions))
+        for number, partition in partitions.items():
+            self._lag.labels(number).set(partition.lag_seconds)
+            self._warming.labels(number).set(int(partition.warming))
+        sums = [sum(column) for column in zip(*(p.memory_entries for p in partitions.values()), strict=True)]
+        for kind, entries in zip(MEMORY_KINDS, sums or (0, 0, 0), strict=True):
+            self._memory.labels(kind).set(entries)
