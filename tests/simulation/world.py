@@ -164,6 +164,12 @@ class Worker:
     async def log_start(self, partition: int) -> int:
         return self.world.log.starts[partition]
 
+    async def log_end(self, partition: int) -> int:
+        return self.world.log.end(partition)
+
+    async def confirm_topic(self) -> None:
+        """The world has one topic."""
+
     async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
         return {number: self.world.log.offset_at(number, ms) for number, ms in append_times_ms.items()}
 

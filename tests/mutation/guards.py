@@ -1,0 +1,231 @@
+"""The list of guards: where each stands, how it is broken, and the tests that must notice. docs/guarantees.md shows the same list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`old` stands exactly once in `path`; with `new` in its place, `tests` (pytest arguments) must fail."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+SIMULATION = ("tests/simulation",)
+COUNTER = ("tests/count/test_counter.py",)
+MEMORY = ("tests/count/test_memory.py", "tests/count/test_counter.py")
+REDIS = ("tests/servers/test_live_scripts.py",)
+CONTRACT = ("tests/test_events.py",)
+
+GUARDS = (
+    Guard(
+        "the script compares the stored offset with the chunk's start",
+        "streams/live/scripts.py",
+        "if next ~= ARGV[4] then return {'moved', next} end",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "a retry is told that its chunk went through",
+        "streams/live/scripts.py",
+        "if next == ARGV[6] and next ~= ARGV[4] then return {'already', next} end",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "a chunk sets a mark before it writes",
+        "streams/live/scripts.py",
+        "redis.call('HSET', meta, 'applying', part .. ' ' .. ARGV[4] .. ' ' .. ARGV[6])",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "a mark that was found stops everybody",
+        "streams/live/scripts.py",
+        "if mark then return {'marked', mark} end\nlocal stored",
+        "local stored",
+        REDIS,
+    ),
+    Guard(
+        "another key layout is refused",
+        "streams/live/scripts.py",
+        "if redis.call('HGET', meta, 'layout') ~= ARGV[2] then return {'layout', ''} end",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "a topic that was created anew is refused",
+        "streams/live/scripts.py",
+        "if id ~= ARGV[5] then return {'topic_id', id} end",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "settled time never goes back",
+        "streams/live/scripts.py",
+        "if candidate <= settled then return settled end",
+        "",
+        REDIS,
+    ),
+    Guard(
+        "idle needs an owner that stands where Redis stands",
+        "streams/live/scripts.py",
+        "line.position == line['end'] and (not next or next == line.position)",
+        "line.position == line['end']",
+        REDIS,
+    ),
+    Guard(
+        "a refused chunk reloads the partition from Redis",
+        "streams/ingest/ledger.py",
+        "        await self._reload(ledger)\n        return Verdict.AWAY",
+        "        return Verdict.AWAY",
+        SIMULATION,
+    ),
+    Guard(
+        "a counter whose chunk was given up is never fed again",
+        "streams/ingest/ledger.py",
+        "            if self.ledgers.get(ledger.partition) is ledger:\n                del self.ledgers[ledger.partition]\n",
+        "",
+        SIMULATION,
+    ),
+    Guard(
+        "a counter is kept only where Redis stands where it stands",
+        "streams/ingest/ledger.py",
+        "known is not None and state is not None and known.counter.next_offset == state.next_offset",
+        "known is not None and state is not None",
+        SIMULATION,
+    ),
+    Guard(
+        "the memory is read again after a restart",
+        "streams/ingest/ledger.py",
+        "    if offset is not None:\n        ledger.warm_from",
+        "    if offset is None:\n        ledger.warm_from",
+        SIMULATION,
+    ),
+    Guard(
+        "what was fetched before a seek is ignored",
+        "streams/ingest/ledger.py",
+        "if chunk.epoch < ledger.epoch:",
+        "if chunk.epoch < 0:",
+        SIMULATION,
+    ),
+    Guard(
+        "a gap is read again, not skipped",
+        "streams/ingest/ledger.py",
+        "        if not chunk.first:\n",
+        "        if False:\n",
+        SIMULATION,
+    ),
+    Guard(
+        "known offsets are cut away",
+        "streams/ingest/ledger.py",
+        "batches = cut_before(chunk.batches, ledger.expected)",
+        "batches = list(chunk.batches)",
+        SIMULATION,
+    ),
+    Guard(
+        "a stored offset past the end of the log stops the worker",
+        "streams/ingest/ledger.py",
+        "if state is not None and state.next_offset > log_end:",
+        "if False:",
+        SIMULATION,
+    ),
+    Guard(
+        "what retention removed is counted as lost",
+        "streams/ingest/ledger.py",
+        "            delta.add_total((Cut.LOST,), lost)",
+        "            pass",
+        SIMULATION,
+    ),
+    Guard(
+        "each batch is judged by its own append time",
+        "streams/count/counter.py",
+        "self.append_ms = append_ms = max(self.append_ms, batch.append_ms)",
+        "self.append_ms = append_ms = max(self.append_ms, batches[-1].append_ms)",
+        COUNTER,
+    ),
+    Guard(
+        "the append time never goes back",
+        "streams/count/counter.py",
+        "self.append_ms = append_ms = max(self.append_ms, batch.append_ms)",
+        "self.append_ms = append_ms = batch.append_ms",
+        COUNTER,
+    ),
+    Guard(
+        "an event ahead does not push the watermark past the append time",
+        "streams/count/counter.py",
+        "                if ts > append_ms:\n                    ts = append_ms\n",
+        "",
+        COUNTER,
+    ),
+    Guard(
+        "the watermark is taken over from Redis",
+        "streams/count/counter.py",
+        "self.watermark_ms: int = state.watermark_ms if state else 0",
+        "self.watermark_ms: int = 0",
+        COUNTER,
+    ),
+    Guard(
+        "rejected events are counted",
+        "streams/count/counter.py",
+        "            delta.add_total((Cut.REJECTED, reject.reason.value), 1)",
+        "            pass",
+        COUNTER,
+    ),
+    Guard(
+        "nothing is carried over into a new generation",
+        "streams/count/memory.py",
+        "            self._visitors.append(_Visitors(index))",
+        "            self._visitors.append(_Visitors(index))\n"
+        "            for old in self._visitors[:-1]:\n"
+        "                self._visitors[-1].latest.update(old.latest)",
+        MEMORY,
+    ),
+    Guard(
+        "a repeat is remembered like any event",
+        "streams/count/memory.py",
+        "            add(name)  # also where",
+        "            if name not in before:\n                add(name)  # also where",
+        MEMORY,
+    ),
+    Guard(
+        "generations are aligned to append time",
+        "streams/count/memory.py",
+        "        index = append_ms // plan.visit_ms\n",
+        "        index = (append_ms - plan.visit_ms // 2) // plan.visit_ms\n",
+        MEMORY,
+    ),
+    Guard(
+        "a full generation of ids closes early",
+        "streams/count/memory.py",
+        "or len(self._ids[-1].seen) >= plan.ids_max",
+        "",
+        MEMORY,
+    ),
+    Guard(
+        "an event older than its visitor's latest starts no visit",
+        "streams/count/memory.py",
+        "            if known is None or ts - known >= VISIT_GAP_MS:\n                if counts",
+        "            if known is None or abs(ts - known) >= VISIT_GAP_MS:\n                if counts",
+        MEMORY,
+    ),
+    Guard(
+        "joined values are taken apart where one could make up for another",
+        "streams/events.py",
+        'joined.count(b"\\n") == joined.count(b"}\\n{") == count - 1',
+        'joined.count(b"\\n") == count - 1',
+        CONTRACT,
+    ),
+    Guard(
+        "a value over 4 KiB is rejected",
+        "streams/events.py",
+        "    if len(value) > VALUE_BYTES_MAX:\n        return Reason.TOO_LARGE\n",
+        "",
+        CONTRACT,
+    ),
+)

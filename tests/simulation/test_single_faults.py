@@ -1,0 +1,164 @@
+"""One fault at a time, and what the ingestor does about it at once, without a rebalance to help."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from streams.catalog import Catalog
+from streams.errors import StateError
+from streams.ingest import ledger
+from streams.ingest.ledger import Verdict
+from streams.ingest.transport import Chunk
+from streams.live import Applied, Outcome
+from tests.simulation.world import Worker, World
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "RETRY_SECONDS", (0.0,))
+
+
+def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) -> None:
+    """Play a scene on a log without holes, of at least five batches, whose only owner is one worker."""
+    for seed in range(200):
+        world = World(seed, catalog, 0.0)
+        batches = world.log.partitions[0]
+        dense = all(list(b.offsets) == list(range(b.offsets[0], b.end)) for b in batches)
+        if dense and batches[0].offsets[0] == 0 and all(a.end == b.offsets[0] for a, b in pairwise(batches)):
+            world.log.partitions = {0: batches}
+            worker = Worker(world, "a")
+            world.workers = [worker]
+            asyncio.run(scene(world, worker))
+            return
+    pytest.fail("no seed made such a log")
+
+
+def piece(world: World, worker: Worker, first: int, end: int, *, fresh: bool = False) -> Chunk:
+    """A chunk of whole batches, as fetched in the worker's current epoch."""
+    batches = world.log.partitions[0][first:end]
+    return Chunk(0, batches[0].offsets[0], batches[-1].end, list(batches), worker.epoch(0), fresh)
+
+
+async def finish(world: World, worker: Worker) -> None:
+    """Let the worker read on to the end, from wherever it was told to; the counts must be the log's."""
+    for _ in range(60):
+        worker.fetch()
+        if await worker.handle_one() is None:
+            break
+    assert world.counted() == world.truth()
+
+
+def test_redis_that_went_back_is_followed_without_a_rebalance(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        saved = world.store.snapshot()
+        await worker.ingestor.handle(piece(world, worker, 1, 2))
+        world.store.restore(saved)
+        assert await worker.ingestor.handle(piece(world, worker, 2, 3)) is Verdict.AWAY
+        assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_chunk_that_was_given_up_is_not_taken_for_counted(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        chunk = piece(world, worker, 0, 1)
+        worker.stopping = True
+        assert await worker.ingestor.handle(chunk) is Verdict.GIVEN_UP
+        worker.stopping = False
+        assert await worker.ingestor.handle(chunk) is Verdict.GIVEN_UP, (
+            "its counter must not be fed, nor believed, again"
+        )
+        assert world.store.states == {}
+        await worker.assign([0])
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_counter_is_kept_where_redis_stands_and_nowhere_else(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        saved = world.store.snapshot()
+        counter = worker.ingestor.ledgers[0].counter
+        await worker.assign([0])
+        assert worker.ingestor.ledgers[0].counter is counter, "eager rebalancing must not blind everybody"
+        await worker.ingestor.handle(piece(world, worker, 1, 2))
+        world.store.restore(saved)
+        await worker.assign([0])
+        assert worker.ingestor.ledgers[0].counter is not counter
+        assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_the_first_chunk_of_an_earlier_seek_does_not_make_a_hole(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        late = piece(world, worker, 2, 3, fresh=True)  # fetched right after a seek to its start ...
+        await worker.seek(0, 0)  # ... but the partition was sought again meanwhile
+        worker.ingestor.ledgers[0].epoch = worker.epoch(0)
+        assert await worker.ingestor.handle(late) is Verdict.AWAY
+        assert world.store.states == {}
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_chunk_that_overlaps_what_is_counted_is_cut(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        assert await worker.ingestor.handle(piece(world, worker, 0, 2)) is Verdict.COUNTED
+        assert await worker.ingestor.handle(piece(world, worker, 0, 1)) is Verdict.KNOWN
+        assert await worker.ingestor.handle(piece(world, worker, 1, 3)) is Verdict.COUNTED
+        worker.fetch_at[0] = world.store.states[0].next_offset
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_piece_dropped_on_its_way_is_read_again(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        assert await worker.ingestor.handle(piece(world, worker, 2, 3)) is Verdict.AWAY
+        assert worker.fetch_at[0] == world.store.states[0].next_offset
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_mark_stops_the_worker(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+
+        async def marked(*_args: object) -> Applied:
+            return Applied(Outcome.MARKED, "0 0 10")
+
+        monkeypatch.setattr(world.store, "apply", marked)
+        with pytest.raises(StateError, match="written only in part"):
+            await worker.ingestor.handle(piece(world, worker, 0, 1))
+
+    play(catalog, scene)
+
+
+def test_reading_again_for_ever_ends_in_a_clear_message(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        far = replace(piece(world, worker, 2, 3), start=10_000, end=10_010)
+        for _ in range(ledger.REREADS_MAX):
+            await worker.ingestor.handle(replace(far, epoch=worker.epoch(0)))
+        with pytest.raises(StateError, match="read again 20 times without counting"):
+            await worker.ingestor.handle(replace(far, epoch=worker.epoch(0)))
+
+    play(catalog, scene)
