@@ -53,9 +53,9 @@ tables: $(STAMP) ## write the tables of docs/ that follow from code (settings, m
 	@$(BIN)/python .ci/tables.py
 
 .PHONY: lock
-lock: ## resolve the requirements anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --upgrade \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock.txt pyproject.toml
+lock: ## lock what pyproject.toml asks for, keeping what is locked; UPGRADE=1 takes the newest of all (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes $(if $(UPGRADE),--upgrade) \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock.txt pyproject.toml >/dev/null
 
 .PHONY: clean
 clean: ## remove the virtual environment and the caches of tools
