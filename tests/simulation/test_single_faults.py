@@ -115,18 +115,6 @@ def test_the_first_chunk_of_an_earlier_seek_does_not_make_a_hole(catalog: Catalo
     play(catalog, scene)
 
 
-def test_a_chunk_that_overlaps_what_is_counted_is_cut(catalog: Catalog) -> None:
-    async def scene(world: World, worker: Worker) -> None:
-        await worker.assign([0])
-        assert await worker.ingestor.handle(piece(world, worker, 0, 2)) is Verdict.COUNTED
-        assert await worker.ingestor.handle(piece(world, worker, 0, 1)) is Verdict.KNOWN
-        assert await worker.ingestor.handle(piece(world, worker, 1, 3)) is Verdict.COUNTED
-        worker.fetch_at[0] = world.store.states[0].next_offset
-        await finish(world, worker)
-
-    play(catalog, scene)
-
-
 def test_a_piece_dropped_on_its_way_is_read_again(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
