@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import orjson
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from prometheus_client import CollectorRegistry
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
@@ -19,7 +18,7 @@ from streams import __version__
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
 from streams.expose.codes import Codes
-from streams.expose.collector import render
+from streams.expose.collector import Scraper, render
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.rows import Row, read_rows
 from streams.expose.status import Status
@@ -92,7 +91,7 @@ class Parts:
     reader: LiveReader
     sketches: SketchReader
     observer: Observer
-    registry: CollectorRegistry
+    scraper: Scraper
     codes: Codes
     status: Callable[[], Status]
 
@@ -123,7 +122,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     )
     _add_errors(app)
     _add_health(app, parts.observer)
-    _add_metrics(app, parts.registry)
+    _add_metrics(app, parts.scraper)
     _add_api(app, parts)
     return app
 
@@ -165,10 +164,10 @@ def _add_health(app: FastAPI, observer: Observer) -> None:
         return answer(Readiness(reason is None, reason), 200 if reason is None else 503)
 
 
-def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+def _add_metrics(app: FastAPI, scraper: Scraper) -> None:
     @app.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
-        body, content_type = render(registry, request.headers.get("accept", ""))
+        body, content_type = render(scraper.scrape(), request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut, Field
@@ -15,9 +16,10 @@ from streams.count import Cut, Field
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """For each cut, the codes that each further part of its fields may take."""
+    """For each cut, the codes that each further part of its fields may take, and all that they may take together."""
 
     known: Mapping[str, tuple[frozenset[str], ...]]
+    complete: Mapping[str, frozenset[tuple[str, ...]]]
 
     @classmethod
     def of(cls, catalog: Catalog) -> Codes:
@@ -27,29 +29,30 @@ class Codes:
         projects = frozenset(catalog.project_codes)
         profiles = frozenset(catalog.profile_codes)
         academies = frozenset(catalog.academy_codes)
-        return cls(
-            {
-                Cut.EVENTS.value: (regions, services),
-                Cut.PROJECT.value: (projects,),
-                Cut.PROFILE.value: (profiles, regions),
-                Cut.ACADEMY.value: (academies,),
-                Cut.LATE.value: (regions,),
-                Cut.VISITS.value: (regions,),
-                Cut.VISIT_PROJECT.value: (projects,),
-                Cut.VISIT_PROFILE.value: (profiles, regions),
-                Cut.VISIT_ACADEMY.value: (academies,),
-                Cut.SERVICE_VISITS.value: (regions, services),
-            }
-        )
+        known: dict[str, tuple[frozenset[str], ...]] = {
+            Cut.EVENTS.value: (regions, services),
+            Cut.PROJECT.value: (projects,),
+            Cut.PROFILE.value: (profiles, regions),
+            Cut.ACADEMY.value: (academies,),
+            Cut.LATE.value: (regions,),
+            Cut.VISITS.value: (regions,),
+            Cut.VISIT_PROJECT.value: (projects,),
+            Cut.VISIT_PROFILE.value: (profiles, regions),
+            Cut.VISIT_ACADEMY.value: (academies,),
+            Cut.SERVICE_VISITS.value: (regions, services),
+        }
+        return cls(known, {cut: frozenset(product(*lists)) for cut, lists in known.items()})
 
     def fold(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
         """Return the counts of one cut by its codes (without the cut), codes that are not listed under `INCONNU`."""
-        known = self.known[cut.value]
+        known, complete = self.known[cut.value], self.complete[cut.value]
         mark = cut.value
         folded: dict[tuple[str, ...], int] = {}
         for field, number in counts.items():
             if field[0] != mark:
                 continue
-            codes = tuple(code if code in listed else UNKNOWN for code, listed in zip(field[1:], known, strict=True))
+            codes = field[1:]
+            if codes not in complete:
+                codes = tuple(code if code in listed else UNKNOWN for code, listed in zip(codes, known, strict=True))
             folded[codes] = folded.get(codes, 0) + number
         return folded

@@ -1,12 +1,12 @@
-"""From a `Metric` of the closed list to prometheus_client's metric families. Names, labels and help are written nowhere else."""
+"""From a `Metric` of the closed list to prometheus_client's families, and to text. Names, labels and help are written nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.samples import Sample
 
 from streams.metrics import Kind, Metric
 
@@ -35,12 +35,28 @@ def info_family(metric: Metric, values: Sequence[str]) -> Family:
     return built
 
 
-def stamped_family(metric: Metric, series: Iterable[tuple[dict[str, str], Iterable[tuple[int, int]]]]) -> Family:
-    """Build the family of a gauge whose samples carry their own time.
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A gauge whose samples carry their own time: `series` are labels and values, one for each of `seconds` (epoch, oldest first).
 
-    `series` are (labels, [(epoch seconds, value) oldest first]): OpenMetrics wants the samples of one series together, in order.
+    It writes itself: an hour of minutes is 66,000 samples, for which prometheus_client takes a second of the scrape's three.
     """
-    built = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    name = metric.name
-    built.samples = [Sample(name, labels, value, second) for labels, points in series for second, value in points]
-    return built
+
+    metric: Metric
+    seconds: Sequence[int]
+    series: Sequence[tuple[Mapping[str, str], Sequence[int]]]
+
+    def text(self, per_second: int) -> str:
+        """The family in Prometheus's text format (time stamps in milliseconds: 1000 `per_second`) or OpenMetrics (1).
+
+        OpenMetrics wants the samples of one series together, in order. Label values are codes of closed lists, which hold nothing that
+        would have to be escaped.
+        """
+        name = self.metric.name
+        stamps = [f" {second * per_second}\n" for second in self.seconds]
+        lines = [f"# HELP {name} {self.metric.help}\n# TYPE {name} gauge\n"]
+        for labels, values in self.series:
+            written = ",".join(f'{label}="{labels[label]}"' for label in self.metric.labels)
+            head = f"{name}{{{written}}} "
+            lines += [f"{head}{value}{stamp}" for value, stamp in zip(values, stamps, strict=True)]
+        return "".join(lines)

@@ -13,7 +13,7 @@ from streams.catalog import Catalog
 from streams.count import Cut, Field
 from streams.events import Reason
 from streams.expose.codes import Codes
-from streams.expose.families import Row, family, info_family, stamped_family
+from streams.expose.families import Row, Stamped, family, info_family
 from streams.live import MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import DAY, Census, partitions_unowned, settling
@@ -147,20 +147,16 @@ def census_families(census: Census | None, settled_ms: int | None, lists: Lists)
     yield family(metrics.PROJECT_ESTABLISHMENTS, projects)
 
 
-def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[Family]:
+def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[Stamped]:
     """The time-stamped minutes, every region and service of each, zeros included. `minutes` are oldest first."""
     if not minutes:
         return
+    seconds = [minute.minute * 60 for minute in minutes]
     for metric, cut, labelled in (
         (metrics.MINUTE_EVENTS, Cut.EVENTS, lists.pairs),
         (metrics.MINUTE_VISITS, Cut.VISITS, lists.regions),
         (metrics.MINUTE_SERVICE_VISITS, Cut.SERVICE_VISITS, lists.pairs),
     ):
-        folded = [(minute.minute * 60, lists.codes.fold(cut, minute.counts)) for minute in minutes]
-        yield stamped_family(
-            metric,
-            (
-                (labels, [(second, counts.get(codes, 0)) for second, counts in folded])
-                for codes, labels in labelled.items()
-            ),
-        )
+        folded = [lists.codes.fold(cut, minute.counts) for minute in minutes]
+        series = [(labels, [counts.get(codes, 0) for counts in folded]) for codes, labels in labelled.items()]
+        yield Stamped(metric, seconds, series)

@@ -12,7 +12,7 @@ from streams.count.days import LocalDays
 from streams.edges import kafka_address
 from streams.errors import ServerError
 from streams.expose.app import Parts, create_app, observer_lifespan
-from streams.expose.collector import ObserverCollector, registry_of
+from streams.expose.collector import Scraper
 from streams.expose.probes import installation, open_reader, open_sketches, read_status
 from streams.expose.samples import Lists
 from streams.expose.status import Status
@@ -72,8 +72,8 @@ def _parts(
     def status() -> Status:
         return read_status(known, reader, lambda _settled_ms: observer.census, brokers, read_stack())
 
-    collector = ObserverCollector(reader, lambda: observer.census, lists, settings.lateness_seconds * 1000)
-    return Parts(reader, sketches, observer, registry_of(collector), lists.codes, status)
+    scraper = Scraper(reader, lambda: observer.census, lists, settings.lateness_seconds * 1000)
+    return Parts(reader, sketches, observer, scraper, lists.codes, status)
 
 
 def _listen(host: str, port: int) -> socket.socket:
