@@ -18,6 +18,14 @@ ASPECTS = {
     "r": "rejected",
     "d": "duplicate",
 }
+#: Compared only where visits were counted.
+VISIT_ASPECTS = {
+    "v": "visits",
+    "vp": "visits by project",
+    "vf": "visits by profile,region",
+    "va": "visits by academy",
+    "vs": "service visits",
+}
 MINUTE_MS = 60_000
 
 
@@ -48,12 +56,14 @@ class LogPart:
     first_append_ms: int | None
 
 
-def scope(parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, minutes_kept_hours: int) -> Scope:
+def scope(
+    parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, minutes_kept_hours: int, memory_ms: int = 0
+) -> Scope:
     """Return what is complete on both sides.
 
     Where retention removed the beginning of a partition, its removed records were appended at `first_append_ms` at the latest, so their
     events lie before `first_append_ms + max_ahead`: minutes that start there or later are whole. Their late events are, too: no removed
-    event moved the watermark beyond its own append time.
+    event moved the watermark beyond its own append time. Visits depend on what was remembered: `memory_ms` more are left out for them.
     """
     notes = []
     bounds_ms = []
@@ -62,7 +72,7 @@ def scope(parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, m
             continue
         state = snapshot.offsets.get(number)
         append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
-        bounds_ms.append(append_ms + max_ahead_ms)
+        bounds_ms.append(append_ms + max_ahead_ms + memory_ms)
     if bounds_ms:
         cut = f"{len(bounds_ms)} of {len(parts)} partitions"
         notes.append(
@@ -83,17 +93,20 @@ class Compared:
     differences: tuple[Difference, ...]
 
 
-def compare(plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Scope) -> Compared:
+def compare(
+    plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Scope, visits: bool = False
+) -> Compared:
     """Compare every row of every minute in scope that either side knows, and the totals where they are in scope."""
+    aspects = ASPECTS | VISIT_ASPECTS if visits else ASPECTS
     ours = {minute: rows for minute, rows in plain.minutes.items() if _within(minute, where)}
-    theirs = {found.minute: _rows(found.counts) for found in held if _within(found.minute, where)}
+    theirs = {found.minute: _rows(found.counts, aspects) for found in held if _within(found.minute, where)}
     differences: list[Difference] = []
     rows = 0
     minutes = sorted(ours.keys() | theirs.keys())
     for minute in minutes:
         rows += _compare_rows(minute, ours.get(minute, {}), theirs.get(minute, {}), differences)
     if where.totals:
-        rows += _compare_rows(None, plain.totals(), _rows(snapshot.totals), differences)
+        rows += _compare_rows(None, plain.totals(), _rows(snapshot.totals, aspects), differences)
     return Compared(len(minutes), rows, tuple(differences))
 
 
@@ -101,8 +114,8 @@ def _within(minute: int, where: Scope) -> bool:
     return where.first_minute is None or minute >= where.first_minute
 
 
-def _rows(counts: Mapping[tuple[str, ...], int]) -> dict[Row, int]:
-    return {(ASPECTS[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in ASPECTS}
+def _rows(counts: Mapping[tuple[str, ...], int], aspects: Mapping[str, str]) -> dict[Row, int]:
+    return {(aspects[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in aspects}
 
 
 def _compare_rows(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streams.audit.compare import Compared, LogPart, compare, scope
 from streams.audit.log import LogReader, open_log
 from streams.audit.plain import PlainCount
+from streams.audit.plain_visits import STRETCHES, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.events import TimeBounds
@@ -23,6 +24,7 @@ class Rules:
     bounds: TimeBounds
     lateness_ms: int
     minutes_kept_hours: int
+    visits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Recount:
     compared: Compared
     totals_compared: bool
     notes: tuple[str, ...]
+    #: Visits of services: (ours, by the ministry's rule: each service once a visit); None where visits were not counted.
+    service_visits: tuple[int, int] | None = None
 
     @property
     def agrees(self) -> bool:
@@ -52,13 +56,21 @@ def recount(
     """
     began = time.monotonic()
     snapshot, held = reader.everything()
-    plain = PlainCount(rules.catalog, rules.bounds, rules.lateness_ms)
+    plain = PlainCount(rules.catalog, rules.bounds, rules.lateness_ms, rules.visits)
     with open_log(address, topic) as log:
         parts = _count(log, snapshot, plain, show)
     seconds = time.monotonic() - began
-    where = scope(parts, snapshot, rules.bounds.ahead_ms_max, rules.minutes_kept_hours)
-    compared = compare(plain, snapshot, held, where)
-    return Recount(plain.records, seconds, compared, where.totals, (*where.notes, *_oddities(snapshot, parts, rules)))
+    memory_ms = STRETCHES * stretch_ms(rules.bounds.ahead_ms_max, rules.lateness_ms) if rules.visits else 0
+    where = scope(parts, snapshot, rules.bounds.ahead_ms_max, rules.minutes_kept_hours, memory_ms)
+    compared = compare(plain, snapshot, held, where, rules.visits)
+    service_visits = _service_visits(plain) if rules.visits else None
+    notes = (*where.notes, *_oddities(snapshot, parts, rules))
+    return Recount(plain.records, seconds, compared, where.totals, notes, service_visits)
+
+
+def _service_visits(plain: PlainCount) -> tuple[int, int]:
+    ours = sum(number for row, number in plain.totals().items() if row[0] == "service visits")
+    return ours, plain.ministry_service_visits()
 
 
 def _count(

@@ -24,7 +24,8 @@ DIFFERENCES_SHOWN_MAX = 50
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of text.")
-def recount(as_json: bool) -> None:
+@click.option("--visits", is_flag=True, help="Count visits too, by plain sentences: about half as fast.")
+def recount(as_json: bool, visits: bool) -> None:
     """Count the topic again with plain code, up to where Redis stands, and compare row by row.
 
     Exit status: 0 when everything agrees, 1 when rows differ (they are listed) or when nothing could be compared.
@@ -35,6 +36,7 @@ def recount(as_json: bool) -> None:
         bounds=time_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
         minutes_kept_hours=settings.minutes_kept_hours,
+        visits=visits,
     )
     with (
         closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader,
@@ -60,6 +62,12 @@ def _text(found: Recount) -> str:
         f"{compared.rows:,} rows{' with the totals' if found.totals_compared else ''}"
     ]
     lines += [f"note: {note}" for note in found.notes]
+    if found.service_visits is not None:
+        ours, ministry = found.service_visits
+        excess = 100 * (ours - ministry) / max(ministry, 1)
+        lines.append(
+            f"visits of services: {ours:,}; by the ministry's rule, each service once a visit: {ministry:,} ({excess:+.2f} %)"
+        )
     if not compared.minutes:
         lines.append("nothing to compare: publish events and let a worker count them first")
     elif not compared.differences:
@@ -104,4 +112,6 @@ def _json(found: Recount) -> dict[str, object]:
             for one in compared.differences[:DIFFERENCES_SHOWN_MAX]
         ],
         "notes": list(found.notes),
+        "service_visits": None if found.service_visits is None else found.service_visits[0],
+        "ministry_service_visits": None if found.service_visits is None else found.service_visits[1],
     }
