@@ -1,7 +1,7 @@
 """The observer's loop: once a second it settles and trims the minutes, once a minute it takes a census. Any number of observers may run."""
 
-from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, Kept, take_census, what_is_kept
-from streams.observe.decide import partitions_unowned, progress_problem, settling
+from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
+from streams.observe.decide import Kept, partitions_unowned, progress_problem, settling, what_is_kept
 from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
 
 __all__ = [

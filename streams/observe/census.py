@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from streams.catalog import Catalog
 from streams.count.days import LocalDays
 from streams.live import Distinct, SketchReader
-from streams.live.keys import SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT
 
 #: Settled minutes of each sliding window, by the name that labels and members carry.
 WINDOWS_MINUTES = {"5m": 5, "15m": 15}
@@ -47,23 +45,3 @@ def take_census(sketches: SketchReader, settled_ms: int, catalog: Catalog, days:
     local_dates = {region: days.local(minute, region) for region in catalog.region_codes}
     users[DAY] = sketches.day_users(local_dates, days.paris(minute), days.overseas)
     return Census(minute, users, sketches.establishments(minute - REPORTING_MINUTES, minute))
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is not trimmed: minutes and sketches of minutes from these epoch minutes on, sketches of days from this date (20260901) on."""
-
-    minute: int
-    sketch_minute: int
-    sketch_date: int
-
-
-def what_is_kept(settled_ms: int, minutes_kept_hours: int, days: LocalDays) -> Kept:
-    """Return the bounds at settled time; dates are of scenario time."""
-    minute = settled_ms // 60_000
-    oldest_date = date.fromisoformat(days.paris(minute)) - timedelta(days=SKETCH_DAYS_KEPT)
-    return Kept(
-        minute=(settled_ms - minutes_kept_hours * 3_600_000) // 60_000,
-        sketch_minute=minute - SKETCH_MINUTES_KEPT,
-        sketch_date=int(f"{oldest_date:%Y%m%d}"),
-    )

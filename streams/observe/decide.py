@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, timedelta
+
 from streams.count import Settling, settle
+from streams.count.days import LocalDays
 from streams.count.settle import UNOWNED_MS
 from streams.live import Snapshot
-from streams.live.keys import LAYOUT
+from streams.live.keys import LAYOUT, SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT
 
 #: Wait between rounds while Redis does not answer: each second at first, so that a restart is seen at once, then less often.
 RETRY_SECONDS = 1.0
@@ -17,6 +21,26 @@ QUICK_RETRIES_MAX = 60
 def settling(snapshot: Snapshot, lateness_ms: int) -> Settling:
     """Up to where time is settled in this snapshot, and which partitions are idle or stale."""
     return settle(snapshot.progress(), snapshot.now_ms, lateness_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is not trimmed: minutes and sketches of minutes from these epoch minutes on, sketches of days from this date (20260901) on."""
+
+    minute: int
+    sketch_minute: int
+    sketch_date: int
+
+
+def what_is_kept(settled_ms: int, minutes_kept_hours: int, days: LocalDays) -> Kept:
+    """Return the bounds at settled time; dates are of scenario time."""
+    minute = settled_ms // 60_000
+    oldest_date = date.fromisoformat(days.paris(minute)) - timedelta(days=SKETCH_DAYS_KEPT)
+    return Kept(
+        minute=(settled_ms - minutes_kept_hours * 3_600_000) // 60_000,
+        sketch_minute=minute - SKETCH_MINUTES_KEPT,
+        sketch_date=int(f"{oldest_date:%Y%m%d}"),
+    )
 
 
 def progress_problem(snapshot: Snapshot) -> str | None:

@@ -18,8 +18,8 @@ from streams.catalog import Catalog
 from streams.count.days import LocalDays
 from streams.errors import ServerError, StateError
 from streams.live import LiveReader, SketchReader
-from streams.observe.census import Census, Kept, take_census, what_is_kept
-from streams.observe.decide import progress_problem, retry_seconds, settling
+from streams.observe.census import Census, take_census
+from streams.observe.decide import Kept, progress_problem, retry_seconds, settling, what_is_kept
 
 logger = logging.getLogger(__name__)
 

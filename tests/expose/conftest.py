@@ -10,8 +10,9 @@ import pytest
 from streams.catalog import Catalog, load_catalog
 from streams.count import Cut, Field, PartitionState
 from streams.events import Reason
-from streams.live import Heartbeat, Snapshot
+from streams.live import Distinct, Heartbeat, Snapshot
 from streams.live.keys import LAYOUT
+from streams.observe import Census
 from streams.settings import default_config_dir
 
 NOW_MS = 1_788_242_592_345
@@ -39,7 +40,27 @@ def totals() -> dict[Field, int]:
         ("r", Reason.NOT_JSON.value): 4,
         ("k", Reason.NOT_JSON.value): 1,
         (Cut.LOST.value,): 9,
+        (Cut.DUPLICATE.value,): 6,
+        ("v", "44"): 5,
+        ("v", "GONE"): 2,
+        ("vp", "mbn"): 7,
+        ("vf", "ELEVE", "44"): 5,
+        ("vf", "GONE", "GONE"): 2,
+        ("va", "INCONNU"): 7,
+        ("vs", "44", "CAHIER_TEXTES"): 6,
+        ("vs", "44", "GONE"): 3,
     }
+
+
+@pytest.fixture
+def census() -> Census:
+    """As of settled time of the snapshot below; as from Redis, without zeros."""
+    five = Distinct(9, {"44": 7, "04": 2}, {"12": 7}, {"mbn": 9})
+    fifteen = Distinct(12, {"44": 9, "04": 4}, {"12": 8, "INCONNU": 2}, {"mbn": 12})
+    day = Distinct(400, {"44": 390, "04": 30})
+    return Census(
+        (NOW_MS - 21_000) // 60_000, {"5m": five, "15m": fifteen, "day": day}, Distinct(3, {"44": 3}, {}, {"mbn": 3})
+    )
 
 
 @pytest.fixture
@@ -48,8 +69,8 @@ def make_snapshot(catalog: Catalog, totals: dict[Field, int]) -> Callable[..., S
 
     def make(**changes: Any) -> Snapshot:
         beats = {
-            0: Heartbeat("worker-a", 71, 8001, 110, 115, 1.5, NOW_MS - 300, NOW_MS - 300, None),
-            1: Heartbeat("worker-b", 72, 8002, 60, 60, 0.0, NOW_MS - 200, NOW_MS - 200, NOW_MS - 9_000),
+            0: Heartbeat("worker-a", 71, 8001, 110, 115, 1.5, NOW_MS - 300, NOW_MS - 300, None, None, 780_000),
+            1: Heartbeat("worker-b", 72, 8002, 60, 60, 0.0, NOW_MS - 200, NOW_MS - 200, NOW_MS - 9_000, None, 720_500),
         }
         parts: dict[str, Any] = {
             "now_ms": NOW_MS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -15,11 +17,12 @@ NO_REDIS = RedisState(False, error="Redis does not answer; start it")
 
 
 @pytest.fixture
-def build(catalog, make_snapshot):
+def build(catalog, make_snapshot, census):
     def build(snapshot=None, redis=REDIS, kafka=KAFKA, stack=None, shift=0, **changes):
         if redis.up and snapshot is None:
             snapshot = make_snapshot(**changes)
-        return build_status(Installation(catalog, 20_000, shift), snapshot, redis, kafka, stack, NOW_MS + 1)
+        known = census if snapshot else None
+        return build_status(Installation(catalog, 20_000, shift), snapshot, known, redis, kafka, stack, NOW_MS + 1)
 
     return build
 
@@ -31,6 +34,8 @@ def test_a_sound_chain(build, catalog):
     assert found.settled == "2026-09-01T06:02:51.345Z"
     assert found.settled_age_seconds == 21.0
     assert (found.events, found.late, found.lost, found.not_kept) == (27, 2, 9, 1)
+    assert (found.visits, found.duplicates, found.dedupe_window_seconds) == (7, 6, 720.5)
+    assert (found.users, found.establishments) == ({"5m": 9, "15m": 12, "day": 400}, 3)
     assert found.rejected is not None
     assert {reason: n for reason, n in found.rejected.items() if n} == {"not_json": 4}
     assert (found.lag_events, found.lag_seconds) == (5, 1.5)
@@ -40,7 +45,7 @@ def test_a_sound_chain(build, catalog):
 
 def test_partitions(build):
     held = build().partitions
-    assert (held.count, held.unowned, held.stale) == (2, 0, 0)
+    assert (held.count, held.unowned, held.stale, held.warming) == (2, 0, 0, 0)
     first = held.list[0]
     assert (first.partition, first.offset, first.end, first.lag, first.owner) == (0, 110, 115, 5, "worker-a")
     assert first.watermark == "2026-09-01T06:02:51.345Z"
@@ -53,6 +58,21 @@ def test_what_nobody_vouches_for_is_null_and_named(build):
     assert (found.lag_events, found.lag_seconds) == (None, None)
     assert any("2 of 2 partitions have no worker" in problem for problem in found.problems)
     assert found.ready  # the servers answer; exit 0
+
+
+def test_a_warm_up_is_shown_and_named_when_events_wait_long_for_it(build, make_snapshot):
+    def warming(lag_seconds):
+        beats = make_snapshot().heartbeats
+        return build(heartbeats={**beats, 1: replace(beats[1], warming=0.417, lag_seconds=lag_seconds)})
+
+    found = warming(29.0)
+    assert [p.warming for p in found.partitions.list] == [None, 0.417]
+    assert (found.partitions.warming, found.problems) == (1, ())
+    (problem,) = warming(44.0).problems
+    assert problem.startswith(
+        "partitions 1 are still reading their last hour again (42% done) and their events wait, up to 44 s"
+    )
+    assert warming(44.0).ready
 
 
 def test_workers_are_known_from_their_heartbeats_where_no_stack_runs(build):
@@ -74,6 +94,8 @@ def test_redis_down(build):
     assert not found.ready
     assert found.problems == ("Redis does not answer; start it",)
     assert (found.events, found.rejected, found.settled, found.lag_events) == (None, None, None, None)
+    assert (found.visits, found.users, found.establishments) == (None, None, None)
+    assert (found.duplicates, found.dedupe_window_seconds) == (None, None)
     assert found.at == "2026-09-01T06:03:12.346Z"
 
 
@@ -109,5 +131,5 @@ def test_a_simulation_says_so(build):
 
 def test_it_is_json(build):
     members = orjson.loads(orjson.dumps(build(redis=NO_REDIS)))
-    assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "list": []}
+    assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "warming": 0, "list": []}
     assert members["redis"] == {"up": False, "appendonly": "unknown", "error": "Redis does not answer; start it"}

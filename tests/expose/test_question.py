@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,32 @@ def test_other_groupings_are_refused_with_those_that_exist(text):
     assert len(message) < 300
 
 
-def test_a_measure_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(InputError, match="'visits' is not measured; allowed: events"):
-        read_question(None, None, None, "visits")
+def test_without_a_measure_all_that_the_grouping_has_is_given():
+    assert read_question(None, None, "region").measures == ("events", "visits", "users")
+    assert read_question(None, None, "region,service").measures == ("events", "visits")
+    assert read_question(None, None, "region", "visits").measures == ("visits",)
+
+
+@pytest.mark.parametrize(
+    ("by", "measure", "words"),
+    [
+        ("region", "hits", "'hits' is not measured; allowed: events, visits, users"),
+        # They never add up: nothing is made up where they were not counted.
+        ("region,service", "users", "not counted by region,service; allowed by: region | project | academy | none"),
+        ("profile", "users", "allowed by: region | project | academy | none"),
+    ],
+)
+def test_other_measures_are_refused_with_those_that_exist(by, measure, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_question(None, None, by, measure)
+
+
+def test_users_are_counted_under_four_groupings_only():
+    assert {name for name, grouping in GROUPINGS.items() if grouping.users} == {"region", "project", "academy", "none"}
+
+
+def test_a_sum_is_shown_only_of_what_adds_up():
+    assert GROUPINGS["region"].adds_up("visits")
+    assert not GROUPINGS["region,service"].adds_up("visits")
+    assert not GROUPINGS["service"].adds_up("visits")
+    assert all(grouping.adds_up("events") and not grouping.adds_up("users") for grouping in GROUPINGS.values())

@@ -9,7 +9,6 @@ from streams.live import Heartbeat, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import (
     LoopState,
-    first_minute_kept,
     not_ready_because,
     partitions_unowned,
     progress_problem,
@@ -23,7 +22,7 @@ NOW_MS = 1_788_242_592_345
 
 def beat(at_ms: int = NOW_MS - 400, position: int = 10, log_end: int = 10) -> Heartbeat:
     idle_since_ms = at_ms if position == log_end else None
-    return Heartbeat("w", 1, 8001, position, log_end, 0.0, at_ms, at_ms, idle_since_ms)
+    return Heartbeat("w", 1, 8001, position, log_end, 0.0, at_ms, at_ms, idle_since_ms, None, 0)
 
 
 def snapshot(heartbeats: dict[int, Heartbeat], watermarks: dict[int, int], layout: str | None = LAYOUT) -> Snapshot:
@@ -45,14 +44,6 @@ def test_a_partition_without_heartbeat_is_unowned_and_stale():
     assert partitions_unowned(found) == (1,)
     assert settling(found, 20_000).stale == (1,)
     assert partitions_unowned(snapshot({0: beat(NOW_MS - 15_001), 1: beat(NOW_MS - 15_000)}, {})) == (0,)
-
-
-def test_minutes_are_kept_by_settled_time():
-    settled_ms = 1_788_242_640_000  # the start of a minute
-    first = first_minute_kept(settled_ms, 72)
-    assert first == settled_ms // 60_000 - 72 * 60
-    assert first_minute_kept(settled_ms + 59_999, 72) == first
-    assert first_minute_kept(settled_ms + 60_000, 72) == first + 1
 
 
 def test_another_layout_is_not_read():

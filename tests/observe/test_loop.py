@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
+from streams.count.days import LocalDays
 from streams.errors import ServerError
-from streams.observe import Observer
+from streams.observe import Observer, Rules
 
 
 class Failing:
@@ -23,31 +26,42 @@ class Failing:
         raise self.error
 
 
-def test_a_server_that_is_down_is_tried_again_and_logged_once(caplog):
-    reader = Failing(ServerError("Redis is down; start it"))
-    observer = Observer(reader, 20_000, 72)  # type: ignore[arg-type]
+@pytest.fixture
+def observe(catalog):
+    def make(error, on_end=None):
+        reader = Failing(error)
+        rules = Rules(catalog, LocalDays(catalog, 0), 20_000, 72)
+        return Observer(reader, None, rules, on_end), reader
+
+    return make
+
+
+def test_a_server_that_is_down_is_tried_again_and_logged_once(observe, caplog):
+    observer, reader = observe(ServerError("Redis is down; start it"))
+    observer.census = "of before"
     observer.start()
     assert reader.called_twice.wait(5)
     observer.stop(5)
     assert observer.state.problem == "Redis is down; start it"
     assert observer.state.failures >= 2
+    assert observer.census is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_a_defect_ends_the_thread_and_says_so(monkeypatch):
+def test_a_defect_ends_the_thread_and_says_so(observe, monkeypatch):
     seen = []
     monkeypatch.setattr(threading, "excepthook", lambda given: seen.append(given.exc_value))
     ended = threading.Event()
-    observer = Observer(Failing(RuntimeError("a defect")), 20_000, 72, ended.set)  # type: ignore[arg-type]
+    observer, _reader = observe(RuntimeError("a defect"), ended.set)
     observer.start()
     assert ended.wait(5)
     observer.stop(5)
     assert [str(error) for error in seen] == ["a defect"]
 
 
-def test_a_stop_that_was_asked_for_is_no_defect():
+def test_a_stop_that_was_asked_for_is_no_defect(observe):
     ended = threading.Event()
-    observer = Observer(Failing(ServerError("down")), 20_000, 72, ended.set)  # type: ignore[arg-type]
+    observer, _reader = observe(ServerError("down"), ended.set)
     observer.start()
     observer.stop(5)
     assert not ended.is_set()
