@@ -82,8 +82,8 @@ def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
-def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
-    """Return what Kafka says of a topic, None where it does not exist."""
+def identify_topic(client: KafkaAdminClient, name: str) -> tuple[str, int] | None:
+    """Return a topic's id and its number of partitions, None where it does not exist."""
     found: dict[str, Any] = client.describe_topics([name])[0]
     if found["error_code"] == 3:  # UNKNOWN_TOPIC_OR_PARTITION
         return None
@@ -93,10 +93,18 @@ def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
         )
     if found["error_code"]:
         raise ServerError(f"Kafka does not describe topic {name}: error code {found['error_code']}; see Kafka's log")
+    return str(found["topic_id"]), len(found["partitions"])
+
+
+def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
+    """Return what Kafka says of a topic, None where it does not exist."""
+    found = identify_topic(client, name)
+    if found is None:
+        return None
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
     raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
     configs = {key: str(entry["value"]) for key, entry in raw.items()}
-    return TopicFacts(name, str(found["topic_id"]), len(found["partitions"]), configs)
+    return TopicFacts(name, *found, configs)
 
 
 def create_topic(client: KafkaAdminClient, design: TopicDesign) -> None:

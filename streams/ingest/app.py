@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +15,14 @@ from yarl import URL
 
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
-from streams.ingest.ledger import Ingestor, Ledger, Verdict
+from streams.ingest.ledger import Ingestor, Verdict
+from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkSchema
-from streams.ingest.worker_metrics import OwnedPartition
-from streams.live import HeartbeatLine, LiveWriter
-from streams.live.connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 1.0
-#: A question to Kafka that takes longer is given up for this round; a partition unconfirmed for 5 s stops counting as idle.
-ASK_SECONDS_MAX = 3.0
+#: How long a client may believe an old list of partitions: new ones are found, and read from their beginning, within it.
+METADATA_AGE_MS_MAX = 10_000
 
 
 @dataclass(slots=True)
@@ -42,9 +38,10 @@ class WorkerState:
 class FaustLog:
     """Kafka, as the ingestor needs it, through Faust's consumer."""
 
-    def __init__(self, app: Any, topic: str) -> None:
+    def __init__(self, app: Any, topic: str, watch: TopicWatch) -> None:
         self._app = app
         self._topic = topic
+        self._watch = watch
 
     async def seek(self, partition: int, offset: int) -> None:
         """Read this partition from `offset` again."""
@@ -61,6 +58,17 @@ class FaustLog:
         async with asyncio.timeout(SEEK_SECONDS_MAX):
             starts = await self._app.consumer.earliest_offsets(tp)
         return int(starts[tp])
+
+    async def log_end(self, partition: int) -> int:
+        """The offset after the last one in the log."""
+        tp = TP(self._topic, partition)
+        async with asyncio.timeout(SEEK_SECONDS_MAX):
+            ends = await self._app.consumer.highwaters(tp)
+        return int(ends[tp])
+
+    async def confirm_topic(self) -> None:
+        """Ask now whether the topic is still the one that is counted."""
+        await asyncio.to_thread(self._watch.look)
 
     async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
         """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
@@ -92,6 +100,7 @@ def build_app(address: KafkaAddress, group: str, instance_id: str | None) -> fau
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,  # a worker that is back within the session costs no rebalance
         broker_max_poll_records=None,  # take all that was fetched: aiokafka does not fetch while a rest is in its buffer
+        consumer_metadata_max_age_ms=METADATA_AGE_MS_MAX,
         consumer_max_fetch_size=1 << 20,
         stream_buffer_maxsize=8,  # chunks, of at most 1 MiB compressed each: bounds memory while Redis is away
         stream_wait_empty=False,
@@ -134,66 +143,6 @@ def _guarded_place(app: faust.App, ingestor: Ingestor, state: WorkerState) -> An
         return targets
 
     return place
-
-
-def add_heartbeat(app: faust.App, topic: str, ingestor: Ingestor, writer: LiveWriter, state: WorkerState) -> None:
-    """Once a second and owned partition: where we stand, and where Kafka says the log ends."""
-
-    @app.timer(HEARTBEAT_SECONDS, on_leader=False, name="vigie.heartbeat")
-    async def heartbeat(_app: Any = None) -> None:
-        ledgers = dict(ingestor.ledgers)
-        asked_at = time.monotonic()
-        ends = await _log_ends(app, topic, list(ledgers))
-        now = time.time()
-        lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
-        ingestor.metrics.owned({n: _owned(ledger, lags[n]) for n, ledger in ledgers.items()})
-        asked_ms_ago = int((time.monotonic() - asked_at) * 1000)
-        lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
-        try:
-            await writer.heartbeat(state.worker, os.getpid(), state.port, lines)
-        except REDIS_ERRORS as error:
-            ingestor.metrics.redis_failure()
-            state.unready = f"Redis does not answer: {error}"
-            log.error("Redis did not take a heartbeat: %s", error)
-        else:
-            if ledgers:
-                state.unready = None
-
-
-def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int) -> HeartbeatLine:
-    window_ms = ledger.counter.memory.window_ms(ledger.counter.append_ms)
-    return HeartbeatLine(
-        ledger.partition, ledger.position, log_end, lag_seconds, asked_ms_ago, ledger.warming, window_ms
-    )
-
-
-def _owned(ledger: Ledger, lag_seconds: float) -> OwnedPartition:
-    return OwnedPartition(lag_seconds, ledger.warming is not None, ledger.counter.memory.sizes())
-
-
-async def _log_ends(app: faust.App, topic: str, partitions: list[int]) -> dict[int, int]:
-    if not partitions or app.rebalancing:
-        return {}
-    tps = {n: TP(topic, n) for n in partitions}
-    try:
-        async with asyncio.timeout(ASK_SECONDS_MAX):
-            ends = await app.consumer.highwaters(*tps.values())
-    except Exception as error:  # noqa: BLE001  # whatever Kafka's client raises, the answer is the same: not confirmed this round
-        log.warning("Kafka did not say where the log ends: %r", error)
-        return {}
-    return {n: int(ends[tp]) for n, tp in tps.items() if tp in ends}
-
-
-def _lag_seconds(ledger: Ledger, log_end: int | None, now: float) -> float:
-    """Age of the oldest uncounted record, 0 when there is none.
-
-    Everything up to the append time reached by counting is counted, and everything that was in the log when the partition was last seen
-    at its end: the oldest uncounted record is younger than both.
-    """
-    if log_end is not None and ledger.position >= log_end:
-        ledger.complete_until = now
-        return 0.0
-    return now - max(ledger.complete_until, ledger.counter.append_ms / 1000)
 
 
 def _credentials(address: KafkaAddress) -> Any:

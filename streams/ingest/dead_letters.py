@@ -59,6 +59,7 @@ class DeadLetterTopic:
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
         self._paused_until = 0.0
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def keep(self, partition: int, delta: Delta) -> None:
         """Keep a chunk's rejects, acknowledged by Kafka; add those that are not kept to the delta's `NOT_KEPT`."""
@@ -102,7 +103,16 @@ class DeadLetterTopic:
         if unsent:
             self._metrics.dead_letter_failure(len(unsent))
             self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._begin_anew()
         return unsent
+
+    def _begin_anew(self) -> None:
+        """Take a new producer next time: one whose sequence Kafka refused would fail for ever."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            task = asyncio.create_task(_end(producer))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     def _headers(self, partition: int, reject: Reject) -> list[tuple[str, bytes]]:
         headers = [
@@ -126,6 +136,14 @@ class DeadLetterTopic:
                 raise
             self._producer = producer
         return self._producer
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(KEEP_SECONDS_MAX):
+            await producer.stop()
+    except (TimeoutError, KafkaError, OSError) as error:
+        log.debug("the producer of dead letters did not end cleanly: %r", error)
 
 
 def aiokafka_options(address: KafkaAddress) -> dict[str, Any]:

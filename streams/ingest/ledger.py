@@ -18,10 +18,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from streams.count import Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
 from streams.errors import StateError
+from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
@@ -36,37 +37,12 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 REREADS_MAX = 20
 
 
-class Store(Protocol):
-    """What this room needs of `streams.live.LiveWriter`."""
-
-    async def load(self, partitions: list[int]) -> dict[int, PartitionState | None]:
-        """Where each partition stands."""
-
-    async def apply(self, partition: int, delta: Delta) -> Applied:
-        """One atomic call a chunk."""
+class _GivenUp(Exception):
+    """Redis did not answer before the partition had to be let go; the chunk is counted later, from the log."""
 
 
-class DeadLetters(Protocol):
-    """What this room needs of the dead-letter topic."""
-
-    async def keep(self, partition: int, delta: Delta) -> None:
-        """Keep the rejects of a chunk; what is not kept is counted into the delta."""
-
-
-class Log(Protocol):
-    """What this room needs of Kafka."""
-
-    async def seek(self, partition: int, offset: int) -> None:
-        """Read this partition from `offset` again."""
-
-    def epoch(self, partition: int) -> int:
-        """How many seeks this partition has seen."""
-
-    async def log_start(self, partition: int) -> int:
-        """The first offset that retention has left."""
-
-    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
-        """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
+def _never() -> bool:
+    return False
 
 
 class Verdict(StrEnum):
@@ -132,6 +108,14 @@ class Ingestor:
     halted: Callable[[], bool]
     metrics: WorkerMetrics
     ledgers: dict[int, Ledger] = field(default_factory=dict)
+    #: Chunks handled so far, and whether one is in hand: a worker to which nothing comes any more is told by them.
+    handled: int = 0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a chunk is in hand."""
+        return self._turn.locked()
 
     async def place(self, log_bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
         """Take over exactly these partitions, given (log start, log end) of each; return where to read each from.
@@ -141,14 +125,18 @@ class Ingestor:
         Raises:
             StateError: a stored offset lies past the end of the log: the log is not the one that was counted.
         """
+        # Nothing may be counted while positions are compared: a chunk in hand finds its ledger gone.
+        known, self.ledgers = self.ledgers, {}
         await self._until_answered(self.prepare)
         states = await self._until_answered(lambda: self.store.load(list(log_bounds)))
-        ledgers = await self._open(log_bounds, states)
-        self.ledgers = ledgers
+        self.ledgers = ledgers = await self._open(log_bounds, states, known)
         return {number: max(ledger.expected, ledger.log_start) for number, ledger in ledgers.items()}
 
     async def _open(
-        self, log_bounds: Mapping[int, tuple[int, int]], states: Mapping[int, PartitionState | None]
+        self,
+        log_bounds: Mapping[int, tuple[int, int]],
+        states: Mapping[int, PartitionState | None],
+        before: Mapping[int, Ledger],
     ) -> dict[int, Ledger]:
         ledgers: dict[int, Ledger] = {}
         rewinds: dict[int, int] = {}
@@ -156,12 +144,8 @@ class Ingestor:
             state = states[number]
             epoch = self.kafka.epoch(number) + 1  # that of the seek which follows
             if state is not None and state.next_offset > log_end:
-                raise StateError(
-                    f"partition {number}: {state.next_offset} offsets are counted but the log ends at {log_end}: Kafka lost its end, "
-                    "or the topic was created anew. Nothing was counted. Restore the log, or delete Vigie's keys in Redis to count "
-                    "what is there."
-                )
-            known = self.ledgers.get(number)
+                raise _past_the_end(number, state.next_offset, log_end)
+            known = before.get(number)
             if known is not None and state is not None and known.counter.next_offset == state.next_offset:
                 # It came back unmoved: eager rebalancing must not blind everybody.
                 ledgers[number] = Ledger(number, known.counter, log_start, known.warm_from, known.warm_at, epoch)
@@ -180,11 +164,22 @@ class Ingestor:
 
     async def handle(self, chunk: Chunk) -> Verdict:
         """Carry one chunk through the steps; see the module's head."""
-        ledger = self.ledgers.get(chunk.partition)
-        if ledger is None:
-            return Verdict.GIVEN_UP
+        async with self._turn:
+            self.handled += 1
+            ledger = self.ledgers.get(chunk.partition)
+            if ledger is None:
+                return Verdict.GIVEN_UP
+            try:
+                return await self._handle(ledger, chunk)
+            except _GivenUp:
+                self._discard(ledger)
+                return Verdict.GIVEN_UP
+
+    async def _handle(self, ledger: Ledger, chunk: Chunk) -> Verdict:
         if chunk.epoch < ledger.epoch:  # step 1
             return Verdict.AWAY
+        if chunk.start < ledger.expected:
+            await self._judge_step_back(ledger, chunk)
         if chunk.end <= ledger.expected:
             return Verdict.KNOWN
         lost = 0
@@ -192,6 +187,8 @@ class Ingestor:
             found = await self._judge_gap(ledger, chunk)
             if found is None:
                 return Verdict.AWAY
+            if self.ledgers.get(chunk.partition) is not ledger:
+                return Verdict.GIVEN_UP  # a rebalance took it away meanwhile; its counter may serve on
             lost = found
         batches = cut_before(chunk.batches, ledger.expected)
         if ledger.warm_at < ledger.position:
@@ -227,12 +224,51 @@ class Ingestor:
             log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
         return lost
 
+    async def _judge_step_back(self, ledger: Ledger, chunk: Chunk) -> None:
+        """Without a seek, fetches only go forward: one that went back tells that Kafka's client found its position outside the log.
+
+        The log was cut, or the topic deleted and created anew. Counting on would skip what lies below the position, silently.
+
+        Raises:
+            StateError: the log is not the one that was counted.
+        """
+        log.error(
+            "partition %d: Kafka sends offset %d where %d is next", ledger.partition, chunk.start, ledger.expected
+        )
+        await self.kafka.confirm_topic()
+        log_end = await self.kafka.log_end(ledger.partition)
+        if ledger.position > log_end:
+            raise _past_the_end(ledger.partition, ledger.position, log_end)
+
+    async def compare(self, stored: Mapping[int, int | None]) -> None:
+        """Hold the positions against those that Redis told at a heartbeat (None: nothing stored); load anew what differs.
+
+        Without it, a partition in which nothing happens would not notice that Redis was emptied or went back to an older copy.
+
+        Raises:
+            StateError: as `place`.
+        """
+        differ = [n for n, ledger in self.ledgers.items() if n in stored and stored[n] != ledger.counter.next_offset]
+        if not differ or self.busy or self.halted():
+            return
+        async with self._turn:
+            await self.prepare()
+            for number, state in (await self.store.load(differ)).items():
+                ledger = self.ledgers.get(number)
+                if ledger is None or ledger.counter.next_offset == (None if state is None else state.next_offset):
+                    continue  # a chunk had moved both meanwhile
+                where = "nothing" if state is None else state.next_offset
+                log.warning("partition %d: Redis went to %s, not %s: reading again", number, where, ledger.position)
+                try:
+                    await self._reload(ledger)
+                except _GivenUp:
+                    self._discard(ledger)
+
     async def _settle_account(self, ledger: Ledger, delta: Delta) -> Verdict:
         applied = await self._apply(ledger, delta)  # steps 4 and 5
         if applied is None:
             # Counted into memory but not into Redis: this counter must never be fed again (it would hold the chunk's traces).
-            if self.ledgers.get(ledger.partition) is ledger:
-                del self.ledgers[ledger.partition]
+            self._discard(ledger)
             return Verdict.GIVEN_UP
         self.metrics.chunk(applied.outcome.value)
         if applied.outcome in (Outcome.APPLIED, Outcome.ALREADY):
@@ -243,11 +279,15 @@ class Ingestor:
                 "and restart the workers: they count again from Kafka, as far as its retention reaches."
             )
         if applied.outcome is Outcome.LAYOUT:
-            await self._until_answered(self.prepare)
+            await self._until_answered(self.prepare, self.halted)
         where = applied.stored or "nothing"
         log.warning("partition %d: Redis stands at %s, not at %s: reading again", ledger.partition, where, delta.start)
         await self._reload(ledger)
         return Verdict.AWAY
+
+    def _discard(self, ledger: Ledger) -> None:
+        if self.ledgers.get(ledger.partition) is ledger:
+            del self.ledgers[ledger.partition]
 
     async def _apply(self, ledger: Ledger, delta: Delta) -> Applied | None:
         tries = 0
@@ -262,7 +302,7 @@ class Ingestor:
         return None
 
     async def _reload(self, ledger: Ledger) -> None:
-        states = await self._until_answered(lambda: self.store.load([ledger.partition]))
+        states = await self._until_answered(lambda: self.store.load([ledger.partition]), self.halted)
         state = states[ledger.partition]
         log_start = await self.kafka.log_start(ledger.partition)
         fresh = self._fresh(ledger.partition, state, log_start, ledger.epoch)
@@ -287,13 +327,21 @@ class Ingestor:
         await self.kafka.seek(ledger.partition, max(ledger.expected, ledger.log_start))
         ledger.epoch = self.kafka.epoch(ledger.partition)
 
-    async def _until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call Redis until it answers. Bounded from outside: the seek has its own limit, and a stop cancels."""
+    async def _until_answered(self, call: Callable[[], Awaitable[T]], give_up: Callable[[], bool] = _never) -> T:
+        """Call Redis until it answers.
+
+        Bounded from outside: a seek has its own limit; elsewhere `give_up` tells that a rebalance waits for us or the worker stops.
+
+        Raises:
+            _GivenUp: `give_up` said so.
+        """
         tries = 0
         while True:
             try:
                 return await call()
             except REDIS_ERRORS as error:
+                if give_up():
+                    raise _GivenUp from error
                 self.metrics.redis_failure()
                 log.error("Redis does not answer: %s; trying again", error)
                 await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
@@ -302,6 +350,14 @@ class Ingestor:
     def _note(self, ledger: Ledger, delta: Delta, append_times_ms: list[int]) -> None:
         ledger.rereads = 0
         self.metrics.counted(ledger.partition, delta, append_times_ms)
+
+
+def _past_the_end(partition: int, position: int, log_end: int) -> StateError:
+    return StateError(
+        f"partition {partition}: {position} offsets are counted but the log ends at {log_end}: Kafka lost its end, "
+        "or the topic was created anew. Nothing more was counted. Restore the log, or delete Vigie's keys in Redis and restart the "
+        "workers to count what is there."
+    )
 
 
 def _rewind(ledger: Ledger, offset: int | None) -> None:

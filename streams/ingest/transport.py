@@ -98,6 +98,10 @@ class ChunkConsumer(driver.Consumer):
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
         epochs = dict(self.epochs)  # before the fetch: a seek meanwhile makes what it returns stale
         fetched = await super()._getmany(active_partitions, timeout)
+        for tp in fetched:
+            # Faust drops what lies below the last offset it read, silently: after a seek back that offset may be one of before the seek,
+            # and a log that was cut or created anew must be seen.
+            self._read_offset.pop(tp, None)
         return {
             tp: [self._record(tp, records, epochs.get(tp.partition, 0))] for tp, records in fetched.items() if records
         }

@@ -18,16 +18,18 @@ import uvloop
 from streams.catalog import Catalog
 from streams.count import Rules
 from streams.errors import ServerError, StateError, VigieError
-from streams.ingest.app import FaustLog, WorkerState, add_agent, add_heartbeat, build_app
+from streams.ingest.app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.batches import use_raw_batches
 from streams.ingest.dead_letters import DeadLetterTopic
 from streams.ingest.health import serve_health
+from streams.ingest.heartbeat import Heart, add_heartbeat
 from streams.ingest.ledger import Ingestor
 from streams.ingest.log_limit import LogLimit
+from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import register_transport
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.ingest.worker_options import WorkerOptions
-from streams.live import LiveWriter
+from streams.live import LiveReader, LiveWriter
 from streams.topics import TopicFacts, ensure_topics
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ STARTUP_SECONDS_MAX = 60.0
 #: A SIGTERM while Kafka is down would hang for ever in Faust: after this the process ends by itself.
 STOP_SECONDS_MAX = 20.0
 EXIT_FORCED = 70
+END_LOOK_SECONDS = 0.5
 
 
 def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
@@ -51,7 +54,7 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
     health = serve_health(options.host, options.port, metrics.registry, lambda: state.unready)
     try:
-        facts = _wait_for_topics(options, state)
+        facts = _wait_for_servers(options, state)
         _run_faust(options, catalog, facts, metrics, state)
     finally:
         health.shutdown()
@@ -61,17 +64,24 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     return 0
 
 
-def _wait_for_topics(options: WorkerOptions, state: WorkerState) -> TopicFacts:
+def _wait_for_servers(options: WorkerOptions, state: WorkerState) -> TopicFacts:
+    """Wait until Kafka has the topics and Redis answers: a worker that cannot count must not take partitions from those that can."""
     deadline = time.monotonic() + STARTUP_SECONDS_MAX
-    while True:
-        try:
-            return ensure_topics(options.kafka, list(options.topics))[0]
-        except ServerError as error:
-            state.unready = str(error)
-            if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
-                raise
-            log.warning("%s; waiting", error)
-            time.sleep(1.0)
+    redis = LiveReader(options.redis, options.redis_prefix)
+    try:
+        while True:
+            try:
+                facts = ensure_topics(options.kafka, list(options.topics))[0]
+                redis.ping()
+                return facts
+            except ServerError as error:
+                state.unready = str(error)
+                if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
+                    raise
+                log.warning("%s; waiting", error)
+                time.sleep(1.0)
+    finally:
+        redis.close()
 
 
 def _run_faust(
@@ -89,19 +99,26 @@ def _run_faust(
     dead_letters = DeadLetterTopic(
         options.kafka, options.topics[1].name, facts.name, options.rejects_kept_per_minute, metrics
     )
-    kafka = FaustLog(app, facts.name)
+
+    def stop_counting(problem: StateError) -> None:
+        state.fatal = problem  # the heartbeat ends the worker; nothing is applied meanwhile
+
+    watch = TopicWatch(options.kafka, facts, stop_counting)
+    kafka = FaustLog(app, facts.name, watch)
     ingestor = Ingestor(
         rules=Rules.of(catalog, options.bounds, options.lateness_ms, options.shift_seconds),
         store=writer,
         dead_letters=dead_letters,
         kafka=kafka,
-        prepare=lambda: writer.prepare(catalog.digest, facts.name, facts.topic_id, facts.partitions),
-        halted=kafka.halted,
+        prepare=lambda: _prepare(writer, catalog, facts, watch),
+        halted=lambda: kafka.halted() or state.fatal is not None,
         metrics=metrics,
     )
     add_agent(app, facts.name, ingestor, state)
-    add_heartbeat(app, facts.name, ingestor, writer, state)
+    add_heartbeat(app, Heart(app, facts.name, ingestor, writer, state, watch), state)
     app.finalize()
+    watch.start()
+    threading.Thread(target=_bound_the_end, args=(app, state), name="end-bound", daemon=True).start()
     worker = StoppableWorker(
         app, loglevel=options.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
@@ -119,6 +136,17 @@ def _run_faust(
                 raise
             log.exception("worker ended")
             state.fatal = StateError(f"the worker ended after an error: {error!r}; its supervisor starts it again")
+
+
+async def _prepare(writer: LiveWriter, catalog: Catalog, facts: TopicFacts, watch: TopicWatch) -> None:
+    begun_under = await writer.prepare(catalog.digest, facts.name, facts.topic_id, watch.partitions)
+    if begun_under != catalog.digest:
+        log.warning(
+            "the counts were begun under other lists (catalog %s, here %s): rows of codes that were added or removed before now may "
+            "differ from a recount",
+            begun_under,
+            catalog.digest,
+        )
 
 
 def _tune_collector() -> None:
@@ -141,11 +169,11 @@ class StoppableWorker(faust.Worker):
     """Faust's worker, whose stop is bounded: with Kafka down, its own would hang for ever."""
 
     def _on_sigterm(self) -> None:
-        start_countdown()
+        start_countdown(None)
         super()._on_sigterm()
 
     def _on_sigint(self) -> None:
-        start_countdown()
+        start_countdown(None)
         super()._on_sigint()
 
 
@@ -159,8 +187,15 @@ def _end_on_signal() -> None:
     signal.signal(signal.SIGINT, on_signal)
 
 
-def start_countdown() -> None:
-    """End the process in `STOP_SECONDS_MAX`, whatever hangs; a second call changes nothing."""
+def _bound_the_end(app: faust.App, state: WorkerState) -> None:
+    """A worker that crashes while Kafka is down would hang as one that is stopped: the same bound, and the reason is said."""
+    while not (app.should_stop or state.fatal is not None):
+        time.sleep(END_LOOK_SECONDS)
+    start_countdown(state)
+
+
+def start_countdown(state: WorkerState | None) -> None:
+    """End the process in `STOP_SECONDS_MAX`, whatever hangs; a second call changes nothing. `state` knows why it ends, if it crashed."""
     if _countdown.is_set():
         return
     _countdown.set()
@@ -170,7 +205,10 @@ def start_countdown() -> None:
             "the worker did not stop within %.0f s: ending it; what it had not counted is counted from the log",
             STOP_SECONDS_MAX,
         )
-        os._exit(EXIT_FORCED)
+        if state is None or state.fatal is None:
+            os._exit(EXIT_FORCED)
+        print(f"vigie: {state.fatal}", file=sys.stderr, flush=True)  # noqa: T201  # as the command line would have
+        os._exit(state.fatal.exit_code)
 
     timer = threading.Timer(STOP_SECONDS_MAX, end)
     timer.daemon = True

@@ -59,7 +59,7 @@ PREPARE = """#!lua
 local meta = ARGV[1] .. 'meta'
 local layout = redis.call('HGET', meta, 'layout')
 if not layout then
-  redis.call('HSET', meta, 'layout', ARGV[2], 'catalog', ARGV[3], 'topic', ARGV[4], 'topic_id', ARGV[5])
+  redis.call('HSET', meta, 'layout', ARGV[2], 'catalog', ARGV[3], 'topic', ARGV[4], 'topic_id', ARGV[5], 'partitions', ARGV[6])
 elseif layout ~= ARGV[2] then return {'layout', layout} end
 local mark = redis.call('HGET', meta, 'applying')
 if mark then return {'marked', mark} end
@@ -67,23 +67,28 @@ local topic = redis.call('HGET', meta, 'topic')
 if topic ~= ARGV[4] then return {'topic', topic} end
 local id = redis.call('HGET', meta, 'topic_id')
 if id ~= ARGV[5] then return {'topic_id', id} end
-redis.call('HSET', meta, 'partitions', ARGV[6])
+-- The partitions of a topic only grow; a worker that started before they did may come later.
+if tonumber(ARGV[6]) > tonumber(redis.call('HGET', meta, 'partitions') or '0') then redis.call('HSET', meta, 'partitions', ARGV[6]) end
 return {'ok', redis.call('HGET', meta, 'catalog')}
 """
 
 #: Heartbeats of one worker. ARGV: base, then for each owned partition its number, what its owner says of it (a JSON object), and how
 #: long ago (ms) Kafka was asked for the end of the log. Redis adds its clock, when Kafka confirmed, and since when the partition is
-#: idle: read to its end without a break, by an owner that stands where Redis stands.
+#: idle: read to its end without a break, by an owner that stands where Redis stands. Returns the stored next offset ('' for none) of
+#: each, in their order, so that an owner notices a Redis that was emptied or went back.
 HEARTBEAT = """#!lua
 local base = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local offsets = {}
 for i = 2, #ARGV, 3 do
   local part, line, ago = ARGV[i], cjson.decode(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local old = redis.call('HGET', base .. 'heartbeats', part)
   local before = old and cjson.decode(old) or {}
   local stored = redis.call('HGET', base .. 'offsets', part)
   local next = stored and tonumber(string.match(stored, '^%d+ (%d+) '))
+  offsets[#offsets + 1] = stored and string.match(stored, '^%d+ (%d+) ') or ''
+  if not next and type(line.counted) == 'number' then next = -1 end -- Redis lost what this owner had counted
   line.at_ms, line.confirmed_ms, line.idle_since_ms = now, cjson.null, cjson.null
   if line['end'] ~= cjson.null then
     line.confirmed_ms = now - ago
@@ -98,7 +103,7 @@ for i = 2, #ARGV, 3 do
   end
   redis.call('HSET', base .. 'heartbeats', part, cjson.encode(line))
 end
-return now
+return offsets
 """
 
 #: Move settled time forward, never back, and note when each minute settled. ARGV: base, candidate in epoch ms, minutes to remember at most.

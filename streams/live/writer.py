@@ -46,9 +46,9 @@ class Applied:
 class HeartbeatLine:
     """What a worker vouches for of one partition.
 
-    `position` is the next offset to count, `log_end` the end of the log where Kafka was asked in this round, `asked_ms_ago` before the
-    heartbeat. `warming` is how far the warm-up has come (0 to 1, None: none is under way), the windows are how far back (ms) ids and
-    visitors are remembered.
+    `position` is the next offset to count, `counted` the same where anything was counted (else None), `log_end` the end of the log
+    where Kafka was asked in this round, `asked_ms_ago` before the heartbeat. `warming` is how far the warm-up has come (0 to 1, None:
+    none is under way), the window is how far back (ms) ids are remembered.
     """
 
     partition: int
@@ -58,6 +58,7 @@ class HeartbeatLine:
     asked_ms_ago: int = 0
     warming: float | None = None
     dedupe_window_ms: int = 0
+    counted: int | None = None
 
 
 class LiveWriter:
@@ -116,10 +117,15 @@ class LiveWriter:
         outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT])
         return Applied(Outcome(outcome), str(stored))
 
-    async def heartbeat(self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine]) -> None:
-        """Say which partitions this worker owns, where it stands and what Kafka confirmed."""
+    async def heartbeat(
+        self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine]
+    ) -> dict[int, int | None]:
+        """Say which partitions this worker owns, where it stands and what Kafka confirmed.
+
+        Return the next offset that Redis holds of each; None where it holds nothing.
+        """
         if not lines:
-            return
+            return {}
         args: list[_Arg] = [self._base]
         for line in lines:
             said = {
@@ -127,13 +133,15 @@ class LiveWriter:
                 "pid": pid,
                 "port": port,
                 "position": line.position,
+                "counted": line.counted,
                 "end": line.log_end,
                 "lag_seconds": round(max(line.lag_seconds, 0.0), 3),
                 "warming": line.warming,
                 "dedupe_window_ms": line.dedupe_window_ms,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
-        await self._heartbeat(args=args)
+        stored: list[str] = await self._heartbeat(args=args)
+        return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
 
 
 def parse_state(text: str | None) -> PartitionState | None:

@@ -89,8 +89,8 @@ GUARDS = (
     Guard(
         "a counter whose chunk was given up is never fed again",
         "streams/ingest/ledger.py",
-        "            if self.ledgers.get(ledger.partition) is ledger:\n                del self.ledgers[ledger.partition]\n",
-        "",
+        "        if self.ledgers.get(ledger.partition) is ledger:\n            del self.ledgers[ledger.partition]\n",
+        "        pass\n",
         SIMULATION,
     ),
     Guard(

@@ -1,0 +1,165 @@
+"""Once a second: what this worker owns, where it stands, where Kafka says the log ends; and what Redis answers to that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streams.errors import ServerError, VigieError
+from streams.ingest.app import WorkerState
+from streams.ingest.ledger import Ingestor, Ledger
+from streams.ingest.topic_watch import TopicWatch
+from streams.ingest.worker_metrics import OwnedPartition
+from streams.live import HeartbeatLine, LiveWriter
+from streams.live.connection import REDIS_ERRORS
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+#: A question to Kafka that takes longer is given up for this round; a partition unconfirmed for 5 s stops counting as idle.
+ASK_SECONDS_MAX = 3.0
+#: A partition whose log goes on and of which nothing arrives for this long: the worker ends, and is started again, which is the cure.
+STALL_SECONDS_MAX = 120.0
+
+
+class Heart:
+    """The heartbeat of one worker."""
+
+    def __init__(
+        self, app: Any, topic: str, ingestor: Ingestor, writer: LiveWriter, state: WorkerState, watch: TopicWatch
+    ) -> None:
+        self._app = app
+        self._topic = topic
+        self._ingestor = ingestor
+        self._writer = writer
+        self._state = state
+        self._watch = watch
+        self._announced = watch.partitions
+        self._stalls = Stalls()
+
+    async def beat(self) -> None:
+        """One heartbeat.
+
+        Raises:
+            VigieError: the worker cannot go on.
+        """
+        ingestor, state = self._ingestor, self._state
+        ledgers = dict(ingestor.ledgers)
+        asked_at = time.monotonic()
+        ends = await self._log_ends(list(ledgers))
+        now = time.time()
+        lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
+        ingestor.metrics.owned({n: _owned(ledger, lags[n]) for n, ledger in ledgers.items()})
+        asked_ms_ago = int((time.monotonic() - asked_at) * 1000)
+        lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
+        try:
+            stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines)
+            await self._announce()
+            await ingestor.compare(stored)
+        except REDIS_ERRORS as error:
+            ingestor.metrics.redis_failure()
+            state.unready = f"Redis does not answer: {error}"
+            log.error("Redis did not take a heartbeat: %s", error)
+            self._stalls.forget()
+            return
+        if ledgers:
+            state.unready = None if ends or self._app.rebalancing else "Kafka does not say where the log ends"
+        self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
+
+    async def _announce(self) -> None:
+        """Tell Redis, and with it every observer, of partitions that were added."""
+        partitions = self._watch.partitions
+        if partitions > self._announced:
+            await self._ingestor.prepare()
+            self._announced = partitions
+
+    async def _log_ends(self, partitions: list[int]) -> dict[int, int]:
+        if not partitions or self._app.rebalancing:
+            return {}
+        tps = {n: TP(self._topic, n) for n in partitions}
+        try:
+            async with asyncio.timeout(ASK_SECONDS_MAX):
+                ends = await self._app.consumer.highwaters(*tps.values())
+        except Exception as error:  # noqa: BLE001  # whatever Kafka's client raises, the answer is the same: not confirmed this round
+            log.warning("Kafka did not say where the log ends: %r", error)
+            return {}
+        return {n: int(ends[tp]) for n, tp in tps.items() if tp in ends}
+
+
+class Stalls:
+    """Partitions whose log goes on while this worker stands still."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[int, float]] = {}
+
+    def forget(self) -> None:
+        """Something else explains a standstill: begin again."""
+        self._seen.clear()
+
+    def look(self, behind: Mapping[int, Ledger]) -> None:
+        """Take notice of the partitions that are behind their logs.
+
+        Raises:
+            ServerError: one of them stood still for `STALL_SECONDS_MAX`.
+        """
+        now = time.monotonic()
+        before, self._seen = self._seen, {}
+        for number, ledger in behind.items():
+            place, since = before.get(number, (-1, now))
+            self._seen[number] = (ledger.expected, since if place == ledger.expected else now)
+            if now - self._seen[number][1] > STALL_SECONDS_MAX:
+                raise ServerError(
+                    f"partition {number} stands at {ledger.expected} for {STALL_SECONDS_MAX:.0f} s although Kafka has more: ending, to "
+                    "begin anew. If this comes back, see the log of Kafka."
+                )
+
+
+def add_heartbeat(app: faust.App, heart: Heart, state: WorkerState) -> None:
+    """Let it beat; what it finds that cannot go on ends the worker, as does what others found."""
+
+    @app.timer(HEARTBEAT_SECONDS, on_leader=False, name="vigie.heartbeat")
+    async def heartbeat(_app: Any = None) -> None:
+        if state.fatal is None:
+            try:
+                await heart.beat()
+            except VigieError as error:
+                state.fatal = error
+        if state.fatal is not None:
+            await app.crash(state.fatal)
+
+
+def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int) -> HeartbeatLine:
+    window_ms = ledger.counter.memory.window_ms(ledger.counter.append_ms)
+    return HeartbeatLine(
+        ledger.partition,
+        ledger.position,
+        log_end,
+        lag_seconds,
+        asked_ms_ago,
+        ledger.warming,
+        window_ms,
+        ledger.counter.next_offset,
+    )
+
+
+def _owned(ledger: Ledger, lag_seconds: float) -> OwnedPartition:
+    return OwnedPartition(lag_seconds, ledger.warming is not None, ledger.counter.memory.sizes())
+
+
+def _lag_seconds(ledger: Ledger, log_end: int | None, now: float) -> float:
+    """Age of the oldest uncounted record, 0 when there is none.
+
+    Everything up to the append time reached by counting is counted, and everything that was in the log when the partition was last seen
+    at its end: the oldest uncounted record is younger than both.
+    """
+    if log_end is not None and ledger.position >= log_end:
+        ledger.complete_until = now
+        return 0.0
+    return now - max(ledger.complete_until, ledger.counter.append_ms / 1000)
