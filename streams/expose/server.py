@@ -27,39 +27,60 @@ REQUESTS_SECONDS_MAX = 4
 LOOP_SECONDS_MAX = 3.0
 
 
+class ObserverServer:
+    """One observer that listens: `run()` ends after `stop()`, after SIGTERM or Ctrl-C (in the main thread), or when the loop ended."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Listen; connects to nothing yet.
+
+        Raises:
+            SettingsError: the lists of `config/` are wrong.
+            ServerError: the port is taken.
+        """
+        catalog = load_catalog(settings.config_dir)
+        self._listening = _listen(settings.observer_host, settings.observer_port)
+        reader, sketches = open_reader(settings), open_sketches(settings, catalog)
+        days = LocalDays(catalog, settings.calendar_shift_seconds)
+        rules = Rules(catalog, days, settings.lateness_seconds * 1000, settings.minutes_kept_hours)
+        observer = Observer(reader, sketches, rules, self._on_end)
+        parts = _parts(settings, catalog, reader, sketches, observer)
+        config = uvicorn.Config(
+            create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=REQUESTS_SECONDS_MAX,
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._ended_by_itself = False
+
+    def run(self) -> None:
+        """Serve until stopped.
+
+        Raises:
+            ServerError: the loop ended by itself.
+        """
+        with self._listening:
+            self._server.run(sockets=[self._listening])
+        if self._ended_by_itself:
+            raise ServerError(
+                "the observer's loop ended by itself: see the traceback above, and start `vigie serve` again"
+            )
+
+    def stop(self) -> None:
+        """Ask it to end; from any thread."""
+        self._server.should_exit = True
+
+    def _on_end(self) -> None:
+        self._ended_by_itself = True
+        self.stop()
+
+
 def serve(settings: Settings) -> None:
-    """Observe and serve until SIGTERM or Ctrl-C.
-
-    Raises:
-        SettingsError: the lists of `config/` are wrong.
-        ServerError: the port is taken, or the loop ended by itself.
-    """
-    catalog = load_catalog(settings.config_dir)
-    listening = _listen(settings.observer_host, settings.observer_port)
-    reader, sketches = open_reader(settings), open_sketches(settings, catalog)
-    ended_by_itself = []
-
-    def on_end() -> None:
-        ended_by_itself.append(True)
-        server.should_exit = True
-
-    days = LocalDays(catalog, settings.calendar_shift_seconds)
-    rules = Rules(catalog, days, settings.lateness_seconds * 1000, settings.minutes_kept_hours)
-    observer = Observer(reader, sketches, rules, on_end)
-    parts = _parts(settings, catalog, reader, sketches, observer)
-    config = uvicorn.Config(
-        create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=REQUESTS_SECONDS_MAX,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    """Observe and serve until SIGTERM or Ctrl-C; raises as `ObserverServer` does."""
+    server = ObserverServer(settings)
     logger.info("observer listens on http://%s:%d", settings.observer_host, settings.observer_port)
-    with listening:
-        server.run(sockets=[listening])
-    if ended_by_itself:
-        raise ServerError("the observer's loop ended by itself: see the traceback above, and start `vigie serve` again")
+    server.run()
 
 
 def _parts(

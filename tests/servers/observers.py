@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,18 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.cli import cli
 from streams.count import Delta, Field
 from streams.errors import VigieError
+from streams.expose.server import ObserverServer
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
 from streams.local.probes import http_ok
+from streams.settings import Settings
 
 TOPIC = "ent.visits"
+DEDUPE_WINDOW_MS = 754_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,21 @@ class Place:
             "VIGIE_STACK_FILE": str(self.directory / "no-stack.json"),
         }
 
+    def settings(self, observer_port: int) -> Settings:
+        """The same for an observer in this process."""
+        return Settings(
+            redis_url=self.redis_url,
+            redis_prefix=self.prefix,
+            kafka_bootstrap_servers="127.0.0.1:9",
+            calendar_shift_seconds=self.calendar_shift_seconds,
+            observer_port=observer_port,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """A running `vigie serve`."""
+    """A running observer."""
 
-    process: Process
     port: int
 
     def get(self, path: str, accept: str = "*/*") -> tuple[int, bytes, float]:
@@ -86,6 +100,27 @@ class Observer:
 
 @contextmanager
 def observing(place: Place) -> Iterator[Observer]:
+    """Run an observer in a thread of this process until the block ends: a start of Python an observer is what makes a suite slow.
+
+    It looks at Redis more often than once a second.
+    """
+    (port,) = free_ports(1)
+    server = ObserverServer(place.settings(port))
+    thread = threading.Thread(target=server.run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.observe.loop.PERIOD_SECONDS", 0.1)
+        patch.setattr("streams.observe.decide.RETRY_SECONDS", 0.1)
+        thread.start()
+        try:
+            yield Observer(port)
+        finally:
+            server.stop()
+            thread.join(15)
+            assert not thread.is_alive()
+
+
+@contextmanager
+def observing_process(place: Place) -> Iterator[tuple[Observer, Process]]:
     """Run `vigie serve` until the block ends."""
     (port,) = free_ports(1)
     program = Program(
@@ -100,7 +135,7 @@ def observing(place: Place) -> Iterator[Observer]:
     process = Process(program)
     try:
         process.wait_ready()
-        yield Observer(process, port)
+        yield Observer(port), process
     finally:
         process.stop()
 
@@ -137,20 +172,25 @@ class Filler:
         self, minutes: dict[int, dict[Field, int]], totals: dict[Field, int] | None = None, *, watermark_ms: int = 0
     ) -> None:
         """Apply one chunk to partition 0 and send a heartbeat of all partitions, all read to their ends but partition 0."""
-        asyncio.run(self._count(minutes, totals or {}, watermark_ms))
+        delta = Delta(None, 0, 0, int(time.time() * 1000), watermark_ms, 100, minutes, dict(totals or {}))
+        for fields in minutes.values():
+            for key, number in fields.items():
+                delta.add_total(key, number)
+        self.apply(delta)
 
-    async def _count(self, minutes: dict[int, dict[Field, int]], totals: dict[Field, int], watermark_ms: int) -> None:
+    def apply(self, delta: Delta) -> None:
+        """The same with these counts and sketches, whatever offsets they have."""
+        delta.start = self.positions.get(0)
+        delta.end = (delta.start or 0) + 100
+        asyncio.run(self._apply(delta))
+        self.positions[0] = delta.end
+
+    async def _apply(self, delta: Delta) -> None:
         writer = LiveWriter(RedisAddress(self.place.redis_url), self.place.prefix)
         try:
             await writer.prepare(self.catalog_digest, TOPIC, "topic-id", self.partitions)
-            start = self.positions.get(0)
-            end = (start or 0) + 100
-            delta = Delta(start, 0, end, int(time.time() * 1000), watermark_ms, 100, minutes, dict(totals))
-            for fields in minutes.values():
-                for key, number in fields.items():
-                    delta.add_total(key, number)
             assert (await writer.apply(0, delta)).outcome == "applied"
-            self.positions[0] = end
+            self.positions[0] = delta.end
             await self._beat(writer)
         finally:
             await writer.close()
@@ -168,7 +208,7 @@ class Filler:
 
     async def _beat(self, writer: LiveWriter) -> None:
         position = self.positions.get(0, 0)
-        lines = [HeartbeatLine(0, position, position + 7, 0.25)]
+        lines = [HeartbeatLine(0, position, position + 7, 0.25, dedupe_window_ms=DEDUPE_WINDOW_MS)]
         lines += [HeartbeatLine(number, 0, 0, 0.0) for number in range(1, self.partitions)]
         await writer.heartbeat("worker-test", 4242, 8001, lines)
 

@@ -16,14 +16,18 @@ from pathlib import Path
 
 import orjson
 import pytest
-from observers import Filler, Place, observing, vigie, wait_until
+from observers import DEDUPE_WINDOW_MS, Filler, Place, observing, observing_process, vigie, wait_until
 
 from streams.catalog import load_catalog
 from streams.clock import iso_utc
-from streams.live import LiveReader
+from streams.count.days import LocalDays
+from streams.errors import ServerError
+from streams.expose.server import ObserverServer
+from streams.live import LiveReader, SketchReader
 from streams.live.connection import RedisAddress, connect
 from streams.local import Process, ScrapedPorts, free_ports, prometheus, redis
 from streams.observe import Observer as ObserverLoop
+from streams.observe import Rules
 from streams.settings import default_config_dir
 
 pytestmark = pytest.mark.servers
@@ -48,6 +52,11 @@ def events(number: int, region: str = "44", service: str = "NOTES") -> dict[tupl
         ("p", "mbn"): number,
         ("f", "ELEVE", region): number,
         ("a", "INCONNU"): number,
+        ("v", region): number // 3,
+        ("vp", "mbn"): number // 3,
+        ("vf", "ELEVE", region): number // 3,
+        ("va", "INCONNU"): number // 3,
+        ("vs", region, service): number // 2,
     }
 
 
@@ -66,9 +75,10 @@ def test_an_empty_redis_is_ready_and_holds_zeros(place):
         assert samples[("ent_redis_up",)] == 1
         assert samples[("ent_events_total", "44", "NOTES")] == 0
         assert ("ent_settled_timestamp_seconds",) not in samples
+        assert not [key for key in samples if key[0] in ("ent_users", "ent_establishments_reporting")]
         assert observer.json("/api/v1/minutes") == (
             200,
-            {"by": "region,service", "measure": "events", "settled": None, "rows": []},
+            {"by": "region,service", "measure": None, "settled": None, "rows": []},
         )
 
 
@@ -76,7 +86,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
     first = now_minute() - 30
     filler.count(
         {first: events(12), first + 1: {**events(5), ("e", "11", "NOTES"): 2, ("l", "44"): 1}, first + 9: events(1)},
-        {("r", "not_json"): 3, ("k", "not_json"): 1, ("x",): 4},
+        {("r", "not_json"): 3, ("k", "not_json"): 1, ("x",): 4, ("d",): 8},
         watermark_ms=(first + 5) * 60_000,
     )
     with observing(place) as one, observing(place) as two:
@@ -90,6 +100,13 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
         assert samples[("ent_rejects_not_kept_total", "not_json")] == 1
         assert samples[("ent_events_late_total", "44")] == 1
         assert samples[("ent_events_lost_total",)] == 4
+        assert samples[("ent_events_duplicate_total",)] == 8
+        assert samples[("ent_visits_total", "44")] == 4 + 1
+        assert samples[("ent_project_visits_total", "mbn")] == 5
+        assert samples[("ent_profile_visits_total", "ELEVE", "44")] == 5
+        assert samples[("ent_academy_visits_total", "INCONNU")] == 5
+        assert samples[("ent_service_visits_total", "44", "NOTES")] == 6 + 2
+        assert samples[("ent_dedupe_window_seconds",)] == DEDUPE_WINDOW_MS / 1000
         assert samples[("ent_lag_events", "0")] == 7
         assert samples[("ent_settled_timestamp_seconds",)] == (first + 5) * 60
         minutes = {key[1:]: value for key, value in samples.items() if key[0] == "ent_minute_events"}
@@ -97,6 +114,8 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
         assert len(minutes) == 5 * PAIRS
         assert minutes["44", "NOTES", str(first * 60.0)] == 12
         assert minutes["44", "NOTES", str((first + 2) * 60.0)] == 0
+        assert samples["ent_minute_visits", "44", str(first * 60.0)] == 4
+        assert samples["ent_minute_service_visits", "44", "NOTES", str(first * 60.0 + 60)] == 2
         # Two observers, and a second scrape, give the same.
         assert two.scrape() == samples == one.scrape()
 
@@ -106,6 +125,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
             "region": "44",
             "service": "NOTES",
             "events": 12,
+            "visits": 6,
             "settled": True,
         }
         assert [(row["region"], row["events"], row["settled"]) for row in rows] == [
@@ -127,7 +147,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
 
         bounds = {"from": iso_utc((first + 1) * 60_000), "to": iso_utc((first + 9) * 60_000), "by": "none"}
         bounded = one.json(f"/api/v1/minutes?{urllib.parse.urlencode(bounds)}")[1]["rows"]
-        assert bounded == [{"minute": bounds["from"], "events": 7, "settled": True}]
+        assert bounded == [{"minute": bounds["from"], "events": 7, "visits": 1, "settled": True}]
         options = [f"--{name}={value}" for name, value in bounds.items()]
         assert [
             orjson.loads(line) for line in vigie(place, "minutes", "--json", *options).stdout.splitlines()
@@ -150,7 +170,8 @@ def test_bad_parameters_are_refused_in_words(observed):
     for query, words in [
         ("by=town", "allowed: region,service | region"),
         ("from=yesterday", "write ISO 8601"),
-        ("measure=visits", "allowed: events"),
+        ("measure=hits", "allowed: events, visits, users"),
+        ("measure=users", "allowed by: region | project | academy | none"),
         ("form=2026-09-01", "allowed: from, to, by, measure"),
         ("from=2026-09-02&to=2026-09-01", "swap them"),
     ]:
@@ -168,6 +189,9 @@ def test_the_status_works_whatever_is_down(observed):
     state = orjson.loads(found.stdout)
     assert found.code == 1  # nobody listens in place of Kafka
     assert (state["ready"], state["redis"]["up"], state["kafka"]["up"]) == (False, True, False)
+    assert (state["visits"], state["duplicates"], state["dedupe_window_seconds"]) == (1, 0, DEDUPE_WINDOW_MS / 1000)
+    assert (state["users"], state["establishments"]) == ({"5m": 0, "15m": 0, "day": 0}, 0)
+    assert [p["warming"] for p in state["partitions"]["list"]] == [None, None]
     assert (state["events"], state["lag_events"], state["partitions"]["count"]) == (3, 7, 2)
     assert state["processes"][0]["role"] == "worker"
     assert state["processes"][0]["pid"] == 4242
@@ -186,7 +210,8 @@ def test_the_tables_show_the_minutes(observed):
     place, _observer = observed
     shown = vigie(place, "minutes", "--by", "service").stdout.decode()
     assert "NOTES" in shown
-    assert "3 events in 1 rows" in shown
+    assert "3 events, 1 rows" in shown
+    assert "3 events, 1 visits, 1 rows" in vigie(place, "minutes", "--by", "region").stdout.decode()
     assert "simulation" not in shown
     simulated = replace(place, calendar_shift_seconds=-86_400)
     for command in ("minutes", "status"):
@@ -202,7 +227,7 @@ def test_the_api_keeps_to_its_openapi_description(observed):
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "run"),
             f"http://127.0.0.1:{observer.port}/openapi.json",
-            *("--max-examples", "10", "--phases", "coverage,fuzzing", "--generation-deterministic", "--no-color"),
+            *("--max-examples", "5", "--phases", "coverage,fuzzing", "--generation-deterministic", "--no-color"),
             # `from` after `to` is refused although each of them is right: a schema cannot say that.
             *("--exclude-checks", "positive_data_acceptance"),
         ],
@@ -238,8 +263,9 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
     filler = Filler(place, CATALOG.digest)
     minute = now_minute() - 10
     filler.count({minute: events(12)}, watermark_ms=(minute + 1) * 60_000)
-    with observing(place) as observer:
+    with observing_process(place) as (observer, process):
         wait_until(lambda: settled_past(observer, minute))
+        wait_until(lambda: ("ent_users", "-", "5m") in observer.scrape())
         before = observer.scrape()
         assert before[("ent_events_total", "44", "NOTES")] == 12
 
@@ -261,47 +287,27 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
         assert "Redis at" in observer.json("/api/v1/minutes")[1]["error"]
         assert observer.json("/api/v1/minutes")[0] == observer.json("/api/v1/status")[0] == 503
 
-        own_redis()
+        server, _url = own_redis()
         wait_until(lambda: observer.get("/readyz")[0] == 200)
         wait_until(lambda: observer.scrape() == {**before, ("ent_partitions_unowned",): 0}, 5)
-        log = observer.process.program.log_file.read_text()
+        log = process.program.log_file.read_text()
         assert log.count("minutes are not settled") == 2  # once hung, once killed: one line a change, not one a second
         assert log.count("minutes are settled again") == 2
-        _assert_stops_in_time(observer)
+        os.kill(server.pid, signal.SIGSTOP)  # it ends in time although Redis hangs
+        began = time.monotonic()
+        process.ask_to_stop()
+        wait_until(lambda: process.exit_code is not None, 10)
+        assert time.monotonic() - began < 10
+        assert process.exit_code == 0
 
 
 def _names(body: bytes) -> set[str]:
     return {line.split(b"{")[0].split(b" ")[0].decode() for line in body.splitlines() if not line.startswith(b"#")}
 
 
-def test_sigterm_ends_it_in_time_although_redis_hangs(own_redis, tmp_path):
-    server, url = own_redis()
-    with observing(Place(url, "test", tmp_path)) as observer:
-        wait_until(lambda: observer.get("/readyz")[0] == 200)
-        os.kill(server.pid, signal.SIGSTOP)
-        _assert_stops_in_time(observer)
-
-
-def _assert_stops_in_time(observer):
-    began = time.monotonic()
-    observer.process.ask_to_stop()
-    wait_until(lambda: observer.process.exit_code is not None, 10)
-    assert time.monotonic() - began < 10
-    assert observer.process.exit_code == 0
-
-
 def test_a_taken_port_is_one_clear_message(place):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        refused = subprocess.run(
-            [sys.executable, "-m", "streams", "serve", "--port", str(taken.getsockname()[1])],
-            env={**os.environ, **place.environment},
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-    assert refused.returncode == 3
-    assert refused.stderr.startswith(b"vigie: cannot listen on 127.0.0.1:")
-    assert refused.stderr.count(b"\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ServerError, match=r"^cannot listen on 127"):
+        ObserverServer(place.settings(taken.getsockname()[1]))
 
 
 def test_what_another_program_wrote_is_named_and_nothing_is_exposed(place, filler):
@@ -325,26 +331,34 @@ def test_what_another_program_wrote_is_named_and_nothing_is_exposed(place, fille
     client.close()
 
 
-def test_old_minutes_are_trimmed_and_settled_time_never_goes_back(place, filler):
+def observer_loop(reader, sketches, shift_seconds=0):
+    return ObserverLoop(reader, sketches, Rules(CATALOG, LocalDays(CATALOG, shift_seconds), 20_000, 72))
+
+
+@pytest.fixture
+def readers(place):
+    address = RedisAddress(place.redis_url)
+    reader, sketches = LiveReader(address, place.prefix), SketchReader(address, place.prefix, CATALOG)
+    yield reader, sketches
+    reader.close()
+    sketches.close()
+
+
+def test_old_minutes_are_trimmed_and_settled_time_never_goes_back(filler, readers):
+    reader, sketches = readers
     last = now_minute() - 2
     filler.count(
         {last - hours * 60 - n: events(1) for hours in (1, 80) for n in range(450)}, watermark_ms=last * 60_000
     )
-    reader = LiveReader(RedisAddress(place.redis_url), place.prefix)
-    try:
-        loops = [ObserverLoop(reader, 20_000, 72) for _ in range(2)]
-        for _ in range(3):  # each removes a bounded number
-            for loop in loops:
-                loop.round()
-        assert reader.snapshot().settled_ms == last * 60_000
-        held = reader.held()
-        assert (len(held), held[0]) == (450, last - 60 - 449)
-        assert reader.settle((last - 5) * 60_000) == last * 60_000
-        # Of 80 hours those 72 that are kept were noted as settled, each once.
-        noted = reader.settled_since(0)
-        assert [minute for minute, _at in noted] == list(range(last - 72 * 60, last))
-    finally:
-        reader.close()
+    for loop in [observer_loop(reader, sketches) for _ in range(2)]:
+        loop.round()
+    assert reader.snapshot().settled_ms == last * 60_000
+    held = reader.held()
+    assert (len(held), held[0]) == (450, last - 60 - 449)
+    assert reader.settle((last - 5) * 60_000) == last * 60_000
+    # Of 80 hours those 72 that are kept were noted as settled, each once.
+    noted = reader.settled_since(0)
+    assert [minute for minute, _at in noted] == list(range(last - 72 * 60, last))
 
 
 def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path):
@@ -357,7 +371,7 @@ def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path)
         program = prometheus(tmp_path, ports)
         config = tmp_path / "prometheus" / "prometheus.yml"  # as it is shipped, only quicker
         config.write_text(
-            config.read_text().replace("_interval: 5s", "_interval: 2s").replace("_timeout: 4s", "_timeout: 2s")
+            config.read_text().replace("_interval: 5s", "_interval: 1s").replace("_timeout: 4s", "_timeout: 1s")
         )
         server = Process(program)
         try:
@@ -366,8 +380,11 @@ def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path)
             total = f"sum({both})"
             wait_until(lambda: _query(port, total, first + 39) == [139.0], 30)
             assert [_query(port, total, first + n) for n in range(40)] == [[100.0 + n] for n in range(40)]
+            visits = "sum(max without (instance) (ent_minute_visits))"
+            assert [_query(port, visits, first + n) for n in range(40)] == [[(100 + n) // 3] for n in range(40)]
             # Both observers are there, every pair too, the zeros included.
             wait_until(lambda: _query(port, "count(ent_minute_events)", first) == [2.0 * PAIRS], 30)
+            assert _query(port, "count(ent_minute_service_visits)", first) == [2.0 * PAIRS]
             assert _query(port, "sum(max without (instance) (ent_events_total))") == [sum(100.0 + n for n in range(40))]
             # A minute that settles later, while Prometheus has newer samples of nothing else: it comes at its own time too.
             filler.count({first + 40: events(7), first + 10: events(1000)}, watermark_ms=(first + 41) * 60_000)
