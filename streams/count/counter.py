@@ -6,7 +6,7 @@ visitors, which is read again from the tail of the log: `warm` feeds it, `count`
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -43,11 +43,11 @@ class Rules:
 class _Tally:
     """One chunk, before its codes are made known and its sums are drawn."""
 
-    events: Counter[_Key] = field(default_factory=Counter)
+    #: The visitors of the events of a key, one an event: their number is the count, they themselves are the users.
+    visitors: defaultdict[_Key, list[str]] = field(default_factory=lambda: defaultdict(list))
     visits: Counter[_Key] = field(default_factory=Counter)
     service_visits: Counter[tuple[int, _Place, _Code]] = field(default_factory=Counter)
     late: Counter[tuple[int, str]] = field(default_factory=Counter)
-    users: dict[tuple[int, _Place, _Code], set[str]] = field(default_factory=dict)
     schools: set[tuple[int, _Code, _Code]] = field(default_factory=set)
     duplicates: int = 0
 
@@ -106,19 +106,14 @@ class PartitionCounter:
     def _tally_batch(self, judged: Judged, append_ms: int, tally: _Tally) -> None:
         place_of = self._uai_index
         events = judged.fresh
-        # Columns and zip: the counting itself stays in C.
+        # Columns and zip: most of the work stays in C.
         minutes = [event.ts // 60_000 for event in events]
         places = [place_of[event.uai] for event in events]
         projects = [event.project for event in events]
-        profiles = [event.profile for event in events]
-        tally.events.update(zip(minutes, places, [event.service for event in events], projects, profiles, strict=True))
-        users = tally.users
-        for group, event in zip(zip(minutes, places, projects, strict=True), events, strict=True):
-            found = users.get(group)
-            if found is None:
-                users[group] = {event.visitor}
-            else:
-                found.add(event.visitor)
+        keys = zip(minutes, places, [e.service for e in events], projects, [e.profile for e in events], strict=True)
+        visitors_of = tally.visitors
+        for key, event in zip(keys, events, strict=True):
+            visitors_of[key].append(event.visitor)
         tally.schools.update(zip(minutes, [event.uai for event in events], projects, strict=True))
         tally.visits.update([_key(event, place_of[event.uai]) for event in judged.visits])
         tally.service_visits.update([(e.ts // 60_000, place_of[e.uai], e.service) for e in judged.service_visits])
@@ -127,23 +122,23 @@ class PartitionCounter:
     def _follow_watermark(self, events: list[VisitEvent], append_ms: int, late: Counter[tuple[int, str]]) -> None:
         # Watermark: running maximum of min(ts, append time) - lateness, event by event in log order. It is capped by the append time so
         # that one publisher whose clock is ahead cannot make everybody else late.
-        watermark = self.watermark_ms
+        if not events:
+            return
         lateness = self._rules.lateness_ms
-        horizon = watermark + lateness
-        for event in events:
-            ts = event.ts
-            if ts > horizon:
-                if ts > append_ms:
-                    ts = append_ms
-                if ts > horizon:
-                    horizon = ts
-                    watermark = ts - lateness
-            elif ts < watermark:
-                late[(ts // 60_000, self._uai_index[event.uai][0])] += 1
-        self.watermark_ms = watermark
+        times = [event.ts for event in events]
+        after = max(self.watermark_ms, min(max(times), append_ms) - lateness)
+        if min(times) < after:
+            watermark = self.watermark_ms
+            for event in events:
+                ts = event.ts
+                if ts < watermark:
+                    late[(ts // 60_000, self._uai_index[event.uai][0])] += 1
+                else:
+                    watermark = max(watermark, min(ts, append_ms) - lateness)
+        self.watermark_ms = after
 
     def _fold(self, delta: Delta, tally: _Tally) -> None:
-        self._fold_events(delta, tally.events)
+        self._fold_events(delta, tally.visitors)
         services, projects, profiles = self._services, self._projects, self._profiles
         for (minute, (region, academy), _service, project, profile), number in tally.visits.items():
             by_field = delta.minutes[minute]
@@ -165,30 +160,42 @@ class PartitionCounter:
             delta.add_total((Cut.DUPLICATE,), tally.duplicates)
         self._fold_sketches(delta, tally)
 
-    def _fold_events(self, delta: Delta, events: Counter[_Key]) -> None:
+    def _fold_events(self, delta: Delta, visitors_of: dict[_Key, list[str]]) -> None:
         services, projects, profiles = self._services, self._projects, self._profiles
-        for (minute, (region, academy), service, project, profile), number in events.items():
+        for (minute, (region, academy), service, project, profile), visitors in visitors_of.items():
             by_field = delta.minutes.get(minute)
             if by_field is None:
                 by_field = delta.minutes[minute] = {}
+                delta.minute_sketches[minute] = {}
+            number = len(visitors)
+            known_project = project if project in projects else UNKNOWN
             fields: tuple[Field, ...] = (
                 (Cut.EVENTS, region, service if service in services else UNKNOWN),
-                (Cut.PROJECT, project if project in projects else UNKNOWN),
+                (Cut.PROJECT, known_project),
                 (Cut.PROFILE, profile if profile in profiles else UNKNOWN, region),
                 (Cut.ACADEMY, academy),
             )
             for key in fields:
                 by_field[key] = by_field.get(key, 0) + number
+            sketches = delta.minute_sketches[minute]
+            _join(sketches, (Sketch.ACADEMY_USERS, region, academy), visitors)
+            _join(sketches, (Sketch.PROJECT_USERS, known_project), visitors)
 
     def _fold_sketches(self, delta: Delta, tally: _Tally) -> None:
         days = self._rules.days
-        for (minute, (region, academy), project), visitors in tally.users.items():
-            sketches = delta.minute_sketches.setdefault(minute, {})
-            _join(sketches, (Sketch.ACADEMY_USERS, region, academy), visitors)
-            _join(sketches, (Sketch.PROJECT_USERS, _known(project, self._projects)), visitors)
-            _join(delta.day_sketches.setdefault(days.local(minute, region), {}), (Sketch.LOCAL_DAY, region), visitors)
-            if region in days.overseas:
-                _join(delta.day_sketches.setdefault(days.paris(minute), {}), (Sketch.PARIS_DAY, region), visitors)
+        for minute, sketches in delta.minute_sketches.items():
+            for (kind, *codes), visitors in sketches.items():
+                if kind == Sketch.ACADEMY_USERS:
+                    region = codes[0]
+                    _join(
+                        delta.day_sketches.setdefault(days.local(minute, region), {}),
+                        (Sketch.LOCAL_DAY, region),
+                        visitors,
+                    )
+                    if region in days.overseas:
+                        _join(
+                            delta.day_sketches.setdefault(days.paris(minute), {}), (Sketch.PARIS_DAY, region), visitors
+                        )
         for minute, uai, project in tally.schools:
             region = self._uai_index[uai][0]
             if region != UNKNOWN and uai is not None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress, repeat
+from operator import xor
 
 from streams.events import VisitEvent
 
@@ -131,21 +132,15 @@ class Memory:
         """For each event whether it is no repeat; None, the usual case, when none is."""
         current = self._ids[-1].seen
         before = self._ids[0].seen if len(self._ids) > 1 else frozenset()
-        repeats: list[int] = []
-        add = current.add
-        for position, event in enumerate(events):
-            name = hash(event.id)
-            if name in current:
-                repeats.append(position)
-                continue
-            add(name)  # also where an older generation knows it: a repeat is remembered like any event
-            if name in before:
-                repeats.append(position)
-        if not repeats:
+        names = [hash(event.id) for event in events]
+        found = set(names)
+        if len(found) == len(names) and found.isdisjoint(current) and found.isdisjoint(before):
+            current |= found
             return None
-        is_fresh = [True] * len(events)
-        for position in repeats:
-            is_fresh[position] = False
+        is_fresh = []
+        for name in names:
+            is_fresh.append(name not in current and name not in before)
+            current.add(name)  # also where an older generation knows it: a repeat is remembered like any event
         return is_fresh
 
     def _find_visits(
@@ -155,14 +150,22 @@ class Memory:
         latest, latest_by_service = current.latest, current.latest_by_service
         older = [generation.latest for generation in self._visitors[:-1]]
         older_by_service = [generation.latest_by_service for generation in self._visitors[:-1]]
-        salts, other = self._service_salts, self._other_salt
+        salts = self._service_salts
+        other = self._other_salt
         visits: list[VisitEvent] = []
         service_visits: list[VisitEvent] = []
-        for event, counts in zip(events, repeat(True) if is_fresh is None else is_fresh, strict=False):
-            ts = event.ts
-            visitor = hash(event.visitor)
-            pair = visitor ^ salts.get(event.service, other)  # type: ignore[arg-type]  # None is no listed code
-            known = latest_by_service.get(pair)
+        visitors = [hash(event.visitor) for event in events]
+        pairs = map(xor, visitors, [salts.get(event.service, other) for event in events])  # type: ignore[arg-type]  # None is no code
+        known_of = latest_by_service.get
+        for event, ts, visitor, pair, counts in zip(
+            events,
+            [event.ts for event in events],
+            visitors,
+            pairs,
+            repeat(True) if is_fresh is None else is_fresh,
+            strict=False,
+        ):
+            known = known_of(pair)
             if known is not None and ts - known < VISIT_GAP_MS:
                 # The visitor was seen no later ago than the visitor with this service: neither visit is new.
                 if ts > known:
@@ -170,7 +173,7 @@ class Memory:
                     if ts > latest[visitor]:
                         latest[visitor] = ts
                 continue
-            if counts and _is_new(ts, known, pair, older_by_service):
+            if counts and ((not older_by_service and known is None) or _is_new(ts, known, pair, older_by_service)):
                 service_visits.append(event)
             if known is None or ts > known:
                 latest_by_service[pair] = ts

@@ -159,8 +159,8 @@ GUARDS = (
     Guard(
         "an event ahead does not push the watermark past the append time",
         "streams/count/counter.py",
-        "                if ts > append_ms:\n                    ts = append_ms\n",
-        "",
+        "after = max(self.watermark_ms, min(max(times), append_ms) - lateness)",
+        "after = max(self.watermark_ms, max(times) - lateness)",
         COUNTER,
     ),
     Guard(
@@ -189,8 +189,8 @@ GUARDS = (
     Guard(
         "a repeat is remembered like any event",
         "streams/count/memory.py",
-        "            add(name)  # also where",
-        "            if name not in before:\n                add(name)  # also where",
+        "            current.add(name)  # also where",
+        "            if is_fresh[-1]:\n                current.add(name)  # also where",
         MEMORY,
     ),
     Guard(
