@@ -23,6 +23,7 @@ VISIT_GAP_MS = 30 * 60_000
 #: Ids are remembered for at least this much append time.
 DEDUPE_MS_MIN = 10 * 60_000
 VISIT_GENERATIONS = 5
+STEP_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class MemoryPlan:
 
     @classmethod
     def covering(cls, ahead_ms: int, lateness_ms: int) -> MemoryPlan:
-        """The plan for these bounds of `ts`: whole minutes."""
+        """The plan for these bounds of `ts`: generations of whole steps of 10 s."""
         needed = VISIT_GAP_MS + ahead_ms + lateness_ms
-        return cls(visit_ms=-(-needed // ((VISIT_GENERATIONS - 1) * 60_000)) * 60_000)
+        return cls(visit_ms=-(-needed // ((VISIT_GENERATIONS - 1) * STEP_MS)) * STEP_MS)
 
     def rewind_start_ms(self, append_ms: int) -> int:
         """The append time from which the log must be read again to know what is known at `append_ms`."""
