@@ -28,6 +28,8 @@ PERIOD_SECONDS = 1.0
 READY_SECONDS_MAX = 10.0
 #: Minutes, sketches of minutes and of days that one call trims at most: no Lua call holds Redis for long.
 TRIM_A_CALL_MAX = 200
+#: A census takes Redis about 80 ms; while time settles by many minutes at once, as in a catch-up, it is taken this often at most.
+CENSUS_SECONDS_MIN = 5.0
 #: Calls in one round: what a catch-up leaves behind is gone in seconds.
 TRIM_CALLS_A_ROUND_MAX = 10
 
@@ -86,6 +88,7 @@ class Observer:
         self._kept: Kept | None = None  # up to where everything is known to be trimmed
         self.state = LoopState()
         self.census: Census | None = None
+        self._census_at = 0.0
 
     def start(self) -> None:
         """Start the thread; returns at once, whether Redis answers or not."""
@@ -114,8 +117,15 @@ class Observer:
             self.census = None  # also where Redis was emptied
             return
         self._trim(what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days))
-        if self.census is None or self.census.minute != settled_ms // 60_000:
-            self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
+        self._keep_census(settled_ms)
+
+    def _keep_census(self, settled_ms: int) -> None:
+        now = time.monotonic()
+        known = self.census
+        if known is not None and (known.minute == settled_ms // 60_000 or now < self._census_at + CENSUS_SECONDS_MIN):
+            return
+        self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
+        self._census_at = now
 
     def _trim(self, kept: Kept) -> None:
         if kept == self._kept:

@@ -87,10 +87,15 @@ class Observer:
         status, body, _seconds = self.get(path)
         return status, orjson.loads(body)
 
-    def scrape(self) -> dict[tuple[str, ...], float]:
-        """Return every sample: (name, label values..., time stamp where it has one) -> value."""
+    def scrape(self, *, minutes: bool = True) -> dict[tuple[str, ...], float]:
+        """Return every sample: (name, label values by label name..., time stamp where it has one) -> value.
+
+        Without `minutes` those that carry their own time are left out: to parse thousands takes a second.
+        """
         status, body, _seconds = self.get("/metrics")
         assert status == 200
+        if not minutes:
+            body = b"".join(line for line in body.splitlines(keepends=True) if not line.startswith(b"ent_minute_"))
         return {
             (sample.name, *sample.labels.values(), *([str(sample.timestamp)] if sample.timestamp else [])): sample.value
             for family in text_string_to_metric_families(body.decode())
@@ -219,3 +224,28 @@ def wait_until(holds: Callable[[], bool], seconds_max: float = 15.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"did not come true within {seconds_max:.0f} s: {holds}"
         time.sleep(0.1)
+
+
+def settled_past(observer: Observer, minute: int) -> bool:
+    """Whether this observer says that the minute is settled."""
+    return observer.scrape(minutes=False).get(("ent_settled_timestamp_seconds",), 0) >= (minute + 1) * 60
+
+
+def now_minute() -> int:
+    """The epoch minute that is running."""
+    return int(time.time()) // 60
+
+
+def events(number: int, region: str = "44", service: str = "NOTES") -> dict[Field, int]:
+    """So many events of one kind in every cut, a visit for every third, a visit of the service for every second."""
+    return {
+        ("e", region, service): number,
+        ("p", "mbn"): number,
+        ("f", "ELEVE", region): number,
+        ("a", "INCONNU"): number,
+        ("v", region): number // 3,
+        ("vp", "mbn"): number // 3,
+        ("vf", "ELEVE", region): number // 3,
+        ("va", "INCONNU"): number // 3,
+        ("vs", region, service): number // 2,
+    }

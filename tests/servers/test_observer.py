@@ -9,14 +9,24 @@ import subprocess
 import sys
 import time
 import urllib.parse
-import urllib.request
 import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
-from observers import DEDUPE_WINDOW_MS, Filler, Place, observing, observing_process, vigie, wait_until
+from observers import (
+    DEDUPE_WINDOW_MS,
+    Filler,
+    Place,
+    events,
+    now_minute,
+    observing,
+    observing_process,
+    settled_past,
+    vigie,
+    wait_until,
+)
 
 from streams.catalog import load_catalog
 from streams.clock import iso_utc
@@ -25,7 +35,7 @@ from streams.errors import ServerError
 from streams.expose.server import ObserverServer
 from streams.live import LiveReader, SketchReader
 from streams.live.connection import RedisAddress, connect
-from streams.local import Process, ScrapedPorts, free_ports, prometheus, redis
+from streams.local import Process, free_ports, redis
 from streams.observe import Observer as ObserverLoop
 from streams.observe import Rules
 from streams.settings import default_config_dir
@@ -44,28 +54,6 @@ def place(redis_server, tmp_path):
 @pytest.fixture
 def filler(place):
     return Filler(place, CATALOG.digest, partitions=2)
-
-
-def events(number: int, region: str = "44", service: str = "NOTES") -> dict[tuple[str, ...], int]:
-    return {
-        ("e", region, service): number,
-        ("p", "mbn"): number,
-        ("f", "ELEVE", region): number,
-        ("a", "INCONNU"): number,
-        ("v", region): number // 3,
-        ("vp", "mbn"): number // 3,
-        ("vf", "ELEVE", region): number // 3,
-        ("va", "INCONNU"): number // 3,
-        ("vs", region, service): number // 2,
-    }
-
-
-def now_minute() -> int:
-    return int(time.time()) // 60
-
-
-def settled_past(observer, minute: int) -> bool:
-    return observer.scrape().get(("ent_settled_timestamp_seconds",), 0) >= (minute + 1) * 60
 
 
 def test_an_empty_redis_is_ready_and_holds_zeros(place):
@@ -265,7 +253,7 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
     filler.count({minute: events(12)}, watermark_ms=(minute + 1) * 60_000)
     with observing_process(place) as (observer, process):
         wait_until(lambda: settled_past(observer, minute))
-        wait_until(lambda: ("ent_users", "-", "5m") in observer.scrape())
+        wait_until(lambda: ("ent_users", "-", "5m") in observer.scrape(minutes=False))
         before = observer.scrape()
         assert before[("ent_events_total", "44", "NOTES")] == 12
 
@@ -359,43 +347,3 @@ def test_old_minutes_are_trimmed_and_settled_time_never_goes_back(filler, reader
     # Of 80 hours those 72 that are kept were noted as settled, each once.
     noted = reader.settled_since(0)
     assert [minute for minute, _at in noted] == list(range(last - 72 * 60, last))
-
-
-def test_prometheus_holds_the_minutes_at_their_own_time(place, filler, tmp_path):
-    first = now_minute() - 45
-    filler.count({first + n: events(100 + n) for n in range(40)}, watermark_ms=(first + 40) * 60_000)
-    (port,) = free_ports(1)
-    with observing(place) as one, observing(place) as two:
-        wait_until(lambda: settled_past(one, first + 39))
-        ports = ScrapedPorts(observers=(one.port, two.port), workers=(), prometheus=port, alertmanager=9)
-        program = prometheus(tmp_path, ports)
-        config = tmp_path / "prometheus" / "prometheus.yml"  # as it is shipped, only quicker
-        config.write_text(
-            config.read_text().replace("_interval: 5s", "_interval: 1s").replace("_timeout: 4s", "_timeout: 1s")
-        )
-        server = Process(program)
-        try:
-            server.wait_ready()
-            both = "max without (instance) (ent_minute_events)"
-            total = f"sum({both})"
-            wait_until(lambda: _query(port, total, first + 39) == [139.0], 30)
-            assert [_query(port, total, first + n) for n in range(40)] == [[100.0 + n] for n in range(40)]
-            visits = "sum(max without (instance) (ent_minute_visits))"
-            assert [_query(port, visits, first + n) for n in range(40)] == [[(100 + n) // 3] for n in range(40)]
-            # Both observers are there, every pair too, the zeros included.
-            wait_until(lambda: _query(port, "count(ent_minute_events)", first) == [2.0 * PAIRS], 30)
-            assert _query(port, "count(ent_minute_service_visits)", first) == [2.0 * PAIRS]
-            assert _query(port, "sum(max without (instance) (ent_events_total))") == [sum(100.0 + n for n in range(40))]
-            # A minute that settles later, while Prometheus has newer samples of nothing else: it comes at its own time too.
-            filler.count({first + 40: events(7), first + 10: events(1000)}, watermark_ms=(first + 41) * 60_000)
-            wait_until(lambda: _query(port, total, first + 40) == [7.0], 30)
-            assert (tmp_path / "log" / "prometheus.log").read_text().count("level=warn") == 0
-        finally:
-            server.stop()
-
-
-def _query(port: int, expression: str, minute: int | None = None) -> list[float]:
-    asked = {"query": expression, **({} if minute is None else {"time": str(minute * 60)})}
-    url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode(asked)}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return [float(result["value"][1]) for result in orjson.loads(answer.read())["data"]["result"]]
