@@ -199,6 +199,8 @@ def test_the_tables_show_the_minutes(observed):
     shown = vigie(place, "minutes", "--by", "service").stdout.decode()
     assert "NOTES" in shown
     assert "3 events, 1 rows" in shown
+    only = [orjson.loads(line) for line in vigie(place, "minutes", "--json", "--measure", "visits").stdout.splitlines()]
+    assert [(row["visits"], "events" in row) for row in only] == [(1, False)]
     assert "3 events, 1 visits, 1 rows" in vigie(place, "minutes", "--by", "region").stdout.decode()
     assert "simulation" not in shown
     simulated = replace(place, calendar_shift_seconds=-86_400)
