@@ -31,14 +31,15 @@ class MemoryPlan:
     """Lengths and numbers of generations; chosen by measurement (docs/decisions/0005-generations.md).
 
     `visit_count` generations of `visit_ms` hold visitors: `(visit_count - 1) * visit_ms` must cover the gap of a visit and how far
-    events may be out of order. Two generations of `id_ms` hold ids. The limits are entries of one generation.
+    events may be out of order. Two generations of `id_ms` hold ids. The limits are entries of one generation of one partition: the
+    strongest storm of docs (36,000 events/s over 8 partitions) stays below both.
     """
 
     visit_ms: int
     visit_count: int = VISIT_GENERATIONS
     id_ms: int = DEDUPE_MS_MIN
-    ids_max: int = 1_000_000
-    visitors_max: int = 2_000_000
+    ids_max: int = 4_000_000
+    visitors_max: int = 4_000_000
 
     @classmethod
     def covering(cls, ahead_ms: int, lateness_ms: int) -> MemoryPlan:
@@ -91,6 +92,8 @@ class Memory:
         self._plan = plan
         self._ids: list[_Ids] = []
         self._visitors: list[_Visitors] = []
+        #: Append time (ms) below which ids were forgotten because a generation closed early.
+        self._ids_forgotten_ms = 0
         # A visitor and a service are one key: the visitor's hash with the service's mixed in. Codes that are not listed are one service.
         self._service_salts = {code: hash(("service", code)) for code in service_codes}
         self._other_salt = hash(("service", None))
@@ -105,7 +108,8 @@ class Memory:
 
     def window_ms(self, append_ms: int) -> int:
         """How far back ids are remembered at this append time; shorter than planned where a generation closed early."""
-        return append_ms - self._ids[0].begun_ms if self._ids else 0
+        planned = (append_ms // self._plan.id_ms - 1) * self._plan.id_ms
+        return append_ms - max(planned, self._ids_forgotten_ms) if self._ids else 0
 
     def sizes(self) -> tuple[int, int, int]:
         """Entries held: ids, visitors, visitors by service."""
@@ -119,9 +123,12 @@ class Memory:
         plan = self._plan
         index = append_ms // plan.id_ms
         if not self._ids or self._ids[-1].index != index or len(self._ids[-1].seen) >= plan.ids_max:
-            begun = append_ms if self._ids and self._ids[-1].index == index else index * plan.id_ms
-            self._ids = [g for g in self._ids if g.index >= index - 1][-1:]
-            self._ids.append(_Ids(index, begun))
+            begun_ms = append_ms if self._ids and self._ids[-1].index == index else index * plan.id_ms
+            live = [generation for generation in self._ids if generation.index >= index - 1]
+            self._ids = live[-1:]
+            if len(live) > 1:  # one that time alone would have kept: its successor closed early
+                self._ids_forgotten_ms = self._ids[0].begun_ms
+            self._ids.append(_Ids(index, begun_ms))
         index = append_ms // plan.visit_ms
         last = self._visitors[-1] if self._visitors else None
         if last is None or last.index != index or len(last.latest_by_service) >= plan.visitors_max:

@@ -106,6 +106,16 @@ def test_a_full_generation_closes_early_and_the_shorter_window_is_shown() -> Non
     assert memory().window_ms(T0) == 0
 
 
+def test_the_window_is_the_planned_one_while_nothing_was_forgotten() -> None:
+    """Also where the log has just begun, or nothing came for hours: what was not there cannot be forgotten."""
+    one = memory()
+    one.judge([event(1, T0)], T0 + 60_000)
+    assert one.window_ms(T0 + 60_000) == PLAN.id_ms + 60_000
+    at = T0 + 50 * PLAN.id_ms
+    one.judge([event(2, at)], at + 1000)
+    assert one.window_ms(at + 1000) == PLAN.id_ms + 1000
+
+
 def test_visitors_are_bounded_too() -> None:
     one = memory(replace(PLAN, visitors_max=100))
     for step in range(30):
