@@ -27,6 +27,8 @@ HEARTBEAT_SECONDS = 1.0
 ASK_SECONDS_MAX = 3.0
 #: A partition whose log goes on and of which nothing arrives for this long: the worker ends, and is started again, which is the cure.
 STALL_SECONDS_MAX = 120.0
+#: After this it is looked whether there is anything left to arrive.
+STANDING_SECONDS = 4.0
 
 
 class Heart:
@@ -71,7 +73,9 @@ class Heart:
             return
         if ledgers:
             state.unready = None if ends or self._app.rebalancing else "Kafka does not say where the log ends"
-        self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
+        standing = self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
+        for number in standing:
+            await ingestor.pass_over_what_is_gone(number, ends[number])
 
     async def _announce(self) -> None:
         """Tell Redis, and with it every observer, of partitions that were added."""
@@ -103,8 +107,8 @@ class Stalls:
         """Something else explains a standstill: begin again."""
         self._seen.clear()
 
-    def look(self, behind: Mapping[int, Ledger]) -> None:
-        """Take notice of the partitions that are behind their logs.
+    def look(self, behind: Mapping[int, Ledger]) -> list[int]:
+        """Take notice of the partitions that are behind their logs; return those that stand still for `STANDING_SECONDS` or longer.
 
         Raises:
             ServerError: one of them stood still for `STALL_SECONDS_MAX`.
@@ -119,6 +123,7 @@ class Stalls:
                     f"partition {number} stands at {ledger.expected} for {STALL_SECONDS_MAX:.0f} s although Kafka has more: ending, to "
                     "begin anew. If this comes back, see the log of Kafka."
                 )
+        return [number for number, (_place, since) in self._seen.items() if now - since > STANDING_SECONDS]
 
 
 def add_heartbeat(app: faust.App, heart: Heart, state: WorkerState) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from streams.count import Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
+from streams.count import Batch, Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
 from streams.errors import StateError
 from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.transport import Chunk
@@ -219,6 +219,10 @@ class Ingestor:
             await self._read_again(ledger, "gap")
             return None
         log_start = await self.kafka.log_start(chunk.partition)
+        if chunk.exact and chunk.start > log_start:
+            # Neither a hole, which an exact chunk covers, nor retention: the fetch did not begin where we sought.
+            await self._read_again(ledger, "gap")
+            return None
         lost = max(0, min(log_start, chunk.start) - ledger.position)
         if lost:
             log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
@@ -264,6 +268,16 @@ class Ingestor:
                 except _GivenUp:
                     self._discard(ledger)
 
+    async def pass_over_what_is_gone(self, partition: int, log_end: int) -> None:
+        """Where retention removed everything that was left to count, no chunk comes that would tell: count it as lost now."""
+        ledger = self.ledgers.get(partition)
+        if ledger is None or self.busy or self.halted():
+            return
+        log_start = await self.kafka.log_start(partition)
+        if ledger.position < log_start == log_end:
+            nothing = Batch(ledger.counter.append_ms, (), (), (), log_end)
+            await self.handle(Chunk(partition, log_end, log_end, [nothing], ledger.epoch, first=True))
+
     async def _settle_account(self, ledger: Ledger, delta: Delta) -> Verdict:
         applied = await self._apply(ledger, delta)  # steps 4 and 5
         if applied is None:
@@ -304,7 +318,9 @@ class Ingestor:
     async def _reload(self, ledger: Ledger) -> None:
         states = await self._until_answered(lambda: self.store.load([ledger.partition]), self.halted)
         state = states[ledger.partition]
-        log_start = await self.kafka.log_start(ledger.partition)
+        log_start, log_end = await self.kafka.log_start(ledger.partition), await self.kafka.log_end(ledger.partition)
+        if state is not None and state.next_offset > log_end:
+            raise _past_the_end(ledger.partition, state.next_offset, log_end)
         fresh = self._fresh(ledger.partition, state, log_start, ledger.epoch)
         if state is not None:
             times = {ledger.partition: self.rules.plan.rewind_start_ms(state.append_ms)}

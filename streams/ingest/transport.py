@@ -28,13 +28,18 @@ from streams.ingest.batches import CoveredBatch, group_records
 #: a word: the worker would live on and consume nothing.
 SEEK_SECONDS_MAX = 20.0
 
+#: The epoch of a chunk of which it is not known where its fetch began: lower than any.
+NO_EPOCH = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """All that was fetched of one partition at once: covers the offsets `start <= offset < end`.
 
-    `epoch` is the number of seeks that this partition had seen when the fetch began, `first` whether it is the first chunk since the
-    last of them. A first chunk begins where the seek went: if its `start` lies higher, the log has no event in between.
+    `epoch` is the number of seeks that this partition had seen when the fetch began (`NO_EPOCH`: it was assigned anew since the last of
+    them, so that nobody knows where this fetch began), `first` whether it is the first chunk since the last of them. A first chunk
+    begins where the seek went: if its `start` lies higher, the log has no event in between. `exact` tells that `start` is where the
+    fetch began, not its first record.
     """
 
     partition: int
@@ -43,6 +48,7 @@ class Chunk:
     batches: list[Batch]
     epoch: int
     first: bool
+    exact: bool = False
 
 
 @dataclass(slots=True)
@@ -64,9 +70,10 @@ class ChunkRecord:
 
 def make_chunk(partition: int, records: list[Any], epoch: int = 0, first: bool = False) -> Chunk:
     """Join what was fetched, raw batches or public records, into one chunk."""
-    covered: list[CoveredBatch] = records if type(records[0]) is CoveredBatch else group_records(records)
+    exact = type(records[0]) is CoveredBatch
+    covered: list[CoveredBatch] = records if exact else group_records(records)
     batches = [item.batch for item in covered]
-    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first)
+    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first, exact)
 
 
 class ChunkSchema(faust.Schema):
@@ -94,17 +101,29 @@ class ChunkConsumer(driver.Consumer):
         #: Seeks a partition has seen, and the partitions of which nothing was fetched since the last.
         self.epochs: dict[int, int] = {}
         self._sought: set[int] = set()
+        #: aiokafka's assignment at the last seek of a partition. A new one forgets every position and begins at Kafka's commit, until we
+        #: seek again: what is fetched between is of no use.
+        self._sought_under: dict[int, object] = {}
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
         epochs = dict(self.epochs)  # before the fetch: a seek meanwhile makes what it returns stale
+        assignment = self._assignment_now()
         fetched = await super()._getmany(active_partitions, timeout)
+        known = assignment is self._assignment_now()
         for tp in fetched:
             # Faust drops what lies below the last offset it read, silently: after a seek back that offset may be one of before the seek,
             # and a log that was cut or created anew must be seen.
             self._read_offset.pop(tp, None)
-        return {
-            tp: [self._record(tp, records, epochs.get(tp.partition, 0))] for tp, records in fetched.items() if records
-        }
+        found = {}
+        for tp, records in fetched.items():
+            if records:
+                under = known and self._sought_under.get(tp.partition) is assignment
+                found[tp] = [self._record(tp, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)]
+        return found
+
+    def _assignment_now(self) -> object:
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        return None if subscription is None else subscription.assignment
 
     def _record(self, tp: TP, records: list[Any], epoch: int) -> ChunkRecord:
         first = epoch == self.epochs.get(tp.partition, 0) and tp.partition in self._sought
@@ -115,8 +134,12 @@ class ChunkConsumer(driver.Consumer):
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, wait until it took hold, and begin a new epoch of these partitions."""
+        assignment = (
+            self._assignment_now()
+        )  # before: should another come meanwhile, this seek may be of no effect on it
         await super().seek_wait(partitions)
         for tp in partitions:
+            self._sought_under[tp.partition] = assignment
             self.epochs[tp.partition] = self.epochs.get(tp.partition, 0) + 1
             self._sought.add(tp.partition)
 

@@ -116,7 +116,7 @@ class MemoryLog:
             return None
         first = batches[0].offsets[0] if batches[0].offsets else offset
         covered = offset if epoch_first[2] else max(first, offset)
-        return Chunk(partition, covered, batches[-1].end, list(batches), epoch_first[0], epoch_first[1])
+        return Chunk(partition, covered, batches[-1].end, list(batches), *epoch_first)
 
 
 class MemoryDeadLetters:
