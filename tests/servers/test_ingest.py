@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
+import urllib.request
 from collections import Counter
+from typing import Any
 
 import orjson
 import pytest
@@ -14,6 +18,7 @@ from bench.load import fill
 from streams import edges
 from streams.count import Cut
 from streams.events import Reason
+from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
 from tests.servers.conftest import Installation
 from tests.servers.workers import counted_records, reader_of, wait_for, workers
@@ -31,7 +36,7 @@ def total(installation: Installation, *cuts: str) -> int:
 
 
 def test_a_million_events_two_workers_and_kills(installation: Installation) -> None:
-    """1,000,000 events; the workers are killed at random while they count; nothing is lost or doubled."""
+    """1,000,000 events; workers are killed while they count; Redis, /metrics, Prometheus and the recount agree to the unit."""
     events = 1_000_000
     settings = installation.settings
     load = fill(settings.kafka_bootstrap_servers, settings.topic, events, int(time.time() * 1000), default_config_dir())
@@ -44,11 +49,12 @@ def test_a_million_events_two_workers_and_kills(installation: Installation) -> N
             victim = rnd.randrange(2)
             running[victim].kill()
             running[victim] = type(running[victim])(installation.environment, installation.directory, victim)
-        wait_for("all counted", lambda: total(installation, Cut.EVENTS) >= events, 120)
+        wait_for("all counted", lambda: total(installation, Cut.EVENTS) >= events, 180)
         time.sleep(1.0)  # whatever would be counted twice has a moment to arrive
         reader = reader_of(settings)
         snapshot, minutes = reader.snapshot(), reader.minutes()
         reader.close()
+        exposed, scraped = exposed_and_scraped(installation, events)
         codes = [worker.stop() for worker in running]
     assert codes == [0, 0], running[0].log + running[1].log
     assert counted_records(snapshot) == events
@@ -56,6 +62,55 @@ def test_a_million_events_two_workers_and_kills(installation: Installation) -> N
         assert sum(n for field, n in snapshot.totals.items() if field[0] == cut) == events, cut
         assert sum(n for minute in minutes for field, n in minute.counts.items() if field[0] == cut) == events, cut
     assert (Cut.LOST,) not in snapshot.totals
+    assert (Cut.DUPLICATE,) not in snapshot.totals
+    assert (exposed, scraped) == (events, events)
+    recounted = recount(installation)
+    assert recounted["records"] == events
+    assert recounted["differences_count"] == 0
+    assert recounted["agrees"]
+
+
+def exposed_and_scraped(installation: Installation, events: int) -> tuple[int, int]:
+    """The total of ent_events_total as an observer exposes it, and as a Prometheus that scrapes it holds it."""
+    (port,) = free_ports(1)
+    observer_port = installation.settings.observer_port
+    observer = subprocess.Popen(
+        [sys.executable, "-m", "streams", "serve"], env=installation.environment, stderr=subprocess.DEVNULL
+    )
+    ports = ScrapedPorts(observers=(observer_port,), workers=(), prometheus=port, alertmanager=9)
+    server = Process(prometheus(installation.directory, ports))
+    try:
+        server.wait_ready()
+        wait_for("Prometheus has it", lambda: scraped_total(port) == events, 40)
+        with urllib.request.urlopen(f"http://127.0.0.1:{observer_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        exposed = sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("ent_events_total{"))
+        return int(exposed), scraped_total(port)
+    finally:
+        server.stop()
+        observer.terminate()
+        observer.wait(15)
+
+
+def scraped_total(port: int) -> int:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{port}/api/v1/query?query=sum(ent_events_total)", timeout=10
+    ) as answer:
+        found = orjson.loads(answer.read())["data"]["result"]
+    return int(float(found[0]["value"][1])) if found else 0
+
+
+def recount(installation: Installation) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "recount", "--json"],
+        env=installation.environment,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
 
 
 def test_broken_events_are_kept_with_their_reason_and_good_ones_counted(installation: Installation) -> None:
