@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 #: How long a worker waits for Kafka at its start before it gives up and says so; its supervisor starts it again.
 STARTUP_SECONDS_MAX = 60.0
 #: A SIGTERM while Kafka is down would hang for ever in Faust: after this the process ends by itself.
-STOP_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 12.0
 EXIT_FORCED = 70
 END_LOOK_SECONDS = 0.5
 
