@@ -20,6 +20,10 @@ _Place = tuple[str, str]
 _Code = str | None
 #: (epoch minute, (region, academy), service, project, profile): codes as they were sent, made known when the chunk is folded.
 _Key = tuple[int, _Place, _Code, _Code, _Code]
+#: What an event with certain codes adds to: its fields, the sketch of its academy's users and that of its project's.
+_Fields = tuple[tuple[Field, ...], SketchKey, SketchKey]
+#: Combinations of codes remembered; beyond it all are forgotten. Senders may invent codes without end.
+FIELDS_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class PartitionCounter:
         self._services = frozenset(catalog.service_codes)
         self._projects = frozenset(catalog.project_codes)
         self._profiles = frozenset(catalog.profile_codes)
+        #: Fields and sketches of the codes met so far: they come again in every chunk.
+        self._fields: dict[tuple[_Place, _Code, _Code, _Code], _Fields] = {}
         self.memory = Memory(rules.plan, catalog.service_codes)
         self._warm_append_ms = 0
         self.next_offset: int | None = state.next_offset if state else None
@@ -161,25 +167,37 @@ class PartitionCounter:
         self._fold_sketches(delta, tally)
 
     def _fold_events(self, delta: Delta, visitors_of: dict[_Key, list[str]]) -> None:
-        services, projects, profiles = self._services, self._projects, self._profiles
-        for (minute, (region, academy), service, project, profile), visitors in visitors_of.items():
+        known_fields = self._fields
+        if len(known_fields) > FIELDS_MAX:
+            known_fields.clear()
+        for key, visitors in visitors_of.items():
+            minute = key[0]
             by_field = delta.minutes.get(minute)
             if by_field is None:
                 by_field = delta.minutes[minute] = {}
                 delta.minute_sketches[minute] = {}
+            codes = key[1:]
+            known = known_fields.get(codes)
+            if known is None:
+                known = known_fields[codes] = self._fields_of(*codes)
+            fields, academy_users, project_users = known
             number = len(visitors)
-            known_project = project if project in projects else UNKNOWN
-            fields: tuple[Field, ...] = (
-                (Cut.EVENTS, region, service if service in services else UNKNOWN),
-                (Cut.PROJECT, known_project),
-                (Cut.PROFILE, profile if profile in profiles else UNKNOWN, region),
-                (Cut.ACADEMY, academy),
-            )
-            for key in fields:
-                by_field[key] = by_field.get(key, 0) + number
+            for field_key in fields:
+                by_field[field_key] = by_field.get(field_key, 0) + number
             sketches = delta.minute_sketches[minute]
-            _join(sketches, (Sketch.ACADEMY_USERS, region, academy), visitors)
-            _join(sketches, (Sketch.PROJECT_USERS, known_project), visitors)
+            _join(sketches, academy_users, visitors)
+            _join(sketches, project_users, visitors)
+
+    def _fields_of(self, place: _Place, service: _Code, project: _Code, profile: _Code) -> _Fields:
+        region, academy = place
+        known_project = _known(project, self._projects)
+        fields = (
+            (Cut.EVENTS, region, _known(service, self._services)),
+            (Cut.PROJECT, known_project),
+            (Cut.PROFILE, _known(profile, self._profiles), region),
+            (Cut.ACADEMY, academy),
+        )
+        return fields, (Sketch.ACADEMY_USERS, region, academy), (Sketch.PROJECT_USERS, known_project)
 
     def _fold_sketches(self, delta: Delta, tally: _Tally) -> None:
         days = self._rules.days
