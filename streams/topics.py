@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
@@ -26,6 +27,8 @@ BOOTSTRAP_SECONDS_MAX = 8.0
 #: How long a created topic may take until Kafka lists it: 5 s.
 LISTED_TRIES_MAX = 50
 LISTED_PAUSE_SECONDS = 0.1
+#: Kafka's word for the end of a log where a time is asked for.
+LATEST = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,13 @@ def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
     raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
     configs = {key: str(entry["value"]) for key, entry in raw.items()}
     return TopicFacts(name, *found, configs)
+
+
+def log_ends(client: KafkaAdminClient, name: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return the offset after the last one of each of these partitions, as of now."""
+    asked = {TopicPartition(name, number): LATEST for number in partitions}
+    found: dict[Any, Any] = client.list_partition_offsets(asked) if asked else {}
+    return {tp.partition: int(end.offset) for tp, end in found.items()}
 
 
 def create_topic(client: KafkaAdminClient, design: TopicDesign) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import faust
-from faust.types import TP
 
 from streams.errors import ServerError, VigieError
 from streams.ingest.app import WorkerState
@@ -23,8 +22,8 @@ from streams.live.connection import REDIS_ERRORS
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
-#: A question to Kafka that takes longer is given up for this round; a partition unconfirmed for 5 s stops counting as idle.
-ASK_SECONDS_MAX = 3.0
+#: An older answer of Kafka does not count for this round; a partition unconfirmed for 5 s stops counting as idle.
+ANSWER_SECONDS_MAX = 3.0
 #: A partition whose log goes on and of which nothing arrives for this long: the worker ends, and is started again, which is the cure.
 STALL_SECONDS_MAX = 120.0
 #: After this it is looked whether there is anything left to arrive.
@@ -34,11 +33,8 @@ STANDING_SECONDS = 4.0
 class Heart:
     """The heartbeat of one worker."""
 
-    def __init__(
-        self, app: Any, topic: str, ingestor: Ingestor, writer: LiveWriter, state: WorkerState, watch: TopicWatch
-    ) -> None:
+    def __init__(self, app: Any, ingestor: Ingestor, writer: LiveWriter, state: WorkerState, watch: TopicWatch) -> None:
         self._app = app
-        self._topic = topic
         self._ingestor = ingestor
         self._writer = writer
         self._state = state
@@ -54,12 +50,11 @@ class Heart:
         """
         ingestor, state = self._ingestor, self._state
         ledgers = dict(ingestor.ledgers)
-        asked_at = time.monotonic()
-        ends = await self._log_ends(list(ledgers))
+        ends, age_seconds = self._log_ends(list(ledgers))
         now = time.time()
         lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
         ingestor.metrics.owned({n: _owned(ledger, lags[n]) for n, ledger in ledgers.items()})
-        asked_ms_ago = int((time.monotonic() - asked_at) * 1000)
+        asked_ms_ago = math.ceil(age_seconds * 1000)
         lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
         try:
             stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines)
@@ -84,17 +79,14 @@ class Heart:
             await self._ingestor.prepare()
             self._announced = partitions
 
-    async def _log_ends(self, partitions: list[int]) -> dict[int, int]:
-        if not partitions or self._app.rebalancing:
-            return {}
-        tps = {n: TP(self._topic, n) for n in partitions}
-        try:
-            async with asyncio.timeout(ASK_SECONDS_MAX):
-                ends = await self._app.consumer.highwaters(*tps.values())
-        except Exception as error:  # noqa: BLE001  # whatever Kafka's client raises, the answer is the same: not confirmed this round
-            log.warning("Kafka did not say where the log ends: %r", error)
-            return {}
-        return {n: int(ends[tp]) for n, tp in tps.items() if tp in ends}
+    def _log_ends(self, partitions: list[int]) -> tuple[dict[int, int], float]:
+        """What Kafka said last, and how old that is; nothing where it is too old, or a rebalance is under way."""
+        self._watch.wanted = tuple(partitions)
+        said = self._watch.ends
+        age_seconds = time.monotonic() - said.asked_at
+        if age_seconds > ANSWER_SECONDS_MAX or self._app.rebalancing:
+            return {}, 0.0
+        return {n: said.by_partition[n] for n in partitions if n in said.by_partition}, age_seconds
 
 
 class Stalls:

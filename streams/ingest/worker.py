@@ -115,7 +115,7 @@ def _run_faust(
         metrics=metrics,
     )
     add_agent(app, facts.name, ingestor, state)
-    add_heartbeat(app, Heart(app, facts.name, ingestor, writer, state, watch), state)
+    add_heartbeat(app, Heart(app, ingestor, writer, state, watch), state)
     app.finalize()
     watch.start()
     threading.Thread(target=_bound_the_end, args=(app, state), name="end-bound", daemon=True).start()
