@@ -37,6 +37,10 @@ test: $(STAMP) servers ## all tests, on real servers; ARGS="..." is handed to py
 check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/
 	@.ci/check
 
+.PHONY: prove
+prove: $(STAMP) servers ## faults at random against a running chain, then every figure; PROVE_MINUTES=40 PROVE_SEED=...
+	@$(BIN)/python -m tests.prove
+
 .PHONY: bench
 bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 	@$(BIN)/python -m bench
