@@ -54,7 +54,7 @@ class Traffic:
         self._uais = establishments(catalog, 200, self._rnd)
         self._services = [service.code for service in catalog.services]
         self._place = {uai: catalog.uai_index[uai][0] for uai in self._uais}
-        self._visitors = [f"{self._rnd.getrandbits(128):032x}" for _ in range(visitors)]
+        self.visitors = [f"{self._rnd.getrandbits(128):032x}" for _ in range(visitors)]
         self._recent: list[tuple[bytes, bytes]] = []
         self._number = 0
         self._stop = threading.Event()
@@ -74,7 +74,7 @@ class Traffic:
 
     def send(self, number: int, only: Callable[[str], bool] | None = None) -> None:
         """Send `number` records; `only` chooses visitors. Returns before Kafka has them: see `flush`."""
-        visitors = [visitor for visitor in self._visitors if only is None or only(visitor)]
+        visitors = [visitor for visitor in self.visitors if only is None or only(visitor)]
         for _ in range(number):
             self._send_one(self._rnd.choice(visitors))
             if self._number % 200 == 0:
