@@ -131,8 +131,8 @@ GUARDS = (
     Guard(
         "a stored offset past the end of the log stops the worker",
         "streams/ingest/ledger.py",
-        "if state is not None and state.next_offset > log_end:",
-        "if False:",
+        "            if state is not None and state.next_offset > log_end:\n                raise _past_the_end(number, state",
+        "            if False:\n                raise _past_the_end(number, state",
         SIMULATION,
     ),
     Guard(
