@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -29,7 +30,8 @@ from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import register_transport
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.ingest.worker_options import WorkerOptions
-from streams.live import LiveReader, LiveWriter
+from streams.live import LiveWriter
+from streams.live.connection import REDIS_ERRORS, explain
 from streams.topics import TopicFacts, ensure_topics
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
     health = serve_health(options.host, options.port, metrics.registry, lambda: state.unready)
     try:
-        facts = _wait_for_servers(options, state)
+        facts = _wait_for_servers(options, catalog, state)
         _run_faust(options, catalog, facts, metrics, state)
     finally:
         health.shutdown()
@@ -64,24 +66,35 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     return 0
 
 
-def _wait_for_servers(options: WorkerOptions, state: WorkerState) -> TopicFacts:
-    """Wait until Kafka has the topics and Redis answers: a worker that cannot count must not take partitions from those that can."""
+def _wait_for_servers(options: WorkerOptions, catalog: Catalog, state: WorkerState) -> TopicFacts:
+    """Wait until Kafka has the topics and Redis can be continued: a worker that cannot count must not take partitions from those that can.
+
+    Raises:
+        ServerError: not within `STARTUP_SECONDS_MAX`, or a topic is not as designed.
+        StateError: what Redis holds belongs to another layout or topic, or was left half-written.
+    """
     deadline = time.monotonic() + STARTUP_SECONDS_MAX
-    redis = LiveReader(options.redis, options.redis_prefix)
+    while True:
+        try:
+            facts = ensure_topics(options.kafka, list(options.topics))[0]
+            asyncio.run(_try_redis(options, catalog, facts))
+            return facts
+        except ServerError as error:
+            state.unready = str(error)
+            if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
+                raise
+            log.warning("%s; waiting", error)
+            time.sleep(1.0)
+
+
+async def _try_redis(options: WorkerOptions, catalog: Catalog, facts: TopicFacts) -> None:
+    writer = LiveWriter(options.redis, options.redis_prefix)
     try:
-        while True:
-            try:
-                facts = ensure_topics(options.kafka, list(options.topics))[0]
-                redis.ping()
-                return facts
-            except ServerError as error:
-                state.unready = str(error)
-                if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
-                    raise
-                log.warning("%s; waiting", error)
-                time.sleep(1.0)
+        await writer.prepare(catalog.digest, facts.name, facts.topic_id, facts.partitions)
+    except REDIS_ERRORS as error:
+        raise explain(error, options.redis) from error
     finally:
-        redis.close()
+        await writer.close()
 
 
 def _run_faust(
@@ -94,7 +107,9 @@ def _run_faust(
         log.warning(
             "this aiokafka is not the one whose record batches are known: reading records one by one, slower and equal"
         )
-    app = build_app(options.kafka, options.group, f"{options.group}-{state.worker}".replace(":", "-"))
+    # Kafka gives a member that is back the partitions it had. Those of a deleted topic are none: the id makes it another member.
+    instance_id = f"{options.group}-{state.worker}-{facts.topic_id}".replace(":", "-")
+    app = build_app(options.kafka, options.group, instance_id)
     writer = LiveWriter(options.redis, options.redis_prefix)
     dead_letters = DeadLetterTopic(
         options.kafka, options.topics[1].name, facts.name, options.rejects_kept_per_minute, metrics
