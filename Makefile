@@ -38,7 +38,8 @@ check: $(STAMP) servers ## style, types, import rules, and every configuration f
 	@.ci/check
 
 .PHONY: prove
-prove: $(STAMP) servers ## faults at random against a running chain, then every figure; PROVE_MINUTES=40 PROVE_SEED=...
+prove: $(STAMP) servers ## faults at random against a running chain, then every figure; PROVE_MINUTES=40 PROVE_SEED=1
+	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py
 	@$(BIN)/python -m tests.prove
 
 .PHONY: bench

@@ -60,6 +60,7 @@ def nothing_is_lost(group: Supervised, traffic: Traffic, installation: Installat
     assert not (rows := differences(installation.settings, catalog, sent)), "\n".join(rows)
 
 
+@pytest.mark.long
 def test_both_are_down_at_the_start_then_kafka_is_killed_and_comes_back(
     installation: Installation, catalog: Catalog
 ) -> None:
@@ -137,6 +138,7 @@ def test_redis_cannot_write_its_append_only_file(installation: Installation, cat
         ends_in_time(group)
 
 
+@pytest.mark.long
 def test_redis_is_slow(installation: Installation, catalog: Catalog) -> None:
     """Half a second a call: behind, but nothing is lost, and it ends in time."""
     with (
