@@ -7,7 +7,7 @@ visitors, which is read again from the tail of the log: `warm` feeds it, `count`
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streams.catalog import UNKNOWN, Catalog
@@ -24,6 +24,8 @@ _Key = tuple[int, _Place, _Code, _Code, _Code]
 _Fields = tuple[tuple[Field, ...], SketchKey, SketchKey]
 #: Combinations of codes remembered; beyond it all are forgotten. Senders may invent codes without end.
 FIELDS_MAX = 50_000
+#: Records decoded and counted in one go.
+BLOCK_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class PartitionCounter:
 
     def warm(self, batches: Sequence[Batch]) -> None:
         """Read the tail of the log again into the memory: batches below `next_offset`, in order. Counts nothing."""
-        for batch in batches:
+        for batch in _blocks(batches):
             self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
             events, _rejected = judge_all(batch.values, append_ms, self._rules.bounds)
             self.memory.judge(events, append_ms)
@@ -94,7 +96,7 @@ class PartitionCounter:
         tally = _Tally()
         rejects: list[Reject] = []
         records = 0
-        for batch in batches:
+        for batch in _blocks(batches):
             records += len(batch.values)
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
@@ -220,6 +222,17 @@ class PartitionCounter:
                 sketches = delta.minute_sketches[minute]
                 _join(sketches, (Sketch.REGION_SCHOOLS, region), (uai,))
                 _join(sketches, (Sketch.PROJECT_SCHOOLS, _known(project, self._projects)), (uai,))
+
+
+def _blocks(batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The batches, large ones in pieces: what is decoded of one stays in the processor's cache until it is counted."""
+    for batch in batches:
+        if len(batch.values) <= BLOCK_RECORDS:
+            yield batch
+            continue
+        for first in range(0, len(batch.values), BLOCK_RECORDS):
+            part = slice(first, first + BLOCK_RECORDS)
+            yield Batch(batch.append_ms, batch.values[part], batch.keys[part], batch.offsets[part], batch.end)
 
 
 def _key(event: VisitEvent, place: _Place) -> _Key:
