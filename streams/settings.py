@@ -182,7 +182,10 @@ def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource
     path = Path(named) if named else default_config_dir() / "vigie.toml"
     if named and not path.is_file():
         raise SettingsError(f"VIGIE_SETTINGS_FILE names {path}, which does not exist: create it or unset the variable")
-    return TomlConfigSettingsSource(settings_cls, path)
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except (ValueError, OSError) as error:  # not TOML, not UTF-8, or not readable
+        raise ValueError(f"{path}: {error}") from None
 
 
 def read_stack() -> dict[str, Any] | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
 from streams import __version__
-from streams.errors import VigieError
+from streams.errors import InputError, VigieError
 
 #: Command -> module of `streams.cli` that holds a function of that name (`-` becomes `_`), and the help line.
 COMMANDS = {
@@ -38,6 +40,17 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `vigie minutes | head` ends quietly; click itself would make it exit code 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise InputError("no space is left on the device: free some, then try again") from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The help lines come from the table, so that --help imports no command.
         del ctx
@@ -65,9 +78,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except BrokenPipeError:  # `vigie minutes | head` ends quietly
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except VigieError as error:
         print(f"vigie: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)

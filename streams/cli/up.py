@@ -92,18 +92,17 @@ def _traffic(
     settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
 ) -> tuple[Settings, Traffic]:
     """Fix the shift of the scenario and the command line of its simulator."""
-    from streams.simulate.scenario import DEFAULT_SPEED, load_scenarios, scenario_shift_seconds
+    from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
 
     scenario = load_scenarios(settings.config_dir).get(name)
     now = time.time()
-    shift = scenario_shift_seconds(scenario, now + START_SECONDS, speed or DEFAULT_SPEED)
+    chosen_scale = checked_scale(scenario, scale)  # here, for the simulator would say it only in its log
+    shift = scenario_shift_seconds(scenario, now + START_SECONDS, DEFAULT_SPEED if speed is None else speed)
     truth = directory / f"truth-{name}-{int(now)}.json"
     command = ["simulate", "--live", "--scenario", name, "--truth", str(truth)]
-    command += ["--speed", str(speed)] if speed else []
-    command += ["--scale", str(scale)] if scale else []
-    click.echo(
-        f"scenario {name}: {scenario.label}; scale {scale or scenario.default_scale:g}; calendar shift {shift} s"
-    )
+    command += ["--speed", str(speed)] if speed is not None else []
+    command += ["--scale", str(scale)] if scale is not None else []
+    click.echo(f"scenario {name}: {scenario.label}; scale {chosen_scale:g}; calendar shift {shift} s")
     return settings.model_copy(update={"calendar_shift_seconds": shift}), Traffic(tuple(command), truth)
 
 

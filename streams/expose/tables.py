@@ -39,7 +39,7 @@ def print_minutes(
     settled = iso_utc(snapshot.settled_ms) if snapshot.settled_ms is not None else "nothing yet"
     totals = "".join(f"{number:,} {name}, " for name, number in sums.items())
     table = Table(caption=f"{totals}{rows:,} rows; settled up to {settled}", caption_justify="left")
-    table.add_column("minute (UTC)")
+    table.add_column("minute (UTC)", no_wrap=True, min_width=20)
     for member in question.grouping.members:
         table.add_column(member)
     for name in question.measures:
@@ -119,7 +119,7 @@ def _process_table(status: Status) -> Table:
     for name in ("role", "pid", "state", "more"):
         table.add_column(name)
     for process in status.processes:
-        rest = {key: value for key, value in process.items() if key not in ("role", "pid", "state")}
+        rest = {key: value for key, value in process.items() if key not in ("role", "pid", "state", "started_at")}
         more = ", ".join(f"{key} {value}" for key, value in rest.items() if value not in (None, "", []))
         pid = process.get("pid")
         table.add_row(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,15 +81,19 @@ class FaustLog:
         return bool(self._app.rebalancing or self._app.should_stop)
 
 
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """Make none: nothing of a worker is kept on disk."""
+
+
 def build_app(address: KafkaAddress, group: str, instance_id: str | None) -> faust.App:
     """Return the Faust application without its agent; every setting that differs from Faust's default says why."""
-    return faust.App(
+    return _App(
         group,
         broker=[URL(f"vigie://{server}") for server in address.bootstrap_servers],
         broker_credentials=_credentials(address),
         agent_supervisor="mode.CrashingSupervisor",  # the default acknowledges what raised, and goes on: the events are lost
         store="memory://",
-        datadir=f"{os.environ.get('TMPDIR', '/tmp')}/vigie-faust-{os.getpid()}",  # nothing is written there
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

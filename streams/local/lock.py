@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from streams.errors import ServerError
+from streams.errors import InputError, ServerError
 from streams.local.ports import command_line
 
 _TRIES_MAX = 100
@@ -26,10 +26,10 @@ class FileLock:
 
         Raises:
             ServerError: `taken`, with the pid and the command line of the holder.
+            InputError: the file cannot be made.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_TRIES_MAX):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = self._open()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -51,6 +51,16 @@ class FileLock:
             self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+
+    def _open(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"{self._path} cannot be written ({error.strerror}): choose another directory "
+                "(--data-dir for the data, VIGIE_STACK_FILE for the record of the stack)"
+            ) from None
 
     def _is_current(self, descriptor: int) -> bool:
         try:

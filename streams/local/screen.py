@@ -200,7 +200,7 @@ class Screen:
 
 def line(view: View) -> str:
     """The plain line."""
-    parts = [time.strftime("%H:%M:%S", time.localtime(view.clock))]
+    parts = [f"{scenario_time(int(view.clock * 1000), 0):%H:%M:%S}"]  # Paris, as the settled time below
     if notice := simulation_notice(int(view.clock * 1000), view.shift_seconds):
         parts.append(f"« {notice} »")
     if chain := view.chain:

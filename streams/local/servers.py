@@ -49,7 +49,10 @@ def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) 
     classpath = f"{jars}/*"
     if not (directory / "data" / "meta.properties").is_file():
         _format([java, "-Xmx256m", logging, "-cp", classpath, "kafka.tools.StorageTool"], properties, directory)
-    memory = (f"-Xmx{heap_mib}m", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
+    scratch = directory / "tmp"  # libraries that Java unpacks: a Kafka that was killed leaves them behind
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    memory = (f"-Djava.io.tmpdir={scratch}", f"-Xmx{heap_mib}m", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
     return Program(
         role="kafka",
         argv=(java, *memory, logging, "-cp", classpath, "kafka.Kafka", str(properties)),

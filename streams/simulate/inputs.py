@@ -12,7 +12,7 @@ from pathlib import Path
 from streams.catalog import Catalog, load_catalog
 from streams.errors import InputError
 from streams.simulate.book import Book
-from streams.simulate.scenario import SCALE_MAX, SCALE_MIN, Scenario, Traffic, load_scenarios
+from streams.simulate.scenario import Scenario, Traffic, checked_scale, load_scenarios
 from streams.simulate.shape import LoadShape, load_shape
 from streams.simulate.traffic import Generator, Plan
 from streams.simulate.truth import Truth, load_truth
@@ -58,11 +58,7 @@ class Configuration:
         Raises:
             InputError: the scale or the run's name cannot be used.
         """
-        chosen = self.scenario.default_scale if scale is None else scale
-        if not SCALE_MIN <= chosen <= SCALE_MAX:
-            raise InputError(
-                f"--scale {chosen:g} is not between {SCALE_MIN:g} and {SCALE_MAX:g}: choose one in that range"
-            )
+        chosen = checked_scale(self.scenario, scale)
         if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{RUN_CHARACTERS_MAX}}}", run):
             raise InputError(
                 f"--run {run!r}: use letters, digits, '.', '_' and '-', at most {RUN_CHARACTERS_MAX}; it begins every event's id"

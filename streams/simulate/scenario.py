@@ -100,6 +100,18 @@ class Scenarios(msgspec.Struct, frozen=True):
         return self.by_name[name]
 
 
+def checked_scale(scenario: Scenario, scale: float | None) -> float:
+    """Return the scale asked for, or the scenario's own for None.
+
+    Raises:
+        InputError: it is out of bounds, or no number.
+    """
+    chosen = scenario.default_scale if scale is None else scale
+    if not SCALE_MIN <= chosen <= SCALE_MAX:
+        raise InputError(f"--scale {chosen:g} is not between {SCALE_MIN:g} and {SCALE_MAX:g}: choose one in that range")
+    return chosen
+
+
 def scenario_shift_seconds(scenario: Scenario, now_s: float, speed: float = DEFAULT_SPEED) -> int:
     """Return scenario time minus clock, in whole seconds, for a simulator that starts at the clock's `now_s`.
 
