@@ -94,7 +94,7 @@ def test_no_place_of_one_machine_and_no_registry_is_named() -> None:
     for path in tracked():
         if path == Path(__file__) or path.suffix in (".png", ".gz"):
             continue
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if pattern.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
     assert not found

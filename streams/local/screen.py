@@ -39,6 +39,10 @@ _COLOURS = {
 }
 
 
+#: A child that was started again this often is named in every plain line.
+RESTARTS_TOLD = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """French names of codes."""
@@ -216,6 +220,12 @@ def line(view: View) -> str:
         parts.append(view.problem or "waiting for Redis")
     well = sum(status.state in (State.RUNNING, State.ENDED, State.STOPPED) for status in view.processes)
     parts.append(f"{well}/{len(view.processes)} processes up")
+    # A child that dies again and again is up at most looks.
+    parts += [
+        f"{status.name} was started again {status.restarts} times, last end: {status.last_exit}; see its log"
+        for status in view.processes
+        if status.restarts >= RESTARTS_TOLD
+    ]
     parts += [
         f"{status.name} {status.state}"
         for status in view.processes
