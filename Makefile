@@ -46,6 +46,14 @@ prove: $(STAMP) servers ## faults at random against a running chain, then every 
 bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 	@$(BIN)/python -m bench
 
+.PHONY: bench-rewind
+bench-rewind: $(STAMP) ## what the counters' memory costs, and how long a restart reads it again
+	@$(BIN)/python -m bench.rewind
+
+.PHONY: mutation
+mutation: $(STAMP) servers ## break each guard of exactly-once counting on purpose: a test must fail for each
+	@$(BIN)/python -m tests.mutation
+
 .PHONY: install
 install: $(STAMP) servers ## only what the others install: .venv and the servers
 
