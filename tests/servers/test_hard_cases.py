@@ -189,6 +189,7 @@ def test_a_topic_that_is_created_anew_stops_running_and_restarted_workers(
         ends_with(again, EXIT_STATE, "created anew")
 
 
+@pytest.mark.long
 def test_what_retention_removed_is_lost_to_the_unit(installation: Installation, catalog: Catalog) -> None:
     """Under a running worker; before a stopped one begins again; and where nothing is left that would come after."""
     installation = varied(installation, topic=f"{installation.settings.topic}.few", topic_partitions=3)
@@ -258,6 +259,7 @@ def total_of(totals: dict[tuple[str, ...], int], cut: Cut) -> int:
     return sum(n for k, n in totals.items() if k[0] == cut)
 
 
+@pytest.mark.long
 def test_redis_emptied_and_set_back_under_load(own_redis: tuple[Installation, RedisHandle], catalog: Catalog) -> None:
     """FLUSHALL, then an older copy of its files. Half of the partitions get no events meanwhile: they must be mended all the same."""
     installation, handle = own_redis
