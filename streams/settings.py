@@ -14,7 +14,6 @@ Only the edges (commands, process entry points) read settings; the rooms receive
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -264,9 +263,3 @@ def _report(lines: list[str]) -> str:
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
     hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
     return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])
-
-
-@cache
-def settings_names() -> tuple[str, ...]:
-    """Names of all settings, in the order of the class."""
-    return tuple(Settings.model_fields)

@@ -17,7 +17,7 @@ import aiokafka
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
-from streams.count import Batch
+from streams.count import Batch, cut_before
 
 #: The only version whose private parts were read and tried.
 KNOWN_VERSION = "0.14.0"
@@ -58,17 +58,14 @@ class BatchRecords(fetcher.PartitionRecords):
 def _read_batch(raw: Any, first_wanted: int) -> Batch:
     values: list[bytes | None] = []
     keys: list[bytes | None] = []
-    numbers: list[int] = []
+    offsets: list[int] = []
     for record in raw:  # one loop, no list of records: half the time
         values.append(record.value)
         keys.append(record.key)
-        numbers.append(record.offset)
-    end = raw.next_offset
-    offsets: Sequence[int] = numbers
-    if offsets and offsets[0] < first_wanted:  # Kafka returns whole batches: the head may be below what was asked for
-        skip = sum(1 for offset in offsets if offset < first_wanted)
-        values, keys, offsets = values[skip:], keys[skip:], offsets[skip:]
-    return Batch(raw.max_timestamp, values, keys, offsets, end)
+        offsets.append(record.offset)
+    batch = Batch(raw.max_timestamp, values, keys, offsets, raw.next_offset)
+    # Kafka returns whole batches: the head may be below what was asked for.
+    return cut_before([batch], first_wanted)[0] if offsets and offsets[0] < first_wanted else batch
 
 
 def raw_batches_supported() -> bool:

@@ -108,8 +108,7 @@ class Ingestor:
     halted: Callable[[], bool]
     metrics: WorkerMetrics
     ledgers: dict[int, Ledger] = field(default_factory=dict)
-    #: Chunks handled so far, and whether one is in hand: a worker to which nothing comes any more is told by them.
-    handled: int = 0
+    #: Held by whoever counts a chunk or changes a position outside of a chunk: one at a time.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -165,7 +164,6 @@ class Ingestor:
     async def handle(self, chunk: Chunk) -> Verdict:
         """Carry one chunk through the steps; see the module's head."""
         async with self._turn:
-            self.handled += 1
             ledger = self.ledgers.get(chunk.partition)
             if ledger is None:
                 return Verdict.GIVEN_UP
