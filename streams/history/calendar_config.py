@@ -1,0 +1,161 @@
+"""What `config/calendar.yaml` and `config/calendar_overrides.yaml` say, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.catalog import read_yaml
+from streams.errors import SettingsError
+from streams.history.types import Break, DayType
+
+
+class ToldBreak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """School holidays, both days included."""
+
+    name: str
+    first: date
+    last: date
+
+
+class SchoolYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One whole school year of one zone, in place of whatever was known of it; `summer` is its first day of summer holidays."""
+
+    zone: str
+    year: int
+    rentree: date
+    summer: date
+    breaks: tuple[ToldBreak, ...] = ()
+
+    def all_breaks(self) -> list[Break]:
+        """The holidays named, and those of the summer before and after, from 1 August to 31 July."""
+        begin, end = date(self.year, 8, 1), date(self.year + 1, 7, 31)
+        named = [Break(b.name, b.first, b.last) for b in self.breaks]
+        before = [Break("Vacances d'été", begin, self.rentree - timedelta(days=1))] if self.rentree > begin else []
+        return [*before, *named, Break("Vacances d'été", self.summer, end)]
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with it."""
+        begin, end = date(self.year, 8, 1), date(self.year + 1, 7, 31)
+        where = f"school_years: {self.zone} {self.year}"
+        if not begin <= self.rentree < self.summer <= end:
+            yield f"{where}: rentree ({self.rentree}) and summer ({self.summer}) must lie in this order from {begin} to {end}"
+        latest = self.rentree
+        for told in self.breaks:
+            if not latest < told.first <= told.last < self.summer:
+                yield f"{where}: {told.name} ({told.first} to {told.last}) must follow the break before it, between rentree and summer"
+            latest = max(latest, told.last)
+
+
+class ForcedDays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Days whose type is told outright, in zones, regions, or (with neither) everywhere; `label` says why."""
+
+    first: date
+    last: date
+    day_type: DayType
+    label: str
+    zones: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+    def applies(self, day: date, zone: str, region_code: str | None) -> bool:
+        """Whether it tells the type of this day there."""
+        if not self.first <= day <= self.last:
+            return False
+        return not (self.zones or self.regions) or zone in self.zones or region_code in self.regions
+
+
+class _Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    packaged_first: date
+    packaged_last: date
+    public_holidays: dict[str, str]
+    local_public_holidays: dict[str, tuple[str, ...]]
+
+
+class _Overrides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    school_years: tuple[SchoolYear, ...] = ()
+    days: tuple[ForcedDays, ...] = ()
+
+
+class CalendarConfig(msgspec.Struct, frozen=True):
+    """Both files. `public_holidays` is region -> subdivision of `holidays`; the local ones hold in a part of the region."""
+
+    packaged_first: date
+    packaged_last: date
+    public_holidays: dict[str, str] = {}
+    local_public_holidays: dict[str, tuple[str, ...]] = {}
+    school_years: tuple[SchoolYear, ...] = ()
+    days: tuple[ForcedDays, ...] = ()
+
+
+def read_calendar_config(config_dir: Path, zones: Mapping[str, str | None]) -> CalendarConfig:
+    """Read both files; `zones` is region -> zone, what they may name.
+
+    Raises:
+        SettingsError: with every problem of a file at once.
+    """
+    path, overrides_path = config_dir / "calendar.yaml", config_dir / "calendar_overrides.yaml"
+    base: _Calendar = _convert(path, read_yaml(path), _Calendar)
+    told: _Overrides = _convert(overrides_path, read_yaml(overrides_path) or {}, _Overrides)
+    _raise(path, _base_problems(base, zones))
+    _raise(overrides_path, _override_problems(told, zones))
+    return CalendarConfig(
+        base.packaged_first,
+        base.packaged_last,
+        base.public_holidays,
+        base.local_public_holidays,
+        told.school_years,
+        told.days,
+    )
+
+
+def _base_problems(base: _Calendar, zones: Mapping[str, str | None]) -> Iterator[str]:
+    import holidays
+
+    subdivisions = holidays.country_holidays("FR").subdivisions
+    if base.packaged_first > base.packaged_last:
+        yield f"packaged_first ({base.packaged_first}) lies after packaged_last ({base.packaged_last})"
+    named = [(region, part) for region, part in base.public_holidays.items()]
+    named += [(region, part) for region, parts in base.local_public_holidays.items() for part in parts]
+    for region, subdivision in named:
+        if region not in zones:
+            yield f"region {region!r} is not in regions.yaml"
+        if subdivision not in subdivisions:
+            yield f"region {region}: the package `holidays` knows no subdivision {subdivision!r}"
+
+
+def _override_problems(told: _Overrides, zones: Mapping[str, str | None]) -> Iterator[str]:
+    known = {zone for zone in zones.values() if zone}
+    seen: set[tuple[str, int]] = set()
+    for year in told.school_years:
+        if year.zone not in known:
+            yield f"school_years: zone {year.zone!r} is not in regions.yaml ({', '.join(sorted(known))})"
+        if (year.zone, year.year) in seen:
+            yield f"school_years: {year.zone} {year.year} is told twice"
+        seen.add((year.zone, year.year))
+        yield from year.problems()
+    for forced in told.days:
+        if forced.first > forced.last:
+            yield f"days: {forced.label}: first ({forced.first}) lies after last ({forced.last})"
+        for code in set(forced.zones) - known:
+            yield f"days: {forced.label}: zone {code!r} is not in regions.yaml ({', '.join(sorted(known))})"
+        for code in set(forced.regions) - set(zones):
+            yield f"days: {forced.label}: region {code!r} is not in regions.yaml"
+
+
+def _convert(path: Path, document: Any, kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        _raise(path, [str(error)])
+        raise AssertionError from error  # not reached: there was a problem
+
+
+def _raise(path: Path, found: Iterator[str] | list[str]) -> None:
+    problems = list(found)
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend this file, then start again.")
