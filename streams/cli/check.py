@@ -13,6 +13,7 @@ from streams.catalog import Catalog, load_catalog
 from streams.edges import kafka_address, redis_address, topic_designs
 from streams.errors import SettingsError
 from streams.live import LiveReader
+from streams.publish.tables import check_tables
 from streams.settings import Settings, load_settings
 
 _MARKS = {Level.OK: ("ok     ", "green"), Level.WARNING: ("warning", "yellow"), Level.PROBLEM: ("problem", "red")}
@@ -48,6 +49,8 @@ def _findings() -> Iterator[Finding]:
     try:
         catalog = load_catalog(settings.config_dir)
         yield Finding(Level.OK, "lists", _lists(settings, catalog))
+        for problem in check_tables(settings.config_dir, catalog):
+            yield Finding(Level.WARNING, "tables", f"`vigie publish --format` will not run: {problem}")
     except SettingsError as error:
         yield Finding(Level.PROBLEM, "lists", str(error))
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:

@@ -74,6 +74,13 @@ def _kind(document: object) -> str:
     return names.get(type(document), "a number")
 
 
+def without_end(raw: bytes) -> bytes:
+    """Return a line without its newline, and without the carriage return before it."""
+    if raw[-1:] != b"\n":
+        return raw
+    return raw[:-2] if raw[-2:] == b"\r\n" else raw[:-1]
+
+
 def open_events(name: str) -> tuple[BinaryIO, BinaryIO]:
     """Open a file of events, `-` for standard input; return the stream of lines and the file below it, whose position shows progress.
 

@@ -256,7 +256,7 @@ def test_every_object_is_sent_as_it_is_and_every_line_accounted_for(installation
     assert done.returncode == 1, text
     assert done.stdout == b""
     assert "12 lines read: 6 delivered" in text
-    assert "3 refused, 1 undelivered, 2 empty" in text
+    assert "2 skipped, 3 unreadable, 1 undelivered" in text
     for line, why in ((3, "an array"), (8, "not JSON"), (9, "not UTF-8"), (11, "more than Kafka takes")):
         assert f"line {line}: " in text
         assert why in text
@@ -272,6 +272,8 @@ def test_standard_input_and_gz(installation: Installation) -> None:
     path = installation.directory / "events.ndjson.gz"
     path.write_bytes(gzip.compress(events))
     assert vigie(installation, "publish", str(path)).returncode == 0
+    again = vigie(installation, "publish", str(path))
+    assert (again.returncode, b"5,000 lines were published before" in again.stderr) == (0, True), again.stderr
     path.write_bytes(gzip.compress(events)[:-100])
     damaged = vigie(installation, "publish", str(path))
     assert damaged.returncode == 1

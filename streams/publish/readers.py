@@ -1,0 +1,177 @@
+"""From a line of a file to a record for Kafka, for every format of `vigie publish`: sent, skipped or unreadable, never an exception.
+
+Formats other than `native` have no id and a user instead of a pseudonym. Their id is derived: a hash of format, project, line, time, and of
+which occurrence of that line in the file it is, so that the same file gives the same ids, and two equal lines two. (The time is
+in the line, but for hits that get it from `--at`: the same hits of another time are others.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import orjson
+
+from streams.errors import SettingsError
+from streams.events import VERSION, Reason, TimeBounds, check, decode
+from streams.publish.emitted import Reading, Skip, Unreadable, Visit
+from streams.publish.identity import pseudonym
+from streams.publish.lines import NotAnObject, key_of
+
+#: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.
+LINES_REMEMBERED_MAX = 1_000_000
+
+
+class Format(StrEnum):
+    """What `vigie publish --format` reads."""
+
+    NATIVE = "native"
+    ENTCORE = "entcore"
+    XITI = "xiti"
+    COMBINED = "combined"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record as it is sent."""
+
+    value: bytes
+    key: bytes | None
+
+
+class LineReader(Protocol):
+    """Turns lines into records; every line of a file is given to it once, in order, in one of the two ways."""
+
+    def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
+        """Return what becomes of the next line."""
+        ...
+
+    def pass_by(self, line: bytes) -> None:
+        """Take note of a line that was published before."""
+        ...
+
+
+class NativeLines:
+    """Events of the contract: every JSON object is sent as it is, under its `visitor`."""
+
+    def read(self, line: bytes) -> Outgoing | Unreadable:
+        """Return the line itself and its key."""
+        try:
+            key = key_of(line)
+        except NotAnObject as why:
+            return Unreadable(str(why))
+        return Outgoing(line, key)
+
+    def pass_by(self, line: bytes) -> None:
+        """Events carry their ids: nothing to remember."""
+
+
+class Occurrences:
+    """Which occurrence of a line this is, in bounded memory.
+
+    The text it gives is unique within the file, and a function of the lines before: `"1"`, `"2"`, ... for equal lines among a million
+    distinct ones, then `"1.1"`, ... for those among the next million, and so on.
+    """
+
+    def __init__(self, lines_max: int = LINES_REMEMBERED_MAX) -> None:
+        self._lines_max = lines_max
+        self._round = 0
+        self._seen: dict[bytes, int] = {}
+
+    def of(self, line: bytes) -> str:
+        """Count one line."""
+        key = hashlib.blake2b(line, digest_size=12).digest()
+        number = self._seen.get(key, 0) + 1
+        if number == 1 and len(self._seen) >= self._lines_max:
+            self._seen.clear()
+            self._round += 1
+        self._seen[key] = number
+        return f"{self._round}.{number}" if self._round else str(number)
+
+
+class EmittedLines:
+    """Lines of another emitter's format, read by `read_line`.
+
+    Args:
+        secret_of: project -> secret of its pseudonyms; may raise `SettingsError` for one that has none, which ends the run.
+    """
+
+    def __init__(
+        self, format_name: Format, read_line: Callable[[bytes], Reading], secret_of: Callable[[str], bytes]
+    ) -> None:
+        self._format = format_name.value.encode()
+        self._read_line = read_line
+        self._secret_of = secret_of
+        self._secrets: dict[str, bytes] = {}
+        self._occurrences = Occurrences()
+
+    def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
+        """Return the event of the line, or why there is none."""
+        which = self._occurrences.of(line)
+        found = self._read_line(line)
+        if not isinstance(found, Visit):
+            return found
+        secret = self._secrets.get(found.project)
+        if secret is None:
+            secret = self._secrets[found.project] = self._secret_of(found.project)
+        visitor = pseudonym(secret, found.user_id)
+        parts = (self._format, found.project.encode(), line, str(found.ts_ms).encode(), which.encode())
+        event: dict[str, object] = {
+            "v": VERSION,
+            "id": hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest(),
+            "ts": found.ts_ms,
+            "project": found.project,
+            "uai": found.uai,
+            "service": found.service,
+            "profile": found.profile,
+            "visitor": visitor,
+            "type": found.type,
+            "tool": found.tool,
+        }
+        value = orjson.dumps({name: member for name, member in event.items() if member is not None})
+        return Outgoing(value, visitor.encode())
+
+    def pass_by(self, line: bytes) -> None:
+        """Count the line among its equals."""
+        self._occurrences.of(line)
+
+
+def breaks_contract(outgoing: Outgoing) -> Reason | None:
+    """Return why the chain will reject this record whatever its age, None where it will not."""
+    found = decode(outgoing.value)
+    return found if isinstance(found, Reason) else check(found, found.ts, TimeBounds())
+
+
+def secrets_from(environment: Mapping[str, str], secret_bytes_min: int) -> Callable[[str], bytes]:
+    """Return how to find a project's secret: `VIGIE_SECRET_<PROJECT>`, text taken as UTF-8, or `hex:` and hexadecimal digits.
+
+    The function raises `SettingsError` where it is absent, too short, or not hexadecimal.
+    """
+
+    def secret_of(project: str) -> bytes:
+        name = secret_name(project)
+        text = environment.get(name, "")
+        if not text:
+            raise SettingsError(
+                f"{name} is not set: the secret with which users of project {project} become pseudonyms (`openssl rand -hex 32`, kept by "
+                "the ENT, the same for ever); or look at what would be sent with --dry-run"
+            )
+        try:
+            secret = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
+        except ValueError:
+            raise SettingsError(f"{name} begins with hex: but is no hexadecimal text") from None
+        if len(secret) < secret_bytes_min:
+            raise SettingsError(
+                f"{name} is shorter than {secret_bytes_min} bytes: make one with `openssl rand -hex 32`"
+            )
+        return secret
+
+    return secret_of
+
+
+def secret_name(project: str) -> str:
+    """The environment variable of a project's secret: `ent-ara` -> `VIGIE_SECRET_ENT_ARA`."""
+    return "VIGIE_SECRET_" + project.upper().replace("-", "_")

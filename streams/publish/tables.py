@@ -1,0 +1,200 @@
+"""The tables of `config/` that say what other emitters' ids mean: `entcore.yaml`, `xiti.yaml`, `combined.yaml`.
+
+Used by `vigie publish --format` only: what an ENT embeds needs no lists. Every code is held against the closed lists, every UAI against its
+control letter, and every problem of a file is told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from streams.catalog import Catalog, departement_of, read_yaml
+from streams.errors import SettingsError
+from streams.publish.combined import CombinedTables, Place
+from streams.publish.entcore import EntcoreTables
+from streams.publish.xiti import XitiProject, XitiTables
+
+#: Service ids of the 2012 plan that are several services today, where no table says otherwise.
+SEVERAL_TODAY = {"13": "RESSOURCE_PRODUCTION"}
+
+
+class _File:
+    """One table under reading: looks members up and notes what is wrong with them."""
+
+    def __init__(self, path: Path, catalog: Catalog) -> None:
+        self.path = path
+        self._codes = {
+            "service": set(catalog.service_codes),
+            "profile": set(catalog.profile_codes),
+            "project": set(catalog.project_codes),
+        }
+        self.problems: list[str] = []
+        document = read_yaml(path)
+        self.document: dict[str, Any] = document if isinstance(document, dict) else {}
+        if document is not self.document and document is not None:
+            self.problems.append("is no mapping")
+
+    def mapping(self, where: str, holder: Any, name: str) -> dict[str, Any]:
+        """Return the mapping `name` of `holder`, {} where it is absent."""
+        found = holder.get(name) if isinstance(holder, dict) else None
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            self.problems.append(f"{where}{name}: must be a mapping")
+            return {}
+        return {str(key): value for key, value in found.items()}
+
+    def code(self, where: str, kind: str, value: Any) -> str:
+        """Return a code of the closed lists."""
+        if str(value) not in self._codes[kind]:
+            self.problems.append(f"{where}: {value!r} is no {kind} of config/{kind}s.yaml")
+        return str(value)
+
+    def uai(self, where: str, value: Any) -> str:
+        """Return a well-formed UAI."""
+        if not isinstance(value, str) or departement_of(value) is None:
+            self.problems.append(f"{where}: {value!r} is no UAI (seven digits and their control letter)")
+        return str(value)
+
+    def end(self) -> None:
+        """Raise what was noted."""
+        if self.problems:
+            lines = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise SettingsError(f"{len(self.problems)} problem(s) in {self.path}:\n{lines}\nMend it, then start again.")
+
+
+def entcore_tables(config_dir: Path, catalog: Catalog, project: str) -> EntcoreTables:
+    """Read `entcore.yaml` for one project, with the values of `profil` from `profiles.yaml`.
+
+    Raises:
+        SettingsError: the file is missing or wrong; all problems at once.
+    """
+    file = _File(config_dir / "entcore.yaml", catalog)
+    services = {
+        module: file.code(f"modules: {module}", "service", service)
+        for module, service in file.mapping("", file.document, "modules").items()
+    }
+    structures: dict[str, str] = {}
+    for name, held in file.mapping("", file.document, "projects").items():
+        file.code("projects", "project", name)
+        for structure, uai in file.mapping(f"{name}: ", held, "structures").items():
+            checked = file.uai(f"{name}: structure {structure}", uai)
+            if name == project:
+                structures[structure] = checked
+    file.end()
+    profiles = _column(config_dir, "profiles", "entcore")
+    return EntcoreTables(services, profiles, structures)
+
+
+def xiti_tables(config_dir: Path, catalog: Catalog) -> XitiTables:
+    """Read `xiti.yaml`, with the ids and labels of 2012 from `services.yaml` and `profiles.yaml`.
+
+    Raises:
+        SettingsError: as above.
+    """
+    file = _File(config_dir / "xiti.yaml", catalog)
+    ids = {project.code: project.code for project in catalog.projects}
+    projects: dict[str, XitiProject] = {}
+    for name, held in file.mapping("", file.document, "projects").items():
+        file.code("projects", "project", name)
+        for number in (held or {}).get("ids") or [] if isinstance(held, dict) else []:
+            if ids.get(str(number), name) != name:
+                file.problems.append(f"{name}: id {number} is also that of {ids[str(number)]}")
+            ids[str(number)] = name
+        projects[name] = XitiProject(
+            services=_services(file, f"{name}: ", held),
+            establishments={
+                number: file.uai(f"{name}: establishment {number}", uai)
+                for number, uai in file.mapping(f"{name}: ", held, "establishments").items()
+            },
+        )
+    services = {
+        **_column(config_dir, "services", "old_id"),
+        **SEVERAL_TODAY,
+        **_services(file, "", file.document),
+    }
+    file.end()
+    return XitiTables(
+        ids, services, _column(config_dir, "services", "old"), _column(config_dir, "profiles", "old_id"), projects
+    )
+
+
+def _services(file: _File, where: str, holder: Any) -> dict[str, str]:
+    return {
+        number: file.code(f"{where}service {number}", "service", service)
+        for number, service in file.mapping(where, holder, "services").items()
+    }
+
+
+def combined_tables(config_dir: Path, catalog: Catalog) -> CombinedTables:
+    """Read `combined.yaml`.
+
+    Raises:
+        SettingsError: as above.
+    """
+    file = _File(config_dir / "combined.yaml", catalog)
+    rows = file.document.get("places") or []
+    places = [
+        place
+        for number, row in enumerate(rows if isinstance(rows, list) else [], 1)
+        if (place := _place(file, f"places: row {number}", row)) is not None
+    ]
+    if not places:
+        file.problems.append("needs a non-empty list under `places:`")
+    keys = [(place.host, place.path) for place in places]
+    file.problems += [
+        f"host {host}, path {path}: listed twice" for host, path in sorted({k for k in keys if keys.count(k) > 1})
+    ]
+    ignored = file.document.get("ignored") or []
+    if not isinstance(ignored, list) or not all(isinstance(ending, str) and ending for ending in ignored):
+        file.problems.append("ignored: must be a list of endings, for instance [.css, .js]")
+        ignored = []
+    file.end()
+    return CombinedTables(tuple(places), tuple(ending.lower() for ending in ignored))
+
+
+def _place(file: _File, where: str, row: Any) -> Place | None:
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("host"), str)
+        or not str(row.get("path", "")).startswith("/")
+    ):
+        file.problems.append(f"{where}: needs host, path (from /), project and service; uai may be left out")
+        return None
+    uai = row.get("uai")
+    return Place(
+        host=row["host"].lower(),
+        path=str(row["path"]),
+        project=file.code(where, "project", row.get("project")),
+        uai=None if uai is None else file.uai(where, uai),
+        service=file.code(where, "service", row.get("service")),
+    )
+
+
+def _column(config_dir: Path, name: str, column: str) -> dict[str, str]:
+    """Value of a column -> code, of one of the closed lists; where rows share a value, the first one."""
+    found: dict[str, str] = {}
+    for item in read_yaml(config_dir / f"{name}.yaml")[name]:
+        value = item.get(column)
+        if value not in (None, ""):
+            found.setdefault(str(value), str(item["code"]))
+    return found
+
+
+def check_tables(config_dir: Path, catalog: Catalog) -> list[str]:
+    """Return what is wrong with the tables that are there, one text a file; empty where all is right."""
+    readers: list[tuple[str, Callable[[], object]]] = [
+        ("entcore.yaml", lambda: entcore_tables(config_dir, catalog, "")),
+        ("xiti.yaml", lambda: xiti_tables(config_dir, catalog)),
+        ("combined.yaml", lambda: combined_tables(config_dir, catalog)),
+    ]
+    problems = []
+    for name, read in readers:
+        try:
+            if (config_dir / name).exists():
+                read()
+        except SettingsError as error:
+            problems.append(str(error))
+    return problems

@@ -1,0 +1,120 @@
+"""The four formats end to end: from the samples of tests/data, moved to the present, to the counts in Redis."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from streams.catalog import Catalog
+from streams.count import Cut
+from tests.publish.samples import Sample, samples
+from tests.servers.conftest import Installation
+from tests.servers.test_publish import records, vigie
+from tests.servers.truth import differences, snapshot_of, total, wait_drained
+from tests.servers.workers import workers
+
+pytestmark = pytest.mark.servers
+#: The samples begin at 1 September 2026, 07:52 Paris time.
+BEGINS = datetime(2026, 9, 1, 5, 52, tzinfo=UTC)
+_JSON_TIME = re.compile(r'("(?:ts|date)": ?)(1788\d{9})')
+_LOG_TIME = re.compile(r"\d\d/Sep/2026:\d\d:\d\d:\d\d \+0200")
+
+
+def moved(sample: Sample, directory: Path) -> tuple[Path, list[str]]:
+    """The sample, as if it began ten minutes ago, and its options."""
+    shift = timedelta(seconds=int(time.time()) - 600) + datetime(1970, 1, 1, tzinfo=UTC) - BEGINS
+
+    def in_log(found: re.Match[str]) -> str:
+        return (datetime.strptime(found[0], "%d/%b/%Y:%H:%M:%S %z") + shift).strftime("%d/%b/%Y:%H:%M:%S %z")
+
+    def in_json(found: re.Match[str]) -> str:
+        return f"{found[1]}{int(found[2]) + int(shift.total_seconds() * 1000)}"
+
+    path = directory / sample.path.name
+    path.write_text(_LOG_TIME.sub(in_log, _JSON_TIME.sub(in_json, sample.path.read_text())))
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}Z"
+    return path, [at if option.startswith("2026-") else option for option in sample.options]
+
+
+def test_four_formats_are_counted_and_twice_is_once(installation: Installation, catalog: Catalog) -> None:
+    known = samples()
+    projects = {project for sample in known for project in sample.projects}
+    secrets = {f"VIGIE_SECRET_{project.upper()}": f"a secret of {project}, long enough" for project in projects}
+    ent = Installation(installation.settings, {**installation.environment, **secrets}, installation.directory)
+    with workers(installation.environment, installation.directory, 1):
+        for sample in known:
+            path, options = moved(sample, installation.directory)
+            for again in ((), ("--again",)):
+                done = vigie(ent, "publish", *options, *again, str(path))
+                text = done.stderr.decode()
+                assert done.returncode == (1 if sample.unreadable else 0), text
+                assert f"{sample.sent} delivered" in text, text
+        marked = vigie(ent, "publish", *options, str(path))
+        assert (marked.returncode, b"0 lines read: 0 delivered" in marked.stderr) == (0, True), marked.stderr
+        wait_drained(installation.settings)
+    found = snapshot_of(installation.settings)
+    counts: Counter[tuple[str, str]] = Counter()
+    for sample in known:
+        counts.update({(region, service): n for region, some in sample.counts.items() for service, n in some.items()})
+    assert {key[1:]: n for key, n in found.totals.items() if key[0] == Cut.EVENTS} == counts
+    assert {key[1]: n for key, n in found.totals.items() if key[0] == Cut.PROJECT} == sum(
+        (Counter(sample.projects) for sample in known), Counter()
+    )
+    assert total(found, Cut.REJECTED) == 2 * sum(sum(sample.rejected.values()) for sample in known)
+    assert total(found, Cut.DUPLICATE) == counts.total() + 2 * sum(sample.duplicates for sample in known)
+    assert differences(installation.settings, catalog) == []
+    assert not any(
+        b"dupont" in value or b"4101" in value or b"8f3a2c1e" in value for _, _, value in records(installation.settings)
+    )
+
+
+def test_a_file_that_grows_goes_on_and_one_that_was_rotated_begins_anew(installation: Installation) -> None:
+    path = installation.directory / "events.ndjson"
+    line = b'{"visitor":"a","n":%d}\n'
+
+    def published() -> int:
+        before = len(records(installation.settings))
+        done = vigie(installation, "publish", str(path))
+        assert done.returncode == 0, done.stderr
+        return len(records(installation.settings)) - before
+
+    path.write_bytes(b"".join(line % n for n in range(100)))
+    assert published() == 100
+    assert published() == 0
+    with path.open("ab") as file:
+        file.write(line % 100)
+    assert published() == 1
+    path.write_bytes(b"".join(line % n for n in range(50)))
+    assert published() == 50
+    path.write_bytes(b"".join(line % n for n in range(40)) + b'{"cut off')
+    done = vigie(installation, "publish", str(path))
+    assert done.returncode == 1
+    path.write_bytes(path.read_bytes() + b'":1}\n')
+    assert published() == 1, "the last line was not whole before, and is read again"
+    path.with_name("events.ndjson.vigie-mark").write_text("{")
+    done = vigie(installation, "publish", str(path))
+    assert b"published from its beginning" in done.stderr
+    assert done.returncode == 0
+
+
+def test_a_run_that_was_killed_goes_on_and_counts_once(installation: Installation) -> None:
+    """A missing secret ends a run in its middle: what came before is marked, and the next run sends the rest only."""
+    path = installation.directory / "xiti.txt"
+    path.write_text("".join(f"/hit.xiti?at={n}&x1=3&x3={12 if n < 7 else 31}\n" for n in range(10)))
+    options = ("publish", "--format", "xiti", "--at", f"{datetime.now(UTC):%Y-%m-%dT%H:%M}Z", str(path))
+    environment = {**installation.environment, "VIGIE_SECRET_MBN": "0123456789abcdef"}
+    ent = Installation(installation.settings, environment, installation.directory)
+    stopped = vigie(ent, *options)
+    assert stopped.returncode == 2
+    assert b"VIGIE_SECRET_MONCOLLEGE95 is not set" in stopped.stderr
+    assert len(records(installation.settings)) == 7
+    environment["VIGIE_SECRET_MONCOLLEGE95"] = "0123456789abcdef"
+    done = vigie(ent, *options)
+    assert b"3 delivered" in done.stderr, done.stderr
+    assert done.returncode == 0
+    assert len(records(installation.settings)) == 10
