@@ -62,8 +62,9 @@ format: $(STAMP) ## let ruff mend style and layout
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: tables
-tables: $(STAMP) ## write the tables of docs/ that follow from code (settings, metrics, reasons)
+tables: $(STAMP) ## write what follows from code: the tables of docs/ (settings, metrics, reasons), the published contract
 	@$(BIN)/python .ci/tables.py
+	@$(BIN)/python .ci/contract.py
 
 .PHONY: lock
 lock: ## lock what pyproject.toml asks for, keeping what is locked; UPGRADE=1 takes the newest of all (needs uv)

@@ -11,6 +11,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams.audit.codecs import read_every_codec
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
 from streams.errors import ServerError, StateError
@@ -98,6 +99,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         ServerError: Kafka is down or refuses us, or there is no such topic.
     """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the errors raised here say it
+    read_every_codec()
     with connecting(address) as client:
         consumer = KafkaConsumer(
             **address.client_options(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from streams.errors import InputError
 from streams.events import ID_CHARACTERS_MAX, VISITOR_CHARACTERS_MAX
 from streams.publish import new_event_id, pseudonym
+from streams.publish.partitioner import murmur2
+from streams.publish.readers import secrets_from
 
 #: RFC 4231, test cases 1, 2 and 6.
 VECTORS = [
@@ -57,3 +61,14 @@ def test_event_ids_are_ulids() -> None:
 @given(st.integers(0, 2**48 - 2))
 def test_event_ids_sort_by_time(ts_ms: int) -> None:
     assert new_event_id(ts_ms) < new_event_id(ts_ms + 1)
+
+
+def test_published_vectors() -> None:
+    vectors = json.loads((Path(__file__).parents[2] / "docs" / "contract" / "vectors.json").read_text())["pseudonyms"]
+    assert len(vectors) >= 5
+    for each in vectors:
+        secret = secrets_from({"VIGIE_SECRET_X": each["secret"]}, 16)("x")
+        assert pseudonym(secret, each["user_id"]) == each["visitor"]
+        assert murmur2(each["visitor"].encode()) == each["murmur2"]
+        for partitions in (8, 12):
+            assert (each["murmur2"] & 0x7FFFFFFF) % partitions == each[f"partition_of_{partitions}"]
