@@ -23,6 +23,7 @@ COMMANDS = {
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
+    "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),
     "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
 }
 

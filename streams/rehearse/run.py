@@ -1,0 +1,93 @@
+"""Judges the rows of a file or an archive with the very code of the observer."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.rehearse.counts_file import Counts
+from streams.watch import Array, Episode, KeysOf, Kind, Panel, Scope, Sensitivity
+
+#: Called after each day with (days done, days in all).
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One alert over the rows `start` to `last` of the file; `raised` is the row at which it was raised, `running`
+    whether it had not ended.
+    """
+
+    kind: Kind
+    scope: Scope
+    series: int
+    start: int
+    raised: int
+    last: int
+    running: bool
+    learning: bool
+    observed: float
+    expected: float
+
+    @property
+    def ratio(self) -> float | None:
+        """observed / expected; None where nothing was expected."""
+        return self.observed / self.expected if self.expected > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Alerts in order of their start, and what every row was held against, (series, rows)."""
+
+    alerts: tuple[Found, ...]
+    expected: Array
+    lower: Array
+    upper: Array
+
+
+def rehearse(counts: Counts, keys_of: KeysOf, least: Sensitivity, progress: Progress | None = None) -> Rehearsal:
+    """Judge every row in order; no row is judged with anything that came after it."""
+    panel = Panel(len(counts.scopes), counts.step_minutes, least)
+    bands = [np.full(counts.values.shape, np.nan) for _ in range(3)]
+    ended: list[tuple[int, Episode]] = []
+    edges = np.flatnonzero(np.diff(counts.dates, prepend=counts.dates[0] - 1))
+    for number, begin in enumerate(edges):
+        until = edges[number + 1] if number + 1 < len(edges) else len(counts.dates)
+        date = datetime.date.fromordinal(int(counts.dates[begin]))
+        panel.begin_day(date, keys_of(date))
+        changes, band = panel.judge(counts.slots[begin:until], counts.values[:, begin:until])
+        ended += [(change.series, change.episode) for change in changes if change.ended]
+        for target, source in zip(bands, (band.expected, band.lower, band.upper), strict=True):
+            target[:, begin:until] = source
+        if progress:
+            progress(number + 1, len(edges))
+    running = [
+        (series, track.open) for series, tracks in enumerate(panel.tracks) for track in tracks if track.open is not None
+    ]
+    found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
+    found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
+    found.sort(key=lambda one: (one.start, one.series, one.kind))
+    return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
+
+
+def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:
+    last = episode.last
+    if running:  # to the last row that was measured
+        last = int(np.flatnonzero(np.isfinite(counts.values[series]))[-1])
+    rows = slice(episode.start, last + 1)
+    known = np.isfinite(counts.values[series, rows]) & np.isfinite(expected[series, rows])
+    return Found(
+        episode.kind,
+        counts.scopes[series],
+        series,
+        episode.start,
+        episode.raised,
+        last,
+        running,
+        episode.learning,
+        float(counts.values[series, rows][known].sum()),
+        float(expected[series, rows][known].sum()),
+    )

@@ -1,0 +1,214 @@
+"""What a day should look like: a robust centre of comparable days, moved to the level of the latest ones. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.watch.days import DayKeys
+from streams.watch.store import Past
+from streams.watch.types import Array
+
+#: Comparable days that are averaged at one rung, the newest ones, and how old they may be.
+COMPARABLE_DAYS_MAX = 8
+COMPARABLE_AGE_DAYS_MAX = 400
+#: With so many days of the first rung the others are not asked; with so many of the second a day without any of the first is judged.
+ENOUGH_DAYS = 4
+#: What a rung adds to the uncertainty, as a standard deviation of log(observed / expected).
+RUNG_SPREAD = (0.0, 0.3, 0.5)
+#: ... and what a single comparable day adds; of several, that over their number.
+ONE_DAY_SPREAD = 0.3
+#: Rows are left out of later baselines only if their own stood on so many comparable days.
+SURE_DAYS = 3
+#: What was judged on two of the three newest comparable days is no exception any more.
+NEWEST_DAYS, NEWEST_JUDGED = 3, 2
+#: The level: days that are looked at, and how fast it forgets (days, e-fold).
+LEVEL_DAYS = 400
+LEVEL_FORGET_DAYS = 4.0
+LEVEL_BLUR_DAYS = 5.0
+#: Values of a slot are drawn in to so many (Poisson) standard deviations around their trimmed mean.
+WINSOR_SPREADS = 3.0
+#: Smoothing along the day goes on until a slot stands on so many counts.
+COUNTS_ENOUGH = 300.0
+SMOOTH_SPREADS = 2.5
+#: The least that is ever expected in a row.
+EXPECTED_MIN = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`expected` (series, slots), NaN without any comparable day. `extra` standard deviation that missing comparable days
+    add; `days` of the first rung; `learning`: too few to leave anything out of later baselines; `judged` False: too few to say anything.
+    """
+
+    expected: Array
+    extra: float
+    days: int
+    learning: bool
+    judged: bool
+
+
+def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, slots: int) -> Baseline:
+    """The expectation for `date` from days before it."""
+    rungs = _rungs(past, date, keys)
+    if not any(rungs[: keys.last_rung + 1]):
+        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False)
+    level = _Level(past, date, keys)
+    expected: Array | None = None
+    extra, first = 0.0, len(rungs[0])
+    for rung in range(len(rungs) - 1, -1, -1):
+        days = rungs[rung]
+        if not days or (rung and first >= ENOUGH_DAYS):
+            continue
+        centre, number = _centre(past, days, level)
+        if expected is None:
+            expected, extra = centre, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days)
+        else:
+            # The less there is of this rung, the more the next one is heard: as if it were one more day.
+            mixed = (number * centre + _scaled(expected, centre)) / (number + 1.0)
+            expected = np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(centre), centre, expected))
+            extra = min(extra, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days))
+    assert expected is not None
+    if first >= ENOUGH_DAYS:
+        extra = 0.0
+    judged = first > 0 or any(len(days) >= ENOUGH_DAYS for days in rungs[1:-1] or rungs[1:])
+    extra = float(np.hypot(extra, keys.extra))
+    return Baseline(np.maximum(expected, EXPECTED_MIN), extra, first, first < SURE_DAYS, judged)
+
+
+def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in keys.ladder]
+    for index in range(len(past.days) - 1, -1, -1):
+        if (date - past.days[index].date).days > COMPARABLE_AGE_DAYS_MAX or len(found[0]) == COMPARABLE_DAYS_MAX:
+            break
+        name = past.days[index].keys.name
+        for rung, names in enumerate(keys.ladder):
+            if name in names:
+                if len(found[rung]) < COMPARABLE_DAYS_MAX:
+                    found[rung].append(index)
+                break
+    return found
+
+
+def _centre(past: Past, days: list[int], level: _Level) -> tuple[Array, Array]:
+    """Robust mean of the days at today's level, smoothed; and on how many days each slot stands."""
+    stacked = np.stack([past.days[index].counts for index in days], axis=1).astype(np.float64)
+    judged = np.stack([past.days[index].judged for index in days], axis=1)
+    usual = judged[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_JUDGED
+    stacked[judged & ~usual[:, None, :]] = np.nan
+    stacked *= np.stack([level.to_today(index) for index in days], axis=1)[:, :, None]
+    stacked.sort(axis=1)  # NaN last
+    number = np.isfinite(stacked).sum(axis=1)
+    trim = np.where(number == 3, 1, number // 4)
+    place = np.arange(len(days))[None, :, None]
+    inside = (place >= trim[:, None, :]) & (place < (number - trim)[:, None, :])
+    kept = number - 2 * trim
+    total = np.where(inside, stacked, 0.0).sum(axis=1)
+    trimmed = (total / np.maximum(kept, 1))[:, None, :]
+    # A trimmed mean of small counts lies below their mean: what counting explains is let in again.
+    near = WINSOR_SPREADS * np.sqrt(trimmed + 1.0) + 1.0
+    clipped = np.clip(stacked, trimmed - near, trimmed + near)
+    total = np.where(np.isfinite(clipped), clipped, 0.0).sum(axis=1)
+    centre = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return _smooth(centre, number), number.astype(np.float64)
+
+
+def _smooth(centre: Array, number: Array) -> Array:
+    """A mean over the neighbours, over as few as give enough counts to stand on."""
+    slots = centre.shape[1]
+    widths = (1, 5, 15, 31) if slots > 700 else (1, 3, 7) if slots >= 288 else (1, 3)
+    filled = np.isfinite(centre)
+    own = np.where(filled, centre, 0.0) * number
+    result = np.full(centre.shape, np.nan)
+    open_ = np.ones(centre.shape, dtype=bool)
+    for width in widths:
+        total, seen = _box(np.where(filled, centre, 0.0), width), _box(filled.astype(np.float64), width)
+        mean = np.where(seen > 0, total / np.maximum(seen, 1.0), np.nan)
+        # Where the slot itself says otherwise the neighbours are another regime: a door that opens at eight.
+        like = np.abs(own - mean * number) <= SMOOTH_SPREADS * np.sqrt(np.maximum(mean * number, 0.0)) + 1.0
+        take = open_ & np.isfinite(mean) & (like | ~filled | (width == 1))
+        result = np.where(take, mean, result)
+        open_ &= ~(total * np.maximum(number, 1) >= COUNTS_ENOUGH)
+    return result
+
+
+def _box(values: Array, width: int) -> Array:
+    if width == 1:
+        return values
+    half = width // 2
+    sums = np.cumsum(np.pad(values, ((0, 0), (half + 1, half))), axis=1)
+    return np.asarray(sums[:, width:] - sums[:, :-width])
+
+
+def _scaled(other: Array, centre: Array) -> Array:
+    """`other` at the height of `centre`, where both are known: a coarser rung lends its shape, not its level."""
+    both = np.isfinite(other) & np.isfinite(centre)
+    top = np.where(both, centre, 0.0).sum(axis=1, keepdims=True)
+    bottom = np.where(both, other, 0.0).sum(axis=1, keepdims=True)
+    factor = np.clip((top + 1.0) / (bottom + 1.0), 0.05, 20.0)
+    return np.where(both.any(axis=1, keepdims=True), other * factor, other)
+
+
+class _Level:
+    """The slow level of each day of the class, as log factors; growth moves it, judged minutes do not."""
+
+    def __init__(self, past: Past, date: datetime.date, keys: DayKeys) -> None:
+        oldest = date - datetime.timedelta(days=LEVEL_DAYS)
+        self._class = keys.levels[0][0]
+        self._index = [i for i, day in enumerate(past.days) if day.date >= oldest and self._group(past, i) is not None]
+        self._ages = np.array([(date - past.days[i].date).days for i in self._index], dtype=np.float64)
+        self._past, self._date = past, date
+        self._x, self._weight = self._days()
+        near = self._weight * np.exp(-self._ages / LEVEL_FORGET_DAYS)
+        self._today = (near * self._x).sum(axis=1) / np.maximum(near.sum(axis=1), 1e-9) if self._index else 0.0
+
+    def _group(self, past: Past, index: int) -> object | None:
+        return next((group for class_, group in past.days[index].keys.levels if class_ == self._class), None)
+
+    def _days(self) -> tuple[Array, Array]:
+        if not self._index:
+            return np.zeros((1, 0)), np.zeros((1, 0))
+        hours = np.stack([self._past.days[i].hours for i in self._index], axis=1)
+        measured = np.isfinite(hours)
+        filled = np.where(measured, hours, 0.0)
+        x = np.zeros(hours.shape[:2])
+        weight = np.zeros(hours.shape[:2])
+        groups: dict[object, list[int]] = {}
+        for place, i in enumerate(self._index):
+            groups.setdefault(self._group(self._past, i), []).append(place)
+        for places in groups.values():
+            if len(places) < 2:
+                continue
+            number = measured[:, places].sum(axis=1)
+            mean = filled[:, places].sum(axis=1) / np.maximum(number, 1)
+            bottom = (mean[:, None, :] * measured[:, places]).sum(axis=2)
+            top = filled[:, places].sum(axis=2)
+            part = len(places) / (len(places) - 1)  # the day itself is in the mean
+            x[:, places] = np.clip(np.log((top + 0.05) / (bottom + 0.05)) * part, -2.0, 2.0)
+            weight[:, places] = bottom / np.maximum(mean.sum(axis=1), 1e-9)[:, None]
+        return x, weight * _huber(x)
+
+    def to_today(self, index: int) -> Array:
+        """(series): what day `index` is multiplied by to stand at today's level."""
+        if not self._index:
+            return np.ones(self._past.days[index].counts.shape[0])
+        age = (self._date - self._past.days[index].date).days
+        near = self._weight * np.exp(-np.abs(self._ages - age) / LEVEL_BLUR_DAYS)
+        total = near.sum(axis=1)
+        then = np.where(total > 1e-6, (near * self._x).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
+        known = total > 0.3
+        factor = np.exp(np.clip(self._today - then, -1.5, 1.5))
+        return np.where(known, factor, 1.0)
+
+
+def _huber(x: Array) -> Array:
+    """Less weight for days far from the middle of the last week: one strange day does not move the level, four do."""
+    if x.shape[1] < 5:
+        return np.ones(x.shape)
+    recent = x[:, -7:]
+    middle = np.median(recent, axis=1, keepdims=True)
+    spread = np.median(np.abs(recent - middle), axis=1, keepdims=True)
+    limit = np.maximum(0.05, 2.5 * spread)
+    return np.asarray(np.minimum(1.0, limit / np.maximum(np.abs(x - middle), 1e-9)))

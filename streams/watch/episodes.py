@@ -1,0 +1,187 @@
+"""From flags of rows to alerts that begin, last and end. Pure: a state and rows in, a state and alerts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.watch.flags import Rows
+from streams.watch.scales import Scales
+from streams.watch.score import Stretch
+from streams.watch.types import Kind, Sensitivity
+
+KINDS = (Kind.SURGE, Kind.DROP, Kind.SILENCE)
+#: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.
+FRESH_PART = 0.5
+#: A silence begins with the first row in which something was expected: a night without visits is none.
+SILENCE_ROW_EXPECTED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alert by row numbers, which count from the panel's first row and never wrap. `last` is the latest row that deviates."""
+
+    kind: Kind
+    start: int
+    raised: int
+    last: int
+    learning: bool
+
+
+@dataclass(slots=True)
+class Track:
+    """The open episode of one series and kind, how many rows it has been calm, and the last row of the one before."""
+
+    open: Episode | None = None
+    calm: int = 0
+    before: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of an episode in one row: it was raised, or it ended (`ended`)."""
+
+    series: int
+    row: int
+    episode: Episode
+    ended: bool
+
+
+def advance(
+    tracks: list[list[Track]],
+    rows: Rows,
+    stretch: Stretch,
+    scales: Scales,
+    least: Sensitivity,
+    first: int,
+    base: int,
+    learning: bool,
+) -> list[Change]:
+    """Move the tracks (series x kind) over judged rows; `first` is the first judged row of the stretch, `base` its number in the panel."""
+    changes: list[Change] = []
+    busy = np.asarray(rows.passing.any(axis=(0, 2)) | rows.silent.any(axis=1))
+    for series, kinds in enumerate(tracks):
+        if not busy[series] and not any(track.open for track in kinds):
+            continue
+        walk = _Walk(series, kinds, rows, stretch, scales, least, first, base, learning)
+        changes += walk.run()
+    changes.sort(key=lambda change: (change.row, change.series, change.episode.kind))
+    return changes
+
+
+class _Walk:
+    """One series over the judged rows; hops from event to event."""
+
+    def __init__(
+        self,
+        series: int,
+        tracks: list[Track],
+        rows: Rows,
+        stretch: Stretch,
+        scales: Scales,
+        least: Sensitivity,
+        first: int,
+        base: int,
+        learning: bool,
+    ) -> None:
+        self.series, self.tracks, self.scales, self.learning = series, tracks, scales, learning
+        self.first, self.base = first, base
+        self.raised = [rows.passing[0, series] > 0, rows.passing[1, series] > 0, rows.silent[series]]
+        self.passing = rows.passing[:, series]
+        self.calm = [rows.calm[0, series], rows.calm[1, series], rows.heard[series]]
+        self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
+        self.counts, self.expected = stretch.counts[series], stretch.expected[series]
+        self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
+        self.edges = (least.ratio_surge**FRESH_PART, least.ratio_drop**FRESH_PART)
+        self.changes: list[Change] = []
+
+    def run(self) -> list[Change]:
+        total = len(self.raised[0])
+        silence = self.tracks[2]
+        at = 0
+        while at < total:
+            if not any(track.open for track in self.tracks):
+                later = [np.flatnonzero(flags[at:]) for flags in self.raised]
+                nearest = [int(places[0]) for places in later if len(places)]
+                if not nearest:
+                    break
+                at += min(nearest)
+            if self.known[self.first + at]:
+                self._step(2, at)
+                for direction in range(2):
+                    if silence.open is None:
+                        self._step(direction, at)
+            at += 1
+        return self.changes
+
+    def _step(self, kind: int, at: int) -> None:
+        track, row = self.tracks[kind], self.base + at
+        if track.open is None:
+            if self.raised[kind][at] and self._window(kind, at):
+                self._raise(kind, at)
+            return
+        if not self.calm[kind][at]:
+            track.calm = 0
+            track.open = _until(track.open, row)
+            return
+        track.calm += 1
+        if track.calm >= (1 if kind == 2 else self.scales.calm):
+            self._end(kind, row)
+
+    def _raise(self, kind: int, at: int) -> None:
+        track, row = self.tracks[kind], self.base + at
+        start = self._onset(kind, at)
+        track.open = Episode(KINDS[kind], start, row, row, self.learning)
+        track.calm = 0
+        self.changes.append(Change(self.series, row, track.open, False))
+        if kind == 2:
+            self._drop_gives_way(start, row)
+
+    def _drop_gives_way(self, start: int, row: int) -> None:
+        """A drop that becomes silence ends where the silence begins, and a surge has ended anyway."""
+        for other in (0, 1):
+            track = self.tracks[other]
+            if track.open is not None:
+                track.open = Episode(
+                    track.open.kind,
+                    track.open.start,
+                    track.open.raised,
+                    max(start - 1, track.open.start),
+                    self.learning,
+                )
+                self._end(other, row)
+
+    def _end(self, kind: int, row: int) -> None:
+        track = self.tracks[kind]
+        assert track.open is not None
+        self.changes.append(Change(self.series, row, track.open, True))
+        track.before, track.open, track.calm = track.open.last, None, 0
+
+    def _window(self, kind: int, at: int) -> int:
+        """Rows of the window that raises; 0 when all reach back into an episode before, which was told already."""
+        rows, free = int(self.length[kind][at]), self.base + at - max(track.before for track in self.tracks)
+        if kind == 2 or rows <= free:
+            return min(rows, free)
+        bits = int(self.passing[kind][at])
+        fitting = [rows for bit, rows in enumerate(self.scales.windows) if bits >> bit & 1 and rows <= free]
+        return max(fitting, default=0)
+
+    def _onset(self, kind: int, at: int) -> int:
+        """The first row of the window that deviates: where the likelihood ratio begins to grow."""
+        here = self.first + at
+        low = max(0, here - self._window(kind, at) + 1)
+        known = self.known[low : here + 1]
+        if kind == 2:
+            known &= self.expected[low : here + 1] >= SILENCE_ROW_EXPECTED
+            places = np.flatnonzero(known)
+        else:
+            ratio = (self.counts[low : here + 1] + 0.5) / (self.expected[low : here + 1] + 0.5)
+            with np.errstate(invalid="ignore"):
+                beyond = ratio >= self.edges[0] if kind == 0 else ratio <= self.edges[1]
+            places = np.flatnonzero(known & beyond)
+        return self.base + at - (here - low) + (int(places[0]) if len(places) else here - low)
+
+
+def _until(episode: Episode, row: int) -> Episode:
+    return Episode(episode.kind, episode.start, episode.raised, row, episode.learning)

@@ -1,0 +1,186 @@
+"""Series that share a time zone and a calendar, judged together day by day. Pure: every clock is an argument.
+
+A panel is fed the rows of its local days in order, in pieces of any length: a minute at a time in an observer, a day at a time in a
+rehearsal. The alerts are the same, because each row is judged from a fixed stretch of rows before it and from days that are over.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.watch.baseline import Baseline, make_baseline
+from streams.watch.days import DayKeys
+from streams.watch.episodes import KINDS, Change, Episode, Track, advance
+from streams.watch.flags import Errors, judge_rows
+from streams.watch.scales import Scales
+from streams.watch.score import Stretch
+from streams.watch.spread import Spread, learn_spread
+from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
+from streams.watch.types import Array, Flags, Index, Sensitivity
+
+#: Residuals are kept of days that stood on so many comparable ones.
+RESIDUAL_DAYS_MIN = 2
+#: Samples of residuals an hour.
+SAMPLES_PER_HOUR_MAX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What judged rows were held against: (series, rows)."""
+
+    expected: Array
+    lower: Array
+    upper: Array
+
+
+@dataclass(slots=True)
+class _Today:
+    date: datetime.date
+    keys: DayKeys
+    baseline: Baseline
+    spread: Spread
+    slots: list[Index]
+    errors: list[Errors]
+    first_row: int
+
+
+class Panel:
+    """See the module. `series` is their number; rows are `step_minutes` long."""
+
+    def __init__(self, series: int, step_minutes: int, least: Sensitivity, past: Past | None = None) -> None:
+        self.series, self.least = series, least
+        self.scales = Scales.of(step_minutes)
+        self.slots = -(-1440 // step_minutes)
+        self.past = past or Past()
+        self.tracks = [[Track() for _ in KINDS] for _ in range(series)]
+        self.rows_judged = 0
+        self._counts = np.full((series, 0), np.nan)
+        self._expected = np.full((series, 0), np.nan)
+        self._ended: list[tuple[int, Episode]] = []
+        self._today: _Today | None = None
+
+    def begin_day(self, date: datetime.date, keys: DayKeys) -> Baseline:
+        """Make the expectation of a local day; ends the day before."""
+        self.end_day()
+        baseline = make_baseline(self.past, date, keys, self.series, self.slots)
+        spread = learn_spread(self.past, self.series, len(self.scales.windows))
+        self._today = _Today(date, keys, baseline, spread, [], [], self.rows_judged)
+        return baseline
+
+    def judge(self, slots: Index, counts: Array) -> tuple[list[Change], Band]:
+        """Judge rows of the day that began; `slots` (rows) their places in the local day, `counts` (series, rows),
+        NaN where not measured.
+        """
+        today = self._today
+        assert today is not None, "begin_day comes first"
+        expected = today.baseline.expected[:, slots]
+        if not today.baseline.judged:
+            expected = np.full(expected.shape, np.nan)
+        self._counts = np.concatenate([self._counts[:, -self.scales.lookback :], counts], axis=1)
+        self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
+        stretch = Stretch.of(self._counts, self._expected)
+        first = self._counts.shape[1] - counts.shape[1]
+        hours = slots * HOURS // self.slots
+        extra = today.baseline.extra
+        rows, errors = judge_rows(stretch, self.scales, today.spread, hours, extra, self.least, first)
+        changes = advance(
+            self.tracks,
+            rows,
+            stretch,
+            self.scales,
+            self.least,
+            first,
+            self.rows_judged,
+            today.baseline.learning,
+        )
+        self._ended += [(change.series, change.episode) for change in changes if change.ended]
+        self.rows_judged += counts.shape[1]
+        today.slots.append(slots)
+        today.errors.append(errors)
+        return changes, self._band(stretch.expected[:, first:], today, hours)
+
+    def end_day(self) -> None:
+        """Put the day into the past, without the rows that were judged a surge, a drop or a silence."""
+        today, self._today = self._today, None
+        if today is None or not today.slots:
+            return
+        slots = np.concatenate(today.slots)
+        count = self.rows_judged - today.first_row
+        back = min(today.first_row, self.scales.windows[-1])
+        marked = self._marked(today.first_row - back, self.rows_judged)
+        kept = self._counts[:, -count:] if count <= self._counts.shape[1] else None
+        assert kept is not None, "a day is longer than the stretch that is kept"
+        if not np.isfinite(kept).any():
+            return
+        judged = marked[:, back:]
+        whole = np.where(np.isfinite(kept), today.baseline.expected[:, slots], 0.0)
+        share = np.where(judged, whole, 0.0).sum(axis=1) / np.maximum(whole.sum(axis=1), 1e-9)
+        by_slot = _by_slot(kept, slots, self.slots)
+        judged_slots = _by_slot(np.where(judged, 1.0, np.nan), slots, self.slots) > 0
+        residuals = self._residuals(today, slots, marked)
+        self.past.add(Day.of(today.date, today.keys, by_slot, judged_slots, share, residuals))
+
+    def _marked(self, begin: int, until: int) -> Flags:
+        marked = np.zeros((self.series, until - begin), dtype=bool)
+        adopt = ADOPT_DAYS * 1440 // self.scales.step_minutes
+        open_ = [
+            (series, track.open)
+            for series, kinds in enumerate(self.tracks)
+            for track in kinds
+            if track.open is not None
+        ]
+        for series, episode in (*self._ended, *open_):
+            if episode.learning:
+                continue
+            last = min(episode.last, episode.start + adopt)
+            marked[series, max(episode.start - begin, 0) : max(last + 1 - begin, 0)] = True
+        oldest = until - self.scales.windows[-1]
+        self._ended = [(series, episode) for series, episode in self._ended if episode.last >= oldest]
+        return marked
+
+    def _residuals(self, today: _Today, slots: Index, marked: Flags) -> Residuals | None:
+        if today.baseline.days < RESIDUAL_DAYS_MIN:
+            return None
+        error = np.concatenate([one.error for one in today.errors], axis=2)
+        noise = np.concatenate([one.noise for one in today.errors], axis=2)
+        samples = max(1, min(SAMPLES_PER_HOUR_MAX, 60 // self.scales.step_minutes))
+        shape = (self.series, len(self.scales.windows), HOURS, samples)
+        errors, noises = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+        per_hour = self.slots / HOURS
+        back = marked.shape[1] - len(slots)
+        sums = np.concatenate([np.zeros((self.series, 1)), np.cumsum(marked, axis=1)], axis=1)
+        windows = np.array(self.scales.windows)
+        for number in range(HOURS * samples):
+            wanted = min(self.slots - 1, int((number + 1) * per_hour / samples + 1e-9) - 1)
+            places = np.flatnonzero(slots == wanted)
+            if len(places):
+                at = (slice(None), slice(None), number // samples, number % samples)
+                place = int(places[0])
+                until = back + place + 1
+                judged = sums[:, until, None] - sums[:, np.maximum(until - windows, 0)]
+                errors[at] = np.where(judged == 0, error[:, :, place].T, np.nan)
+                noises[at] = noise[:, :, place].T
+        return Residuals(errors, noises)
+
+    def _band(self, expected: Array, today: _Today, hours: Index) -> Band:
+        number = len(self.scales.sudden)
+        sides = []
+        for direction in range(2):
+            tau = today.spread.tau[direction, :, number][:, hours]
+            wide = self.least.score_min * np.sqrt(1.0 / (expected + 0.5) + tau**2 + today.baseline.extra**2)
+            sides.append(wide)
+        upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
+        lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)
+        return Band(expected, lower, upper)
+
+
+def _by_slot(values: Array, slots: Index, number: int) -> Array:
+    """(series, slots): the rows by place in the day; the mean where a place occurs twice (a clock set back), NaN where never."""
+    known = np.isfinite(values)
+    total, times = np.zeros((number, values.shape[0])), np.zeros((number, values.shape[0]))
+    np.add.at(total, slots, np.where(known, values, 0.0).T)
+    np.add.at(times, slots, known.T.astype(np.float64))
+    return np.where(times > 0, total / np.maximum(times, 1.0), np.nan).T

@@ -1,0 +1,66 @@
+"""At which lengths deviations are looked for, in rows of a step. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+#: Sudden deviations, against the day so far; minutes.
+SUDDEN_MINUTES = (1, 2, 3, 5, 10, 15, 30)
+#: Lasting deviations, against comparable days alone; minutes.
+LASTING_MINUTES = (30, 60, 120, 240, 480)
+#: A deviation must last two rows where rows are shorter than this: one minute of retries is no surge.
+SINGLE_ROW_FROM_MINUTES = 5
+#: The day so far: its level is read from this stretch, which ends before the longest sudden window begins.
+LEVEL_MINUTES = 180
+LEVEL_PARTS = 5
+#: Rows that are kept: the longest local day, 25 hours; also how far back a silence is looked for.
+KEPT_MINUTES = 1500
+#: A deviation is over when it was calm for this long, at least two rows.
+CALM_MINUTES = 15
+#: The last rows must still deviate for an alert to be raised.
+FRESH_MINUTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Lengths in rows. `sudden` and `lasting` are rising; `single` tells whether one row alone can raise an alert."""
+
+    step_minutes: int
+    sudden: tuple[int, ...]
+    lasting: tuple[int, ...]
+    single: bool
+    level_lag: int
+    level_part: int
+    fresh: int
+    calm: int
+    silence_rows_min: int
+    lookback: int
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Sudden windows, then lasting ones."""
+        return self.sudden + self.lasting
+
+    @staticmethod
+    def of(step_minutes: int) -> Scales:
+        """The lengths for rows of `step_minutes` (1 to 60)."""
+        single = step_minutes >= SINGLE_ROW_FROM_MINUTES
+        least = 1 if single else 2
+        sudden = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in SUDDEN_MINUTES})
+        lasting = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in LASTING_MINUTES})
+        lag = sudden[-1]
+        part = max(1, round(LEVEL_MINUTES / step_minutes / LEVEL_PARTS))
+        kept = math.ceil(KEPT_MINUTES / step_minutes)
+        return Scales(
+            step_minutes,
+            tuple(sudden),
+            tuple(lasting),
+            single,
+            lag,
+            part,
+            fresh=max(1, FRESH_MINUTES // step_minutes),
+            calm=max(2, CALM_MINUTES // step_minutes),
+            silence_rows_min=1 if single else 2,
+            lookback=max(lasting[-1], lag + part * LEVEL_PARTS, kept) + 1,
+        )

@@ -1,0 +1,104 @@
+"""How far the rows of a stretch deviate, at every length: window-limited likelihood ratios. Pure.
+
+For a window of w rows with O counts observed and E expected, the score is the signed root of the deviance of a negative
+binomial with mean E and variance E + tau^2 E^2: counting noise, and tau, how much the series itself wavers over that
+length, which is learned. It is the likelihood ratio of "another mean in this window" against "as expected"; its highest
+value over the windows is what a CUSUM accumulates, for shifts of every size at once
+(window-limited generalised likelihood ratio, Lai 1995).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.watch.scales import LEVEL_PARTS, Scales
+from streams.watch.types import Array
+
+#: Expectations are rounded to this, so that sums do not depend on where a stretch begins.
+QUANTUM = 1 / 4096
+#: The day so far moves the expectation of sudden windows by at most so many of its own standard deviations.
+LEVEL_SPREADS_MAX = 2.5
+#: Part of a window that must be measured.
+MEASURED_PART_MIN = 0.5
+_TAU_SQUARE_MIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of one panel, in order.
+
+    `counts` and `expected` (series, rows), NaN where there is none; running sums start with a column of 0.
+    """
+
+    counts: Array
+    expected: Array
+    observed_sum: Array
+    expected_sum: Array
+    measured_sum: Array
+
+    @staticmethod
+    def of(counts: Array, expected: Array) -> Stretch:
+        """Sums of the rows that are measured and expected."""
+        expected = np.round(expected / QUANTUM) * QUANTUM
+        known = np.isfinite(counts) & np.isfinite(expected)
+        return Stretch(
+            counts,
+            expected,
+            _running(np.where(known, counts, 0.0)),
+            _running(np.where(known, expected, 0.0)),
+            _running(known.astype(np.float64)),
+        )
+
+    def window(self, rows: int, first: int, until: int, back: int = 0) -> tuple[Array, Array, Array]:
+        """(observed, expected, measured rows) of the `rows` rows that end at each of the rows first..until-1, shifted `back` rows."""
+        low = np.clip(np.arange(first - back, until - back) + 1 - rows, 0, None)
+        pick = np.clip(np.arange(first - back, until - back) + 1, 0, None)
+        return (
+            self.observed_sum[:, pick] - self.observed_sum[:, low],
+            self.expected_sum[:, pick] - self.expected_sum[:, low],
+            self.measured_sum[:, pick] - self.measured_sum[:, low],
+        )
+
+
+def _running(values: Array) -> Array:
+    return np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
+
+
+def day_so_far(stretch: Stretch, scales: Scales, spread: Array, first: int, until: int) -> Array:
+    """(series, rows) log factor by which the day runs above what is expected, read from the hours before the sudden windows.
+
+    A median of parts, so that a surge shorter than half of them does not move it; shrunk by what counting noise makes uncertain; bounded by
+    `spread` (series), the standard deviation of the level of a day.
+    """
+    parts, noises = [], []
+    for part in range(LEVEL_PARTS):
+        back = scales.level_lag + part * scales.level_part
+        observed, expected, measured = stretch.window(scales.level_part, first, until, back)
+        known = measured >= MEASURED_PART_MIN * scales.level_part
+        parts.append(np.where(known, np.log((observed + 0.5) / (expected + 0.5)), 0.0))
+        noises.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
+    middle = np.median(np.stack(parts), axis=0)
+    noise = np.mean(np.stack(noises), axis=0) * 1.6 / LEVEL_PARTS
+    square = spread[:, None] ** 2
+    limit = LEVEL_SPREADS_MAX * spread[:, None]
+    return np.asarray(np.clip(middle * square / (square + noise), -limit, limit))
+
+
+def deviance_score(observed: Array, expected: Array, tau_square: Array) -> Array:
+    """Signed root of the negative binomial deviance, in standard deviations; all shapes broadcast."""
+    size = 1.0 / np.maximum(tau_square, _TAU_SQUARE_MIN)
+    # Sums of expectations are multiples of QUANTUM; those of rows without any are 0.
+    safe = np.maximum(expected, QUANTUM)
+    high = observed + size
+    deviance = 2.0 * (
+        np.where(observed > 0, observed * np.log(np.maximum(observed, 0.5) / safe), 0.0)
+        - high * np.log(high / (safe + size))
+    )
+    return np.asarray(np.sign(observed - safe) * np.sqrt(np.maximum(deviance, 0.0)))
+
+
+def log_error(observed: Array, expected: Array) -> Array:
+    """log(observed / expected), kept finite for small counts."""
+    return np.asarray(np.log((observed + 0.5) / (expected + 0.5)))

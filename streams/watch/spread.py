@@ -1,0 +1,75 @@
+"""How much a series wavers around its expectation at each length and hour, learned from days that were judged. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.watch.store import HOURS, Past
+from streams.watch.types import Array
+
+#: Days whose residuals are looked at.
+SPREAD_DAYS = 28
+#: Quantiles of the signed error that are set beside those of a normal distribution: (probability, its normal quantile).
+HOUR_QUANTILES = ((0.95, 1.645),)
+DAY_QUANTILES = ((0.95, 1.645), (0.995, 2.576))
+#: Before anything is learned; weighed as so many days.
+PRIOR_TAU = 0.2
+PRIOR_DAYS = 3.0
+TAU_MIN, TAU_MAX = 0.01, 1.5
+#: Part of the whole day's spread that an hour has at least.
+HOUR_PART_MIN = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """`tau` (2 directions: up, down; series, windows, hours): standard deviations of log(observed / expected) beyond counting noise."""
+
+    tau: Array
+
+    def level(self, window: int) -> Array:
+        """(series): of one window, the middle of the hours, of both directions."""
+        return np.asarray(np.median(self.tau[:, :, window], axis=2).mean(axis=0))
+
+
+def learn_spread(past: Past, series: int, windows: int) -> Spread:
+    """From the residuals of the last days; of a new series, what is usual."""
+    kept = [day.residuals for day in past.days[-SPREAD_DAYS:] if day.residuals is not None]
+    prior = np.full((2, series, windows, HOURS), PRIOR_TAU**2)
+    if not kept:
+        return Spread(np.sqrt(prior))
+    error = np.concatenate([one.error for one in kept], axis=3)
+    noise = np.concatenate([one.noise for one in kept], axis=3)
+    square = np.empty_like(prior)
+    flat = (series, windows, 1, -1)
+    for direction, sign in enumerate((1.0, -1.0)):
+        side = np.where(sign * error > 0, error * error, np.where(np.isfinite(error), 0.0, np.nan))
+        whole = _square(side.reshape(*flat), noise.reshape(*flat), DAY_QUANTILES)
+        near = _square(_with_neighbours(side), _with_neighbours(noise), HOUR_QUANTILES)
+        square[direction] = np.maximum(near, HOUR_PART_MIN**2 * whole)
+    days = len(kept)
+    square = (days * square + PRIOR_DAYS * prior) / (days + PRIOR_DAYS)
+    return Spread(np.sqrt(np.clip(square, TAU_MIN**2, TAU_MAX**2)))
+
+
+def _with_neighbours(values: Array) -> Array:
+    """The samples of an hour with those of the hours beside it; shape (series, windows, hours, samples)."""
+    return np.concatenate([np.roll(values, 1, axis=2), values, np.roll(values, -1, axis=2)], axis=3)
+
+
+def _square(side: Array, noise: Array, quantiles: tuple[tuple[float, float], ...]) -> Array:
+    """The tau^2 at which quantiles of error^2 / (noise + tau^2) are those of a normal distribution; the largest over `quantiles`.
+
+    P(error^2 <= c^2 (noise + tau^2)) = p is P(error^2 / c^2 - noise <= tau^2) = p, so tau^2 is a plain quantile. NaN is not known.
+    """
+    number = np.isfinite(side).sum(axis=-1)
+    size = side.shape[-1]
+    result = np.zeros(number.shape)
+    for probability, normal in quantiles:
+        values = side / (normal * normal) - noise
+        values = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
+        place = np.clip(size - 1 - np.floor((1.0 - probability) * number).astype(np.int64), 0, size - 1)
+        found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
+        result = np.maximum(result, np.where(number >= 8, found, PRIOR_TAU**2))
+    return result

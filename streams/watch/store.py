@@ -1,0 +1,89 @@
+"""The past of a panel: whole local days by slot, and what their judging left over. Pure: values in, values out."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.watch.days import DayKeys
+from streams.watch.types import Array, Flags
+
+HOURS = 24
+#: When on so many days in a row most of what was expected lay in judged rows, it is a new normal, and enters baselines.
+ADOPT_DAYS = 3
+ADOPT_SHARE = 0.5
+#: Days that are kept: one more year, for the rentrée, and some weeks.
+DAYS_MAX = 430
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """How one judged day missed its expectation. `error` is log(observed / expected), `noise` the variance that counting explains.
+
+    Shapes (series, windows, 24 local hours, samples of the hour). NaN where a window was not measured or judged anything
+    but ordinary.
+    """
+
+    error: NDArray[np.float32]
+    noise: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A local day that is over.
+
+    `counts` (series, slots), NaN where not measured; `judged` (series, slots): where they were a surge, drop or silence;
+    `share` (series): how much of what was expected of the day lay in those rows; `hours` (series, 24): means of the others.
+    """
+
+    date: datetime.date
+    keys: DayKeys
+    counts: NDArray[np.float32]
+    judged: Flags
+    share: Array
+    hours: Array
+    residuals: Residuals | None
+
+    @staticmethod
+    def of(
+        date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array, residuals: Residuals | None
+    ) -> Day:
+        """A day with the means of its hours."""
+        hours = _by_hour(np.where(judged, np.nan, counts))
+        return Day(date, keys, counts.astype(np.float32), judged, share, hours, residuals)
+
+    def adopted(self, series: Flags) -> Day:
+        """The day with the judged rows of these series as ordinary ones."""
+        judged = self.judged & ~series[:, None]
+        hours = np.where(series[:, None], _by_hour(self.counts.astype(np.float64)), self.hours)
+        return Day(self.date, self.keys, self.counts, judged, self.share, hours, self.residuals)
+
+
+@dataclass(slots=True)
+class Past:
+    """Days that are over, oldest first; at most `DAYS_MAX`."""
+
+    days: list[Day] = field(default_factory=list)
+
+    def add(self, day: Day) -> None:
+        """Put a day at the end. What lasted for `ADOPT_DAYS` is ordinary from now on, back to where it began."""
+        self.days.append(day)
+        del self.days[:-DAYS_MAX]
+        if len(self.days) < ADOPT_DAYS:
+            return
+        lasting = np.all([day.share > ADOPT_SHARE for day in self.days[-ADOPT_DAYS:]], axis=0)
+        if lasting.any():
+            self.days[-ADOPT_DAYS:] = [day.adopted(lasting) for day in self.days[-ADOPT_DAYS:]]
+
+
+def _by_hour(counts: Array) -> Array:
+    series, slots = counts.shape
+    measured = np.isfinite(counts)
+    bins = np.arange(slots) * HOURS // slots
+    edges = np.minimum(np.searchsorted(bins, np.arange(HOURS)), slots - 1)
+    total = np.add.reduceat(np.where(measured, counts, 0.0), edges, axis=1)
+    number = np.add.reduceat(measured.astype(np.float64), edges, axis=1)
+    return np.where(number > 0, total / np.maximum(number, 1.0), np.nan).reshape(series, HOURS)

@@ -1,0 +1,93 @@
+"""Values of the detector that other rooms read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Counts, expectations, scores: float64 unless said otherwise; NaN is "not measured" or "nothing to expect from".
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Index = NDArray[np.int64]
+
+
+class Kind(StrEnum):
+    """What an alert says."""
+
+    SURGE = "surge"
+    DROP = "drop"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """What a series counts: a region, a service of a region, or a project. All None: everything."""
+
+    region: str | None = None
+    service: str | None = None
+    project: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`region=44,service=NOTES`, the part of an alert's id that says where; `all` without any."""
+        parts = (("region", self.region), ("service", self.service), ("project", self.project))
+        return ",".join(f"{key}={value}" for key, value in parts if value is not None) or "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """How much it takes to raise an alert.
+
+    `score_min` is in standard deviations as learned from the series; `ratio_surge` and `ratio_drop` are observed /
+    expected; `counts_min` the counts that must be too many or too few; `silence_min` the counts that were expected while nothing came.
+    """
+
+    name: str
+    score_min: float
+    ratio_surge: float
+    ratio_drop: float
+    counts_min: float
+    silence_min: float
+
+
+SENSITIVITIES = {
+    one.name: one
+    for one in (
+        Sensitivity("low", score_min=7.0, ratio_surge=1.5, ratio_drop=0.67, counts_min=20.0, silence_min=30.0),
+        Sensitivity("normal", score_min=5.0, ratio_surge=1.2, ratio_drop=0.8, counts_min=10.0, silence_min=15.0),
+        Sensitivity("high", score_min=3.8, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A surge, drop or silence of one series, as judged.
+
+    `start_ms` is the first row that deviates, `raised_ms` the row at whose settling the alert was raised (it never moves `start_ms`
+    afterwards), `end_ms` the last row that deviates, None while it lasts; starts of rows, UTC epoch ms. `observed` and
+    `expected` are the sums of the rows from start to end (while it lasts: to the last judged row). `learning`: there were
+    too few comparable days, so the bands were wide.
+    """
+
+    kind: Kind
+    scope: Scope
+    start_ms: int
+    raised_ms: int
+    end_ms: int | None
+    observed: float
+    expected: float
+    learning: bool = False
+
+    @property
+    def id(self) -> str:
+        """Kind, scope and start: the same for every observer that judged the same rows."""
+        return f"{self.kind}:{self.scope.name}:{self.start_ms}"
+
+    @property
+    def ratio(self) -> float | None:
+        """observed / expected; None where nothing was expected."""
+        return self.observed / self.expected if self.expected > 0 else None
