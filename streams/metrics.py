@@ -154,6 +154,30 @@ MINUTE_SERVICE_VISITS = _observer(
     "service",
 )
 SETTLED = _observer("ent_settled_timestamp_seconds", Kind.GAUGE, "Event time up to which minutes are settled.")
+ARCHIVE_TIME = _observer(
+    "ent_archive_timestamp_seconds",
+    Kind.GAUGE,
+    "Time up to which the archive holds all settled minutes, as far back as Redis does.",
+)
+ARCHIVE_WAITING = _observer(
+    "ent_archive_gap_seconds",
+    Kind.GAUGE,
+    "Settled hours, in seconds, that Redis holds and the archive does not: a gap if they stay.",
+)
+ARCHIVE_MISSED = _observer(
+    "ent_archive_missed_events_total",
+    Kind.COUNTER,
+    "Events removed from Redis that no archive holds: it could not be written for too long, or they came later than anything is kept.",
+)
+ARCHIVE_REFUSED = _observer(
+    "ent_archive_refused_seconds",
+    Kind.GAUGE,
+    "Hours, in seconds, of which the archive keeps another reading, since Redis does not reflect all that it does.",
+)
+ARCHIVE_FAILURES = _observer(
+    "ent_archive_failures_total", Kind.COUNTER, "Passes in which the archive could not be written or Redis not be read."
+)
+ARCHIVE_FILE_BYTES = _observer("ent_archive_file_bytes", Kind.GAUGE, "Size of the day's file that was written last.")
 SETTLING_STALE = _observer(
     "ent_settling_stale_partitions",
     Kind.GAUGE,

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     max_ahead_seconds: int = Field(120, ge=0, le=3600, description="an event further ahead of the broker is rejected")
     max_age_hours: int = Field(48, ge=1, le=24 * 7, description="an event older than this on arrival is rejected")
     minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
+    archive_dir: Path | None = Field(None, description="where observers keep settled days for years; none: not kept")
+    archive_wait_hours: int = Field(
+        72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
+    )
     rejects_kept_per_minute: int = Field(1000, ge=0, description="dead letters kept a minute and reason by one worker")
     calendar_shift_seconds: int = Field(0, description="scenario time minus clock; 0 in production")
 

@@ -13,9 +13,16 @@ from prometheus_client.registry import Collector
 from streams.errors import ServerError, StateError
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
 from streams.expose.families import Stamped
-from streams.expose.samples import Lists, census_families, minute_families, redis_up, snapshot_families
+from streams.expose.samples import (
+    Lists,
+    archive_families,
+    census_families,
+    minute_families,
+    redis_up,
+    snapshot_families,
+)
 from streams.live import LiveReader, MinuteCounts, Snapshot
-from streams.observe import Census, progress_problem
+from streams.observe import ArchiveFigures, Census, progress_problem
 
 _END = b"# EOF\n"
 
@@ -35,19 +42,22 @@ class Scrape(Collector):
 class Scraper:
     """Reads one atomic snapshot and the minutes that are due; Redis down gives `ent_redis_up 0` and nothing else, never zeros.
 
-    `census` gives the last one of the observer's loop: users are not counted anew at each scrape.
+    `census` gives the last one of the observer's loop: users are not counted anew at each scrape. `archive` gives where the archive stands,
+    None where this observer has none.
     """
 
     def __init__(
         self,
         reader: LiveReader,
         census: Callable[[], Census | None],
+        archive: Callable[[], ArchiveFigures | None],
         lists: Lists,
         lateness_ms: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._census = census
+        self._archive = archive
         self._lists = lists
         self._lateness_ms = lateness_ms
         self._clock = clock
@@ -66,6 +76,7 @@ class Scraper:
             redis_up(True),
             *snapshot_families(snapshot, self._lists, self._lateness_ms),
             *census_families(self._census(), snapshot.settled_ms, self._lists),
+            *archive_families(self._archive()),
         ]
         return Scrape(families, list(minute_families(due, self._lists)))
 

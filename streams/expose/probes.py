@@ -12,9 +12,9 @@ from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
-from streams.live import LiveReader, SketchReader, Snapshot
+from streams.live import ArchiveReader, LiveReader, SketchReader, Snapshot
 from streams.live.connection import RedisAddress
-from streams.observe import Census, progress_problem
+from streams.observe import ArchiveRules, Census, progress_problem
 from streams.settings import Settings
 
 #: All brokers together have this long to take a connection.
@@ -31,6 +31,24 @@ def open_reader(settings: Settings) -> LiveReader:
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
     """The same for sketches."""
     return SketchReader(_address(settings), settings.redis_prefix, catalog)
+
+
+def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveReader:
+    """The same for what archives need; `patient` for the archivist, which nobody waits for."""
+    return ArchiveReader(redis_address(settings) if patient else _address(settings), settings.redis_prefix)
+
+
+def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:
+    """How this observer archives, None where `archive_dir` is not set."""
+    if settings.archive_dir is None:
+        return None
+    return ArchiveRules(
+        directory=settings.archive_dir,
+        shift_seconds=settings.calendar_shift_seconds,
+        catalog=catalog.digest,
+        minutes_kept_hours=settings.minutes_kept_hours,
+        wait_hours=settings.archive_wait_hours,
+    )
 
 
 def _address(settings: Settings) -> RedisAddress:

@@ -16,7 +16,7 @@ from streams.expose.codes import Codes
 from streams.expose.families import Row, Stamped, family, info_family
 from streams.live import MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
-from streams.observe import DAY, Census, partitions_unowned, settling
+from streams.observe import DAY, ArchiveFigures, Census, partitions_unowned, settling
 
 #: In place of a region where all of them are meant.
 FRANCE = "-"
@@ -46,6 +46,19 @@ class Lists:
 def redis_up(up: bool) -> Family:
     """Whether this observer reads Redis; the only family that is always there."""
     return family(metrics.REDIS_UP, [((), int(up))])
+
+
+def archive_families(figures: ArchiveFigures | None) -> Iterator[Family]:
+    """Where this observer's archive stands; nothing where it has none."""
+    if figures is None:
+        return
+    if figures.minute is not None:
+        yield family(metrics.ARCHIVE_TIME, [((), figures.minute * 60)])
+    yield family(metrics.ARCHIVE_WAITING, [((), figures.waiting_minutes * 60)])
+    yield family(metrics.ARCHIVE_REFUSED, [((), figures.refused_hours * 3600)])
+    yield family(metrics.ARCHIVE_MISSED, [((), figures.missed_events)])
+    yield family(metrics.ARCHIVE_FAILURES, [((), figures.failures)])
+    yield family(metrics.ARCHIVE_FILE_BYTES, [((), figures.file_bytes)])
 
 
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:

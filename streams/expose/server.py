@@ -13,11 +13,11 @@ from streams.edges import kafka_address
 from streams.errors import ServerError
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
-from streams.expose.probes import installation, open_reader, open_sketches, read_status
+from streams.expose.probes import archive_rules, installation, open_archives, open_reader, open_sketches, read_status
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
-from streams.observe import Observer, Rules
+from streams.observe import ArchiveFigures, Archivist, Observer, Rules
 from streams.settings import Settings, read_stack
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 #: A stop waits this long for requests that are being answered, then for the loop: 10 s in all at most.
 REQUESTS_SECONDS_MAX = 4
 LOOP_SECONDS_MAX = 3.0
+ARCHIVIST_SECONDS_MAX = 2.0
 
 
 class ObserverServer:
@@ -41,9 +42,18 @@ class ObserverServer:
         self._listening = _listen(settings.observer_host, settings.observer_port)
         reader, sketches = open_reader(settings), open_sketches(settings, catalog)
         days = LocalDays(catalog, settings.calendar_shift_seconds)
-        rules = Rules(catalog, days, settings.lateness_seconds * 1000, settings.minutes_kept_hours)
-        observer = Observer(reader, sketches, rules, self._on_end)
-        parts = _parts(settings, catalog, reader, sketches, observer)
+        archive = archive_rules(settings, catalog)
+        rules = Rules(
+            catalog,
+            days,
+            settings.lateness_seconds * 1000,
+            settings.minutes_kept_hours,
+            settings.archive_wait_hours,
+            has_archive=archive is not None,
+        )
+        observer = Observer(reader, sketches, rules, self._on_end, open_archives(settings))
+        self._archivist = Archivist(open_archives(settings, patient=True), archive) if archive else None
+        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist)
         config = uvicorn.Config(
             create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
             log_config=None,
@@ -60,8 +70,12 @@ class ObserverServer:
         Raises:
             ServerError: the loop ended by itself.
         """
+        if self._archivist:
+            self._archivist.start()
         with self._listening:
             self._server.run(sockets=[self._listening])
+        if self._archivist:
+            self._archivist.stop(ARCHIVIST_SECONDS_MAX)
         if self._ended_by_itself:
             raise ServerError(
                 "the observer's loop ended by itself: see the traceback above, and start `vigie serve` again"
@@ -84,7 +98,12 @@ def serve(settings: Settings) -> None:
 
 
 def _parts(
-    settings: Settings, catalog: Catalog, reader: LiveReader, sketches: SketchReader, observer: Observer
+    settings: Settings,
+    catalog: Catalog,
+    reader: LiveReader,
+    sketches: SketchReader,
+    observer: Observer,
+    archivist: Archivist | None,
 ) -> Parts:
     lists = Lists.of(catalog)
     known = installation(settings, catalog)
@@ -93,7 +112,10 @@ def _parts(
     def status() -> Status:
         return read_status(known, reader, lambda _settled_ms: observer.census, brokers, read_stack())
 
-    scraper = Scraper(reader, lambda: observer.census, lists, settings.lateness_seconds * 1000)
+    def archive() -> ArchiveFigures | None:
+        return archivist.figures if archivist else None
+
+    scraper = Scraper(reader, lambda: observer.census, archive, lists, settings.lateness_seconds * 1000)
     return Parts(reader, sketches, observer, scraper, lists.codes, status)
 
 

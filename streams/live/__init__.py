@@ -3,15 +3,20 @@
 `LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
 """
 
+from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
+    "Announced",
     "Applied",
+    "ArchiveReader",
+    "ArchiveState",
     "Distinct",
     "Heartbeat",
     "HeartbeatLine",
+    "HourCounts",
     "LiveReader",
     "LiveWriter",
     "MinuteCounts",

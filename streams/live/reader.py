@@ -227,13 +227,16 @@ class LiveReader:
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
 
-    def trim(self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0) -> int:
+    def trim(
+        self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0, waited: bool = False
+    ) -> int:
         """Remove minutes before the epoch minute `first_kept`, sketches of minutes before `first_sketch` and of days before `first_date`.
 
-        At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901.
+        At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901. Where the
+        minutes `waited` for an archive in vain their events are counted as missed by it.
         """
         try:
-            removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date])
+            removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
             return int(removed)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error

@@ -132,13 +132,21 @@ return candidate
 #: Remove what is older than its bound. ARGV: base, first epoch minute to keep, how many of each kind to remove at most in this call, first
 #: epoch minute whose sketches are kept, first date (20260901) whose sketches are kept. Returns how many were removed of the kind (minutes,
 #: sketches of minutes, of days) of which most were: below the bound, nothing is left to remove. Idempotent.
+#: A sixth argument `1` says that minutes are removed because they waited for an archive for too long: their events are counted as missed.
 TRIM = """#!lua
 local base, most = ARGV[1], ARGV[3]
+local meta, waited = base .. 'meta', ARGV[6] == '1'
 local function oldest(key, bound)
   return redis.call('ZRANGE', base .. key, '-inf', '(' .. bound, 'BYSCORE', 'LIMIT', 0, most)
 end
-local old = oldest('minutes', ARGV[2])
+local old, missed = oldest('minutes', ARGV[2]), 0
 for _, minute in ipairs(old) do
+  if waited then
+    local fields = redis.call('HGETALL', base .. 'minute:' .. minute)
+    for i = 1, #fields, 2 do
+      if string.sub(fields[i], 1, 2) == 'e:' then missed = missed + tonumber(fields[i + 1]) end
+    end
+  end
   redis.call('UNLINK', base .. 'minute:' .. minute)
   redis.call('ZREM', base .. 'minutes', minute)
 end
@@ -155,5 +163,54 @@ local settled = redis.call('ZRANGE', base .. 'settled', 0, 999)
 for _, minute in ipairs(settled) do
   if tonumber(minute) < tonumber(ARGV[2]) then redis.call('ZREM', base .. 'settled', minute) end
 end
+if redis.call('EXISTS', meta) == 1 then
+  -- All below the bound is gone, or where more is left, what was removed now. Such minutes are never read for the archive again.
+  local trimmed = tonumber(ARGV[2])
+  if #old >= tonumber(most) then trimmed = tonumber(old[#old]) + 1 end
+  if trimmed > tonumber(redis.call('HGET', meta, 'trimmed_before') or '0') then redis.call('HSET', meta, 'trimmed_before', trimmed) end
+  if missed > 0 then redis.call('HINCRBY', meta, 'missed_events', missed) end
+end
 return math.max(#old, #old_sketches, #old_days)
+"""
+
+#: Remove minutes that the archive has: all of a range or none. ARGV: base, first epoch minute, the one after the last, MessagePack of a
+#: list of the events that the archive has of each. A range in which a minute has more is left alone; events only ever come more, so an
+#: equal number is the same minute. A minute that was removed before and is there again, for an event that came later than anything is
+#: kept, is counted as missed by the archive and removed. Returns {how many were removed, minute that the archive does not have or ''}.
+TRIM_ARCHIVED = """#!lua
+local base, first, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local meta, archived = base .. 'meta', cmsgpack.unpack(ARGV[4])
+local trimmed = tonumber(redis.call('HGET', meta, 'trimmed_before') or '0')
+local held, missed = redis.call('ZRANGE', base .. 'minutes', first, '(' .. last, 'BYSCORE'), 0
+for _, minute in ipairs(held) do
+  local fields, events = redis.call('HGETALL', base .. 'minute:' .. minute), 0
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'e:' then events = events + tonumber(fields[i + 1]) end
+  end
+  if tonumber(minute) < trimmed then missed = missed + events
+  elseif events > (archived[tonumber(minute) - first + 1] or 0) then return {0, minute} end
+end
+for _, minute in ipairs(held) do
+  redis.call('UNLINK', base .. 'minute:' .. minute)
+  redis.call('ZREM', base .. 'minutes', minute)
+end
+for minute = first, last - 1 do redis.call('ZREM', base .. 'settled', minute) end
+if redis.call('EXISTS', meta) == 1 then
+  if last > trimmed then redis.call('HSET', meta, 'trimmed_before', last) end
+  if missed > 0 then redis.call('HINCRBY', meta, 'missed_events', missed) end
+end
+return {#held, ''}
+"""
+
+#: Add the establishments of minutes to those of a day. ARGV: base, date, first epoch minute, the one after the last. Idempotent.
+FOLD = """#!lua
+local base, date = ARGV[1], ARGV[2]
+for _, name in ipairs(redis.call('ZRANGE', base .. 'sketches', ARGV[3], '(' .. ARGV[4], 'BYSCORE')) do
+  local kind = string.match(name, '^%d+:(s[rp]:.+)$')
+  if kind then
+    redis.call('PFMERGE', base .. 'day:' .. date .. ':' .. kind, base .. 'sketch:' .. name)
+    redis.call('ZADD', base .. 'days', (string.gsub(date, '-', '')), date .. ':' .. kind)
+  end
+end
+return 1
 """

@@ -1,5 +1,6 @@
 """The observer's loop: once a second it settles and trims the minutes, once a minute it takes a census. Any number of observers may run."""
 
+from streams.observe.archivist import ArchiveFigures, ArchiveRules, Archivist
 from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
 from streams.observe.decide import Kept, partitions_unowned, progress_problem, settling, what_is_kept
 from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
@@ -8,6 +9,9 @@ __all__ = [
     "DAY",
     "WINDOWS",
     "WINDOWS_MINUTES",
+    "ArchiveFigures",
+    "ArchiveRules",
+    "Archivist",
     "Census",
     "Kept",
     "LoopState",

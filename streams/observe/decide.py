@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from streams.count import Settling, settle
 from streams.count.days import LocalDays
 from streams.count.settle import UNOWNED_MS
-from streams.live import Snapshot
+from streams.live import Announced, Snapshot
 from streams.live.keys import LAYOUT, SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT
 
 #: Wait between rounds while Redis does not answer: each second at first, so that a restart is seen at once, then less often.
@@ -41,6 +42,17 @@ def what_is_kept(settled_ms: int, minutes_kept_hours: int, days: LocalDays) -> K
         sketch_minute=minute - SKETCH_MINUTES_KEPT,
         sketch_date=int(f"{oldest_date:%Y%m%d}"),
     )
+
+
+def held_back(kept: Kept, archives: Collection[Announced], wait_hours: int) -> Kept:
+    """Return what is kept where an archive must have it first: no longer than `wait_hours` more, whatever the archives say.
+
+    Minutes are trimmed by those who archive them (`streams.observe.archivist`), sketches of days once all archives have them.
+    """
+    day = date(kept.sketch_date // 10_000, kept.sketch_date // 100 % 100, kept.sketch_date % 100)
+    longest = int(f"{day - timedelta(hours=wait_hours):%Y%m%d}")
+    archived = min((said.date for said in archives), default=longest)
+    return Kept(kept.minute - wait_hours * 60, kept.sketch_minute, max(longest, min(kept.sketch_date, archived)))
 
 
 def progress_problem(snapshot: Snapshot) -> str | None:

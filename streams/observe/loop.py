@@ -8,6 +8,7 @@ error: it is logged once, shown, and tried again.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -17,9 +18,10 @@ from dataclasses import dataclass
 from streams.catalog import Catalog
 from streams.count.days import LocalDays
 from streams.errors import ServerError, StateError
-from streams.live import LiveReader, SketchReader
+from streams.live import ArchiveReader, LiveReader, SketchReader
+from streams.observe.archivist import fresh
 from streams.observe.census import Census, take_census
-from streams.observe.decide import Kept, progress_problem, retry_seconds, settling, what_is_kept
+from streams.observe.decide import Kept, held_back, progress_problem, retry_seconds, settling, what_is_kept
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +66,16 @@ class Rules:
     days: LocalDays
     lateness_ms: int
     minutes_kept_hours: int
+    #: How long what is to be trimmed waits for an archive that does not come, and whether this observer has one.
+    archive_wait_hours: int = 72
+    has_archive: bool = False
 
 
 class Observer:
     """Settles and trims until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
 
-    `census` is the last one, None before the first and after a round that failed.
+    `archives` tells how far archives have come: without it nothing waits for one. `census` is the last one, None before the first and after
+    a round that failed.
     """
 
     def __init__(
@@ -78,10 +84,13 @@ class Observer:
         sketches: SketchReader,
         rules: Rules,
         on_end: Callable[[], None] | None = None,
+        archives: ArchiveReader | None = None,
     ) -> None:
         self._reader = reader
         self._sketches = sketches
+        self._archives = archives
         self._rules = rules
+        self._folded_to: int | None = None
         self._on_end = on_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
@@ -116,7 +125,7 @@ class Observer:
         if settled_ms is None:
             self.census = None  # also where Redis was emptied
             return
-        self._trim(what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days))
+        self._trim(what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days), settled_ms // 60_000)
         self._keep_census(settled_ms)
 
     def _keep_census(self, settled_ms: int) -> None:
@@ -127,16 +136,39 @@ class Observer:
         self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
         self._census_at = now
 
-    def _trim(self, kept: Kept) -> None:
+    def _trim(self, kept: Kept, settled_minute: int) -> None:
         if kept == self._kept:
             return
+        full, waited = kept, False
+        if self._archives is not None:
+            state = self._archives.state()
+            archives = fresh(state.archives, state.now_ms, self._rules.archive_wait_hours)
+            if archives or self._rules.has_archive:
+                self._fold(self._archives, range(state.oldest or settled_minute, settled_minute), kept.sketch_minute)
+                kept, waited = held_back(kept, archives.values(), self._rules.archive_wait_hours), True
         for _call in range(TRIM_CALLS_A_ROUND_MAX):
             removed = self._reader.trim(
-                kept.minute, TRIM_A_CALL_MAX, first_sketch=kept.sketch_minute, first_date=kept.sketch_date
+                kept.minute,
+                TRIM_A_CALL_MAX,
+                first_sketch=kept.sketch_minute,
+                first_date=kept.sketch_date,
+                waited=waited,
             )
             if removed < TRIM_A_CALL_MAX:
-                self._kept = kept
+                self._kept = full
                 return
+
+    def _fold(self, archives: ArchiveReader, held: range, first_kept: int) -> None:
+        """Add the establishments of settled minutes to those of their day, before the sketches of minutes are trimmed.
+
+        Minutes that are about to be trimmed are added once more: late events may have come since they settled.
+        """
+        first = self._folded_to if self._folded_to is not None else held.start
+        minutes = [minute for minute in held if minute < first_kept or minute >= first]
+        for date, same_day in itertools.groupby(minutes, self._rules.days.paris):
+            of_day = list(same_day)
+            archives.fold_establishments(date, of_day[0], of_day[-1] + 1)
+        self._folded_to = held.stop
 
     def _run(self) -> None:
         try:

@@ -14,6 +14,7 @@ from streams.count import Cut
 from streams.expose.collector import Scrape, render
 from streams.expose.samples import (
     Lists,
+    archive_families,
     census_families,
     dedupe_window_ms,
     lag_events,
@@ -23,6 +24,7 @@ from streams.expose.samples import (
 )
 from streams.live import MinuteCounts
 from streams.metrics import METRICS, Kind, Owner
+from streams.observe import ArchiveFigures
 
 MINUTE = 1_788_242_580 // 60
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -58,6 +60,7 @@ def scrape(make_snapshot, census, lists, minutes):
         redis_up(True),
         *snapshot_families(snapshot, lists, LATENESS_MS),
         *census_families(census, snapshot.settled_ms, lists),
+        *archive_families(ArchiveFigures(minute=29_804_043, waiting_minutes=60, missed_events=7)),
     ]
     return Scrape(figures, list(minute_families(minutes, lists)))
 
@@ -90,6 +93,12 @@ def test_exactly_the_observers_metrics_are_exposed_as_they_are_listed(families):
             assert set(sample.labels) == set(metric.labels), name
         if metric.kind is Kind.COUNTER:
             assert name.endswith("_total")
+
+
+def test_an_observer_without_an_archive_says_nothing_of_one(families):
+    assert list(archive_families(None)) == []
+    assert values(families, "ent_archive_timestamp_seconds") == {(): 29_804_043 * 60}
+    assert values(families, "ent_archive_missed_events") == {(): 7}
 
 
 def test_every_closed_list_is_filled_with_zeros(families, catalog):

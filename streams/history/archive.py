@@ -1,0 +1,226 @@
+"""The archive: a directory of days, `<year>/<date>.parquet`. One writer at a time; a file is whole or is not there."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from streams.errors import InputError
+from streams.history.arrow import DamagedFileError, DayFile, FileReader, need_pyarrow, write_file
+from streams.history.compose import HourReading, compose
+from streams.history.marks import Choice, HourMark
+from streams.history.rows import CutName, Sketches, minute_events
+
+_LOCK = ".lock"
+_ABOUT = "archive.json"
+_TEMPORARY = ".tmp"
+
+
+class About(msgspec.Struct, frozen=True):
+    """What an archive is: `id` tells two copies of one from two archives, `simulated` keeps real figures and simulated ones apart."""
+
+    id: str
+    simulated: bool
+
+
+class ArchiveError(InputError):
+    """The archive cannot be used or written; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What one update came to. `size_bytes` of the file, whether it was written, and what became of each hour."""
+
+    written: bool
+    size_bytes: int
+    choices: Mapping[int, Choice]
+    #: Events of each epoch minute as the file has them now, and its hours.
+    events: Mapping[int, int]
+    hours: tuple[HourMark, ...]
+    #: Where a damaged file was moved to.
+    damaged: Path | None = None
+
+
+class Archive:
+    """One archive directory. Reading needs no lock: a file is replaced whole."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open what may be there; nothing is created.
+
+        Raises:
+            MissingPyarrowError: pyarrow is not installed.
+        """
+        need_pyarrow()
+        self.directory = directory
+
+    def path(self, day: date) -> Path:
+        """Where a day's file is."""
+        return self.directory / f"{day.year}" / f"{day}.parquet"
+
+    def dates(self) -> list[date]:
+        """The days that are there, in order."""
+        return sorted(_date_of(path) for path in self.directory.glob("[0-9]*/[0-9]*-*-*.parquet") if _is_day(path))
+
+    def open(self, day: date) -> FileReader | None:
+        """One day's file, None where there is none.
+
+        Raises:
+            DamagedFileError: it cannot be read.
+        """
+        try:
+            return FileReader(self.path(day))
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise ArchiveError(f"{error.filename} cannot be read: give this user the right to read it") from None
+
+    def about(self) -> About | None:
+        """What the archive is, None for a directory that no observer wrote to yet."""
+        path = self.directory / _ABOUT
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=About)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, OSError) as error:
+            raise ArchiveError(
+                f"{path} cannot be read ({error}): restore it, or remove it to have it written anew"
+            ) from None
+
+    def prepare(self, *, simulated: bool) -> About:
+        """Create the directory where it is absent, and make sure that real and simulated figures are not mixed.
+
+        Raises:
+            ArchiveError: it cannot be written, or holds figures of the other kind.
+        """
+        with _explained(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                about = self.about()
+                if about is None:
+                    about = About(uuid.uuid4().hex, simulated)
+                    _replace(self.directory / _ABOUT, lambda path: path.write_bytes(msgspec.json.encode(about)))
+        if about.simulated != simulated:
+            held, given = ("simulated", "real") if about.simulated else ("real", "simulated")
+            raise ArchiveError(f"{self.directory} holds {held} figures, these are {given}: name another directory")
+        return about
+
+    def update(
+        self,
+        day: date,
+        readings: Sequence[HourReading],
+        sketches: Sketches,
+        *,
+        shift_seconds: int = 0,
+        catalog: str = "",
+    ) -> Updated:
+        """Put readings of hours of a day into its file; what the file has and a reading does not cover stays.
+
+        A damaged file is moved aside, and written anew from what is given.
+
+        Raises:
+            ArchiveError: it cannot be written: the file that is there stays as it is.
+        """
+        path = self.path(day)
+        with _explained(path), self._locked():
+            path.parent.mkdir(exist_ok=True)
+            old, damaged = self._read_whole(day)
+            if old is not None and old.shift_seconds != shift_seconds:
+                old = None  # another run of a simulation, which was moved otherwise; `prepare` keeps real figures from this
+            made = compose(old, day, shift_seconds, readings, sketches, catalog)
+            if made.day is not None:
+                self._write(made.day)
+            size = path.stat().st_size if path.exists() else 0
+        now = made.day or old
+        events = minute_events(now.rows[CutName.REGION]) if now else {}
+        return Updated(made.day is not None, size, made.choices, events, now.hours if now else (), damaged)
+
+    def write(self, day: DayFile) -> int:
+        """Write a day as it is given, in place of whatever is there; return its size in bytes.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        path = self.path(day.date)
+        with _explained(path), self._locked():
+            path.parent.mkdir(exist_ok=True)
+            self._write(day)
+            return path.stat().st_size
+
+    def _write(self, day: DayFile) -> None:
+        _replace(self.path(day.date), lambda path: write_file(day, path))
+
+    def _read_whole(self, day: date) -> tuple[DayFile | None, Path | None]:
+        try:
+            reader = self.open(day)
+            if reader is None:
+                return None, None
+            with reader:
+                return reader.day(), None
+        except DamagedFileError:
+            aside = self.path(day).with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
+            self.path(day).rename(aside)
+            return None, aside
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time, in all processes of this machine; a killed one leaves no lock behind."""
+        with (self.directory / _LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _replace(path: Path, write: object) -> None:
+    """Write beside, force to disk, then rename: the file is the old one or the new one, whenever the process dies.
+
+    The lock is held: a temporary file that is there was left by a process that died.
+    """
+    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    temporary.unlink(missing_ok=True)
+    try:
+        assert callable(write)
+        write(temporary)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            hint = "no space is left: free some"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            hint = "give this user the right to write there, or set archive_dir"
+        else:
+            hint = "see that the directory can be written, or set archive_dir"
+        raise ArchiveError(f"the archive cannot be written at {path}: {error.strerror or error}; {hint}") from None
+
+
+def _is_day(path: Path) -> bool:
+    try:
+        return path.parent.name == str(_date_of(path).year)
+    except ValueError:
+        return False
+
+
+def _date_of(path: Path) -> date:
+    return date.fromisoformat(path.stem)

@@ -1,0 +1,329 @@
+"""A day as a Parquet file and back. The only module that imports pyarrow, and only when it is called.
+
+One table. Rows of the cuts carry `minute` (start, UTC) and counts; rows with cut `day` carry distinct users and establishments of the whole
+day. Row groups: the day, then one a cut, `region_service` one a region, so that one region's year is read without the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from streams.errors import InputError, VigieError
+from streams.history import hll
+from streams.history.marks import HourMark
+from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Rows, Sketches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Version of the columns and of the metadata; another one is refused.
+FORMAT = 1
+#: Key of the file's metadata that holds a `FileHead` as JSON.
+METADATA_KEY = b"vigie"
+CODES = ("region", "service", "project", "profile", "academy")
+DAY_CUT = "day"
+COMPRESSION_LEVEL = 5
+
+
+class MissingPyarrowError(VigieError):
+    """The optional part of Vigie that reads and writes history is not installed."""
+
+    exit_code = 2
+
+
+class DamagedFileError(InputError):
+    """A file of the archive is not what was written."""
+
+
+class FileHead(msgspec.Struct, frozen=True):
+    """The metadata of a file. `groups` names its row groups in order: a cut, or `region_service:<region>`.
+
+    `shift_seconds` is scenario time minus clock, 0 for real figures.
+    """
+
+    format: int
+    date: date
+    shift_seconds: int
+    hours: tuple[HourMark, ...]
+    groups: tuple[str, ...]
+    catalog: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayFile:
+    """Everything of one day."""
+
+    date: date
+    shift_seconds: int
+    hours: tuple[HourMark, ...]
+    rows: Rows
+    sketches: Sketches
+    catalog: str = ""
+
+
+def need_pyarrow() -> None:
+    """Make sure that pyarrow is there.
+
+    Raises:
+        MissingPyarrowError: it is not.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise MissingPyarrowError(
+            "history needs pyarrow, which is not installed: pip install 'vigie[history]' (counting and observing go on without it)"
+        ) from None
+
+
+def write_file(day: DayFile, target: BinaryIO | Path) -> None:
+    """Write a day. The rows must be sorted, as `CutRows` are.
+
+    Raises:
+        OSError: as the file system says.
+    """
+    import pyarrow.parquet as pq
+
+    groups = list(_groups(day))
+    head = FileHead(FORMAT, day.date, day.shift_seconds, day.hours, tuple(name for name, _ in groups), day.catalog)
+    schema = _schema().with_metadata({METADATA_KEY: msgspec.json.encode(head)})
+    counts = ("minute", "events", "visits", "service_visits", "late", "users", "establishments")
+    with pq.ParquetWriter(
+        target,
+        schema,
+        compression="zstd",
+        compression_level=COMPRESSION_LEVEL,
+        use_dictionary=["cut", *CODES],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in counts},
+        write_page_checksum=True,
+        write_statistics=["minute"],
+    ) as writer:
+        for _name, table in groups:
+            writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
+
+
+class FileReader:
+    """One file, open. `head` is read at once, rows when asked for.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedFileError: it is no file of this archive, or was damaged; also from `rows` and `sketches`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._path = path
+        try:
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            self.head = msgspec.json.decode(self._file.schema_arrow.metadata[METADATA_KEY], type=FileHead)
+        except (pa.ArrowException, KeyError, TypeError, msgspec.DecodeError, OSError) as error:
+            if isinstance(error, FileNotFoundError | PermissionError):
+                raise
+            raise self._damaged(error) from None
+        if self.head.format != FORMAT:
+            raise InputError(
+                f"{path} has format {self.head.format}, this version reads {FORMAT}: use the version of Vigie that wrote it"
+            )
+
+    def __enter__(self) -> FileReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def rows(self, cut: CutName, region: str | None = None) -> CutRows:
+        """The rows of a cut; of `REGION_SERVICE` those of one region where one is named."""
+        wanted = [f"{cut}:{region}"] if region else [cut.value]
+        groups = [
+            i
+            for i, name in enumerate(self.head.groups)
+            if name in wanted or (not region and name.startswith(f"{cut}:"))
+        ]
+        visits = "service_visits" if cut is CutName.REGION_SERVICE else "visits"
+        columns = ["minute", "events", visits, *KEY_COLUMNS[cut], *(["late"] if cut is CutName.REGION else [])]
+        if not groups:
+            return CutRows.empty()
+        table = self._read(groups, columns)
+        return _cut_rows(table, KEY_COLUMNS[cut], visits)
+
+    def sketches(self) -> Sketches:
+        """Users and establishments of the day."""
+        groups = [i for i, name in enumerate(self.head.groups) if name == DAY_CUT]
+        if not groups:
+            return Sketches.none()
+        users: dict[Key, bytes] = {}
+        establishments: dict[Key, bytes] = {}
+        for row in self._read(
+            groups, ["region", "project", "scope", "users_sketch", "establishments_sketch"]
+        ).to_pylist():
+            key = (row["scope"], row["project"] or row["region"])
+            if row["users_sketch"]:
+                users[key] = row["users_sketch"]
+            if row["establishments_sketch"]:
+                establishments[key] = row["establishments_sketch"]
+        return Sketches(users, establishments)
+
+    def day(self) -> DayFile:
+        """Everything."""
+        head = self.head
+        rows = {cut: self.rows(cut) for cut in CutName}
+        return DayFile(head.date, head.shift_seconds, head.hours, rows, self.sketches(), head.catalog)
+
+    def _read(self, groups: Sequence[int], columns: list[str]) -> pa.Table:
+        import pyarrow as pa
+
+        try:
+            return self._file.read_row_groups(list(groups), columns=columns, use_threads=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> DamagedFileError:
+        reason = " ".join(str(error).split())[:200]
+        return DamagedFileError(
+            f"{self._path} is damaged ({reason}): restore it, or move it away; an observer writes again what Redis still holds"
+        )
+
+
+def _cut_rows(table: pa.Table, key_columns: tuple[str, ...], visits: str) -> CutRows:
+    rows = table.num_rows
+    combined = np.zeros(rows, np.int64)
+    names: list[list[str]] = []
+    for column in key_columns:
+        array = table.column(column).unify_dictionaries().combine_chunks()
+        labels = [str(label) for label in array.dictionary.to_pylist()]
+        combined = combined * max(1, len(labels)) + array.indices.to_numpy(zero_copy_only=False)
+        names.append(labels)
+    used, series = np.unique(combined, return_inverse=True)
+    keys = []
+    for value in used.tolist():
+        key = []
+        for labels in reversed(names):
+            value, index = divmod(value, len(labels))
+            key.append(labels[index])
+        keys.append(tuple(reversed(key)))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    place = np.empty(len(keys), np.int64)
+    place[order] = np.arange(len(keys))
+    minute = table.column("minute").to_numpy().astype("datetime64[s]").astype(np.int64) // 60
+    late = _numbers(table, "late") if "late" in table.column_names else np.zeros(rows, np.int64)
+    series = place[series] if len(keys) else np.zeros(0, np.int64)
+    return CutRows(
+        tuple(keys[i] for i in order), series, minute, _numbers(table, "events"), _numbers(table, visits), late
+    )
+
+
+def _numbers(table: pa.Table, column: str) -> Any:
+    return table.column(column).fill_null(0).to_numpy().astype(np.int64)
+
+
+def _groups(day: DayFile) -> Iterator[tuple[str, pa.Table]]:
+    yield DAY_CUT, _day_table(day)
+    for cut in CutName:
+        rows = day.rows[cut]
+        if cut is not CutName.REGION_SERVICE:
+            yield cut.value, _cut_table(cut, rows, 0, len(rows.series))
+            continue
+        # Sorted by key, and a key begins with its region.
+        regions = np.array([key[0] for key in rows.keys])
+        for region in sorted(set(regions.tolist())):
+            first, last = np.searchsorted(regions, region), np.searchsorted(regions, region, side="right")
+            begin, end = np.searchsorted(rows.series, (first, last))
+            yield f"{cut}:{region}", _cut_table(cut, rows, int(begin), int(end))
+
+
+def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> pa.Table:
+    import pyarrow as pa
+
+    number = end - begin
+    series = rows.series[begin:end]
+    columns: dict[str, Any] = {
+        "minute": pa.array(rows.minute[begin:end] * 60, pa.int64()),
+        "cut": _same(cut.value, number),
+        "events": pa.array(rows.events[begin:end], pa.int32()),
+        "service_visits" if cut is CutName.REGION_SERVICE else "visits": pa.array(rows.visits[begin:end], pa.int32()),
+    }
+    if cut is CutName.REGION:
+        columns["late"] = pa.array(rows.late[begin:end], pa.int32())
+    for position, name in enumerate(KEY_COLUMNS[cut]):
+        labels = sorted({key[position] for key in rows.keys})
+        index = np.array([labels.index(key[position]) for key in rows.keys], np.int16)
+        columns[name] = pa.DictionaryArray.from_arrays(
+            pa.array(index[series] if number else [], pa.int16()), pa.array(labels, pa.string())
+        )
+    return _table(columns, number)
+
+
+def _day_table(day: DayFile) -> pa.Table:
+    import pyarrow as pa
+
+    users, establishments = day.sketches.users, day.sketches.establishments
+    keys = sorted({*users, *establishments})
+    region = [code if scope != "project" else None for scope, code in keys]
+    project = [code if scope == "project" else None for scope, code in keys]
+    midnight = _midnight_minute(day.date)
+    columns: dict[str, Any] = {
+        "minute": pa.array([midnight * 60] * len(keys), pa.int64()),
+        "cut": _same(DAY_CUT, len(keys)),
+        "scope": pa.array([scope for scope, _code in keys], pa.string()),
+        "region": pa.array(region, pa.string()),
+        "project": pa.array(project, pa.string()),
+        "users": pa.array([hll.count(users[key]) if key in users else None for key in keys], pa.int64()),
+        "establishments": pa.array(
+            [hll.count(establishments[key]) if key in establishments else None for key in keys], pa.int64()
+        ),
+        "users_sketch": pa.array([users.get(key) for key in keys], pa.binary()),
+        "establishments_sketch": pa.array([establishments.get(key) for key in keys], pa.binary()),
+    }
+    return _table(columns, len(keys))
+
+
+def _midnight_minute(day: date) -> int:
+    from streams.history.days import paris_day
+
+    return paris_day(day)[0]
+
+
+def _same(text: str, number: int) -> Any:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int16)), pa.array([text]))
+
+
+def _table(columns: dict[str, Any], number: int) -> pa.Table:
+    import pyarrow as pa
+
+    arrays = []
+    for field in _schema():
+        values = columns.get(field.name)
+        arrays.append(pa.nulls(number, field.type) if values is None else values.cast(field.type))
+    return pa.Table.from_arrays(arrays, schema=_schema())
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    code = pa.dictionary(pa.int16(), pa.string())
+    return pa.schema(
+        [
+            ("minute", pa.timestamp("s", tz="UTC")),
+            ("cut", code),
+            *((name, code) for name in CODES),
+            ("events", pa.int32()),
+            ("visits", pa.int32()),
+            ("service_visits", pa.int32()),
+            ("late", pa.int32()),
+            ("scope", pa.string()),
+            ("users", pa.int64()),
+            ("establishments", pa.int64()),
+            ("users_sketch", pa.binary()),
+            ("establishments_sketch", pa.binary()),
+        ]
+    )

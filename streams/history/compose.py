@@ -1,0 +1,89 @@
+"""A day's file from the one that is there and new readings of its hours. Pure: a figure is only ever replaced by one that covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+import numpy as np
+
+from streams.history import hll
+from streams.history.arrow import DayFile
+from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, covers
+from streams.history.rows import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
+
+
+@dataclass(frozen=True, slots=True)
+class HourReading:
+    """One hour as it was read: what it reflects, and its rows."""
+
+    mark: HourMark
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The day to be written, None where nothing changes; what became of each hour that was read."""
+
+    day: DayFile | None
+    choices: Mapping[int, Choice]
+
+
+def compose(
+    old: DayFile | None,
+    day: date,
+    shift_seconds: int,
+    readings: Sequence[HourReading],
+    sketches: Sketches,
+    catalog: str,
+) -> Composed:
+    """Put readings (each of another hour of that day) into a day."""
+    before = old or DayFile(day, shift_seconds, (), no_rows(), Sketches.none(), catalog)
+    known = {mark.hour: mark for mark in before.hours}
+    old_events = minute_events(before.rows[CutName.REGION]) if known else {}
+    choices = {r.mark.hour: _choose(known.get(r.mark.hour), r, old_events) for r in readings}
+    taken = [reading for reading in readings if choices[reading.mark.hour] is Choice.TAKEN]
+    merged = _union(before.sketches, sketches)
+    if not taken and merged == before.sketches:
+        return Composed(None, choices)
+    marks = known | {r.mark.hour: _continued(known.get(r.mark.hour), r.mark) for r in taken}
+    new_hours = np.array(sorted(reading.mark.hour for reading in taken), np.int64)
+    rows = {cut: _replaced(before.rows[cut], new_hours, [reading.rows[cut] for reading in taken]) for cut in CutName}
+    hours = tuple(marks[hour] for hour in sorted(marks))
+    return Composed(DayFile(day, shift_seconds, hours, rows, merged, catalog), choices)
+
+
+def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int, int]) -> Choice:
+    if old is None:
+        return Choice.TAKEN
+    if not covers(reading.mark, old):
+        return Choice.REFUSED
+    new_events = minute_events(reading.rows[CutName.REGION])
+    minutes = range(old.first_minute, old.end_minute)
+    # A minute only ever gains events: with as many of them, it is the same minute.
+    if any(new_events.get(minute, 0) < old_events.get(minute, 0) for minute in minutes):
+        return Choice.REFUSED
+    grown = any(new_events.get(minute, 0) > old_events.get(minute, 0) for minute in minutes)
+    return Choice.TAKEN if grown or reading.mark.measured != old.measured else Choice.SAME
+
+
+def _continued(old: HourMark | None, new: HourMark) -> HourMark:
+    """The new mark, with the totals of the first reading: they tell when the hour was counted."""
+    return new if old is None else msgspec.structs.replace(new, totals=old.totals)
+
+
+def _replaced(old: CutRows, hours: np.ndarray[tuple[int], np.dtype[np.int64]], new: list[CutRows]) -> CutRows:
+    kept = old.where(~np.isin(old.minute // MINUTES_AN_HOUR, hours)) if len(old.series) else old
+    return CutRows.joined([kept, *new])
+
+
+def _union(old: Sketches, new: Sketches) -> Sketches:
+    return Sketches(_united(old.users, new.users), _united(old.establishments, new.establishments))
+
+
+def _united(old: Mapping[Key, bytes], new: Mapping[Key, bytes]) -> dict[Key, bytes]:
+    """Distinct members only ever become more: the union never loses any."""
+    keys = sorted({*old, *new})
+    return {key: hll.union([some[key] for some in (old, new) if key in some]) for key in keys}

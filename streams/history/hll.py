@@ -1,0 +1,123 @@
+"""Redis's HyperLogLog outside Redis: union and count of sketches that were copied out of it, giving the numbers that Redis gives.
+
+Format (redis/src/hyperloglog.c): 16 bytes of head (`HYLL`, encoding, three unused, cached count), then 16,384 registers of 6 bits, little
+endian (dense), or runs (sparse). The count is Ertl's estimator; standard error 0.81 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.errors import InputError
+
+REGISTERS = 16_384
+_HEAD_BYTES = 16
+_DENSE_BYTES = REGISTERS * 6 // 8
+_Q = 50  # bits of the hash that the run of zeros is taken from
+_ALPHA_INF = 0.721347520444481703680
+#: The head of a dense sketch; its cached count is marked as stale, so that Redis counts anew.
+_DENSE_HEAD = b"HYLL" + bytes([0, 0, 0, 0]) + bytes([0] * 7 + [0x80])
+
+Registers = NDArray[np.uint8]
+
+
+def registers_of(sketch: bytes) -> Registers:
+    """Decode a sketch.
+
+    Raises:
+        InputError: it is none.
+    """
+    if len(sketch) < _HEAD_BYTES or sketch[:4] != b"HYLL" or sketch[4] > 1:
+        raise InputError(
+            "a sketch of users is damaged: it is no HyperLogLog of Redis; write the day anew or restore its file"
+        )
+    return _dense(sketch) if sketch[4] == 0 else _sparse(sketch)
+
+
+def sketch_of(registers: Registers) -> bytes:
+    """Encode registers as a dense sketch, which Redis takes as the value of a key."""
+    wide = registers.reshape(-1, 4).astype(np.uint32)
+    packed = wide[:, 0] | wide[:, 1] << 6 | wide[:, 2] << 12 | wide[:, 3] << 18
+    return _DENSE_HEAD + packed.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def union(sketches: Iterable[bytes]) -> bytes:
+    """The sketch of everything that any of them saw."""
+    merged = np.zeros(REGISTERS, np.uint8)
+    for sketch in sketches:
+        np.maximum(merged, registers_of(sketch), out=merged)
+    return sketch_of(merged)
+
+
+def count(sketch: bytes) -> int:
+    """How many distinct members, approximately: PFCOUNT."""
+    histogram = np.bincount(registers_of(sketch), minlength=64)
+    if histogram[0] == REGISTERS:
+        return 0
+    z = REGISTERS * _tau((REGISTERS - float(histogram[_Q + 1])) / REGISTERS)
+    for j in range(_Q, 0, -1):
+        z = (z + float(histogram[j])) * 0.5
+    z += REGISTERS * _sigma(float(histogram[0]) / REGISTERS)
+    return math.floor(_ALPHA_INF * REGISTERS * REGISTERS / z + 0.5)
+
+
+def _dense(sketch: bytes) -> Registers:
+    body = np.frombuffer(sketch, np.uint8, offset=_HEAD_BYTES)
+    if len(body) < _DENSE_BYTES:
+        raise InputError("a sketch of users is damaged: it is too short; write the day anew or restore its file")
+    three = body[:_DENSE_BYTES].reshape(-1, 3).astype(np.uint32)
+    word = three[:, 0] | three[:, 1] << 8 | three[:, 2] << 16
+    registers = np.empty((len(word), 4), np.uint8)
+    for position in range(4):
+        registers[:, position] = word >> (6 * position) & 63
+    return registers.reshape(-1)
+
+
+def _sparse(sketch: bytes) -> Registers:
+    registers = np.zeros(REGISTERS, np.uint8)
+    at, index = 0, _HEAD_BYTES
+    while index < len(sketch):
+        code = sketch[index]
+        if code & 0x80:  # 1vvvvvxx: a value, so often
+            length = (code & 0x3) + 1
+            registers[at : at + length] = (code >> 2 & 0x1F) + 1
+        elif code & 0x40:  # 01xxxxxx yyyyyyyy: zeros, 14 bits
+            length = ((code & 0x3F) << 8 | sketch[index + 1]) + 1
+            index += 1
+        else:  # 00xxxxxx: zeros
+            length = (code & 0x3F) + 1
+        at += length
+        index += 1
+    if at != REGISTERS:
+        raise InputError("a sketch of users is damaged: its runs do not add up; write the day anew or restore its file")
+    return registers
+
+
+def _sigma(x: float) -> float:
+    if x == 1.0:
+        return math.inf
+    y, z = 1.0, x
+    while True:  # converges: z grows by ever smaller parts, bounded by the precision of a float
+        x *= x
+        before = z
+        z += x * y
+        y += y
+        if before == z:
+            return z
+
+
+def _tau(x: float) -> float:
+    if x in (0.0, 1.0):
+        return 0.0
+    y, z = 1.0, 1 - x
+    while True:
+        x = math.sqrt(x)
+        before = z
+        y *= 0.5
+        z -= (1 - x) ** 2 * y
+        if before == z:
+            return z / 3

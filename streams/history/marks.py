@@ -1,0 +1,103 @@
+"""What one hour of a file reflects, and when another reading of that hour may take its place. Pure.
+
+The unit is the hour: its minutes, offsets and totals are read in one atomic call. A day's file is composed of the best reading known of
+each hour, so it never loses what it had: a reading takes the place of another only if it *covers* it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+MINUTES_AN_HOUR = 60
+
+
+class Source(StrEnum):
+    """Where the figures of an hour come from."""
+
+    LIVE = "live"  # counted by workers
+    IMPORT = "import"  # `vigie history import`
+    SIMULATED = "simulated"  # `vigie simulate --years`
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What has no minute, counted since the beginning, when the hour was first archived: it tells in which hour it was counted."""
+
+    rejected: int = 0
+    duplicates: int = 0
+    lost: int = 0
+
+
+class HourMark(msgspec.Struct, frozen=True):
+    """One hour of a file. `hour` is the epoch hour of archive time.
+
+    `offsets` is partition -> (first counted, next to count): every event of the hour in that range of the log is reflected. `measured`
+    are ranges [first, end) of epoch minutes that were settled: within them a row that is absent is a zero, outside nothing is known.
+    `read_ms` is Redis's clock at the reading.
+    """
+
+    hour: int
+    source: Source
+    measured: tuple[tuple[int, int], ...]
+    topic_id: str = ""
+    offsets: dict[str, tuple[int, int]] = {}
+    totals: Totals = Totals()
+    read_ms: int = 0
+
+    @property
+    def first_minute(self) -> int:
+        """Its first epoch minute."""
+        return self.hour * MINUTES_AN_HOUR
+
+    @property
+    def end_minute(self) -> int:
+        """The epoch minute after its last one."""
+        return self.first_minute + MINUTES_AN_HOUR
+
+    @property
+    def measured_minutes(self) -> int:
+        """How many of its minutes are known."""
+        return sum(end - first for first, end in self.measured)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its minutes are known."""
+        return self.measured_minutes == MINUTES_AN_HOUR
+
+
+class Choice(StrEnum):
+    """What becomes of a new reading of an hour."""
+
+    TAKEN = "taken"  # it covers what the file had, or the file had nothing
+    SAME = "same"  # the file has it
+    REFUSED = "refused"  # the file reflects something that the reading does not: the file's stays
+
+
+def covers(new: HourMark, old: HourMark) -> bool:
+    """Whether a reading reflects everything that another does."""
+    if (new.source, new.topic_id) != (old.source, old.topic_id):
+        return False
+    for partition, (first, following) in old.offsets.items():
+        new_first, new_following = new.offsets.get(partition, (0, -1))
+        if new_first > first or new_following < following:
+            return False
+    known = minutes_of(new.measured)
+    return minutes_of(old.measured) <= known
+
+
+def minutes_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
+    """The epoch minutes of ranges [first, end)."""
+    return {minute for first, end in ranges for minute in range(first, end)}
+
+
+def ranges_of(minutes: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Epoch minutes as ranges [first, end)."""
+    found: list[tuple[int, int]] = []
+    for minute in sorted(minutes):
+        if found and found[-1][1] == minute:
+            found[-1] = (found[-1][0], minute + 1)
+        else:
+            found.append((minute, minute + 1))
+    return tuple(found)

@@ -1,0 +1,189 @@
+"""What an archive needs of Redis: hours with the offsets that they reflect, sketches of days, and to trim what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+
+from streams.count import Field, Sketch
+from streams.errors import StateError
+from streams.live import scripts
+from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.keys import Keys, decode_field, encode_field
+from streams.live.reader import MinuteCounts
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Announced(msgspec.Struct, frozen=True):
+    """What an archive says of itself: at `at_ms` it held all minutes before `minute` and the sketches of days before `date` (20260901)."""
+
+    minute: int
+    date: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveState:
+    """Where archiving may begin. Minutes before `trimmed_before` were removed. `missed_events` were removed with no archive having them.
+
+    `oldest` is the oldest epoch minute held, None for none. `archives` are those that are kept of this Redis, by id.
+    """
+
+    now_ms: int
+    layout: str | None
+    settled_ms: int | None
+    trimmed_before: int
+    missed_events: int
+    oldest: int | None
+    archives: Mapping[str, Announced]
+
+
+@dataclass(frozen=True, slots=True)
+class HourCounts:
+    """Minutes and what they reflect, of one instant. `settled` are the epoch minutes asked for that are settled and were not removed."""
+
+    now_ms: int
+    topic_id: str
+    offsets: Mapping[int, tuple[int, int]]
+    totals: Mapping[Field, int]
+    settled: tuple[int, ...]
+    minutes: tuple[MinuteCounts, ...]
+
+
+class ArchiveReader:
+    """The blocking side for archives. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+
+    def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._address = address
+        self._base = Keys(prefix).base
+        self._redis = connect(address)
+        # Sketches are bytes, not text.
+        self._raw = redis.Redis.from_url(address.url, **{**address.options(), "decode_responses": False})
+        self._trim = self._redis.register_script(scripts.TRIM_ARCHIVED)
+        self._fold = self._redis.register_script(scripts.FOLD)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+        self._raw.close()
+
+    def state(self) -> ArchiveState:
+        """Read where archiving stands."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        pipeline.hgetall(self._base + "meta")
+        pipeline.zrange(self._base + "minutes", 0, 0)
+        pipeline.hgetall(self._base + "archives")
+        (seconds, micros), meta, oldest, archives = self._run(pipeline)
+        return ArchiveState(
+            now_ms=seconds * 1000 + micros // 1000,
+            layout=meta.get("layout"),
+            settled_ms=int(meta["settled_ms"]) if "settled_ms" in meta else None,
+            trimmed_before=int(meta.get("trimmed_before", 0)),
+            missed_events=int(meta.get("missed_events", 0)),
+            oldest=int(oldest[0]) if oldest else None,
+            archives={name: msgspec.json.decode(text, type=Announced) for name, text in archives.items()},
+        )
+
+    def hour(self, first: int, end: int) -> HourCounts:
+        """Read the epoch minutes `first <= minute < end` that were not removed, with offsets and totals, atomically.
+
+        Raises:
+            StateError: a chunk was written only in part.
+        """
+        minutes = range(first, end)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        for name in ("meta", "offsets", "totals"):
+            pipeline.hgetall(self._base + name)
+        pipeline.zmscore(self._base + "settled", [str(minute) for minute in minutes])
+        for minute in minutes:
+            pipeline.hgetall(f"{self._base}minute:{minute}")
+        (seconds, micros), meta, offsets, totals, scores, *counts = self._run(pipeline)
+        if "applying" in meta:
+            raise StateError(
+                "Redis holds a chunk that was written only in part: see `vigie status`; nothing is archived meanwhile"
+            )
+        kept_from = int(meta.get("trimmed_before", 0))
+        settled_end = int(meta.get("settled_ms", 0)) // 60_000
+        kept = [
+            (minute, fields)
+            for minute, fields in zip(minutes, counts, strict=True)
+            if kept_from <= minute < settled_end
+        ]
+        return HourCounts(
+            now_ms=seconds * 1000 + micros // 1000,
+            topic_id=meta.get("topic_id", ""),
+            offsets={int(number): _range(text) for number, text in offsets.items()},
+            totals={decode_field(field): int(number) for field, number in totals.items()},
+            settled=tuple(
+                m
+                for m, score in zip(minutes, scores, strict=True)
+                if score is not None and kept_from <= m < settled_end
+            ),
+            minutes=tuple(MinuteCounts(minute, _counts(fields)) for minute, fields in kept if fields),
+        )
+
+    def day_sketches(self, date: str) -> dict[tuple[str, ...], bytes]:
+        """The sketches held of a date (`2026-09-01`): (kind, code) -> HyperLogLog string."""
+        number = date.replace("-", "")
+        try:
+            names: Any = self._redis.zrangebyscore(self._base + "days", number, number)
+            keys = [f"{self._base}day:{name}" for name in names]
+            values: Any = self._raw.mget(keys) if keys else []
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        found = {decode_field(name.partition(":")[2]): value for name, value in zip(names, values, strict=True)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def fold_establishments(self, date: str, first: int, end: int) -> None:
+        """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date."""
+        try:
+            self._fold(args=[self._base, date, first, end])
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def announce(self, archive_id: str, said: Announced) -> None:
+        """Tell all observers how far an archive has come: none trims what it has not."""
+        try:
+            self._redis.hset(self._base + "archives", archive_id, msgspec.json.encode(said).decode())
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def trim_archived(self, first: int, events: Sequence[int]) -> int | None:
+        """Remove the minutes from `first` on of which an archive has so many events; return the first one that has more, None if done."""
+        try:
+            _removed, minute = self._trim(args=[self._base, first, first + len(events), _pack(list(events))])
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return int(minute) if minute else None
+
+    def _run(self, pipeline: Any) -> list[Any]:
+        try:
+            answers: list[Any] = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return answers
+
+
+#: Kinds of sketches of a day that `fold_establishments` makes.
+SCHOOL_SKETCHES = (Sketch.REGION_SCHOOLS, Sketch.PROJECT_SCHOOLS)
+
+
+def sketch_name(kind: Sketch, code: str) -> str:
+    """The name of a sketch of a day, without its date."""
+    return encode_field((kind, code))
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, following, _append, _watermark = text.split(" ")
+    return int(first), int(following)
+
+
+def _counts(fields: Mapping[str, str]) -> dict[Field, int]:
+    return {decode_field(field): int(number) for field, number in fields.items()}

@@ -1,0 +1,252 @@
+"""Writes settled hours to the archive and trims in Redis what it has, in a thread of its own: a slow disk holds nothing else back.
+
+One pass, every few seconds:
+
+1. Read where Redis stands. Hours that are over and settled, and are not known to be archived, are due; all hours held are due again when
+   another hour settles, for late events.
+2. Each due hour is read in one atomic call with the offsets it reflects, and put into its day's file, unless the file reflects something
+   that it does not (`streams.history.marks`).
+3. What the archive has is announced in Redis, and the oldest hours that all archives have are trimmed, in order, if Redis holds no event
+   of them that the file has not.
+
+Any number of observers may do this, on one directory or on several. A pass that fails changes nothing, is told once, and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from streams.errors import VigieError
+from streams.history.archive import Archive, Updated
+from streams.history.days import paris_date
+from streams.history.from_live import clock_minutes, hour_reading, sketches_of
+from streams.history.marks import MINUTES_AN_HOUR, Choice
+from streams.live import Announced, ArchiveReader, ArchiveState
+from streams.live.keys import LAYOUT
+
+logger = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 5.0
+#: A day's own sketches go on in the regions west of Paris; after that many hours of the next day all of them are over.
+LATEST_DAY_END_HOURS = 12
+#: Hours trimmed in one pass at most.
+TRIM_HOURS_MAX = 24
+#: Hours read at most in one pass, so that a pass stays short: a day, in a catch-up.
+READ_HOURS_MAX = 26
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRules:
+    """What archiving needs of the settings; `shift_seconds` is scenario time minus clock.
+
+    Trimming waits for an archive no longer than `wait_hours`.
+    """
+
+    directory: Path
+    shift_seconds: int
+    catalog: str
+    minutes_kept_hours: int
+    wait_hours: int
+
+    @property
+    def shift_minutes(self) -> int:
+        """Archive time minus clock in minutes."""
+        return self.shift_seconds // 60
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFigures:
+    """Where the archive stands, for metrics.
+
+    `minute`: all settled minutes of the clock before it are archived, as far back as Redis holds any (None: nothing was found yet).
+    `waiting_minutes`: minutes of hours that are over and that Redis holds but the archive does not. `refused_hours`: hours of which the
+    archive keeps another reading, since Redis does not reflect all of it. `missed_events`: removed from Redis without being archived.
+    """
+
+    minute: int | None = None
+    waiting_minutes: int = 0
+    refused_hours: int = 0
+    missed_events: int = 0
+    file_bytes: int = 0
+    passes: int = 0
+    failures: int = 0
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the archive is known to have of one hour: events by minute of archive time."""
+
+    events: list[int]
+    is_refused: bool = False
+
+
+@dataclass(slots=True)
+class Archivist:
+    """Archives until `stop()`."""
+
+    reader: ArchiveReader
+    rules: ArchiveRules
+    figures: ArchiveFigures = ArchiveFigures()
+    _known: dict[int, _Known] = field(default_factory=dict)
+    _due_again: set[int] = field(default_factory=set)
+    _last_hour: int = 0
+    _id: str | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        self._thread = threading.Thread(target=self._run, name="archivist", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds_max: float) -> None:
+        """Ask the thread to end and wait for it, no longer than `seconds_max`: a file is whole or not there, whenever it ends."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(seconds_max)
+
+    def archive_pass(self) -> None:
+        """One pass.
+
+        Raises:
+            VigieError: Redis does not answer, or the archive cannot be written.
+        """
+        archive = Archive(self.rules.directory)
+        if self._id is None:
+            self._id = archive.prepare(simulated=self.rules.shift_seconds != 0).id
+        state = self.reader.state()
+        if state.layout != LAYOUT or state.settled_ms is None:
+            self._known.clear()  # Redis was emptied: what is archived is found again when it is counted again
+            return
+        hours = self._hours(state, state.settled_ms)
+        self._plan(hours)
+        size = self._archive_some(archive, hours)
+        minute = self._archived_before(hours)
+        self._announce(self._id, minute, state)
+        self._trim(hours, state, state.settled_ms)
+        self._note(hours, minute, size or self.figures.file_bytes, state)
+
+    def _hours(self, state: ArchiveState, settled_ms: int) -> range:
+        """Hours of archive time that Redis holds something of and that are settled whole."""
+        end = (settled_ms // 60_000 + self.rules.shift_minutes) // MINUTES_AN_HOUR
+        if state.oldest is None:
+            return range(end, end)
+        first_minute = max(state.oldest, state.trimmed_before) + self.rules.shift_minutes
+        return range(min(first_minute // MINUTES_AN_HOUR, end), end)
+
+    def _plan(self, hours: range) -> None:
+        for hour in [known for known in self._known if known not in hours]:
+            del self._known[hour]
+        if hours and hours[-1] != self._last_hour:
+            self._last_hour = hours[-1]
+            self._due_again = {hour for hour in hours if hour in self._known}
+
+    def _archive_some(self, archive: Archive, hours: range) -> int:
+        """Archive due hours of the oldest day that has any; hours that were never archived come first. Return the size of its file."""
+        new = [hour for hour in hours if hour not in self._known]
+        due = new or sorted(self._due_again)
+        if not due:
+            return 0
+        day = paris_date(due[0] * MINUTES_AN_HOUR)
+        of_day = [hour for hour in due if paris_date(hour * MINUTES_AN_HOUR) == day][:READ_HOURS_MAX]
+        shift = self.rules.shift_minutes
+        readings = [hour_reading(hour, self.reader.hour(*clock_minutes(hour, shift)), shift) for hour in of_day]
+        sketches = sketches_of(self.reader.day_sketches(day.isoformat()))
+        done = archive.update(
+            day, readings, sketches, shift_seconds=self.rules.shift_seconds, catalog=self.rules.catalog
+        )
+        self._learn(done, of_day)
+        self._say(day, done)
+        return done.size_bytes
+
+    def _learn(self, done: Updated, hours: list[int]) -> None:
+        for hour in hours:
+            first = hour * MINUTES_AN_HOUR
+            events = [done.events.get(minute, 0) for minute in range(first, first + MINUTES_AN_HOUR)]
+            self._known[hour] = _Known(events, done.choices[hour] is Choice.REFUSED)
+            self._due_again.discard(hour)
+
+    def _say(self, day: date, done: Updated) -> None:
+        if done.damaged is not None:
+            logger.warning(
+                "the archive's file of %s was damaged: moved to %s, written anew from what Redis holds",
+                day,
+                done.damaged,
+            )
+        if done.written:
+            logger.info("archived %s: %d hours, %.2f MB", day, len(done.hours), done.size_bytes / 1e6)
+        refused = [hour for hour, choice in done.choices.items() if choice is Choice.REFUSED]
+        if refused and done.written:
+            logger.warning(
+                "%d hours of %s stay as archived: Redis does not reflect all that they do", len(refused), day
+            )
+
+    def _archived_before(self, hours: range) -> int:
+        """The minute of the clock before which everything is archived."""
+        hour = next((hour for hour in hours if hour not in self._known), hours.stop)
+        return clock_minutes(hour, self.rules.shift_minutes)[0]
+
+    def _announce(self, archive_id: str, minute: int, state: ArchiveState) -> None:
+        archive_minute = minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR
+        # The day that this minute lies in is not over everywhere; those before it are.
+        first_open = paris_date(archive_minute)
+        self.reader.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
+
+    def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
+        if state.oldest is not None and state.oldest < state.trimmed_before:
+            self.reader.trim_archived(state.oldest, [0] * min(state.trimmed_before - state.oldest, MINUTES_AN_HOUR))
+        kept_from = settled_ms // 60_000 - self.rules.minutes_kept_hours * MINUTES_AN_HOUR
+        others = [said.minute for said in fresh(state.archives, state.now_ms, self.rules.wait_hours).values()]
+        bound = min([kept_from, *others])
+        for hour in hours[:TRIM_HOURS_MAX]:
+            first, end = clock_minutes(hour, self.rules.shift_minutes)
+            known = self._known.get(hour)
+            if end > bound or known is None:
+                return
+            if self.reader.trim_archived(first, known.events) is not None:
+                if not known.is_refused:
+                    self._due_again.add(hour)  # a late event since it was archived
+                return
+
+    def _note(self, hours: range, minute: int, size: int, state: ArchiveState) -> None:
+        before = self.figures
+        waiting = sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR
+        refused = sum(known.is_refused for known in self._known.values())
+        self.figures = ArchiveFigures(
+            minute, waiting, refused, state.missed_events, size, before.passes + 1, before.failures, None
+        )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.try_pass()
+            self._stopping.wait(
+                0.0 if self.figures.problem is None and self.figures.waiting_minutes else PERIOD_SECONDS
+            )
+
+    def try_pass(self) -> None:
+        """One pass; a failure is told once and counted."""
+        before = self.figures
+        try:
+            self.archive_pass()
+        except VigieError as error:
+            self.figures = _failed(self.figures, str(error))
+            if before.problem is None:
+                logger.warning("nothing is archived: %s (tried again until it works)", error)
+            return
+        if before.problem is not None:
+            logger.info("archiving goes on")
+
+
+def _failed(before: ArchiveFigures, problem: str) -> ArchiveFigures:
+    return replace(before, failures=before.failures + 1, problem=problem)
+
+
+def fresh(archives: Mapping[str, Announced], now_ms: int, wait_hours: int) -> dict[str, Announced]:
+    """The archives that said something within the time that trimming waits for one."""
+    return {name: said for name, said in archives.items() if now_ms - said.at_ms <= wait_hours * 3_600_000}

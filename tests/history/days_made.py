@@ -1,0 +1,47 @@
+"""Days made by hand, for tests of this room."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from streams.history.compose import HourReading
+from streams.history.days import paris_day
+from streams.history.marks import HourMark, Source
+from streams.history.rows import CutName, CutRows, Rows
+
+DAY = date(2026, 9, 1)
+FIRST_HOUR = paris_day(DAY)[0] // 60
+
+
+def rows(minutes: dict[int, int]) -> Rows:
+    """Every cut: so many events in these minutes in two regions, a visit for every third."""
+    items = [(minute, events) for minute, events in minutes.items()]
+    return {
+        CutName.REGION: CutRows.of(((r,), m, n, n // 3, n // 50) for m, n in items for r in ("44", "84")),
+        CutName.REGION_SERVICE: CutRows.of(
+            ((r, s), m, n // 2 + (n % 2) * (s == "NOTES"), n // 4, 0)
+            for m, n in items
+            for r in ("44", "84")
+            for s in ("ABSENCES", "NOTES")
+        ),
+        CutName.PROJECT: CutRows.of((("mbn",), m, 2 * n, 2 * (n // 3), 0) for m, n in items),
+        CutName.PROFILE_REGION: CutRows.of(((r, "ELEVE"), m, n, n // 3, 0) for m, n in items for r in ("44", "84")),
+        CutName.ACADEMY: CutRows.of((("12",), m, 2 * n, 2 * (n // 3), 0) for m, n in items),
+    }
+
+
+def reading(
+    hour: int,
+    events: int = 90,
+    *,
+    offsets: dict[str, tuple[int, int]] | None = None,
+    topic_id: str = "t",
+    measured: int = 60,
+    source: Source = Source.LIVE,
+) -> HourReading:
+    """An hour of the day (0 is midnight in Paris) with so many events a minute and region."""
+    first = (FIRST_HOUR + hour) * 60
+    mark = HourMark(
+        FIRST_HOUR + hour, source, ((first, first + measured),), topic_id, offsets or {"0": (0, 1000)}, read_ms=1
+    )
+    return HourReading(mark, rows({first + minute: events for minute in range(measured)}))
