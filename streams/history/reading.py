@@ -1,0 +1,227 @@
+"""Ranges of the past without a seam: hours that are archived from files, later ones from Redis. For the report and the detector.
+
+All minutes are epoch minutes of archive time (the clock in production, scenario time in a simulation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import UNKNOWN, Catalog
+from streams.errors import InputError
+from streams.history.archive import Archive
+from streams.history.compose import HourReading
+from streams.history.days import paris_day, paris_days_of
+from streams.history.from_live import clock_minutes, hour_reading
+from streams.history.marks import MINUTES_AN_HOUR, HourMark
+from streams.history.rows import CutName, CutRows, Key, Sketches
+from streams.live import ArchiveReader
+
+#: Files are opened by so many threads at once: pyarrow lets others run while it decodes.
+READ_THREADS = 2
+#: A question for more values than this is refused: it would not fit in memory. So is one for more than twenty years.
+VALUES_MAX = 200_000_000
+MINUTES_MAX = 20 * 366 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Counts of several series on one grid.
+
+    `values` has the shape (series, slots), float64; slot i begins at epoch minute `first + i * step_minutes`. NaN: not measured. A slot of
+    which some minutes are known holds what was counted in these; `share` (slots) is the part of it that is known, 0 to 1.
+    """
+
+    keys: tuple[Key, ...]
+    first: int
+    step_minutes: int
+    values: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PastDay:
+    """One day in Paris: its hours, and what was counted by cut, all minutes of the day."""
+
+    date: date
+    hours: tuple[HourMark, ...]
+    rows: Mapping[CutName, CutRows]
+    sketches: Sketches
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """First epoch minute and the one after the last."""
+        return paris_day(self.date)
+
+    @property
+    def measured_minutes(self) -> int:
+        """How many of its minutes are known."""
+        return sum(mark.measured_minutes for mark in self.hours)
+
+
+Rename = Callable[[Key], Key | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What figures may be asked by: the cut they are in, and what a cut's key becomes."""
+
+    cut: CutName
+    rename: Rename
+
+
+def groupings(catalog: Catalog) -> dict[str, Grouping]:
+    """Every grouping by name. `group` has no entry: the published groups overlap (see `Catalog.published_groups`)."""
+    family = {service.code: service.family for service in catalog.services}
+    zone = {region.code: region.zone for region in catalog.regions}
+    cut = CutName
+    return {
+        "national": Grouping(cut.REGION, lambda _key: ()),
+        "region": Grouping(cut.REGION, lambda key: key),
+        "zone": Grouping(cut.REGION, lambda key: (zone.get(key[0]) or UNKNOWN,)),
+        "service": Grouping(cut.REGION_SERVICE, lambda key: (key[1],)),
+        "family": Grouping(cut.REGION_SERVICE, lambda key: (family.get(key[1], UNKNOWN),)),
+        "region_service": Grouping(cut.REGION_SERVICE, lambda key: key),
+        "region_family": Grouping(cut.REGION_SERVICE, lambda key: (key[0], family.get(key[1], UNKNOWN))),
+        "project": Grouping(cut.PROJECT, lambda key: key),
+        "profile": Grouping(cut.PROFILE_REGION, lambda key: (key[1],)),
+        "profile_region": Grouping(cut.PROFILE_REGION, lambda key: (key[1], key[0])),
+        "academy": Grouping(cut.ACADEMY, lambda key: key),
+    }
+
+
+class History:
+    """The past of one installation. `live` is None to read files alone."""
+
+    def __init__(
+        self, archive: Archive, catalog: Catalog, live: ArchiveReader | None = None, shift_minutes: int = 0
+    ) -> None:
+        self._archive = archive
+        self._live = live
+        self._shift = shift_minutes
+        self.groupings = groupings(catalog)
+
+    def panel(
+        self, by: str, measure: str, first: int, end: int, step_minutes: int = 1, *, region: str | None = None
+    ) -> Panel:
+        """Counts of `measure` (`events`, `visits`; visits of a service, where the grouping has one) on a grid.
+
+        `region` keeps one region's series of `region_service` and `region_family`, without reading the others'.
+
+        Raises:
+            InputError: no such grouping or measure, or more values than fit.
+            DamagedFileError: a file cannot be read.
+            ServerError: Redis does not answer.
+        """
+        grouping = self._grouping(by, measure)
+        if not 0 < end - first <= MINUTES_MAX:
+            raise InputError(f"a range of {end - first} minutes: ask for at least one, at most {MINUTES_MAX}")
+        slots = -(-(end - first) // step_minutes)
+        cut = grouping.cut
+        of_region = region if cut is CutName.REGION_SERVICE else None
+        parts = self._parts(cut, first, end, of_region)
+        grouped = [(marks, rows.grouped(grouping.rename)) for marks, rows in parts]
+        keys = tuple(sorted({key for _marks, rows in grouped for key in rows.keys}))
+        if len(keys) * slots > VALUES_MAX:
+            raise InputError(f"{len(keys)} series of {slots} values are too many: ask for less time, or a coarser step")
+        known = np.zeros(slots * step_minutes)
+        values = np.zeros((len(keys), slots))
+        seen = np.zeros((len(keys), slots), bool)
+        index = {key: number for number, key in enumerate(keys)}
+        for marks, rows in grouped:
+            _note_measured(known, marks, first, end)
+            inside = (rows.minute >= first) & (rows.minute < end)
+            column = getattr(rows, measure)[inside]
+            series = np.array([index[key] for key in rows.keys], np.int64)[rows.series[inside]]
+            slot = (rows.minute[inside] - first) // step_minutes
+            np.add.at(values, (series, slot), column)
+            seen[series, slot] = True
+        share = known.reshape(slots, step_minutes).sum(axis=1) / np.minimum(
+            step_minutes, end - first - np.arange(slots) * step_minutes
+        )
+        values[:, share == 0] = np.where(seen[:, share == 0], values[:, share == 0], np.nan)
+        return Panel(keys, first, step_minutes, values, share)
+
+    def days(self, first: date, last: date) -> Iterator[PastDay]:
+        """Whole days in Paris, both included, those of which anything is known."""
+        begin, end = paris_day(first)[0], paris_day(last)[1]
+        wanted = list(paris_days_of(begin, end))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            yield from (day for day in pool.map(self.day, wanted) if day is not None)
+
+    def day(self, day: date) -> PastDay | None:
+        """One day in Paris, None where nothing is known of it."""
+        file = self._archive.open(day)
+        found: PastDay | None = None
+        if file is not None:
+            with file:
+                found = PastDay(day, file.head.hours, {cut: file.rows(cut) for cut in CutName}, file.sketches())
+        return self._with_live(day, found)
+
+    def held(self) -> list[date]:
+        """The days that are archived, in order."""
+        return self._archive.dates()
+
+    def _grouping(self, by: str, measure: str) -> Grouping:
+        if by not in self.groupings:
+            raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")
+        if measure not in ("events", "visits"):
+            raise InputError(f"no measure {measure!r}: choose events or visits")
+        return self.groupings[by]
+
+    def _parts(
+        self, cut: CutName, first: int, end: int, region: str | None
+    ) -> list[tuple[tuple[HourMark, ...], CutRows]]:
+        def read(day: date) -> tuple[tuple[HourMark, ...], CutRows]:
+            file = self._archive.open(day)
+            if file is None:
+                return (), CutRows.empty()
+            with file:
+                return file.head.hours, file.rows(cut, region)
+
+        wanted = list(paris_days_of(first, end))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            parts = list(pool.map(read, wanted))
+        archived = {mark.hour for marks, _rows in parts for mark in marks}
+        for reading in self._live_hours(first, end, archived):
+            rows = reading.rows[cut]
+            if region is not None:
+                rows = rows.where(np.array([key[0] == region for key in rows.keys], bool)[rows.series])
+            parts.append(((reading.mark,), rows))
+        return parts
+
+    def _with_live(self, day: date, found: PastDay | None) -> PastDay | None:
+        first, end = paris_day(day)
+        archived = {mark.hour for mark in found.hours} if found else set()
+        readings = list(self._live_hours(first, end, archived))
+        if not readings:
+            return found
+        before = found or PastDay(day, (), {cut: CutRows.empty() for cut in CutName}, Sketches.none())
+        rows = {cut: CutRows.joined([before.rows[cut], *(r.rows[cut] for r in readings)]) for cut in CutName}
+        return PastDay(day, (*before.hours, *(r.mark for r in readings)), rows, before.sketches)
+
+    def _live_hours(self, first: int, end: int, archived: set[int]) -> Iterator[HourReading]:
+        """Readings of hours that Redis holds and no file has, settled minutes alone."""
+        if self._live is None:
+            return
+        state = self._live.state()
+        if state.settled_ms is None or state.oldest is None:
+            return
+        held_first = max(first, max(state.oldest, state.trimmed_before) + self._shift)
+        held_end = min(end, state.settled_ms // 60_000 + self._shift)
+        for hour in range(held_first // MINUTES_AN_HOUR, -(-held_end // MINUTES_AN_HOUR)):
+            if hour not in archived:
+                yield hour_reading(hour, self._live.hour(*clock_minutes(hour, self._shift)), self._shift)
+
+
+def _note_measured(known: NDArray[np.float64], marks: tuple[HourMark, ...], first: int, end: int) -> None:
+    for mark in marks:
+        for begin, stop in mark.measured:
+            if begin < end and stop > first:
+                known[max(begin, first) - first : min(stop, end) - first] = 1.0
