@@ -46,6 +46,10 @@ prove: $(STAMP) servers ## faults at random against a running chain, then every 
 bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 	@$(BIN)/python -m bench
 
+.PHONY: bench-poison
+bench-poison: $(STAMP) ## good events a second while 1 %, 50 % and all of the flow are broken
+	@$(BIN)/python -m bench.poison
+
 .PHONY: bench-rewind
 bench-rewind: $(STAMP) ## what the counters' memory costs, and how long a restart reads it again
 	@$(BIN)/python -m bench.rewind

@@ -114,18 +114,23 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             "visits": _channel("topic", "Visit events, one a record.", "visit"),
             "rejected": _channel(
-                "rejected_topic", "Rejected events, byte for byte, up to a bound a minute and reason.", "rejectedVisit"
+                "rejected_topic",
+                "Rejected events, byte for byte, up to a bound a minute and reason; and marks of those that were replayed.",
+                "rejectedVisit",
+                "replayMark",
             ),
         },
         "operations": {
             "receiveVisits": _operation("receive", "visits", "visit", "An ENT publishes, Vigie counts."),
             "sendRejected": _operation("send", "rejected", "rejectedVisit", "Vigie keeps what it could not count."),
         },
-        "components": {"messages": {"visit": _visit(event), "rejectedVisit": _rejected()}},
+        "components": {
+            "messages": {"visit": _visit(event), "rejectedVisit": _rejected(), "replayMark": _replay_mark()}
+        },
     }
 
 
-def _channel(setting: str, description: str, message: str) -> dict[str, Any]:
+def _channel(setting: str, description: str, *messages: str) -> dict[str, Any]:
     fields = Settings.model_fields
     design = TopicDesign(
         name=fields[setting].default,
@@ -138,7 +143,7 @@ def _channel(setting: str, description: str, message: str) -> dict[str, Any]:
     return {
         "address": design.name,
         "description": f"{description} message.timestamp.type is {configs['message.timestamp.type']}.",
-        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "messages": {message: {"$ref": f"#/components/messages/{message}"} for message in messages},
         "bindings": {
             "kafka": {
                 "topic": design.name,
@@ -202,6 +207,27 @@ def _rejected() -> dict[str, Any]:
                 "key": {**text, "description": "Its key, where it had one."},
             },
             "required": ["reason", "topic", "partition", "offset", "append_ms"],
+        },
+        "bindings": {
+            "kafka": {"key": {"type": "string", "description": "topic-partition-offset"}, "bindingVersion": "0.5.0"}
+        },
+    }
+
+
+def _replay_mark() -> dict[str, Any]:
+    return {
+        "name": "replayMark",
+        "title": "Mark of a replay",
+        "description": "No value. Under the key of a dead letter: its event is about to be published again, or was. A replayed event carries the "
+        "header `replay-of` with that key.",
+        "payload": {"type": "null"},
+        "headers": {
+            "type": "object",
+            "properties": {
+                "replay": {"type": "string", "enum": ["intent", "done"]},
+                "id": {"type": "string", "description": "`id` of the event."},
+            },
+            "required": ["replay", "id"],
         },
         "bindings": {
             "kafka": {"key": {"type": "string", "description": "topic-partition-offset"}, "bindingVersion": "0.5.0"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -183,7 +184,8 @@ def test_commands_in_documents_exist() -> None:
 def _options(name: str) -> set[str]:
     command = command_line.get_command(None, name)  # type: ignore[arg-type]
     assert command is not None
-    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    return {option for each in (command, *inner) for parameter in each.params for option in parameter.opts} | {"--help"}
 
 
 def test_make_targets_in_documents_exist() -> None:

@@ -33,8 +33,18 @@ class LogReader:
         self.starts = starts
         self.ends = ends
 
-    def read(self, until: Mapping[int, int]) -> Iterator[tuple[int, Sequence[Any]]]:
+    def offsets_at(self, since_ms: int) -> dict[int, int]:
+        """Return, of each partition, the offset of the first record that the broker took at `since_ms` or later, else the log's end."""
+        asked = {TopicPartition(self._topic, number): since_ms for number in self.ends}
+        found = self._consumer.offsets_for_times(asked)
+        return {tp.partition: self.ends[tp.partition] if at is None else at.offset for tp, at in found.items()}
+
+    def read(
+        self, until: Mapping[int, int], since: Mapping[int, int] | None = None
+    ) -> Iterator[tuple[int, Sequence[Any]]]:
         """Yield (partition, records) in log order of each partition, up to the offset `until[partition]`, that one not included.
+
+        Reading begins at the start of the log, or at `since[partition]`.
 
         Records have `timestamp` (epoch ms), `value` and `offset`.
 
@@ -44,10 +54,11 @@ class LogReader:
         """
         self._check(until)
         consumer = self._consumer
-        left = {TopicPartition(self._topic, p): end for p, end in until.items() if self.starts[p] < end}
+        starts = {p: max(start, (since or {}).get(p, start)) for p, start in self.starts.items()}
+        left = {TopicPartition(self._topic, p): end for p, end in until.items() if starts[p] < end}
         consumer.assign(list(left))
         for tp in left:
-            consumer.seek(tp, self.starts[tp.partition])
+            consumer.seek(tp, starts[tp.partition])
         heard = time.monotonic()
         while left:
             try:
@@ -63,6 +74,7 @@ class LogReader:
                 end = left.get(tp)
                 if end is not None:
                     yield tp.partition, records if records[-1].offset < end else [r for r in records if r.offset < end]
+                    heard = time.monotonic()  # the caller may have taken its time
             # The position, not the last record: what ends a log may be no record (a compacted or a control batch).
             for tp in [tp for tp, end in left.items() if consumer.position(tp) >= end]:
                 del left[tp]

@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": ("serve", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
     "publish": ("publish", "Publish events from a file or standard input."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),
+    "rejects": ("rejects", "List, show, count and replay rejected events."),
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),

@@ -1,0 +1,140 @@
+"""The dead-letter topic read back: rejected events, each once, and which of them were replayed.
+
+A dead letter is written at least once; its key (`topic-partition-offset` of the rejected record) tells repeats. Beside them the topic holds
+replay marks (see `streams.audit.replay`), under the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from streams.audit.log import LogReader
+from streams.events import VisitEvent
+
+#: Header of a replay mark; its value is a `Stage`.
+REPLAY_HEADER = "replay"
+ID_HEADER = "id"
+#: What stands for a project that cannot be read from the event.
+NO_PROJECT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One rejected record. `key` names it; `project` and `event_id` are what its value says, as far as it can be read."""
+
+    key: str
+    reason: str
+    append_ms: int
+    record_key: bytes | None
+    value: bytes | None
+    project: str
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayMark:
+    """That the rejected record `key` is about to be replayed (`intent`) or was (`done`), as the event `event_id`."""
+
+    key: str
+    stage: str
+    event_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rejects are meant; None: all. Times are the broker's append times, `until_ms` not included."""
+
+    reasons: tuple[str, ...] = ()
+    project: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def fits(self, rejected: Rejected) -> bool:
+        """Whether this one is meant."""
+        return (
+            (not self.reasons or rejected.reason in self.reasons)
+            and (self.project is None or rejected.project == self.project)
+            and (self.since_ms is None or rejected.append_ms >= self.since_ms)
+            and (self.until_ms is None or rejected.append_ms < self.until_ms)
+        )
+
+
+def read_rejects(
+    log: LogReader, wanted: Wanted, look: Callable[[int], None] = lambda _read: None
+) -> Iterator[Rejected | ReplayMark]:
+    """Yield the rejects that are meant, each once, and every replay mark read on the way. `look` is told how many records were read.
+
+    Order is that of the log within a partition. Memory grows by some 100 bytes a reject.
+
+    Raises:
+        ServerError: Kafka fell silent.
+    """
+    # A dead letter is never written before the record it keeps.
+    starts = None if wanted.since_ms is None else log.offsets_at(wanted.since_ms)
+    seen: set[str] = set()
+    read = 0
+    for _partition, records in log.read(log.ends, starts):
+        for record in records:
+            found = parse(record)
+            if isinstance(found, ReplayMark):
+                yield found
+            elif found is not None and found.key not in seen:
+                seen.add(found.key)
+                if wanted.fits(found):
+                    yield found
+        read += len(records)
+        look(read)
+
+
+def parse(record: Any) -> Rejected | ReplayMark | None:
+    """Return what one record of the dead-letter topic is; None for one that Vigie did not write."""
+    headers = {name: value for name, value in record.headers or ()}
+    key = (record.key or b"").decode(errors="replace")
+    if stage := headers.get(REPLAY_HEADER):
+        return ReplayMark(key, stage.decode(), headers.get(ID_HEADER, b"").decode(), record.timestamp)
+    try:
+        reason, append_ms = headers["reason"].decode(), int(headers["append_ms"])
+    except (KeyError, ValueError, AttributeError):
+        return None
+    project, event_id = _members(record.value)
+    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, event_id)
+
+
+def _members(value: bytes | None) -> tuple[str, str | None]:
+    try:
+        document = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return NO_PROJECT, None
+    if not isinstance(document, dict):
+        return NO_PROJECT, None
+    project, event_id = document.get("project"), document.get("id")
+    return (
+        project if isinstance(project, str) and project else NO_PROJECT,
+        event_id if isinstance(event_id, str) else None,
+    )
+
+
+def explain(value: bytes | None) -> str | None:
+    """Return what the decoder says is wrong with a value, None where its structure is right."""
+    try:
+        msgspec.json.decode(value or b"", type=VisitEvent)
+    except (ValueError, RecursionError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def printable(value: bytes | None, characters_max: int | None = None) -> str:
+    """Return a value as one line of text: what is not printable is escaped."""
+    if value is None:
+        return "(no value)"
+    text = value.decode(errors="backslashreplace")
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: characters_max or None]
+    )
+    return shown + "…" if characters_max is not None and len(text) > characters_max else shown

@@ -1,0 +1,262 @@
+"""Rejected events sent again after a fix, each at most once for ever: longer than workers remember ids.
+
+What was replayed is remembered in the dead-letter topic itself, as marks under the key of the dead letter: they live at least as long as
+it does, and need no other store. For each group of events:
+
+1. an `intent` is written for each, acknowledged by Kafka;
+2. the events are published, each with a header that names its dead letter, acknowledged;
+3. a `done` is written for each.
+
+Whatever dies between, an intent without a done is the only doubt: the next replay looks for the header in the events topic, from the
+intent's time on. Found: it is done. Not found: it was never published, and is replayed.
+
+A replayed event keeps its id. Where the rules were changed meanwhile (settings, another version), a worker that starts reads the last
+minutes of the log again *under the new rules*, and takes the rejected record for one that was counted: its replay would be a repeat, and
+lost. So an event whose original would be accepted by now is replayed only when workers have forgotten its id, 10 to 20 minutes after it
+came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka.errors import KafkaError
+
+from streams.audit.log import open_log
+from streams.audit.plain import IDS_STRETCH_MS
+from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
+from streams.broker import KafkaAddress
+from streams.errors import ServerError
+from streams.events import Reason, TimeBounds, judge
+from streams.publish.limits import PublisherLimits
+from streams.publish.producer import open_producer
+
+INTENT, DONE = "intent", "done"
+#: Header of a replayed event: the key of its dead letter.
+ORIGIN_HEADER = "replay-of"
+#: Events between two rounds of acknowledgements.
+GROUP_MAX = 500
+ACKNOWLEDGED_SECONDS_MAX = 60.0
+#: This machine's clock may differ from the broker's by so much.
+CLOCKS_APART_MS = 10_000
+
+Mend = Callable[[list[bytes]], list[bytes]]
+Look = Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was replayed before: keys of dead letters, and ids of events (a publisher's retry is rejected twice under one id)."""
+
+    done: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    #: key -> mark, of those that may or may not have been published.
+    doubtful: dict[str, ReplayMark] = field(default_factory=dict)
+
+    def add(self, mark: ReplayMark) -> None:
+        """Take one mark; a key's marks come in the order of the log."""
+        if mark.stage == DONE:
+            self.doubtful.pop(mark.key, None)
+            self.done.add(mark.key)
+            self.ids.add(mark.event_id)
+        elif mark.key not in self.done:
+            self.doubtful.setdefault(mark.key, mark)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the rejects that were meant: their number is the sum of all but `healed`, which earlier replays had left in doubt."""
+
+    replayed: int = 0
+    before: int = 0
+    same_id: int = 0
+    young: int = 0
+    still: Counter[str] = field(default_factory=Counter)
+    healed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    """Replays rejects of `rejected_topic` into `topic`. `mend` makes of values what they should have been; None leaves them as they are."""
+
+    address: KafkaAddress
+    topic: str
+    rejected_topic: str
+    bounds: TimeBounds
+    mend: Mend | None = None
+    dry_run: bool = False
+
+    def run(self, wanted: Wanted, limit: int, look: Look) -> Outcome:
+        """Replay at most `limit` of the rejects that are meant and would count now.
+
+        `look` is told what is under way and how far it is.
+
+        Raises:
+            ServerError: Kafka does not answer or does not take events; running it again goes on, and counts nothing twice.
+        """
+        outcome = Outcome()
+        memory = self._remember(look)
+        with open_log(self.address, self.rejected_topic) as log:
+            sender = None if self.dry_run else _Sender(self.address, self.topic, self.rejected_topic)
+            try:
+                if memory.doubtful:
+                    outcome.healed = self._resolve(memory, sender, look)
+                for group in _groups(read_rejects(log, wanted, lambda read: look("read", read))):
+                    chosen = self._choose(group, memory, limit - outcome.replayed, outcome)
+                    if chosen and sender is not None:
+                        sender.replay(chosen)
+                    outcome.replayed += len(chosen)
+                    look("replayed", outcome.replayed)
+                    if outcome.replayed >= limit:
+                        break
+            finally:
+                if sender is not None:
+                    sender.close()
+        return outcome
+
+    def _remember(self, look: Look) -> Memory:
+        """Read all marks: an event may have been replayed under another dead letter, long ago."""
+        memory = Memory()
+        nothing = Wanted(until_ms=0)
+        with open_log(self.address, self.rejected_topic) as log:
+            for found in read_rejects(
+                log, nothing, lambda read: look("looking for what was replayed before: read", read)
+            ):
+                if isinstance(found, ReplayMark):
+                    memory.add(found)
+        return memory
+
+    def _resolve(self, memory: Memory, sender: _Sender | None, look: Look) -> int:
+        """Find out which of the doubtful were published."""
+        since_ms = min(mark.at_ms for mark in memory.doubtful.values())
+        published: list[ReplayMark] = []
+        read = 0
+        with open_log(self.address, self.topic) as log:
+            for _partition, records in log.read(log.ends, log.offsets_at(since_ms)):
+                for record in records:
+                    for name, value in record.headers or ():
+                        if name == ORIGIN_HEADER and (mark := memory.doubtful.pop(value.decode(), None)):
+                            published.append(mark)
+                read += len(records)
+                look("an earlier replay ended in its middle: looking for its events: read", read)
+        for mark in published:
+            memory.done.add(mark.key)
+            memory.ids.add(mark.event_id)
+        if sender is not None:
+            sender.mark(DONE, [(mark.key, mark.event_id) for mark in published])
+        return len(published)
+
+    def _choose(self, group: list[Rejected], memory: Memory, most: int, outcome: Outcome) -> list[_Chosen]:
+        fresh = []
+        for rejected in group:
+            if rejected.key in memory.done:
+                outcome.before += 1
+            else:
+                fresh.append(rejected)
+        values = [rejected.value or b"" for rejected in fresh]
+        chosen: list[_Chosen] = []
+        for rejected, value in zip(fresh, self.mend(values) if self.mend and values else values, strict=True):
+            now_ms = time.time_ns() // 1_000_000
+            event = judge(value, now_ms, self.bounds)
+            if isinstance(event, Reason):
+                outcome.still[event.value] += 1
+            elif self._may_be_remembered(rejected, now_ms):
+                outcome.young += 1
+            elif event.id in memory.ids:
+                outcome.same_id += 1
+            elif len(chosen) < most:
+                memory.ids.add(event.id)
+                chosen.append(_Chosen(rejected.key, event.id, event.visitor.encode(), value))
+        return chosen
+
+    def _may_be_remembered(self, rejected: Rejected, now_ms: int) -> bool:
+        """Whether a worker that started since could take the rejected record for a counted one."""
+        forgotten = (now_ms - CLOCKS_APART_MS) // IDS_STRETCH_MS >= rejected.append_ms // IDS_STRETCH_MS + 2
+        return not forgotten and not isinstance(judge(rejected.value, rejected.append_ms, self.bounds), Reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    key: str
+    event_id: str
+    visitor: bytes
+    value: bytes
+
+
+def _groups(found: Iterator[Rejected | ReplayMark]) -> Iterator[list[Rejected]]:
+    group: list[Rejected] = []
+    for each in found:
+        if isinstance(each, Rejected):
+            group.append(each)
+        if len(group) >= GROUP_MAX:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+class _Sender:
+    """Writes marks and events, and waits for Kafka's word on each."""
+
+    def __init__(self, address: KafkaAddress, topic: str, rejected_topic: str) -> None:
+        self._topic = topic
+        self._rejected_topic = rejected_topic
+        self._address = address
+        limits = PublisherLimits(delivery_seconds_max=ACKNOWLEDGED_SECONDS_MAX)
+        self._producer = open_producer(address, topic, limits)
+
+    def replay(self, chosen: list[_Chosen]) -> None:
+        """Steps 1 to 3."""
+        names = [(each.key, each.event_id) for each in chosen]
+        self.mark(INTENT, names)
+        self._await(
+            [
+                # Under the visitor's key, whatever the key was: that is where its other events are.
+                self._send(self._topic, each.value, each.visitor, [(ORIGIN_HEADER, each.key.encode())])
+                for each in chosen
+            ]
+        )
+        self.mark(DONE, names)
+
+    def mark(self, stage: str, names: list[tuple[str, str]]) -> None:
+        """Write a mark for each (key, event id)."""
+        self._await(
+            [
+                self._send(
+                    self._rejected_topic,
+                    None,
+                    key.encode(),
+                    [(REPLAY_HEADER, stage.encode()), (ID_HEADER, event_id.encode())],
+                )
+                for key, event_id in names
+            ]
+        )
+
+    def _send(self, topic: str, value: bytes | None, key: bytes, headers: list[tuple[str, bytes]]) -> Any:
+        try:
+            return self._producer.send(topic, value, key, headers)
+        except KafkaError as error:
+            raise self._failed(error) from error
+
+    def _await(self, futures: list[Any]) -> None:
+        for future in futures:
+            try:
+                future.get(timeout=ACKNOWLEDGED_SECONDS_MAX + 10)
+            except KafkaError as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: KafkaError) -> ServerError:
+        return ServerError(
+            f"{self._address.explain(error)}. Run the same replay again: what went through is not sent twice"
+        )
+
+    def close(self) -> None:
+        """End the producer; everything is acknowledged or failed by now."""
+        try:
+            self._producer.close(timeout=10)
+        except KafkaError as error:
+            raise self._failed(error) from error

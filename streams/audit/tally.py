@@ -1,0 +1,73 @@
+"""How many rejects there are, by reason, project or hour, and how many of them were replayed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from streams.audit.rejects import Rejected, ReplayMark
+from streams.audit.replay import DONE
+from streams.errors import InputError
+
+GROUPINGS = ("reason", "project", "hour")
+#: Rows of a table; the projects of broken events may be anything.
+ROWS_MAX = 1000
+OTHERS = "(others)"
+
+
+@dataclass(slots=True)
+class Row:
+    """`kept` dead letters, of which `replayed` were sent again."""
+
+    kept: int = 0
+    replayed: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows by (group, reason)."""
+
+    by: str
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+
+    def totals(self) -> Row:
+        """All rows together."""
+        return Row(sum(row.kept for row in self.rows.values()), sum(row.replayed for row in self.rows.values()))
+
+
+def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
+    """Count rejects by `by` and reason.
+
+    Raises:
+        InputError: there is no such grouping.
+    """
+    if by not in GROUPINGS:
+        raise InputError(f"--by {by!r}: rejects are counted by {', '.join(GROUPINGS)}")
+    table = Table(by)
+    where: dict[str, tuple[str, str]] = {}
+    done: Counter[tuple[str, str]] = Counter()
+    replayed: set[str] = set()
+    for each in found:
+        if isinstance(each, ReplayMark):
+            if each.stage == DONE and each.key in where and each.key not in replayed:
+                replayed.add(each.key)
+                done[where[each.key]] += 1
+            continue
+        cell = (_group(each, by), each.reason)
+        if cell not in table.rows and len(table.rows) >= ROWS_MAX:
+            cell = (OTHERS, each.reason)
+        table.rows.setdefault(cell, Row()).kept += 1
+        where[each.key] = cell
+    for cell, number in done.items():
+        table.rows[cell].replayed = number
+    return table
+
+
+def _group(rejected: Rejected, by: str) -> str:
+    if by == "project":
+        return rejected.project[:64]
+    if by == "hour":
+        return f"{datetime.fromtimestamp(rejected.append_ms / 1000, UTC):%Y-%m-%dT%H:00Z}"
+    return rejected.reason

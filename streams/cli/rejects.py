@@ -1,0 +1,257 @@
+"""`vigie rejects`: what is in the dead-letter topic, and how to have it counted after all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from streams.audit.log import open_log
+from streams.audit.mend import Through
+from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
+from streams.audit.replay import DONE, Outcome, Replayer
+from streams.audit.tally import GROUPINGS, tally
+from streams.cli.progress import Meter
+from streams.clock import iso_utc
+from streams.count import Cut
+from streams.edges import kafka_address, redis_address, time_bounds
+from streams.errors import InputError, ServerError
+from streams.events import Reason
+from streams.expose.question import read_time
+from streams.live import LiveReader
+from streams.settings import Settings, load_settings
+
+VALUE_CHARACTERS_SHOWN = 100
+
+
+@click.group()
+def rejects() -> None:
+    """Rejected events: list them, show one, count them, and replay them after a fix.
+
+    They are in the dead-letter topic for as long as Kafka keeps it, up to a bound a minute and reason; all are counted.
+    """
+
+
+def _choice(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose rejects."""
+    for option in (
+        click.option(
+            "--until", metavar="TIME", help="Taken by Kafka before this time, ISO 8601; UTC without an offset."
+        ),
+        click.option("--since", metavar="TIME", help="Taken by Kafka at this time or later."),
+        click.option("--project", metavar="ID", help="Whose value names this project; - for those that name none."),
+        click.option(
+            "--reason",
+            "reasons",
+            multiple=True,
+            type=click.Choice([reason.value for reason in Reason]),
+            help="Of this reason; may be given several times.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _wanted(reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None) -> Wanted:
+    return Wanted(
+        reasons,
+        project,
+        None if since is None else read_time("--since", since),
+        None if until is None else read_time("--until", until),
+    )
+
+
+@rejects.command("list")
+@_choice
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, the newest.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the whole value, and nothing else.")
+def list_(
+    reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, limit: int, as_json: bool
+) -> None:
+    """List rejected events, oldest first."""
+    settings = load_settings()
+    newest: dict[str, Rejected] = {}
+    replayed: set[str] = set()
+    number = 0
+    for found in _read(settings, _wanted(reasons, project, since, until)):
+        if isinstance(found, ReplayMark):
+            replayed.update([found.key] if found.stage == DONE else [])
+            continue
+        number += 1
+        newest[found.key] = found
+        if len(newest) >= 2 * limit + 1000:
+            newest = _newest(newest, limit)
+    for each in _newest(newest, limit).values():
+        if as_json:
+            row = _row(each, each.key in replayed)
+            sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            continue
+        mark = "  (replayed)" if each.key in replayed else ""
+        click.echo(f"{each.key}  {iso_utc(each.append_ms)}  {each.reason}  {each.project}{mark}")
+        click.echo(f"    {printable(each.value, VALUE_CHARACTERS_SHOWN)}")
+    sys.stdout.flush()
+    click.echo(f"{min(number, limit):,} of {number:,} rejects", err=True)
+
+
+def _newest(found: dict[str, Rejected], limit: int) -> dict[str, Rejected]:
+    return dict(sorted(found.items(), key=lambda item: _place(item[1]))[-limit:])
+
+
+def _place(rejected: Rejected) -> tuple[int, list[int]]:
+    """Time, then partition and offset."""
+    return rejected.append_ms, [int(part) for part in rejected.key.rsplit("-", 2)[1:] if part.isdigit()]
+
+
+def _row(rejected: Rejected, replayed: bool) -> dict[str, Any]:
+    return {
+        "key": rejected.key,
+        "reason": rejected.reason,
+        "append": iso_utc(rejected.append_ms, milliseconds=True),
+        "project": rejected.project,
+        "record_key": None if rejected.record_key is None else printable(rejected.record_key),
+        "replayed": replayed,
+        "value": None if rejected.value is None else rejected.value.decode(errors="backslashreplace"),
+    }
+
+
+@rejects.command()
+@click.argument("key")
+@click.option("--value", "value_only", is_flag=True, help="Only the original bytes, as they were.")
+def show(key: str, value_only: bool) -> None:
+    """Show one rejected event, named by its KEY as `list` prints it: everything about it, and what is wrong with it."""
+    settings = load_settings()
+    rejected: Rejected | None = None
+    marks: list[ReplayMark] = []
+    for found in _read(settings, Wanted()):
+        if found.key == key and isinstance(found, Rejected):
+            rejected = found
+        elif found.key == key and isinstance(found, ReplayMark):
+            marks.append(found)
+    if rejected is None:
+        raise InputError(
+            f"no reject {key!r} is in {settings.rejected_topic}: `vigie rejects list` names those that are"
+        )
+    if value_only:
+        sys.stdout.buffer.write(rejected.value or b"")
+        sys.stdout.flush()
+        return
+    topic, partition, offset = key.rsplit("-", 2)
+    click.echo(f"reason      {rejected.reason}")
+    if why := explain(rejected.value):
+        click.echo(f"decoder     {why}")
+    click.echo(f"taken       {iso_utc(rejected.append_ms, milliseconds=True)}")
+    click.echo(f"from        {topic}, partition {partition}, offset {offset}")
+    click.echo(f"project     {rejected.project}")
+    click.echo(f"record key  {'(none)' if rejected.record_key is None else printable(rejected.record_key)}")
+    for mark in marks:
+        click.echo(f"replay      {mark.stage} at {iso_utc(mark.at_ms, milliseconds=True)}, as event {mark.event_id}")
+    click.echo(f"bytes       {len(rejected.value or b'')}")
+    click.echo(printable(rejected.value))
+
+
+@rejects.command()
+@_choice
+@click.option(
+    "--by", type=click.Choice(GROUPINGS), default="reason", show_default=True, help="What is counted together."
+)
+def stats(reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, by: str) -> None:
+    """Count rejected events by reason, project or hour: how many are kept, how many were replayed.
+
+    By reason and without a choice also how many were counted since the beginning, and how many of them were not kept.
+    """
+    settings = load_settings()
+    wanted = _wanted(reasons, project, since, until)
+    found = tally(_read(settings, wanted), by)
+    counted = _counted(settings) if by == "reason" and wanted == Wanted() else None
+    table = Table(box=None, header_style="bold")
+    names = ["reason"] if by == "reason" else [by, "reason"]
+    for name in names:
+        table.add_column(name)
+    for name in [*(["counted", "not kept"] if counted is not None else []), "kept", "replayed"]:
+        table.add_column(name, justify="right")
+    cells = set(found.rows) | {(reason, reason) for reason in counted or {}}
+    for cell in sorted(cells):
+        row = found.rows.get(cell)
+        own = [f"{number:,}" for number in (counted or {}).get(cell[1], (0, 0))] if counted is not None else []
+        numbers = [f"{row.kept:,}", f"{row.replayed:,}"] if row else ["0", "0"]
+        table.add_row(*(cell[:1] if by == "reason" else cell), *own, *numbers)
+    Console(width=max(100, Console().width)).print(table)
+    totals = found.totals()
+    click.echo(f"{totals.kept:,} kept, {totals.replayed:,} replayed")
+
+
+def _counted(settings: Settings) -> dict[str, tuple[int, int]] | None:
+    """Reason -> (counted, not kept), from Redis; None where it does not answer."""
+    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
+        try:
+            totals = reader.snapshot().totals
+        except ServerError as error:
+            click.echo(f"vigie: what was counted is left out: {error}", err=True)
+            return None
+    reasons = {key[1] for key in totals if key[0] == Cut.REJECTED}
+    return {each: (totals[Cut.REJECTED, each], totals.get((Cut.NOT_KEPT, each), 0)) for each in reasons}
+
+
+@rejects.command()
+@_choice
+@click.option("--limit", type=click.IntRange(1), default=100_000, show_default=True, help="At most so many.")
+@click.option(
+    "--through", metavar="COMMAND", help="Mend the values first: a program that reads one a line and prints as many."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be replayed, and send nothing.")
+def replay(
+    reasons: tuple[str, ...],
+    project: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    through: str | None,
+    dry_run: bool,
+) -> None:
+    """Publish rejected events again, each at most once for ever: those that would count by now, or once they are mended.
+
+    What was replayed is remembered beside the dead letters: the same command again sends nothing twice. An event that its publisher has
+    sent again by itself, under the same id, counts once within the window of ids only: do not replay those.
+
+    Exit status: 0 when everything that was meant is replayed, 1 when some were left out because they would be rejected again, or are
+    too young.
+    """
+    settings = load_settings()
+    mend = None if through is None else Through(through)
+    replayer = Replayer(
+        kafka_address(settings), settings.topic, settings.rejected_topic, time_bounds(settings), mend, dry_run
+    )
+    with Meter("replay", None) as meter:
+        wanted = _wanted(reasons, project, since, until)
+        outcome = replayer.run(wanted, limit, lambda what, number: meter.show(number, f"{what} {number:,}"))
+    _report(outcome, dry_run)
+    sys.exit(1 if outcome.still or outcome.young else 0)
+
+
+def _report(outcome: Outcome, dry_run: bool) -> None:
+    click.echo(f"{'would replay' if dry_run else 'replayed'} {outcome.replayed:,}, replayed before {outcome.before:,}")
+    if outcome.same_id:
+        click.echo(f"left out, an event of the same id was replayed: {outcome.same_id:,}")
+    if outcome.young:
+        click.echo(
+            f"left out, rules were changed since, and a worker may remember their ids from before: {outcome.young:,}; replay them "
+            "20 minutes after they came"
+        )
+    if outcome.healed:
+        click.echo(f"an earlier replay ended in its middle: {outcome.healed:,} of its events had gone through")
+    for reason, number in outcome.still.most_common():
+        click.echo(f"left out, would be rejected again as {reason}: {number:,}")
+
+
+def _read(settings: Settings, wanted: Wanted) -> Any:
+    """Yield what `read_rejects` finds, with progress."""
+    with open_log(kafka_address(settings), settings.rejected_topic) as log:
+        total = sum(log.ends.values()) - sum(log.starts.values())
+        with Meter("rejects", total) as meter:
+            yield from read_rejects(log, wanted, lambda read: meter.show(read, f"{read:,} records read"))
