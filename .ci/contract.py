@@ -218,8 +218,8 @@ def _replay_mark() -> dict[str, Any]:
     return {
         "name": "replayMark",
         "title": "Mark of a replay",
-        "description": "No value. Under the key of a dead letter: its event is about to be published again, or was. A replayed event carries the "
-        "header `replay-of` with that key.",
+        "description": "No value. Under the key of a dead letter: its event is about to be published again, or was. A replayed event "
+        "carries the header `replay-of` with that key.",
         "payload": {"type": "null"},
         "headers": {
             "type": "object",
