@@ -102,11 +102,12 @@ def parse(record: Any) -> Rejected | ReplayMark | None:
         reason, append_ms = headers["reason"].decode(), int(headers["append_ms"])
     except (KeyError, ValueError, AttributeError):
         return None
-    project, event_id = _members(record.value)
+    project, event_id = members_of(record.value)
     return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, event_id)
 
 
-def _members(value: bytes | None) -> tuple[str, str | None]:
+def members_of(value: bytes | None) -> tuple[str, str | None]:
+    """Return (project, id) as far as a value says them; `NO_PROJECT` and None where it does not."""
     try:
         document = orjson.loads(value or b"")
     except orjson.JSONDecodeError:

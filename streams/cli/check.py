@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import click
 
 from streams.audit.check import Finding, Level, check_servers
+from streams.audit.check_project import check_project, view_of
 from streams.catalog import Catalog, load_catalog
-from streams.edges import kafka_address, redis_address, topic_designs
-from streams.errors import SettingsError
+from streams.cli.progress import Meter
+from streams.edges import kafka_address, redis_address, time_bounds, topic_designs
+from streams.errors import InputError, SettingsError
 from streams.live import LiveReader
 from streams.publish.tables import check_tables
 from streams.settings import Settings, load_settings
@@ -20,19 +23,23 @@ _MARKS = {Level.OK: ("ok     ", "green"), Level.WARNING: ("warning", "yellow"), 
 
 
 @click.command()
-def check() -> None:
-    """Check settings, lists, servers and topics; create absent topics.
+@click.option("--project", metavar="ID", help="Look at what this project sends instead: the last events of the topic.")
+@click.option("--minutes", type=click.IntRange(1, 7 * 24 * 60), help="With --project: how far back.  [default: 15]")
+def check(project: str | None, minutes: int | None) -> None:
+    """Check settings, lists, servers and topics; create absent topics. With --project: check what an ENT sends, and change nothing.
 
-    One line a finding. Exit status: 0 when the chain can run (warnings included), 1 with problems.
+    One line a finding. Exit status: 0 when all is well or there are only warnings, 1 with problems.
     """
+    if project is None and minutes is not None:
+        raise InputError("--minutes goes with --project ID")
     problems = 0
-    for finding in _findings():
+    for finding in _findings() if project is None else _project_findings(project, minutes or 15):
         mark, colour = _MARKS[finding.level]
         click.echo(f"{click.style(mark, fg=colour)}  {finding.about:<8}  {finding.text}")
         problems += finding.level is Level.PROBLEM
     if problems:
         click.echo(
-            f"vigie: {problems} problem{'s' if problems > 1 else ''} found: mend, then run `vigie check` again",
+            f"vigie: {problems} problem{'s' if problems > 1 else ''} found: mend, then run the same again",
             err=True,
         )
         sys.exit(1)
@@ -55,6 +62,22 @@ def _findings() -> Iterator[Finding]:
         yield Finding(Level.PROBLEM, "lists", str(error))
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
         yield from check_servers(kafka_address(settings), topic_designs(settings), reader, catalog)
+
+
+def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
+    settings = load_settings()
+    view = view_of(project, load_catalog(settings.config_dir), time_bounds(settings))
+    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader, Meter("check", None) as meter:
+        yield from check_project(
+            kafka_address(settings),
+            settings.topic,
+            reader,
+            view,
+            settings.lateness_seconds * 1000,
+            time.time_ns() // 1_000_000,
+            minutes,
+            lambda read, total: meter.show(read, f"{read:,} of {total:,} records read"),
+        )
 
 
 def _lists(settings: Settings, catalog: Catalog) -> str:

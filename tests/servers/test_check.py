@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,18 +13,20 @@ from pathlib import Path
 import pytest
 import redis
 import yaml
+from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from streams.publish import pseudonym
 from streams.settings import default_config_dir
 from tests.servers.conftest import Installation
 
 pytestmark = pytest.mark.servers
 
 
-def check(installation: Installation, **changed: str) -> tuple[int, list[str], str]:
+def check(installation: Installation, *options: str, **changed: str) -> tuple[int, list[str], str]:
     """Exit code, lines of stdout, stderr."""
     done = subprocess.run(
-        [sys.executable, "-m", "streams", "check"],
+        [sys.executable, "-m", "streams", "check", *options],
         env={**installation.environment, **changed},
         capture_output=True,
         text=True,
@@ -93,3 +97,38 @@ def test_settings_that_are_wrong_are_all_named(installation: Installation) -> No
     text = "\n".join(lines)
     for name in ("topic:", "VIGIE_TOPIK", "observer_port"):
         assert name in text
+
+
+def test_what_a_project_sends_wrongly(installation: Installation) -> None:
+    """A librdkafka client with its own partitioner, a clock ahead, an unknown service and a broken event, among another project's."""
+    settings = installation.settings
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "partitioner": "consistent_random"})
+    now_ms = time.time_ns() // 1_000_000
+    for number in range(200):
+        event = {
+            "v": 1,
+            "id": f"e{number}",
+            "ts": now_ms + 5_000,
+            "project": ("mbn", "elyco")[number % 2],
+            "uai": "0541234Y",
+        }
+        event["service"] = "DEVOIRS" if number < 10 else "NOTES"
+        visitor = pseudonym("0123456789abcdef", str(number))
+        value = json.dumps({**event, "profile": "ELEVE", "visitor": visitor} if number < 190 else event)
+        producer.produce(settings.topic, value, key=visitor)
+    assert producer.flush(30) == 0
+    code, lines, _ = check(installation, "--project", "mbn")
+    text = "\n".join(lines)
+    assert code == 1, text
+    assert "95 that count" in text
+    assert "rejected  missing_member: 5, for instance {" in text
+    assert "service: 5 events (5.3%) count under INCONNU: DEVOIRS (5)" in text
+    assert "set the senders' clocks by NTP" in text
+    wrong = re.search(r"keys      (\d+) events lie in the wrong partition", text)
+    assert wrong, text
+    assert int(wrong[1]) > 60, "seven in eight, by chance"
+    assert "no minute that Redis holds has an event of it" in text
+    code, lines, _ = check(installation, "--project", "nobody", "--minutes", "5")
+    assert "nobody is not in projects.yaml" in "\n".join(lines)
+    code, _, errors = check(installation, "--minutes", "5")
+    assert (code, "--minutes goes with --project" in errors) == (2, True)

@@ -1,0 +1,197 @@
+"""`vigie check --project`: reads the last records of the topic and says, finding by finding, what a project's integrator should know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from streams.audit.check import Finding, Level, guarded
+from streams.audit.log import open_log
+from streams.audit.project import VALUES_NAMED, ProjectView, share_of
+from streams.broker import KafkaAddress
+from streams.catalog import UNKNOWN, Catalog
+from streams.clock import iso_utc
+from streams.count import Cut
+from streams.events import TimeBounds
+from streams.live import LiveReader
+
+#: At most this many records are read, the newest: some five seconds.
+RECORDS_MAX = 300_000
+#: An event this far ahead of the broker's clock tells a clock that is wrong.
+AHEAD_MS_MAX = 2_000
+#: Minutes of Redis that are searched for a silent project's last event, at a time.
+MINUTES_A_LOOK = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was read: `records` of the topic, taken by the broker since `since_ms`, as of `now_ms`."""
+
+    records: int
+    since_ms: int
+    now_ms: int
+
+    @property
+    def minutes(self) -> float:
+        """How long a time that is."""
+        return max(self.now_ms - self.since_ms, 1000) / 60_000
+
+
+def look_at_project(
+    address: KafkaAddress, topic: str, view: ProjectView, now_ms: int, minutes: int, look: Callable[[int, int], None]
+) -> Looked:
+    """Feed `view` with the records of the last `minutes`, or with the newest `RECORDS_MAX` of them.
+
+    Raises:
+        ServerError: Kafka does not answer.
+    """
+    since_ms = now_ms - minutes * 60_000
+    with open_log(address, topic) as log:
+        starts = log.offsets_at(since_ms)
+        each_max = RECORDS_MAX // len(starts)
+        view.partitions = len(starts)
+        cut = {number: max(start, log.ends[number] - each_max) for number, start in starts.items()}
+        total, read = sum(log.ends.values()) - sum(cut.values()), 0
+        oldest_ms: dict[int, int] = {}
+        for number, records in log.read(log.ends, cut):
+            for record in records:
+                oldest_ms.setdefault(number, record.timestamp)
+                view.add(number, record.timestamp, record.key, record.value)
+            read += len(records)
+            look(read, total)
+    # Where a partition was cut, the period is the one that all of them cover.
+    were_cut = [oldest_ms.get(number, since_ms) for number, start in starts.items() if cut[number] > start]
+    return Looked(read, max([since_ms, *were_cut]), now_ms)
+
+
+def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Iterator[Finding]:
+    """What was seen, in the order in which it should be mended."""
+    if view.project not in {each.code for each in view.catalog.projects}:
+        text = f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there"
+        yield Finding(Level.PROBLEM, "project", text)
+    period = (
+        f"since {iso_utc(looked.since_ms)} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"
+    )
+    if not view.accepted:
+        yield Finding(Level.PROBLEM, "events", f"none that counts {period}")
+    else:
+        rate = f"{view.accepted:,} that count, {view.accepted / looked.minutes:,.1f} a minute, of {len(view.visitors):,} visitors"
+        yield Finding(Level.OK, "events", f"{rate}, {period}")
+    for seen in reversed(view.last):
+        event = seen.event
+        codes = " ".join(each or "-" for each in (event.uai, event.service, event.profile))
+        text = f"{iso_utc(seen.append_ms, milliseconds=True)}  {codes}  id {event.id}  partition {seen.partition}"
+        yield Finding(Level.OK, "last", text)
+    yield from _rejects(view)
+    yield from _codes(view)
+    if view.accepted:
+        yield from _clock(view, lateness_ms)
+        yield from _repeats(view)
+        yield from _keys(view)
+
+
+def _rejects(view: ProjectView) -> Iterator[Finding]:
+    for reason, sample in sorted(view.rejected.items(), key=lambda item: -item[1].number):
+        yield Finding(Level.PROBLEM, "rejected", f"{reason.value}: {sample.number:,}, for instance {sample.first}")
+    if not view.rejected:
+        yield Finding(Level.OK, "rejected", "none that names this project")
+    if view.nobodys:
+        text = f"{view.nobodys:,} records name no project that can be read: should some be yours, see `vigie rejects list --project -`"
+        yield Finding(Level.WARNING, "rejected", text)
+
+
+def _codes(view: ProjectView) -> Iterator[Finding]:
+    for name, values in view.unknown.items():
+        named = ", ".join(f"{value} ({number:,})" for value, number in values.most_common(VALUES_NAMED))
+        more = f" and {len(values) - VALUES_NAMED} more" if len(values) > VALUES_NAMED else ""
+        share = values.total() / max(view.accepted, 1)
+        text = f"{name}: {values.total():,} events ({share:.1%}) count under {UNKNOWN}: {named}{more}"
+        yield Finding(Level.WARNING, "codes", text)
+    if view.accepted and not view.unknown:
+        yield Finding(Level.OK, "codes", "all are known")
+
+
+def _clock(view: ProjectView, lateness_ms: int) -> Iterator[Finding]:
+    behind = sorted(view.behind_ms)
+    median, most, ahead = share_of(behind, 0.5), share_of(behind, 0.95), -behind[0]
+    text = f"the broker takes events {median / 1000:.1f} s after their ts (median), 95 % within {most / 1000:.1f} s"
+    if ahead > AHEAD_MS_MAX:
+        wrong = f"{text}; one came {ahead / 1000:.1f} s before its ts: set the senders' clocks by NTP"
+        yield Finding(Level.WARNING, "clock", wrong)
+    elif most > lateness_ms:
+        late = f"{text}: later than {lateness_ms / 1000:g} s is late; send events when they happen, and look at the senders' clocks"
+        yield Finding(Level.WARNING, "clock", late)
+    else:
+        yield Finding(Level.OK, "clock", text)
+
+
+def _repeats(view: ProjectView) -> Iterator[Finding]:
+    if view.repeats_elsewhere.number:
+        sample = view.repeats_elsewhere
+        text = (
+            f"{sample.number:,} repeats of an id lie in another partition, and count twice, for instance {sample.first}"
+        )
+        yield Finding(Level.PROBLEM, "repeats", f"{text}: one id, one visitor, one key")
+    share = view.repeats / view.accepted
+    text = f"{view.repeats:,} repeats of an id ({share:.1%}), removed"
+    if share > 0.2:
+        yield Finding(Level.WARNING, "repeats", f"{text}: is one id given to several events?")
+    else:
+        yield Finding(Level.OK, "repeats", text)
+
+
+def _keys(view: ProjectView) -> Iterator[Finding]:
+    problems = []
+    if view.no_key:
+        problems.append(f"{view.no_key:,} events have no key: it must be the UTF-8 of visitor")
+    if view.other_key.number:
+        text = (
+            f"{view.other_key.number:,} events have another key than their visitor, for instance {view.other_key.first}"
+        )
+        problems.append(f"{text}: the key must be the UTF-8 of visitor")
+    if view.wrong_partition.number:
+        text = f"{view.wrong_partition.number:,} events lie in the wrong partition, for instance {view.wrong_partition.first}"
+        problems.append(f"{text}: set the client's partitioner to murmur2 (librdkafka: partitioner=murmur2_random)")
+    for problem in problems:
+        yield Finding(Level.PROBLEM, "keys", problem)
+    if not problems:
+        yield Finding(Level.OK, "keys", "every event lies in its visitor's partition")
+    if view.short_visitors.number:
+        text = f"{view.short_visitors.number:,} events have a visitor of under 22 characters, for instance {view.short_visitors.first}"
+        yield Finding(Level.WARNING, "visitor", f"{text}: a pseudonym is HMAC-SHA-256 of the user id under a secret")
+
+
+def last_counted(reader: LiveReader, project: str) -> Iterator[Finding]:
+    """When Redis last counted an event of the project, among the minutes it holds."""
+    held = reader.held()
+    for end in range(len(held), 0, -MINUTES_A_LOOK):
+        for minute in reversed(reader.fetch(held[max(0, end - MINUTES_A_LOOK) : end])):
+            if number := minute.counts.get((Cut.PROJECT, project), 0):
+                text = f"the last minute with events of it is {iso_utc(minute.minute * 60_000)} ({number:,})"
+                yield Finding(Level.OK, "counted", text)
+                return
+    yield Finding(Level.WARNING, "counted", "no minute that Redis holds has an event of it")
+
+
+def check_project(
+    address: KafkaAddress,
+    topic: str,
+    reader: LiveReader,
+    view: ProjectView,
+    lateness_ms: int,
+    now_ms: int,
+    minutes: int,
+    look: Callable[[int, int], None],
+) -> Iterator[Finding]:
+    """All findings of a project; a server that is away is one of them."""
+
+    def in_the_log() -> Iterator[Finding]:
+        yield from project_findings(view, look_at_project(address, topic, view, now_ms, minutes, look), lateness_ms)
+
+    yield from guarded("kafka", in_the_log)
+    yield from guarded("redis", lambda: last_counted(reader, view.project))
+
+
+def view_of(project: str, catalog: Catalog, bounds: TimeBounds) -> ProjectView:
+    """A view that has seen nothing."""
+    return ProjectView(project, catalog, bounds, partitions=1)
