@@ -104,6 +104,8 @@ class Catalog:
     projects: tuple[Project, ...]
     digest: str
     uai_index: UaiIndex
+    #: Groups of services of the published report: name -> codes. They overlap, so they never add up.
+    published_groups: dict[str, tuple[str, ...]]
 
     @property
     def region_codes(self) -> tuple[str, ...]:
@@ -177,6 +179,7 @@ def load_catalog(config_dir: Path) -> Catalog:
         for project in projects
         if project.region is not None and project.region not in known_regions
     ]
+    groups = _groups(config_dir / "services.yaml", {service.code for service in services}, problems)
     for name, codes in (
         ("regions", regions),
         ("services", services),
@@ -190,7 +193,7 @@ def load_catalog(config_dir: Path) -> Catalog:
             f"{len(problems)} problem(s) in the lists of {config_dir}:\n{lines}\nMend these files, then start again."
         )
     digest = _digest(places, services, profiles, projects)
-    return Catalog(regions, services, profiles, projects, digest, UaiIndex(places))
+    return Catalog(regions, services, profiles, projects, digest, UaiIndex(places), groups)
 
 
 def read_yaml(path: Path) -> Any:
@@ -257,6 +260,23 @@ def _project(item: dict[str, Any]) -> Project:
         None if region is None else str(region),
         _strings(item.get("departements", [])),
     )
+
+
+def _groups(path: Path, known: set[str], problems: list[str]) -> dict[str, tuple[str, ...]]:
+    try:
+        document = read_yaml(path)
+        found = (document.get("published_groups") if isinstance(document, dict) else None) or {}
+        groups = {str(name): _strings(codes) for name, codes in found.items()}
+    except (SettingsError, ValueError, AttributeError) as error:
+        problems += [] if isinstance(error, SettingsError) else [f"services.yaml: published_groups: {error}"]
+        return {}
+    problems += [
+        f"services.yaml: published_groups: {name}: {code} is not among the services"
+        for name, codes in groups.items()
+        for code in codes
+        if code not in known
+    ]
+    return groups
 
 
 def _strings(values: Any) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def test_digest_changes_with_a_code_only(tmp_path: Path, catalog: Catalog) -> No
     services = config / "services.yaml"
     services.write_text(services.read_text().replace('label: "Notes"', 'label: "Les notes"'))
     assert load_catalog(config).digest == catalog.digest
-    services.write_text(services.read_text().replace("code: NOTES", "code: NOTES_2"))
+    services.write_text(services.read_text().replace("code: NOTES", "code: NOTES_2").replace(" NOTES,", " NOTES_2,"))
     assert load_catalog(config).digest != catalog.digest
 
 

@@ -24,7 +24,10 @@ _DEFAULT_MINUTES = 10
 
 
 @click.command()
-@click.option("--scenario", "name", required=True, help="ordinary, rentree or storm (config/scenarios.yaml).")
+@click.option("--scenario", "name", help="ordinary, rentree or storm (config/scenarios.yaml).")
+@click.option("--years", type=float, help="A past of so many years, straight to --archive.")
+@click.option("--archive", type=click.Path(path_type=Path, file_okay=False), help="--years: the archive's directory.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="--years: last day.  [default: as config/ says]")
 @click.option(
     "--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout."
 )
@@ -47,7 +50,10 @@ _DEFAULT_MINUTES = 10
 @click.option("--speed", type=float, help=f"--live: seconds a second in the run-up.  [default: {DEFAULT_SPEED:g}]")
 @click.option("--seconds", type=click.FloatRange(min=0), help="--live: stop by itself after this time.")
 def simulate(
-    name: str,
+    name: str | None,
+    years: float | None,
+    archive: Path | None,
+    until: datetime.datetime | None,
     out: str | None,
     live: bool,
     seed: int,
@@ -62,11 +68,18 @@ def simulate(
     speed: float | None,
     seconds: float | None,
 ) -> None:
-    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live).
+    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live); or years of counts (--years --archive).
 
     A file needs no servers: publish it with `vigie publish FILE`. Live traffic begins in the past of the scenario, catches up with the
     clock within a minute or two, then goes on at the pace of the day.
     """
+    if years is not None or archive is not None or until is not None:
+        if years is None or archive is None or name or out or live:
+            raise InputError("--years, --archive and --until go together, without --scenario, --out and --live")
+        _past(archive, years, until, seed, scale)
+        return
+    if name is None:
+        raise InputError("say --scenario NAME, or --years N --archive DIR")
     if (out is None) is not live:
         raise InputError("say either --out FILE or --live")
     misplaced = {
@@ -99,6 +112,13 @@ def simulate(
         events=events,
     )
     _file(configuration, request, out, truth)
+
+
+def _past(archive: Path, years: float, until: datetime.datetime | None, seed: int, scale: float | None) -> None:
+    from streams.cli.past import PastRequest, simulate_past
+
+    request = PastRequest(archive, years, until.date() if until else None, seed, scale)
+    simulate_past(load_settings().config_dir, request)
 
 
 def _file(configuration: Configuration, request: FileRequest, out: str, truth: Path | None) -> None:

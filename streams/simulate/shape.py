@@ -40,6 +40,9 @@ class LoadShape(msgspec.Struct, frozen=True):
     hourly_local: Annotated[tuple[Share, ...], Meta(min_length=24, max_length=24)]
     weekday: dict[Weekday, Annotated[float, Meta(gt=0)]]
     rentree_factor: dict[Annotated[str, Meta(pattern=r"^d[0-9]{1,3}$")], Annotated[float, Meta(gt=0)]]
+    holiday_factor: Annotated[float, Meta(gt=0)]
+    summer_factor: Annotated[float, Meta(gt=0)]
+    pre_rentree_ramp: dict[Annotated[str, Meta(pattern=r"^d-[0-9]{1,3}$")], Annotated[float, Meta(gt=0)]]
     lockdown_factor: Annotated[float, Meta(gt=0)]
     lockdown_service_uplift: dict[str, Annotated[float, Meta(gt=0)]]
     login_storm: LoginStorm

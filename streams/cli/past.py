@@ -1,0 +1,98 @@
+"""`vigie simulate --years`: a simulated past, written straight to an archive."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from streams.cli.progress import Meter
+from streams.errors import InputError
+from streams.history.archive import Archive
+from streams.history.days import dates
+from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs
+
+YEARS_MIN, YEARS_MAX = 0.02, 10.0
+#: Days handed to a process at once.
+DAYS_A_TASK = 8
+PROCESSES_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PastRequest:
+    """What is asked for; None: as `scenarios.yaml` says."""
+
+    directory: Path
+    years: float
+    last_day: datetime.date | None
+    seed: int
+    scale: float | None
+
+
+def simulate_past(config_dir: Path, request: PastRequest) -> None:
+    """Write the days.
+
+    Raises:
+        InputError: the request cannot be met, or the directory holds real figures.
+    """
+    if not YEARS_MIN <= request.years <= YEARS_MAX:
+        raise InputError(
+            f"--years {request.years:g} is not between {YEARS_MIN:g} and {YEARS_MAX:g}: choose one in that range"
+        )
+    inputs = load_inputs(config_dir, request.seed, request.scale)
+    first, last = default_archive_days(inputs.plan, request.years)
+    if request.last_day is not None:
+        first, last = first + (request.last_day - last), request.last_day
+    wanted = list(dates(first, last))
+    size, visits = write_days(inputs, request.directory, wanted, "simulated days")
+    click.echo(
+        f"{len(wanted)} days, {first} to {last}, {visits:,} visits, scale {inputs.scale:g}, seed {inputs.seed}: "
+        f"{size / 1e6:,.1f} MB in {request.directory}, {size / len(wanted) / 1e6:.2f} MB a day",
+        err=True,
+    )
+
+
+def write_days(
+    inputs: PastInputs, directory: Path, wanted: Sequence[datetime.date], what: str, processes: int | None = None
+) -> tuple[int, int]:
+    """Write days in several processes; return bytes and visits."""
+    Archive(directory).prepare(simulated=True)
+    tasks = [wanted[begin : begin + DAYS_A_TASK] for begin in range(0, len(wanted), DAYS_A_TASK)]
+    number = processes or min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
+    size = visits = done = 0
+    with (
+        Meter(what, len(wanted)) as meter,
+        ProcessPoolExecutor(number, get_context("fork"), _begin, (inputs, directory)) as pool,
+    ):
+        futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
+        for task, future in zip(tasks, futures, strict=True):
+            task_size, task_visits = future.result()
+            size, visits, done = size + task_size, visits + task_visits, done + len(task)
+            meter.show(done, f"{task[-1]}, {size / 1e6:,.0f} MB")
+    return size, visits
+
+
+_past: Past
+_archive: Archive
+
+
+def _begin(inputs: PastInputs, directory: Path) -> None:
+    global _past, _archive
+    _past, _archive = Past(inputs), Archive(directory)
+
+
+def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
+    from streams.history.rows import CutName
+
+    size = visits = 0
+    for day in days:
+        made = _past.day(day)
+        size += _archive.write(made)
+        visits += int(made.rows[CutName.REGION].visits.sum())
+    return size, visits

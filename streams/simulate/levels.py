@@ -1,0 +1,238 @@
+"""How much use each day of a simulated past has, by region, project and service: calendar, load shape, and the growth that is built in."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import itertools
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from streams.catalog import Catalog, read_yaml
+from streams.history import DayType, SchoolCalendar, school_year_of
+from streams.simulate.scenario import Positive, convert_section, section_error
+from streams.simulate.shape import WEEKDAYS, LoadShape, rentree_factor
+
+_DAY = datetime.timedelta(days=1)
+
+
+class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Growth between `days` days from `first` and as many from `against`, as ratios of visits.
+
+    `moves` says which of both is changed for it.
+    """
+
+    first: datetime.date
+    days: Annotated[int, Meta(ge=1, le=366)]
+    against: datetime.date
+    moves: Literal["first", "against"]
+    visits: Positive
+    first_day: Positive | None = None
+    regions: dict[str, Positive] = {}
+    projects: dict[str, Positive] = {}
+    groups: dict[str, Positive] = {}
+    visioconferences_more: float = 0.0
+
+    @property
+    def moved_first(self) -> datetime.date:
+        """The first day of the side that is changed."""
+        return self.first if self.moves == "first" else self.against
+
+    def ratio(self, region: str) -> float:
+        """Growth of a region's visits."""
+        return self.regions.get(region, self.visits)
+
+
+class ProjectDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A project and the day on which it joins or falls silent."""
+
+    project: str
+    day: datetime.date
+
+
+class PastPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `past` of `scenarios.yaml`."""
+
+    last_day: datetime.date
+    scale: Annotated[float, Meta(gt=0, le=10)]
+    services_per_visit: Positive
+    visitors_per_visit: Positive
+    stand_in_zone: Literal["A", "B", "C"]
+    periods: tuple[Period, ...]
+    joins: ProjectDay
+    falls_silent: ProjectDay
+
+
+def load_past(config_dir: Path, catalog: Catalog) -> PastPlan:
+    """Read the section.
+
+    Raises:
+        SettingsError: it cannot be used; the message says where.
+    """
+    path = config_dir / "scenarios.yaml"
+    document = read_yaml(path)
+    problems: list[str] = []
+    plan = convert_section((document or {}).get("past"), PastPlan, "past", problems)
+    if plan:
+        problems += [
+            f"past: project {code} is not in projects.yaml"
+            for code in _projects(plan)
+            if code not in catalog.project_codes
+        ]
+        problems += [
+            f"past: {code} is not in services.yaml's published_groups"
+            for period in plan.periods
+            for code in period.groups
+            if code not in catalog.published_groups
+        ]
+    if problems or plan is None:
+        raise section_error(path, problems)
+    return plan
+
+
+def _projects(plan: PastPlan) -> Iterable[str]:
+    yield from (plan.joins.project, plan.falls_silent.project)
+    for period in plan.periods:
+        yield from period.projects
+
+
+class Levels:
+    """Visits of a day by region, 1.0 being an ordinary Tuesday's; pure, remembered by day.
+
+    `normal_visits` are the visits of France on such a day at scale 1.
+    """
+
+    def __init__(
+        self, catalog: Catalog, shape: LoadShape, calendar: SchoolCalendar, plan: PastPlan, normal_visits: float
+    ) -> None:
+        self._normal_visits = normal_visits
+        self._catalog = catalog
+        self._shape = shape
+        self._calendar = calendar
+        self._plan = plan
+        known = {"A", "B", "C"}
+        self._zones = {
+            r.code: r.zone if r.zone in known else plan.stand_in_zone for r in catalog.regions if r.weight > 0
+        }
+        self._weights = {region.code: region.weight for region in catalog.regions if region.weight > 0}
+        self._at = functools.cache(self._level)
+
+    def level(self, day: datetime.date, region: str) -> float:
+        """How much use a region has on a day, at a constant perimeter."""
+        return self._at(day, region)
+
+    def is_active(self, day: datetime.date, project: str) -> bool:
+        """Whether a project sends events on a day."""
+        joins, silent = self._plan.joins, self._plan.falls_silent
+        return not (project == joins.project and day < joins.day) and not (
+            project == silent.project and day >= silent.day
+        )
+
+    def project_factor(self, day: datetime.date, project: str, region: str) -> float:
+        """A project's use against its region's."""
+        for period in self._plan.periods:
+            if project in period.projects and _inside(day, period.moved_first, period.days):
+                factor = period.projects[project] / period.ratio(region)
+                return factor if period.moves == "first" else 1 / factor
+        return 1.0
+
+    @functools.cache  # noqa: B019 - one object a run
+    def service_factors(self, day: datetime.date) -> dict[str, float]:
+        """Visits of a service for each visit, against those of an ordinary day; services that are not changed are left out."""
+        found: dict[str, float] = {}
+        for period in self._plan.periods:
+            if _inside(day, period.moved_first, period.days):
+                found |= self._service_factors(period)
+        return found
+
+    def _service_factors(self, period: Period) -> dict[str, float]:
+        """Of the moved side, against the other: visits of each service a visit."""
+        weights = {service.code: service.weight for service in self._catalog.services}
+        found: dict[str, float] = {}
+        for group, growth in period.groups.items():
+            target = _moved(period, growth)
+            members = self._catalog.published_groups[group]
+            total = sum(weights[code] for code in members)
+            fixed = sum(weights[code] * found[code] for code in members if code in found)
+            free = sum(weights[code] for code in members if code not in found)
+            for code in members:
+                found.setdefault(code, (target * total - fixed) / free if free else 1.0)
+        if period.visioconferences_more:
+            found["VISIOCONFERENCE"] = _moved(period, self._more(period, weights["VISIOCONFERENCE"]))
+        return {code: ratio / _moved(period, period.visits) for code, ratio in found.items()}
+
+    def _more(self, period: Period, weight: float) -> float:
+        """The ratio of a service that has so many more visits in the first side of a period, at scale 1."""
+        days = (period.first + offset * _DAY for offset in range(period.days))
+        total = sum(self._weights.values())
+        visits = math.fsum(self.level(day, code) * w / total for day in days for code, w in self._weights.items())
+        of_service = visits * self._normal_visits * self._plan.services_per_visit * weight
+        if period.moves == "first":
+            of_service /= period.visits
+            return 1 + period.visioconferences_more / of_service
+        return of_service / max(1.0, of_service - period.visioconferences_more)
+
+    def _base(self, day: datetime.date, region: str) -> float:
+        zone = self._zones[region]
+        kind = self._calendar.zone_day_type(day, zone)
+        shape = self._shape
+        weekday = shape.weekday[WEEKDAYS[day.weekday()]] / shape.weekday["tue"]
+        rentree = self._calendar.rentree(school_year_of(day), zone)
+        since = (day - rentree).days if rentree else 999
+        if since < 0 or day.month in (7, 8):
+            ramp = _ramp(shape, since) if since < 0 else shape.summer_factor
+            return (
+                weekday * ramp
+                if kind in (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY, DayType.SUNDAY_BEFORE_SCHOOL)
+                else weekday
+            )
+        if kind in (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY):
+            return weekday * shape.holiday_factor
+        return weekday * rentree_factor(shape, since)
+
+    def _level(self, day: datetime.date, region: str) -> float:
+        found = self._base(day, region)
+        for index, period in enumerate(self._plan.periods):
+            if _inside(day, period.moved_first, period.days):
+                first_day, others = self._scales(index, region)
+                found *= first_day if day == period.moved_first else others
+        return found
+
+    @functools.cache  # noqa: B019
+    def _scales(self, index: int, region: str) -> tuple[float, float]:
+        """By how much the first day and the other days of a period's moved side are multiplied, so that the ratios come out."""
+        period = self._plan.periods[index]
+        other_first = period.against if period.moves == "first" else period.first
+        moved = [self._base(period.moved_first + offset * _DAY, region) for offset in range(period.days)]
+        other = [self.level(other_first + offset * _DAY, region) for offset in range(period.days)]
+        ratio = period.ratio(region) if period.moves == "first" else 1 / period.ratio(region)
+        whole = sum(other) * ratio
+        if period.first_day is None:
+            return (whole / sum(moved),) * 2
+        day_ratio = period.first_day if period.moves == "first" else 1 / period.first_day
+        first = other[0] * day_ratio
+        return first / moved[0], (whole - first) / sum(moved[1:])
+
+
+def _moved(period: Period, growth: float) -> float:
+    """A growth as the ratio of the moved side to the other."""
+    return growth if period.moves == "first" else 1 / growth
+
+
+def _inside(day: datetime.date, first: datetime.date, days: int) -> bool:
+    return first <= day < first + days * _DAY
+
+
+def _ramp(shape: LoadShape, days: int) -> float:
+    """The summer before a rentrée: straight lines between the listed days before it, the summer's factor before the first."""
+    points = sorted((-int(name.removeprefix("d-")), value) for name, value in shape.pre_rentree_ramp.items())
+    points = [(points[0][0] - 7, shape.summer_factor), *points, (0, 1.0)]
+    for (day, value), (next_day, next_value) in itertools.pairwise(points):
+        if day <= days < next_day:
+            return value + (next_value - value) * (days - day) / (next_day - day)
+    return shape.summer_factor
