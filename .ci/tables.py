@@ -16,6 +16,9 @@ from streams.metrics import METRICS
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tests.mutation.guards import GUARDS  # noqa: E402
+
 _UNITS = {
     "_seconds": "seconds",
     "_hours": "hours",
@@ -70,7 +73,20 @@ def reasons() -> str:
     return "".join(rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"settings": settings, "metrics": metrics, "reasons": reasons}
+def guards() -> str:
+    """One row a guard that `make mutation` breaks."""
+    rows = [_row("guard", "in", "held by"), _row("---", "---", "---")]
+    for guard in GUARDS:
+        rows.append(_row(guard.name, f"`{guard.path}`", ", ".join(f"`{test}`" for test in guard.tests)))
+    return "".join(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "metrics": metrics,
+    "reasons": reasons,
+    "guards": guards,
+}
 
 
 def written(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`make bench`: what one worker costs, on a real Kafka and a real Redis.
+"""`make bench`: what one worker costs, on a real Kafka and a real Redis, counting everything: duplicates, visits, users, establishments.
 
 Fills a topic, runs one `vigie worker` over it, and divides the events by the CPU seconds (user + system, all threads) that the worker
 process spent between its first counted chunk and its last. Start-up is left out. Load generator, Kafka and Redis are other processes
@@ -153,7 +153,8 @@ def _report(load: Load, runs: list[Run]) -> bool:
     median = statistics.median(run.per_cpu_second for run in runs)
     met = median >= GOAL
     print(
-        f"decode + count + Redis: median {median:,.0f} events per CPU-second; goal {GOAL:,}: {'met' if met else 'NOT met'}"
+        f"decode + count (duplicates, visits, users) + Redis: median {median:,.0f} events per CPU-second; "
+        f"goal {GOAL:,}: {'met' if met else 'NOT met'}"
     )
     return met
 

@@ -86,6 +86,11 @@ class UaiIndex(dict[str | None, tuple[str, str]]):
         super().__init__()
         self._places = places
 
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Every place that a UAI can lie in."""
+        return tuple(dict.fromkeys((*self._places.values(), (UNKNOWN, UNKNOWN))))
+
     def __missing__(self, uai: str | None) -> tuple[str, str]:
         if len(self) >= UAI_MEMO_ENTRIES_MAX:
             self.clear()

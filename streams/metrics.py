@@ -242,9 +242,10 @@ WARMING = _worker(
 MEMORY = _worker(
     "ent_worker_memory_entries",
     Kind.GAUGE,
-    "Entries of the memory of the owned partitions: id, visitor, service (visitor and service).",
+    "Entries of the memory of the owned partitions: ids, and visitors with their services.",
     "kind",
 )
+MEMORY_BYTES = _worker("ent_worker_memory_bytes", Kind.GAUGE, "Bytes that these entries take.", "kind")
 OWNED = _worker("ent_worker_partitions", Kind.GAUGE, "Partitions this worker owns.")
 REDIS_FAILURES = _worker(
     "ent_worker_redis_failures_total", Kind.COUNTER, "Redis calls that failed and are tried again."

@@ -6,25 +6,23 @@ visitors, which is read again from the tail of the log: `warm` feeds it, `count`
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from streams.catalog import UNKNOWN, Catalog
+import numpy as np
+
+from streams.catalog import Catalog
+from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join, join_memory
 from streams.count.days import LocalDays
+from streams.count.fold import Folder
+from streams.count.index import Mask
+from streams.count.members import Members
 from streams.count.memory import Judged, Memory, MemoryPlan
-from streams.count.types import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
-from streams.events import TimeBounds, VisitEvent, judge_all
+from streams.count.names import Names
+from streams.count.types import Batch, Cut, Delta, PartitionState, Reject
+from streams.events import Reason, TimeBounds, judge_all
 
-_Place = tuple[str, str]
-_Code = str | None
-#: (epoch minute, (region, academy), service, project, profile): codes as they were sent, made known when the chunk is folded.
-_Key = tuple[int, _Place, _Code, _Code, _Code]
-#: What an event with certain codes adds to: its fields, the sketch of its academy's users and that of its project's.
-_Fields = tuple[tuple[Field, ...], SketchKey, SketchKey]
-#: Combinations of codes remembered; beyond it all are forgotten. Senders may invent codes without end.
-FIELDS_MAX = 50_000
-#: Records decoded and counted in one go.
+#: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
 
 
@@ -37,25 +35,13 @@ class Rules:
     lateness_ms: int
     plan: MemoryPlan
     days: LocalDays
+    names: Names
 
     @classmethod
     def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> Rules:
         """The rules for these settings."""
         plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
-        return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds))
-
-
-@dataclass(slots=True)
-class _Tally:
-    """One chunk, before its codes are made known and its sums are drawn."""
-
-    #: The visitors of the events of a key, one an event: their number is the count, they themselves are the users.
-    visitors: defaultdict[_Key, list[str]] = field(default_factory=lambda: defaultdict(list))
-    visits: Counter[_Key] = field(default_factory=Counter)
-    service_visits: Counter[tuple[int, _Place, _Code]] = field(default_factory=Counter)
-    late: Counter[tuple[int, str]] = field(default_factory=Counter)
-    schools: set[tuple[int, _Code, _Code]] = field(default_factory=set)
-    duplicates: int = 0
+        return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), Names(catalog))
 
 
 class PartitionCounter:
@@ -66,14 +52,9 @@ class PartitionCounter:
 
     def __init__(self, rules: Rules, state: PartitionState | None) -> None:
         self._rules = rules
-        catalog = rules.catalog
-        self._uai_index = catalog.uai_index
-        self._services = frozenset(catalog.service_codes)
-        self._projects = frozenset(catalog.project_codes)
-        self._profiles = frozenset(catalog.profile_codes)
-        #: Fields and sketches of the codes met so far: they come again in every chunk.
-        self._fields: dict[tuple[_Place, _Code, _Code, _Code], _Fields] = {}
-        self.memory = Memory(rules.plan, catalog.service_codes)
+        self._reader = ColumnReader(rules.catalog)
+        self.memory = Memory(rules.plan, len(self._reader.services.codes))
+        self._folder = Folder(rules.names, self._reader, Members(rules.names, self._reader, self.memory, rules.days))
         self._warm_append_ms = 0
         self.next_offset: int | None = state.next_offset if state else None
         self.append_ms: int = state.append_ms if state else 0
@@ -81,10 +62,18 @@ class PartitionCounter:
 
     def warm(self, batches: Sequence[Batch]) -> None:
         """Read the tail of the log again into the memory: batches below `next_offset`, in order. Counts nothing."""
-        for batch in _blocks(batches):
+        found: list[MemoryColumns] = []
+        blocks: list[tuple[int, int]] = []
+        size = 0
+        for batch in batches:
             self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
-            events, _rejected = judge_all(batch.values, append_ms, self._rules.bounds)
-            self.memory.judge(events, append_ms)
+            for _first, values in _pieces(batch):
+                events, _rejected = judge_all(values, append_ms, self._rules.bounds)
+                found.append(self._reader.read_for_memory(events))
+                size += len(events)
+                blocks.append((size, append_ms))
+        if found:
+            self._remember(join_memory(found), blocks)
 
     def count(self, batches: Sequence[Batch]) -> Delta:
         """Count batches that continue the partition; `batches` is not empty and starts at `next_offset`.
@@ -93,165 +82,79 @@ class PartitionCounter:
         """
         first = batches[0].offsets[0] if batches[0].offsets else batches[0].end
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
-        tally = _Tally()
+        self._reader.begin_chunk()
         rejects: list[Reject] = []
-        records = 0
-        for batch in _blocks(batches):
+        found: list[Columns] = []
+        blocks: list[tuple[int, int]] = []
+        records = size = 0
+        for batch in batches:
             records += len(batch.values)
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
-            events, rejected = judge_all(batch.values, append_ms, self._rules.bounds)
-            rejects += (Reject(batch.offsets[i], why, append_ms, batch.keys[i], batch.values[i]) for i, why in rejected)
-            judged = self.memory.judge(events, append_ms)
-            tally.duplicates += len(events) - len(judged.fresh)
-            self._tally_batch(judged, append_ms, tally)
+            for first_index, values in _pieces(batch):
+                events, rejected = judge_all(values, append_ms, self._rules.bounds)
+                rejects += (_reject(batch, first_index + i, reason, append_ms) for i, reason in rejected)
+                found.append(self._reader.read(events))
+                size += len(events)
+                blocks.append((size, append_ms))
         end = batches[-1].end
         delta = Delta(self.next_offset, first, end, self.append_ms, self.watermark_ms, records, rejects=rejects)
-        self._fold(delta, tally)
+        if size:
+            self._count(delta, join(found), blocks)
+        _add_totals(delta)
         self.next_offset = end
         return delta
 
-    def _tally_batch(self, judged: Judged, append_ms: int, tally: _Tally) -> None:
-        place_of = self._uai_index
-        events = judged.fresh
-        # Columns and zip: most of the work stays in C.
-        minutes = [event.ts // 60_000 for event in events]
-        places = [place_of[event.uai] for event in events]
-        projects = [event.project for event in events]
-        keys = zip(minutes, places, [e.service for e in events], projects, [e.profile for e in events], strict=True)
-        visitors_of = tally.visitors
-        for key, event in zip(keys, events, strict=True):
-            visitors_of[key].append(event.visitor)
-        tally.schools.update(zip(minutes, [event.uai for event in events], projects, strict=True))
-        tally.visits.update([_key(event, place_of[event.uai]) for event in judged.visits])
-        tally.service_visits.update([(e.ts // 60_000, place_of[e.uai], e.service) for e in judged.service_visits])
-        self._follow_watermark(events, append_ms, tally.late)
+    def _count(self, delta: Delta, columns: Columns, blocks: list[tuple[int, int]]) -> None:
+        judged = self._remember(columns.memory, blocks)
+        delta.duplicates = len(judged.fresh) - int(judged.fresh.sum())
+        late = self._follow_watermark(columns.memory.ts, judged.fresh, blocks)
+        delta.watermark_ms = self.watermark_ms
+        self._folder.fold(delta, columns, judged, late)
+        delta.unseen = self._reader.unseen(columns.schools)
 
-    def _follow_watermark(self, events: list[VisitEvent], append_ms: int, late: Counter[tuple[int, str]]) -> None:
-        # Watermark: running maximum of min(ts, append time) - lateness, event by event in log order. It is capped by the append time so
-        # that one publisher whose clock is ahead cannot make everybody else late.
-        if not events:
-            return
-        lateness = self._rules.lateness_ms
-        times = [event.ts for event in events]
-        after = max(self.watermark_ms, min(max(times), append_ms) - lateness)
-        if min(times) < after:
-            watermark = self.watermark_ms
-            for event in events:
-                ts = event.ts
-                if ts < watermark:
-                    late[(ts // 60_000, self._uai_index[event.uai][0])] += 1
-                else:
-                    watermark = max(watermark, min(ts, append_ms) - lateness)
-        self.watermark_ms = after
+    def _remember(self, columns: MemoryColumns, blocks: list[tuple[int, int]]) -> Judged:
+        return self.memory.judge(columns.ids, columns.visitors, columns.services, columns.ts, blocks)
 
-    def _fold(self, delta: Delta, tally: _Tally) -> None:
-        self._fold_events(delta, tally.visitors)
-        services, projects, profiles = self._services, self._projects, self._profiles
-        for (minute, (region, academy), _service, project, profile), number in tally.visits.items():
-            by_field = delta.minutes[minute]
-            _add(by_field, (Cut.VISITS, region), number)
-            _add(by_field, (Cut.VISIT_PROJECT, _known(project, projects)), number)
-            _add(by_field, (Cut.VISIT_PROFILE, _known(profile, profiles), region), number)
-            _add(by_field, (Cut.VISIT_ACADEMY, academy), number)
-        for (minute, (region, _academy), service), number in tally.service_visits.items():
-            _add(delta.minutes[minute], (Cut.SERVICE_VISITS, region, _known(service, services)), number)
-        for (minute, region), number in tally.late.items():
-            delta.minutes[minute][(Cut.LATE, region)] = number
-        totals = delta.totals
-        for by_field in delta.minutes.values():
-            for key, number in by_field.items():
-                totals[key] = totals.get(key, 0) + number
-        for reject in delta.rejects:
-            delta.add_total((Cut.REJECTED, reject.reason.value), 1)
-        if tally.duplicates:
-            delta.add_total((Cut.DUPLICATE,), tally.duplicates)
-        self._fold_sketches(delta, tally)
+    def _follow_watermark(self, ts: Integers, fresh: Mask, blocks: list[tuple[int, int]]) -> Mask:
+        """Move the watermark on, event by event in log order; return which events lie below what it was before them.
 
-    def _fold_events(self, delta: Delta, visitors_of: dict[_Key, list[str]]) -> None:
-        known_fields = self._fields
-        if len(known_fields) > FIELDS_MAX:
-            known_fields.clear()
-        for key, visitors in visitors_of.items():
-            minute = key[0]
-            by_field = delta.minutes.get(minute)
-            if by_field is None:
-                by_field = delta.minutes[minute] = {}
-                delta.minute_sketches[minute] = {}
-            codes = key[1:]
-            known = known_fields.get(codes)
-            if known is None:
-                known = known_fields[codes] = self._fields_of(*codes)
-            fields, academy_users, project_users = known
-            number = len(visitors)
-            for field_key in fields:
-                by_field[field_key] = by_field.get(field_key, 0) + number
-            sketches = delta.minute_sketches[minute]
-            _join(sketches, academy_users, visitors)
-            _join(sketches, project_users, visitors)
-
-    def _fields_of(self, place: _Place, service: _Code, project: _Code, profile: _Code) -> _Fields:
-        region, academy = place
-        known_project = _known(project, self._projects)
-        fields = (
-            (Cut.EVENTS, region, _known(service, self._services)),
-            (Cut.PROJECT, known_project),
-            (Cut.PROFILE, _known(profile, self._profiles), region),
-            (Cut.ACADEMY, academy),
-        )
-        return fields, (Sketch.ACADEMY_USERS, region, academy), (Sketch.PROJECT_USERS, known_project)
-
-    def _fold_sketches(self, delta: Delta, tally: _Tally) -> None:
-        days = self._rules.days
-        for minute, sketches in delta.minute_sketches.items():
-            for (kind, *codes), visitors in sketches.items():
-                if kind == Sketch.ACADEMY_USERS:
-                    region = codes[0]
-                    _join(
-                        delta.day_sketches.setdefault(days.local(minute, region), {}),
-                        (Sketch.LOCAL_DAY, region),
-                        visitors,
-                    )
-                    if region in days.overseas:
-                        _join(
-                            delta.day_sketches.setdefault(days.paris(minute), {}), (Sketch.PARIS_DAY, region), visitors
-                        )
-        for minute, uai, project in tally.schools:
-            region = self._uai_index[uai][0]
-            if region != UNKNOWN and uai is not None:
-                sketches = delta.minute_sketches[minute]
-                _join(sketches, (Sketch.REGION_SCHOOLS, region), (uai,))
-                _join(sketches, (Sketch.PROJECT_SCHOOLS, _known(project, self._projects)), (uai,))
+        Watermark: running maximum of min(ts, append time) - lateness. It is capped by the append time so that one publisher whose clock
+        is ahead cannot make everybody else late. Repeats do not move it.
+        """
+        ends = np.array([end for end, _ in blocks])
+        append_ms = np.repeat(np.array([ms for _, ms in blocks]), np.diff(ends, prepend=0))
+        seen = np.where(fresh, np.minimum(ts, append_ms) - self._rules.lateness_ms, 0)
+        running = np.maximum.accumulate(np.concatenate(([self.watermark_ms], seen)))
+        self.watermark_ms = int(running[-1])
+        late: Mask = ts < running[:-1]
+        return late
 
 
-def _blocks(batches: Sequence[Batch]) -> Iterator[Batch]:
-    """The batches, large ones in pieces: what is decoded of one stays in the processor's cache until it is counted."""
-    for batch in batches:
-        if len(batch.values) <= BLOCK_RECORDS:
-            yield batch
-            continue
-        for first in range(0, len(batch.values), BLOCK_RECORDS):
-            part = slice(first, first + BLOCK_RECORDS)
-            yield Batch(batch.append_ms, batch.values[part], batch.keys[part], batch.offsets[part], batch.end)
+def _reject(batch: Batch, index: int, reason: Reason, append_ms: int) -> Reject:
+    return Reject(batch.offsets[index], reason, append_ms, batch.keys[index], batch.values[index])
 
 
-def _key(event: VisitEvent, place: _Place) -> _Key:
-    return (event.ts // 60_000, place, event.service, event.project, event.profile)
+def _add_totals(delta: Delta) -> None:
+    totals = delta.totals
+    for by_field in delta.minutes.values():
+        for key, number in by_field.items() if totals else ():
+            totals[key] = totals.get(key, 0) + number
+        if not totals:
+            totals.update(by_field)  # most chunks are of one minute
+    if delta.duplicates:
+        delta.add_total((Cut.DUPLICATE,), delta.duplicates)
+    for reject in delta.rejects:
+        delta.add_total((Cut.REJECTED, reject.reason.value), 1)
 
 
-def _known(code: _Code, codes: frozenset[str]) -> str:
-    return code if code in codes else UNKNOWN
-
-
-def _add(by_field: dict[Field, int], key: Field, number: int) -> None:
-    by_field[key] = by_field.get(key, 0) + number
-
-
-def _join(sketches: dict[SketchKey, set[str]], key: SketchKey, members: Iterable[str]) -> None:
-    found = sketches.get(key)
-    if found is None:
-        found = sketches[key] = set()
-    found.update(members)
+def _pieces(batch: Batch) -> Iterator[tuple[int, Sequence[bytes | None]]]:
+    """The values of a batch in pieces, with the index of the first: what is decoded of one stays in the processor's cache."""
+    if len(batch.values) <= BLOCK_RECORDS:
+        yield 0, batch.values
+        return
+    for first in range(0, len(batch.values), BLOCK_RECORDS):
+        yield first, batch.values[first : first + BLOCK_RECORDS]
 
 
 def cut_after(batches: Sequence[Batch], offset: int) -> list[Batch]:

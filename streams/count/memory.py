@@ -7,16 +7,19 @@ that carry entries over, or expire them one by one, do not have that property (d
 
 A generation that reaches its limit of entries closes early: a younger one of the same aligned number begins, and the oldest falls out
 of the `k` that are looked up. Memory is bounded, the same log closes the same generations, and the shorter window is shown.
+
+Events come as columns, many at once, and are judged as if they came one by one (docs/decisions/0006-columns.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import xor
 
-from streams.events import VisitEvent
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.count.index import HashIndex, Keys, Mask
 
 #: A gap of this long starts a new visit (the ministry's rule).
 VISIT_GAP_MS = 30 * 60_000
@@ -24,6 +27,12 @@ VISIT_GAP_MS = 30 * 60_000
 DEDUPE_MS_MIN = 10 * 60_000
 VISIT_GENERATIONS = 5
 STEP_MS = 10_000
+
+#: "Never seen", in the 32 bits of a time relative to its generation: 24 days before it.
+_NEVER = np.int32(-(2**31))
+_ROWS_MIN = 64
+#: Wider than the range of those times: sets one key's times apart from the next key's.
+_APART = np.int64(2**33)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class MemoryPlan:
     visit_count: int = VISIT_GENERATIONS
     id_ms: int = DEDUPE_MS_MIN
     ids_max: int = 4_000_000
-    visitors_max: int = 4_000_000
+    visitors_max: int = 1_000_000
 
     @classmethod
     def covering(cls, ahead_ms: int, lateness_ms: int) -> MemoryPlan:
@@ -55,71 +64,167 @@ class MemoryPlan:
 
 
 class _Ids:
-    """One generation of ids, as 64-bit hashes: 82 bytes each instead of 114 as strings."""
+    """One generation of ids, as 64-bit hashes."""
 
     __slots__ = ("begun_ms", "index", "seen")
 
-    def __init__(self, index: int, begun_ms: int) -> None:
+    def __init__(self, index: int, begun_ms: int, expected: int) -> None:
         self.index = index
         self.begun_ms = begun_ms
-        self.seen: set[int] = set()
+        self.seen = HashIndex(expected)
 
 
 class _Visitors:
-    """One generation of visitors: latest `ts` by visitor, and by visitor and service."""
+    """One generation of visitors: a row each, with the latest `ts` of the visitor (column 0) and of each service (1, 2, ...).
 
-    __slots__ = ("index", "latest", "latest_by_service")
+    Times are kept in 32 bits, relative to the generation's aligned start. `sent` is a note of the sketches that each visitor was last
+    sent to, which counts nothing: `Memory.note_sent`.
+    """
 
-    def __init__(self, index: int) -> None:
+    __slots__ = ("_start_ms", "_width", "index", "latest", "rows", "sent")
+
+    def __init__(self, index: int, start_ms: int, services: int, expected: int) -> None:
         self.index = index
-        self.latest: dict[int, int] = {}
-        self.latest_by_service: dict[int, int] = {}
+        self.rows = HashIndex(expected)
+        self._start_ms = start_ms
+        self._width = services + 1
+        self.latest: NDArray[np.int32] = np.full(_ROWS_MIN * self._width, _NEVER, np.int32)
+        self.sent: NDArray[np.int64] = np.full((_ROWS_MIN, 2), -1, np.int64)
+
+    def follow(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys, Keys]:
+        """Remember these events; return the row of each, and how long before it (ms) was the latest `ts` of its visitor, and of its
+        visitor and service: negative for one that lies ahead, very long where there was none.
+        """
+        rows = self.rows.add(visitors)[0].astype(np.int64)
+        places = rows * self._width
+        while len(self.rows) > len(self.sent):
+            self.latest = np.concatenate([self.latest, np.full_like(self.latest, _NEVER)])
+            self.sent = np.concatenate([self.sent, np.full_like(self.sent, -1)])
+        times = ts - self._start_ms
+        return (
+            rows,
+            times - _raise_to(self.latest, places, times),
+            times - _raise_to(self.latest, places + 1 + services, times),
+        )
+
+    def since(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys]:
+        """As `follow`, of an older generation: looks only, and tells no rows."""
+        rows = self.rows.find(visitors).astype(np.int64) * self._width
+        times = ts - self._start_ms
+        visitor, service = self.latest[rows], self.latest[rows + 1 + services]
+        unknown = rows < 0
+        visitor[unknown] = service[unknown] = _NEVER
+        return times - visitor, times - service
+
+
+def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
+    """Raise `latest[places]` to `times`, one after the other; return what each found before it."""
+    order = np.argsort(places, kind="stable")
+    place, time = places[order], times[order]
+    is_head = np.ones(len(order), np.bool_)
+    np.not_equal(place[1:], place[:-1], out=is_head[1:])
+    held = latest[place].astype(np.int64)
+    # A running maximum that begins anew at each place: every place's times are lifted above those of the place before it.
+    lift = np.cumsum(is_head) * _APART
+    running = np.maximum.accumulate(np.maximum(time, held) + lift) - lift
+    before = np.empty_like(times)
+    found = held.copy()
+    found[1:][~is_head[1:]] = running[:-1][~is_head[1:]]
+    before[order] = found
+    is_tail = np.append(is_head[1:], True)
+    latest[place[is_tail]] = running[is_tail]
+    return before
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one batch's events are: those that count (no repeats), and of them those that start a visit, and a visit of their service."""
+    """What events are, one item an event: whether it counts (no repeat), starts a visit, starts a visit of its service."""
 
-    fresh: list[VisitEvent]
-    visits: list[VisitEvent]
-    service_visits: list[VisitEvent]
+    fresh: Mask
+    visits: Mask
+    service_visits: Mask
+    #: Where the youngest generation keeps each visitor; -1 for one that came before that generation began.
+    rows: Keys
 
 
 class Memory:
-    """The memory of one partition."""
+    """The memory of one partition. Visitors and ids come as 64-bit hashes, services as numbers below `services`."""
 
-    def __init__(self, plan: MemoryPlan, service_codes: Iterable[str]) -> None:
+    def __init__(self, plan: MemoryPlan, services: int) -> None:
         self._plan = plan
+        self._services = services
         self._ids: list[_Ids] = []
         self._visitors: list[_Visitors] = []
         #: Append time (ms) below which ids were forgotten because a generation closed early.
         self._ids_forgotten_ms = 0
-        # A visitor and a service are one key: the visitor's hash with the service's mixed in. Codes that are not listed are one service.
-        self._service_salts = {code: hash(("service", code)) for code in service_codes}
-        self._other_salt = hash(("service", None))
 
-    def judge(self, events: list[VisitEvent], append_ms: int) -> Judged:
-        """Remember the events of one batch, in order, and say what they are. `append_ms` never goes back."""
-        self._roll(append_ms)
-        is_fresh = self._find_repeats(events)
-        visits, service_visits = self._find_visits(events, is_fresh)
-        fresh = events if is_fresh is None else list(compress(events, is_fresh))
-        return Judged(fresh, visits, service_visits)
+    def judge(self, ids: Keys, visitors: Keys, services: Keys, ts: Keys, blocks: Iterable[tuple[int, int]]) -> Judged:
+        """Remember events, in order, and say what they are.
+
+        `blocks` are (events up to the end of the block, append time): one append time a block, which never goes back. Generations begin
+        between blocks.
+        """
+        fresh, visits, service_visits = (np.zeros(len(ids), np.bool_) for _ in range(3))
+        rows = np.full(len(ids), -1, np.int64)
+        begun = at = 0
+
+        def judge_pending() -> None:
+            if at > begun:
+                span = slice(begun, at)
+                fresh[span] = self._find_new(ids[span])
+                found = self._find_visits(visitors[span], services[span], ts[span])
+                rows[span], visits[span], service_visits[span] = found
+
+        for end, append_ms in blocks:
+            if self._may_roll(append_ms, at - begun):
+                judge_pending()
+                begun = at
+                if self._roll(append_ms):
+                    rows[:at] = -1
+            at = end
+        judge_pending()
+        return Judged(fresh, visits & fresh, service_visits & fresh, rows)
+
+    def note_sent(self, rows: Keys, sketches: Keys, kind: int) -> Keys:
+        """Tell which of these visitors (`Judged.rows`) must be sent to sketches (a number each; `kind` is 0 or 1): all but those that were
+        sent to the same one the last time. To send a visitor twice changes nothing, so notes need not be read again after a restart; and
+        they can't outlive what Redis holds: a counter ends when Redis goes back or refuses a chunk.
+        """
+        sent = self._visitors[-1].sent
+        new = np.flatnonzero((rows < 0) | (sent[rows, kind] != sketches))
+        known = new[rows[new] >= 0]
+        sent[rows[known], kind] = sketches[known]
+        return new
 
     def window_ms(self, append_ms: int) -> int:
         """How far back ids are remembered at this append time; shorter than planned where a generation closed early."""
         planned = (append_ms // self._plan.id_ms - 1) * self._plan.id_ms
         return append_ms - max(planned, self._ids_forgotten_ms) if self._ids else 0
 
-    def sizes(self) -> tuple[int, int, int]:
-        """Entries held: ids, visitors, visitors by service."""
+    def sizes(self) -> tuple[int, int]:
+        """Entries held: ids, visitors."""
+        return sum(len(g.seen) for g in self._ids), sum(len(g.rows) for g in self._visitors)
+
+    def nbytes(self) -> tuple[int, int]:
+        """Bytes held by them."""
         return (
-            sum(len(g.seen) for g in self._ids),
-            sum(len(g.latest) for g in self._visitors),
-            sum(len(g.latest_by_service) for g in self._visitors),
+            sum(g.seen.nbytes for g in self._ids),
+            sum(g.rows.nbytes + g.latest.nbytes + g.sent.nbytes for g in self._visitors),
         )
 
-    def _roll(self, append_ms: int) -> None:
+    def _may_roll(self, append_ms: int, pending: int) -> bool:
+        """Whether a generation must begin before this block, or can't be excluded while `pending` events are not remembered yet."""
+        plan = self._plan
+        return (
+            not self._ids
+            or self._ids[-1].index != append_ms // plan.id_ms
+            or self._visitors[-1].index != append_ms // plan.visit_ms
+            or len(self._ids[-1].seen) + pending >= plan.ids_max
+            or len(self._visitors[-1].rows) + pending >= plan.visitors_max
+        )
+
+    def _roll(self, append_ms: int) -> bool:
+        """Begin the generations that are due; whether one of visitors began."""
         plan = self._plan
         index = append_ms // plan.id_ms
         if not self._ids or self._ids[-1].index != index or len(self._ids[-1].seen) >= plan.ids_max:
@@ -128,79 +233,36 @@ class Memory:
             self._ids = live[-1:]
             if len(live) > 1:  # one that time alone would have kept: its successor closed early
                 self._ids_forgotten_ms = self._ids[0].begun_ms
-            self._ids.append(_Ids(index, begun_ms))
+            self._ids.append(_Ids(index, begun_ms, len(self._ids[-1].seen) if self._ids else 0))
         index = append_ms // plan.visit_ms
         last = self._visitors[-1] if self._visitors else None
-        if last is None or last.index != index or len(last.latest_by_service) >= plan.visitors_max:
-            oldest = index - (plan.visit_count - 1)
-            self._visitors = [g for g in self._visitors if g.index >= oldest][-(plan.visit_count - 1) :]
-            self._visitors.append(_Visitors(index))
-
-    def _find_repeats(self, events: list[VisitEvent]) -> list[bool] | None:
-        """For each event whether it is no repeat; None, the usual case, when none is."""
-        current = self._ids[-1].seen
-        before = self._ids[0].seen if len(self._ids) > 1 else frozenset()
-        names = [hash(event.id) for event in events]
-        found = set(names)
-        if len(found) == len(names) and found.isdisjoint(current) and found.isdisjoint(before):
-            current |= found
-            return None
-        is_fresh = []
-        for name in names:
-            is_fresh.append(name not in current and name not in before)
-            current.add(name)  # also where an older generation knows it: a repeat is remembered like any event
-        return is_fresh
-
-    def _find_visits(
-        self, events: list[VisitEvent], is_fresh: list[bool] | None
-    ) -> tuple[list[VisitEvent], list[VisitEvent]]:
-        current = self._visitors[-1]
-        latest, latest_by_service = current.latest, current.latest_by_service
-        older = [generation.latest for generation in self._visitors[:-1]]
-        older_by_service = [generation.latest_by_service for generation in self._visitors[:-1]]
-        salts = self._service_salts
-        other = self._other_salt
-        visits: list[VisitEvent] = []
-        service_visits: list[VisitEvent] = []
-        visitors = [hash(event.visitor) for event in events]
-        pairs = map(xor, visitors, [salts.get(event.service, other) for event in events])  # type: ignore[arg-type]  # None is no code
-        known_of = latest_by_service.get
-        for event, ts, visitor, pair, counts in zip(
-            events,
-            [event.ts for event in events],
-            visitors,
-            pairs,
-            repeat(True) if is_fresh is None else is_fresh,
-            strict=False,
-        ):
-            known = known_of(pair)
-            if known is not None and ts - known < VISIT_GAP_MS:
-                # The visitor was seen no later ago than the visitor with this service: neither visit is new.
-                if ts > known:
-                    latest_by_service[pair] = ts
-                    if ts > latest[visitor]:
-                        latest[visitor] = ts
-                continue
-            if counts and ((not older_by_service and known is None) or _is_new(ts, known, pair, older_by_service)):
-                service_visits.append(event)
-            if known is None or ts > known:
-                latest_by_service[pair] = ts
-            known = latest.get(visitor)
-            if known is None or ts - known >= VISIT_GAP_MS:
-                if counts and _is_new(ts, known, visitor, older):
-                    visits.append(event)
-                latest[visitor] = ts
-            elif ts > known:
-                latest[visitor] = ts
-        return visits, service_visits
-
-
-def _is_new(ts: int, known: int | None, key: int, older: list[dict[int, int]]) -> bool:
-    """Whether `ts` lies a gap after the highest of the live generations (`known` is the current one's), or nothing is known."""
-    if known is not None and ts - known < VISIT_GAP_MS:
-        return False
-    for generation in older:
-        highest = generation.get(key)
-        if highest is not None and ts - highest < VISIT_GAP_MS:
+        if last is not None and last.index == index and len(last.rows) < plan.visitors_max:
             return False
-    return True
+        oldest = index - (plan.visit_count - 1)
+        self._visitors = [g for g in self._visitors if g.index >= oldest][-(plan.visit_count - 1) :]
+        expected = len(last.rows) if last else 0
+        self._visitors.append(_Visitors(index, index * plan.visit_ms, self._services, expected))
+        return True
+
+    def _find_new(self, ids: Keys) -> Mask:
+        """Whether each id comes for the first time. A repeat is remembered like any event, also where an older generation knows it."""
+        _rows, is_new = self._ids[-1].seen.add(ids)
+        for generation in self._ids[:-1]:
+            is_new &= generation.seen.find(ids) < 0
+        return is_new
+
+    def _find_visits(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Mask, Mask]:
+        """The row of each event's visitor; whether the event lies a gap after the highest `ts` before it of its visitor, and of its
+        visitor and service.
+        """
+        rows, since_visitor, since_service = self._visitors[-1].follow(visitors, services, ts)
+        visits, service_visits = since_visitor >= VISIT_GAP_MS, since_service >= VISIT_GAP_MS
+        for generation in reversed(self._visitors[:-1]):
+            # A visitor is known for as long as any of its services: who starts a visit starts one of the service.
+            open_ = np.flatnonzero(service_visits)
+            if not open_.size:
+                break
+            since_visitor, since_service = generation.since(visitors[open_], services[open_], ts[open_])
+            visits[open_] &= since_visitor >= VISIT_GAP_MS
+            service_visits[open_] &= since_service >= VISIT_GAP_MS
+        return rows, visits, service_visits

@@ -147,7 +147,8 @@ def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago:
 
 
 def _owned(ledger: Ledger, lag_seconds: float) -> OwnedPartition:
-    return OwnedPartition(lag_seconds, ledger.warming is not None, ledger.counter.memory.sizes())
+    memory = ledger.counter.memory
+    return OwnedPartition(lag_seconds, ledger.warming is not None, memory.sizes(), memory.nbytes())
 
 
 def _lag_seconds(ledger: Ledger, log_end: int | None, now: float) -> float:

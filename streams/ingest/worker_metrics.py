@@ -17,19 +17,20 @@ from streams.metrics import Metric
 #: Buckets of the ingest delay, seconds: the chain promises a few seconds, an outage lasts minutes.
 DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
-#: What `Memory.sizes` counts, in its order.
-MEMORY_KINDS = ("id", "visitor", "service")
+#: What `Memory.sizes` counts and `Memory.nbytes` weighs, in their order.
+MEMORY_KINDS = ("id", "visitor")
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedPartition:
-    """One owned partition at a heartbeat; `memory_entries` are those of `Memory.sizes`."""
+    """One owned partition at a heartbeat; `memory_entries` and `memory_bytes` are `Memory.sizes` and `Memory.nbytes`."""
 
     lag_seconds: float
     warming: bool
-    memory_entries: tuple[int, int, int]
+    memory_entries: tuple[int, int]
+    memory_bytes: tuple[int, int]
 
 
 class WorkerMetrics:
@@ -45,6 +46,7 @@ class WorkerMetrics:
         self._watermark = self._make(Gauge, metrics.WATERMARK)
         self._warming = self._make(Gauge, metrics.WARMING)
         self._memory = self._make(Gauge, metrics.MEMORY)
+        self._memory_bytes = self._make(Gauge, metrics.MEMORY_BYTES)
         self._owned = self._make(Gauge, metrics.OWNED)
         self._redis_failures = self._make(Counter, metrics.REDIS_FAILURES)
         self._dead_letter_failures = self._make(Counter, metrics.DEAD_LETTER_FAILURES)
@@ -94,6 +96,6 @@ class WorkerMetrics:
         for number, partition in partitions.items():
             self._lag.labels(number).set(partition.lag_seconds)
             self._warming.labels(number).set(int(partition.warming))
-        sums = [sum(column) for column in zip(*(p.memory_entries for p in partitions.values()), strict=True)]
-        for kind, entries in zip(MEMORY_KINDS, sums or (0, 0, 0), strict=True):
-            self._memory.labels(kind).set(entries)
+        for column, kind in enumerate(MEMORY_KINDS):
+            self._memory.labels(kind).set(sum(p.memory_entries[column] for p in partitions.values()))
+            self._memory_bytes.labels(kind).set(sum(p.memory_bytes[column] for p in partitions.values()))

@@ -152,8 +152,8 @@ def parse_state(text: str | None) -> PartitionState | None:
     return PartitionState(int(next_offset), int(append_ms), int(watermark_ms))
 
 
-def _members(sketches: Mapping[K, Mapping[SketchKey, set[str]]]) -> dict[K, dict[str, list[str]]]:
-    return {when: {encode_field(key): list(found) for key, found in some.items()} for when, some in sketches.items()}
+def _members(sketches: Mapping[K, Mapping[SketchKey, list[str]]]) -> dict[K, dict[str, list[str]]]:
+    return {when: {encode_field(key): found for key, found in some.items()} for when, some in sketches.items()}
 
 
 def _why_refused(verdict: str, detail: str, topic: str, topic_id: str, base: str) -> str:

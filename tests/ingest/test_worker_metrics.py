@@ -10,13 +10,14 @@ from streams.metrics import METRICS, Owner
 
 def test_warming_and_memory_of_the_owned_partitions():
     metrics = WorkerMetrics()
-    metrics.owned({0: OwnedPartition(0.0, False, (10, 20, 30)), 3: OwnedPartition(4.5, True, (1, 2, 3))})
+    metrics.owned({0: OwnedPartition(0.0, False, (10, 20), (400, 900)), 3: OwnedPartition(4.5, True, (1, 2), (40, 90))})
     value = metrics.registry.get_sample_value
     assert value("ent_partition_warming", {"partition": "0"}) == 0
     assert value("ent_partition_warming", {"partition": "3"}) == 1
     assert value("ent_lag_seconds", {"partition": "3"}) == 4.5
-    assert [value("ent_worker_memory_entries", {"kind": kind}) for kind in ("id", "visitor", "service")] == [11, 22, 33]
-    metrics.owned({0: OwnedPartition(0.0, False, (12, 20, 30))})
+    assert [value("ent_worker_memory_entries", {"kind": kind}) for kind in ("id", "visitor")] == [11, 22]
+    assert [value("ent_worker_memory_bytes", {"kind": kind}) for kind in ("id", "visitor")] == [440, 990]
+    metrics.owned({0: OwnedPartition(0.0, False, (12, 20), (400, 900))})
     assert value("ent_partition_warming", {"partition": "3"}) is None
     assert value("ent_worker_memory_entries", {"kind": "id"}) == 12
     metrics.owned({})

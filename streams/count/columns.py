@@ -1,0 +1,224 @@
+"""Events as columns of numbers: codes become their number in a closed list, names their hash, so that NumPy can count them.
+
+A code that is not listed is `INCONNU`, the last number of its list. A block of a few hundred events is read at once, while what was
+decoded of it is still in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import UAI_MEMO_ENTRIES_MAX, UNKNOWN, Catalog
+from streams.events import VisitEvent
+
+Integers = NDArray[np.int64]
+Code = str | None
+
+#: Distinct values that are not listed, noted of one chunk and list; the others are counted together under "".
+UNSEEN_MAX = 100
+
+
+class CodeNumbers:
+    """Code -> its number in a list. `known` lacks what is not listed: that is the number of `INCONNU`, and is noted in `unseen`."""
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        self.codes = tuple(codes)
+        #: A plain dictionary: the interpreter has a quick way for those.
+        self.known: dict[Code, int] = {code: number for number, code in enumerate(self.codes)}
+        self._unknown = self.known[UNKNOWN]
+        self.known[None] = self.known[""] = self._unknown
+        self.unseen: Counter[str] = Counter()
+
+    def number(self, code: Code) -> int:
+        """The number of any code."""
+        number = self.known.get(code)
+        if number is None:
+            _note(self.unseen, code)
+            return self._unknown
+        return number
+
+
+class SchoolNumbers:
+    """UAI -> a number, given as they come, in `known`; `names` has the UAI of each number."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._index = catalog.uai_index
+        #: (region, academy) of every place there can be.
+        self.place_codes = catalog.uai_index.places
+        self._place_numbers = {codes: number for number, codes in enumerate(self.place_codes)}
+        self._nowhere = self._place_numbers[UNKNOWN, UNKNOWN]
+        self.known: dict[Code, int] = {}
+        self.names: list[Code] = []
+        self._places = array("q")
+        self._sent = array("q")
+
+    def number(self, uai: Code) -> int:
+        """The number of any UAI, given now if need be."""
+        number = self.known.get(uai)
+        if number is None:
+            number = self.known[uai] = len(self.names)
+            self.names.append(uai)
+            self._sent.append(-1)
+            self._places.append(self._place_numbers[self._index[uai]])
+        return number
+
+    def places_of(self, schools: Integers) -> Integers:
+        """The number of the place of each of these schools."""
+        return np.frombuffer(self._places, np.int64)[schools]
+
+    def note_sent(self, schools: Integers, sketches: Integers) -> Integers:
+        """Tell which of these schools must be sent to sketches (a number each): as `Memory.note_sent` does of visitors."""
+        if not schools.size:
+            return schools
+        sent = np.frombuffer(self._sent, np.int64)
+        new = np.flatnonzero(sent[schools] != sketches)
+        sent[schools[new]] = sketches[new]
+        return new
+
+    def unseen(self, schools: Integers) -> Counter[str]:
+        """Of these schools, the values that are no UAI of a known departement."""
+        found: Counter[str] = Counter()
+        for number in schools[self.places_of(schools) == self._nowhere].tolist():
+            _note(found, self.names[number])
+        return found
+
+    def forget_if_full(self) -> None:
+        """Begin anew when senders have invented too many. Between two chunks only: numbers change their meaning."""
+        if len(self.names) >= UAI_MEMO_ENTRIES_MAX:
+            self.known.clear()
+            self.names.clear()
+            self._places = array("q")
+            self._sent = array("q")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryColumns:
+    """What the memory needs of each event: `ts`, hash of the id, hash of the visitor, number of the service."""
+
+    ts: Integers
+    ids: Integers
+    visitors: Integers
+    services: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What counting needs of each event: the above, its visitor as sent, and the numbers of its school, project and profile."""
+
+    memory: MemoryColumns
+    names: list[str]
+    schools: Integers
+    projects: Integers
+    profiles: Integers
+
+    def at(self, events: Integers) -> Columns:
+        """Those of some of the events, in order."""
+        if len(events) == len(self.names):
+            return self
+        memory = self.memory
+        return Columns(
+            MemoryColumns(memory.ts[events], memory.ids[events], memory.visitors[events], memory.services[events]),
+            [self.names[event] for event in events.tolist()],
+            self.schools[events],
+            self.projects[events],
+            self.profiles[events],
+        )
+
+
+class ColumnReader:
+    """Reads events into columns; one for each partition."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.services = CodeNumbers(catalog.service_codes)
+        self.projects = CodeNumbers(catalog.project_codes)
+        self.profiles = CodeNumbers(catalog.profile_codes)
+        self.schools = SchoolNumbers(catalog)
+
+    def begin_chunk(self) -> None:
+        """Forget what was noted of the chunk before."""
+        self.schools.forget_if_full()
+        for numbers in (self.services, self.projects, self.profiles):
+            numbers.unseen.clear()
+
+    def read_for_memory(self, events: Sequence[VisitEvent]) -> MemoryColumns:
+        """The columns of one block that the memory needs."""
+        return self._memory(events, [event.visitor for event in events])
+
+    def read(self, events: Sequence[VisitEvent]) -> Columns:
+        """All columns of one block."""
+        names = [event.visitor for event in events]
+        memory = self._memory(events, names)
+        schools, projects, profiles = self.schools.known, self.projects.known, self.profiles.known
+        try:
+            columns = (
+                [schools[event.uai] for event in events],
+                [projects[event.project] for event in events],
+                [profiles[event.profile] for event in events],
+            )
+        except KeyError:
+            columns = (
+                [self.schools.number(event.uai) for event in events],
+                [self.projects.number(event.project) for event in events],
+                [self.profiles.number(event.profile) for event in events],
+            )
+        return Columns(memory, names, *(np.fromiter(column, np.int64, len(names)) for column in columns))
+
+    def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
+        """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
+        lists = {
+            "service": self.services.unseen,
+            "project": self.projects.unseen,
+            "profile": self.profiles.unseen,
+            "uai": self.schools.unseen(schools),
+        }
+        return {(name, value): number for name, found in lists.items() for value, number in found.items()}
+
+    def _memory(self, events: Sequence[VisitEvent], names: list[str]) -> MemoryColumns:
+        size = len(names)
+        known = self.services.known
+        try:
+            services = [known[event.service] for event in events]
+        except KeyError:
+            services = [self.services.number(event.service) for event in events]
+        return MemoryColumns(
+            np.fromiter([event.ts for event in events], np.int64, size),
+            np.fromiter(map(hash, [event.id for event in events]), np.int64, size),
+            np.fromiter(map(hash, names), np.int64, size),
+            np.fromiter(services, np.int64, size),
+        )
+
+
+def _note(unseen: Counter[str], value: Code) -> None:
+    if value:  # absent, null and empty are no values
+        unseen[value if value in unseen or len(unseen) < UNSEEN_MAX else ""] += 1
+
+
+def join_memory(blocks: Sequence[MemoryColumns]) -> MemoryColumns:
+    """Put blocks one after the other; there is at least one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return MemoryColumns(
+        np.concatenate([block.ts for block in blocks]),
+        np.concatenate([block.ids for block in blocks]),
+        np.concatenate([block.visitors for block in blocks]),
+        np.concatenate([block.services for block in blocks]),
+    )
+
+
+def join(blocks: Sequence[Columns]) -> Columns:
+    """Put blocks one after the other; there is at least one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Columns(
+        join_memory([block.memory for block in blocks]),
+        [name for block in blocks for name in block.names],
+        np.concatenate([block.schools for block in blocks]),
+        np.concatenate([block.projects for block in blocks]),
+        np.concatenate([block.profiles for block in blocks]),
+    )

@@ -1,0 +1,74 @@
+"""From columns to a `Delta`: how many events, visits and late events each minute has, in each cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streams.count.columns import ColumnReader, Columns, Integers
+from streams.count.grouping import Minutes
+from streams.count.index import Mask
+from streams.count.members import Members
+from streams.count.memory import Judged
+from streams.count.names import Names
+from streams.count.types import Delta, Field
+
+
+class Folder:
+    """Folds the columns of one chunk into its delta."""
+
+    def __init__(self, names: Names, reader: ColumnReader, members: Members) -> None:
+        self._names = names
+        self._reader = reader
+        self._members = members
+
+    def fold(self, delta: Delta, columns: Columns, judged: Judged, late: Mask) -> None:
+        """Add the events that count to `delta`, as counts and as members of sketches."""
+        fresh = np.flatnonzero(judged.fresh)
+        if not fresh.size:
+            return
+        columns = columns.at(fresh)
+        schools, projects, profiles, services = (
+            columns.schools,
+            columns.projects,
+            columns.profiles,
+            columns.memory.services,
+        )
+        minutes = Minutes.of(columns.memory.ts)
+        places = self._reader.schools.places_of(schools)
+        field_names = self._names
+        regions, academies = field_names.region_of_place[places], field_names.academy_of_place[places]
+        region_services = regions * field_names.services + services
+        profile_regions = profiles * field_names.regions + regions
+        for minute in minutes.present:
+            delta.minutes[minute] = {}
+            delta.minute_sketches[minute] = {}
+
+        cuts = (region_services, projects, profile_regions, academies)
+        _count(delta, minutes, field_names.events, cuts)
+        visits, service_visits = np.flatnonzero(judged.visits[fresh]), np.flatnonzero(judged.service_visits[fresh])
+        _count(delta, minutes, field_names.visits, (regions, *cuts[1:]), visits)
+        _count(delta, minutes, field_names.service_visits, (region_services,), service_visits)
+        _count(delta, minutes, field_names.late, (regions,), np.flatnonzero(late[fresh]))
+        self._members.add_users(delta, minutes, columns, judged.rows[fresh], places)
+        self._members.add_schools(delta, minutes, columns, places)
+
+
+def _count(
+    delta: Delta,
+    minutes: Minutes,
+    fields: Sequence[Sequence[Field]],
+    codes: Sequence[Integers],
+    which: Integers | None = None,
+) -> None:
+    """Count events, or of them those at `which`, by minute and code, for several cuts; `fields[cut][code]` is the name of a count."""
+    if which is not None and not which.size:
+        return
+    numbers = minutes.numbers if which is None else minutes.numbers[which]
+    for names, column in zip(fields, codes, strict=True):
+        width = len(names)
+        counts = np.bincount(numbers * width + (column if which is None else column[which]))
+        held = np.flatnonzero(counts)
+        for key, number in zip(held.tolist(), counts[held].tolist(), strict=True):
+            delta.minutes[minutes.present[key // width]][names[key % width]] = number

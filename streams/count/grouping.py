@@ -1,0 +1,56 @@
+"""Events by minute and code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.count.columns import Integers
+
+MINUTE_MS = 60_000
+#: Keys below this are sorted by radix, many times faster.
+_RADIX_KEYS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """The minutes that events fall into: `present` are the epoch minutes, ascending; `epoch[i]` is that of event i, `numbers[i]` its
+    number among them.
+    """
+
+    present: list[int]
+    epoch: Integers
+    numbers: Integers
+
+    @classmethod
+    def of(cls, ts: Integers) -> Minutes:
+        """The minutes of these times (ms). `ts` lies within bounds of the append time, so they span a few thousand at most."""
+        epoch = ts // MINUTE_MS
+        first = epoch.min()
+        present = np.flatnonzero(np.bincount(epoch - first))
+        number_of = np.zeros(present[-1] + 1, np.int64)
+        number_of[present] = np.arange(len(present))
+        return cls((present + first).tolist(), epoch, number_of[epoch - first])
+
+    def at(self, events: Integers) -> Minutes:
+        """Those of some of the events."""
+        return Minutes(self.present, self.epoch[events], self.numbers[events])
+
+
+def groups(
+    minutes: Minutes, codes: Integers, width: int, members: NDArray[np.object_]
+) -> Iterator[tuple[int, int, list[str]]]:
+    """Minute, code and members of each pair that has any; members are in the order given, and may repeat."""
+    keys = minutes.numbers * width + codes
+    few = len(minutes.present) * width <= _RADIX_KEYS
+    order = np.argsort(keys.astype(np.uint16) if few else keys, kind="stable")
+    sorted_members: list[str] = members[order].tolist()
+    counts = np.bincount(keys)
+    held = np.flatnonzero(counts)
+    begin = 0
+    for key, end in zip(held.tolist(), np.cumsum(counts[held]).tolist(), strict=True):
+        yield minutes.present[key // width], key % width, sorted_members[begin:end]
+        begin = end

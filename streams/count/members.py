@@ -1,0 +1,75 @@
+"""Who is in each sketch: the visitors and the establishments of a minute and of a day, each sent to Redis as rarely as it can be.
+
+Adding a member to a HyperLogLog twice changes nothing, so a member that was sent to the same sketch the last time is left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.count.columns import ColumnReader, Columns, Integers
+from streams.count.days import LocalDays
+from streams.count.grouping import Minutes, groups
+from streams.count.memory import Memory
+from streams.count.names import Names
+from streams.count.types import Delta, Sketch, SketchKey
+
+
+class Members:
+    """The members of one partition's sketches."""
+
+    def __init__(self, names: Names, reader: ColumnReader, memory: Memory, days: LocalDays) -> None:
+        self._memory = memory
+        self._schools = reader.schools
+        self._days = days
+        self._names = names
+        #: (local date, date in Paris, region) -> a number: who was counted for one of these is in its sketches.
+        self._day_numbers: dict[tuple[str, str, str], int] = {}
+
+    def add_users(self, delta: Delta, minutes: Minutes, columns: Columns, rows: Integers, places: Integers) -> None:
+        """Add the visitors of events; `rows` is `Judged.rows`, `places` are the numbers of their places."""
+        projects = columns.projects
+        of_minute = (minutes.epoch * len(self._names.places) + places) * len(self._names.project_users) + projects
+        new = self._memory.note_sent(rows, of_minute, 0)
+        minutes, places, projects = minutes.at(new), places[new], projects[new]
+        members = np.array([columns.names[event] for event in new.tolist()], object)
+        width = len(self._names.project_users)
+        for minute, both, found in groups(minutes, places * width + projects, len(self._names.places) * width, members):
+            place, project = divmod(both, width)
+            sketches = delta.minute_sketches[minute]
+            sketches.setdefault(self._names.academy_users[place], []).extend(found)
+            sketches.setdefault(self._names.project_users[project], []).extend(found)
+        new = self._memory.note_sent(rows[new], self._day_table(minutes, places), 1)
+        for minute, place, found in groups(minutes.at(new), places[new], len(self._names.places), members[new]):
+            region = self._names.places[place][0]
+            _extend(delta, self._days.local(minute, region), (Sketch.LOCAL_DAY, region), found)
+            if region in self._days.overseas:
+                _extend(delta, self._days.paris(minute), (Sketch.PARIS_DAY, region), found)
+
+    def _day_table(self, minutes: Minutes, places: Integers) -> Integers:
+        """For each event a number of its region and its dates, there and in Paris."""
+        width = len(self._names.places)
+        keys = minutes.numbers * width + places
+        number_of = np.zeros(len(minutes.present) * width, np.int64)
+        for key in np.flatnonzero(np.bincount(keys)).tolist():
+            minute, region = minutes.present[key // width], self._names.places[key % width][0]
+            day = (self._days.local(minute, region), self._days.paris(minute), region)
+            number_of[key] = self._day_numbers.setdefault(day, len(self._day_numbers))
+        numbers: Integers = number_of[keys]
+        return numbers
+
+    def add_schools(self, delta: Delta, minutes: Minutes, columns: Columns, places: Integers) -> None:
+        """Add the establishments of events, those whose place is known."""
+        known = np.flatnonzero(self._names.known_place[places])
+        minutes, schools, projects = minutes.at(known), columns.schools[known], columns.projects[known]
+        new = self._schools.note_sent(schools, minutes.epoch * len(self._names.project_schools) + projects)
+        minutes, places, projects = minutes.at(new), places[known[new]], projects[new]
+        members = np.array([self._schools.names[number] for number in schools[new].tolist()], object)
+        for minute, project, found in groups(minutes, projects, len(self._names.project_schools), members):
+            delta.minute_sketches[minute][self._names.project_schools[project]] = found
+        for minute, place, found in groups(minutes, places, len(self._names.places), members):
+            delta.minute_sketches[minute].setdefault(self._names.region_schools[place], []).extend(found)
+
+
+def _extend(delta: Delta, date: str, key: SketchKey, members: list[str]) -> None:
+    delta.day_sketches.setdefault(date, {}).setdefault(key, []).extend(members)
