@@ -39,7 +39,7 @@ check: $(STAMP) servers ## style, types, import rules, and every configuration f
 
 .PHONY: prove
 prove: $(STAMP) servers ## faults at random against a running chain, then every figure; PROVE_MINUTES=40 PROVE_SEED=1
-	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py
+	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py tests/servers/test_unseen.py
 	@$(BIN)/python -m tests.prove
 
 .PHONY: bench

@@ -195,10 +195,16 @@ LAG_EVENTS = _observer(
 REDIS_UP = _observer(
     "ent_redis_up", Kind.GAUGE, "1 if this observer reads Redis, else 0 (every other series is then absent)."
 )
+UNSEEN_VALUES = _observer(
+    "ent_unseen_values",
+    Kind.GAUGE,
+    "Different values of the last 24 hours that no list knows, by list (kind), at most 500 each; `vigie unseen` lists them.",
+    "kind",
+)
 CATALOG_MISMATCH = _observer(
     "ent_catalog_mismatch",
     Kind.GAUGE,
-    "1 if the counts in Redis were begun under other lists than this observer's config/.",
+    "1 if a worker counts under other lists than this observer's config/: restart what is behind.",
 )
 OBSERVER_BUILD = _observer(
     "ent_build_info",

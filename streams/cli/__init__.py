@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": ("publish", "Publish events from a file or standard input."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),
     "rejects": ("rejects", "List, show, count and replay rejected events."),
+    "unseen": ("unseen", "List the values that no list knows."),
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),

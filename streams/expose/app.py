@@ -22,6 +22,7 @@ from streams.expose.collector import Scraper, render
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.rows import Row, read_rows
 from streams.expose.status import Status
+from streams.expose.unseen import UnseenAnswer, unseen_rows
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
 
@@ -124,6 +125,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_health(app, parts.observer)
     _add_metrics(app, parts.scraper)
     _add_api(app, parts)
+    _add_unseen(app, parts.reader)
     return app
 
 
@@ -218,6 +220,14 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
         _refuse_unknown(request, ())
         found = parts.status()
         return answer(found, 200 if found.redis.up else 503)
+
+
+def _add_unseen(app: FastAPI, reader: LiveReader) -> None:
+    @app.get("/api/v1/unseen", response_model=UnseenAnswer, responses=_REFUSED, tags=["api"])
+    def unseen(request: Request) -> Response:
+        """Values of the last 24 hours that no list knows, as they were sent: their events count under INCONNU."""
+        _refuse_unknown(request, ())
+        return answer(UnseenAnswer(unseen_rows(reader)))
 
 
 def _refuse_unknown(request: Request, allowed: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from streams.expose.samples import (
     minute_families,
     redis_up,
     snapshot_families,
+    unseen_family,
 )
 from streams.live import LiveReader, MinuteCounts, Snapshot
 from streams.observe import ArchiveFigures, Census, progress_problem
@@ -70,10 +71,12 @@ class Scraper:
             if progress_problem(snapshot) is not None:
                 return Scrape([redis_up(False)])
             due = self._due(snapshot)
+            unseen = unseen_family(self._reader.unseen.sizes())
         except (ServerError, StateError):  # the observer's loop logs it, once
             return Scrape([redis_up(False)])
         families = [
             redis_up(True),
+            unseen,
             *snapshot_families(snapshot, self._lists, self._lateness_ms),
             *census_families(self._census(), snapshot.settled_ms, self._lists),
             *archive_families(self._archive()),

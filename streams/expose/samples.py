@@ -16,7 +16,7 @@ from streams.expose.codes import Codes
 from streams.expose.families import Row, Stamped, family, info_family
 from streams.live import MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
-from streams.observe import DAY, ArchiveFigures, Census, partitions_unowned, settling
+from streams.observe import DAY, ArchiveFigures, Census, catalogs_in_use, partitions_unowned, settling
 
 #: In place of a region where all of them are meant.
 FRANCE = "-"
@@ -61,6 +61,11 @@ def archive_families(figures: ArchiveFigures | None) -> Iterator[Family]:
     yield family(metrics.ARCHIVE_FILE_BYTES, [((), figures.file_bytes)])
 
 
+def unseen_family(sizes: Mapping[str, int]) -> Family:
+    """How many different values no list knows."""
+    return family(metrics.UNSEEN_VALUES, [((kind,), number) for kind, number in sizes.items()])
+
+
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:
     """All families but the minutes and `ent_redis_up`."""
     catalog = lists.catalog
@@ -74,7 +79,7 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
     window_ms = dedupe_window_ms(snapshot)
     if window_ms is not None:
         yield family(metrics.DEDUPE_WINDOW, [((), window_ms / 1000)])
-    mismatch = snapshot.catalog is not None and snapshot.catalog != catalog.digest
+    mismatch = bool(catalogs_in_use(snapshot) - {catalog.digest})
     yield family(metrics.CATALOG_MISMATCH, [((), int(mismatch))])
     yield info_family(metrics.OBSERVER_BUILD, (__version__, LAYOUT, catalog.digest))
 

@@ -13,7 +13,7 @@ from streams.count.settle import UNOWNED_MS
 from streams.events import Reason
 from streams.expose.samples import dedupe_window_ms, lag_events
 from streams.live import Heartbeat, Snapshot
-from streams.observe import Census, partitions_unowned, progress_problem, settling
+from streams.observe import Census, catalogs_in_use, partitions_unowned, progress_problem, settling
 
 #: Totals that are sums of one cut each, by the cut's name in Redis.
 _TOTALS = {
@@ -81,10 +81,11 @@ class PartitionsStatus:
 
 @dataclass(frozen=True, slots=True)
 class CatalogStatus:
-    """Digest of this process's lists, and of those under which the counts in Redis were begun."""
+    """Digest of this process's lists, of those under which the counts in Redis were begun, and of those that workers count under now."""
 
     ours: str
     stored: str | None
+    counting: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,11 @@ def build_status(
         lag_events=sum(lags) if lags else None,
         lag_seconds=max(delays) if delays else None,
         partitions=partitions,
-        catalog=CatalogStatus(installation.catalog.digest, snapshot.catalog if snapshot else None),
+        catalog=CatalogStatus(
+            installation.catalog.digest,
+            snapshot.catalog if snapshot else None,
+            tuple(sorted(catalogs_in_use(snapshot))) if snapshot else (),
+        ),
         calendar_shift_seconds=shift,
         simulation=simulation_notice(now_ms, shift),
         processes=_processes(snapshot, stack),
@@ -234,8 +239,11 @@ def _problems(
     elif partitions.unowned:
         problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
     problems += _long_warming(partitions)
-    if snapshot.catalog is not None and snapshot.catalog != installation.catalog.digest:
-        problems.append("the counts in Redis were begun under other lists than this config/: see docs/operations.md")
+    if others := catalogs_in_use(snapshot) - {installation.catalog.digest}:
+        problems.append(
+            f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
+            f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other"
+        )
     if redis.appendonly == "no":
         problems.append(
             "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"

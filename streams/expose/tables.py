@@ -91,8 +91,18 @@ def _chain_table(status: Status) -> Table:
     table.add_row("rejected", "?" if status.rejected is None else f"{sum(reasons.values()):,}{detail}")
     table.add_row("late, lost", f"{_number(status.late)}, {_number(status.lost)}")
     delay = "?" if status.lag_seconds is None else f"{status.lag_seconds:.1f} s"
+    table.add_row("lists", f"catalog {status.catalog.ours}{_other_lists(status)}")
     table.add_row("lag", f"{_number(status.lag_events)} events, {delay}")
     return table
+
+
+def _other_lists(status: Status) -> str:
+    """Where workers count under others, or the counts were begun under others."""
+    others = [digest for digest in status.catalog.counting if digest != status.catalog.ours]
+    if others:
+        return f"; workers count under {', '.join(others)}"
+    begun = status.catalog.stored
+    return f"; counts were begun under {begun}" if begun not in (None, status.catalog.ours) else ""
 
 
 def _window(status: Status) -> str:

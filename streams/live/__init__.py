@@ -6,6 +6,7 @@
 from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader
+from streams.live.unseen import UnseenReader, UnseenValue
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
@@ -24,4 +25,6 @@ __all__ = [
     "RedisFacts",
     "SketchReader",
     "Snapshot",
+    "UnseenReader",
+    "UnseenValue",
 ]

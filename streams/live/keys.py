@@ -12,6 +12,8 @@
 | `{p}:sketches` | sorted set | `<epoch minute>:<sketch>`, scored by the minute |
 | `{p}:day:<date>:<sketch>` | HyperLogLog | visitors of a local day, for 72 h |
 | `{p}:days` | sorted set | `<date>:<sketch>`, scored by the date as a number (20260901) |
+| `{p}:unseen:<list>` | hash | value that no list knows, as it was sent -> events; "" for those that are not held by value |
+| `{p}:unseen_at:<list>` | sorted set | the same values, scored by when they were last seen (epoch ms, append time) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
 
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.types.Cut`).

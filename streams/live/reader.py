@@ -13,6 +13,7 @@ from streams.errors import ServerError, StateError
 from streams.live import scripts
 from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
 from streams.live.keys import Keys, decode_field
+from streams.live.unseen import UnseenReader
 from streams.live.writer import parse_state
 
 #: Minutes fetched in one round trip.
@@ -40,6 +41,8 @@ class Heartbeat:
     idle_since_ms: int | None
     warming: float | None
     dedupe_window_ms: int
+    #: Digest of the lists that it counts under; None from a version that does not tell.
+    catalog: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class LiveReader:
         self._redis = connect(address)
         self._settle = self._redis.register_script(scripts.SETTLE)
         self._trim = self._redis.register_script(scripts.TRIM)
+        self.unseen = UnseenReader(self._redis, address, self._base)
 
     def close(self) -> None:
         """Close the connections."""
@@ -288,4 +292,5 @@ def _heartbeat(text: str) -> Heartbeat:
         idle_since_ms=raw["idle_since_ms"],
         warming=raw["warming"],
         dedupe_window_ms=raw["dedupe_window_ms"],
+        catalog=raw.get("catalog"),
     )

@@ -6,7 +6,8 @@ The shebang makes Redis 7 refuse a script when memory is full before it writes a
 #: One chunk of one partition, exactly once. Steps 4-6 of a chunk in docs/guarantees.md.
 #:
 #: ARGV: base, layout, partition, start ('' for nothing stored), first, end, append_ms, watermark_ms, counts (MessagePack of
-#: `[totals, {minute: {field: n}}, {minute: {sketch: [member]}}, {date: {sketch: [member]}}]`), sketch minutes kept.
+#: `[totals, {minute: {field: n}}, {minute: {sketch: [member]}}, {date: {sketch: [member]}}, {list: {unseen value: n}}]`), sketch minutes
+#: kept, unseen values held of each list, for how many ms.
 #: Returns {outcome, stored next offset or ''}: `applied`, `already` (a retry of a chunk that went through), `moved` (somebody is ahead or
 #: Redis went back), `layout`, `marked` (an earlier script ended in its middle).
 APPLY = """#!lua
@@ -46,6 +47,24 @@ for date, sketches in pairs(counts[4]) do
     add_members(base .. 'day:' .. date .. ':' .. name, members)
     redis.call('ZADD', base .. 'days', (string.gsub(date, '-', '')), date .. ':' .. name)
   end
+end
+for list, values in pairs(counts[5]) do
+  local events, at = base .. 'unseen:' .. list, base .. 'unseen_at:' .. list
+  for value, n in pairs(values) do
+    redis.call('HINCRBY', events, value, n)
+    if value ~= '' then redis.call('ZADD', at, 'GT', ARGV[7], value) end
+  end
+  local over = redis.call('ZCARD', at) - tonumber(ARGV[11])
+  if over > 0 then
+    for _, value in ipairs(redis.call('ZRANGE', at, 0, over - 1)) do
+      redis.call('HINCRBY', events, '', redis.call('HGET', events, value) or 0)
+      redis.call('HDEL', events, value)
+      redis.call('ZREM', at, value)
+    end
+  end
+  -- Should no observer run that forgets them.
+  redis.call('PEXPIRE', events, ARGV[12])
+  redis.call('PEXPIRE', at, ARGV[12])
 end
 if first == '' then first = ARGV[5] end
 redis.call('HSET', offsets, part, first .. ' ' .. ARGV[6] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8])
@@ -213,4 +232,21 @@ for _, name in ipairs(redis.call('ZRANGE', base .. 'sketches', ARGV[3], '(' .. A
   end
 end
 return 1
+"""
+
+#: Forget unseen values. ARGV: base, ms for which they are kept, lists. Returns how many were removed. Idempotent.
+FORGET_UNSEEN = """#!lua
+local base, t = ARGV[1], redis.call('TIME')
+local oldest = t[1] * 1000 + math.floor(t[2] / 1000) - tonumber(ARGV[2])
+local gone = 0
+for i = 3, #ARGV do
+  local events, at = base .. 'unseen:' .. ARGV[i], base .. 'unseen_at:' .. ARGV[i]
+  for _, value in ipairs(redis.call('ZRANGE', at, '-inf', '(' .. oldest, 'BYSCORE')) do
+    redis.call('HDEL', events, value)
+    redis.call('ZREM', at, value)
+    gone = gone + 1
+  end
+  if gone > 0 and redis.call('ZCARD', at) == 0 then redis.call('UNLINK', events) end
+end
+return gone
 """

@@ -18,6 +18,7 @@ from streams.errors import StateError
 from streams.live import scripts
 from streams.live.connection import RedisAddress
 from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
+from streams.live.unseen import KEPT_MS, VALUES_MAX, listed
 
 _Arg = str | bytes | int | float
 K = TypeVar("K")
@@ -66,6 +67,7 @@ class LiveWriter:
 
     def __init__(self, address: RedisAddress, prefix: str) -> None:
         self._base = Keys(prefix).base
+        self._catalog = ""
         self._redis = redis.asyncio.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
         self._apply = self._redis.register_script(scripts.APPLY)
         self._prepare = self._redis.register_script(scripts.PREPARE)
@@ -81,6 +83,7 @@ class LiveWriter:
         Raises:
             StateError: what Redis holds belongs to another layout, another topic, or was left half-written.
         """
+        self._catalog = catalog_digest
         args: list[_Arg] = [self._base, LAYOUT, catalog_digest, topic, topic_id, partitions]
         verdict, detail = await self._prepare(args=args)
         if verdict == "ok":
@@ -113,8 +116,9 @@ class LiveWriter:
             delta.append_ms,
             delta.watermark_ms,
         ]
-        counts = _pack([totals, minutes, _members(delta.minute_sketches), _members(delta.day_sketches)])
-        outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT])
+        sketches = [_members(delta.minute_sketches), _members(delta.day_sketches)]
+        counts = _pack([totals, minutes, *sketches, listed(delta.unseen)])
+        outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS])
         return Applied(Outcome(outcome), str(stored))
 
     async def heartbeat(
@@ -138,6 +142,7 @@ class LiveWriter:
                 "lag_seconds": round(max(line.lag_seconds, 0.0), 3),
                 "warming": line.warming,
                 "dedupe_window_ms": line.dedupe_window_ms,
+                "catalog": self._catalog,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
         stored: list[str] = await self._heartbeat(args=args)

@@ -2,7 +2,7 @@
 
 from streams.observe.archivist import ArchiveFigures, ArchiveRules, Archivist
 from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
-from streams.observe.decide import Kept, partitions_unowned, progress_problem, settling, what_is_kept
+from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
 from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LoopState",
     "Observer",
     "Rules",
+    "catalogs_in_use",
     "not_ready_because",
     "partitions_unowned",
     "progress_problem",

@@ -55,6 +55,17 @@ def held_back(kept: Kept, archives: Collection[Announced], wait_hours: int) -> K
     return Kept(kept.minute - wait_hours * 60, kept.sketch_minute, max(longest, min(kept.sketch_date, archived)))
 
 
+def catalogs_in_use(snapshot: Snapshot) -> frozenset[str]:
+    """Return the digests of the lists that live workers count under; where none tells, that under which the counts were begun."""
+    live = {
+        beat.catalog
+        for beat in snapshot.heartbeats.values()
+        if beat.catalog is not None and snapshot.now_ms - beat.at_ms <= UNOWNED_MS
+    }
+    begun = {snapshot.catalog} if snapshot.catalog is not None else set()
+    return frozenset(live or begun)
+
+
 def progress_problem(snapshot: Snapshot) -> str | None:
     """Return why this snapshot must not be read or continued, None where it is sound (an empty Redis is)."""
     if snapshot.layout is not None and snapshot.layout != LAYOUT:

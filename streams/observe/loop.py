@@ -32,6 +32,8 @@ READY_SECONDS_MAX = 10.0
 TRIM_A_CALL_MAX = 200
 #: A census takes Redis about 80 ms; while time settles by many minutes at once, as in a catch-up, it is taken this often at most.
 CENSUS_SECONDS_MIN = 5.0
+#: How often unseen values are looked through for those that are to be forgotten.
+FORGET_SECONDS = 60.0
 #: Calls in one round: what a catch-up leaves behind is gone in seconds.
 TRIM_CALLS_A_ROUND_MAX = 10
 
@@ -98,6 +100,7 @@ class Observer:
         self.state = LoopState()
         self.census: Census | None = None
         self._census_at = 0.0
+        self._forget_at = 0.0
 
     def start(self) -> None:
         """Start the thread; returns at once, whether Redis answers or not."""
@@ -118,6 +121,9 @@ class Observer:
         snapshot = self._reader.snapshot()
         if problem := progress_problem(snapshot):
             raise StateError(problem)
+        if time.monotonic() >= self._forget_at:
+            self._reader.unseen.forget()
+            self._forget_at = time.monotonic() + FORGET_SECONDS
         candidate_ms = settling(snapshot, self._rules.lateness_ms).settled_ms
         settled_ms = snapshot.settled_ms
         if candidate_ms is not None and candidate_ms > (settled_ms or 0):

@@ -21,6 +21,7 @@ from streams.expose.samples import (
     minute_families,
     redis_up,
     snapshot_families,
+    unseen_family,
 )
 from streams.live import MinuteCounts
 from streams.metrics import METRICS, Kind, Owner
@@ -60,6 +61,7 @@ def scrape(make_snapshot, census, lists, minutes):
         redis_up(True),
         *snapshot_families(snapshot, lists, LATENESS_MS),
         *census_families(census, snapshot.settled_ms, lists),
+        unseen_family({"service": 3, "uai": 0}),
         *archive_families(ArchiveFigures(minute=29_804_043, waiting_minutes=60, missed_events=7)),
     ]
     return Scrape(figures, list(minute_families(minutes, lists)))
@@ -99,6 +101,10 @@ def test_an_observer_without_an_archive_says_nothing_of_one(families):
     assert list(archive_families(None)) == []
     assert values(families, "ent_archive_timestamp_seconds") == {(): 29_804_043 * 60}
     assert values(families, "ent_archive_missed_events") == {(): 7}
+
+
+def test_unseen_values_are_numbers_by_list_and_never_the_values(families):
+    assert values(families, "ent_unseen_values") == {("service",): 3, ("uai",): 0}
 
 
 def test_every_closed_list_is_filled_with_zeros(families, catalog):

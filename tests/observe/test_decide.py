@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from streams.count import PartitionState
+from streams.count.settle import UNOWNED_MS
 from streams.live import Heartbeat, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import (
     LoopState,
+    catalogs_in_use,
     not_ready_because,
     partitions_unowned,
     progress_problem,
@@ -70,3 +72,20 @@ def test_retries_are_quick_at_first_and_bounded():
 )
 def test_readiness(state, ready):
     assert (not_ready_because(state, 100.0) is None) is ready
+
+
+def test_lists_in_use_are_those_of_live_workers() -> None:
+    beats = {0: beat_of("new", 990_000), 1: beat_of("old", 1_000_000 - UNOWNED_MS - 1), 2: beat_of(None, 1_000_000)}
+    assert catalogs_in_use(snapshot_of(beats)) == {"new"}
+    assert catalogs_in_use(snapshot_of({1: beats[1]})) == {"begun"}, (
+        "nobody lives: that under which the counts were begun"
+    )
+    assert catalogs_in_use(snapshot_of({**beats, 3: beat_of("other", 999_000)})) == {"new", "other"}
+
+
+def beat_of(catalog: str | None, at_ms: int) -> Heartbeat:
+    return Heartbeat("w", 1, 8001, 0, 0, 0.0, at_ms, at_ms, None, None, 0, catalog)
+
+
+def snapshot_of(beats: dict[int, Heartbeat]) -> Snapshot:
+    return Snapshot(1_000_000, LAYOUT, "begun", "id", None, 4, None, {}, {}, beats, {})

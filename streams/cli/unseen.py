@@ -1,0 +1,58 @@
+"""`vigie unseen`: what counts under `INCONNU`, by the name it was sent under."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from streams.edges import redis_address
+from streams.expose.unseen import UnseenRow, unseen_rows
+from streams.live import LiveReader
+from streams.settings import load_settings
+
+#: What to do about a value of each list.
+_MENDS = {
+    "service": "add it to services.yaml, or tell the ENT the code of the marking plan",
+    "profile": "add it to profiles.yaml, or tell the ENT",
+    "project": "add it to projects.yaml, or tell the ENT the id that is there",
+    "uai": "no such establishment number: tell the ENT",
+    "region": "no region of regions.yaml has this departement",
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, and nothing else.")
+def unseen(as_json: bool) -> None:
+    """Print the values of the last 24 hours that no list knows, as they were sent: their events count under INCONNU.
+
+    At most 500 of each list, printable, cut to 64 characters. After a line in config/ and a rolling restart of workers and observers a
+    value counts under its own name; what was counted under INCONNU stays there.
+    """
+    settings = load_settings()
+    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
+        rows = unseen_rows(reader)
+    if as_json:
+        sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+        sys.stdout.buffer.flush()
+        return
+    if not rows:
+        click.echo("every value of the last 24 hours is known")
+        return
+    _print(rows)
+
+
+def _print(rows: list[UnseenRow]) -> None:
+    table = Table(box=None, header_style="bold")
+    for name, side in (("list", "left"), ("value", "left"), ("events", "right"), ("last seen", "left")):
+        table.add_column(name, justify="right" if side == "right" else "left")
+    for row in rows:
+        table.add_row(row.list, row.value or "(others)", f"{row.events:,}", row.last_seen or "")
+    console = Console(width=max(100, Console().width), markup=False)
+    console.print(table)
+    for name in dict.fromkeys(row.list for row in rows):
+        click.echo(f"{name}: {_MENDS[name]}")

@@ -1,0 +1,101 @@
+"""Values that no list knows, as they were sent: for operators, so that what counts under `INCONNU` has a name.
+
+They are written in the call that counts their events, so that their numbers are as exact as the counts. Of each list at most `VALUES_MAX`
+are held; beyond, the one that was seen longest ago makes room, and its events go to `""`, the rest. Cut, and gone after a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from streams.live import scripts
+from streams.live.connection import REDIS_ERRORS, RedisAddress, explain
+
+#: What may be unseen, in the order in which it is shown.
+LISTS = ("service", "profile", "project", "uai", "region")
+VALUES_MAX = 500
+CHARACTERS_MAX = 64
+#: A value that did not come for this long is forgotten.
+KEPT_MS = 24 * 3_600_000
+#: Stands for all that is not listed by value.
+REST = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenValue:
+    """`events` of the list `kind` that carried `value` since it was first seen; `last_seen_ms` is the broker's append time.
+
+    `value` is `REST` for those that are not listed by value; they have no time.
+    """
+
+    kind: str
+    value: str
+    events: int
+    last_seen_ms: int | None
+
+
+def listed(unseen: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Return list -> value -> events as they are stored: printable, at most `CHARACTERS_MAX` characters."""
+    found: dict[str, dict[str, int]] = {}
+    for (kind, value), number in unseen.items():
+        assert kind in LISTS, f"{kind!r} is no list of unseen values"
+        values = found.setdefault(kind, {})
+        shown = cut(value)
+        values[shown] = values.get(shown, 0) + number
+    return found
+
+
+def cut(value: str) -> str:
+    """Return a value as it is kept: what is not printable is left out, `REST` where nothing is left."""
+    printable = "".join(character for character in value[: 4 * CHARACTERS_MAX] if character.isprintable())
+    return printable.strip()[:CHARACTERS_MAX]
+
+
+class UnseenReader:
+    """The part of a `LiveReader` that looks at unseen values (`reader.unseen`); raises `ServerError` when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, address: RedisAddress, base: str) -> None:
+        self._address = address
+        self._base = base
+        self._redis = client
+        self._forget = client.register_script(scripts.FORGET_UNSEEN)
+
+    def values(self) -> list[UnseenValue]:
+        """Return what is held and younger than a day: by list, most events first, the rest last."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        for kind in LISTS:
+            pipeline.hgetall(f"{self._base}unseen:{kind}")
+            pipeline.zrange(f"{self._base}unseen_at:{kind}", 0, -1, withscores=True)
+        try:
+            (seconds, micros), *answers = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        oldest_ms = seconds * 1000 + micros // 1000 - KEPT_MS
+        found: list[UnseenValue] = []
+        for kind, events, seen in zip(LISTS, answers[::2], answers[1::2], strict=True):
+            young = [(value, int(at_ms)) for value, at_ms in seen if at_ms >= oldest_ms]
+            named = [UnseenValue(kind, value, int(events.get(value, 0)), at_ms) for value, at_ms in young]
+            found += sorted(named, key=lambda each: (-each.events, each.value))
+            if rest := int(events.get(REST, 0)):
+                found.append(UnseenValue(kind, REST, rest, None))
+        return found
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many values each list holds that are younger than a day."""
+        sizes = dict.fromkeys(LISTS, 0)
+        for each in self.values():
+            sizes[each.kind] += each.value != REST
+        return sizes
+
+    def forget(self) -> int:
+        """Remove what is older than a day; return how many values. Any number of observers may do it."""
+        try:
+            gone: Any = self._forget(args=[self._base, KEPT_MS, *LISTS])
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return int(gone)
