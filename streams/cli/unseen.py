@@ -20,8 +20,7 @@ _MENDS = {
     "service": "add it to services.yaml, or tell the ENT the code of the marking plan",
     "profile": "add it to profiles.yaml, or tell the ENT",
     "project": "add it to projects.yaml, or tell the ENT the id that is there",
-    "uai": "no such establishment number: tell the ENT",
-    "region": "no region of regions.yaml has this departement",
+    "uai": "no such establishment number (malformed, wrong control letter, or of no departement of regions.yaml): tell the ENT",
 }
 
 

@@ -15,7 +15,7 @@ from streams.live import LiveReader
 class UnseenRow:
     """One value of one list; `value` and `last_seen` are null for all that are not listed by value."""
 
-    list: Annotated[str, Field(description="service, profile, project, uai or region.")]
+    list: Annotated[str, Field(description="service, profile, project or uai.")]
     value: Annotated[str | None, Field(description="As it was sent, printable, cut to 64 characters.")]
     events: Annotated[
         int, Field(description="Events that carried it since it was first seen; they count under INCONNU.")

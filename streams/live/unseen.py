@@ -16,7 +16,7 @@ from streams.live import scripts
 from streams.live.connection import REDIS_ERRORS, RedisAddress, explain
 
 #: What may be unseen, in the order in which it is shown.
-LISTS = ("service", "profile", "project", "uai", "region")
+LISTS = ("service", "profile", "project", "uai")
 VALUES_MAX = 500
 CHARACTERS_MAX = 64
 #: A value that did not come for this long is forgotten.

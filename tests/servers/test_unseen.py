@@ -65,7 +65,7 @@ def test_values_are_counted_once_with_their_events(live: Live) -> None:
         UnseenValue("project", "mbm", 1, at_ms),
         UnseenValue("uai", "0541234Z", 5, at_ms),
     ]
-    assert live.reader.unseen.sizes() == {"service": 2, "profile": 0, "project": 1, "uai": 1, "region": 0}
+    assert live.reader.unseen.sizes() == {"service": 2, "profile": 0, "project": 1, "uai": 1}
 
 
 def test_values_are_printable_and_cut(live: Live) -> None:
@@ -143,7 +143,7 @@ def test_the_command_prints_them(live: Live, redis_server: RedisServer) -> None:
     for kind in LISTS:
         assert f"\n{kind}: " in text, "what to do about it"
     rows = [json.loads(line) for line in unseen("--json").splitlines()]
-    assert [row["list"] for row in rows] == ["service", "service", "profile", "project", "uai", "region"]
+    assert [row["list"] for row in rows] == ["service", "service", "profile", "project", "uai"]
     assert (rows[1]["value"], rows[1]["events"], rows[1]["last_seen"]) == (None, 3, None)
 
 
@@ -190,6 +190,9 @@ def test_a_service_is_added_by_one_line_and_a_rolling_restart(
         send_devoirs(settings, 0)
         wait_drained(settings)
         assert counted() == {"INCONNU": 100}
+        assert [(each.kind, each.value, each.events) for each in reader.unseen.values()] == [
+            ("service", "DEVOIRS", 100)
+        ]
         assert any("counted under other lists" in problem for problem in status()["problems"])
         fresh = []
         try:
@@ -204,6 +207,7 @@ def test_a_service_is_added_by_one_line_and_a_rolling_restart(
         finally:
             assert [worker.stop() for worker in fresh] == [0] * number
     assert counted() == {"INCONNU": 100, "DEVOIRS": 100}
+    assert [each.events for each in reader.unseen.values()] == [100], "known now: no more of them"
     assert found["catalog"] == {"ours": after.digest, "stored": before.digest, "counting": [after.digest]}
     assert not any("lists" in problem for problem in found["problems"])
     reader.close()
