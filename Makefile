@@ -31,15 +31,16 @@ demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school mor
 
 .PHONY: test
 test: $(STAMP) servers ## all tests, on real servers; ARGS="..." is handed to pytest
-	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget --durations=10 $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -n 2 --dist worksteal --durations=10 $(ARGS)
 
 .PHONY: check
 check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/
 	@.ci/check
 
 .PHONY: prove
-prove: $(STAMP) servers ## faults at random against a running chain, then every figure; PROVE_MINUTES=40 PROVE_SEED=1
-	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py tests/servers/test_unseen.py
+prove: $(STAMP) servers ## 100,000 seeds of simulated faults, the long hard cases, then faults at random against a running chain; PROVE_MINUTES=40 PROVE_SEED=1
+	@$(BIN)/python -m tests.simulation $(PROVE_SEEDS)
+	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py
 	@$(BIN)/python -m tests.prove
 
 .PHONY: bench

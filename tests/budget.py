@@ -1,4 +1,4 @@
-"""`make test` prints how long each suite took beside its budget; all of them together must stay under ten minutes.
+"""`make test` prints how long each suite took beside its budget; all of them, two at a time, must be done within ten minutes.
 
 A pytest plugin (`-p budget`). A suite over its budget is named, and so is a total over ten minutes. Neither fails the run: a busy machine
 must not turn a good change red.
@@ -6,6 +6,7 @@ must not turn a good change red.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 
 TOTAL_SECONDS_MAX = 600
 #: Seconds on a machine of two cores; a suite is a folder of tests/, `tests` what lies beside them.
-BUDGETS = {"servers": 420, "simulation": 60, "simulate": 45, "local": 30, "publish": 30, "tests": 40}
+BUDGETS = {"servers": 700, "simulation": 80, "simulate": 45, "local": 30, "publish": 30, "rehearse": 30, "tests": 40}
 DEFAULT_BUDGET = 20
 
+_begun = time.monotonic()
 _spent: dict[str, float] = defaultdict(float)
 _number: dict[str, int] = defaultdict(int)
 
@@ -42,7 +44,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(
             f"{seconds:7.1f} s of {budget:4} s  {_number[suite]:5} tests  {suite}{over}", red=bool(over)
         )
-    total = sum(_spent.values())
+    total = time.monotonic() - _begun
     over = "  OVER: make tests faster before adding more" if total > TOTAL_SECONDS_MAX else ""
     number = sum(_number.values())
-    terminalreporter.line(f"{total:7.1f} s of {TOTAL_SECONDS_MAX:4} s  {number:5} tests  in all{over}", red=bool(over))
+    terminalreporter.line(
+        f"{total:7.1f} s of {TOTAL_SECONDS_MAX:4} s  {number:5} tests  on the clock{over}", red=bool(over)
+    )

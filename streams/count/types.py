@@ -100,7 +100,6 @@ class Delta:
     records: int
     minutes: dict[int, dict[Field, int]] = field(default_factory=dict)
     totals: dict[Field, int] = field(default_factory=dict)
-    duplicates: int = 0
     rejects: list[Reject] = field(default_factory=list)
     #: Members of sketches, by epoch minute, and by local date (`2026-09-01`). A member may repeat: adding it twice changes nothing.
     minute_sketches: dict[int, dict[SketchKey, list[str]]] = field(default_factory=dict)
@@ -108,6 +107,7 @@ class Delta:
     #: Values of events that are in no list: (`service`, `project`, `profile` or `uai`; as sent) -> events, repeats included. What is
     #: beyond a bound of distinct values is counted under "".
     unseen: dict[tuple[str, str], int] = field(default_factory=dict)
+    duplicates: int = 0
 
     def add_total(self, key: Field, number: int) -> None:
         """Add to a total that has no minute; used before the delta is applied."""

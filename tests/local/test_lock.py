@@ -14,7 +14,7 @@ from streams.local.lock import FileLock
 
 def test_the_holder_is_named(tmp_path):
     path = tmp_path / "vigie.lock"
-    with FileLock(path, "taken"), pytest.raises(ServerError, match=rf"^taken: pid {os.getpid()} \(.*pytest"):
+    with FileLock(path, "taken"), pytest.raises(ServerError, match=rf"^taken: pid {os.getpid()} \(.*python"):
         FileLock(path, "taken").__enter__()
     assert not path.exists()
     with FileLock(path, "taken"):

@@ -360,7 +360,7 @@ def test_another_key_layout_stops_and_another_catalog_is_shown(
     lists = tmp_path / "config"
     shutil.copytree(default_config_dir(), lists)
     services = lists / "services.yaml"
-    services.write_text(services.read_text().replace("code: ABSENCES,", "code: ABSENCES_2,", 1))
+    services.write_text(services.read_text().replace("ABSENCES", "ABSENCES_2"))
     other = {**installation.environment, "VIGIE_CONFIG_DIR": str(lists)}
     with workers(other, installation.directory, 1) as (worker,):
         wait_drained(settings)

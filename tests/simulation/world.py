@@ -119,6 +119,16 @@ class MemoryLog:
         return Chunk(partition, covered, batches[-1].end, list(batches), *epoch_first)
 
 
+#: One value for all workers of a catalog, as in a worker: the names of all fields are made once.
+_rules: dict[str, Rules] = {}
+
+
+def _rules_of(catalog: Catalog) -> Rules:
+    if catalog.digest not in _rules:
+        _rules[catalog.digest] = Rules.of(catalog, BOUNDS, LATENESS_MS)
+    return _rules[catalog.digest]
+
+
 class MemoryDeadLetters:
     """Keeps every reject; the number kept is compared with the counted one."""
 
@@ -143,7 +153,7 @@ class Worker:
         self.covers = world.rnd.random() < 0.5
         self.stopping = False
         self.ingestor = Ingestor(
-            rules=Rules.of(world.catalog, BOUNDS, LATENESS_MS),
+            rules=_rules_of(world.catalog),
             store=world.store,
             dead_letters=world.dead_letters,
             kafka=self,
