@@ -23,6 +23,7 @@ COMMANDS = {
     "rejects": ("rejects", "List, show, count and replay rejected events."),
     "unseen": ("unseen", "List the values that no list knows."),
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
+    "report": ("report", "Compare days with earlier ones: rentrée, any period, one day."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
     "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),

@@ -152,7 +152,10 @@ class FileReader:
         if not groups:
             return CutRows.empty()
         table = self._read(groups, columns)
-        return _cut_rows(table, KEY_COLUMNS[cut], visits)
+        try:
+            return _cut_rows(table, KEY_COLUMNS[cut], visits)
+        except ValueError as error:
+            raise self._damaged(error) from None
 
     def sketches(self) -> Sketches:
         """Users and establishments of the day."""
@@ -193,35 +196,36 @@ class FileReader:
 
 
 def _cut_rows(table: pa.Table, key_columns: tuple[str, ...], visits: str) -> CutRows:
-    rows = table.num_rows
-    combined = np.zeros(rows, np.int64)
+    """Rows are stored sorted by key and minute, so keys are found where they change."""
+    combined = np.zeros(table.num_rows, np.int64)
     names: list[list[str]] = []
     for column in key_columns:
         array = table.column(column).unify_dictionaries().combine_chunks()
         labels = [str(label) for label in array.dictionary.to_pylist()]
-        combined = combined * max(1, len(labels)) + array.indices.to_numpy(zero_copy_only=False)
+        combined *= max(1, len(labels))
+        combined += array.indices.to_numpy(zero_copy_only=False)
         names.append(labels)
-    used, series = np.unique(combined, return_inverse=True)
-    keys = []
-    for value in used.tolist():
-        key = []
-        for labels in reversed(names):
-            value, index = divmod(value, len(labels))
-            key.append(labels[index])
-        keys.append(tuple(reversed(key)))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    place = np.empty(len(keys), np.int64)
-    place[order] = np.arange(len(keys))
+    begins = np.flatnonzero(np.diff(combined, prepend=-1))
+    lengths = np.diff(begins, append=len(combined))
+    keys = tuple(_key(int(combined[begin]), names) for begin in begins)
+    if list(keys) != sorted(set(keys)):
+        raise ValueError("its rows are not in order")
+    series = np.repeat(np.arange(len(keys)), lengths)
     minute = table.column("minute").to_numpy().astype("datetime64[s]").astype(np.int64) // 60
-    late = _numbers(table, "late") if "late" in table.column_names else np.zeros(rows, np.int64)
-    series = place[series] if len(keys) else np.zeros(0, np.int64)
-    return CutRows(
-        tuple(keys[i] for i in order), series, minute, _numbers(table, "events"), _numbers(table, visits), late
-    )
+    late = _numbers(table, "late") if "late" in table.column_names else np.zeros(len(series), np.int64)
+    return CutRows(keys, series, minute, _numbers(table, "events"), _numbers(table, visits), late)
+
+
+def _key(value: int, names: list[list[str]]) -> tuple[str, ...]:
+    key = []
+    for labels in reversed(names):
+        value, index = divmod(value, len(labels))
+        key.append(labels[index])
+    return tuple(reversed(key))
 
 
 def _numbers(table: pa.Table, column: str) -> Any:
-    return table.column(column).fill_null(0).to_numpy().astype(np.int64)
+    return table.column(column).to_numpy().astype(np.int64)
 
 
 def _groups(day: DayFile) -> Iterator[tuple[str, pa.Table]]:

@@ -5,7 +5,7 @@ All minutes are epoch minutes of archive time (the clock in production, scenario
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -108,11 +108,19 @@ class History:
         self.groupings = groupings(catalog)
 
     def panel(
-        self, by: str, measure: str, first: int, end: int, step_minutes: int = 1, *, region: str | None = None
+        self,
+        by: str,
+        measure: str,
+        first: int,
+        end: int,
+        step_minutes: int = 1,
+        *,
+        region: str | None = None,
+        only: Collection[Key] | None = None,
     ) -> Panel:
         """Counts of `measure` (`events`, `visits`; visits of a service, where the grouping has one) on a grid.
 
-        `region` keeps one region's series of `region_service` and `region_family`, without reading the others'.
+        `region` keeps one region's series of `region_service` and `region_family`, without reading the others'; `only` keeps these keys.
 
         Raises:
             InputError: no such grouping or measure, or more values than fit.
@@ -126,27 +134,28 @@ class History:
         cut = grouping.cut
         of_region = region if cut is CutName.REGION_SERVICE else None
         parts = self._parts(cut, first, end, of_region)
-        grouped = [(marks, rows.grouped(grouping.rename)) for marks, rows in parts]
-        keys = tuple(sorted({key for _marks, rows in grouped for key in rows.keys}))
+        named = [(marks, rows, [grouping.rename(key) for key in rows.keys]) for marks, rows in parts]
+        found = {name for _marks, _rows, names in named for name in names if name is not None}
+        keys = tuple(sorted(found if only is None else found & set(only)))
         if len(keys) * slots > VALUES_MAX:
             raise InputError(f"{len(keys)} series of {slots} values are too many: ask for less time, or a coarser step")
         known = np.zeros(slots * step_minutes)
-        values = np.zeros((len(keys), slots))
-        seen = np.zeros((len(keys), slots), bool)
+        values = np.zeros(len(keys) * slots)
+        seen = np.zeros(len(keys) * slots, bool)
         index = {key: number for number, key in enumerate(keys)}
-        for marks, rows in grouped:
+        for marks, rows, names in named:
             _note_measured(known, marks, first, end)
-            inside = (rows.minute >= first) & (rows.minute < end)
-            column = getattr(rows, measure)[inside]
-            series = np.array([index[key] for key in rows.keys], np.int64)[rows.series[inside]]
-            slot = (rows.minute[inside] - first) // step_minutes
-            np.add.at(values, (series, slot), column)
-            seen[series, slot] = True
+            place = np.array([index.get(name, -1) if name is not None else -1 for name in names], np.int64)[rows.series]
+            kept = (place >= 0) & (rows.minute >= first) & (rows.minute < end)
+            cell = place[kept] * slots + (rows.minute[kept] - first) // step_minutes
+            np.add.at(values, cell, getattr(rows, measure)[kept])
+            seen[cell] = True
+        table, counted = values.reshape(len(keys), slots), seen.reshape(len(keys), slots)
         share = known.reshape(slots, step_minutes).sum(axis=1) / np.minimum(
             step_minutes, end - first - np.arange(slots) * step_minutes
         )
-        values[:, share == 0] = np.where(seen[:, share == 0], values[:, share == 0], np.nan)
-        return Panel(keys, first, step_minutes, values, share)
+        table[~counted & (share == 0)] = np.nan
+        return Panel(keys, first, step_minutes, table, share)
 
     def days(self, first: date, last: date) -> Iterator[PastDay]:
         """Whole days in Paris, both included, those of which anything is known."""

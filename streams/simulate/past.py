@@ -90,14 +90,15 @@ class Past:
         """Visits (minutes), and events and visits of services (services, minutes) of one region."""
         inputs = self.inputs
         rate = self._rate(region, minutes) * self._perimeter(region, day)
-        visits = rng.poisson(rate / inputs.traffic.events_per_visit)
         factors = self.levels.service_factors(day)
         weights = np.array([s.weight * factors.get(s.code, 1.0) for s in inputs.catalog.services])
         events = rng.poisson(np.outer(weights, rate))
         # A visit of a service is so many of its events: rounded at random, so that small numbers come out right in the mean.
         share = inputs.plan.services_per_visit / inputs.traffic.events_per_visit
         service_visits = np.floor(events * share + rng.random(events.shape, np.float32)).astype(np.int64)
-        return _Counts(np.minimum(visits, events.sum(axis=0)), events, service_visits)
+        # A visit begins with one of its events, so there are never more of them.
+        visits = rng.binomial(events.sum(axis=0), 1 / (inputs.traffic.events_per_visit * weights.sum()))
+        return _Counts(visits, events, service_visits)
 
     def _rate(self, region: Region, minutes: Ints) -> Floats:
         """Expected events of each minute, at the whole perimeter."""
@@ -198,7 +199,7 @@ class _Table:
 
     def rows(self, first: int) -> CutRows:
         """The rows of all keys, without zeros."""
-        keys = [key for key in sorted(self._series) if self._series[key][0].any()]
+        keys = [key for key in sorted(self._series) if self._series[key][:2].any()]
         if not keys:
             return CutRows.empty()
         tables = [self._series[key] for key in keys]

@@ -1,0 +1,142 @@
+"""`vigie report rentree|period|day`."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+
+from streams.catalog import Catalog, load_catalog
+from streams.clock import PARIS
+from streams.errors import InputError
+from streams.settings import Settings, load_settings
+
+_DATE = click.DateTime(["%Y-%m-%d"])
+
+
+def _output_options(command: Callable[..., None]) -> Callable[..., None]:
+    directory, file = click.Path(path_type=Path, file_okay=False), click.Path(path_type=Path, dir_okay=False)
+    options = [
+        click.option("--archive", type=directory, help="Read this archive alone.  [default: archive_dir, and Redis]"),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+        click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout."),
+        click.option("--html", type=file, help="Write one self-contained page (French) to this file."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def report() -> None:
+    """How much more than last year, where, and in which service: days compared with earlier ones, like with like.
+
+    Projects that joined, left or were silent are named and not counted as growth. A range without data ends with 1, and says what is held.
+    """
+
+
+@report.command()
+@click.option(
+    "--year", type=click.IntRange(2000, 2100), required=True, help="School year, named by its first calendar year."
+)
+@click.option("--against", type=click.IntRange(2000, 2100), help="Earlier school year.  [default: the one before]")
+@_output_options
+def rentree(year: int, against: int | None, **output: Any) -> None:
+    """The rentrée day, and the first four weeks, of two school years: day n against day n."""
+    from streams.history.report import rentree_question
+
+    reporter = _Reporter.open(**output)
+    reporter.run(rentree_question(reporter.calendar, year, year - 1 if against is None else against))
+
+
+@report.command()
+@click.option("--from", "first", type=_DATE, required=True, help="First day.")
+@click.option("--to", "last", type=_DATE, required=True, help="Last day, included.")
+@click.option("--against", type=_DATE, help="First of as many earlier days.  [default: 52 weeks before]")
+@_output_options
+def period(first: datetime.datetime, last: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
+    """Any days against as many earlier ones."""
+    from streams.history.report import period_question
+
+    reporter = _Reporter.open(**output)
+    reporter.run(period_question(first.date(), last.date(), against.date() if against else None))
+
+
+@report.command()
+@click.option("--day", type=_DATE, required=True)
+@click.option(
+    "--against", type=_DATE, help="[default: day n of last rentrée within four weeks of one, else 52 weeks before]"
+)
+@_output_options
+def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
+    """One day against an earlier one."""
+    from streams.history.report import day_question
+
+    reporter = _Reporter.open(**output)
+    reporter.run(day_question(reporter.calendar, day.date(), against.date() if against else None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """What a report is read from and where it goes."""
+
+    settings: Settings
+    catalog: Catalog
+    calendar: Any
+    archive: Path | None
+    as_json: bool
+    as_csv: bool
+    html: Path | None
+
+    @classmethod
+    def open(cls, archive: Path | None, as_json: bool, as_csv: bool, html: Path | None) -> _Reporter:
+        from streams.history import load_calendar
+
+        if as_json and as_csv:
+            raise InputError("say --json or --csv, not both")
+        settings = load_settings()
+        catalog = load_catalog(settings.config_dir)
+        return cls(settings, catalog, load_calendar(settings.config_dir, catalog), archive, as_json, as_csv, html)
+
+    def run(self, question: Any) -> None:
+        from streams.cli.past_sources import open_history
+        from streams.history.report import make_report
+        from streams.history.sides import both_sides
+
+        history, simulated = open_history(self.settings, self.catalog, self.archive)
+        now, then = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir)
+        made = make_report(question, now, then, self.catalog, self.calendar)
+        self._write(made, simulated)
+
+    def _write(self, made: Any, simulated: bool) -> None:
+        from streams.history import report_text
+
+        if self.html is not None:
+            from streams.history.report_html import report_page
+
+            made_at = datetime.datetime.now(PARIS)
+            _write_page(self.html, report_page(made, self.catalog, simulated, made_at))
+        if self.as_json:
+            sys.stdout.buffer.write(
+                orjson.dumps(report_text.report_json(made, simulated), option=orjson.OPT_APPEND_NEWLINE)
+            )
+            sys.stdout.buffer.flush()
+        elif self.as_csv:
+            report_text.write_csv(made, sys.stdout)
+        elif self.html is None:
+            report_text.print_report(made, simulated, Console(width=None if sys.stdout.isatty() else 140))
+
+
+def _write_page(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; name another file with --html") from None
+    click.echo(f"{path}: {len(page.encode()) / 1024:.0f} KiB", err=True)

@@ -1,0 +1,221 @@
+"""The report prints the published figures from a simulated past that has them; what changed but the use is named, not counted as growth."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from streams.catalog import Catalog
+from streams.cli import cli
+from streams.cli.past import write_days
+from streams.errors import InputError, VigieError
+from streams.history.archive import Archive
+from streams.history.arrow import DamagedFileError
+from streams.history.days import dates
+from streams.history.report import NoDataError
+from streams.settings import default_config_dir
+from streams.simulate.levels import load_past
+from streams.simulate.past import load_inputs
+
+D = date.fromisoformat
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
+    """Two rentrées of four weeks, and three days each of lockdown and of November, at a few thousandths of France."""
+    directory = tmp_path_factory.mktemp("past") / "archive"
+    plan = load_past(default_config_dir(), catalog)
+    # Growth is built in between the days that are made.
+    rentree, lockdown, november = plan.periods
+    plan = replace(plan, periods=(rentree, lockdown, replace(november, days=3)))
+    for scale, days, firsts in ((0.004, 28, ("2025-09-01", "2026-09-01")), (0.04, 3, ("2026-03-16", "2026-11-02"))):
+        wanted = [day for first in firsts for day in dates(D(first), D(first) + timedelta(days=days - 1))]
+        write_days(load_inputs(default_config_dir(), seed=1, scale=scale, plan=plan), directory, wanted, "days")
+    return directory
+
+
+def run(*arguments: str) -> tuple[int, str, BaseException | None]:
+    done = CliRunner().invoke(cli, ["report", *arguments])
+    if done.exception is not None and not isinstance(done.exception, VigieError | SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.exception
+
+
+@pytest.fixture(scope="session")
+def rentree(past: Path) -> dict[str, Any]:
+    code, out, _error = run("rentree", "--year", "2026", "--against", "2025", "--archive", str(past), "--json")
+    assert code == 0
+    return orjson.loads(out)
+
+
+def growth(report: dict[str, Any], by: str) -> dict[str, float]:
+    return {row["code"]: row["growth"] for row in report["rows"] if row["by"] == by and row["growth"] is not None}
+
+
+def test_the_published_rentree(rentree: dict[str, Any]) -> None:
+    assert rentree["first_day"]["growth"] == pytest.approx(1.02, abs=0.02)
+    assert rentree["total"]["growth"] == pytest.approx(0.50, abs=0.005)
+    groups = growth(rentree, "group")
+    assert groups["vie_scolaire"] == pytest.approx(0.26, abs=0.005)
+    assert groups["services_pedagogiques"] == pytest.approx(0.51, abs=0.01)
+    assert groups["parcours"] == pytest.approx(0.61, abs=0.02)
+
+
+def test_a_project_that_joins_is_named_and_no_growth(rentree: dict[str, Any]) -> None:
+    perimeter = rentree["perimeter"]
+    assert [(change["project"], change["change"], len(change["days"])) for change in perimeter["changes"]] == [
+        ("ent77", "joined", 28)
+    ]
+    assert perimeter["same"] is False
+    total = rentree["total"]
+    assert total["growth_all_projects"] == pytest.approx(0.521, abs=0.006)
+    rows = {(row["by"], row["code"]): row for row in rentree["rows"]}
+    # Its region without it, and with it; its academy cannot be told apart.
+    assert rows["region", "11"]["growth"] == pytest.approx(0.50, abs=0.01)
+    assert rows["region", "11"]["growth_all_projects"] > 0.6
+    assert rows["academy", "24"]["growth"] is None
+    assert rows["project", "ent77"]["growth"] is None
+    assert rows["region", "84"]["perimeter_changed"] is False
+
+
+def test_november_against_the_lockdown(past: Path) -> None:
+    _code, out, _error = run(
+        "period",
+        "--from",
+        "2026-11-02",
+        "--to",
+        "2026-11-04",
+        "--against",
+        "2026-03-16",
+        "--archive",
+        str(past),
+        "--json",
+    )
+    report = orjson.loads(out)
+    regions = growth(report, "region")
+    expected = {"84": 0.49, "27": 0.48, "44": 0.20}
+    assert {code: regions[code] for code in expected} == pytest.approx(expected, abs=0.02)
+    assert growth(report, "project")["arsene76"] == pytest.approx(0.15, abs=0.03)
+    assert regions["76"] == pytest.approx(0.30, abs=0.02)  # without the project that fell silent there
+    assert {c["project"]: c["change"] for c in report["perimeter"]["changes"]} == {
+        "ecollege31": "left",
+        "ent77": "joined",
+    }
+
+
+def test_every_grouping_adds_up(rentree: dict[str, Any]) -> None:
+    total = rentree["total"]
+    for by in ("region", "project", "profile", "academy"):
+        rows = [row for row in rentree["rows"] if row["by"] == by]
+        assert sum(row["visits"] for row in rows) == total["visits"], by
+        assert sum(row["events"] for row in rows) == total["events"], by
+    services = sum(row["visits"] for row in rentree["rows"] if row["by"] == "service")
+    assert services == sum(row["visits"] for row in rentree["rows"] if row["by"] == "family")
+    assert services > total["visits"]
+
+
+def test_figures_beside_the_growth(rentree: dict[str, Any]) -> None:
+    rows = {(row["by"], row["code"]): row for row in rentree["rows"]}
+    assert rentree["total"]["peak_minute"].startswith("2026-09-01T06:")
+    assert rows["region", "01"]["peak_minute"][11:13] in ("11", "12", "13")  # eight o'clock there
+    assert rows["region", "84"]["establishments"] == pytest.approx(706, rel=0.05)
+    assert rows["region", "84"]["silence_minutes"] == 0
+    assert rentree["unknown_school_calendar"] == ["01", "02", "03", "04", "06", "94"]
+    assert rentree["quality"]["measured_minutes"] == 28 * 1440
+    assert rentree["simulated"] is True
+
+
+def test_one_day_against_day_n_of_the_rentree_before(past: Path) -> None:
+    _code, out, _error = run("day", "--day", "2026-09-03", "--archive", str(past), "--json")
+    report = orjson.loads(out)
+    assert (report["days"]["from"], report["against"]["from"]) == ("2026-09-03", "2025-09-03")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rentree", "--year", "2024"),
+        ("rentree", "--year", "2027"),
+        ("period", "--from", "2026-09-01", "--to", "2026-09-07", "--against", "2024-09-02"),
+        ("day", "--day", "2026-01-10"),
+    ],
+)
+def test_a_range_without_data_says_what_is_held(past: Path, arguments: tuple[str, ...]) -> None:
+    code, _out, error = run(*arguments, "--archive", str(past))
+    assert code == 1
+    assert isinstance(error, NoDataError)
+    assert error.exit_code == 1
+    assert "the archive holds 62 days: 2025-09-01 to 2025-09-28, 2026-03-16 to 2026-03-18" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rentree", "--year", "2040"), "the rentrée of 2040 is not known: add the school year to"),
+        (("period", "--from", "2026-09-07", "--to", "2026-09-01"), "--to must not lie before --from"),
+        (("period", "--from", "2020-09-07", "--to", "2026-09-01"), "at most 400 days"),
+        (("day", "--day", "2026-09-01", "--json", "--csv"), "not both"),
+        (("day", "--day", "2026-09-01", "--html", "/nowhere/page.html"), "name another file with --html"),
+    ],
+)
+def test_what_cannot_be_reported(past: Path, arguments: tuple[str, ...], said: str) -> None:
+    _code, _out, error = run(*arguments, "--archive", str(past))
+    assert isinstance(error, InputError)
+    assert said in str(error)
+
+
+def test_no_archive_is_said() -> None:
+    _code, _out, error = run("day", "--day", "2026-09-01")
+    assert "--archive DIR, or set archive_dir" in str(error)
+
+
+def test_csv_and_terminal(past: Path) -> None:
+    _code, out, _error = run("day", "--day", "2026-09-01", "--archive", str(past), "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (rows[0]["by"], rows[0]["code"]) == ("national", "FR")
+    assert len(rows) > 100
+    _code, text, _error = run("rentree", "--year", "2026", "--archive", str(past))
+    assert re.search(r"first day .*: \+10\d\.\d % like with like", text)
+    assert "ent77 joined" in text
+    assert "simulated figures" in text
+
+
+def test_the_page_is_whole_french_and_self_contained(past: Path, tmp_path: Path, catalog: Catalog) -> None:
+    page_file = tmp_path / "rapport.html"
+    assert run("rentree", "--year", "2026", "--archive", str(past), "--html", str(page_file))[0] == 0
+    page = page_file.read_text()
+    for text in (
+        "Jour de la rentrée",
+        "Quatre premières semaines",
+        "Le périmètre a changé",
+        "Données simulées",
+        "Peut-on s'y fier",
+        "@page{size:A4",
+    ):
+        assert text in page, text
+    assert not re.search(r"(src|href)\s*=|https?://|<script|@import|url\(", page)
+    assert all(region.name.replace("'", "&#x27;") in page for region in catalog.regions if region.weight)
+    assert page.count("<svg") == page.count("</svg>") == 4
+
+
+def test_a_damaged_file_is_no_figure(past: Path, tmp_path: Path) -> None:
+    archive = Archive(past)
+    path = archive.path(D("2026-09-10"))
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[: len(whole) // 2])
+        _code, out, error = run("rentree", "--year", "2026", "--archive", str(past), "--json")
+    finally:
+        path.write_bytes(whole)
+    assert isinstance(error, DamagedFileError)
+    assert "2026-09-10.parquet is damaged" in str(error)
+    assert out == ""
