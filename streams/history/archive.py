@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from streams.errors import InputError
-from streams.history.arrow import DamagedFileError, DayFile, FileReader, need_pyarrow, write_file
+from streams.history.arrow import DamagedFileError, FileReader, need_pyarrow, write_file
 from streams.history.compose import HourReading, compose
+from streams.history.day_file import DayFile
 from streams.history.marks import Choice, HourMark
 from streams.history.rows import CutName, Sketches, minute_events
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from streams.history import hll
-from streams.history.arrow import DayFile
+from streams.history.day_file import DayFile
 from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, covers
 from streams.history.rows import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
 

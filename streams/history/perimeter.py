@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.history.sums import Side
+from streams.history.side import Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.
 VISITS_EXPECTED_MIN = 20

@@ -12,7 +12,8 @@ from streams.history.calendar import SchoolCalendar, school_year_of
 from streams.history.days import dates
 from streams.history.perimeter import Compared, Perimeter, find_perimeter, like_with_like
 from streams.history.reading import History
-from streams.history.sums import REPORTED, Collector, Peak, Side
+from streams.history.side import Peak, Side, Sum
+from streams.history.sums import REPORTED, Collector
 
 RENTREE_DAYS = 28
 #: A year of whole weeks: the same weekday.
@@ -203,8 +204,6 @@ def _first_day(now: Side, then: Side, catalog: Catalog) -> Row:
 
 
 def _cut_to_first(side: Side) -> Side:
-    from streams.history.sums import Sum
-
     cut = Side(side.days[:1], quality=side.quality, estimated=side.estimated)
     cut.sums = {key: Sum(found.by_day[:1]) for key, found in side.sums.items() if key[0] in ("national", "project")}
     return cut

@@ -9,38 +9,13 @@ from zoneinfo import ZoneInfo
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.history import french
-from streams.history.marks import Source
 from streams.history.perimeter import Change
 from streams.history.report import RENTREE_DAYS, Report, Row
+from streams.history.report_labels import ESTIMATED, GROUP_LABELS, by_label, label_of
+from streams.history.report_quality import quality_section
 from streams.history.report_style import STYLE
 from streams.history.report_svg import NOW, THEN, Line, growth_bars, lines, pairs
-from streams.history.sums import Quality, Side
 
-ESTIMATED = "estimée d'après le DNMA"
-GROUP_LABELS = {
-    "vie_scolaire": "Vie scolaire",
-    "services_pedagogiques": "Services pédagogiques",
-    "stockage_partage": "Stockage et partage",
-    "parcours": "Parcours pédagogiques",
-    "visioconference": "Visioconférence",
-    "travail_collaboratif": "Travail collaboratif",
-}
-FAMILY_LABELS = {
-    "general": "Général",
-    "communication": "Communication",
-    "gestion": "Gestion et vie scolaire",
-    "collaboration": "Collaboration",
-    "ressources": "Ressources",
-    "pedagogie": "Pédagogie",
-}
-PROFILE_LABELS = {
-    "ELEVE": "Élèves",
-    "PARENT": "Parents",
-    "ENSEIGNANT": "Enseignants",
-    "ADMIN_VIE_SCOL_TECH": "Administratifs, vie scolaire, techniques",
-    "PERSONNEL_COLLECTIVITE": "Personnels des collectivités",
-    "AUTRE": "Autres",
-}
 SECTIONS = (
     ("region", "Par région", "Visites"),
     ("group", "Par groupe de services (rapport publié ; les groupes se recoupent)", "Utilisations"),
@@ -66,7 +41,7 @@ def report_page(report: Report, catalog: Catalog, simulated: bool, made_at: date
         _charts(report),
         _movers(report),
         *(_section(report, by, title, visits, zones) for by, title, visits in SECTIONS),
-        _quality(report),
+        quality_section(report),
         _footer(made_at),
     ]
     return (
@@ -265,63 +240,10 @@ def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, 
     return f"<h2>{escape(title)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines_)}</tbody></table>"
 
 
-def by_label(by: str) -> str:
-    """The head of the first column."""
-    names = {"region": "Région", "group": "Groupe", "family": "Famille", "service": "Service", "project": "Projet"}
-    return names.get(by, {"profile": "Profil", "academy": "Académie"}.get(by, ""))
-
-
-def label_of(row: Row) -> str:
-    """The French name of a row."""
-    if row.code == "INCONNU":
-        return "Inconnu"
-    table = {"group": GROUP_LABELS, "family": FAMILY_LABELS, "profile": PROFILE_LABELS}.get(row.by, {})
-    return table.get(row.code, row.label)
-
-
 def _growth_cell(row: Row) -> str:
     colour = "" if row.growth is None else "up" if row.growth >= 0 else "down"
     raw = f' <span class="mark">({french.growth(row.growth_raw)})</span>' if row.perimeter_changed else ""
     return f'<td class="{colour}">{french.growth(row.growth)}{raw}</td>'
-
-
-def _quality(report: Report) -> str:
-    heads = ("Qualité des données", "Cette période", "Comparaison")
-    columns = [_quality_cells(side) for side in (report.now, report.then)]
-    titles = (
-        "Minutes mesurées",
-        "Jours sans données",
-        "Événements en retard",
-        "Événements rejetés",
-        "Doublons retirés",
-    )
-    rows = zip((*titles, "Événements perdus", "Origine"), *columns, strict=True)
-    body = "".join(f"<tr><td>{a}</td><td>{escape(b)}</td><td>{escape(c)}</td></tr>" for a, b, c in rows)
-    head = "".join(f"<th>{text}</th>" for text in heads)
-    return f"<h2>Peut-on s'y fier ?</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _quality_cells(side: Side) -> list[str]:
-    quality = side.quality
-    if quality is None:
-        return ["–"] * 7
-    events = side.sum_of("national", "FR").events
-    return [
-        f"{french.number(quality.measured_minutes)} sur {french.number(quality.minutes)}",
-        french.number(len(quality.days_without_data)),
-        f"{french.number(quality.late_events)} ({french.share(quality.late_events, events)})",
-        french.number(quality.rejected),
-        french.number(quality.duplicates),
-        french.number(quality.lost),
-        _origin(quality, side),
-    ]
-
-
-def _origin(quality: Quality, side: Side) -> str:
-    if side.estimated:
-        return ESTIMATED
-    names = {Source.LIVE: "compté par Vigie", Source.IMPORT: "importé", Source.SIMULATED: "simulé"}
-    return ", ".join(names[source] for source in quality.sources) or "–"
 
 
 def _footer(made_at: datetime) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from streams.clock import iso_utc
 from streams.history.report import Report, Row
-from streams.history.sums import Side
+from streams.history.side import Side
 
 #: Columns of the CSV, and members of a row in JSON.
 COLUMNS = (

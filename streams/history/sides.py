@@ -8,7 +8,7 @@ from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
 from streams.history.reading import History
 from streams.history.report import NoDataError, Question, collect, held_text
-from streams.history.sums import Side
+from streams.history.side import Side
 
 
 def both_sides(

@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 from streams.errors import VigieError
 from streams.history.archive import Archive, Updated
@@ -28,6 +26,7 @@ from streams.history.from_live import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
 from streams.live import Announced, ArchiveReader, ArchiveState
 from streams.live.keys import LAYOUT
+from streams.observe.archive_rules import ArchiveFigures, ArchiveRules, fresh
 
 logger = logging.getLogger(__name__)
 
@@ -38,44 +37,6 @@ LATEST_DAY_END_HOURS = 12
 TRIM_HOURS_MAX = 24
 #: Hours read at most in one pass, so that a pass stays short: a day, in a catch-up.
 READ_HOURS_MAX = 26
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveRules:
-    """What archiving needs of the settings; `shift_seconds` is scenario time minus clock.
-
-    Trimming waits for an archive no longer than `wait_hours`.
-    """
-
-    directory: Path
-    shift_seconds: int
-    catalog: str
-    minutes_kept_hours: int
-    wait_hours: int
-
-    @property
-    def shift_minutes(self) -> int:
-        """Archive time minus clock in minutes."""
-        return self.shift_seconds // 60
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveFigures:
-    """Where the archive stands, for metrics.
-
-    `minute`: all settled minutes of the clock before it are archived, as far back as Redis holds any (None: nothing was found yet).
-    `waiting_minutes`: minutes of hours that are over and that Redis holds but the archive does not. `refused_hours`: hours of which the
-    archive keeps another reading, since Redis does not reflect all of it. `missed_events`: removed from Redis without being archived.
-    """
-
-    minute: int | None = None
-    waiting_minutes: int = 0
-    refused_hours: int = 0
-    missed_events: int = 0
-    file_bytes: int = 0
-    passes: int = 0
-    failures: int = 0
-    problem: str | None = None
 
 
 @dataclass(slots=True)
@@ -92,7 +53,7 @@ class Archivist:
 
     reader: ArchiveReader
     rules: ArchiveRules
-    figures: ArchiveFigures = ArchiveFigures()
+    figures: ArchiveFigures = field(default_factory=ArchiveFigures)
     _known: dict[int, _Known] = field(default_factory=dict)
     _due_again: set[int] = field(default_factory=set)
     _last_hour: int = 0
@@ -245,8 +206,3 @@ class Archivist:
 
 def _failed(before: ArchiveFigures, problem: str) -> ArchiveFigures:
     return replace(before, failures=before.failures + 1, problem=problem)
-
-
-def fresh(archives: Mapping[str, Announced], now_ms: int, wait_hours: int) -> dict[str, Announced]:
-    """The archives that said something within the time that trimming waits for one."""
-    return {name: said for name, said in archives.items() if now_ms - said.at_ms <= wait_hours * 3_600_000}

@@ -19,7 +19,7 @@ from streams.catalog import Catalog
 from streams.count.days import LocalDays
 from streams.errors import ServerError, StateError
 from streams.live import ArchiveReader, LiveReader, SketchReader
-from streams.observe.archivist import fresh
+from streams.observe.archive_rules import fresh
 from streams.observe.census import Census, take_census
 from streams.observe.decide import Kept, held_back, progress_problem, retry_seconds, settling, what_is_kept
 

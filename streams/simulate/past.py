@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog, Region
-from streams.history import SchoolCalendar, hll
-from streams.history.arrow import DayFile
+from streams.history import SchoolCalendar
+from streams.history.day_file import DayFile
 from streams.history.days import paris_day
 from streams.history.marks import HourMark, Source
 from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.simulate.levels import Levels, PastPlan
+from streams.simulate.past_sketches import sketch_of_numbers
 from streams.simulate.population import make_establishments
 from streams.simulate.scenario import Traffic
 from streams.simulate.shape import LoadShape, curve
@@ -156,10 +157,10 @@ class Past:
             # Visitors come back on other days: they are drawn from a population.
             population = max(1, round(self._population(region)))
             salt = np.uint64(zlib.crc32(region.code.encode()) << 32)
-            users["region", region.code] = _sketch(rng.integers(0, population, seen, np.uint64) + salt)
+            users["region", region.code] = sketch_of_numbers(rng.integers(0, population, seen, np.uint64) + salt)
             if region.timezone != "Europe/Paris":
                 users["paris", region.code] = users["region", region.code]
-        establishments = {key: _sketch(np.concatenate(parts)) for key, parts in schools.items()}
+        establishments = {key: sketch_of_numbers(np.concatenate(parts)) for key, parts in schools.items()}
         return Sketches(users, establishments)
 
     def _population(self, region: Region) -> float:
@@ -229,22 +230,6 @@ def _parts(inputs: PastInputs) -> dict[str, list[_Part]]:
             number += size
             found[region].append(_Part(project, academy or UNKNOWN, size / len(establishments), ids))
     return found
-
-
-def _sketch(members: NDArray[np.uint64]) -> bytes:
-    """A HyperLogLog of numbers, hashed by splitmix64."""
-    with np.errstate(over="ignore"):
-        mixed = members + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    index = (mixed & np.uint64(hll.REGISTERS - 1)).astype(np.int64)
-    rest = (mixed >> np.uint64(14)).astype(np.uint64)
-    lowest = rest & (~rest + np.uint64(1))
-    rank = np.where(rest == 0, 51, np.log2(np.maximum(lowest, 1).astype(np.float64)) + 1).astype(np.uint8)
-    registers = np.zeros(hll.REGISTERS, np.uint8)
-    np.maximum.at(registers, index, rank)
-    return hll.sketch_of(registers)
 
 
 def default_archive_days(plan: PastPlan, years: float) -> tuple[datetime.date, datetime.date]:

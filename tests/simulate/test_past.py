@@ -14,7 +14,7 @@ from streams.cli import cli
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
-from streams.history.arrow import DayFile
+from streams.history.day_file import DayFile
 from streams.history.rows import CutName, CutRows
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
