@@ -2,7 +2,7 @@
 
 | key | type | holds |
 |---|---|---|
-| `{p}:meta` | hash | `layout`, `catalog`, `topic`, `topic_id`, `partitions`, `settled_ms`; `applying` while a chunk is being written; of archives: `trimmed_before`, `missed_events` |
+| `{p}:meta` | hash | `layout`, `catalog`, `topic`, `topic_id`, `partitions`, `settled_ms`; `applying` while a chunk is being written |
 | `{p}:offsets` | hash | partition -> `first next append_ms watermark_ms` |
 | `{p}:heartbeats` | hash | partition -> JSON of its owner's last heartbeat |
 | `{p}:totals` | hash | field -> count since the beginning |
@@ -16,6 +16,8 @@
 | `{p}:unseen_at:<list>` | sorted set | the same values, scored by when they were last seen (epoch ms, append time) |
 | `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archive.Announced`) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
+
+`meta` also holds `trimmed_before` (minutes before it were removed) and `missed_events` (removed without any archive having them).
 
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.types.Cut`).
 """
