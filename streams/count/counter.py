@@ -6,6 +6,7 @@ visitors, which is read again from the tail of the log: `warm` feeds it, `count`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,8 @@ class PartitionCounter:
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
             for first_index, values in _pieces(batch):
                 events, rejected = judge_all(values, append_ms, self._rules.bounds)
-                rejects += (_reject(batch, first_index + i, reason, append_ms) for i, reason in rejected)
+                if rejected:
+                    rejects += _rejects(batch, first_index, rejected, append_ms)
                 found.append(self._reader.read(events))
                 size += len(events)
                 blocks.append((size, append_ms))
@@ -131,8 +133,9 @@ class PartitionCounter:
         return late
 
 
-def _reject(batch: Batch, index: int, reason: Reason, append_ms: int) -> Reject:
-    return Reject(batch.offsets[index], reason, append_ms, batch.keys[index], batch.values[index])
+def _rejects(batch: Batch, first: int, rejected: list[tuple[int, Reason]], append_ms: int) -> list[Reject]:
+    offsets, keys, values = batch.offsets, batch.keys, batch.values
+    return [Reject(offsets[first + i], why, append_ms, keys[first + i], values[first + i]) for i, why in rejected]
 
 
 def _add_totals(delta: Delta) -> None:
@@ -144,8 +147,8 @@ def _add_totals(delta: Delta) -> None:
             totals.update(by_field)  # most chunks are of one minute
     if delta.duplicates:
         delta.add_total((Cut.DUPLICATE,), delta.duplicates)
-    for reject in delta.rejects:
-        delta.add_total((Cut.REJECTED, reject.reason.value), 1)
+    for reason, number in Counter([reject.reason for reject in delta.rejects]).items():
+        delta.add_total((Cut.REJECTED, reason.value), number)
 
 
 def _pieces(batch: Batch) -> Iterator[tuple[int, Sequence[bytes | None]]]:

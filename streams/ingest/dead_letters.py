@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -35,17 +37,22 @@ class RejectBudget:
         self._minute = -1
         self._used: dict[Reason, int] = {}
 
-    def admit(self, reject: Reject) -> bool:
-        """Whether this reject may be kept; uses one of its reason's places if so."""
-        minute = reject.append_ms // 60_000
-        if minute > self._minute:  # partitions differ by seconds: an older minute draws on the newest one's places
-            self._minute = minute
-            self._used.clear()
-        used = self._used.get(reject.reason, 0)
-        if used >= self._per_minute:
-            return False
-        self._used[reject.reason] = used + 1
-        return True
+    def choose(self, rejects: Iterable[Reject]) -> list[Reject]:
+        """Return those that may be kept; each uses one of its reason's places."""
+        kept: list[Reject] = []
+        end_ms, used, most = (self._minute + 1) * 60_000, self._used, self._per_minute
+        for reject in rejects:
+            if (
+                reject.append_ms >= end_ms
+            ):  # partitions differ by seconds: an older minute draws on the newest one's places
+                self._minute = reject.append_ms // 60_000
+                end_ms = (self._minute + 1) * 60_000
+                used.clear()
+            taken = used.get(reject.reason, 0)
+            if taken < most:
+                used[reject.reason] = taken + 1
+                kept.append(reject)
+        return kept
 
 
 class DeadLetterTopic:
@@ -63,12 +70,13 @@ class DeadLetterTopic:
 
     async def keep(self, partition: int, delta: Delta) -> None:
         """Keep a chunk's rejects, acknowledged by Kafka; add those that are not kept to the delta's `NOT_KEPT`."""
-        kept = [reject for reject in delta.rejects if self._budget.admit(reject)]
+        kept = self._budget.choose(delta.rejects)
         failed = await self._send(partition, kept)
-        kept_offsets = {reject.offset for reject in kept} - failed
-        for reject in delta.rejects:
-            if reject.offset not in kept_offsets:
-                delta.add_total((Cut.NOT_KEPT, reject.reason.value), 1)
+        not_kept = Counter([reject.reason for reject in delta.rejects])
+        not_kept.subtract(reject.reason for reject in kept if reject.offset not in failed)
+        for reason, number in not_kept.items():
+            if number:
+                delta.add_total((Cut.NOT_KEPT, reason.value), number)
 
     async def close(self) -> None:
         """Close the producer."""

@@ -99,15 +99,17 @@ def reject(append_ms: int, reason: Reason = Reason.NOT_JSON) -> Reject:
 
 def test_the_budget_is_a_minute_and_a_reason() -> None:
     budget = RejectBudget(2)
-    assert [budget.admit(reject(60_000)) for _ in range(3)] == [True, True, False]
-    assert budget.admit(reject(60_000, Reason.EMPTY))
-    assert budget.admit(reject(120_000))
-    assert budget.admit(reject(60_001)), "an older minute draws on the newest one's places"
-    assert not budget.admit(reject(120_000))
+    several = [reject(60_000), reject(60_000, Reason.EMPTY), reject(60_001), reject(60_002)]
+    assert budget.choose(several) == several[:3]
+    assert budget.choose([reject(60_000), reject(60_000, Reason.EMPTY)]) == [reject(60_000, Reason.EMPTY)]
+    newer = [reject(120_000), reject(119_999), reject(60_001), reject(120_000)]
+    assert budget.choose(newer) == newer[:1] + newer[1:2], "an older minute draws on the newest one's places"
+    assert budget.choose(newer) == []
+    assert budget.choose([reject(180_000)]) == [reject(180_000)]
 
 
 def test_a_budget_of_zero_keeps_nothing() -> None:
-    assert not RejectBudget(0).admit(reject(1))
+    assert RejectBudget(0).choose([reject(1)]) == []
 
 
 def test_repeated_lines_are_held_back_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
