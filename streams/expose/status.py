@@ -238,7 +238,7 @@ def _problems(
         problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")
     elif partitions.unowned:
         problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
-    problems += _long_warming(partitions)
+    problems += [*_without_word_from_kafka(snapshot, partitions), *_long_warming(partitions)]
     if others := catalogs_in_use(snapshot) - {installation.catalog.digest}:
         problems.append(
             f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
@@ -249,6 +249,18 @@ def _problems(
             "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
         )
     return problems
+
+
+def _without_word_from_kafka(snapshot: Snapshot, partitions: PartitionsStatus) -> list[str]:
+    """Workers are there, and none of them hears from Kafka: it hangs, which its open port does not tell."""
+    times = [beat.confirmed_ms for beat in snapshot.heartbeats.values() if snapshot.now_ms - beat.at_ms <= UNOWNED_MS]
+    if not times or partitions.stale < partitions.count:
+        return []
+    latest = max(time or 0 for time in times)
+    since = f"for {(snapshot.now_ms - latest) / 1000:.0f} s" if latest else "since they started"
+    return [
+        f"Kafka has not told any worker {since} where the log ends, though it takes connections: it hangs or is overloaded; see its log"
+    ]
 
 
 def _long_warming(partitions: PartitionsStatus) -> list[str]:

@@ -79,7 +79,7 @@ def _chain_table(status: Status) -> Table:
     table.add_row("redis", f"up, appendonly {status.redis.appendonly}" if status.redis.up else "DOWN")
     table.add_row("kafka", f"up ({', '.join(status.kafka.servers)})" if status.kafka.up else "DOWN")
     age = "" if status.settled_age_seconds is None else f" ({status.settled_age_seconds:.0f} s ago)"
-    table.add_row("settled up to", f"{status.settled or 'nothing yet'}{age}")
+    table.add_row("settled up to", f"{status.settled or ('nothing yet' if status.redis.up else '?')}{age}")
     table.add_row("events", f"{_number(status.events)}, {_number(status.duplicates)} repeats removed{_window(status)}")
     table.add_row("visits", _number(status.visits))
     users = status.users or {}

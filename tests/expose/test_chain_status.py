@@ -60,6 +60,17 @@ def test_what_nobody_vouches_for_is_null_and_named(build):
     assert found.ready  # the servers answer; exit 0
 
 
+def test_a_kafka_that_hangs_is_named(build, make_snapshot):
+    def silent(confirmed_ms):
+        beats = make_snapshot().heartbeats.items()
+        return build(heartbeats={n: replace(b, log_end=None, confirmed_ms=confirmed_ms) for n, b in beats}).problems
+
+    (problem,) = silent(NOW_MS - 20_000)
+    assert problem.startswith("Kafka has not told any worker for 20 s where the log ends, though it takes connections")
+    assert "since they started" in silent(None)[0]
+    assert silent(NOW_MS - 14_000) == ()
+
+
 def test_a_warm_up_is_shown_and_named_when_events_wait_long_for_it(build, make_snapshot):
     def warming(lag_seconds):
         beats = make_snapshot().heartbeats
