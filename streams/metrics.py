@@ -132,6 +132,11 @@ DEDUPE_WINDOW = _observer(
     Kind.GAUGE,
     "How far back ids are remembered to remove repeats: the shortest over all partitions.",
 )
+VISIT_WINDOW = _observer(
+    "ent_visit_window_seconds",
+    Kind.GAUGE,
+    "How far back visitors are remembered to know a visit that goes on: the shortest over all partitions.",
+)
 LOST = _observer("ent_events_lost_total", Kind.COUNTER, "Offsets that retention removed before they could be counted.")
 MINUTE_EVENTS = _observer(
     "ent_minute_events",

@@ -81,10 +81,11 @@ class _Visitors:
     sent to, which counts nothing: `Memory.note_sent`.
     """
 
-    __slots__ = ("_start_ms", "_width", "index", "latest", "rows", "sent")
+    __slots__ = ("_start_ms", "_width", "begun_ms", "index", "latest", "rows", "sent")
 
-    def __init__(self, index: int, start_ms: int, services: int, expected: int) -> None:
+    def __init__(self, index: int, start_ms: int, begun_ms: int, services: int, expected: int) -> None:
         self.index = index
+        self.begun_ms = begun_ms
         self.rows = HashIndex(expected)
         self._start_ms = start_ms
         self._width = services + 1
@@ -155,8 +156,9 @@ class Memory:
         self._services = services
         self._ids: list[_Ids] = []
         self._visitors: list[_Visitors] = []
-        #: Append time (ms) below which ids were forgotten because a generation closed early.
+        #: Append times (ms) below which ids, and visitors, were forgotten because a generation closed early.
         self._ids_forgotten_ms = 0
+        self._visitors_forgotten_ms = 0
 
     def judge(self, ids: Keys, visitors: Keys, services: Keys, ts: Keys, blocks: Iterable[tuple[int, int]]) -> Judged:
         """Remember events, in order, and say what they are.
@@ -201,6 +203,11 @@ class Memory:
         planned = (append_ms // self._plan.id_ms - 1) * self._plan.id_ms
         return append_ms - max(planned, self._ids_forgotten_ms) if self._ids else 0
 
+    def visit_window_ms(self, append_ms: int) -> int:
+        """The same for visitors: below 30 minutes and the disorder allowed, visits may be counted that others continue."""
+        planned = (append_ms // self._plan.visit_ms - (self._plan.visit_count - 1)) * self._plan.visit_ms
+        return append_ms - max(planned, self._visitors_forgotten_ms) if self._visitors else 0
+
     def sizes(self) -> tuple[int, int]:
         """Entries held: ids, visitors."""
         return sum(len(g.seen) for g in self._ids), sum(len(g.rows) for g in self._visitors)
@@ -239,9 +246,14 @@ class Memory:
         if last is not None and last.index == index and len(last.rows) < plan.visitors_max:
             return False
         oldest = index - (plan.visit_count - 1)
-        self._visitors = [g for g in self._visitors if g.index >= oldest][-(plan.visit_count - 1) :]
+        kept = [generation for generation in self._visitors if generation.index >= oldest]
+        self._visitors = kept[-(plan.visit_count - 1) :]
+        if len(kept) > len(self._visitors):  # time alone would have kept it
+            self._visitors_forgotten_ms = self._visitors[0].begun_ms
+        start_ms = index * plan.visit_ms
+        begun_ms = append_ms if last is not None and last.index == index else start_ms
         expected = len(last.rows) if last else 0
-        self._visitors.append(_Visitors(index, index * plan.visit_ms, self._services, expected))
+        self._visitors.append(_Visitors(index, start_ms, begun_ms, self._services, expected))
         return True
 
     def _find_new(self, ids: Keys) -> Mask:

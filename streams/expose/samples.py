@@ -76,9 +76,10 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
     yield family(metrics.PARTITIONS_UNOWNED, [((), len(partitions_unowned(snapshot)))])
     lags = lag_events(snapshot)
     yield family(metrics.LAG_EVENTS, [((str(number),), lag) for number, lag in lags.items() if lag is not None])
-    window_ms = dedupe_window_ms(snapshot)
-    if window_ms is not None:
-        yield family(metrics.DEDUPE_WINDOW, [((), window_ms / 1000)])
+    windows = shortest_windows(snapshot)
+    if windows is not None:
+        yield family(metrics.DEDUPE_WINDOW, [((), windows.ids_ms / 1000)])
+        yield family(metrics.VISIT_WINDOW, [((), windows.visitors_ms / 1000)])
     mismatch = bool(catalogs_in_use(snapshot) - {catalog.digest})
     yield family(metrics.CATALOG_MISMATCH, [((), int(mismatch))])
     yield info_family(metrics.OBSERVER_BUILD, (__version__, LAYOUT, catalog.digest))
@@ -130,15 +131,25 @@ def lag_events(snapshot: Snapshot) -> dict[int, int | None]:
     return lags
 
 
-def dedupe_window_ms(snapshot: Snapshot) -> int | None:
-    """Return the shortest window for which ids are remembered, over the partitions that have an owner and counted anything; else None."""
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How far back (ms) ids and visitors are remembered."""
+
+    ids_ms: int
+    visitors_ms: int
+
+
+def shortest_windows(snapshot: Snapshot) -> Windows | None:
+    """Return the shortest windows over the partitions that have an owner and counted anything; None where there is none."""
     unowned = set(partitions_unowned(snapshot))
-    windows = [
-        beat.dedupe_window_ms
+    found = [
+        beat
         for number, beat in snapshot.heartbeats.items()
         if number not in unowned and snapshot.offsets.get(number) is not None and beat.warming is None
     ]
-    return min(windows, default=None)
+    if not found:
+        return None
+    return Windows(min(beat.dedupe_window_ms for beat in found), min(beat.visit_window_ms for beat in found))
 
 
 def census_families(census: Census | None, settled_ms: int | None, lists: Lists) -> Iterator[Family]:

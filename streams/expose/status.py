@@ -11,7 +11,7 @@ from streams.clock import iso_utc, simulation_notice
 from streams.count import Cut
 from streams.count.settle import UNOWNED_MS
 from streams.events import Reason
-from streams.expose.samples import dedupe_window_ms, lag_events
+from streams.expose.samples import lag_events, shortest_windows
 from streams.live import Heartbeat, Snapshot
 from streams.observe import Census, catalogs_in_use, partitions_unowned, progress_problem, settling
 
@@ -109,6 +109,7 @@ class Status:
     establishments: int | None
     duplicates: int | None
     dedupe_window_seconds: float | None
+    visit_window_seconds: float | None
     rejected: dict[str, int] | None
     not_kept: int | None
     late: int | None
@@ -150,7 +151,7 @@ def build_status(
     lags = [p.lag for p in partitions.list if p.lag is not None]
     delays = [p.lag_seconds for p in partitions.list if p.lag_seconds is not None]
     settled_ms = snapshot.settled_ms if snapshot else None
-    window_ms = dedupe_window_ms(snapshot) if snapshot else None
+    windows = shortest_windows(snapshot) if snapshot else None
     broken = progress_problem(snapshot) if snapshot else None
     shift = installation.calendar_shift_seconds
     return Status(
@@ -164,7 +165,8 @@ def build_status(
         **totals,
         users={window: users.national for window, users in census.users.items()} if census else None,
         establishments=census.establishments.national if census else None,
-        dedupe_window_seconds=None if window_ms is None else window_ms / 1000,
+        dedupe_window_seconds=None if windows is None else windows.ids_ms / 1000,
+        visit_window_seconds=None if windows is None else windows.visitors_ms / 1000,
         rejected=_rejected(snapshot) if snapshot else None,
         lag_events=sum(lags) if lags else None,
         lag_seconds=max(delays) if delays else None,

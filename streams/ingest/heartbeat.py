@@ -133,7 +133,7 @@ def add_heartbeat(app: faust.App, heart: Heart, state: WorkerState) -> None:
 
 
 def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int) -> HeartbeatLine:
-    window_ms = ledger.counter.memory.window_ms(ledger.counter.append_ms)
+    memory, append_ms = ledger.counter.memory, ledger.counter.append_ms
     return HeartbeatLine(
         ledger.partition,
         ledger.position,
@@ -141,7 +141,8 @@ def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago:
         lag_seconds,
         asked_ms_ago,
         ledger.warming,
-        window_ms,
+        memory.window_ms(append_ms),
+        memory.visit_window_ms(append_ms),
         ledger.counter.next_offset,
     )
 

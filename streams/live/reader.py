@@ -41,6 +41,7 @@ class Heartbeat:
     idle_since_ms: int | None
     warming: float | None
     dedupe_window_ms: int
+    visit_window_ms: int
     #: Digest of the lists that it counts under; None from a version that does not tell.
     catalog: str | None = None
 
@@ -292,5 +293,6 @@ def _heartbeat(text: str) -> Heartbeat:
         idle_since_ms=raw["idle_since_ms"],
         warming=raw["warming"],
         dedupe_window_ms=raw["dedupe_window_ms"],
+        visit_window_ms=raw.get("visit_window_ms", 0),  # absent: an older version's, in a rolling restart
         catalog=raw.get("catalog"),
     )

@@ -49,7 +49,7 @@ class HeartbeatLine:
 
     `position` is the next offset to count, `counted` the same where anything was counted (else None), `log_end` the end of the log
     where Kafka was asked in this round, `asked_ms_ago` before the heartbeat. `warming` is how far the warm-up has come (0 to 1, None:
-    none is under way), the window is how far back (ms) ids are remembered.
+    none is under way), the windows are how far back (ms) ids and visitors are remembered.
     """
 
     partition: int
@@ -59,6 +59,7 @@ class HeartbeatLine:
     asked_ms_ago: int = 0
     warming: float | None = None
     dedupe_window_ms: int = 0
+    visit_window_ms: int = 0
     counted: int | None = None
 
 
@@ -142,6 +143,7 @@ class LiveWriter:
                 "lag_seconds": round(max(line.lag_seconds, 0.0), 3),
                 "warming": line.warming,
                 "dedupe_window_ms": line.dedupe_window_ms,
+                "visit_window_ms": line.visit_window_ms,
                 "catalog": self._catalog,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]

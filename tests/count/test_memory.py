@@ -170,6 +170,16 @@ def test_visitors_are_bounded_too() -> None:
         one.judge([event(step * 50 + i, at, visitor=f"v{step}-{i}") for i in range(50)], at)
     _ids, visitors = one.memory.sizes()
     assert visitors <= PLAN.visit_count * 150
+    # Two blocks a generation: with that of the last blocks, four more are remembered, and it shows.
+    assert one.memory.visit_window_ms(T0 + 29_000) == 9_000
+    assert memory().memory.visit_window_ms(T0) == 0
+
+
+def test_the_window_of_visitors_is_the_planned_one_while_nothing_was_forgotten() -> None:
+    one = memory()
+    for step in range(8):
+        one.judge([event(step, T0)], T0 + step * PLAN.visit_ms + 5_000)
+    assert one.memory.visit_window_ms(T0 + 7 * PLAN.visit_ms + 5_000) == 4 * PLAN.visit_ms + 5_000
 
 
 def log_of(rnd: random.Random, batches: int) -> list[tuple[int, list[Event]]]:

@@ -69,8 +69,12 @@ def make_snapshot(catalog: Catalog, totals: dict[Field, int]) -> Callable[..., S
 
     def make(**changes: Any) -> Snapshot:
         beats = {
-            0: Heartbeat("worker-a", 71, 8001, 110, 115, 1.5, NOW_MS - 300, NOW_MS - 300, None, None, 780_000),
-            1: Heartbeat("worker-b", 72, 8002, 60, 60, 0.0, NOW_MS - 200, NOW_MS - 200, NOW_MS - 9_000, None, 720_500),
+            0: Heartbeat(
+                "worker-a", 71, 8001, 110, 115, 1.5, NOW_MS - 300, NOW_MS - 300, None, None, 780_000, 2_100_000
+            ),
+            1: Heartbeat(
+                "worker-b", 72, 8002, 60, 60, 0.0, NOW_MS - 200, NOW_MS - 200, NOW_MS - 9_000, None, 720_500, 2_050_000
+            ),
         }
         parts: dict[str, Any] = {
             "now_ms": NOW_MS,

@@ -35,6 +35,7 @@ def test_a_sound_chain(build, catalog):
     assert found.settled_age_seconds == 21.0
     assert (found.events, found.late, found.lost, found.not_kept) == (27, 2, 9, 1)
     assert (found.visits, found.duplicates, found.dedupe_window_seconds) == (7, 6, 720.5)
+    assert found.visit_window_seconds == 2050
     assert (found.users, found.establishments) == ({"5m": 9, "15m": 12, "day": 400}, 3)
     assert found.rejected is not None
     assert {reason: n for reason, n in found.rejected.items() if n} == {"not_json": 4}

@@ -16,10 +16,10 @@ from streams.expose.samples import (
     Lists,
     archive_families,
     census_families,
-    dedupe_window_ms,
     lag_events,
     minute_families,
     redis_up,
+    shortest_windows,
     snapshot_families,
     unseen_family,
 )
@@ -175,12 +175,15 @@ def test_users_that_nobody_counted_are_absent(census, lists):
 
 def test_the_shortest_window_of_ids_is_shown(families, make_snapshot):
     assert values(families, "ent_dedupe_window_seconds") == {(): 720.5}
+    assert values(families, "ent_visit_window_seconds") == {(): 2050}
     snapshot = make_snapshot()
     nothing = {1: replace(snapshot.heartbeats[1], dedupe_window_ms=0)}
-    assert dedupe_window_ms(replace(snapshot, heartbeats=nothing, offsets={})) is None  # nothing to know yet
+    assert shortest_windows(replace(snapshot, heartbeats=nothing, offsets={})) is None  # nothing to know yet
     warming = {**snapshot.heartbeats, 1: replace(snapshot.heartbeats[1], dedupe_window_ms=0, warming=0.4)}
-    assert dedupe_window_ms(replace(snapshot, heartbeats=warming)) == 780_000  # it does not count yet
-    assert dedupe_window_ms(make_snapshot(now_ms=snapshot.now_ms + 15_000)) is None  # nobody's
+    windows = shortest_windows(replace(snapshot, heartbeats=warming))
+    assert windows is not None
+    assert windows.ids_ms == 780_000  # it does not count yet
+    assert shortest_windows(make_snapshot(now_ms=snapshot.now_ms + 15_000)) is None  # nobody's
 
 
 def test_the_minutes_carry_their_own_time_and_zeros(families, catalog):

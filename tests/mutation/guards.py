@@ -180,8 +180,8 @@ GUARDS = (
     Guard(
         "nothing is carried over into a new generation",
         "streams/count/memory.py",
-        "        self._visitors.append(_Visitors(index, index * plan.visit_ms, self._services, expected))",
-        "        self._visitors.append(last or _Visitors(index, index * plan.visit_ms, self._services, expected))",
+        "        self._visitors.append(_Visitors(index, start_ms, begun_ms, self._services, expected))",
+        "        self._visitors.append(last or _Visitors(index, start_ms, begun_ms, self._services, expected))",
         MEMORY,
     ),
     Guard(

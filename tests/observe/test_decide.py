@@ -24,7 +24,7 @@ NOW_MS = 1_788_242_592_345
 
 def beat(at_ms: int = NOW_MS - 400, position: int = 10, log_end: int = 10) -> Heartbeat:
     idle_since_ms = at_ms if position == log_end else None
-    return Heartbeat("w", 1, 8001, position, log_end, 0.0, at_ms, at_ms, idle_since_ms, None, 0)
+    return Heartbeat("w", 1, 8001, position, log_end, 0.0, at_ms, at_ms, idle_since_ms, None, 0, 0)
 
 
 def snapshot(heartbeats: dict[int, Heartbeat], watermarks: dict[int, int], layout: str | None = LAYOUT) -> Snapshot:
@@ -84,7 +84,7 @@ def test_lists_in_use_are_those_of_live_workers() -> None:
 
 
 def beat_of(catalog: str | None, at_ms: int) -> Heartbeat:
-    return Heartbeat("w", 1, 8001, 0, 0, 0.0, at_ms, at_ms, None, None, 0, catalog)
+    return Heartbeat("w", 1, 8001, 0, 0, 0.0, at_ms, at_ms, None, None, 0, 0, catalog)
 
 
 def snapshot_of(beats: dict[int, Heartbeat]) -> Snapshot:
