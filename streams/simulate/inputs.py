@@ -11,9 +11,9 @@ from pathlib import Path
 
 from streams.catalog import Catalog, load_catalog
 from streams.errors import InputError
+from streams.load_shape import LoadShape, load_shape
 from streams.simulate.book import Book
 from streams.simulate.scenario import Scenario, Traffic, checked_scale, load_scenarios
-from streams.simulate.shape import LoadShape, load_shape
 from streams.simulate.traffic import Generator, Plan
 from streams.simulate.truth import Truth, load_truth
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,9 +13,11 @@ import msgspec
 from msgspec import Meta
 
 from streams.catalog import Catalog, read_yaml
-from streams.history import DayType, SchoolCalendar, school_year_of
-from streams.simulate.scenario import Positive, convert_section, section_error
-from streams.simulate.shape import WEEKDAYS, LoadShape, rentree_factor
+from streams.history import SchoolCalendar
+from streams.history.day_weight import day_weight
+from streams.load_shape import LoadShape
+from streams.sections import convert_section, section_error
+from streams.simulate.scenario import Positive
 
 _DAY = datetime.timedelta(days=1)
 
@@ -178,22 +179,7 @@ class Levels:
         return of_service / max(1.0, of_service - period.visioconferences_more)
 
     def _base(self, day: datetime.date, region: str) -> float:
-        zone = self._zones[region]
-        kind = self._calendar.zone_day_type(day, zone)
-        shape = self._shape
-        weekday = shape.weekday[WEEKDAYS[day.weekday()]] / shape.weekday["tue"]
-        rentree = self._calendar.rentree(school_year_of(day), zone)
-        since = (day - rentree).days if rentree else 999
-        if since < 0 or day.month in (7, 8):
-            ramp = _ramp(shape, since) if since < 0 else shape.summer_factor
-            return (
-                weekday * ramp
-                if kind in (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY, DayType.SUNDAY_BEFORE_SCHOOL)
-                else weekday
-            )
-        if kind in (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY):
-            return weekday * shape.holiday_factor
-        return weekday * rentree_factor(shape, since)
+        return day_weight(self._shape, self._calendar, self._zones[region], day) / self._shape.weekday["tue"]
 
     def _level(self, day: datetime.date, region: str) -> float:
         found = self._base(day, region)
@@ -226,13 +212,3 @@ def _moved(period: Period, growth: float) -> float:
 
 def _inside(day: datetime.date, first: datetime.date, days: int) -> bool:
     return first <= day < first + days * _DAY
-
-
-def _ramp(shape: LoadShape, days: int) -> float:
-    """The summer before a rentrée: straight lines between the listed days before it, the summer's factor before the first."""
-    points = sorted((-int(name.removeprefix("d-")), value) for name, value in shape.pre_rentree_ramp.items())
-    points = [(points[0][0] - 7, shape.summer_factor), *points, (0, 1.0)]
-    for (day, value), (next_day, next_value) in itertools.pairwise(points):
-        if day <= days < next_day:
-            return value + (next_value - value) * (days - day) / (next_day - day)
-    return shape.summer_factor

@@ -23,11 +23,11 @@ from streams.history.day_file import DayFile
 from streams.history.days import paris_day
 from streams.history.marks import HourMark, Source
 from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
+from streams.load_shape import LoadShape, curve
 from streams.simulate.levels import Levels, PastPlan
 from streams.simulate.past_sketches import sketch_of_numbers
 from streams.simulate.population import make_establishments
 from streams.simulate.scenario import Traffic
-from streams.simulate.shape import LoadShape, curve
 
 Floats = NDArray[np.float64]
 #: Late events among a minute's.
@@ -245,9 +245,9 @@ def load_inputs(config_dir: Path, seed: int, scale: float | None, plan: PastPlan
     """
     from streams.catalog import load_catalog
     from streams.history import load_calendar
+    from streams.load_shape import load_shape
     from streams.simulate.levels import load_past
     from streams.simulate.scenario import load_scenarios
-    from streams.simulate.shape import load_shape
 
     catalog = load_catalog(config_dir)
     chosen = plan or load_past(config_dir, catalog)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from streams.catalog import read_yaml
-from streams.errors import InputError, SettingsError
+from streams.errors import InputError
+from streams.sections import convert_section, section_error
 
 PARIS = ZoneInfo("Europe/Paris")
 #: Simulated seconds per second while the run-up is sent: 40 simulated minutes arrive in 96 s.
@@ -150,21 +151,3 @@ def load_scenarios(config_dir: Path) -> Scenarios:
     if problems or traffic is None:
         raise section_error(path, problems)
     return Scenarios(traffic, by_name)
-
-
-T = TypeVar("T")
-
-
-def convert_section(section: Any, kind: type[T], where: str, problems: list[str]) -> T | None:
-    """Convert one section of a YAML file; the first problem of it is added to `problems`."""
-    try:
-        return msgspec.convert(section, kind)
-    except msgspec.ValidationError as error:
-        problems.append(f"{where}: {error}")
-        return None
-
-
-def section_error(path: Path, problems: list[str]) -> SettingsError:
-    """All problems of one file of `config/` as one error."""
-    lines = "\n".join(f"  - {problem}" for problem in problems)
-    return SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend this file, then start again.")

@@ -3,90 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import itertools
-from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import msgspec
-from msgspec import Meta
+from streams.catalog import Catalog, Region, Service
+from streams.load_shape import WEEKDAYS, LoadShape, LoginStorm, curve, rentree_factor
+from streams.simulate.scenario import PARIS, Scenario, Traffic
 
-from streams.catalog import Catalog, Region, Service, read_yaml
-from streams.simulate.scenario import PARIS, Clock, Scenario, Share, Traffic, Weekday, convert_section, section_error
-
-WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: The login storm rises over this part of its length and falls over the rest.
 STORM_RISE_SHARE = 0.2
-_DAY_MINUTES = 24 * 60
-
-
-class LoginStorm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everybody logs in at once, from `start` local time on; `retry_duplicates` of the events are then sent twice."""
-
-    start: Clock
-    minutes: Annotated[int, Meta(ge=1, le=600)]
-    peak_multiplier: Annotated[float, Meta(gt=1, le=20)]
-    retry_duplicates: Share
-
-    @property
-    def start_minute(self) -> int:
-        """Minutes after local midnight."""
-        return int(self.start[:2]) * 60 + int(self.start[3:])
-
-
-class LoadShape(msgspec.Struct, frozen=True):
-    """The members of `load_shape.yaml` that a simulated day needs; the others are for other uses and left unread."""
-
-    hourly_local: Annotated[tuple[Share, ...], Meta(min_length=24, max_length=24)]
-    weekday: dict[Weekday, Annotated[float, Meta(gt=0)]]
-    rentree_factor: dict[Annotated[str, Meta(pattern=r"^d[0-9]{1,3}$")], Annotated[float, Meta(gt=0)]]
-    holiday_factor: Annotated[float, Meta(gt=0)]
-    summer_factor: Annotated[float, Meta(gt=0)]
-    pre_rentree_ramp: dict[Annotated[str, Meta(pattern=r"^d-[0-9]{1,3}$")], Annotated[float, Meta(gt=0)]]
-    lockdown_factor: Annotated[float, Meta(gt=0)]
-    lockdown_service_uplift: dict[str, Annotated[float, Meta(gt=0)]]
-    login_storm: LoginStorm
-
-
-def load_shape(config_dir: Path, catalog: Catalog) -> LoadShape:
-    """Read `load_shape.yaml`.
-
-    Raises:
-        SettingsError: it cannot be used; the message says where.
-    """
-    path = config_dir / "load_shape.yaml"
-    document = read_yaml(path)
-    section = document.get("load_shape") if isinstance(document, dict) else None
-    problems: list[str] = []
-    shape = convert_section(section, LoadShape, "load_shape", problems)
-    if shape:
-        problems += [f"weekday: {day} is missing" for day in WEEKDAYS if day not in shape.weekday]
-        known = set(catalog.service_codes)
-        problems += [
-            f"lockdown_service_uplift: {code} is not in services.yaml"
-            for code in shape.lockdown_service_uplift
-            if code not in known
-        ]
-        if not any(shape.hourly_local):
-            problems.append("hourly_local: every hour is 0")
-        if "d0" not in shape.rentree_factor:
-            problems.append("rentree_factor: d0 is missing")
-    if problems or shape is None:
-        raise section_error(path, problems)
-    return shape
-
-
-def curve(shape: LoadShape) -> tuple[float, ...]:
-    """The day by local minute, 1.0 at its highest: straight lines between the middles of the hours, across midnight."""
-    hours = shape.hourly_local
-    values = []
-    for minute in range(_DAY_MINUTES):
-        position = minute / 60 - 0.5
-        hour = int(position // 1)
-        part = position - hour
-        values.append(hours[hour % 24] * (1 - part) + hours[(hour + 1) % 24] * part)
-    highest = max(values)
-    return tuple(value / highest for value in values)
 
 
 def storm_strength(storm: LoginStorm, local: datetime.datetime) -> float:
@@ -96,18 +20,6 @@ def storm_strength(storm: LoginStorm, local: datetime.datetime) -> float:
         return 0.0
     rise = storm.minutes * STORM_RISE_SHARE
     return minute / rise if minute < rise else (storm.minutes - minute) / (storm.minutes - rise)
-
-
-def rentree_factor(shape: LoadShape, days: int) -> float:
-    """The factor `days` after the rentrée: straight lines between the listed days, 1.0 before the first and a week after the last."""
-    points = sorted((int(name[1:]), value) for name, value in shape.rentree_factor.items())
-    points.append((points[-1][0] + 7, 1.0))
-    if days < points[0][0]:
-        return 1.0
-    for (day, value), (next_day, next_value) in itertools.pairwise(points):
-        if days < next_day:
-            return value + (next_value - value) * (days - day) / (next_day - day)
-    return 1.0
 
 
 def service_weights(shape: LoadShape, scenario: Scenario, services: tuple[Service, ...]) -> dict[str, float]:

@@ -13,11 +13,12 @@ import orjson
 
 from streams.catalog import Catalog
 from streams.events import VERSION
+from streams.load_shape import LoadShape
 from streams.simulate.cells import Cells
 from streams.simulate.odd import BROKEN_ANYHOW, BROKEN_OBJECTS, make_unknown
 from streams.simulate.population import RegionPopulation, make_establishments, profile_table
 from streams.simulate.scenario import Scenario, Traffic
-from streams.simulate.shape import Load, LoadShape, service_weights
+from streams.simulate.shape import Load, service_weights
 from streams.simulate.step import Special, Step
 from streams.simulate.visits import SecondRandom, Visits, make_courses
 

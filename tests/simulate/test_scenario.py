@@ -10,11 +10,11 @@ import pytest
 
 from streams.catalog import load_catalog
 from streams.errors import InputError, SettingsError
+from streams.load_shape import load_shape
 from streams.settings import default_config_dir
 from streams.simulate import load_scenarios
 from streams.simulate.inputs import Configuration
 from streams.simulate.scenario import PARIS
-from streams.simulate.shape import load_shape
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from streams.load_shape import curve, rentree_factor
 from streams.simulate.inputs import Configuration
-from streams.simulate.shape import Load, curve, rentree_factor, service_weights, storm_strength
+from streams.simulate.shape import Load, service_weights, storm_strength
 from streams.simulate.traffic import Generator
 from tests.simulate.conftest import MakePlan
 
