@@ -23,6 +23,7 @@ COMMANDS = {
     "rejects": ("rejects", "List, show, count and replay rejected events."),
     "unseen": ("unseen", "List the values that no list knows."),
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
+    "history": ("history", "Counts in and out of the archive, and the ministry's weekly figures in."),
     "report": ("report", "Compare days with earlier ones: rentrée, any period, one day."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),

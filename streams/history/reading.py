@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +173,11 @@ class History:
             with file:
                 found = PastDay(day, file.head.hours, {cut: file.rows(cut) for cut in CutName}, file.sketches())
         return self._with_live(day, found)
+
+    @property
+    def directory(self) -> Path:
+        """Where the archive is."""
+        return self._archive.directory
 
     def held(self) -> list[date]:
         """The days that are archived, in order."""

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
+from streams.history.estimate import Estimate
 from streams.history.reading import History
 from streams.history.report import NoDataError, Question, collect, held_text
 from streams.history.side import Side
+from streams.history.weekly import load_weeks
+from streams.load_shape import load_shape
 
 
 def both_sides(
@@ -19,10 +22,18 @@ def both_sides(
     Raises:
         NoDataError: nothing is known of one of them.
     """
-    del config_dir
     now = collect(history, catalog, calendar, question.days)
+    _check(now, history)
     then = collect(history, catalog, calendar, question.against)
-    for side in (now, then):
-        if side.quality is None or not side.quality.measured_minutes:
-            raise NoDataError(f"no data from {side.days[0]} to {side.days[-1]}: {held_text(history.held())}")
+    if then.quality is None or not then.quality.measured_minutes:
+        weeks = load_weeks(history.directory)
+        estimate = Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks)
+        if estimate.covers(question.against):
+            return now, estimate.side(question.against)
+    _check(then, history)
     return now, then
+
+
+def _check(side: Side, history: History) -> None:
+    if side.quality is None or not side.quality.measured_minutes:
+        raise NoDataError(f"no data from {side.days[0]} to {side.days[-1]}: {held_text(history.held())}")

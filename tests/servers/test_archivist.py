@@ -2,120 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
 import signal
 import time
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from streams.catalog import Catalog
-from streams.count import Delta
-from streams.count.days import LocalDays
-from streams.history import hll
 from streams.history.archive import Archive
-from streams.history.rows import CutName, minute_events
-from streams.live import ArchiveReader, LiveReader, LiveWriter, SketchReader
-from streams.live.connection import RedisAddress
-from streams.observe import ArchiveRules, Archivist, Observer, Rules
+from streams.history.rows import CutName
+from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
 
 pytestmark = pytest.mark.servers
 
-DAY = date(2026, 9, 1)
-#: Midnight of that day in Paris, an epoch minute.
-MIDNIGHT = 1788213600 // 60
-KEPT_HOURS, WAIT_HOURS = 48, 24
-
-
-@dataclass(slots=True)
-class Chain:
-    """A Redis that a test fills like a worker of one partition, and everything that observes it."""
-
-    url: str
-    directory: Path
-    catalog: Catalog
-    prefix: str = field(default_factory=lambda: f"test.{uuid.uuid4().hex[:12]}")
-    first: int = 0
-    position: int = 0
-    topic_id: str = "topic-id"
-
-    @property
-    def address(self) -> RedisAddress:
-        return RedisAddress(self.url)
-
-    def count(self, minutes: dict[int, dict], sketches: dict | None = None, day_sketches: dict | None = None) -> None:
-        """Apply one chunk; its offsets are as many as its events."""
-        delta = Delta(None, self.first, 0, 1, 1, 1, minutes, {}, [], sketches or {}, day_sketches or {})
-        for fields in minutes.values():
-            for key, number in fields.items():
-                delta.add_total(key, number)
-        delta.start = self.position or None
-        delta.end = (self.position or self.first) + max(
-            1, sum(n for f in minutes.values() for k, n in f.items() if k[0] == "e")
-        )
-        asyncio.run(self._apply(delta))
-        self.position = delta.end
-
-    async def _apply(self, delta: Delta) -> None:
-        writer = LiveWriter(self.address, self.prefix)
-        try:
-            await writer.prepare(self.catalog.digest, "topic", self.topic_id, 1)
-            assert (await writer.apply(0, delta)).outcome == "applied"
-        finally:
-            await writer.close()
-
-    def settle(self, minute: int) -> None:
-        self.reader().settle(minute * 60_000)
-
-    def reader(self) -> LiveReader:
-        return LiveReader(self.address, self.prefix)
-
-    def archivist(self, name: str = "archive", shift_seconds: int = 0) -> Archivist:
-        rules = ArchiveRules(self.directory / name, shift_seconds, self.catalog.digest, KEPT_HOURS, WAIT_HOURS)
-        return Archivist(ArchiveReader(self.address, self.prefix), rules)
-
-    def observer(self, *, has_archive: bool = True) -> Observer:
-        rules = Rules(self.catalog, LocalDays(self.catalog, 0), 20_000, KEPT_HOURS, WAIT_HOURS, has_archive)
-        archives = ArchiveReader(self.address, self.prefix)
-        return Observer(self.reader(), SketchReader(self.address, self.prefix, self.catalog), rules, archives=archives)
-
-    def flush(self, first: int = 0) -> None:
-        """Empty this installation; counting begins again at an offset."""
-        redis = self.reader()._redis
-        if held := redis.keys("{" + self.prefix + "}:*"):
-            redis.delete(*held)
-        self.first, self.position = first, 0
-
-    def archived(self, name: str = "archive", day: date = DAY) -> dict[int, int]:
-        """Events by minute after midnight, as the file has them; empty without a file."""
-        reader = Archive(self.directory / name).open(day)
-        if reader is None:
-            return {}
-        with reader:
-            return {minute - MIDNIGHT: n for minute, n in minute_events(reader.rows(CutName.REGION)).items()}
-
 
 @pytest.fixture
 def chain(redis_server: RedisServer, tmp_path: Path, catalog: Catalog) -> Chain:
     return Chain(redis_server.url, tmp_path, catalog)
-
-
-def hours(*numbers: int, each: int = 10, every: int = 15) -> dict[int, dict]:
-    """Counts in every 15th minute of these hours after midnight of the day."""
-    return {MIDNIGHT + hour * 60 + minute: events(each) for hour in numbers for minute in range(0, 60, every)}
-
-
-def passes(archivist: Archivist, number: int = 4) -> None:
-    for _pass in range(number):
-        archivist.archive_pass()
 
 
 def test_settled_hours_are_archived_with_everything_they_hold(chain: Chain) -> None:
@@ -307,50 +215,6 @@ def test_two_observers_on_one_directory_at_once(chain: Chain, monkeypatch: pytes
     for archivist in several:
         passes(archivist, 2)
     assert chain.archived() == {hour * 60 + minute: 10 for hour in range(14) for minute in range(0, 60, 5)}
-
-
-def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> None:
-    seen = {f"visitor-{number}" for number in range(5000)}
-    schools = {f"school-{number}" for number in range(700)}
-    chain.count(
-        hours(7),
-        {MIDNIGHT + 7 * 60: {("sr", "44"): set(list(schools)[:400])}, MIDNIGHT + 7 * 60 + 15: {("sr", "44"): schools}},
-        {DAY.isoformat(): {("dl", "44"): seen, ("dp", "01"): {"v"}}},
-    )
-    chain.settle(MIDNIGHT + 8 * 60)
-    archivist = chain.archivist()
-    archivist.archive_pass()
-    chain.observer().round()
-    archivist._last_hour = 0
-    passes(archivist)
-    with Archive(chain.directory / "archive").open(DAY) as file:
-        sketches = file.sketches()
-    redis = chain.reader()._redis
-    base = "{" + chain.prefix + "}:day:" + DAY.isoformat()
-    assert hll.count(sketches.users["region", "44"]) == redis.pfcount(base + ":dl:44")
-    assert hll.count(sketches.users["paris", "01"]) == 1
-    assert hll.count(sketches.establishments["region", "44"]) == redis.pfcount(base + ":sr:44")
-    assert abs(redis.pfcount(base + ":sr:44") - 700) < 30
-
-
-def test_counts_of_sketches_are_those_of_redis(redis_server: RedisServer, tmp_path: Path, catalog: Catalog) -> None:
-    chain = Chain(redis_server.url, tmp_path, catalog)
-    reader = ArchiveReader(chain.address, chain.prefix)
-    raw, key = reader._raw, "{" + chain.prefix + "}:hll"
-    kept = []
-    for number in (0, 1, 5, 300, 3_000, 40_000, 400_000):
-        for begin in range(0, number, 20_000):
-            raw.pfadd(key + str(number), *(f"{number}-{i}" for i in range(begin, min(number, begin + 20_000))))
-        if not number:
-            raw.pfadd(key + "0")
-        sketch = raw.get(key + str(number))
-        assert hll.count(sketch) == raw.pfcount(key + str(number)), number
-        kept.append((key + str(number), sketch))
-    union = hll.union(sketch for _name, sketch in kept)
-    assert hll.count(union) == raw.pfcount(*(name for name, _sketch in kept))
-    raw.set(key + "back", union)
-    assert raw.pfcount(key + "back") == hll.count(union)
-    raw.delete(key + "back", *(name for name, _sketch in kept))
 
 
 def _archive_for_ever(chain: Chain) -> None:

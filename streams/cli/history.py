@@ -1,0 +1,120 @@
+"""`vigie history import|export`."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import sys
+from pathlib import Path
+from typing import IO
+
+import click
+
+from streams.catalog import load_catalog
+from streams.errors import InputError
+from streams.settings import load_settings
+
+_DATE = click.DateTime(["%Y-%m-%d"])
+_ARCHIVE = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group()
+def history() -> None:
+    """Counts by minute in and out of the archive, and the ministry's weekly figures in."""
+
+
+@history.command("export")
+@click.option("--from", "first", type=_DATE, help="First day (Paris).  [default: the first that is held]")
+@click.option("--to", "last", type=_DATE, help="Last day, included.  [default: the last that is held]")
+@click.option(
+    "--cut",
+    type=click.Choice(["region", "region_service", "project", "profile_region", "academy"]),
+    help="One cut.  [default: all]",
+)
+@click.option("--step", type=click.Choice(["minute", "hour", "day"]), default="minute", show_default=True)
+@click.option("--archive", type=_ARCHIVE, help="Read this archive alone.  [default: archive_dir, and Redis]")
+def export(
+    first: datetime.datetime | None, last: datetime.datetime | None, cut: str | None, step: str, archive: Path | None
+) -> None:
+    """Write counts as CSV to stdout. Each cut holds every event: add up rows of one cut only."""
+    from streams.cli.past_sources import open_history
+    from streams.history.report import NoDataError, held_text
+    from streams.history.rows import CutName
+    from streams.history.transfer import export_rows
+
+    settings = load_settings()
+    past, _simulated = open_history(settings, load_catalog(settings.config_dir), archive)
+    held = past.held()
+    begin = first.date() if first else held[0] if held else None
+    end = last.date() if last else held[-1] if held else None
+    if begin is None or end is None or begin > end:
+        raise InputError(f"no days to export ({begin} to {end}): say --from and --to; {held_text(held)}")
+    rows = export_rows(past, begin, end, CutName(cut) if cut else None, step, sys.stdout)
+    if not rows:
+        raise NoDataError(f"no data from {begin} to {end}: {held_text(held)}")
+    click.echo(f"{rows:,} rows, {begin} to {end}", err=True)
+
+
+@history.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--archive", type=_ARCHIVE, help="Into this archive.  [default: archive_dir]")
+def import_(file: Path, archive: Path | None) -> None:
+    """Put counts into the archive: a CSV as `vigie history export` writes it by the minute, or the ministry's weekly figures.
+
+    Weekly figures (columns debutsemaine, uai, visites_<x>) are kept beside the days: a report whose earlier side was never measured is
+    estimated from them, and says so. Hours that Vigie counted itself are never replaced.
+    """
+    from streams.history.archive import Archive
+
+    settings = load_settings()
+    directory = archive or settings.archive_dir
+    if directory is None:
+        raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
+    target = Archive(directory)
+    about = target.about()
+    target.prepare(simulated=about.simulated if about else False)
+    try:
+        with click.open_file(str(file), encoding="utf-8-sig") as lines:
+            head = lines.readline()
+            if "debutsemaine" in head:
+                _import_weeks(target.directory, head, lines, str(file))
+            else:
+                _import_rows(target, head, lines, str(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file} cannot be read: {error}; name a CSV file in UTF-8") from None
+
+
+def _import_weeks(directory: Path, head: str, lines: IO[str], name: str) -> None:
+    from streams.history.weekly import read_weeks, save_weeks
+
+    settings = load_settings()
+    found = read_weeks(_with_head(head, lines), name, load_catalog(settings.config_dir), settings.config_dir)
+    save_weeks(directory, found.weeks)
+    firsts = sorted({week.first for week in found.weeks})
+    ignored = f"; ignored: {', '.join(found.columns_ignored)}" if found.columns_ignored else ""
+    kinds = " and ".join(sorted({week.kind for week in found.weeks}))
+    click.echo(
+        f"{found.rows:,} lines, {len(firsts)} weeks from {firsts[0]} to {firsts[-1]}, by {kinds}; "
+        f"{found.unknown_establishments:,} establishments of no known place, under INCONNU{ignored}",
+        err=True,
+    )
+
+
+def _import_rows(target: object, head: str, lines: IO[str], name: str) -> None:
+    from streams.history.archive import Archive
+    from streams.history.transfer import import_rows
+
+    assert isinstance(target, Archive)
+    done = import_rows(target, load_catalog(load_settings().config_dir), _with_head(head, lines), name)
+    click.echo(
+        f"{done.rows:,} rows, {len(done.days)} days from {done.days[0]} to {done.days[-1]}: {done.hours:,} hours imported, "
+        f"{done.hours_kept:,} left as they were counted or simulated",
+        err=True,
+    )
+
+
+def _with_head(head: str, lines: IO[str]) -> IO[str]:
+    """The lines of a file, the first of which was read."""
+    import io
+
+    return io.StringIO(head + lines.read())

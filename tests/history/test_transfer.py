@@ -1,0 +1,224 @@
+"""Counts out and in again; weekly figures in, and a report whose earlier side is estimated from them; files opened as docs/ shows it."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from streams.catalog import Catalog
+from streams.cli import cli
+from streams.clock import PARIS
+from streams.errors import InputError, VigieError
+from streams.history import load_calendar
+from streams.history.archive import Archive
+from streams.history.compose import HourReading
+from streams.history.days import dates, paris_day
+from streams.history.estimate import Estimate
+from streams.history.marks import Choice, Source
+from streams.history.report import NoDataError
+from streams.history.rows import CutName, Sketches
+from streams.history.weekly import load_weeks
+from streams.load_shape import load_shape
+from streams.settings import default_config_dir
+from streams.simulate.past import Past, load_inputs
+from tests.history.days_made import DAY, FIRST_HOUR, reading
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:
+    done = CliRunner().invoke(cli, arguments, input=text)
+    if done.exception is not None and not isinstance(done.exception, VigieError | SystemExit):
+        raise done.exception
+    return done.stdout, done.stderr, done.exception
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path / "live")
+    archive.prepare(simulated=False)
+    archive.update(DAY, [reading(7), reading(8, 51)], Sketches.none())
+    return archive
+
+
+def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
+    text, said, _error = run("history", "export", "--archive", str(live.directory))
+    assert "1,200 rows" in said
+    assert text.splitlines()[1] == "2026-09-01T05:00:00Z,region,44,,,,,90,30,1"
+    file = tmp_path / "counts.csv"
+    file.write_text(text)
+    _out, said, _error = run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
+    assert "1,200 rows, 1 days from 2026-09-01 to 2026-09-01: 2 hours imported, 0 left" in said
+    again, _said, _error = run("history", "export", "--archive", str(tmp_path / "copy"))
+    assert again == text
+    with Archive(tmp_path / "copy").open(DAY) as copy:  # type: ignore[union-attr]
+        assert {mark.source for mark in copy.head.hours} == {Source.IMPORT}
+    # Imported once more it is replaced; into an archive that counted itself, it changes nothing.
+    assert "2 hours imported" in run("history", "import", str(file), "--archive", str(tmp_path / "copy"))[1]
+    file.write_text(text.replace(",90,30,1", ",9000,30,1"))
+    assert "0 hours imported, 2 left" in run("history", "import", str(file), "--archive", str(live.directory))[1]
+    assert run("history", "export", "--archive", str(live.directory))[0] == text
+
+
+def test_coarser_steps_add_up(live: Archive) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory), "--cut", "region", "--step", "day")
+    assert text.splitlines()[1:] == [
+        f"2026-08-31T22:00:00Z,region,{region},,,,,{60 * (90 + 51)},{60 * (30 + 17)},{60 * 2}"
+        for region in ("44", "84")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n", "no column cut, events, minute, visits"),
+        (
+            "minute,cut,region,events,visits\n2026-09-01T06:00:00,region,44,1,1\n",
+            "line 2: minute '2026-09-01T06:00:00' has no offset",
+        ),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:07Z,region,44,1,1\n", "not the start of a minute"),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,45,1,1\n", "region '45' is not in the lists"),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,city,45,1,1\n", "'city' is not a valid CutName"),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,-1,1\n", "negative or too large"),
+        ("minute,cut,region,events,visits\n" + 2 * "2026-09-01T06:00:00Z,region,44,1,1\n", "line 3: the same minute"),
+        ("minute,cut,region,events,visits\n", "holds no counts"),
+        ("debutsemaine,visites_eleve\n2025-09-01,3\n", "no column uai"),
+        ("debutsemaine,uai\n2025-09-01,0541234Y\n", "no column visites_<x>"),
+        ("debutsemaine,uai,visites_eleve\n2025-13-01,0541234Y,3\n", "line 2: month must be in 1..12"),
+    ],
+)
+def test_bad_files_are_refused_whole(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(text)
+    _out, _said, error = run("history", "import", str(file), "--archive", str(tmp_path / "archive"))
+    assert isinstance(error, InputError)
+    assert said in str(error)
+    assert Archive(tmp_path / "archive").dates() == []
+
+
+def test_nothing_to_export_is_said(live: Archive) -> None:
+    for arguments in (["--from", "2020-01-01", "--to", "2020-01-02"],):
+        _out, _said, error = run("history", "export", "--archive", str(live.directory), *arguments)
+        assert isinstance(error, NoDataError)
+        assert "the archive holds 1 days: 2026-09-01" in str(error)
+
+
+def test_a_live_hour_is_not_replaced_by_an_import_nor_the_other_way_round(live: Archive) -> None:
+    imported = reading(7, 500, source=Source.IMPORT)
+    assert set(live.update(DAY, [imported], Sketches.none()).choices.values()) == {Choice.REFUSED}
+    live.update(DAY, [reading(9, 5, source=Source.IMPORT)], Sketches.none())
+    assert live.update(DAY, [reading(9, 9)], Sketches.none()).choices == {FIRST_HOUR + 9: Choice.REFUSED}
+
+
+# --- weekly figures
+
+
+def weekly_file(path: Path, first: str, weeks: int) -> None:
+    lines = [
+        "\ufeffdebutsemaine;uai;academie;region;departement;visites_eleve;utilisateurs_eleve;visites_parent;visites_autre_chose"
+    ]
+    for week in range(weeks):
+        monday = date.fromisoformat(first) + timedelta(days=7 * week)
+        lines.append(f"{monday};0541234Y;NANCY METZ;Grand-Est;Meurthe et Moselle;70000;900;30000;1")
+        lines.append(f"{monday};0690001B;Lyon;AUVERGNE-RHONE-ALPES;69;40000;;;")
+        lines.append(f"{monday};nowhere;;;;100;1;0;")
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def weekly(live: Archive, tmp_path: Path) -> Archive:
+    file = tmp_path / "frequentation.csv"
+    weekly_file(file, "2025-09-01", 4)
+    _out, said, _error = run("history", "import", str(file), "--archive", str(live.directory))
+    assert "12 lines, 4 weeks from 2025-09-01 to 2025-09-22, by profile" in said
+    assert "1 establishments of no known place, under INCONNU; ignored: visites_autre_chose" in said
+    return live
+
+
+@pytest.fixture
+def estimate(weekly: Archive, catalog: Catalog) -> Estimate:
+    config = default_config_dir()
+    return Estimate(catalog, load_calendar(config, catalog), load_shape(config, catalog), load_weeks(weekly.directory))
+
+
+def test_a_week_is_spread_over_its_days_and_minutes(estimate: Estimate) -> None:
+    days = list(dates(date(2025, 9, 1), date(2025, 9, 7)))
+    visits = [estimate.day_visits(day, "44") for day in days]
+    assert sum(visits) == pytest.approx(100_000)
+    assert visits[0] > visits[1] > visits[2] > visits[5]  # the rentrée, a Wednesday, a Saturday
+    first, end = paris_day(days[0])
+    minutes = estimate.minute_visits("44", first, end)
+    assert minutes.sum() == pytest.approx(visits[0])
+    busiest = datetime.fromtimestamp((first + int(minutes.argmax())) * 60, PARIS)
+    assert 8 <= busiest.hour < 9
+    assert estimate.day_visits(days[0], "84", profile="ELEVE") > 0
+    assert estimate.day_visits(days[0], "84", profile="PARENT") == 0
+    assert np.isnan(estimate.minute_visits("44", *paris_day(date(2025, 10, 1)))).all()
+
+
+def test_a_first_rentree_is_compared_with_an_estimate(weekly: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.001))
+    for day in dates(DAY + timedelta(days=1), DAY + timedelta(days=3)):  # as if Vigie had counted them
+        made = past.day(day)
+        minutes = range(paris_day(day)[0] // 60, paris_day(day)[1] // 60)
+        readings = [
+            HourReading(mark, {c: r.where(r.minute // 60 == mark.hour) for c, r in made.rows.items()})
+            for mark in made.hours
+        ]
+        assert len(readings) == len(minutes)
+        weekly.update(day, readings, Sketches.none())
+    page = tmp_path / "page.html"
+    arguments = ["report", "rentree", "--year", "2026", "--archive", str(weekly.directory)]
+    out, _said, error = run(*arguments, "--json", "--html", str(page))
+    assert error is None
+    report = orjson.loads(out)
+    assert report["estimated"] is True
+    rows = {(row["by"], row["code"]): row for row in report["rows"]}
+    assert rows["region", "44"]["visits_then"] == pytest.approx(4 * 100_000, rel=0.001)
+    assert rows["academy", "12"]["visits_then"] == pytest.approx(4 * 100_000, rel=0.001)
+    assert rows["profile", "PARENT"]["visits_then"] == pytest.approx(4 * 30_000, rel=0.001)
+    assert report["total"]["visits_then"] == pytest.approx(4 * 140_100, rel=0.001)
+    assert "estimée d&#x27;après le DNMA" in page.read_text()
+    assert "estimée d'après le DNMA" in run(*arguments)[0]
+    # Once the earlier days are there they are used.
+    weekly.write(past.day(date(2025, 9, 1)))
+    assert orjson.loads(run(*arguments, "--json")[0])["estimated"] is False
+
+
+def test_files_open_as_the_docs_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.002))
+    archive = Archive(tmp_path / "past")
+    archive.prepare(simulated=True)
+    day = past.day(DAY)
+    archive.write(day)
+    archive.write(past.day(DAY + timedelta(days=1)))
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "history.md").read_text(), re.DOTALL)
+    assert len(examples) == 3
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, "docs/history.md", "exec"), names)
+    region, project = day.rows[CutName.REGION], day.rows[CutName.PROJECT]
+    assert sum(visits for _region, _hour, visits in names["hours"]) == int(region.visits.sum())  # type: ignore[attr-defined]
+    busiest = names["busiest"].set_index("project")["events"].to_dict()  # type: ignore[attr-defined]
+    assert busiest == {
+        key[0]: int(project.events[project.series == number].max()) for number, key in enumerate(project.keys)
+    }
+    storage = dict(names["storage"].iter_rows())  # type: ignore[attr-defined]
+    both = [archive.open(DAY + timedelta(days=n)) for n in (0, 1)]
+    expected: dict[str, int] = {}
+    for reader in both:
+        assert reader is not None
+        rows = reader.rows(CutName.REGION_SERVICE)
+        for number, (code, service) in enumerate(rows.keys):
+            if service == "STOCKAGE_PARTAGE":
+                expected[code] = expected.get(code, 0) + int(rows.visits[rows.series == number].sum())
+    assert storage == expected
+    assert os.listdir(tmp_path) == ["past"]

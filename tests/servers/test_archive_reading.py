@@ -1,0 +1,115 @@
+"""What is read of the past while Redis goes on: hours without a seam, users and establishments as Redis counts them."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streams.catalog import Catalog
+from streams.count import Delta
+from streams.count.days import LocalDays
+from streams.history import hll
+from streams.history.archive import Archive
+from streams.history.reading import History
+from streams.history.rows import CutName, minute_events
+from streams.live import ArchiveReader, LiveReader, LiveWriter, SketchReader
+from streams.live.connection import RedisAddress
+from streams.observe import ArchiveRules, Archivist, Observer, Rules
+from tests.servers.conftest import RedisServer
+from tests.servers.observers import events
+
+from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def chain(redis_server: RedisServer, tmp_path: Path, catalog: Catalog) -> Chain:
+    return Chain(redis_server.url, tmp_path, catalog)
+
+
+def test_the_past_is_read_from_files_and_today_from_redis_without_a_seam(chain: Chain) -> None:
+    chain.count(hours(7, 8, 9))
+    chain.count({MIDNIGHT + 9 * 60 + 20: events(7), MIDNIGHT + 9 * 60 + 50: events(1)})
+    chain.settle(MIDNIGHT + 9 * 60 + 40)
+    passes(chain.archivist())
+    archive, live = Archive(chain.directory / "archive"), ArchiveReader(chain.address, chain.prefix)
+    history = History(archive, chain.catalog, live)
+    panel = history.panel("region", "events", MIDNIGHT + 420, MIDNIGHT + 660)
+    assert panel.keys == (("44",),)
+    row = panel.values[0]
+    expected = {hour * 60 + minute: 10 for hour in (7, 8, 9) for minute in range(0, 60, 15)} | {9 * 60 + 20: 7}
+    assert {420 + i: n for i, n in enumerate(row.tolist()) if n > 0} == {
+        m: n for m, n in expected.items() if m < 9 * 60 + 40
+    }
+    # Settled minutes are known, running ones are not, whatever was counted in them already.
+    assert not np.isnan(row[: 2 * 60 + 40]).any()
+    assert np.isnan(row[2 * 60 + 40 :]).all()
+    (day,) = history.days(DAY, DAY)
+    assert [mark.measured_minutes for mark in day.hours] == [60, 60, 40]
+    # When the hour is over it comes from the file; nothing moves.
+    chain.settle(MIDNIGHT + 10 * 60)
+    passes(chain.archivist())
+    again = history.panel("region", "events", MIDNIGHT + 420, MIDNIGHT + 660).values[0]
+    assert np.array_equal(again[: 2 * 60 + 40], row[: 2 * 60 + 40])
+    assert again[2 * 60 + 40 : 180].sum() == 11
+
+
+def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> None:
+    seen = {f"visitor-{number}" for number in range(5000)}
+    schools = {f"school-{number}" for number in range(700)}
+    chain.count(
+        hours(7),
+        {MIDNIGHT + 7 * 60: {("sr", "44"): set(list(schools)[:400])}, MIDNIGHT + 7 * 60 + 15: {("sr", "44"): schools}},
+        {DAY.isoformat(): {("dl", "44"): seen, ("dp", "01"): {"v"}}},
+    )
+    chain.settle(MIDNIGHT + 8 * 60)
+    archivist = chain.archivist()
+    archivist.archive_pass()
+    chain.observer().round()
+    archivist._last_hour = 0
+    passes(archivist)
+    with Archive(chain.directory / "archive").open(DAY) as file:
+        sketches = file.sketches()
+    redis = chain.reader()._redis
+    base = "{" + chain.prefix + "}:day:" + DAY.isoformat()
+    assert hll.count(sketches.users["region", "44"]) == redis.pfcount(base + ":dl:44")
+    assert hll.count(sketches.users["paris", "01"]) == 1
+    assert hll.count(sketches.establishments["region", "44"]) == redis.pfcount(base + ":sr:44")
+    assert abs(redis.pfcount(base + ":sr:44") - 700) < 30
+
+
+def test_counts_of_sketches_are_those_of_redis(redis_server: RedisServer, tmp_path: Path, catalog: Catalog) -> None:
+    chain = Chain(redis_server.url, tmp_path, catalog)
+    reader = ArchiveReader(chain.address, chain.prefix)
+    raw, key = reader._raw, "{" + chain.prefix + "}:hll"
+    kept = []
+    for number in (0, 1, 5, 300, 3_000, 40_000, 400_000):
+        for begin in range(0, number, 20_000):
+            raw.pfadd(key + str(number), *(f"{number}-{i}" for i in range(begin, min(number, begin + 20_000))))
+        if not number:
+            raw.pfadd(key + "0")
+        sketch = raw.get(key + str(number))
+        assert hll.count(sketch) == raw.pfcount(key + str(number)), number
+        kept.append((key + str(number), sketch))
+    union = hll.union(sketch for _name, sketch in kept)
+    assert hll.count(union) == raw.pfcount(*(name for name, _sketch in kept))
+    raw.set(key + "back", union)
+    assert raw.pfcount(key + "back") == hll.count(union)
+    raw.delete(key + "back", *(name for name, _sketch in kept))
+
+
+
+
+@pytest.fixture(autouse=True)
