@@ -51,6 +51,10 @@ bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 bench-poison: $(STAMP) ## good events a second while 1 %, 50 % and all of the flow are broken
 	@$(BIN)/python -m bench.poison
 
+.PHONY: bench-detection
+bench-detection: $(STAMP) ## the detector and its rivals on simulated school years: recall, delay, false alerts
+	@$(BIN)/python -m bench.detection
+
 .PHONY: bench-rewind
 bench-rewind: $(STAMP) ## what the counters' memory costs, and how long a restart reads it again
 	@$(BIN)/python -m bench.rewind

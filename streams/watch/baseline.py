@@ -20,6 +20,8 @@ ENOUGH_DAYS = 4
 RUNG_SPREAD = (0.0, 0.3, 0.5)
 #: ... and what a single comparable day adds; of several, that over their number.
 ONE_DAY_SPREAD = 0.3
+#: ... and what it adds when the newest of them is older than so many days: the level may have moved since.
+STALE_DAYS, STALE_SPREAD = 21, 0.12
 #: Rows are left out of later baselines only if their own stood on so many comparable days.
 SURE_DAYS = 3
 #: What was judged on two of the three newest comparable days is no exception any more.
@@ -33,6 +35,9 @@ WINSOR_SPREADS = 3.0
 #: Smoothing along the day goes on until a slot stands on so many counts.
 COUNTS_ENOUGH = 300.0
 SMOOTH_SPREADS = 2.5
+#: A morning may begin so many minutes earlier or later (standard deviation): where the day is steep that much is usual.
+STEEP_MINUTES = 3.0
+STEEP_OVER_MINUTES, STEEP_AROUND_MINUTES = 3, 4
 #: The least that is ever expected in a row.
 EXPECTED_MIN = 0.02
 
@@ -48,13 +53,14 @@ class Baseline:
     days: int
     learning: bool
     judged: bool
+    steep: Array
 
 
 def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, slots: int) -> Baseline:
     """The expectation for `date` from days before it."""
     rungs = _rungs(past, date, keys)
     if not any(rungs[: keys.last_rung + 1]):
-        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False)
+        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False, np.zeros((series, slots)))
     level = _Level(past, date, keys)
     expected: Array | None = None
     extra, first = 0.0, len(rungs[0])
@@ -74,8 +80,30 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     if first >= ENOUGH_DAYS:
         extra = 0.0
     judged = first > 0 or any(len(days) >= ENOUGH_DAYS for days in rungs[1:-1] or rungs[1:])
-    extra = float(np.hypot(extra, keys.extra))
-    return Baseline(np.maximum(expected, EXPECTED_MIN), extra, first, first < SURE_DAYS, judged)
+    newest = max(past.days[days[0]].date for days in rungs if days)
+    stale = STALE_SPREAD if (date - newest).days > STALE_DAYS else 0.0
+    extra = float(np.sqrt(extra**2 + keys.extra**2 + stale**2))
+    expected = np.maximum(expected, EXPECTED_MIN)
+    return Baseline(expected, extra, first, first < SURE_DAYS, judged, STEEP_MINUTES * _slope(expected))
+
+
+def _slope(expected: Array) -> Array:
+    """|d log expected / d minute| of each row; the steepest of some minutes around.
+
+    Over several rows, so that their noise is not taken for it.
+    """
+    step_minutes = 1440 / expected.shape[1]
+    log = np.log(np.where(np.isfinite(expected), expected, 1.0) + 1.0)
+    half = max(1, int(STEEP_OVER_MINUTES / step_minutes))
+    wide = np.pad(log, ((0, 0), (2 * half, 2 * half)), mode="edge")
+    sums = np.concatenate([np.zeros((len(wide), 1)), np.cumsum(wide, axis=1)], axis=1)
+    means = (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1)
+    slope = np.abs(means[:, 2 * half :] - means[:, : -2 * half]) / (2 * half * step_minutes)
+    around = int(STEEP_AROUND_MINUTES / step_minutes)
+    if around:
+        wide = np.pad(slope, ((0, 0), (around, around)), mode="edge")
+        slope = np.lib.stride_tricks.sliding_window_view(wide, 2 * around + 1, axis=1).max(axis=2)
+    return np.asarray(slope)
 
 
 def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:

@@ -14,11 +14,20 @@ RENTREE_DAYS = 28
 APPROACH_DAYS = 12
 #: Uncertainty (standard deviation of a logarithm) where nobody told when there is school.
 UNKNOWN_EXTRA = 0.3
+#: ... of days that come once or a few times a year, which years and weeks make different.
+RARE_EXTRA = 0.4
+#: ... of summers, which only those of other years tell.
+SUMMER_EXTRA = 0.15
+#: ... of first days back.
+RETURN_EXTRA = 0.15
+#: ... of the weeks after the rentrée.
+RENTREE_EXTRA = 0.15
 
 _SUMMER_MONTHS = (7, 8)
 _SCHOOL = (DayType.SCHOOL_DAY, DayType.WEDNESDAY, DayType.FRIDAY)
 _WEEK = range(7)
 _WORKDAYS = range(5)
+_PARTS = ("work", "saturday", "sunday")
 _DAY = datetime.timedelta(days=1)
 
 
@@ -27,8 +36,8 @@ class DayKeys:
     """What a day is called, and which days it is compared with.
 
     `ladder`: names of days, most alike first. `levels`: (class, group) pairs; the slow level of a day is read from days of
-    the class of its first pair, each compared with its own group. `extra`: uncertainty whatever the rung; `rungs_min`: a
-    day without any comparable day up to that rung is not judged.
+    the class of its first pair, each compared with its own group (None: it tells nothing of the level). `extra`:
+    uncertainty whatever the rung; `rungs_min`: a day without any comparable day up to that rung is not judged.
     """
 
     name: Hashable
@@ -78,8 +87,10 @@ class SchoolDays:
             return _weekly(date, "unknown", UNKNOWN_EXTRA)
         if (since := self._since_rentree(date)) is not None:
             return _after_rentree(date, since)
+        if (ahead := self._until_rentree(date)) is not None:
+            return _approach(ahead)
         if self._in_break(date, kind):
-            return self._holiday(date)
+            return self._holiday(date, kind)
         return self._school(date, kind)
 
     def _since_rentree(self, date: datetime.date) -> int | None:
@@ -96,24 +107,33 @@ class SchoolDays:
                 break
         return first if first is not None and first < RENTREE_DAYS else None
 
+    def _until_rentree(self, date: datetime.date) -> int | None:
+        """Days until the rentrée, when it is near."""
+        if date.month not in (8, 9):
+            return None
+        days = range(1, APPROACH_DAYS + 1)
+        return next((ahead for ahead in days if self.type_of(date + ahead * _DAY) is DayType.RENTREE_WEEK), None)
+
     def _in_break(self, date: datetime.date, kind: DayType) -> bool:
         if kind is DayType.HOLIDAY:
             return True
         beside = {self.type_of(date - _DAY), self.type_of(date + _DAY)}
         return kind is DayType.PUBLIC_HOLIDAY and DayType.HOLIDAY in beside
 
-    def _holiday(self, date: datetime.date) -> DayKeys:
+    def _holiday(self, date: datetime.date, kind: DayType) -> DayKeys:
+        part = _part(date)
         season = "summer" if date.month in _SUMMER_MONTHS else "break"
         class_ = ("holiday", season)
-        if season == "summer" and date.month == 8:
-            for ahead in range(1, APPROACH_DAYS + 1):
-                if self.type_of(date + ahead * _DAY) is DayType.RENTREE_WEEK:
-                    return _approach(ahead)
-        weekend = date.weekday() >= 5
-        name = (*class_, weekend)
-        both = frozenset([(*class_, True), (*class_, False)])
-        other = frozenset(("holiday", any_, weekend) for any_ in ("summer", "break"))
-        return DayKeys(name, (frozenset([name]), both, other), ((class_, name),))
+        if kind is DayType.PUBLIC_HOLIDAY:
+            public = ("public", date.month, date.day)
+            return DayKeys(
+                public, (frozenset([public]), frozenset([("holiday", "break", 6)])), _reads(class_), RARE_EXTRA
+            )
+        if season == "summer":
+            return _summer(date, part)
+        name = (*class_, date.weekday())
+        alike = frozenset((*class_, other) for other in (_WORKDAYS if date.weekday() < 5 else range(5, 7)))
+        return DayKeys(name, (frozenset([name]), alike), ((class_, name),))
 
     def _school(self, date: datetime.date, kind: DayType) -> DayKeys:
         day = date.weekday()
@@ -121,18 +141,40 @@ class SchoolDays:
         same = frozenset([_school_name(day)])
         if kind in _SCHOOL:
             return DayKeys(_school_name(day), (same, workdays), _school_level(day))
+        level = _reads("school")
         if kind in (DayType.RETURN, DayType.LOCAL_HOLIDAY, DayType.RENTREE_WEEK):
-            return DayKeys(str(kind), (frozenset([str(kind)]), same, workdays), _school_level(day))
+            return DayKeys(str(kind), (frozenset([str(kind)]), same, workdays), level, RETURN_EXTRA)
         if kind is DayType.PUBLIC_HOLIDAY:
-            quiet = frozenset([_school_name(5), _school_name(6), "sunday before a return"])
-            return DayKeys(str(kind), (frozenset([str(kind)]), quiet), (("public", str(kind)),))
-        if kind is DayType.SUNDAY_BEFORE_SCHOOL and self.type_of(date - _DAY) is DayType.HOLIDAY:
+            quiet = frozenset([_school_name(5), _school_name(6)])
+            return DayKeys(str(kind), (frozenset([str(kind)]), quiet), level, RARE_EXTRA)
+        if kind is DayType.SUNDAY_BEFORE_SCHOOL and DayType.HOLIDAY in (
+            self.type_of(date - _DAY),
+            self.type_of(date - 2 * _DAY),
+        ):
             name = "sunday before a return"
-            return DayKeys(name, (frozenset([name]), frozenset([_school_name(6)])), _school_level(6))
+            return DayKeys(name, (frozenset([name]), frozenset([_school_name(6)])), level)
         if kind is DayType.WEEKEND and day == 6:  # no school the day after
             name = "sunday before a holiday"
-            return DayKeys(name, (frozenset([name]), frozenset([_school_name(5), _school_name(6)])), _school_level(6))
+            return DayKeys(name, (frozenset([name]), frozenset([_school_name(5), _school_name(6)])), level)
         return DayKeys(_school_name(day), (same, frozenset([_school_name(5), _school_name(6)])), _school_level(day))
+
+
+def _part(date: datetime.date) -> str:
+    return _PARTS[max(0, date.weekday() - 4)]
+
+
+def _reads(class_: Hashable) -> tuple[tuple[Hashable, Hashable], ...]:
+    """The level of a class, without adding to it: a day that is unlike the others of the class."""
+    return ((class_, None),)
+
+
+def _summer(date: datetime.date, part: str) -> DayKeys:
+    """The same week of other summers: the first days of July are not those of August."""
+    week = (date - datetime.date(date.year, 7, 1)).days // 7
+    name = ("holiday", "summer", part, week)
+    near = frozenset(("holiday", "summer", part, other) for other in (week - 1, week + 1))
+    rest = frozenset(("holiday", "summer", part, other) for other in range(10))
+    return DayKeys(name, (frozenset([name]), near, rest), ((("holiday", "summer"), name),), SUMMER_EXTRA)
 
 
 def _school_name(weekday: int) -> Hashable:
@@ -153,14 +195,14 @@ def _after_rentree(date: datetime.date, since: int) -> DayKeys:
     if since < 7 and day < 5:
         near.add(first)
     levels = (("rentree", name), *_school_level(day))
-    return DayKeys(name, (frozenset([name]), frozenset(near), frozenset([_school_name(day)])), levels)
+    return DayKeys(name, (frozenset([name]), frozenset(near), frozenset([_school_name(day)])), levels, RENTREE_EXTRA)
 
 
 def _approach(ahead: int) -> DayKeys:
     """The last days of summer rise from day to day: only those of other years tell how."""
     name = ("approach", ahead)
     near = frozenset([("approach", ahead - 1), ("approach", ahead + 1)])
-    return DayKeys(name, (frozenset([name]), near), (("approach", name),), last_rung=0)
+    return DayKeys(name, (frozenset([name]), near), (("approach", name),), RARE_EXTRA, last_rung=0)
 
 
 @dataclass(slots=True)

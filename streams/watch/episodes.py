@@ -89,7 +89,8 @@ class _Walk:
         self.first, self.base = first, base
         self.raised = [rows.passing[0, series] > 0, rows.passing[1, series] > 0, rows.silent[series]]
         self.passing = rows.passing[:, series]
-        self.calm = [rows.calm[0, series], rows.calm[1, series], rows.heard[series]]
+        self.over = [~rows.beyond[0, series], ~rows.beyond[1, series], rows.heard[series]]
+        self.quiet = rows.quiet[:, series]
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
         self.counts, self.expected = stretch.counts[series], stretch.expected[series]
         self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
@@ -121,7 +122,8 @@ class _Walk:
             if self.raised[kind][at] and self._window(kind, at):
                 self._raise(kind, at)
             return
-        if not self.calm[kind][at]:
+        old = kind != 2 and row - track.open.start >= self.scales.lasting[0]
+        if not self.over[kind][at] and not (old and self.quiet[kind][at]):
             track.calm = 0
             track.open = _until(track.open, row)
             return

@@ -59,6 +59,7 @@ class Panel:
         self.rows_judged = 0
         self._counts = np.full((series, 0), np.nan)
         self._expected = np.full((series, 0), np.nan)
+        self._extra = np.zeros(0)
         self._ended: list[tuple[int, Episode]] = []
         self._today: _Today | None = None
 
@@ -81,11 +82,14 @@ class Panel:
             expected = np.full(expected.shape, np.nan)
         self._counts = np.concatenate([self._counts[:, -self.scales.lookback :], counts], axis=1)
         self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
+        extra = np.full(counts.shape[1], today.baseline.extra)
+        self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
         stretch = Stretch.of(self._counts, self._expected)
         first = self._counts.shape[1] - counts.shape[1]
-        hours = slots * HOURS // self.slots
-        extra = today.baseline.extra
-        rows, errors = judge_rows(stretch, self.scales, today.spread, hours, extra, self.least, first)
+        hours = slots * self.scales.step_minutes // 60
+        rows, errors = judge_rows(
+            stretch, self.scales, today.spread, slots, self._extra, today.baseline.steep[:, slots], self.least, first
+        )
         changes = advance(
             self.tracks,
             rows,
@@ -101,6 +105,15 @@ class Panel:
         today.slots.append(slots)
         today.errors.append(errors)
         return changes, self._band(stretch.expected[:, first:], today, hours)
+
+    def sums(self, series: int, start: int, last: int) -> tuple[float, float]:
+        """(observed, expected) of one series over rows `start` to `last`, numbered from the panel's first, as far back as rows are kept."""
+        kept = self._counts.shape[1]
+        low = max(0, start - (self.rows_judged - kept))
+        rows = slice(low, last + 1 - (self.rows_judged - kept))
+        counts, expected = self._counts[series, rows], self._expected[series, rows]
+        known = np.isfinite(counts) & np.isfinite(expected)
+        return float(counts[known].sum()), float(expected[known].sum())
 
     def end_day(self) -> None:
         """Put the day into the past, without the rows that were judged a surge, a drop or a silence."""

@@ -11,9 +11,9 @@ SUDDEN_MINUTES = (1, 2, 3, 5, 10, 15, 30)
 LASTING_MINUTES = (30, 60, 120, 240, 480)
 #: A deviation must last two rows where rows are shorter than this: one minute of retries is no surge.
 SINGLE_ROW_FROM_MINUTES = 5
-#: The day so far: its level is read from this stretch, which ends before the longest sudden window begins.
-LEVEL_MINUTES = 180
-LEVEL_PARTS = 5
+#: The day so far: its level is read from so many parts of so many minutes (at least one row) just before a window begins.
+LEVEL_PART_MINUTES = 15
+LEVEL_PARTS = 3
 #: Rows that are kept: the longest local day, 25 hours; also how far back a silence is looked for.
 KEPT_MINUTES = 1500
 #: A deviation is over when it was calm for this long, at least two rows.
@@ -30,7 +30,6 @@ class Scales:
     sudden: tuple[int, ...]
     lasting: tuple[int, ...]
     single: bool
-    level_lag: int
     level_part: int
     fresh: int
     calm: int
@@ -49,18 +48,16 @@ class Scales:
         least = 1 if single else 2
         sudden = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in SUDDEN_MINUTES})
         lasting = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in LASTING_MINUTES})
-        lag = sudden[-1]
-        part = max(1, round(LEVEL_MINUTES / step_minutes / LEVEL_PARTS))
+        part = max(1, LEVEL_PART_MINUTES // step_minutes)
         kept = math.ceil(KEPT_MINUTES / step_minutes)
         return Scales(
             step_minutes,
             tuple(sudden),
             tuple(lasting),
             single,
-            lag,
             part,
             fresh=max(1, FRESH_MINUTES // step_minutes),
             calm=max(2, CALM_MINUTES // step_minutes),
             silence_rows_min=1 if single else 2,
-            lookback=max(lasting[-1], lag + part * LEVEL_PARTS, kept) + 1,
+            lookback=max(lasting[-1], sudden[-1] + part * LEVEL_PARTS, kept) + 1,
         )

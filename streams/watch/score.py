@@ -1,10 +1,9 @@
 """How far the rows of a stretch deviate, at every length: window-limited likelihood ratios. Pure.
 
-For a window of w rows with O counts observed and E expected, the score is the signed root of the deviance of a negative
-binomial with mean E and variance E + tau^2 E^2: counting noise, and tau, how much the series itself wavers over that
-length, which is learned. It is the likelihood ratio of "another mean in this window" against "as expected"; its highest
-value over the windows is what a CUSUM accumulates, for shifts of every size at once
-(window-limited generalised likelihood ratio, Lai 1995).
+For a window of w rows with O counts observed and E expected, the score is the signed root of the likelihood ratio of "another mean in
+this window" against "as expected", where the mean as expected is E times a lognormal factor of spread tau: how much the series itself
+wavers over that length, which is learned; counting noise comes on top. Its highest value over the windows is what a CUSUM accumulates,
+for shifts of every size at once (window-limited generalised likelihood ratio, Lai 1995).
 """
 
 from __future__ import annotations
@@ -20,9 +19,12 @@ from streams.watch.types import Array
 QUANTUM = 1 / 4096
 #: The day so far moves the expectation of sudden windows by at most so many of its own standard deviations.
 LEVEL_SPREADS_MAX = 2.5
+#: How much of the level of the rows just before is still there in the window.
+LEVEL_PART = 0.8
 #: Part of a window that must be measured.
 MEASURED_PART_MIN = 0.5
 _TAU_SQUARE_MIN = 1e-6
+NEWTON_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +68,42 @@ def _running(values: Array) -> Array:
     return np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
 
 
-def day_so_far(stretch: Stretch, scales: Scales, spread: Array, first: int, until: int) -> Array:
-    """(series, rows) log factor by which the day runs above what is expected, read from the hours before the sudden windows.
+def day_so_far(stretch: Stretch, scales: Scales, spread: Array, lag: int, first: int, until: int) -> Array:
+    """(series, rows) log factor by which the day runs above what is expected, read from the rows just before a window of `lag` rows.
 
-    A median of parts, so that a surge shorter than half of them does not move it; shrunk by what counting noise makes uncertain; bounded by
-    `spread` (series), the standard deviation of the level of a day.
+    A median of parts; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the standard
+    deviation of the level of a day.
     """
     parts, noises = [], []
     for part in range(LEVEL_PARTS):
-        back = scales.level_lag + part * scales.level_part
-        observed, expected, measured = stretch.window(scales.level_part, first, until, back)
+        observed, expected, measured = stretch.window(scales.level_part, first, until, lag + part * scales.level_part)
         known = measured >= MEASURED_PART_MIN * scales.level_part
         parts.append(np.where(known, np.log((observed + 0.5) / (expected + 0.5)), 0.0))
         noises.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
     middle = np.median(np.stack(parts), axis=0)
     noise = np.mean(np.stack(noises), axis=0) * 1.6 / LEVEL_PARTS
-    square = spread[:, None] ** 2
-    limit = LEVEL_SPREADS_MAX * spread[:, None]
-    return np.asarray(np.clip(middle * square / (square + noise), -limit, limit))
+    square = spread**2
+    limit = LEVEL_SPREADS_MAX * spread
+    return np.asarray(np.clip(LEVEL_PART * middle * square / (square + noise), -limit, limit))
 
 
-def deviance_score(observed: Array, expected: Array, tau_square: Array) -> Array:
-    """Signed root of the negative binomial deviance, in standard deviations; all shapes broadcast."""
-    size = 1.0 / np.maximum(tau_square, _TAU_SQUARE_MIN)
+def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:
+    """Signed root of the Poisson-lognormal likelihood ratio, in standard deviations; all shapes broadcast.
+
+    With E e^(tau u) as the mean and u standard normal, -2 log likelihood is u^2 + D(u), D the Poisson deviance of O; the
+    score is the root of its least value over u, found by Newton's method. Large counts: log(O/E) / tau. No wavering: the Poisson deviance.
+    """
+    tau = np.sqrt(np.maximum(tau_square, _TAU_SQUARE_MIN))
     # Sums of expectations are multiples of QUANTUM; those of rows without any are 0.
     safe = np.maximum(expected, QUANTUM)
-    high = observed + size
-    deviance = 2.0 * (
-        np.where(observed > 0, observed * np.log(np.maximum(observed, 0.5) / safe), 0.0)
-        - high * np.log(high / (safe + size))
-    )
-    return np.asarray(np.sign(observed - safe) * np.sqrt(np.maximum(deviance, 0.0)))
+    u = tau * log_error(observed, safe) / (tau * tau + 1.0 / (safe + 0.5))
+    for _ in range(NEWTON_STEPS):
+        mean = safe * np.exp(tau * u)
+        u -= (u - tau * (observed - mean)) / (1.0 + tau * tau * mean)
+    mean = safe * np.exp(tau * u)
+    plenty = np.maximum(observed, 0.5)
+    deviance = 2.0 * (np.where(observed > 0, observed * np.log(plenty / mean), 0.0) - observed + mean)
+    return np.asarray(np.sign(observed - safe) * np.sqrt(np.maximum(u * u + deviance, 0.0)))
 
 
 def log_error(observed: Array, expected: Array) -> Array:

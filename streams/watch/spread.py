@@ -12,14 +12,14 @@ from streams.watch.types import Array
 #: Days whose residuals are looked at.
 SPREAD_DAYS = 28
 #: Quantiles of the signed error that are set beside those of a normal distribution: (probability, its normal quantile).
-HOUR_QUANTILES = ((0.95, 1.645),)
+HOUR_QUANTILES = ((0.95, 1.645), (0.985, 2.17))
 DAY_QUANTILES = ((0.95, 1.645), (0.995, 2.576))
 #: Before anything is learned; weighed as so many days.
 PRIOR_TAU = 0.2
-PRIOR_DAYS = 3.0
+PRIOR_DAYS = 0.5
 TAU_MIN, TAU_MAX = 0.01, 1.5
 #: Part of the whole day's spread that an hour has at least.
-HOUR_PART_MIN = 0.6
+HOUR_PART_MIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Spread:
 
 def learn_spread(past: Past, series: int, windows: int) -> Spread:
     """From the residuals of the last days; of a new series, what is usual."""
-    kept = [day.residuals for day in past.days[-SPREAD_DAYS:] if day.residuals is not None]
+    kept = [day.residuals for day in past.days if day.residuals is not None][-SPREAD_DAYS:]
     prior = np.full((2, series, windows, HOURS), PRIOR_TAU**2)
     if not kept:
         return Spread(np.sqrt(prior))
@@ -49,8 +49,8 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
         near = _square(_with_neighbours(side), _with_neighbours(noise), HOUR_QUANTILES)
         square[direction] = np.maximum(near, HOUR_PART_MIN**2 * whole)
     days = len(kept)
-    square = (days * square + PRIOR_DAYS * prior) / (days + PRIOR_DAYS)
-    return Spread(np.sqrt(np.clip(square, TAU_MIN**2, TAU_MAX**2)))
+    square = np.clip(square, TAU_MIN**2, TAU_MAX**2)
+    return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))))
 
 
 def _with_neighbours(values: Array) -> Array:

@@ -34,8 +34,9 @@ def judged(panel: Panel, counts: list[Array], piece: int) -> list[Change]:
     for number, day in enumerate(counts):
         date = MONDAY + datetime.timedelta(days=number)
         panel.begin_day(date, weekly(date))
-        for begin in range(0, day.shape[1], piece):
-            slots = np.arange(begin, min(begin + piece, day.shape[1]))
+        size = piece if number >= 29 else day.shape[1]  # the first weeks, in which nothing happens, in whole days
+        for begin in range(0, day.shape[1], size):
+            slots = np.arange(begin, min(begin + size, day.shape[1]))
             changes += panel.judge(slots, day[:, slots])[0]
     return changes
 

@@ -1,0 +1,1 @@
+"""`make bench-detection`: the detector and its rivals on simulated school years with known truths."""
