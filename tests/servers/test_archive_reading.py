@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import os
-import signal
-import time
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streams.catalog import Catalog
-from streams.count import Delta
-from streams.count.days import LocalDays
 from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.reading import History
-from streams.history.rows import CutName, minute_events
-from streams.live import ArchiveReader, LiveReader, LiveWriter, SketchReader
-from streams.live.connection import RedisAddress
-from streams.observe import ArchiveRules, Archivist, Observer, Rules
+from streams.live import ArchiveReader
+from tests.servers.archive_chain import DAY, MIDNIGHT, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
-
-from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
 
 pytestmark = pytest.mark.servers
 
@@ -110,6 +96,7 @@ def test_counts_of_sketches_are_those_of_redis(redis_server: RedisServer, tmp_pa
     raw.delete(key + "back", *(name for name, _sketch in kept))
 
 
-
-
 @pytest.fixture(autouse=True)
+def _no_leftovers(chain: Chain) -> Iterator[None]:
+    yield
+    chain.flush()
