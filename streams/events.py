@@ -87,7 +87,10 @@ _decode = _decoder.decode
 _decode_lines = _decoder.decode_lines
 _decode_any_version = msgspec.json.Decoder(_AnyVersion).decode
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
-_OPENING, _CLOSING = {ord("{")}, {ord("}")}
+_OPENING_BYTE, _CLOSING_BYTE = ord("{"), ord("}")
+_OPENING, _CLOSING = {_OPENING_BYTE}, {_CLOSING_BYTE}
+#: What an object of JSON ends with.
+_ENDS = b"} \t\r\n"
 _decode_any = msgspec.json.Decoder(Any).decode
 
 
@@ -108,6 +111,8 @@ def _why_refused(value: bytes, error: Exception) -> Reason:
     if error.__class__ is msgspec.DecodeError:  # broken before anything was wrong with its members: no decoder reads it
         return Reason.NOT_JSON
     said = str(error)
+    if said.startswith("Object missing") and value.count(b"}") == 1 and value[-1] == _CLOSING_BYTE and value.isascii():
+        return Reason.MISSING_MEMBER  # the object was read to its end, which is the value's, and `v` was not wrong
     if ", got `" in said or said.startswith("Object missing"):  # a type is wrong, or a member missing
         return _why_undecodable(value)
     try:
@@ -214,6 +219,9 @@ def _decode_each(values: Sequence[bytes | None]) -> Iterator[Any]:
     for value in values:
         if not value or len(value) > VALUE_BYTES_MAX:
             yield Reason.TOO_LARGE if value else Reason.EMPTY
+            continue
+        if value[-1] not in _ENDS and value[0] == _OPENING_BYTE:  # cut off: the commonest poison
+            yield Reason.NOT_JSON
             continue
         try:
             event = decode_event(value)
