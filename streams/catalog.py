@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An ENT project; `region` is None for those that belong to no territory."""
+    """An ENT project; `region` is None for those that belong to no territory. `expected_since`: from then on it is missed if never seen."""
 
     code: str
     name: str
     region: str | None
     departements: tuple[str, ...]
+    expected_since: date | None = None
 
 
 class UaiIndex(dict[str | None, tuple[str, str]]):
@@ -140,6 +142,10 @@ class Catalog:
     def region_name(self, code: str) -> str:
         """French name of a region, `Inconnue` for `INCONNU`."""
         return next((region.name for region in self.regions if region.code == code), "Inconnue")
+
+    def project_name(self, code: str) -> str:
+        """Name of a project, `Inconnu` for `INCONNU`."""
+        return next((project.name for project in self.projects if project.code == code), "Inconnu")
 
     def service_label(self, code: str) -> str:
         """French label of a service, `Inconnu` for `INCONNU`."""
@@ -264,7 +270,14 @@ def _project(item: dict[str, Any]) -> Project:
         str(item["name"]),
         None if region is None else str(region),
         _strings(item.get("departements", [])),
+        _date(item.get("expected_since")),
     )
+
+
+def _date(value: Any) -> date | None:
+    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+        raise ValueError(f"expected_since: {value!r} is not a date (write 2026-09-01)")
+    return value
 
 
 def _groups(path: Path, known: set[str], problems: list[str]) -> dict[str, tuple[str, ...]]:

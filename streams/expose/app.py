@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from streams import __version__
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
+from streams.expose.alerts import AlertParts, add_alerts
 from streams.expose.codes import Codes
 from streams.expose.collector import Scraper, render
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
@@ -95,6 +96,7 @@ class Parts:
     scraper: Scraper
     codes: Codes
     status: Callable[[], Status]
+    alerts: AlertParts
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -126,6 +128,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_metrics(app, parts.scraper)
     _add_api(app, parts)
     _add_unseen(app, parts.reader)
+    add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
     return app
 
 

@@ -12,9 +12,13 @@ from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
-from streams.live import ArchiveReader, LiveReader, SketchReader, Snapshot
+from streams.history import load_calendar
+from streams.history.archive import Archive
+from streams.history.reading import History
+from streams.live import AlertStore, ArchiveReader, LiveReader, SketchReader, Snapshot
 from streams.live.connection import RedisAddress
-from streams.observe import ArchiveRules, Census, progress_problem
+from streams.observe import ArchiveRules, Census, Detector, DetectorParts, progress_problem
+from streams.observe.maintenances import load_maintenances
 from streams.settings import Settings
 
 #: All brokers together have this long to take a connection.
@@ -49,6 +53,32 @@ def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:
         minutes_kept_hours=settings.minutes_kept_hours,
         wait_hours=settings.archive_wait_hours,
     )
+
+
+def open_alerts(settings: Settings) -> AlertStore:
+    """The same for alerts."""
+    return AlertStore(_address(settings), settings.redis_prefix)
+
+
+def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], None]) -> Detector:
+    """A detector that has not started; nobody waits for its calls to Redis.
+
+    Raises:
+        SettingsError: the calendar or the list of maintenances is wrong.
+    """
+    address, prefix = redis_address(settings), settings.redis_prefix
+    history = History(Archive(settings.archive_dir), catalog) if settings.archive_dir else None
+    parts = DetectorParts(
+        reader=LiveReader(address, prefix),
+        archives=ArchiveReader(address, prefix),
+        store=AlertStore(address, prefix),
+        history=history,
+        catalog=catalog,
+        calendar=load_calendar(settings.config_dir, catalog),
+        maintenances=load_maintenances(settings.config_dir, catalog),
+        shift_minutes=settings.calendar_shift_seconds // 60,
+    )
+    return Detector(parts, on_end)
 
 
 def _address(settings: Settings) -> RedisAddress:

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 
 import uvicorn
 
 from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
-from streams.errors import ServerError
+from streams.errors import ServerError, StateError
+from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
-from streams.expose.probes import archive_rules, installation, open_archives, open_reader, open_sketches, read_status
+from streams.expose.french import Words
+from streams.expose.probes import (
+    archive_rules,
+    installation,
+    open_alerts,
+    open_archives,
+    open_detector,
+    open_reader,
+    open_sketches,
+    read_status,
+)
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
-from streams.observe import ArchiveFigures, Archivist, Observer, Rules
+from streams.observe import ArchiveFigures, Archivist, Detector, ExpectedRow, Observer, Rules
 from streams.settings import Settings, read_stack
+from streams.watch import Scope
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +39,7 @@ logger = logging.getLogger(__name__)
 REQUESTS_SECONDS_MAX = 4
 LOOP_SECONDS_MAX = 3.0
 ARCHIVIST_SECONDS_MAX = 2.0
+DETECTOR_SECONDS_MAX = 1.0
 
 
 class ObserverServer:
@@ -53,7 +67,8 @@ class ObserverServer:
         )
         observer = Observer(reader, sketches, rules, self._on_end, open_archives(settings))
         self._archivist = Archivist(open_archives(settings, patient=True), archive) if archive else None
-        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist)
+        self._detector = open_detector(settings, catalog, self._on_end) if settings.detector else None
+        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist, self._detector)
         config = uvicorn.Config(
             create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
             log_config=None,
@@ -72,8 +87,12 @@ class ObserverServer:
         """
         if self._archivist:
             self._archivist.start()
+        if self._detector:
+            self._detector.start()
         with self._listening:
             self._server.run(sockets=[self._listening])
+        if self._detector:
+            self._detector.stop(DETECTOR_SECONDS_MAX)
         if self._archivist:
             self._archivist.stop(ARCHIVIST_SECONDS_MAX)
         if self._ended_by_itself:
@@ -104,6 +123,7 @@ def _parts(
     sketches: SketchReader,
     observer: Observer,
     archivist: Archivist | None,
+    detector: Detector | None,
 ) -> Parts:
     lists = Lists.of(catalog)
     known = installation(settings, catalog)
@@ -115,8 +135,16 @@ def _parts(
     def archive() -> ArchiveFigures | None:
         return archivist.figures if archivist else None
 
+    def expected(scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
+        if detector is None:
+            raise StateError("this observer does not judge (setting detector): ask another one")
+        return detector.expected(scope, begin, end)
+
+    store = open_alerts(settings)
+    words = Words(catalog, settings.calendar_shift_seconds)
+    alerts = AlertParts(store, words, expected, lambda: time.time_ns() // 1_000_000)
     scraper = Scraper(reader, lambda: observer.census, archive, lists, settings.lateness_seconds * 1000)
-    return Parts(reader, sketches, observer, scraper, lists.codes, status)
+    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 `LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
 """
 
+from streams.live.alerts import AlertBook, AlertRecord, AlertStore, Driver
 from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader
@@ -10,11 +11,15 @@ from streams.live.unseen import UnseenReader, UnseenValue
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
+    "AlertBook",
+    "AlertRecord",
+    "AlertStore",
     "Announced",
     "Applied",
     "ArchiveReader",
     "ArchiveState",
     "Distinct",
+    "Driver",
     "Heartbeat",
     "HeartbeatLine",
     "HourCounts",

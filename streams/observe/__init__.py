@@ -4,6 +4,7 @@ from streams.observe.archive_rules import ArchiveFigures, ArchiveRules
 from streams.observe.archivist import Archivist
 from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
 from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
+from streams.observe.detector import Detector, DetectorFigures, DetectorParts, ExpectedRow
 from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
 
 __all__ = [
@@ -14,6 +15,10 @@ __all__ = [
     "ArchiveRules",
     "Archivist",
     "Census",
+    "Detector",
+    "DetectorFigures",
+    "DetectorParts",
+    "ExpectedRow",
     "Kept",
     "LoopState",
     "Observer",

@@ -1,0 +1,111 @@
+"""Alerts as operators read them, in French: one or two sentences, and the whole explanation. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.catalog import Catalog
+from streams.clock import french_date, scenario_time
+from streams.live import AlertRecord, Driver
+
+_MINUTE_MS = 60_000
+_KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
+_NBSP = "\u202f"
+
+#: What to do first, by kind.
+_FIRST = {
+    "surge": "À faire d'abord : vérifier que la chaîne suit (retard, rejets), puis prévenir les exploitants des ENT concernés.",
+    "drop": "À faire d'abord : ouvrir le portail concerné comme un usager, puis appeler son exploitant.",
+    "silence": "À faire d'abord : vérifier que le portail répond et que son émetteur publie (vigie check --project), "
+    "puis appeler son exploitant.",
+    "never_seen": "À faire d'abord : vérifier avec l'exploitant que son émetteur est en service (vigie check --project).",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Says alerts; `shift_seconds` is scenario time minus clock: times are those that screens show, in Paris."""
+
+    catalog: Catalog
+    shift_seconds: int
+
+    def place(self, region: str | None, service: str | None, project: str | None) -> str:
+        """`Grand Est`, `Cahier de textes (Grand Est)`, `projet Mon Bureau Numérique`, `France entière`."""
+        if project is not None:
+            return f"projet {self.catalog.project_name(project)}"
+        if service is not None:
+            return f"{self.catalog.service_label(service)} ({self.catalog.region_name(region or '')})"
+        return "France entière" if region is None else self.catalog.region_name(region)
+
+    def title(self, alert: AlertRecord) -> str:
+        """`Hausse - Grand Est`."""
+        return f"{_KINDS.get(alert.kind, alert.kind)} – {self.place(alert.region, alert.service, alert.project)}"
+
+    def clock(self, ms: int) -> str:
+        """`07:52`."""
+        return f"{scenario_time(ms, self.shift_seconds):%H:%M}"
+
+    def sentence(self, alert: AlertRecord) -> str:
+        """One or two sentences: what, where, how much against what, since when, what drives it."""
+        head = f"{self.title(alert)} : {self._figures(alert)} {self._when(alert)}."
+        drivers = self._drivers(alert, 3)
+        return f"{head} {drivers}" if drivers else head
+
+    def explanation(self, alert: AlertRecord) -> str:
+        """All that is known, one line a thought."""
+        day = french_date(scenario_time(alert.start_ms, self.shift_seconds))
+        lines = [f"{self.title(alert)}, {day}", f"{self._figures(alert)} {self._when(alert)}.".capitalize()]
+        if alert.expected > 0:
+            lines.append(
+                f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
+                f"(jours comparables : même type de jour dans le calendrier scolaire)."
+            )
+        lines.append(f"Alerte levée à {self.clock(alert.raised_ms)}.")
+        if alert.learning:
+            lines.append("Apprentissage : peu de jours comparables, la fourchette est large.")
+        if alert.planned:
+            lines.append(f"Prévu : {alert.planned}. Personne n'est prévenu.")
+        lines += [f"  {self._driver(driver)}" for driver in alert.drivers]
+        lines.append(_FIRST.get(alert.kind, ""))
+        return "\n".join(line for line in lines if line)
+
+    def _figures(self, alert: AlertRecord) -> str:
+        what = "visites" if alert.measure == "visits" else "événements"
+        if alert.kind == "never_seen":
+            return "projet attendu, aucun événement reçu à ce jour,"
+        ratio = alert.ratio
+        times = "" if ratio is None or alert.kind == "silence" else f" (× {decimal(ratio)})"
+        if alert.kind == "silence":
+            return (
+                f"aucun événement pour {number(alert.expected)} {what} attendus"
+                if what == "événements"
+                else (f"aucune visite pour {number(alert.expected)} attendues")
+            )
+        expected = "attendues" if what == "visites" else "attendus"
+        return f"{number(alert.observed)} {what} pour {number(alert.expected)} {expected}{times}"
+
+    def _when(self, alert: AlertRecord) -> str:
+        start = self.clock(alert.start_ms)
+        if alert.end_ms is None:
+            return f"depuis {start}"
+        return f"de {start} à {self.clock(alert.end_ms)}"
+
+    def _drivers(self, alert: AlertRecord, most: int) -> str:
+        named = [self._driver(driver) for driver in alert.drivers[:most]]
+        return f"Surtout : {', '.join(named)}." if named else ""
+
+    def _driver(self, driver: Driver) -> str:
+        place = self.place(driver.region, driver.service, driver.project)
+        if driver.service is not None:
+            place = self.catalog.service_label(driver.service)
+        return place if driver.ratio is None else f"{place} (× {decimal(driver.ratio)})"
+
+
+def number(value: float) -> str:
+    """`12 345`, with narrow no-break spaces."""
+    return f"{value:,.0f}".replace(",", _NBSP)
+
+
+def decimal(value: float) -> str:
+    """`2,1`."""
+    return f"{value:.1f}".replace(".", ",") if value >= 0.95 else f"{value:.2f}".replace(".", ",")

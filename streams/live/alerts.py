@@ -1,0 +1,160 @@
+"""Alerts in Redis: running ones and those of the last weeks, written by any number of observers, each alert once.
+
+An observer says, minute by minute, which alerts it holds open and which ended. The first one to say so is taken: a second observer that
+judged the same minute changes nothing. One scope runs at most one alert of a kind, whoever saw it begin first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from streams.errors import StateError
+from streams.live import scripts
+from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.keys import Keys
+
+#: Alerts kept, running ones included: a year of a nervous installation. About 1 kB each.
+ALERTS_MAX = 2000
+#: A running alert that no observer upheld for so many judged minutes ends with the last one in which it was.
+ORPHAN_MINUTES = 5
+
+
+class Driver(msgspec.Struct, frozen=True):
+    """A part of the alert's scope that deviates most, over the same minutes."""
+
+    region: str | None
+    service: str | None
+    project: str | None
+    observed: float
+    expected: float
+    ratio: float | None
+
+
+class AlertRecord(msgspec.Struct, frozen=True):
+    """One alert, with its figures as judged. Times are epoch ms of the clock.
+
+    `scope` is `national`, `region`, `service` (of a region) or `project`. `observed`, `expected`, `lower` and `upper` are sums over the
+    rows from `start_ms` to `until_ms` (the end of the last judged row, or of the last row that deviates once it has ended). `end_ms` is
+    None while it runs. `planned`: why it was to be expected (a maintenance); nobody is called for such an alert. `last_rentree`: observed
+    over the same minutes of last year's rentrée.
+    """
+
+    id: str
+    kind: str
+    scope: str
+    region: str | None
+    service: str | None
+    project: str | None
+    measure: str
+    start_ms: int
+    raised_ms: int
+    until_ms: int
+    end_ms: int | None
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    learning: bool = False
+    planned: str | None = None
+    last_rentree: float | None = None
+    drivers: tuple[Driver, ...] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        """observed / expected; None where nothing was expected."""
+        return self.observed / self.expected if self.expected > 0 else None
+
+    @property
+    def place(self) -> str:
+        """What runs at most once at a time: kind and codes."""
+        return "|".join((self.kind, self.scope, self.region or "-", self.service or "-", self.project or "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertBook:
+    """All alerts kept, newest start first, and the epoch minute (of the clock) up to which some observer judged; None before the first."""
+
+    judged_minute: int | None
+    alerts: tuple[AlertRecord, ...]
+
+    @property
+    def running(self) -> tuple[AlertRecord, ...]:
+        """Those that have not ended."""
+        return tuple(alert for alert in self.alerts if alert.end_ms is None)
+
+
+class AlertStore:
+    """The blocking side. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+
+    def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._address = address
+        self._base = Keys(prefix).base
+        self._redis = connect(address)
+        self._judge = self._redis.register_script(scripts.JUDGE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def judged(self, minute: int, running: Sequence[AlertRecord], ended: Sequence[AlertRecord]) -> None:
+        """Say what holds after the settled epoch minute `minute` (of the clock): alerts that run, and those that ended since last time.
+
+        Idempotent: a minute that was told before changes nothing that was told with it.
+        """
+        words = [
+            word
+            for alert in (*ended, *running)
+            for word in (alert.place, alert.id, str(alert.start_ms), str(alert.until_ms), _text(alert))
+        ]
+        numbers = [minute, ORPHAN_MINUTES, ALERTS_MAX, len(ended)]
+        try:
+            self._judge(args=[self._base, *numbers, *words])
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+
+    def book(self) -> AlertBook:
+        """Read all alerts kept.
+
+        Raises:
+            StateError: they were not written by this version.
+        """
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hget(self._base + "meta", "judged_minute")
+        pipeline.hgetall(self._base + "alerts")
+        try:
+            judged, texts = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return AlertBook(int(judged) if judged else None, _sorted([_record(text) for text in texts.values()]))
+
+    def running(self) -> tuple[AlertRecord, ...]:
+        """Read the alerts that run alone: cheap enough for each scrape."""
+        try:
+            places: Any = self._redis.hgetall(self._base + "alert_places")
+            ids = [text.rpartition(" ")[0] for text in places.values()]
+            texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return _sorted([_record(text) for text in texts if text is not None])
+
+
+def _sorted(alerts: list[AlertRecord]) -> tuple[AlertRecord, ...]:
+    return tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
+
+
+def _text(alert: AlertRecord) -> str:
+    return msgspec.json.encode(alert).decode()
+
+
+def _record(text: Any) -> AlertRecord:
+    try:
+        return msgspec.json.decode(text, type=AlertRecord)
+    except msgspec.DecodeError as error:
+        raise StateError(
+            f"an alert in Redis was not written by this version of Vigie ({error}): run the version that wrote it, or remove the key "
+            "ending in `:alerts` (past alerts are lost, counts are not)"
+        ) from error

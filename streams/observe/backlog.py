@@ -1,0 +1,97 @@
+"""What the detector knows when an observer starts: the archive's days, chosen, read once, and handed to the judges. No clock.
+
+The last weeks are judged row by row, so that an observer that starts knows the spread of each series, and what ran when it stopped. Of
+older days those are read that later ones will be compared with, eight of each name, and taken as they were counted.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, timedelta
+
+import numpy as np
+
+from streams.history.reading import History, PastDay
+from streams.observe.judging import DAYS_OF_A_NAME, LOOK_BACK_DAYS
+from streams.observe.series import Group, Plan
+from streams.watch import Array
+
+#: A local day is learned from when so much of it is known.
+KNOWN_PART_MIN = 0.75
+
+
+def chosen_days(held: Sequence[date], plan: Plan, first_judged: date) -> tuple[list[date], list[date]]:
+    """(days to learn from, days to judge), each in order, of those that are held."""
+    judged = sorted(day for day in held if day >= first_judged)
+    calendars = {id(group.keys_of): group.keys_of for group in plan.groups}.values()
+    named: list[Counter[object]] = [Counter(keys_of(day).name for day in judged) for keys_of in calendars]
+    learned = []
+    for day in sorted((day for day in held if day < first_judged), reverse=True):
+        if (first_judged - day).days > LOOK_BACK_DAYS:
+            break
+        names = [keys_of(day).name for keys_of in calendars]
+        if any(counter[name] < DAYS_OF_A_NAME for counter, name in zip(named, names, strict=True)):
+            learned.append(day)
+            for counter, name in zip(named, names, strict=True):
+                counter[name] += 1
+    return learned[::-1], judged
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Counts of the minutes from epoch minute `first` on (archive time): (rows of the plan, minutes), NaN where not measured."""
+
+    first: int
+    table: Array
+
+
+def day_block(plan: Plan, day: PastDay) -> Block:
+    """The table of one day in Paris."""
+    first, end = day.minutes
+    known = np.zeros(end - first)
+    for mark in day.hours:
+        for begin, stop in mark.measured:
+            known[max(begin, first) - first : max(min(stop, end) - first, 0)] = 1.0
+    return Block(first, plan.table(day.rows, first, known))
+
+
+def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block]:
+    """The tables of these days; those of which nothing is known are left out."""
+    for day in days:
+        found = history.day(day)
+        if found is not None and found.measured_minutes:
+            yield day_block(plan, found)
+
+
+@dataclass(slots=True)
+class LocalDays:
+    """Puts blocks together into the local days of a group; `learn` is given each that is known well enough, in order."""
+
+    group: Group
+    learn: Callable[[date, Array], None]
+    _open: dict[date, Array] = field(default_factory=dict)
+
+    def add(self, block: Block) -> None:
+        """The next block; blocks come in order, with gaps."""
+        step = self.group.step_minutes
+        counts = block.table[self.group.rows]
+        if step > 1:
+            counts = counts[:, : counts.shape[1] // step * step].reshape(len(counts), -1, step).sum(axis=2)
+        offsets: dict[date, list[tuple[int, int]]] = {}
+        for row in range(counts.shape[1]):
+            minute = block.first + row * step
+            time = datetime.datetime.fromtimestamp(minute * 60, UTC).astimezone(self.group.zone)
+            offsets.setdefault(time.date(), []).append((row, (time.hour * 60 + time.minute) // step))
+        for day, pairs in offsets.items():
+            rows, slots = np.array(pairs, np.int64).T
+            known = self._open.setdefault(day, np.full((len(counts), 1440 // step), np.nan))
+            known[:, slots] = counts[:, rows]
+        newest = max(offsets)
+        for day in sorted(self._open):
+            if np.isfinite(self._open[day][0]).mean() >= (1.0 if day == newest else KNOWN_PART_MIN):
+                self.learn(day, self._open.pop(day))
+            elif day < newest - timedelta(days=1):
+                del self._open[day]

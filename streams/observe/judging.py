@@ -1,0 +1,212 @@
+"""One group of series, minute by minute: the panel of `streams.watch` behind a clock of epoch minutes. Pure: counts in, alerts out.
+
+All minutes here are epoch minutes of archive time (scenario time in a simulation).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC
+from itertools import pairwise
+
+import numpy as np
+
+from streams.observe.series import Group, Measure
+from streams.watch import SENSITIVITIES, Array, Band, Episode, Index, Kind, Panel
+from streams.watch.store import Day
+
+#: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
+JUDGED_DAYS = 35
+#: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.
+DAYS_OF_A_NAME = 8
+LOOK_BACK_DAYS = 400
+#: Minutes whose bands are kept for the API: as many as Redis keeps of counts.
+BAND_MINUTES = 72 * 60
+BAND_DAYS = 5
+#: Below so many expected visits in the best minute of a day, surges and drops are told from events.
+VISITS_PEAK_MIN = 1.0
+_TOP_QUANTILE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An alert of one series of a group; rows are epoch minutes. `until` is the minute after its last row (so far)."""
+
+    series: int
+    kind: Kind
+    start: int
+    raised: int
+    until: int
+    is_over: bool
+    learning: bool
+
+
+class Bands:
+    """The last rows of a group, in a ring: (4, series, rows) of what was counted, expected, and between which bounds."""
+
+    def __init__(self, first: int, step: int, series: int) -> None:
+        self._first, self._step = first, step
+        self._size = BAND_MINUTES // step
+        self._ring = np.full((4, series, self._size), np.nan, np.float32)
+        self._count = 0
+
+    def add(self, counts: Array, band: Band) -> None:
+        """Put judged rows at the end."""
+        columns = np.stack([counts, band.expected, band.lower, band.upper])
+        number = columns.shape[2]
+        kept = min(number, self._size)
+        places = np.arange(self._count + number - kept, self._count + number) % self._size
+        self._ring[:, :, places] = columns[:, :, number - kept :]
+        self._count += number
+
+    def between(self, begin: int, end: int) -> tuple[int, Array]:
+        """(first minute, values) of the rows that begin in `begin <= minute < end` and are kept."""
+        low = max(0, self._count - self._size, -(-(begin - self._first) // self._step))
+        high = max(low, min(self._count, -(-(end - self._first) // self._step)))
+        return self._first + low * self._step, self._ring[:, :, np.arange(low, high) % self._size].astype(np.float64)
+
+
+class Judge:
+    """Judges one group. Rows are fed in order, without a gap: what is not known is NaN."""
+
+    def __init__(self, group: Group, first: int, sensitivity: str = "normal") -> None:
+        step = group.step_minutes
+        self.group = group
+        self.panel = Panel(len(group.series), step, SENSITIVITIES[sensitivity])
+        self.first = -(-first // step) * step
+        self.bands = Bands(self.first, step, len(group.series))
+        self._learning: dict[datetime.date, bool] = {}
+        self._rows = group.rows
+        self._part: list[Array] = []
+        self._date: datetime.date | None = None
+        self._fed = self.first
+        self._few = np.ones(len(group.series), bool)
+        self._untold: dict[tuple[int, Kind], Episode] = {}
+
+    def learn(self, date: datetime.date, slots: Array) -> None:
+        """Put a day into the past as it was counted, unjudged; `slots` (series, slots), NaN where not measured."""
+        nothing = np.zeros(slots.shape, bool)
+        share = np.zeros(len(slots))
+        self.panel.past.add(Day.of(date, self.group.keys_of(date), slots, nothing, share, None))
+
+    def feed(self, first: int, table: Array) -> list[Told]:
+        """Judge the minutes of a table (all rows of the plan, minutes) from `first` on; return the alerts that ended in them."""
+        if first + table.shape[1] <= self.first:
+            return []
+        begin = max(0, self.first - first)
+        counts = table[self._rows, begin:]
+        rows = self._to_rows(counts)
+        ended: list[Told] = []
+        for low, high in self._days(rows.shape[1]):
+            ended += self._judge(rows[:, low:high])
+        return ended
+
+    def running(self) -> list[Told]:
+        """Alerts that have not ended."""
+        found = []
+        for number, tracks in enumerate(self.panel.tracks):
+            for track in tracks:
+                if track.open is not None and self._is_told(number, track.open):
+                    found.append(self._told(number, track.open, is_over=False))
+        return found
+
+    def is_learning(self, minute: int) -> bool:
+        """Whether the day of a minute stood on too few comparable days."""
+        return self._learning.get(self._local(minute).date(), True)
+
+    def _to_rows(self, counts: Array) -> Array:
+        step = self.group.step_minutes
+        if step == 1:
+            return counts
+        self._part.append(counts)
+        joined = np.concatenate(self._part, axis=1)
+        whole = joined.shape[1] // step
+        self._part = [joined[:, whole * step :]]
+        # A row of which a minute is not known is not known: a part of it would look like a drop.
+        return np.asarray(joined[:, : whole * step].reshape(len(counts), whole, step).sum(axis=2))
+
+    def _days(self, rows: int) -> list[tuple[int, int]]:
+        """Where rows to be fed next change their local day: (first, end) by day."""
+        dates = [self._local(self._fed + row * self.group.step_minutes).date() for row in range(rows)]
+        edges = [0, *(row for row in range(1, rows) if dates[row] != dates[row - 1]), rows]
+        return [pair for pair in pairwise(edges) if pair[0] < pair[1]]
+
+    def _local(self, minute: int) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(minute * 60, UTC).astimezone(self.group.zone)
+
+    def _judge(self, rows: Array) -> list[Told]:
+        step = self.group.step_minutes
+        times = [self._local(self._fed + row * step) for row in range(rows.shape[1])]
+        if times[0].date() != self._date:
+            self._begin(times[0].date())
+        slots: Index = np.array([(time.hour * 60 + time.minute) // step for time in times], np.int64)
+        changes, band = self.panel.judge(slots, rows)
+        self.bands.add(rows, band)
+        self._fed += rows.shape[1] * step
+        for change in changes:
+            if not change.ended:
+                self._note(change.series, change.episode)
+        return [
+            self._told(change.series, change.episode, is_over=True)
+            for change in changes
+            if change.ended and self._is_told(change.series, change.episode)
+        ]
+
+    def _begin(self, date: datetime.date) -> None:
+        self.panel.end_day()
+        self._prune(date)
+        baseline = self.panel.begin_day(date, self.group.keys_of(date))
+        self._date = date
+        self._learning[date] = baseline.learning
+        for old in sorted(self._learning)[:-BAND_DAYS]:
+            del self._learning[old]
+        with np.errstate(all="ignore"):
+            known = np.nan_to_num(baseline.expected / self.group.step_minutes)
+        self._few = np.quantile(known, _TOP_QUANTILE, axis=1) < VISITS_PEAK_MIN
+
+    def _prune(self, date: datetime.date) -> None:
+        """Forget days that no later one is compared with: the newest of each name are kept, and the last weeks whole."""
+        days = self.panel.past.days
+        named: Counter[object] = Counter()
+        kept: list[Day] = []
+        for place, day in enumerate(reversed(days)):
+            named[day.keys.name] += 1
+            if (date - day.date).days > LOOK_BACK_DAYS:
+                continue
+            if place < JUDGED_DAYS:
+                kept.append(day)
+            elif named[day.keys.name] <= DAYS_OF_A_NAME:
+                kept.append(replace(day, residuals=None))
+        self.panel.past.days = kept[::-1]
+
+    def _note(self, series: int, episode: Episode) -> None:
+        """Remember an episode that is nobody's business: told from the wrong measure."""
+        one = self.group.series[series]
+        if one.measure is Measure.EVENTS:
+            visits = series + 1  # the same scope's visits come next
+            told = episode.kind is Kind.SILENCE or self._few[visits]
+        else:
+            told = one.scope.service is not None or (episode.kind is not Kind.SILENCE and not self._few[series])
+        if not told:
+            self._untold[(series, episode.kind)] = episode
+        else:
+            self._untold.pop((series, episode.kind), None)
+
+    def _is_told(self, series: int, episode: Episode) -> bool:
+        other = self._untold.get((series, episode.kind))
+        return other is None or other.start != episode.start
+
+    def _told(self, series: int, episode: Episode, *, is_over: bool) -> Told:
+        step = self.group.step_minutes
+        last = episode.last + 1 if is_over else self.panel.rows_judged
+        return Told(
+            series,
+            episode.kind,
+            self.first + episode.start * step,
+            self.first + (episode.raised + 1) * step,
+            self.first + last * step,
+            is_over,
+            episode.learning,
+        )

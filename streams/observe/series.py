@@ -1,0 +1,148 @@
+"""Which series are judged, and from which counts: the plan of the detector. Pure.
+
+A *group* is what shares a time zone, a calendar and a length of rows, and is one panel of `streams.watch`:
+
+- France: all visits and events, and the projects of no region, in rows of a minute;
+- each region: its visits and events, and its projects, in rows of a minute;
+- each region's services: their visits, in rows of five minutes, since they are few a minute.
+
+Surges and drops are told from visits, silences from events, which are about ten times as many and so fall silent sooner. Where visits are
+too few to tell anything, surges and drops are told from events.
+
+`INCONNU` is nobody's, and is not judged on its own; France counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from streams.catalog import Catalog
+from streams.history import SchoolCalendar
+from streams.history.rows import CutName, CutRows, Key
+from streams.watch import Array, Index, KeysOf, MixedDays, SchoolDays, Scope
+
+MINUTE_ROWS, SERVICE_ROWS = 1, 5
+#: Zones whose holidays France is judged by: those of nine pupils out of ten.
+MAINLAND_ZONES = ("A", "B", "C")
+
+
+class Measure(StrEnum):
+    """What a series counts."""
+
+    EVENTS = "events"
+    VISITS = "visits"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One judged series; `row` is its place in the table of counts."""
+
+    scope: Scope
+    measure: Measure
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What one panel judges. `name` is for logs and bands: `France`, a region's code, or that and `/services`."""
+
+    name: str
+    zone: ZoneInfo
+    keys_of: KeysOf
+    step_minutes: int
+    series: tuple[Series, ...]
+
+    @property
+    def rows(self) -> Index:
+        """Places of its series in the table of counts."""
+        return np.array([one.row for one in self.series], np.int64)
+
+
+_Place = tuple[CutName, Key]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All groups, and how counts come into one table: (rows, minutes).
+
+    `places`: (cut, key) -> its rows of events and of visits (-1: none).
+    """
+
+    groups: tuple[Group, ...]
+    rows: int
+    places: Mapping[_Place, tuple[int, int]]
+
+    def table(self, counts: Mapping[CutName, CutRows], first: int, measured: Array) -> Array:
+        """Counts of the minutes from epoch minute `first` on; `measured` (minutes) is above 0 where a minute is known. NaN elsewhere."""
+        minutes = len(measured)
+        table = np.zeros((self.rows, minutes))
+        for cut in (CutName.REGION, CutName.REGION_SERVICE, CutName.PROJECT):
+            rows = counts[cut]
+            if not len(rows.series):
+                continue
+            places = [self.places.get((cut, key), (-1, -1)) for key in rows.keys]
+            inside = (rows.minute >= first) & (rows.minute < first + minutes)
+            for column, values in enumerate((rows.events, rows.visits)):
+                target = np.array([place[column] for place in places], np.int64)[rows.series]
+                wanted = inside & (target >= 0)
+                np.add.at(table, (target[wanted], rows.minute[wanted] - first), values[wanted])
+                if cut is CutName.REGION:  # France is the sum of its regions; its rows are the first two
+                    np.add.at(table[column], rows.minute[inside] - first, values[inside])
+        table[:, measured <= 0] = np.nan
+        return table
+
+
+def make_plan(catalog: Catalog, calendar: SchoolCalendar) -> Plan:
+    """The plan of a configuration."""
+    return _Planner(catalog, calendar).plan()
+
+
+class _Planner:
+    def __init__(self, catalog: Catalog, calendar: SchoolCalendar) -> None:
+        self.catalog, self.calendar = catalog, calendar
+        self.count = 0
+        self.places: dict[_Place, tuple[int, int]] = {}
+
+    def plan(self) -> Plan:
+        france = [*self._pair(Scope()), *self._projects(None)]
+        keys = MixedDays([self._zone_days(zone) for zone in MAINLAND_ZONES])
+        groups = [Group("France", ZoneInfo("Europe/Paris"), keys, MINUTE_ROWS, tuple(france))]
+        for region in self.catalog.regions:
+            groups += self._region(region.code, ZoneInfo(region.timezone))
+        return Plan(tuple(groups), self.count, self.places)
+
+    def _region(self, code: str, zone: ZoneInfo) -> list[Group]:
+        days = SchoolDays(lambda date: self.calendar.day_type(date, code))
+        own = self._pair(Scope(region=code), CutName.REGION, (code,))
+        services = []
+        for service in self.catalog.services:
+            row = self._row()
+            self.places[(CutName.REGION_SERVICE, (code, service.code))] = (-1, row)
+            services.append(Series(Scope(region=code, service=service.code), Measure.VISITS, row))
+        return [
+            Group(code, zone, days, MINUTE_ROWS, (*own, *self._projects(code))),
+            Group(f"{code}/services", zone, days, SERVICE_ROWS, tuple(services)),
+        ]
+
+    def _projects(self, region: str | None) -> list[Series]:
+        """The projects of a region; with None those of no region."""
+        codes = [project.code for project in self.catalog.projects if project.region == region]
+        return [one for code in codes for one in self._pair(Scope(project=code), CutName.PROJECT, (code,))]
+
+    def _pair(self, scope: Scope, cut: CutName | None = None, key: Key = ()) -> list[Series]:
+        events, visits = self._row(), self._row()
+        if cut is not None:
+            self.places[(cut, key)] = (events, visits)
+        return [Series(scope, Measure.EVENTS, events), Series(scope, Measure.VISITS, visits)]
+
+    def _row(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    def _zone_days(self, zone: str) -> SchoolDays:
+        return SchoolDays(lambda date: self.calendar.zone_day_type(date, zone))

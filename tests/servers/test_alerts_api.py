@@ -1,0 +1,55 @@
+"""`/api/v1/alerts` and `/api/v1/expected` of a real observer."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from observers import Filler, Place, events, now_minute, observing, wait_until
+from test_alert_store import MINUTE, alert
+
+from streams.catalog import load_catalog
+from streams.live import AlertStore, Driver
+from streams.live.connection import RedisAddress
+from streams.settings import default_config_dir
+
+pytestmark = pytest.mark.servers
+
+
+def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path) -> None:
+    place = Place(redis_server.url, f"test.{tmp_path.name}", tmp_path)  # type: ignore[attr-defined]
+    store = AlertStore(RedisAddress(place.redis_url), place.prefix)
+    driver = Driver("44", "NOTES", None, 250.0, 60.0, 4.167)
+    running = alert(drivers=(driver,))
+    ended = alert(start=MINUTE - 60, until=MINUTE - 50, over=True)
+    store.judged(MINUTE + 3, [running], [ended])
+    minute = now_minute() - 3
+    filler = Filler(place, load_catalog(default_config_dir()).digest)
+    with observing(place) as observer:
+        filler.count({minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
+        status, answer = observer.json("/api/v1/alerts")
+        assert status == 200
+        assert [one["id"] for one in answer["alerts"]] == [running.id, ended.id]
+        first = answer["alerts"][0]
+        assert (first["end"], first["ratio"], first["observed"], first["learning"]) == (None, 3.0, 300.0, False)
+        assert first["drivers"][0] == {
+            "scope": "service", "region": "44", "service": "NOTES", "project": None, "observed": 250.0, "expected": 60.0, "ratio": 4.167,
+        }  # fmt: skip
+        assert first["explanation"] == (
+            "Hausse – Grand Est : 300 visites pour 100 attendues (× 3,0) depuis 22:20. Surtout : Notes (× 4,2)."
+        )
+        by_state = {
+            s: len(observer.json(f"/api/v1/alerts?state={s}")[1]["alerts"]) for s in ("running", "ended", "all")
+        }
+        assert by_state == {"running": 1, "ended": 1, "all": 2}
+        status, one = observer.json("/api/v1/alerts/" + quote(running.id))
+        assert (status, one["id"]) == (200, running.id)
+        assert "Bornes habituelles" in one["explanation"]
+        assert observer.json("/api/v1/alerts/surge:nowhere:1")[0] == 404
+        assert observer.json("/api/v1/alerts?state=dead")[0] == 422
+        assert observer.json("/api/v1/expected?region=GONE")[0] == 422
+        assert observer.json("/api/v1/expected?service=NOTES")[0] == 422
+        wait_until(lambda: bool(observer.json("/api/v1/expected?region=44")[1]["rows"]))
+        rows = observer.json("/api/v1/expected?region=44")[1]["rows"]
+        (row,) = [row for row in rows if row["observed"]]
+        # Nothing to compare with yet: nothing is invented.
+        assert (row["observed"], row["expected"], row["lower"], row["learning"]) == (10.0, None, None, True)
