@@ -199,7 +199,9 @@ def add_alerts(
         judged = None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
         return _answer(AlertsAnswer(judged, [alert_row(one, parts.words) for one in found]))
 
-    @app.get("/api/v1/alerts/{alert_id}", response_model=AlertRow, responses=refused, tags=["api"])
+    absent = {404: {**refused[422], "description": "No alert of this id is kept."}}
+
+    @app.get("/api/v1/alerts/{alert_id}", response_model=AlertRow, responses=refused | absent, tags=["api"])
     def alert(request: Request, alert_id: str) -> Response:
         """One alert, with its whole explanation."""
         refuse(request, ())

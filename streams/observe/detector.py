@@ -39,8 +39,6 @@ PERIOD_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 #: Minutes judged and told at once: in a catch-up, an hour.
 MINUTES_A_STEP = 60
-#: Without an archive, what Redis may hold.
-LIVE_DAYS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,9 @@ class Detector:
         held = [day for day in parts.history.held() if day <= today] if parts.history else []
         first_judged = today - timedelta(days=JUDGED_DAYS)
         learned, judged = chosen_days(held, self.plan, first_judged)
-        first = paris_day(judged[0] if judged else today - timedelta(days=LIVE_DAYS))[0]
+        first = paris_day(judged[0] if judged else today)[0]
+        if not judged and state.oldest is not None:
+            first = min(first, max(state.oldest, state.trimmed_before) + parts.shift_minutes)
         self._judges = [Judge(group, first) for group in self.plan.groups]
         regions = {project.code: project.region for project in parts.catalog.projects}
         self._teller = Teller(self._judges, parts.maintenances, regions, parts.shift_minutes)

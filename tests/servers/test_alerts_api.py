@@ -1,6 +1,7 @@
 """`/api/v1/alerts` and `/api/v1/expected` of a real observer."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -48,8 +49,12 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         assert observer.json("/api/v1/alerts?state=dead")[0] == 422
         assert observer.json("/api/v1/expected?region=GONE")[0] == 422
         assert observer.json("/api/v1/expected?service=NOTES")[0] == 422
-        wait_until(lambda: bool(observer.json("/api/v1/expected?region=44")[1]["rows"]))
-        rows = observer.json("/api/v1/expected?region=44")[1]["rows"]
-        (row,) = [row for row in rows if row["observed"]]
+
+        def counted() -> list[dict[str, Any]]:
+            rows = observer.json("/api/v1/expected?region=44")[1]["rows"]
+            return [row for row in rows if row["observed"]]
+
+        wait_until(lambda: bool(counted()))
+        (row,) = counted()
         # Nothing to compare with yet: nothing is invented.
         assert (row["observed"], row["expected"], row["lower"], row["learning"]) == (10.0, None, None, True)
