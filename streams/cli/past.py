@@ -12,11 +12,14 @@ from pathlib import Path
 
 import click
 
+from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.days import dates
-from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs
+from streams.simulate.levels import load_past
+from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs, scenario_days, scenario_plan
+from streams.simulate.scenario import checked_scale, load_scenarios
 
 YEARS_MIN, YEARS_MAX = 0.02, 10.0
 #: Days handed to a process at once.
@@ -54,6 +57,24 @@ def simulate_past(config_dir: Path, request: PastRequest) -> None:
     click.echo(
         f"{len(wanted)} days, {first} to {last}, {visits:,} visits, scale {inputs.scale:g}, seed {inputs.seed}: "
         f"{size / 1e6:,.1f} MB in {request.directory}, {size / len(wanted) / 1e6:.2f} MB a day",
+        err=True,
+    )
+
+
+def simulate_scenario_past(config_dir: Path, name: str, directory: Path, seed: int, scale: float | None) -> None:
+    """Write the days before a scenario's day, those that are not there yet.
+
+    Raises:
+        InputError: there is no such scenario, or the directory holds real figures.
+    """
+    catalog = load_catalog(config_dir)
+    scenario = load_scenarios(config_dir).get(name)
+    chosen = checked_scale(scenario, scale)
+    inputs = load_inputs(config_dir, seed, chosen, scenario_plan(load_past(config_dir, catalog)))
+    wanted = [day for day in scenario_days(inputs.calendar, scenario.date) if not Archive(directory).path(day).exists()]
+    size, visits = write_days(inputs, directory, wanted, "days before the scenario") if wanted else (0, 0)
+    click.echo(
+        f"scenario {name}: {len(wanted)} days before it written, {visits:,} visits, {size / 1e6:,.1f} MB in {directory}",
         err=True,
     )
 

@@ -26,7 +26,11 @@ _DEFAULT_MINUTES = 10
 @click.command()
 @click.option("--scenario", "name", help="ordinary, rentree or storm (config/scenarios.yaml).")
 @click.option("--years", type=float, help="A past of so many years, straight to --archive.")
-@click.option("--archive", type=click.Path(path_type=Path, file_okay=False), help="--years: the archive's directory.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="An archive: for --years, or --scenario's past.",
+)
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="--years: last day.  [default: as config/ says]")
 @click.option(
     "--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout."
@@ -68,15 +72,16 @@ def simulate(
     speed: float | None,
     seconds: float | None,
 ) -> None:
-    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live); or years of counts (--years --archive).
+    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live); or years of counts, or the
+    eight weeks and the rentrée before a scenario, straight to an archive (--archive).
 
     A file needs no servers: publish it with `vigie publish FILE`. Live traffic begins in the past of the scenario, catches up with the
     clock within a minute or two, then goes on at the pace of the day.
     """
     if years is not None or archive is not None or until is not None:
-        if years is None or archive is None or name or out or live:
-            raise InputError("--years, --archive and --until go together, without --scenario, --out and --live")
-        _past(archive, years, until, seed, scale)
+        if archive is None or out or live or (years is None) is (name is None) or (until and name):
+            raise InputError("--archive goes with --years (and --until) or with --scenario, without --out and --live")
+        _past(archive, name, years, until, seed, scale)
         return
     if name is None:
         raise InputError("say --scenario NAME, or --years N --archive DIR")
@@ -114,9 +119,19 @@ def simulate(
     _file(configuration, request, out, truth)
 
 
-def _past(archive: Path, years: float, until: datetime.datetime | None, seed: int, scale: float | None) -> None:
-    from streams.cli.past import PastRequest, simulate_past
+def _past(
+    archive: Path,
+    name: str | None,
+    years: float | None,
+    until: datetime.datetime | None,
+    seed: int,
+    scale: float | None,
+) -> None:
+    from streams.cli.past import PastRequest, simulate_past, simulate_scenario_past
 
+    if years is None:
+        simulate_scenario_past(load_settings().config_dir, name or "", archive, seed, scale)
+        return
     request = PastRequest(archive, years, until.date() if until else None, seed, scale)
     simulate_past(load_settings().config_dir, request)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,10 +78,14 @@ def up(
     ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
     settings = local_settings(load_settings(observer_port=port, worker_port=worker_port), ports)
     traffic = Traffic()
+    if settings.archive_dir is None and _has_pyarrow():
+        settings = settings.model_copy(update={"archive_dir": directory / "archive"})
     if scenario != "none":
         settings, traffic = _traffic(settings, scenario, speed, scale, directory)
     plan = StackPlan(settings, directory, workers, ports, seconds, traffic.command)
-    sys.exit(_run(plan, traffic, verify))
+    with _making_the_past(traffic):
+        code = _run(plan, traffic, verify)
+    sys.exit(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,9 @@ class Traffic:
 
     command: tuple[str, ...] = ()
     truth: Path | None = None
+    #: The command that makes the days before the scenario's, and where it writes what it says.
+    past: tuple[str, ...] = ()
+    past_log: Path | None = None
 
 
 def _traffic(
@@ -103,7 +114,49 @@ def _traffic(
     command += ["--speed", str(speed)] if speed is not None else []
     command += ["--scale", str(scale)] if scale is not None else []
     click.echo(f"scenario {name}: {scenario.label}; scale {chosen_scale:g}; calendar shift {shift} s")
-    return settings.model_copy(update={"calendar_shift_seconds": shift}), Traffic(tuple(command), truth)
+    changed: dict[str, object] = {"calendar_shift_seconds": shift}
+    past: tuple[str, ...] = ()
+    if _has_pyarrow():
+        # A day of the past is as large as the scenario's: each scale has an archive of its own.
+        archive = directory / f"archive-{name}-{chosen_scale:g}"
+        changed["archive_dir"] = archive
+        past = ("simulate", "--scenario", name, "--archive", str(archive), "--scale", str(chosen_scale))
+    return settings.model_copy(update=changed), Traffic(tuple(command), truth, past, directory / "past.log")
+
+
+def _has_pyarrow() -> bool:
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+@contextmanager
+def _making_the_past(traffic: Traffic) -> Iterator[None]:
+    """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process."""
+    from streams import local
+
+    if not traffic.past or traffic.past_log is None:
+        yield
+        return
+    traffic.past_log.parent.mkdir(parents=True, exist_ok=True)
+    leash = Path(local.__file__).with_name("leash.py")
+    program = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(leash),
+        str(os.getpid()),
+        "nice",
+        sys.executable,
+        "-m",
+        "streams",
+        *traffic.past,
+    ]
+    with traffic.past_log.open("wb") as log:
+        process = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:

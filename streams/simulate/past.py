@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog, Region
-from streams.history import SchoolCalendar
+from streams.history import SchoolCalendar, school_year_of
 from streams.history.day_file import DayFile
-from streams.history.days import paris_day
+from streams.history.days import dates, paris_day
 from streams.history.marks import HourMark, Source
 from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.load_shape import LoadShape, curve
@@ -235,6 +236,21 @@ def _parts(inputs: PastInputs) -> dict[str, list[_Part]]:
 def default_archive_days(plan: PastPlan, years: float) -> tuple[datetime.date, datetime.date]:
     """First and last day of a past of so many years that ends as the plan says."""
     return plan.last_day - datetime.timedelta(days=round(years * 365.25) - 1), plan.last_day
+
+
+def scenario_days(calendar: SchoolCalendar, day: datetime.date) -> list[datetime.date]:
+    """The yesterdays of a scenario's day: last year's rentrée, a week before to four weeks after it, and the eight weeks before the day."""
+    found = []
+    rentree = calendar.rentree(school_year_of(day) - 1)
+    if rentree is not None:
+        found = list(dates(rentree - datetime.timedelta(days=7), rentree + datetime.timedelta(days=27)))
+    before = dates(day - datetime.timedelta(days=56), day - datetime.timedelta(days=1))
+    return [*found, *(day for day in before if day not in found)]
+
+
+def scenario_plan(plan: PastPlan) -> PastPlan:
+    """The plan without what would change the year of the scenarios: a lockdown of the year before, for instance."""
+    return msgspec.structs.replace(plan, periods=tuple(period for period in plan.periods if period.moves == "against"))
 
 
 def load_inputs(config_dir: Path, seed: int, scale: float | None, plan: PastPlan | None = None) -> PastInputs:

@@ -17,7 +17,8 @@ from streams.history.archive import Archive
 from streams.history.day_file import DayFile
 from streams.history.rows import CutName, CutRows
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.levels import Levels
+from streams.simulate.past import Past, load_inputs, scenario_days, scenario_plan
 
 D = datetime.date.fromisoformat
 
@@ -120,6 +121,31 @@ def test_the_same_seed_makes_the_same_day(past: Past, rentree: DayFile) -> None:
     assert again.sketches == rentree.sketches
 
 
+def test_the_days_before_a_scenario(past: Past, catalog: Catalog) -> None:
+    days = scenario_days(past.inputs.calendar, D("2026-09-22"))
+    assert (days[0], days[34], days[35], days[-1]) == (
+        D("2025-08-25"),
+        D("2025-09-28"),
+        D("2026-07-28"),
+        D("2026-09-21"),
+    )
+    assert len(days) == len(set(days)) == 35 + 56
+    # The year of the scenario is as the scenarios say: nothing of last year's lockdown is built in.
+    plain = Levels(catalog, past.inputs.shape, past.inputs.calendar, scenario_plan(past.inputs.plan), 1e6)
+    assert plain.level(D("2026-04-01"), "84") < 2 < past.levels.level(D("2026-04-01"), "84")
+    assert plain.level(D("2025-09-01"), "84") == past.levels.level(D("2025-09-01"), "84")
+
+
+def test_a_scenario_gets_the_days_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "streams.cli.past.scenario_days", lambda _calendar, day: [day - datetime.timedelta(days=n) for n in (2, 1)]
+    )
+    arguments = ["simulate", "--scenario", "ordinary", "--scale", "0.002", "--archive", str(tmp_path / "a")]
+    assert "2 days before it written" in CliRunner().invoke(cli, arguments).stderr
+    assert Archive(tmp_path / "a").dates() == [D("2026-09-20"), D("2026-09-21")]
+    assert "0 days before it written" in CliRunner().invoke(cli, arguments).stderr
+
+
 def test_the_command_writes_an_archive(tmp_path: Path) -> None:
     arguments = [
         "simulate",
@@ -146,9 +172,9 @@ def test_the_command_writes_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--years", "2"], "go together"),
-        (["--archive", "x"], "go together"),
-        (["--years", "2", "--archive", "x", "--live"], "go together"),
+        (["--years", "2"], "--archive goes with"),
+        (["--archive", "x"], "--archive goes with"),
+        (["--years", "2", "--archive", "x", "--live"], "--archive goes with"),
         (["--years", "99", "--archive", "x"], "between 0.02 and 10"),
         ([], "--years N --archive DIR"),
     ],
