@@ -30,7 +30,7 @@ demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school mor
 		$(if $(WORKERS),--workers $(WORKERS)) $(if $(SCALE),--scale $(SCALE)) $(if $(SPEED),--speed $(SPEED))
 
 .PHONY: test
-test: $(STAMP) servers ## all tests, on real servers; ARGS="..." is handed to pytest
+test: $(STAMP) servers-and-browser ## all tests, on real servers; ARGS="..." is handed to pytest
 	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -n 2 --dist worksteal --durations=10 $(ARGS)
 
 .PHONY: check
@@ -88,6 +88,10 @@ clean: ## remove the virtual environment and the caches of tools
 .PHONY: servers
 servers:
 	@deploy/install-servers.sh
+
+.PHONY: servers-and-browser
+servers-and-browser:
+	@deploy/install-servers.sh --tests
 
 $(STAMP): pyproject.toml requirements.lock.txt deploy/make-venv.sh
 	@deploy/make-venv.sh $(VENV)

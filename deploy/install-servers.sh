@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what a local stack needs of Debian: Java 17 or later, Maven, Redis, Prometheus, Alertmanager.
-# Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
+# With `--tests` also chromium, in which the tests open the live page. Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
 # `vigie up` starts its own servers, on its own ports, as the user who calls it. Services that were there before are left alone.
 set -eu
 
@@ -24,6 +24,7 @@ need redis-server redis-server redis-server
 need prometheus prometheus prometheus
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager prometheus-alertmanager
+[ "${1:-}" != --tests ] || need chromium chromium
 
 if [ -z "$packages" ]; then
     echo "Java, Maven, Redis, Prometheus and Alertmanager are installed."
@@ -35,7 +36,7 @@ if [ "$(id -u)" -ne 0 ]; then
         echo "These packages are missing:$packages. Run this script as root: su -c '$0'" >&2
         exit 1
     fi
-    exec sudo -- "$0"
+    exec sudo -- "$0" "$@"
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "This is no Debian. Install by other means:$packages" >&2

@@ -20,6 +20,7 @@ from streams.errors import InputError, VigieError
 from streams.expose.alerts import AlertParts, add_alerts
 from streams.expose.codes import Codes
 from streams.expose.collector import Scraper, render
+from streams.expose.page import Feed, add_page
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.rows import Row, read_rows
 from streams.expose.status import Status
@@ -97,6 +98,8 @@ class Parts:
     codes: Codes
     status: Callable[[], Status]
     alerts: AlertParts
+    feed: Feed
+    shift_seconds: int
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -129,6 +132,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_api(app, parts)
     _add_unseen(app, parts.reader)
     add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
+    add_page(app, parts.feed, parts.shift_seconds)
     return app
 
 
@@ -259,7 +263,9 @@ def observer_lifespan(parts: Parts, stop_seconds_max: float) -> Callable[[FastAP
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         parts.observer.start()
+        parts.feed.start()
         yield
+        parts.feed.stop(stop_seconds_max)
         parts.observer.stop(stop_seconds_max)
         parts.reader.close()
         parts.sketches.close()

@@ -16,6 +16,7 @@ from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
 from streams.expose.french import Words
+from streams.expose.page import Feed
 from streams.expose.probes import (
     archive_rules,
     installation,
@@ -77,6 +78,7 @@ class ObserverServer:
             server_header=False,
         )
         self._server = uvicorn.Server(config)
+        self._feed = parts.feed
         self._ended_by_itself = False
 
     def run(self) -> None:
@@ -103,6 +105,7 @@ class ObserverServer:
     def stop(self) -> None:
         """Ask it to end; from any thread."""
         self._server.should_exit = True
+        self._feed.end()  # or open pages would be waited for
 
     def _on_end(self) -> None:
         self._ended_by_itself = True
@@ -144,7 +147,10 @@ def _parts(
     words = Words(catalog, settings.calendar_shift_seconds)
     alerts = AlertParts(store, words, expected, lambda: time.time_ns() // 1_000_000)
     scraper = Scraper(reader, lambda: observer.census, archive, lists, settings.lateness_seconds * 1000)
-    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts)
+    feed = Feed(reader, lambda: observer.census, catalog, settings.lateness_seconds * 1000)
+    return Parts(
+        reader, sketches, observer, scraper, lists.codes, status, alerts, feed, settings.calendar_shift_seconds
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,7 +12,7 @@ from streams.count import Field, PartitionProgress, PartitionState
 from streams.errors import ServerError, StateError
 from streams.live import scripts
 from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
-from streams.live.keys import Keys, decode_field
+from streams.live.keys import Keys, decode_field, encode_field
 from streams.live.unseen import UnseenReader
 from streams.live.writer import parse_state
 
@@ -212,6 +212,18 @@ class LiveReader:
             return self._fetch(minutes)
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
+
+    def columns(self, minutes: Sequence[int], fields: Sequence[Field]) -> list[tuple[int, list[int]]]:
+        """Return of each of these minutes the counts of these fields alone."""
+        names = [encode_field(field) for field in fields]
+        pipeline = self._redis.pipeline(transaction=False)
+        for minute in minutes:
+            pipeline.hmget(f"{self._base}minute:{minute}", names)
+        try:
+            answers = pipeline.execute() if minutes and names else []
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return [(minute, [int(n or 0) for n in numbers]) for minute, numbers in zip(minutes, answers, strict=False)]
 
     def _fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         found: list[MinuteCounts] = []

@@ -104,12 +104,12 @@ class Observer:
 
 
 @contextmanager
-def observing(place: Place) -> Iterator[Observer]:
+def observing(place: Place, port: int | None = None) -> Iterator[Observer]:
     """Run an observer in a thread of this process until the block ends: a start of Python an observer is what makes a suite slow.
 
     It looks at Redis more often than once a second.
     """
-    (port,) = free_ports(1)
+    port = port or free_ports(1)[0]
     server = ObserverServer(place.settings(port))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,9 @@
+"""The live page: what it shows is put together here, as values; how it looks is in `static/`. In French, for those who operate.
+
+feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sent events -> static/*.js
+"""
+
+from streams.expose.page.feed import Feed
+from streams.expose.page.routes import add_page
+
+__all__ = ["Feed", "add_page"]

@@ -1,0 +1,138 @@
+"""What one page shows, as one object: `board` once a settled minute, `pulse` once a second. Pure: a function of a `Picture` and a scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.catalog import UNKNOWN, Catalog
+from streams.count import Cut
+from streams.expose.page.picture import TABLE_MINUTES, WINDOW_MINUTES, Picture
+from streams.expose.page.scope import Scope, projects_of, region_of
+from streams.expose.page.verdict import chain, trust
+from streams.expose.page.window import added
+from streams.live import Distinct
+
+#: An ENT without any event for so many settled minutes is silent.
+SILENT_MINUTES = 15
+
+
+def lists(catalog: Catalog) -> dict[str, Any]:
+    """Names of all codes: what the selector offers."""
+    return {
+        "regions": [
+            {
+                "code": r.code,
+                "name": r.name,
+                "timezone": r.timezone,
+                "academies": [{"code": a.code, "name": a.name} for a in r.academies],
+            }
+            for r in catalog.regions
+        ],
+        "services": [{"code": s.code, "name": s.label} for s in catalog.services]
+        + [{"code": UNKNOWN, "name": "Service inconnu"}],
+        "projects": [{"code": p.code, "name": p.name, "region": p.region} for p in catalog.projects],
+        "tableMinutes": TABLE_MINUTES,
+    }
+
+
+def pulse(picture: Picture, scope: Scope, lateness_ms: int) -> dict[str, Any]:
+    """Where time stands, the minutes that run, whether to believe, the state of the chain."""
+    settled = picture.settled_minute
+    running = sorted(m for m in picture.minutes if settled is None or m > settled)
+    return {
+        "readMs": picture.read_ms,
+        "settledMs": picture.settled_ms,
+        "redisUp": picture.snapshot is not None,
+        "running": [[minute, *picture.minutes[minute].of_scope(scope)] for minute in running],
+        "trust": trust(picture, scope),
+        "chain": chain(picture, lateness_ms),
+    }
+
+
+def board(picture: Picture, scope: Scope, catalog: Catalog) -> dict[str, Any]:
+    """The curve, the figures of now, the tables."""
+    settled = picture.settled_minute
+    last = settled if settled is not None else max(picture.minutes, default=0)
+    first = last - WINDOW_MINUTES + 1
+    if picture.oldest is not None:
+        first = max(first, picture.oldest)
+    grid = range(first, last + 1) if picture.minutes else range(0)
+    pairs = [picture.minutes[m].of_scope(scope) if m in picture.minutes else (0, 0) for m in grid]
+    return {
+        "scope": {
+            "kind": scope.kind,
+            "code": scope.code,
+            "service": scope.service,
+            "region": region_of(scope, catalog),
+        },
+        "first": first,
+        "events": [events for events, _visits in pairs],
+        "visits": [visits for _events, visits in pairs],
+        "users": _users(picture, scope),
+        "regions": _regions(picture, catalog),
+        "projects": _projects(picture, scope, catalog),
+    }
+
+
+def _users(picture: Picture, scope: Scope) -> dict[str, int | None]:
+    """Approximate distinct visitors by window, and establishments; None where not measured. They are not counted by service."""
+    census = picture.census
+    if census is None or scope.service:
+        return {"5m": None, "15m": None, "day": None, "establishments": None}
+    found: dict[str, int | None] = {window: _of(users, scope) for window, users in census.users.items()}
+    if scope.kind in ("academy", "project"):
+        found["day"] = None  # days are counted by region alone
+    return found | {"establishments": None if scope.kind == "academy" else _of(census.establishments, scope)}
+
+
+def _of(distinct: Distinct, scope: Scope) -> int:
+    if scope.kind == "region":
+        return distinct.by_region.get(scope.code, 0)
+    if scope.kind == "academy":
+        return distinct.by_academy.get(scope.code, 0)
+    if scope.kind == "project":
+        return distinct.by_project.get(scope.code, 0)
+    return distinct.national
+
+
+def _regions(picture: Picture, catalog: Catalog) -> list[dict[str, Any]]:
+    """One row a region: visits, and visits of each service, in the last settled minutes; those before beside them."""
+    figures = picture.settled_figures()
+    visits, used = added(figures, Cut.VISITS), added(figures, Cut.SERVICE_VISITS)
+    return [
+        {
+            "code": code,
+            "visits": visits.get((code,), 0),
+            "services": {s: n for s in catalog.service_codes if (n := used.get((code, s), 0))},
+        }
+        for code in catalog.region_codes
+    ]
+
+
+def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str, Any]]:
+    figures = picture.settled_figures()
+    events, visits = added(figures, Cut.PROJECT), added(figures, Cut.VISIT_PROJECT)
+    census = picture.census
+    reporting = census.establishments.by_project if census else {}
+    return [
+        {
+            "code": code,
+            "state": _state(picture, code),
+            "lastMinute": picture.last_seen.get(code),
+            "events": events.get((code,), 0),
+            "visits": visits.get((code,), 0),
+            "establishments": reporting.get(code, 0) if census else None,
+        }
+        for code in projects_of(scope, catalog)
+        if code != UNKNOWN
+    ]
+
+
+def _state(picture: Picture, code: str) -> str:
+    """`normal`, `muet` (known, and nothing for a while), `jamais-vu`; `inconnu` before anything is settled."""
+    settled, last = picture.settled_minute, picture.last_seen.get(code)
+    if last is None:
+        return "jamais-vu"
+    if settled is None:
+        return "inconnu"
+    return "normal" if last > settled - SILENT_MINUTES else "muet"

@@ -1,0 +1,202 @@
+"""One thread an observer reads Redis once a second for all open pages; it rests while none is open. `picture` is its last look.
+
+A page opened after a rest waits for one read of the window. What a minute holds may still grow after it settled: each second a few older
+minutes are read again, so that the curve shows corrections within two minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from streams.catalog import Catalog
+from streams.count import Cut
+from streams.errors import ServerError, StateError, VigieError
+from streams.expose.codes import Codes
+from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture, sound
+from streams.expose.page.window import MinuteFigures
+from streams.live import LiveReader, Snapshot
+from streams.observe import Census
+
+logger = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 1.0
+#: The thread rests once no page has asked for this long.
+REST_AFTER_SECONDS = 60.0
+#: Older minutes read again in one round.
+REREAD_MINUTES = 2
+#: Rates are those of the last minute or so.
+FLOW_SECONDS = 60.0
+#: Minutes whose ENT are looked through in one call, newest first, for those that the window does not hold.
+LOOK_BACK_MINUTES = 240
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    at: float
+    events: int
+    rejected: int
+    duplicates: int
+    late: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> _Totals:
+        sums = dict.fromkeys((Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE), 0)
+        for field, number in snapshot.totals.items():
+            if field[0] in sums:
+                sums[Cut(field[0])] += number
+        return cls(snapshot.now_ms / 1000, *sums.values())
+
+
+class Feed:
+    """`start`, then `wanted()` by every open page every few seconds, `stop`."""
+
+    def __init__(
+        self, reader: LiveReader, census: Callable[[], Census | None], catalog: Catalog, lateness_ms: int
+    ) -> None:
+        self._reader = reader
+        self._census = census
+        self.catalog = catalog
+        self.lateness_ms = lateness_ms
+        self._codes = Codes.of(catalog)
+        self._minutes: dict[int, MinuteFigures] = {}
+        self._seen: dict[str, int] = {}
+        self._looked_back = False
+        self._totals: deque[_Totals] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
+        self._cursor = 0
+        self._asked_at = float("-inf")
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="page-feed", daemon=True)
+        self.picture = Picture()
+
+    def start(self) -> None:
+        """Start the thread, which rests until a page asks."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ask the thread and every stream to end."""
+        self._stopping.set()
+        self._wake.set()
+
+    def stop(self, seconds_max: float) -> None:
+        """Ask, and wait for the thread."""
+        self.end()
+        self._thread.join(seconds_max)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether streams must end."""
+        return self._stopping.is_set()
+
+    def wanted(self) -> None:
+        """A page is open: look at Redis for the next minute."""
+        self._asked_at = time.monotonic()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if time.monotonic() - self._asked_at > REST_AFTER_SECONDS:
+                self._wake.clear()
+                self._totals.clear()
+                self._wake.wait()
+                continue
+            began = time.monotonic()
+            self.look()
+            self._stopping.wait(max(0.05, PERIOD_SECONDS - (time.monotonic() - began)))
+
+    def look(self) -> None:
+        """Read once. Redis down is a state that the picture shows, not an error."""
+        before = self.picture
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            snapshot = self._reader.snapshot()
+            if problem := sound(snapshot):
+                raise StateError(problem)
+            changed = self._read_minutes(snapshot)
+        except (ServerError, StateError, VigieError) as error:
+            self._totals.clear()
+            self.picture = replace(
+                before, version=before.version + 1, read_ms=now_ms, snapshot=None, problem=str(error), flow=None
+            )
+            return
+        census = self._census()
+        settled = snapshot.settled_ms and snapshot.settled_ms // 60_000
+        was_settled = before.settled_ms and before.settled_ms // 60_000
+        news = changed or settled != was_settled or census is not before.census or before.snapshot is None
+        self.picture = Picture(
+            version=before.version + 1,
+            board_version=before.board_version + bool(news),
+            read_ms=snapshot.now_ms,
+            snapshot=snapshot,
+            census=census,
+            minutes=dict(self._minutes),
+            oldest=min(self._minutes, default=None),
+            last_seen=dict(self._seen),
+            flow=self._flow(snapshot),
+            settled_ms=snapshot.settled_ms,
+        )
+
+    def _read_minutes(self, snapshot: Snapshot) -> bool:
+        """Bring the window up to date; whether a settled minute changed."""
+        now_minute = snapshot.now_ms // 60_000
+        settled = now_minute if snapshot.settled_ms is None else snapshot.settled_ms // 60_000
+        first = min(settled, now_minute) - WINDOW_MINUTES
+        held = self._reader.held(first, now_minute + 3)  # a sender's clock may be ahead by the contract's two minutes
+        wanted = [m for m in held if m not in self._minutes or m >= settled - 1]
+        known = [m for m in held if m in self._minutes and m < settled - 1]
+        wanted += [known[(self._cursor + n) % len(known)] for n in range(min(REREAD_MINUTES, len(known)))]
+        self._cursor += REREAD_MINUTES
+        changed = False
+        for minute in self._reader.fetch(wanted):
+            figures = MinuteFigures.of(minute, self._codes)
+            changed |= minute.minute < settled and self._minutes.get(minute.minute) != figures
+            self._minutes[minute.minute] = figures
+            for (project,), number in figures.by[Cut.PROJECT].items():
+                if number and minute.minute > self._seen.get(project, -1):
+                    self._seen[project] = minute.minute
+        for minute_gone in self._minutes.keys() - set(held):
+            del self._minutes[minute_gone]  # left the window, or Redis was emptied
+        self._look_back(snapshot, first)
+        return changed
+
+    def _look_back(self, snapshot: Snapshot, before: int) -> None:
+        """Once: when the ENT were seen last that the window does not show, from all minutes held."""
+        if not snapshot.totals:
+            self._seen.clear()
+            self._looked_back = False
+        if self._looked_back or not self._minutes:
+            return
+        counted = {field[1] for field, number in snapshot.totals.items() if field[0] == Cut.PROJECT and number}
+        missing = sorted(counted - self._seen.keys())
+        held = self._reader.held(None, before)
+        while held and missing:
+            page, held = held[-LOOK_BACK_MINUTES:], held[:-LOOK_BACK_MINUTES]
+            for minute, numbers in self._reader.columns(page, [(Cut.PROJECT, code) for code in missing]):
+                self._seen |= {code: minute for code, n in zip(missing, numbers, strict=True) if n}
+            missing = [code for code in missing if code not in self._seen]
+        for code in missing:
+            self._seen[code] = before - 1  # older than all that is held
+        self._looked_back = True
+
+    def _flow(self, snapshot: Snapshot) -> Flow | None:
+        now = _Totals.of(snapshot)
+        if self._totals and now.events < self._totals[-1].events:
+            self._totals.clear()  # Redis was emptied or restored
+        while self._totals and now.at - self._totals[0].at > FLOW_SECONDS + 5:
+            self._totals.popleft()
+        self._totals.append(now)
+        then = self._totals[0]
+        if now.at - then.at < 2 * PERIOD_SECONDS:
+            return None
+        return Flow(
+            now.at - then.at,
+            now.events - then.events,
+            now.rejected - then.rejected,
+            now.duplicates - then.duplicates,
+            now.late - then.late,
+        )

@@ -1,0 +1,65 @@
+"""One look at the chain, as the page's feed has it; frozen, so that every visitor's stream reads it without a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.expose.page.window import MinuteFigures
+from streams.live import Snapshot
+from streams.observe import Census, progress_problem
+
+#: Minutes that the curve shows, the running ones included.
+WINDOW_MINUTES = 180
+#: The tables show what was counted in so many settled minutes.
+TABLE_MINUTES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What passed in the last `seconds`, by differences of totals; None: not known yet (just started, or Redis was emptied)."""
+
+    seconds: float
+    events: int
+    rejected: int
+    duplicates: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`version` changes with every look, `board_version` when something else than the running minutes changed.
+
+    `minutes` are those of the last `WINDOW_MINUTES` that are held, `oldest` the first epoch minute from which on a missing one is a
+    measured zero. `last_seen` is the epoch minute of each ENT's last event. `snapshot` is None, and `problem` says why, while Redis
+    is down; minutes stay those of the last good look.
+    """
+
+    version: int = 0
+    board_version: int = 0
+    read_ms: int = 0
+    snapshot: Snapshot | None = None
+    problem: str | None = None
+    census: Census | None = None
+    minutes: Mapping[int, MinuteFigures] = field(default_factory=dict)
+    oldest: int | None = None
+    last_seen: Mapping[str, int] = field(default_factory=dict)
+    flow: Flow | None = None
+    settled_ms: int | None = None
+
+    @property
+    def settled_minute(self) -> int | None:
+        """The last epoch minute that is settled."""
+        return None if self.settled_ms is None else self.settled_ms // 60_000 - 1
+
+    def settled_figures(self, number: int = TABLE_MINUTES) -> list[MinuteFigures]:
+        """The last settled minutes that are held."""
+        last = self.settled_minute
+        if last is None:
+            return []
+        return [self.minutes[m] for m in range(last - number + 1, last + 1) if m in self.minutes]
+
+
+def sound(snapshot: Snapshot) -> str | None:
+    """Why this snapshot must not be shown."""
+    return progress_problem(snapshot)

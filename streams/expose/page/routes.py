@@ -1,0 +1,101 @@
+"""The page at `/`, its files, and its stream of server-sent events. Nothing comes from another server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.staticfiles import StaticFiles
+
+from streams.errors import ServerError
+from streams.expose.page.board import board, lists, pulse
+from streams.expose.page.feed import Feed
+from streams.expose.page.scope import Scope, read_scope
+
+STATIC = Path(__file__).parent / "static"
+#: How often a stream looks whether the feed has read anew.
+POLL_SECONDS = 0.2
+#: A pulse is sent at least this often, so that a page can tell a silent chain from a lost connection.
+RETRY_MS = 1000
+#: Pages open at once on one observer; each costs a few milliseconds a second.
+PAGES_MAX = 200
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+class _Static(StaticFiles):
+    """Always asked for again (304 where unchanged): a page never mixes files of two versions."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers.update(_SAFE)
+        return response
+
+
+def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
+    """Add the page, its files and its stream."""
+    open_pages: set[object] = set()
+    catalog = feed.catalog
+    hello = lists(catalog) | {"shiftMs": shift_seconds * 1000}
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(STATIC / "index.html", media_type="text/html; charset=utf-8", headers=_SAFE)
+
+    @app.get("/page/stream", include_in_schema=False)
+    async def stream(
+        request: Request,
+        region: Annotated[str | None, Query()] = None,
+        academie: Annotated[str | None, Query()] = None,
+        ent: Annotated[str | None, Query()] = None,
+        service: Annotated[str | None, Query()] = None,
+    ) -> Response:
+        scope = read_scope(catalog, region, academie, ent, service)
+        if len(open_pages) >= PAGES_MAX:
+            raise ServerError(
+                f"{PAGES_MAX} pages are open on this observer: close some, or open the page of another observer"
+            )
+        return EventSourceResponse(_events(request, feed, scope, hello, open_pages), ping=15, send_timeout=10)
+
+    app.mount("/static", _Static(directory=STATIC), name="static")
+
+
+async def _events(
+    request: Request, feed: Feed, scope: Scope, hello: dict[str, object], open_pages: set[object]
+) -> AsyncIterator[ServerSentEvent]:
+    me = object()
+    open_pages.add(me)
+    try:
+        feed.wanted()
+        yield _event("hello", hello)
+        seen = shown = -1
+        first = feed.picture.version
+        while not feed.stopping and not await request.is_disconnected():
+            feed.wanted()
+            picture = feed.picture
+            # After a rest the last picture may be old: wait for a new one.
+            if picture.version in (seen, first, 0):
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            seen, first = picture.version, -1
+            if picture.board_version != shown:
+                shown = picture.board_version
+                yield _event("board", await asyncio.to_thread(board, picture, scope, feed.catalog))
+            yield _event("pulse", await asyncio.to_thread(pulse, picture, scope, feed.lateness_ms))
+    finally:
+        open_pages.discard(me)
+
+
+def _event(name: str, value: object) -> ServerSentEvent:
+    return ServerSentEvent(orjson.dumps(value).decode(), event=name, retry=RETRY_MS)

@@ -1,0 +1,193 @@
+// The page: what it looks at is in its address; what it shows comes over one stream of server-sent events, whole, so that nothing piles up.
+import { draw, startCurve } from "./curve.js";
+import { paint, startMap } from "./map.js";
+import { alerts, chain, now, trust } from "./panels.js";
+import { ents, matrix, partitions, startTables } from "./tables.js";
+import { byId, date, duration, hm, hms, make, setShift, text } from "./words.js";
+
+const SILENT_SECONDS = 6; // a pulse comes every second
+const STALE_SECONDS = 180;
+const PARAMETERS = { region: "region", academy: "academie", project: "ent" };
+let lists = null;
+let board = null;
+let pulse = null;
+let source = null;
+let pulseAt = 0; // performance.now() of the last pulse
+let lostSince = null;
+let refused = null;
+
+const wanted = () => new URLSearchParams(location.search);
+
+function query(changes) {
+  const asked = wanted();
+  if ("region" in changes || "academy" in changes || "project" in changes) for (const name of Object.values(PARAMETERS)) asked.delete(name);
+  for (const [kind, code] of Object.entries(changes)) {
+    const name = PARAMETERS[kind] ?? kind;
+    if (code) asked.set(name, code); else asked.delete(name);
+  }
+  if (asked.has("academie") || asked.has("ent")) asked.delete("service");
+  const text_ = asked.toString();
+  return text_ ? `/?${text_}` : "/";
+}
+
+// A link on what is chosen already takes the choice back; a service next to an academy or ENT leads to its region.
+function link({ region, service, project }) {
+  const asked = wanted();
+  if (region) return query({ region: asked.get("region") === region ? "" : region });
+  if (project) return query({ project: asked.get("ent") === project ? "" : project });
+  const other = asked.has("academie") || asked.has("ent") ? { region: board?.scope.region ?? "" } : {};
+  return query({ ...other, service: asked.get("service") === service ? "" : service });
+}
+
+function go(address) {
+  if (address === location.pathname + location.search) return;
+  history.pushState(null, "", address);
+  connect();
+}
+
+function connect() {
+  source?.close();
+  refused = null;
+  byId("reset").hidden = !location.search;
+  syncChoice();
+  source = new EventSource(`/page/stream${location.search}`);
+  source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
+  source.addEventListener("board", (event) => { board = JSON.parse(event.data); showBoard(); });
+  source.addEventListener("pulse", (event) => { pulse = JSON.parse(event.data); pulseAt = performance.now(); lostSince = null; showPulse(); });
+  source.addEventListener("error", () => {
+    lostSince ??= Date.now();
+    // A closed stream was refused (an address with a code that no list has, or too many pages): the browser does not try again by itself.
+    if (source.readyState === EventSource.CLOSED) explain();
+    tick();
+  });
+}
+
+async function explain() {
+  const mine = source;
+  try {
+    const answer = await fetch(`/page/stream${location.search}`, { headers: { accept: "text/event-stream" } });
+    if (answer.status === 422) refused = "Cette adresse nomme un périmètre ou un service inconnu. Choisissez-en un autre, ou revenez à la France.";
+    await answer.body?.cancel();
+  } catch { /* the observer is away: tried again below */ }
+  tick();
+  if (!refused && mine === source) setTimeout(() => { if (mine === source) connect(); }, 2000);
+}
+
+function hello(found) {
+  setShift(found.shiftMs);
+  const pairs = (items) => new Map(items.map((item) => [item.code, item.name]));
+  lists = {
+    ...found,
+    regionNames: pairs([...found.regions, { code: "INCONNU", name: "Région inconnue" }]),
+    serviceNames: pairs(found.services),
+    projectNames: pairs([...found.projects, { code: "INCONNU", name: "ENT inconnu" }]),
+    academyNames: pairs([...found.regions.flatMap((region) => region.academies), { code: "INCONNU", name: "Académie inconnue" }]),
+    overseas: new Set(found.regions.filter((region) => region.timezone !== "Europe/Paris").map((region) => region.code)),
+  };
+  fillChoice();
+  startMap(lists.regionNames, (region) => go(link({ region }))).then(() => { if (board) showMap(); });
+}
+
+function fillChoice() {
+  const place = byId("place"), service = byId("service");
+  if (place.options.length > 1) { syncChoice(); return; }
+  const sorted = (items) => [...items].sort((a, b) => a.name.localeCompare(b.name, "fr"));
+  const group = (label, kind, items) => make("optgroup", { label }, ...sorted(items).map((item) => make("option", { value: `${kind}:${item.code}` }, item.name)));
+  place.append(group("Régions", "region", lists.regions), group("Académies", "academy", lists.regions.flatMap((region) => region.academies)), group("ENT", "project", lists.projects));
+  service.append(...sorted(lists.services).map((item) => make("option", { value: item.code }, item.name)));
+  syncChoice();
+}
+
+function syncChoice() {
+  const asked = wanted();
+  const kind = Object.keys(PARAMETERS).find((name) => asked.get(PARAMETERS[name]));
+  byId("place").value = kind ? `${kind}:${asked.get(PARAMETERS[kind])}` : "";
+  byId("service").value = asked.get("service") ?? "";
+  byId("service").disabled = kind === "academy" || kind === "project";
+  byId("service").title = byId("service").disabled ? "Les académies et les ENT ne sont pas mesurés par service" : "";
+}
+
+function showMap() {
+  paint(board.regions, board.scope.kind === "france" ? null : board.scope.region, lists.regionNames);
+}
+
+function showBoard() {
+  if (!lists) return;
+  now(board, lists);
+  matrix(board.regions, board.scope, lists, link);
+  ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
+  alerts(board.alerts, lists);
+  showMap();
+  redraw();
+}
+
+// At most once a frame, and not at all while nobody looks: browsers hand out no frames to a hidden page.
+let frame = 0;
+function redraw() {
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    draw(board, pulse?.running ?? []);
+  });
+}
+
+function showPulse() {
+  document.body.dataset.link = "on";
+  document.body.dataset.redis = pulse.redisUp ? "up" : "down";
+  trust(pulse.trust);
+  chain(pulse.chain);
+  partitions(pulse.chain.partitions);
+  if (board) redraw();
+  tick();
+}
+
+// The observer's clock, carried on by this machine's steady one: a wrong clock of the screen does not show.
+const clockMs = () => pulse.readMs + (performance.now() - pulseAt);
+
+function tick() {
+  if (pulse) {
+    const ms = clockMs();
+    text(byId("clock"), hms(ms));
+    const fresh = byId("fresh");
+    if (pulse.settledMs === null) text(fresh, "Rien n'est encore arrêté.");
+    else {
+      const reached = hms(pulse.settledMs);
+      if (fresh.dataset.at !== reached) fresh.replaceChildren("arrivé jusqu'à ", make("b", {}, reached), ", provisoire ensuite");
+      fresh.dataset.at = reached;
+    }
+    const notice = byId("simulation");
+    notice.hidden = !lists?.shiftMs;
+    if (lists?.shiftMs) text(notice, `Simulation du ${date(ms)}, ${hm(ms)} : ces chiffres ne viennent pas d'ENT réels.`);
+  }
+  trouble();
+}
+
+function trouble() {
+  const line = byId("trouble");
+  const silent = pulse ? (performance.now() - pulseAt) / 1000 : 0;
+  let words = refused;
+  if (!words && (silent > SILENT_SECONDS || (lostSince !== null && Date.now() - lostSince > 3000))) {
+    document.body.dataset.link = "lost";
+    words = pulse ? `Connexion perdue depuis ${duration(silent)} : les chiffres affichés sont ceux de ${hms(pulse.readMs)}. Nouvelle tentative en cours.` : "L'observateur ne répond pas. Nouvelle tentative en cours.";
+  } else if (!words && pulse && !pulse.redisUp) words = `Redis ne répond pas : les chiffres affichés sont les derniers lus${pulse.settledMs ? `, arrêtés à ${hms(pulse.settledMs)}` : ""}.`;
+  else if (!words && pulse?.settledMs && (clockMs() - pulse.settledMs) / 1000 > STALE_SECONDS) words = `Plus aucune minute n'est arrêtée depuis ${duration((clockMs() - pulse.settledMs) / 1000)} : ce qui suit ${hms(pulse.settledMs)} n'est pas un zéro, c'est inconnu.`;
+  line.hidden = !words;
+  if (words) text(line, words);
+}
+
+document.addEventListener("click", (event) => {
+  const anchor = event.target.closest?.("a[data-region], a[data-service], a[data-project], #reset");
+  if (!anchor || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  go(anchor.getAttribute("href"));
+});
+byId("choice").addEventListener("submit", (event) => event.preventDefault());
+byId("place").addEventListener("change", (event) => {
+  const [kind, code] = event.target.value.split(":");
+  go(query(kind ? { [kind]: code } : { region: "" }));
+});
+byId("service").addEventListener("change", (event) => go(query({ service: event.target.value })));
+addEventListener("popstate", connect);
+startCurve();
+startTables(() => { if (board) matrix(board.regions, board.scope, lists, link); });
+connect();
+setInterval(tick, 500);

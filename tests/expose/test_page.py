@@ -1,0 +1,187 @@
+"""What the live page says, from plain values: scopes, boards, the verdict, French figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from streams.errors import InputError
+from streams.expose.codes import Codes
+from streams.expose.page.board import board, lists, pulse
+from streams.expose.page.picture import Flow, Picture
+from streams.expose.page.scope import Scope, projects_of, read_scope, region_of
+from streams.expose.page.verdict import duration, number, percent, trust
+from streams.expose.page.window import MinuteFigures
+from streams.live import MinuteCounts
+
+FRANCE = Scope("france", "")
+SETTLED = 29_804_042  # the minute that ends where the fixture's time is settled, cut to a minute
+
+
+def figures(catalog, scale=1):
+    counts = {
+        ("e", "44", "NOTES"): 20 * scale,
+        ("e", "11", "PAGE_ENT"): 10 * scale,
+        ("e", "GONE", "NOTES"): 1,
+        ("v", "44"): 6 * scale,
+        ("v", "11"): 4 * scale,
+        ("vs", "44", "CAHIER_TEXTES"): 5 * scale,
+        ("vs", "11", "PAGE_ENT"): 3 * scale,
+        ("p", "mbn"): 20 * scale,
+        ("vp", "mbn"): 6 * scale,
+        ("a", "12"): 20 * scale,
+        ("va", "12"): 6 * scale,
+        ("l", "44"): 1,
+    }
+    return MinuteFigures.of(MinuteCounts(0, counts), Codes.of(catalog))
+
+
+@pytest.fixture
+def picture(catalog, make_snapshot, census):
+    snapshot = make_snapshot()
+    last = snapshot.settled_ms // 60_000 - 1
+    minutes = {m: figures(catalog) for m in range(last - 9, last + 1)} | {last + 1: figures(catalog, 2)}
+    return Picture(7, 3, snapshot.now_ms, snapshot, None, census, minutes, last - 9, {"mbn": last, "atrium": last - 40},
+                   Flow(60.0, 6000, 12, 30, 3), snapshot.settled_ms)  # fmt: skip
+
+
+# --- scope
+
+
+def test_an_address_names_one_place_and_a_service(catalog):
+    def read(**given):
+        return read_scope(catalog, **{"region": None, "academie": None, "ent": None, "service": None, **given})
+
+    assert read() == FRANCE
+    assert read(region="44", service="CAHIER_TEXTES") == Scope("region", "44", "CAHIER_TEXTES")
+    assert read(academie="12") == Scope("academy", "12")
+    assert read(ent="mbn") == Scope("project", "mbn")
+    assert read(region="", ent="INCONNU") == Scope("project", "INCONNU")
+    for wrong in (
+        {"region": "44", "ent": "mbn"},
+        {"region": "nope"},
+        {"service": "nope"},
+        {"ent": "mbn", "service": "PAGE_ENT"},
+    ):
+        with pytest.raises(InputError):
+            read(**wrong)
+
+
+def test_a_scope_knows_its_region_and_its_ent(catalog):
+    assert region_of(Scope("academy", "12"), catalog) == "44"
+    assert region_of(Scope("project", "mbn"), catalog) == "44"
+    assert region_of(FRANCE, catalog) is None
+    assert "mbn" in projects_of(Scope("region", "44"), catalog)
+    assert "atrium" not in projects_of(Scope("region", "44"), catalog)
+    assert "pcn" not in projects_of(Scope("academy", "24"), catalog)  # Paris is not in the academy of Créteil
+    assert "webcollege93" in projects_of(Scope("academy", "24"), catalog)
+
+
+# --- board
+
+
+@pytest.mark.parametrize(
+    ("scope", "events", "visits"),
+    [
+        (FRANCE, 31, 10),
+        (Scope("region", "44"), 20, 6),
+        (Scope("region", "44", "CAHIER_TEXTES"), 0, 5),
+        (Scope("france", "", "PAGE_ENT"), 10, 3),
+        (Scope("academy", "12"), 20, 6),
+        (Scope("project", "mbn"), 20, 6),
+        (Scope("project", "INCONNU"), 0, 0),
+    ],
+)
+def test_every_scope_has_its_own_figures(picture, catalog, scope, events, visits):
+    shown = board(picture, scope, catalog)
+    assert (shown["events"][-1], shown["visits"][-1]) == (events, visits)
+    assert len(shown["visits"]) == 10
+    assert shown["first"] == picture.oldest
+
+
+def test_a_minute_that_is_not_held_between_others_is_a_measured_zero(picture, catalog):
+    holed = replace(picture, minutes={m: f for m, f in picture.minutes.items() if m != picture.settled_minute - 1})
+    assert board(holed, FRANCE, catalog)["visits"][-3:] == [10, 0, 10]
+
+
+def test_running_minutes_come_with_the_pulse_alone(picture, catalog):
+    assert pulse(picture, FRANCE, 20_000)["running"] == [[picture.settled_minute + 1, 61, 20]]
+
+
+def test_tables_add_up_the_last_settled_minutes(picture, catalog):
+    shown = board(picture, FRANCE, catalog)
+    rows = {row["code"]: row for row in shown["regions"]}
+    assert list(rows) == list(catalog.region_codes)
+    assert (rows["44"]["visits"], rows["44"]["services"]) == (30, {"CAHIER_TEXTES": 25})
+    ents = {row["code"]: row for row in shown["projects"]}
+    assert (ents["mbn"]["state"], ents["mbn"]["visits"]) == ("normal", 30)
+    assert ents["atrium"]["state"] == "muet"
+    assert (ents["pcn"]["state"], ents["pcn"]["lastMinute"]) == ("jamais-vu", None)
+
+
+def test_users_are_never_added_up_nor_shown_where_they_are_not_measured(picture, catalog):
+    assert board(picture, FRANCE, catalog)["users"] == {"5m": 9, "15m": 12, "day": 400, "establishments": 3}
+    assert board(picture, Scope("region", "44"), catalog)["users"]["15m"] == 9
+    assert board(picture, Scope("academy", "12"), catalog)["users"] == {
+        "5m": 7,
+        "15m": 8,
+        "day": None,
+        "establishments": None,
+    }
+    assert set(board(picture, Scope("region", "44", "PAGE_ENT"), catalog)["users"].values()) == {None}
+
+
+def test_everything_can_be_written(picture, catalog):
+    for value in (
+        lists(catalog),
+        board(picture, FRANCE, catalog),
+        pulse(picture, FRANCE, 20_000),
+        board(Picture(), FRANCE, catalog),
+    ):
+        assert orjson.loads(orjson.dumps(value)) == value
+
+
+# --- verdict
+
+
+def state_of(picture, key):
+    return next(check for check in trust(picture, FRANCE)["checks"] if check["key"] == key)["state"]
+
+
+def test_a_sound_chain_is_believed(picture):
+    sound = replace(picture, snapshot=replace(picture.snapshot, totals={}), flow=Flow(60.0, 6000, 12, 30, 3))
+    sound = replace(sound, minutes={m: replace(f, late=0) for m, f in picture.minutes.items()})
+    assert trust(sound, FRANCE)["answer"] == "Oui"
+
+
+def test_what_is_wrong_is_said(picture):
+    assert state_of(picture, "lost") == "attention"
+    assert state_of(picture, "late") == "attention"  # 1 of 31
+    assert state_of(replace(picture, flow=Flow(60, 100, 50, 0, 0)), "rejected") == "mauvais"
+    assert state_of(replace(picture, flow=Flow(60, 100, 0, 90, 0)), "duplicates") == "attention"
+    assert state_of(replace(picture, read_ms=picture.settled_ms + 150_000), "settled") == "attention"
+    assert state_of(replace(picture, read_ms=picture.settled_ms + 400_000), "settled") == "mauvais"
+    gone = replace(picture, snapshot=None)
+    assert (trust(gone, FRANCE)["answer"], state_of(gone, "settled")) == ("Non", "mauvais")
+    nobody = replace(picture, snapshot=replace(picture.snapshot, now_ms=picture.read_ms + 60_000))
+    assert state_of(nobody, "readers") == "mauvais"
+    assert trust(Picture(snapshot=replace(picture.snapshot, settled_ms=None)), FRANCE)["state"] != "ok"
+
+
+def test_a_chain_that_cannot_be_read_shows_no_figure(picture):
+    chain = pulse(replace(picture, snapshot=None), FRANCE, 20_000)["chain"]
+    assert (chain["redis"], chain["lagSeconds"], chain["partitions"]) == (False, None, [])
+
+
+def test_french_figures():
+    assert number(1_234_567) == "1\u202f234\u202f567"
+    assert [percent(v) for v in (0.0, 0.0004, 0.123)] == ["0,0\u202f%", "0,04\u202f%", "12,3\u202f%"]
+    assert [duration(s) for s in (5, 60, 65, 3 * 3600 + 60, 3 * 86_400)] == [
+        "5 s",
+        "1 min",
+        "1 min 05",
+        "3 h 01",
+        "3 jours",
+    ]

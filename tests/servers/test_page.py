@@ -1,0 +1,255 @@
+"""The live page in a real browser, on a real observer and Redis."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from browser import PHONE, WALL, WIDE, chromium, elsewhere, opened, violations
+from observers import Filler, Place, now_minute, observing
+from playwright.sync_api import expect
+from scenes import fill, morning
+
+from streams.catalog import load_catalog
+from streams.local import Process, free_ports, redis
+from streams.settings import default_config_dir
+
+pytestmark = pytest.mark.servers
+
+CATALOG = load_catalog(default_config_dir())
+VISITS = 14_000
+#: Playwright's default of 5 s is for a machine that does nothing else.
+PATIENT_MS = 15_000
+expect.set_options(timeout=PATIENT_MS)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+class Scene:
+    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it."""
+
+    def __init__(self, redis_url, directory, hours=3):
+        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory)
+        self.filler = Filler(self.place, CATALOG.digest, partitions=2)
+        self.last = now_minute() - 3
+        self.level = morning(self.last - 60 * hours + 1, 60 * hours)
+        elsewhere(
+            fill, self.filler, CATALOG, self.last - 60 * hours + 1, self.last + 1, self.level, VISITS, people=3000
+        )
+
+    def more(self, level=None, mute=frozenset()):
+        """One minute more, settled at once."""
+        self.last += 1
+        elsewhere(
+            fill, self.filler, CATALOG, self.last, self.last + 1, level or self.level, VISITS, mute=lambda _minute: mute
+        )
+
+    def catch_up(self):
+        """All minutes until now, settled up to a second ago."""
+        first, self.last = self.last + 1, now_minute()
+        at_ms = int(time.time() * 1000) - 1000
+        elsewhere(fill, self.filler, CATALOG, first, self.last + 1, self.level, VISITS, watermark_ms=at_ms)
+
+
+@pytest.fixture(scope="module")
+def scene(redis_server, tmp_path_factory):
+    return Scene(redis_server.url, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def observer(scene):
+    with observing(scene.place) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(observer):
+    return f"http://127.0.0.1:{observer.port}/"
+
+
+def shown(page):
+    """The big number."""
+    expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
+    return int(re.sub(r"\D", "", page.locator("#big").text_content()))
+
+
+def test_the_page_paints_within_a_second_and_needs_no_other_server(browser, address):
+    with opened(browser, address) as page:
+        expect(page.locator("h1")).to_have_text("France entière")
+        assert shown(page) > VISITS / 2
+        painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        assert painted < 1000
+        expect(page.locator("#map path")).to_have_count(18)
+        expect(page.locator("#matrix tbody tr")).to_have_count(20)
+        expect(page.locator("#fresh")).to_have_text(re.compile(r"^arrivé jusqu'à \d\d:\d\d:\d\d, provisoire ensuite$"))
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
+)
+def test_axe_finds_nothing(browser, address, size, scheme):
+    with opened(browser, address, size, scheme) as page:
+        shown(page)
+        for summary in page.locator("summary").all():
+            summary.click()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "the page scrolls sideways"
+
+
+def test_the_whole_page_and_its_address_follow_the_scope(browser, address):
+    with opened(browser, address, WALL) as page:
+        france = shown(page)
+        page.locator("#matrix").get_by_role("link", name="Grand Est").click()
+        expect(page.locator("h1")).to_have_text("Grand Est")
+        assert page.url.endswith("/?region=44")
+        assert 0 < shown(page) < france / 3
+        expect(page.locator("#ents tbody")).to_contain_text("Mon Bureau Numérique")
+        expect(page.locator("#ents tbody")).not_to_contain_text("Atrium")
+        page.locator("#matrix").get_by_role("link", name="Cahier de textes").click()
+        expect(page.locator("h1")).to_have_text("Grand Est · Cahier de textes")
+        page.locator("#place").select_option("project:mbn")
+        expect(page.locator("h1")).to_have_text("ENT : Mon Bureau Numérique")
+        assert page.url.endswith("/?ent=mbn")
+        expect(page.locator("#service")).to_be_disabled()
+        page.locator("#place").select_option("academy:12")
+        expect(page.locator("h1")).to_have_text("Académie : Nancy-Metz")
+        page.go_back()
+        page.go_back()
+        expect(page.locator("h1")).to_have_text("Grand Est · Cahier de textes")
+        page.locator("#reset").click()
+        expect(page.locator("h1")).to_have_text("France entière")
+
+
+def test_keys_alone_are_enough(browser, address):
+    with opened(browser, f"{address}?region=11") as page:
+        shown(page)
+        page.keyboard.press("Tab")
+        expect(page.locator(".skip")).to_be_focused()
+        page.locator("#curve").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#readout")).to_have_text(re.compile(r"^\d\d:\d\d : [\d\s]+ visites"))
+        page.locator("#matrix").get_by_role("link", name="Bretagne").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Bretagne")
+
+
+def test_an_unknown_scope_is_said(browser, address):
+    with opened(browser, f"{address}?region=nope") as page:
+        expect(page.locator("#trouble")).to_have_text(re.compile("périmètre ou un service inconnu"))
+
+
+def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):
+    with opened(browser, address) as page:
+        before = shown(page)
+        scene.more(lambda _minute: 2.0)
+        began = time.monotonic()
+        expect(page.locator("#big")).not_to_have_text(f"{before:,}".replace(",", "\u202f"))
+        assert time.monotonic() - began < 2
+        assert shown(page) > before * 1.5
+
+
+def test_it_comes_back_by_itself_when_the_observer_does(browser, scene):
+    (port,) = free_ports(1)
+    with opened_after(browser, scene, port) as page:
+        expect(page.locator("#trouble")).to_have_text(re.compile("Connexion perdue depuis|ne répond pas"))
+        scene.more()
+        with observing(scene.place, port):
+            expect(page.locator("#trouble")).to_be_hidden()
+            expect(page.locator("body")).to_have_attribute("data-link", "on")
+
+
+@contextmanager
+def opened_after(browser, scene, port):
+    """The page, opened while an observer ran that has ended since."""
+    with ExitStack() as stack:
+        with observing(scene.place, port):
+            page = stack.enter_context(opened(browser, f"http://127.0.0.1:{port}/"))
+            shown(page)
+        yield page
+
+
+def test_redis_down_and_a_chain_that_stands_still_are_said_and_no_zero_is_shown(browser, tmp_path):
+    (port,) = free_ports(1)
+    server = Process(redis(tmp_path, port))
+    server.wait_ready()
+    scene = Scene(f"redis://127.0.0.1:{port}/0", tmp_path, hours=1)
+    try:
+        with observing(scene.place) as observer, opened(browser, f"http://127.0.0.1:{observer.port}/") as page:
+            before = shown(page)
+            # Settled 3 minutes ago, and nothing since: late, but not unknown yet.
+            expect(page.locator("#trust-answer")).not_to_have_text("Oui")
+            server.stop()
+            expect(page.locator("#trouble")).to_contain_text("Redis ne répond pas")
+            expect(page.locator("#trust-answer")).to_have_text("Non")
+            assert shown(page) == before
+    finally:
+        server.stop()
+
+
+def test_a_chain_that_keeps_up_is_believed(browser, address, scene):
+    scene.catch_up()
+    with opened(browser, address) as page:
+        expect(page.locator("#trust-answer")).to_have_text("Oui")
+        expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_day_open_does_not_grow(browser, address):
+    with opened(browser, address, script=FAKE_STREAM) as page:
+        page.evaluate("startFake()")
+        page.evaluate("day(100)")
+        before = measured(page)
+        page.evaluate("day(1440)")
+        after = measured(page)
+        expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
+        assert after["nodes"] <= before["nodes"] + 50
+        assert after["heap"] < before["heap"] * 1.15 + 1_000_000
+
+
+def measured(page):
+    return page.evaluate(
+        "gc(), gc(), {nodes: document.querySelectorAll('*').length, heap: performance.memory.usedJSHeapSize}"
+    )
+
+
+#: The page's stream, replaced by one that hands on a day of minutes as fast as the page takes them: a `board` and a `pulse` a minute.
+FAKE_STREAM = """
+const Real = window.EventSource;
+window.EventSource = class {
+  constructor(url) { this.url = url; this.heard = {}; window.fake = this; }
+  addEventListener(name, listener) { this.heard[name] = listener; }
+  close() {}
+};
+window.startFake = () => new Promise((done) => {
+  window.taken = {};
+  const real = new Real(fake.url);
+  for (const name of ["hello", "board", "pulse"]) real.addEventListener(name, (event) => {
+    taken[name] = JSON.parse(event.data);
+    fake.heard[name]?.(event);
+    if (name === "pulse") { real.close(); done(); }
+  });
+});
+window.day = async (minutes) => {
+  for (let n = 0; n < minutes; n += 1) {
+    const { board, pulse } = taken;
+    board.first += 1;
+    board.visits = [...board.visits.slice(1), Math.round(5000 + 3000 * Math.sin(n / 40))];
+    board.events = board.visits.map((v) => v * 9);
+    for (const row of board.regions) { row.visits += 7; for (const code in row.services) row.services[code] += n % 5; }
+    pulse.settledMs += 60000;
+    pulse.readMs += 60000;
+    pulse.running = [[board.first + board.visits.length, 900, 100]];
+    pulse.trust.checks[0].value = `il y a ${n} s`;
+    fake.heard.board({ data: JSON.stringify(board) });
+    fake.heard.pulse({ data: JSON.stringify(pulse) });
+    if (n % 20 === 0) await new Promise((next) => setTimeout(next, 0));
+  }
+};
+"""
