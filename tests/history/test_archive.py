@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from streams.cli import cli
 from streams.history import hll
 from streams.history.archive import Archive, ArchiveError
-from streams.history.arrow import DamagedFileError
+from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
 from streams.history.marks import Choice, Source
 from streams.history.rows import CutName, CutRows, Sketches, minute_events
+from streams.observe import ArchiveRules, Archivist
 from tests.history.days_made import DAY, FIRST_HOUR, reading
 
 
@@ -146,6 +151,36 @@ def test_a_write_that_fails_leaves_the_file(archive: Archive, monkeypatch: pytes
     assert archive.path(DAY).read_bytes() == before
     assert [path.name for path in archive.path(DAY).parent.iterdir()] == [archive.path(DAY).name]
     assert update(archive, reading(8)) == {8: Choice.TAKEN}
+
+
+def test_a_file_that_the_kernel_cuts_short_is_none(archive: Archive) -> None:
+    update(archive, reading(7))
+    before = archive.path(DAY).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(ArchiveError, match="cannot be written"):
+            update(archive, reading(8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert archive.path(DAY).read_bytes() == before
+    assert update(archive, reading(8)) == {8: Choice.TAKEN}
+
+
+def test_without_pyarrow_everything_that_needs_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingPyarrowError, match=r"pip install 'vigie\[history\]'"):
+        Archive(tmp_path)
+    done = CliRunner().invoke(cli, ["report", "day", "--day", "2026-09-01", "--archive", str(tmp_path)])
+    assert isinstance(done.exception, MissingPyarrowError)
+    # An observer says it once, and goes on.
+    archivist = Archivist(None, ArchiveRules(tmp_path, 0, "", 72, 72))  # type: ignore[arg-type]
+    archivist.try_pass()
+    archivist.try_pass()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert archivist.figures.failures == 2
 
 
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
