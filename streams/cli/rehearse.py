@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+import numpy as np
 
 from streams.catalog import load_catalog
+from streams.cli.past_sources import open_history
 from streams.cli.progress import Meter
+from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
-from streams.rehearse import as_json, as_text, read_counts, write_plot
+from streams.history.days import paris_day
+from streams.rehearse import Counts, Rehearsal, as_json, as_text, counts_of, read_counts, rehearse_regions, write_plot
 from streams.rehearse import rehearse as judge
+from streams.rehearse.run import Progress
 from streams.settings import load_settings
-from streams.watch import SENSITIVITIES, KeysOf, SchoolDays, weekly
+from streams.watch import SENSITIVITIES, KeysOf, SchoolDays, Scope, Sensitivity, weekly
 
 
 @click.command()
-@click.option("--counts", "counts_file", type=click.Path(path_type=Path), metavar="FILE.csv", required=True)
+@click.option("--counts", "counts_file", type=click.Path(path_type=Path), metavar="FILE.csv", help="Judge a file.")
+@click.option("--from", "first", metavar="DATE", help="Judge the archive: its first day in Paris ...")
+@click.option("--to", "last", metavar="DATE", help="... and the last one.")
 @click.option(
-    "--calendar", type=click.Choice(["A", "B", "C", "none"]), default="none", show_default=True,
-    help="School days of a zone; none: a weekly cycle and nothing else.",
+    "--archive",
+    "archive_dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Not that of the settings.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["region", "region_service"]),
+    default="region",
+    show_default=True,
+    help="Series of an archive.",
+)
+@click.option(
+    "--step",
+    "step_minutes",
+    type=click.IntRange(1, 60),
+    default=1,
+    show_default=True,
+    help="Minutes a row of an archive.",
+)
+@click.option(
+    "--calendar", type=click.Choice(["A", "B", "C", "none"]),
+    help="School days of a zone; none: a weekly cycle and nothing else. Of a file none unless given, of an archive that of each region.",
 )  # fmt: skip
 @click.option(
     "--timezone", default="Europe/Paris", show_default=True, help="Of local days, and of time stamps without an offset."
@@ -37,28 +68,47 @@ from streams.watch import SENSITIVITIES, KeysOf, SchoolDays, weekly
     help="Counts, expected band and alerts.",
 )
 def rehearse(
-    counts_file: Path, calendar: str, timezone: str, sensitivity: str, json_wanted: bool, plot_file: Path | None
+    counts_file: Path | None,
+    first: str | None,
+    last: str | None,
+    archive_dir: Path | None,
+    by: str,
+    step_minutes: int,
+    calendar: str | None,
+    timezone: str,
+    sensitivity: str,
+    json_wanted: bool,
+    plot_file: Path | None,
 ) -> None:
-    """Judge past counts with the very code that judges settled minutes, and print the surges, drops and silences.
+    """Judge past counts, a file or archived days, with the very code that judges settled minutes, and print the surges, drops and silences.
 
     FILE.csv begins with the line `timestamp,count` or `timestamp,count,region,service`; rows are 1 to 60 minutes apart. A
     row that is absent was not measured, 0 is a real zero. Each region and service is a series of its own. No row is judged
     with anything that came after it; the first days of a series are only learned from.
     """
     zone = _zone(timezone)
-    keys_of = _keys_of(calendar)
-    counts = read_counts(counts_file, zone)
-    for note in counts.notes:
-        click.echo(f"vigie: note: {note}", err=True)
+    least = SENSITIVITIES[sensitivity]
+    if (counts_file is None) == (first is None or last is None):
+        raise InputError("say what to judge: --counts FILE.csv, or --from DATE --to DATE for the archive")
     with Meter("rehearse", None) as meter:
 
         def show(done: int, days: int) -> None:
             if meter.due():
-                meter.show(done, f"{done:,} of {days:,} days ({100 * done // days} %)")
+                meter.show(done, f"{100 * done // days} %")
 
-        rehearsal = judge(counts, keys_of, SENSITIVITIES[sensitivity], show)
+        if counts_file is not None:
+            keys_of = _keys_of(calendar or "none")
+            counts = read_counts(counts_file, zone)
+            for note in counts.notes:
+                click.echo(f"vigie: note: {note}", err=True)
+            rehearsal = judge(counts, keys_of, least, show)
+            name = counts_file.name
+        else:
+            name = f"{first} – {last}"
+            asked = Asked(_date(first), _date(last), archive_dir, by, step_minutes, zone, calendar)
+            counts, rehearsal = _judge_archive(asked, least, show)
     if plot_file:
-        write_plot(plot_file, counts_file.name, counts, rehearsal)
+        write_plot(plot_file, name, counts, rehearsal)
     if json_wanted:
         sys.stdout.buffer.write(as_json(counts, rehearsal) + b"\n")
         sys.stdout.buffer.flush()
@@ -67,6 +117,53 @@ def rehearse(
         click.echo(line)
     if plot_file:
         click.echo(f"drawn in {plot_file}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of an archive is judged."""
+
+    first: datetime.date
+    last: datetime.date
+    directory: Path | None
+    by: str
+    step_minutes: int
+    zone: ZoneInfo
+    calendar: str | None
+
+
+def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Counts, Rehearsal]:
+    settings = load_settings()
+    catalog = load_catalog(settings.config_dir)
+    history, _simulated = open_history(settings, catalog, asked.directory)
+    begin, end = paris_day(asked.first)[0], paris_day(asked.last)[1]
+    if begin >= end:
+        raise InputError(f"--from {asked.first} lies after --to {asked.last}")
+    panel = history.panel(asked.by, "visits", begin, end, asked.step_minutes)
+    values = np.where(
+        panel.share[None, :] >= 1.0, panel.values, np.nan
+    )  # a row of which a part is missing was not measured
+    if not np.isfinite(values).any():
+        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
+    scopes = [Scope(*key) for key in panel.keys]
+    counts = counts_of(scopes, begin, asked.step_minutes, values, asked.zone)
+    school = load_calendar(settings.config_dir, catalog)
+    zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
+    own: dict[str, KeysOf] = {}
+
+    def keys_of(region: str) -> tuple[str, KeysOf]:
+        if asked.calendar is not None:
+            return asked.calendar, own.setdefault(asked.calendar, _keys_of(asked.calendar))
+        return region, own.setdefault(region, SchoolDays(lambda date: school.day_type(date, region)))
+
+    return counts, rehearse_regions(counts, lambda region: zones.get(region, PARIS), keys_of, least, show)
+
+
+def _date(text: str | None) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text or "")
+    except ValueError:
+        raise InputError(f"{text!r} is not a date: write 2026-09-01") from None
 
 
 def _zone(name: str) -> ZoneInfo:

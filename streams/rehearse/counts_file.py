@@ -169,16 +169,7 @@ class _Clock:
 
     def local(self, minutes: Index) -> tuple[Index, Index]:
         """(date ordinals, minutes of the local day) of epoch minutes."""
-        offsets = np.zeros(len(minutes), dtype=np.int64)
-        if not self.fixed:
-            quarters, place = np.unique(minutes // 15, return_inverse=True)
-            known = [
-                datetime.datetime.fromtimestamp(int(quarter) * 900, self._zone).utcoffset() or datetime.timedelta()
-                for quarter in quarters
-            ]
-            offsets = np.array([int(one.total_seconds()) // 60 for one in known], dtype=np.int64)[place]
-        local = minutes + offsets
-        return local // 1440 + _EPOCH_DAY, local % 1440
+        return local_days(minutes, None if self.fixed else self._zone)
 
     def _offset(self, moment: datetime.datetime, fold: int) -> int:
         key = (moment.year, moment.month, moment.day, moment.hour * 4 + moment.minute // 15, fold)
@@ -190,6 +181,18 @@ class _Clock:
     def _skipped(self, moment: datetime.datetime) -> bool:
         # In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.
         return self._offset(moment, 0) < self._offset(moment, 1)
+
+
+def local_days(minutes: Index, zone: ZoneInfo | None) -> tuple[Index, Index]:
+    """(date ordinals, minutes of the local day) of epoch minutes; without a zone by the minutes as they are."""
+    offsets = np.zeros(len(minutes), dtype=np.int64)
+    if zone is not None:
+        quarters, place = np.unique(minutes // 15, return_inverse=True)
+        moments = (datetime.datetime.fromtimestamp(int(quarter) * 900, zone) for quarter in quarters)
+        known = [moment.utcoffset() or datetime.timedelta() for moment in moments]
+        offsets = np.array([int(one.total_seconds()) // 60 for one in known], dtype=np.int64)[place]
+    local = minutes + offsets
+    return local // 1440 + _EPOCH_DAY, local % 1440
 
 
 def _wall_minute(moment: datetime.datetime) -> int:
