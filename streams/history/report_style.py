@@ -6,7 +6,7 @@ STYLE = """
 body{font:14px/1.45 system-ui,"Segoe UI",Helvetica,Arial,sans-serif;color:#1f2933;max-width:960px;margin:24px auto;padding:0 20px}
 h1{font-size:26px;margin:0 0 2px}h2{font-size:17px;margin:30px 0 8px;border-bottom:2px solid #1d4f91;padding-bottom:3px}
 .lead{color:#52606d;margin:0 0 18px}.cards{display:flex;flex-wrap:wrap;gap:12px}
-.card{flex:1 1 200px;border:1px solid #dde3ea;border-radius:8px;padding:10px 14px}.card b{display:block;font-size:26px;line-height:1.2}
+.card{flex:1 1 150px;border:1px solid #dde3ea;border-radius:8px;padding:10px 14px}.card b{display:block;font-size:26px;line-height:1.2}
 .card small{color:#52606d}.note{background:#fff7e6;border-left:4px solid #d9822b;padding:8px 12px;margin:14px 0}
 .note ul{margin:4px 0 0;padding-left:18px}table{border-collapse:collapse;width:100%;font-size:12.5px}
 th,td{padding:3px 7px;text-align:right;border-bottom:1px solid #e7ebf0;white-space:nowrap}
