@@ -158,6 +158,85 @@ MINUTE_SERVICE_VISITS = _observer(
     "region",
     "service",
 )
+EXPECTED_VISITS = _observer(
+    "ent_expected_visits",
+    Kind.GAUGE,
+    "Visits expected in one settled minute, from comparable days; region - is France. The sample's time is the start of that minute.",
+    "region",
+)
+EXPECTED_LOWER = _observer(
+    "ent_expected_visits_lower",
+    Kind.GAUGE,
+    "Below so many visits in one settled minute is unusual; the sample's time is the start of that minute.",
+    "region",
+)
+EXPECTED_UPPER = _observer(
+    "ent_expected_visits_upper",
+    Kind.GAUGE,
+    "Above so many visits in one settled minute is unusual; the sample's time is the start of that minute.",
+    "region",
+)
+_ALERT = ("kind", "scope", "region", "service", "project")
+ALERT_ACTIVE = _observer(
+    "ent_alert_active",
+    Kind.GAUGE,
+    "1 while an alert of the detector runs that somebody should be called for; - where a label does not apply.",
+    *_ALERT,
+)
+ALERT_RATIO = _observer(
+    "ent_alert_ratio",
+    Kind.GAUGE,
+    "Observed over expected, from the start of the alert to the last judged minute.",
+    *_ALERT,
+)
+ALERT_OBSERVED = _observer(
+    "ent_alert_observed_visits",
+    Kind.GAUGE,
+    "Visits (events, where visits are too few and for silences) counted since the start of the alert.",
+    *_ALERT,
+)
+ALERT_EXPECTED = _observer("ent_alert_expected_visits", Kind.GAUGE, "What was expected over the same minutes.", *_ALERT)
+ALERT_START = _observer("ent_alert_start_timestamp_seconds", Kind.GAUGE, "Start of the alert.", *_ALERT)
+ALERT_LAST_RENTREE = _observer(
+    "ent_alert_last_rentree_visits",
+    Kind.GAUGE,
+    "On days of the rentrée: what was counted over the same minutes of last year's.",
+    *_ALERT,
+)
+ALERT_DRIVER = _observer(
+    "ent_alert_driver_ratio",
+    Kind.GAUGE,
+    "Observed over expected of the parts that make most of an alert up; driver is the code of a region, service or project.",
+    *_ALERT,
+    "driver",
+)
+ALERTS_QUIET = _observer(
+    "ent_alerts_quiet",
+    Kind.GAUGE,
+    "Alerts that run and that nobody is called for, by reason: planned stops, and series that are still learned.",
+    "kind",
+    "reason",
+)
+JUDGED = _observer(
+    "ent_judged_timestamp_seconds", Kind.GAUGE, "Time up to which settled minutes are judged, by any observer."
+)
+DETECTOR_LOADING = _observer(
+    "ent_detector_loading", Kind.GAUGE, "1 while this observer's detector reads the past; else 0."
+)
+DETECTOR_FAILURES = _observer(
+    "ent_detector_failures_total",
+    Kind.COUNTER,
+    "Times this observer's detector could not judge: Redis or the archive failed.",
+)
+SCREEN_SHIFT = _observer(
+    "ent_screen_shift_seconds",
+    Kind.GAUGE,
+    "What screens add to UTC: the offset of Paris, and in a simulation the scenario's time minus the clock.",
+)
+KAFKA_UP = _observer("ent_kafka_up", Kind.GAUGE, "1 if a broker of Kafka takes connections from this observer, else 0.")
+REGION_INFO = _observer("ent_region_info", Kind.GAUGE, "1: the French name of a region.", "region", "name")
+SERVICE_INFO = _observer("ent_service_info", Kind.GAUGE, "1: the French label of a service.", "service", "name")
+PROJECT_INFO = _observer("ent_project_info", Kind.GAUGE, "1: the name of a project.", "project", "name")
 SETTLED = _observer("ent_settled_timestamp_seconds", Kind.GAUGE, "Event time up to which minutes are settled.")
 ARCHIVE_TIME = _observer(
     "ent_archive_timestamp_seconds",
@@ -198,7 +277,9 @@ LAG_EVENTS = _observer(
     "partition",
 )
 REDIS_UP = _observer(
-    "ent_redis_up", Kind.GAUGE, "1 if this observer reads Redis, else 0 (every other series is then absent)."
+    "ent_redis_up",
+    Kind.GAUGE,
+    "1 if this observer reads Redis, else 0 (every other series but ent_kafka_up is then absent).",
 )
 UNSEEN_VALUES = _observer(
     "ent_unseen_values",

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from streams.errors import ServerError, StateError
+from streams.expose.alert_samples import AlertScraper
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
 from streams.expose.families import Stamped
 from streams.expose.samples import (
@@ -54,6 +55,7 @@ class Scraper:
         archive: Callable[[], ArchiveFigures | None],
         lists: Lists,
         lateness_ms: int,
+        alerts: AlertScraper | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -61,6 +63,7 @@ class Scraper:
         self._archive = archive
         self._lists = lists
         self._lateness_ms = lateness_ms
+        self._alerts = alerts
         self._clock = clock
         self._started_at = clock()
 
@@ -72,16 +75,19 @@ class Scraper:
                 return Scrape([redis_up(False)])
             due = self._due(snapshot)
             unseen = unseen_family(self._reader.unseen.sizes())
+            alerts, stamped = self._alerts.families([one.minute for one in due]) if self._alerts else ([], [])
         except (ServerError, StateError):  # the observer's loop logs it, once
-            return Scrape([redis_up(False)])
+            return Scrape([redis_up(False), *(self._alerts.always() if self._alerts else [])])
         families = [
             redis_up(True),
             unseen,
             *snapshot_families(snapshot, self._lists, self._lateness_ms),
             *census_families(self._census(), snapshot.settled_ms, self._lists),
             *archive_families(self._archive()),
+            *alerts,
+            *(self._alerts.always() if self._alerts else []),
         ]
-        return Scrape(families, list(minute_families(due, self._lists)))
+        return Scrape(families, [*minute_families(due, self._lists), *stamped])
 
     def _due(self, snapshot: Snapshot) -> list[MinuteCounts]:
         settled = self._reader.settled_since(snapshot.now_ms - LOOK_BACK_SECONDS * 1000)

@@ -37,14 +37,15 @@ def info_family(metric: Metric, values: Sequence[str]) -> Family:
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A gauge whose samples carry their own time: `series` are labels and values, one for each of `seconds` (epoch, oldest first).
+    """A gauge whose samples carry their own time: `series` are labels and values, one for each of `seconds` (epoch, oldest first;
+    None: not known, left out).
 
     It writes itself: an hour of minutes is 66,000 samples, for which prometheus_client takes a second of the scrape's three.
     """
 
     metric: Metric
     seconds: Sequence[int]
-    series: Sequence[tuple[Mapping[str, str], Sequence[int]]]
+    series: Sequence[tuple[Mapping[str, str], Sequence[float | None]]]
 
     def text(self, per_second: int) -> str:
         """The family in Prometheus's text format (time stamps in milliseconds: 1000 `per_second`) or OpenMetrics (1).
@@ -58,5 +59,6 @@ class Stamped:
         for labels, values in self.series:
             written = ",".join(f'{label}="{labels[label]}"' for label in self.metric.labels)
             head = f"{name}{{{written}}} "
-            lines += [f"{head}{value}{stamp}" for value, stamp in zip(values, stamps, strict=True)]
+            pairs = zip(values, stamps, strict=True)
+            lines += [f"{head}{value}{stamp}" for value, stamp in pairs if value is not None]
         return "".join(lines)

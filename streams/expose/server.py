@@ -12,11 +12,13 @@ from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
 from streams.errors import ServerError, StateError
+from streams.expose.alert_samples import AlertScraper
 from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
 from streams.expose.french import Words
 from streams.expose.page import Feed
+from streams.expose.prober import Prober
 from streams.expose.probes import (
     archive_rules,
     installation,
@@ -25,12 +27,13 @@ from streams.expose.probes import (
     open_detector,
     open_reader,
     open_sketches,
+    probe_kafka,
     read_status,
 )
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
-from streams.observe import ArchiveFigures, Archivist, Detector, ExpectedRow, Observer, Rules
+from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, Rules
 from streams.settings import Settings, read_stack
 from streams.watch import Scope
 
@@ -69,7 +72,9 @@ class ObserverServer:
         observer = Observer(reader, sketches, rules, self._on_end, open_archives(settings))
         self._archivist = Archivist(open_archives(settings, patient=True), archive) if archive else None
         self._detector = open_detector(settings, catalog, self._on_end) if settings.detector else None
-        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist, self._detector)
+        brokers = kafka_address(settings).bootstrap_servers
+        self._prober = Prober(lambda: probe_kafka(brokers).up)
+        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist, self._detector, self._prober)
         config = uvicorn.Config(
             create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
             log_config=None,
@@ -91,8 +96,10 @@ class ObserverServer:
             self._archivist.start()
         if self._detector:
             self._detector.start()
+        self._prober.start()
         with self._listening:
             self._server.run(sockets=[self._listening])
+        self._prober.stop()
         if self._detector:
             self._detector.stop(DETECTOR_SECONDS_MAX)
         if self._archivist:
@@ -127,6 +134,7 @@ def _parts(
     observer: Observer,
     archivist: Archivist | None,
     detector: Detector | None,
+    prober: Prober,
 ) -> Parts:
     lists = Lists.of(catalog)
     known = installation(settings, catalog)
@@ -143,14 +151,21 @@ def _parts(
             raise StateError("this observer does not judge (setting detector): ask another one")
         return detector.expected(scope, begin, end)
 
+    def figures() -> DetectorFigures | None:
+        return detector.figures if detector else None
+
     store = open_alerts(settings)
     words = Words(catalog, settings.calendar_shift_seconds)
-    alerts = AlertParts(store, words, expected, lambda: time.time_ns() // 1_000_000)
-    scraper = Scraper(reader, lambda: observer.census, archive, lists, settings.lateness_seconds * 1000)
-    feed = Feed(reader, lambda: observer.census, catalog, settings.lateness_seconds * 1000)
-    return Parts(
-        reader, sketches, observer, scraper, lists.codes, status, alerts, feed, settings.calendar_shift_seconds
-    )
+    alerts = AlertParts(store, words, expected, _now_ms)
+    shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
+    scraped = AlertScraper(catalog, shift_seconds, store.running, figures, expected, lambda: prober.up, _now_ms)
+    scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped)
+    feed = Feed(reader, lambda: observer.census, catalog, lateness_ms)
+    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts, feed, shift_seconds)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _listen(host: str, port: int) -> socket.socket:

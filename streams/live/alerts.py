@@ -131,15 +131,19 @@ class AlertStore:
             raise explain(error, self._address) from error
         return AlertBook(int(judged) if judged else None, _sorted([_record(text) for text in texts.values()]))
 
-    def running(self) -> tuple[AlertRecord, ...]:
+    def running(self) -> AlertBook:
         """Read the alerts that run alone: cheap enough for each scrape."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hget(self._base + "meta", "judged_minute")
+        pipeline.hgetall(self._base + "alert_places")
         try:
-            places: Any = self._redis.hgetall(self._base + "alert_places")
+            judged, places = pipeline.execute()
             ids = [text.rpartition(" ")[0] for text in places.values()]
             texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error
-        return _sorted([_record(text) for text in texts if text is not None])
+        alerts = _sorted([_record(text) for text in texts if text is not None])
+        return AlertBook(int(judged) if judged else None, alerts)
 
 
 def _sorted(alerts: list[AlertRecord]) -> tuple[AlertRecord, ...]:

@@ -6,16 +6,15 @@ older days those are read that later ones will be compared with, eight of each n
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
 from streams.history.reading import History, PastDay
-from streams.observe.judging import DAYS_OF_A_NAME, LOOK_BACK_DAYS
+from streams.observe.judging import DAYS_OF_A_NAME, EPOCH, LOOK_BACK_DAYS, local_minutes
 from streams.observe.series import Group, Plan
 from streams.watch import Array
 
@@ -80,16 +79,14 @@ class LocalDays:
         counts = block.table[self.group.rows]
         if step > 1:
             counts = counts[:, : counts.shape[1] // step * step].reshape(len(counts), -1, step).sum(axis=2)
-        offsets: dict[date, list[tuple[int, int]]] = {}
-        for row in range(counts.shape[1]):
-            minute = block.first + row * step
-            time = datetime.datetime.fromtimestamp(minute * 60, UTC).astimezone(self.group.zone)
-            offsets.setdefault(time.date(), []).append((row, (time.hour * 60 + time.minute) // step))
-        for day, pairs in offsets.items():
-            rows, slots = np.array(pairs, np.int64).T
+        local = local_minutes(block.first, counts.shape[1], step, self.group.zone)
+        days, slots = local // 1440, local % 1440 // step
+        for number in np.unique(days).tolist():
+            rows = days == number
+            day = EPOCH + timedelta(days=number)
             known = self._open.setdefault(day, np.full((len(counts), 1440 // step), np.nan))
-            known[:, slots] = counts[:, rows]
-        newest = max(offsets)
+            known[:, slots[rows]] = counts[:, rows]
+        newest = EPOCH + timedelta(days=int(days.max()))
         for day in sorted(self._open):
             if np.isfinite(self._open[day][0]).mean() >= (1.0 if day == newest else KNOWN_PART_MIN):
                 self.learn(day, self._open.pop(day))

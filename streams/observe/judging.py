@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -28,6 +29,21 @@ BAND_DAYS = 5
 #: Below so many expected visits in the best minute of a day, surges and drops are told from events.
 VISITS_PEAK_MIN = 1.0
 _TOP_QUANTILE = 0.95
+EPOCH = datetime.date(1970, 1, 1)
+
+
+def local_minutes(first: int, rows: int, step: int, zone: ZoneInfo) -> Index:
+    """Minutes since 1970 on the local clock at which rows begin; clocks change on the hour, so one look an hour is enough."""
+    minutes = first + step * np.arange(rows, dtype=np.int64)
+    hours = minutes // 60
+    offsets = np.array([_offset(int(hour), zone) for hour in range(int(hours[0]), int(hours[-1]) + 1)], np.int64)
+    return np.asarray(minutes + offsets[hours - hours[0]])
+
+
+def _offset(hour: int, zone: ZoneInfo) -> int:
+    found = datetime.datetime.fromtimestamp(hour * 3600, zone).utcoffset()
+    assert found is not None
+    return int(found.total_seconds()) // 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,8 @@ class Judge:
         counts = table[self._rows, begin:]
         rows = self._to_rows(counts)
         ended: list[Told] = []
+        if not rows.shape[1]:
+            return ended
         for low, high in self._days(rows.shape[1]):
             ended += self._judge(rows[:, low:high])
         return ended
@@ -129,8 +147,8 @@ class Judge:
 
     def _days(self, rows: int) -> list[tuple[int, int]]:
         """Where rows to be fed next change their local day: (first, end) by day."""
-        dates = [self._local(self._fed + row * self.group.step_minutes).date() for row in range(rows)]
-        edges = [0, *(row for row in range(1, rows) if dates[row] != dates[row - 1]), rows]
+        local = local_minutes(self._fed, rows, self.group.step_minutes, self.group.zone) // 1440
+        edges = [0, *(np.flatnonzero(np.diff(local)) + 1).tolist(), rows]
         return [pair for pair in pairwise(edges) if pair[0] < pair[1]]
 
     def _local(self, minute: int) -> datetime.datetime:
@@ -138,10 +156,11 @@ class Judge:
 
     def _judge(self, rows: Array) -> list[Told]:
         step = self.group.step_minutes
-        times = [self._local(self._fed + row * step) for row in range(rows.shape[1])]
-        if times[0].date() != self._date:
-            self._begin(times[0].date())
-        slots: Index = np.array([(time.hour * 60 + time.minute) // step for time in times], np.int64)
+        local = local_minutes(self._fed, rows.shape[1], step, self.group.zone)
+        date = EPOCH + datetime.timedelta(days=int(local[0]) // 1440)
+        if date != self._date:
+            self._begin(date)
+        slots: Index = local % 1440 // step
         changes, band = self.panel.judge(slots, rows)
         self.bands.add(rows, band)
         self._fed += rows.shape[1] * step
