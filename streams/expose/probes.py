@@ -11,6 +11,7 @@ from typing import Any
 from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
+from streams.expose.page.judged import LastRentree
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
 from streams.history import load_calendar
 from streams.history.archive import Archive
@@ -79,6 +80,14 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
         shift_minutes=settings.calendar_shift_seconds // 60,
     )
     return Detector(parts, on_end)
+
+
+def open_rentree(settings: Settings, catalog: Catalog) -> LastRentree | None:
+    """The day of the last rentrée, None where `archive_dir` is not set."""
+    if settings.archive_dir is None:
+        return None
+    history = History(Archive(settings.archive_dir), catalog)
+    return LastRentree(history, load_calendar(settings.config_dir, catalog), settings.calendar_shift_seconds // 60)
 
 
 def _address(settings: Settings) -> RedisAddress:

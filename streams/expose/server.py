@@ -17,7 +17,7 @@ from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
 from streams.expose.french import Words
-from streams.expose.page import Feed
+from streams.expose.page import Feed, Sources
 from streams.expose.prober import Prober
 from streams.expose.probes import (
     archive_rules,
@@ -26,6 +26,7 @@ from streams.expose.probes import (
     open_archives,
     open_detector,
     open_reader,
+    open_rentree,
     open_sketches,
     probe_kafka,
     read_status,
@@ -160,7 +161,14 @@ def _parts(
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.running, figures, expected, lambda: prober.up, _now_ms)
     scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped)
-    feed = Feed(reader, lambda: observer.census, catalog, lateness_ms)
+    sources = Sources(
+        lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),
+        lambda: detector.figures.judged_to if detector else None,
+        store,
+        words,
+        open_rentree(settings, catalog),
+    )
+    feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
     return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts, feed, shift_seconds)
 
 

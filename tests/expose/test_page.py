@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
+import numpy as np
 import orjson
 import pytest
 
+from streams.clock import PARIS
 from streams.errors import InputError
 from streams.expose.codes import Codes
+from streams.expose.french import Words
 from streams.expose.page.board import board, lists, pulse
-from streams.expose.page.picture import Flow, Picture
+from streams.expose.page.judged import LastRentree, Sources, band
+from streams.expose.page.picture import Flow, Hope, Picture
 from streams.expose.page.scope import Scope, projects_of, read_scope, region_of
+from streams.expose.page.telling import told
 from streams.expose.page.verdict import duration, number, percent, trust
 from streams.expose.page.window import MinuteFigures
-from streams.live import MinuteCounts
+from streams.history import load_calendar
+from streams.history.reading import Panel
+from streams.live import AlertBook, AlertRecord, MinuteCounts
+from streams.observe import ExpectedRow
+from streams.settings import default_config_dir
+from streams.watch import Scope as Judged
 
 FRANCE = Scope("france", "")
 SETTLED = 29_804_042  # the minute that ends where the fixture's time is settled, cut to a minute
@@ -141,6 +152,123 @@ def test_everything_can_be_written(picture, catalog):
         board(Picture(), FRANCE, catalog),
     ):
         assert orjson.loads(orjson.dumps(value)) == value
+
+
+# --- what was expected
+
+
+def rows(first, values, step=1):
+    return [
+        ExpectedRow(first + n * step, step, v, v and v / 2, v and v / 4, v and v, False) for n, v in enumerate(values)
+    ]
+
+
+def sources(catalog, expected, alerts=(), rentree=None):
+    class Book:
+        def book(self):
+            return AlertBook(1, tuple(alerts))
+
+    return Sources(expected, lambda: 10, Book(), Words(catalog, 0), rentree)
+
+
+def test_a_band_lies_on_the_grid_whatever_the_step_of_the_rows():
+    found = band(rows(100, [50.0, None, 20.0], step=5), 103, 113)
+    assert found["expected"] == [5.0, 5.0, None, None, None, None, None, 2.0, 2.0, 2.0]
+    assert found["upper"][:2] == [10.0, 10.0]
+    assert band(rows(100, [None]), 100, 101) is None
+    assert band([], 100, 101) is None
+
+
+def test_a_rate_is_that_of_the_rows_that_were_judged(catalog, picture):
+    last = picture.settled_minute
+    found = sources(
+        catalog, lambda scope, begin, end: rows(last - 9, [10.0] * 10) if scope == Judged(project="mbn") else []
+    )
+    regions, projects = found.hopes(catalog, last)
+    assert regions == {}
+    assert projects == {"mbn": Hope(25.0, 2.0)}
+    shown = board(replace(picture, project_hopes=projects), FRANCE, catalog)
+    by_code = {row["code"]: row for row in shown["projects"]}
+    assert (by_code["mbn"]["expected"], by_code["mbn"]["ratio"], by_code["pcn"]["ratio"]) == (25.0, 2.0, None)
+
+
+def alert(**changes):
+    given = {
+        "kind": "silence",
+        "scope": "project",
+        "region": None,
+        "service": None,
+        "project": "atrium",
+        "measure": "events",
+    }
+    figures = {"start_ms": 60_000, "raised_ms": 120_000, "until_ms": 180_000, "end_ms": None}
+    counts = {"observed": 0.0, "expected": 90.0, "lower": 60.0, "upper": 120.0}
+    return AlertRecord(id="a", **{**given, **figures, **counts, **changes})
+
+
+def state_of_ent(picture, catalog, code="atrium"):
+    return next(row["state"] for row in board(picture, FRANCE, catalog)["projects"] if row["code"] == code)
+
+
+def test_an_ent_that_is_quiet_when_nobody_is_about_is_not_mute(picture, catalog):
+    assert state_of_ent(picture, catalog) == "muet"
+    quiet = replace(picture, project_hopes={"atrium": Hope(0.3, 0.0)})
+    assert state_of_ent(quiet, catalog) == "calme"
+    assert state_of_ent(replace(quiet, alerts=(alert(),)), catalog) == "muet"
+    assert state_of_ent(replace(picture, alerts=(alert(planned="mise à jour"),)), catalog) == "prevu"
+
+
+@pytest.mark.parametrize(
+    ("scope", "shown"),
+    [
+        (FRANCE, ["national", "44", "atrium"]),
+        (Scope("region", "44"), ["national", "44"]),
+        (Scope("region", "93"), ["national", "atrium"]),
+        (Scope("project", "atrium"), ["national", "atrium"]),
+        (Scope("project", "agora06"), ["national"]),
+        (Scope("academy", "12"), ["national", "44"]),
+    ],
+)
+def test_a_scope_shows_the_alerts_that_concern_it(picture, catalog, scope, shown):
+    alerts = (
+        alert(kind="surge", scope="national", project=None),
+        alert(kind="surge", scope="region", region="44", project=None),
+        alert(),
+    )
+    judged = replace(picture, alerts=alerts, judged_to=10)
+    found = told(sources(catalog, lambda *_: []), judged, scope, catalog)
+    assert [one["project"] or one["region"] or "national" for one in found.alerts] == shown
+    here = [one for one in found.alerts if one["here"]]
+    assert len(here) == (scope.kind != "academy" and (scope.code or "national") in shown)
+
+
+def test_what_nobody_judges_says_why(picture, catalog):
+    say = lambda scope, **changes: told(sources(catalog, lambda *_: []), replace(picture, **changes), scope, catalog)  # noqa: E731
+    assert "détecteur se prépare" in say(FRANCE).note
+    assert "aucun jour comparable" in say(FRANCE, judged_to=10).note
+    assert "pas par académie" in say(Scope("academy", "12"), judged_to=10).note
+    assert "région par région" in say(Scope("france", "", "PAGE_ENT"), judged_to=10).note
+    assert say(FRANCE).alerts is None
+
+
+def test_the_last_rentree_at_the_same_hour(catalog):
+    class Past:
+        def panel(self, by, measure, first, end):
+            keys = {"national": ((),), "region": (("44",),)}[by]
+            return Panel(keys, first, 1, np.arange(end - first, dtype=float)[None, :], np.ones(end - first))
+
+    found = LastRentree(Past(), load_calendar(default_config_dir(), catalog), 0)
+    at = int(datetime(2026, 9, 1, 7, 50, tzinfo=PARIS).timestamp()) // 60
+    figure = found.figure(FRANCE, at)
+    assert (figure.day, figure.visits) == ("lundi 1er septembre 2025", 470.0)
+    assert found.figure(Scope("region", "53"), at).visits is None
+    november = (
+        int(datetime(2026, 11, 24, 7, 50, tzinfo=PARIS).timestamp()) // 60
+    )  # winter time: the same hour of the day
+    assert (found.figure(FRANCE, november).day, found.figure(FRANCE, november).visits) == (
+        "mardi 1er septembre 2026",
+        470.0,
+    )
 
 
 # --- verdict

@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import ExitStack, contextmanager
 
+import msgspec
 import pytest
 from browser import PHONE, WALL, WIDE, chromium, elsewhere, opened, violations
 from observers import Filler, Place, now_minute, observing
@@ -14,6 +15,8 @@ from playwright.sync_api import expect
 from scenes import fill, morning
 
 from streams.catalog import load_catalog
+from streams.live import AlertRecord, AlertStore, Driver
+from streams.live.connection import RedisAddress
 from streams.local import Process, free_ports, redis
 from streams.settings import default_config_dir
 
@@ -159,6 +162,36 @@ def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):
         expect(page.locator("#big")).not_to_have_text(f"{before:,}".replace(",", "\u202f"))
         assert time.monotonic() - began < 2
         assert shown(page) > before * 1.5
+
+
+def test_an_alert_appears_and_ends(browser, address, scene):
+    store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
+    minute = scene.last
+    surge = AlertRecord(
+        id=f"surge:region=44:{minute - 4}", kind="surge", scope="region", region="44", service=None, project=None, measure="visits",
+        start_ms=(minute - 4) * 60_000, raised_ms=(minute - 1) * 60_000, until_ms=minute * 60_000, end_ms=None,
+        observed=4200.0, expected=2000.0, lower=1700.0, upper=2300.0,
+        drivers=(Driver(region="44", service="CAHIER_TEXTES", project=None, observed=900.0, expected=300.0, ratio=3.0),),
+    )  # fmt: skip
+    with opened(browser, f"{address}?region=44") as page:
+        shown(page)
+        expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
+        store.judged(minute + 1, [surge], [])
+        scene.more()
+        running = page.locator("#alerts .running .alert")
+        expect(running.locator("h3")).to_have_text("Hausse – Grand Est")
+        expect(running).to_contain_text("× 2,1")
+        expect(running).to_contain_text("Cahier de textes (× 3,0)")
+        expect(page.locator("#k-alert")).to_be_visible()
+        assert violations(page) == []
+        store.judged(minute + 2, [], [msgspec.structs.replace(surge, end_ms=(minute + 1) * 60_000)])
+        scene.more()
+        expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
+        expect(page.locator("#alerts")).to_contain_text("1 alerte finie")
+        page.locator("#place").select_option("region:53")
+        expect(page.locator("h1")).to_have_text("Bretagne")
+        expect(page.locator("#alerts .alert")).to_have_count(0)
+    store.close()
 
 
 def test_it_comes_back_by_itself_when_the_observer_does(browser, scene):

@@ -4,6 +4,7 @@ feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sen
 """
 
 from streams.expose.page.feed import Feed
+from streams.expose.page.judged import LastRentree, Sources
 from streams.expose.page.routes import add_page
 
-__all__ = ["Feed", "add_page"]
+__all__ = ["Feed", "LastRentree", "Sources", "add_page"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut
-from streams.expose.page.picture import TABLE_MINUTES, WINDOW_MINUTES, Picture
+from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
 from streams.expose.page.scope import Scope, projects_of, region_of
 from streams.expose.page.verdict import chain, trust
 from streams.expose.page.window import added
@@ -14,6 +15,21 @@ from streams.live import Distinct
 
 #: An ENT without any event for so many settled minutes is silent.
 SILENT_MINUTES = 15
+#: Fewer visits than this expected in the tables' minutes: nothing seen is nothing to worry about.
+CALM_VISITS_MAX = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedParts:
+    """As JSON: the band of the curve, why there is none, the last rentrée, the alerts of a scope (None: nobody judged yet)."""
+
+    band: dict[str, Any] | None = None
+    note: str | None = None
+    rentree: dict[str, Any] | None = None
+    alerts: list[dict[str, Any]] | None = None
+
+
+NOT_JUDGED = JudgedParts()
 
 
 def lists(catalog: Catalog) -> dict[str, Any]:
@@ -49,14 +65,9 @@ def pulse(picture: Picture, scope: Scope, lateness_ms: int) -> dict[str, Any]:
     }
 
 
-def board(picture: Picture, scope: Scope, catalog: Catalog) -> dict[str, Any]:
-    """The curve, the figures of now, the tables."""
-    settled = picture.settled_minute
-    last = settled if settled is not None else max(picture.minutes, default=0)
-    first = last - WINDOW_MINUTES + 1
-    if picture.oldest is not None:
-        first = max(first, picture.oldest)
-    grid = range(first, last + 1) if picture.minutes else range(0)
+def board(picture: Picture, scope: Scope, catalog: Catalog, judged: JudgedParts = NOT_JUDGED) -> dict[str, Any]:
+    """The curve, the figures of now, the tables. `judged` is what the detector and the archive say of this scope."""
+    grid = picture.grid
     pairs = [picture.minutes[m].of_scope(scope) if m in picture.minutes else (0, 0) for m in grid]
     return {
         "scope": {
@@ -65,10 +76,14 @@ def board(picture: Picture, scope: Scope, catalog: Catalog) -> dict[str, Any]:
             "service": scope.service,
             "region": region_of(scope, catalog),
         },
-        "first": first,
+        "first": grid.start,
         "events": [events for events, _visits in pairs],
         "visits": [visits for _events, visits in pairs],
         "users": _users(picture, scope),
+        "expected": judged.band,
+        "expectedNote": judged.note,
+        "rentree": judged.rentree,
+        "alerts": judged.alerts,
         "regions": _regions(picture, catalog),
         "projects": _projects(picture, scope, catalog),
     }
@@ -103,6 +118,7 @@ def _regions(picture: Picture, catalog: Catalog) -> list[dict[str, Any]]:
         {
             "code": code,
             "visits": visits.get((code,), 0),
+            **_hope(picture.region_hopes.get(code)),
             "services": {s: n for s in catalog.service_codes if (n := used.get((code, s), 0))},
         }
         for code in catalog.region_codes
@@ -121,6 +137,7 @@ def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str
             "lastMinute": picture.last_seen.get(code),
             "events": events.get((code,), 0),
             "visits": visits.get((code,), 0),
+            **_hope(picture.project_hopes.get(code)),
             "establishments": reporting.get(code, 0) if census else None,
         }
         for code in projects_of(scope, catalog)
@@ -128,11 +145,22 @@ def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str
     ]
 
 
+def _hope(hope: Hope | None) -> dict[str, float | None]:
+    return {"expected": hope.expected if hope else None, "ratio": hope.ratio if hope else None}
+
+
 def _state(picture: Picture, code: str) -> str:
-    """`normal`, `muet` (known, and nothing for a while), `jamais-vu`; `inconnu` before anything is settled."""
+    """`normal`, `muet` (nothing for a while), `calme` (nothing, and nothing expected), `prevu` (a planned stop), `jamais-vu`, `inconnu`."""
     settled, last = picture.settled_minute, picture.last_seen.get(code)
+    running = [one for one in picture.alerts or () if one.project == code and one.end_ms is None]
     if last is None:
         return "jamais-vu"
     if settled is None:
         return "inconnu"
-    return "normal" if last > settled - SILENT_MINUTES else "muet"
+    if last > settled - SILENT_MINUTES:
+        return "normal"
+    if any(one.planned for one in running):
+        return "prevu"
+    hope = picture.project_hopes.get(code)
+    told = any(one.kind == "silence" for one in running)
+    return "calme" if hope is not None and hope.expected < CALM_VISITS_MAX and not told else "muet"

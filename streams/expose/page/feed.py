@@ -17,6 +17,7 @@ from streams.catalog import Catalog
 from streams.count import Cut
 from streams.errors import ServerError, StateError, VigieError
 from streams.expose.codes import Codes
+from streams.expose.page.judged import Sources
 from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture, sound
 from streams.expose.page.window import MinuteFigures
 from streams.live import LiveReader, Snapshot
@@ -56,9 +57,16 @@ class Feed:
     """`start`, then `wanted()` by every open page every few seconds, `stop`."""
 
     def __init__(
-        self, reader: LiveReader, census: Callable[[], Census | None], catalog: Catalog, lateness_ms: int
+        self,
+        reader: LiveReader,
+        census: Callable[[], Census | None],
+        catalog: Catalog,
+        lateness_ms: int,
+        sources: Sources,
     ) -> None:
         self._reader = reader
+        self.sources = sources
+        self._asked_alerts: tuple[int | None, int | None] | None = None
         self._census = census
         self.catalog = catalog
         self.lateness_ms = lateness_ms
@@ -127,12 +135,21 @@ class Feed:
         census = self._census()
         settled = snapshot.settled_ms and snapshot.settled_ms // 60_000
         was_settled = before.settled_ms and before.settled_ms // 60_000
-        news = changed or settled != was_settled or census is not before.census or before.snapshot is None
-        self.picture = Picture(
+        judged = self._judged(before, snapshot)
+        news = (
+            changed
+            or settled != was_settled
+            or census is not before.census
+            or before.snapshot is None
+            or (judged.alerts, judged.judged_to) != (before.alerts, before.judged_to)
+        )
+        self.picture = replace(
+            judged,
             version=before.version + 1,
             board_version=before.board_version + bool(news),
             read_ms=snapshot.now_ms,
             snapshot=snapshot,
+            problem=None,
             census=census,
             minutes=dict(self._minutes),
             oldest=min(self._minutes, default=None),
@@ -140,6 +157,22 @@ class Feed:
             flow=self._flow(snapshot),
             settled_ms=snapshot.settled_ms,
         )
+
+    def _judged(self, before: Picture, snapshot: Snapshot) -> Picture:
+        """The picture before, with what the detector says now; asked anew when it judged more, or time settled further."""
+        judged_to = self.sources.judged_to()
+        asked = (judged_to, snapshot.settled_ms and snapshot.settled_ms // 60_000)
+        if asked == self._asked_alerts and before.snapshot is not None:
+            return before
+        self._asked_alerts = asked
+        try:
+            alerts = self.sources.alerts(snapshot.now_ms)
+        except (ServerError, StateError):
+            return replace(before, alerts=None, judged_to=None, region_hopes={}, project_hopes={})
+        if judged_to is None:  # loading: another observer may have judged
+            return replace(before, alerts=alerts or None, judged_to=None, region_hopes={}, project_hopes={})
+        regions, projects = self.sources.hopes(self.catalog, judged_to - 1)
+        return replace(before, alerts=alerts, judged_to=judged_to, region_hopes=regions, project_hopes=projects)
 
     def _read_minutes(self, snapshot: Snapshot) -> bool:
         """Bring the window up to date; whether a settled minute changed."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.expose.page.window import MinuteFigures
-from streams.live import Snapshot
+from streams.live import AlertRecord, Snapshot
 from streams.observe import Census, progress_problem
 
 #: Minutes that the curve shows, the running ones included.
@@ -27,12 +27,20 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Hope:
+    """Visits expected in the tables' minutes, and observed / expected over the rows that were judged last (None: nothing expected)."""
+
+    expected: float
+    ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """`version` changes with every look, `board_version` when something else than the running minutes changed.
 
     `minutes` are those of the last `WINDOW_MINUTES` that are held, `oldest` the first epoch minute from which on a missing one is a
     measured zero. `last_seen` is the epoch minute of each ENT's last event. `snapshot` is None, and `problem` says why, while Redis
-    is down; minutes stay those of the last good look.
+    is down; minutes stay those of the last good look. `alerts` is None where nobody judged yet.
     """
 
     version: int = 0
@@ -46,11 +54,24 @@ class Picture:
     last_seen: Mapping[str, int] = field(default_factory=dict)
     flow: Flow | None = None
     settled_ms: int | None = None
+    alerts: tuple[AlertRecord, ...] | None = None
+    judged_to: int | None = None
+    region_hopes: Mapping[str, Hope] = field(default_factory=dict)
+    project_hopes: Mapping[str, Hope] = field(default_factory=dict)
 
     @property
     def settled_minute(self) -> int | None:
         """The last epoch minute that is settled."""
         return None if self.settled_ms is None else self.settled_ms // 60_000 - 1
+
+    @property
+    def grid(self) -> range:
+        """The epoch minutes of the curve that are settled."""
+        last = self.settled_minute
+        if last is None or not self.minutes:
+            return range(0)
+        first = last - WINDOW_MINUTES + 1
+        return range(first if self.oldest is None else max(first, self.oldest), last + 1)
 
     def settled_figures(self, number: int = TABLE_MINUTES) -> list[MinuteFigures]:
         """The last settled minutes that are held."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import FastAPI, Query, Request, Response
@@ -16,7 +16,9 @@ from starlette.staticfiles import StaticFiles
 from streams.errors import ServerError
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
+from streams.expose.page.picture import Picture
 from streams.expose.page.scope import Scope, read_scope
+from streams.expose.page.telling import told
 
 STATIC = Path(__file__).parent / "static"
 #: How often a stream looks whether the feed has read anew.
@@ -91,10 +93,14 @@ async def _events(
             seen, first = picture.version, -1
             if picture.board_version != shown:
                 shown = picture.board_version
-                yield _event("board", await asyncio.to_thread(board, picture, scope, feed.catalog))
+                yield _event("board", await asyncio.to_thread(_board, feed, picture, scope))
             yield _event("pulse", await asyncio.to_thread(pulse, picture, scope, feed.lateness_ms))
     finally:
         open_pages.discard(me)
+
+
+def _board(feed: Feed, picture: Picture, scope: Scope) -> dict[str, Any]:
+    return board(picture, scope, feed.catalog, told(feed.sources, picture, scope, feed.catalog))
 
 
 def _event(name: str, value: object) -> ServerSentEvent:

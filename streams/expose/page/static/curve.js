@@ -111,9 +111,9 @@ export function startCurve() {
 
 export function draw(board, running) {
   const figures = grid(board, running);
-  latest = { board, running, figures, alerts: board.alerts ?? [] };
+  latest = { board, running, figures, alerts: (board.alerts ?? []).filter((alert) => alert.here) };
   byId("k-band").hidden = !board.expected;
-  byId("k-alert").hidden = !(board.alerts ?? []).length;
+  byId("k-alert").hidden = !latest.alerts.length;
   table(figures);
   if (!figures.minutes.length || typeof uPlot === "undefined") return;
   const seconds = figures.minutes.map((minute) => shifted(minute * 60000) / 1000);

@@ -42,8 +42,8 @@ export async function startMap(names, choose) {
 
 function fillOf(row, busiest, hasExpected) {
   if (hasExpected) {
-    if (!row.expected) return "var(--line)";
-    const kind = RATIO_STEPS.find(([limit]) => row.visits / row.expected < limit)[2];
+    if (row.ratio === null) return "var(--line)";
+    const kind = RATIO_STEPS.find(([limit]) => row.ratio < limit)[2];
     return { low2: "var(--low2)", low1: "var(--low1)", mid: "var(--mid)", high1: "var(--high1)", high2: "var(--high2)" }[kind];
   }
   if (!row.visits) return "var(--line)";
@@ -52,7 +52,7 @@ function fillOf(row, busiest, hasExpected) {
 }
 
 export function paint(rows, chosen, names) {
-  const hasExpected = rows.some((row) => row.expected);
+  const hasExpected = rows.some((row) => row.ratio !== null);
   const busiest = Math.max(1, ...rows.map((row) => row.visits));
   for (const row of rows) {
     const known = shapes.get(row.code);
@@ -77,7 +77,7 @@ function scale(hasExpected, busiest) {
     return make("li", {}, swatch, label);
   };
   const items = hasExpected
-    ? RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label))
+    ? [...RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label)), item("var(--line)", "rien d'attendu")]
     : [item("var(--line)", "aucune"), ...SHARE_STEPS.map((limit, at) => item(`rgb(var(--heat) / ${[18, 36, 54, 74, 95][at]}%)`, `jusqu'à ${number(Math.ceil(limit * busiest))}`))];
   byId("map-scale").replaceChildren(...items);
 }

@@ -116,7 +116,7 @@ function showBoard() {
   now(board, lists);
   matrix(board.regions, board.scope, lists, link);
   ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
-  alerts(board.alerts, lists);
+  alerts(board.alerts);
   showMap();
   redraw();
 }

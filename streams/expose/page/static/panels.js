@@ -32,24 +32,30 @@ function figure(id, value) {
   node.classList.toggle("none", value === null);
 }
 
+// The expectation of a minute comes a second after the minute itself: until then the last comparison stays.
 function against(board, visits) {
   const items = [];
   const at = board.visits.length - 1;
-  const expected = board.expected?.expected[at] ?? null;
-  if (expected !== null && visits !== undefined) {
-    const low = Math.round(board.expected.lower[at]), high = Math.round(board.expected.upper[at]);
-    const tone = visits > board.expected.upper[at] ? "high" : visits < board.expected.lower[at] ? "low" : "as";
-    const learning = board.expected.learning ? ", en apprentissage" : "";
-    items.push(make("li", { class: tone }, make("b", {}, expected ? times(visits / expected) : "–"), ` de l'attendu (entre ${number(low)} et ${number(high)}${learning})`));
-  } else items.push(make("li", { class: "muted" }, "Pas encore d'attendu"));
-  const before = board.rentree ?? null;
-  if (before && before.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` de la rentrée du ${before.day} à la même heure (${number(before.visits)})`));
-  else items.push(make("li", { class: "muted" }, board.rentreeNote ?? "Pas d'archive de la dernière rentrée"));
+  const band = board.expected;
+  const judged = band && visits !== undefined && band.expected[at] !== null;
+  if (band && !judged && band.expected[at - 1] !== null && byId("against").firstChild) return;
+  if (judged) {
+    const low = Math.round(band.lower[at]), high = Math.round(band.upper[at]);
+    const tone = visits > band.upper[at] ? "high" : visits < band.lower[at] ? "low" : "as";
+    const learning = band.learning ? ", en apprentissage" : "";
+    items.push(make("li", { class: tone }, make("b", {}, band.expected[at] ? times(visits / band.expected[at]) : "–"), ` l'attendu (entre ${number(low)} et ${number(high)}${learning})`));
+  } else items.push(make("li", { class: "muted" }, board.expectedNote ?? "Pas encore d'attendu"));
+  const before = board.rentree;
+  if (before?.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` la rentrée du ${before.day}, même heure (${number(Math.round(before.visits))})`));
+  else items.push(make("li", { class: "muted" }, before ? `Pas de chiffre archivé du ${before.day} à cette heure` : "Pas d'archive de la dernière rentrée"));
   byId("against").replaceChildren(...items);
 }
 
-const KINDS = { surge: "Affluence", drop: "Chute", silence: "Silence" };
-export function alerts(found, lists) {
+let drawnAlerts = "";
+export function alerts(found) {
+  const key = JSON.stringify(found ?? null, (name, value) => (name === "seconds" ? Math.floor(value / 60) : value));
+  if (key === drawnAlerts) return;
+  drawnAlerts = key;
   const box = byId("alerts");
   if (found === null || found === undefined) {
     box.replaceChildren(make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
@@ -57,16 +63,19 @@ export function alerts(found, lists) {
   }
   const running = found.filter((alert) => alert.endMinute === null);
   const ended = found.filter((alert) => alert.endMinute !== null);
-  const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
-  const list = [...running, ...ended].map((alert) => item(alert, lists));
-  box.replaceChildren(...[calm, list.length ? make("ul", {}, ...list) : null].filter(Boolean));
+  const calm = running.length ? make("p", { class: "out" }, `${running.length} en cours`) : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
+  const list = (items, more) => make("ul", more, ...items.map(item));
+  const past = ended.length ? make("details", {}, make("summary", {}, ended.length > 1 ? `${ended.length} alertes finies` : "1 alerte finie"), list(ended, {})) : null;
+  if (past) past.open = box.querySelector("details")?.open ?? !running.length;
+  box.replaceChildren(...[calm, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
 }
 
-function item(alert, lists) {
+function item(alert) {
   const isOver = alert.endMinute !== null;
-  const place = alert.where || lists.regionNames.get(alert.region) || "France";
-  const end = isOver ? `, finie à ${hm(alert.endMinute * 60000)}` : `, en cours depuis ${duration(alert.seconds ?? 0)}`;
-  return make("li", { class: `alert${isOver ? " ended" : ""}` }, make("h3", {}, `${KINDS[alert.kind] ?? alert.kind} : ${place}`), make("p", {}, alert.explanation), make("p", { class: "meta" }, `depuis ${hm(alert.startMinute * 60000)}${end}`));
+  const span = isOver ? `de ${hm(alert.startMinute * 60000)} à ${hm(alert.endMinute * 60000)}` : `en cours depuis ${duration(alert.seconds)}`;
+  const more = [alert.planned ? `prévu : ${alert.planned}` : null, alert.learning ? "en apprentissage" : null].filter(Boolean);
+  const tone = isOver ? " ended" : alert.planned ? " planned" : alert.kind === "surge" ? " surge" : "";
+  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation), make("p", { class: "meta" }, [span, ...more].join(" · ")));
 }
 
 let drawnTrust = "";

@@ -6,7 +6,7 @@ const LAST = ["99", "INCONNU"];
 let allServices = false;
 let drawn = "";
 
-const ENT_STATES = { normal: ["ok", "normal"], muet: ["mauvais", "muet"], "jamais-vu": ["info", "jamais vu"], inconnu: ["inconnu", "pas encore su"], calme: ["info", "calme"] };
+const ENT_STATES = { normal: ["ok", "normal"], muet: ["mauvais", "muet"], "jamais-vu": ["info", "jamais vu"], inconnu: ["inconnu", "pas encore su"], calme: ["info", "calme"], prevu: ["attention", "arrêt prévu"] };
 
 export function startTables(redraw) {
   const button = byId("all-services");
@@ -52,7 +52,7 @@ export function matrix(rows, scope, lists, link) {
     const cells = table.tBodies[0].rows[at].cells;
     table.tBodies[0].rows[at].classList.toggle("chosen", row.code === scope.region && scope.kind !== "france");
     text(cells[1], number(row.visits));
-    text(cells[2], row.expected ? times(row.visits / row.expected) : "–");
+    text(cells[2], row.ratio === null ? "–" : times(row.ratio));
     columns.forEach((code, column) => {
       const n = row.services[code] ?? 0;
       text(cells[column + 3], number(n));
@@ -75,7 +75,7 @@ function build(table, rows, columns, lists, link) {
 let drawnEnts = "";
 export function ents(rows, scope, lists, settledMs, link) {
   const body = byId("ents").tBodies[0];
-  const rank = { muet: 0, inconnu: 1, normal: 2, calme: 2, "jamais-vu": 3 };
+  const rank = { muet: 0, inconnu: 1, prevu: 1, normal: 2, calme: 2, "jamais-vu": 3 };
   const sorted = [...rows].sort((a, b) => rank[a.state] - rank[b.state] || lists.projectNames.get(a.code).localeCompare(lists.projectNames.get(b.code), "fr"));
   const key = sorted.map((row) => row.code + row.state).join();
   if (key !== drawnEnts) {
@@ -95,8 +95,8 @@ export function ents(rows, scope, lists, settledMs, link) {
     else anchor.removeAttribute("aria-current");
     text(line.cells[2], row.lastMinute === null ? "–" : `${lastSeen(row.lastMinute, settledMs)}`);
     text(line.cells[3], number(row.visits));
-    text(line.cells[4], row.expected ? times(row.visits / row.expected) : "pas encore d'attendu");
-    line.cells[4].classList.toggle("muted", !row.expected);
+    text(line.cells[4], row.ratio !== null ? times(row.ratio) : row.expected === null ? "pas encore d'attendu" : "rien d'attendu");
+    line.cells[4].classList.toggle("muted", row.ratio === null);
     text(line.cells[5], row.establishments === null ? "–" : `≈ ${number(row.establishments)}`);
   });
   const count = (state) => sorted.filter((row) => row.state === state).length;

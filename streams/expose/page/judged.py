@@ -1,0 +1,156 @@
+"""What the page asks of the detector and of the archive: expectations, alerts, the last rentrée. All of it may be absent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import Catalog
+from streams.clock import PARIS, french_date
+from streams.expose.french import Words
+from streams.expose.page.picture import TABLE_MINUTES, Hope
+from streams.expose.page.scope import Scope
+from streams.history import SchoolCalendar, school_year_of
+from streams.history.days import paris_date, paris_day
+from streams.history.reading import History
+from streams.live import AlertRecord, AlertStore
+from streams.observe import ExpectedRow
+from streams.watch import Scope as Judged
+
+#: Ended alerts stay on the page for so long, and no more than so many are shown.
+ENDED_HOURS = 12
+ALERTS_SHOWN_MAX = 40
+#: Rows this old tell nothing about now: judging stands still.
+HOPE_AGE_MINUTES_MAX = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """`expected` gives judged rows of a scope, in minutes of the clock; `judged_to` the minute before which all is judged (None: it loads).
+
+    `rentree` is None without an archive.
+    """
+
+    expected: Callable[[Judged, int, int], Sequence[ExpectedRow]]
+    judged_to: Callable[[], int | None]
+    store: AlertStore
+    words: Words
+    rentree: LastRentree | None
+
+    def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
+        """What was expected of each region and of each ENT in the last settled minutes."""
+        first, end = last - HOPE_AGE_MINUTES_MAX, last + 1
+        regions = {code: _hope(self.expected(Judged(region=code), first, end)) for code in catalog.region_codes}
+        projects = {code: _hope(self.expected(Judged(project=code), first, end)) for code in catalog.project_codes}
+        return _known(regions), _known(projects)
+
+    def alerts(self, now_ms: int) -> tuple[AlertRecord, ...]:
+        """Running alerts, then those that ended lately; newest start first.
+
+        Raises:
+            ServerError: Redis does not answer.
+            StateError: it holds alerts of another version.
+        """
+        since_ms = now_ms - ENDED_HOURS * 3_600_000
+        lately = [one for one in self.store.book().alerts if one.end_ms is None or one.end_ms >= since_ms]
+        return tuple(sorted(lately, key=lambda one: one.end_ms is not None)[:ALERTS_SHOWN_MAX])
+
+
+def judged_scope(scope: Scope) -> Judged | None:
+    """The detector's name of a page's scope, None where it is not judged: academies, and a service in all of France."""
+    if scope.kind == "academy" or (scope.kind == "france" and scope.service):
+        return None
+    if scope.kind == "project":
+        return Judged(project=scope.code)
+    return Judged(region=scope.code or None, service=scope.service)
+
+
+def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
+    known = [row for row in rows if row.expected is not None and row.observed is not None]
+    step = known[-1].step_minutes if known else 1
+    lately = known[-max(1, TABLE_MINUTES // step) :]
+    if not lately:
+        return None
+    minutes = sum(row.step_minutes for row in lately)
+    expected = sum(row.expected or 0.0 for row in lately)
+    observed = sum(row.observed or 0.0 for row in lately)
+    ratio = round(observed / expected, 3) if expected > 0 else None
+    return Hope(round(expected * TABLE_MINUTES / minutes, 2), ratio)
+
+
+def _known(hopes: Mapping[str, Hope | None]) -> dict[str, Hope]:
+    return {code: hope for code, hope in hopes.items() if hope is not None}
+
+
+def band(rows: Sequence[ExpectedRow], first: int, end: int) -> dict[str, object] | None:
+    """Expectations a minute on the grid `first <= minute < end`; None where none of it is known."""
+    lines: dict[str, list[float | None]] = {
+        name: [None] * max(0, end - first) for name in ("expected", "lower", "upper")
+    }
+    for row in rows:
+        for name, line in lines.items():
+            value = getattr(row, name)
+            for minute in range(max(first, row.minute), min(end, row.minute + row.step_minutes)):
+                line[minute - first] = None if value is None else round(value / row.step_minutes, 1)
+    if all(value is None for value in lines["expected"]):
+        return None
+    return {**lines, "learning": rows[-1].learning}
+
+
+@dataclass(frozen=True, slots=True)
+class RentreeFigure:
+    """Visits of the same minute of the day of the last rentrée; None: that day's archive does not have it."""
+
+    day: str
+    visits: float | None
+
+
+class LastRentree:
+    """The day of the last rentrée before today, from the archive. One day of one grouping is kept in memory at a time."""
+
+    _BY: Mapping[str, str] = {"france": "national", "region": "region", "academy": "academy", "project": "project"}
+
+    def __init__(self, history: History, calendar: SchoolCalendar, shift_minutes: int) -> None:
+        self._history, self._calendar, self._shift = history, calendar, shift_minutes
+        self._held: dict[tuple[date, str], Mapping[tuple[str, ...], NDArray[np.float64]]] = {}
+        self._lock = threading.Lock()
+
+    def day(self, today: date) -> date | None:
+        """The last rentrée (zone A) that lies before a day."""
+        years = (school_year_of(today), school_year_of(today) - 1)
+        return next((found for year in years if (found := self._calendar.rentree(year)) and found < today), None)
+
+    def figure(self, scope: Scope, minute: int) -> RentreeFigure | None:
+        """The figure that goes with an epoch minute of the clock; None where no rentrée is known.
+
+        Raises:
+            VigieError: the day's file cannot be read.
+        """
+        now = minute + self._shift
+        today = paris_date(now)
+        day = self.day(today)
+        if day is None:
+            return None
+        by = self._BY[scope.kind]
+        key: tuple[str, ...] = (scope.code,) if scope.code else ()
+        if scope.service:
+            by, key = ("region_service", (scope.code, scope.service)) if scope.code else ("service", (scope.service,))
+        name = french_date(datetime.combine(day, time(12), PARIS))
+        series = self._day(day, by).get(key)
+        at = now - paris_day(today)[0]
+        known = series is not None and at < len(series) and bool(np.isfinite(series[at]))
+        return RentreeFigure(name, float(series[at]) if known and series is not None else None)
+
+    def _day(self, day: date, by: str) -> Mapping[tuple[str, ...], NDArray[np.float64]]:
+        with self._lock:
+            if (day, by) not in self._held:
+                if len(self._held) >= len(self._BY) + 2 or any(held != day for held, _by in self._held):
+                    self._held.clear()
+                panel = self._history.panel(by, "visits", *paris_day(day))
+                self._held[(day, by)] = dict(zip(panel.keys, panel.values, strict=True))
+            return self._held[(day, by)]
