@@ -39,7 +39,7 @@ def broken(guard: Guard, copy: Path) -> bool:
         *guard.tests,
     ]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PROVE_SEEDS": "400"}
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=900, check=False)
     path.write_text(text)
     if done.returncode not in (0, 1):
         raise SystemExit(
