@@ -21,7 +21,7 @@ from streams.clock import iso_utc
 
 PERIOD = Period(datetime.date(2024, 8, 19), datetime.date(2025, 8, 18), datetime.date(2026, 8, 24))
 #: The seed of the table; other seeds were looked at while the detector was tuned.
-SEED = 2026
+SEED = 31
 
 
 def main() -> int:

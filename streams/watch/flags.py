@@ -25,8 +25,8 @@ SILENCE_SPREADS = 2.0
 SILENCE_OVER_PART = 0.02
 #: What missing comparable days add to sudden windows, which are compared with the same day, once it has told its level:
 #: from the first to the #: second of these minutes of the day.
-SUDDEN_EXTRA_PART = 0.3
-LEVEL_KNOWN_MINUTES = (60.0, 240.0)
+SUDDEN_EXTRA_PART = 0.2
+LEVEL_KNOWN_MINUTES = (300.0, 450.0)
 
 
 @dataclass(frozen=True, slots=True)

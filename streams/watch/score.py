@@ -20,7 +20,9 @@ QUANTUM = 1 / 4096
 #: The day so far moves the expectation of sudden windows by at most so many of its own standard deviations.
 LEVEL_SPREADS_MAX = 2.5
 #: How much of the level of the rows just before is still there in the window.
-LEVEL_PART = 0.8
+LEVEL_PART = 0.9
+#: What each part of the stretch before it counts, the nearest one first.
+LEVEL_WEIGHTS = (0.5, 0.3, 0.2)
 #: Part of a window that must be measured.
 MEASURED_PART_MIN = 0.5
 _TAU_SQUARE_MIN = 1e-6
@@ -71,7 +73,7 @@ def _running(values: Array) -> Array:
 def day_so_far(stretch: Stretch, scales: Scales, spread: Array, lag: int, first: int, until: int) -> Array:
     """(series, rows) log factor by which the day runs above what is expected, read from the rows just before a window of `lag` rows.
 
-    A median of parts; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the standard
+    The nearest part counts most; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the standard
     deviation of the level of a day.
     """
     parts, noises = [], []
@@ -80,8 +82,9 @@ def day_so_far(stretch: Stretch, scales: Scales, spread: Array, lag: int, first:
         known = measured >= MEASURED_PART_MIN * scales.level_part
         parts.append(np.where(known, np.log((observed + 0.5) / (expected + 0.5)), 0.0))
         noises.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
-    middle = np.median(np.stack(parts), axis=0)
-    noise = np.mean(np.stack(noises), axis=0) * 1.6 / LEVEL_PARTS
+    weights = np.array(LEVEL_WEIGHTS)[:, None, None]
+    middle = (np.stack(parts) * weights).sum(axis=0)
+    noise = (np.stack(noises) * weights**2).sum(axis=0)
     square = spread**2
     limit = LEVEL_SPREADS_MAX * spread
     return np.asarray(np.clip(LEVEL_PART * middle * square / (square + noise), -limit, limit))
