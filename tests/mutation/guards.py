@@ -173,7 +173,7 @@ GUARDS = (
     Guard(
         "rejected events are counted",
         "streams/count/counter.py",
-        "        delta.add_total((Cut.REJECTED, reject.reason.value), 1)",
+        "        delta.add_total((Cut.REJECTED, reason.value), number)",
         "        pass",
         COUNTER,
     ),
