@@ -109,6 +109,13 @@ class Settings(BaseSettings):
     worker_port: int = Field(8001, ge=1, le=65535, description="port of slot 0; slot n listens on worker_port + n")
     prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://", description="of the local stack")
     alertmanager_url: str = Field("http://127.0.0.1:19093", pattern=r"^https?://", description="of the local stack")
+    alert_smtp: str | None = Field(
+        None, description="host:port that the local Alertmanager sends e-mail to; none: no e-mail"
+    )
+    alert_email_to: str = Field("exploitation@example.org", description="who gets the e-mail of the local Alertmanager")
+    alert_webhook_url: str | None = Field(
+        None, pattern=r"^https?://", description="where the local Alertmanager posts alerts; none: nowhere"
+    )
     detector: bool = Field(True, description="whether this observer judges minutes: surges, drops, silences")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of worker and observer")
     config_dir: Path = Field(default_factory=default_config_dir, description="where the lists are: `config/`")

@@ -34,13 +34,14 @@ def quiet_because(alert: AlertRecord) -> str | None:
     return LEARNING if alert.learning else None
 
 
-def labels_of(alert: AlertRecord) -> tuple[str, ...]:
-    """Values of kind, scope, region, service, project."""
-    return (alert.kind, alert.scope, alert.region or NONE, alert.service or NONE, alert.project or NONE)
+def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
+    """What runs and somebody is called for, and how many run quietly. A project's alerts carry the region it lies in."""
+    regions = {project.code: project.region for project in catalog.projects}
 
+    def labels_of(alert: AlertRecord) -> tuple[str, ...]:
+        region = alert.region or regions.get(alert.project or "") or NONE
+        return (alert.kind, alert.scope, region, alert.service or NONE, alert.project or NONE)
 
-def alert_families(book: AlertBook) -> Iterator[Family]:
-    """What runs and somebody is called for, and how many run quietly."""
     active = [alert for alert in book.running if quiet_because(alert) is None][:ACTIVE_MAX]
     quiet = Counter((alert.kind, why) for alert in book.running if (why := quiet_because(alert)))
     rows: list[tuple[metrics.Metric, list[Row]]] = [
@@ -137,7 +138,7 @@ class AlertScraper:
         """
         shift = screen_shift(self.now_ms(), self.shift_seconds)
         found = [
-            *alert_families(self.book()),
+            *alert_families(self.book(), self.catalog),
             *name_families(self.catalog),
             family(metrics.SCREEN_SHIFT, [((), shift)]),
         ]

@@ -48,8 +48,7 @@ class Words:
     def sentence(self, alert: AlertRecord) -> str:
         """One or two sentences: what, where, how much against what, since when, what drives it."""
         head = f"{self.title(alert)} : {self._figures(alert)} {self._when(alert)}."
-        drivers = self._drivers(alert, 3)
-        return f"{head} {drivers}" if drivers else head
+        return " ".join(part for part in (head, self._rentree(alert), self._drivers(alert, 3)) if part)
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""
@@ -60,6 +59,7 @@ class Words:
                 f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
                 f"(jours comparables : même type de jour dans le calendrier scolaire)."
             )
+        lines.append(self._rentree(alert))
         lines.append(f"Alerte levée à {self.clock(alert.raised_ms)}.")
         if alert.learning:
             lines.append("Apprentissage : peu de jours comparables, la fourchette est large.")
@@ -89,6 +89,11 @@ class Words:
         if alert.end_ms is None:
             return f"depuis {start}"
         return f"de {start} à {self.clock(alert.end_ms)}"
+
+    def _rentree(self, alert: AlertRecord) -> str:
+        if not alert.last_rentree or alert.kind == "silence":
+            return ""
+        return f"C'est × {decimal(alert.observed / alert.last_rentree)} la dernière rentrée."
 
     def _drivers(self, alert: AlertRecord, most: int) -> str:
         named = [self._driver(driver) for driver in alert.drivers[:most]]

@@ -8,7 +8,7 @@ from streams.local.ports import PortUse, check_ports, free_ports
 from streams.local.process import Process, Program
 from streams.local.run import Hooks, run_stack
 from streams.local.screen import Names, Screen
-from streams.local.servers import ScrapedPorts, alertmanager, kafka, prometheus, redis
+from streams.local.servers import Receivers, ScrapedPorts, alertmanager, kafka, prometheus, redis
 from streams.local.stack import ServerPorts, StackPlan, local_settings
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "PortUse",
     "Process",
     "Program",
+    "Receivers",
     "ScrapedPorts",
     "Screen",
     "ServerPorts",

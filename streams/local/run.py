@@ -111,7 +111,7 @@ class Stack:
         plan = self.plan
         self._start("Redis, Prometheus, Alertmanager", lambda: [
             redis(plan.data_dir, plan.ports.redis),
-            alertmanager(plan.data_dir, plan.ports.alertmanager),
+            alertmanager(plan.data_dir, plan.ports.alertmanager, plan.receivers()),
             prometheus(plan.data_dir, plan.scraped()),
         ])  # fmt: skip
         self._start("Kafka", lambda: [kafka(plan.data_dir, plan.ports.kafka, plan.kafka_controller_port)])

@@ -167,18 +167,31 @@ def _targets(ports: tuple[int, ...]) -> list[dict[str, list[str]]]:
     return [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
 
 
-def alertmanager(data_dir: Path, port: int) -> Program:
-    """Alertmanager as `deploy/alertmanager/alertmanager.yml` says, alone.
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Where the local Alertmanager sends: host:port of an SMTP server, whom to, and an address to post to; None: not."""
+
+    smtp: str | None = None
+    email_to: str = ""
+    webhook_url: str | None = None
+
+
+def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) -> Program:
+    """Alertmanager, alone, as `deploy/alertmanager/alertmanager.yml` says, with these receivers in place of those in it.
 
     Raises:
         ServerError: Alertmanager is not installed.
     """
     directory = _directory(data_dir, "alertmanager")
+    source = deploy_dir() / "alertmanager"
+    config = yaml.safe_load((source / "alertmanager.yml").read_text())
+    path = directory / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(_with_receivers(config, source, receivers), sort_keys=False, allow_unicode=True))
     return Program(
         role="alertmanager",
         argv=(
             find_program("prometheus-alertmanager"),
-            f"--config.file={deploy_dir() / 'alertmanager' / 'alertmanager.yml'}",
+            f"--config.file={path}",
             f"--storage.path={directory / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
             f"--web.external-url=http://127.0.0.1:{port}",
@@ -190,6 +203,24 @@ def alertmanager(data_dir: Path, port: int) -> Program:
         port=port,
         ready=partial(http_ok, port, "/-/ready"),
     )
+
+
+def _with_receivers(config: dict[str, Any], source: Path, receivers: Receivers) -> dict[str, Any]:
+    config["templates"] = [str(source / pattern) for pattern in config["templates"]]
+    if receivers.smtp is not None:
+        config["global"] |= {"smtp_smarthost": receivers.smtp, "smtp_require_tls": False}
+    for receiver in config["receivers"]:
+        for kind, wanted in (("email_configs", receivers.smtp), ("webhook_configs", receivers.webhook_url)):
+            if kind not in receiver:
+                continue
+            if wanted is None:
+                del receiver[kind]
+                continue
+            for one in receiver[kind]:
+                one["to" if kind == "email_configs" else "url"] = (
+                    receivers.email_to if kind == "email_configs" else wanted
+                )
+    return config
 
 
 def _directory(data_dir: Path, role: str) -> Path:

@@ -12,7 +12,7 @@ from streams.local.ports import PortUse
 from streams.local.probes import http_ok
 from streams.local.process import Program
 from streams.local.record import as_environment
-from streams.local.servers import ScrapedPorts, log_file
+from streams.local.servers import Receivers, ScrapedPorts, log_file
 from streams.settings import Settings
 
 #: A worker stops within 25 s, an observer within 10 s (their own bounds), a simulator when it has flushed what it holds.
@@ -61,6 +61,11 @@ class StackPlan:
         """What Prometheus scrapes, and where it talks to."""
         observers = (self.settings.observer_port,)
         return ScrapedPorts(observers, self.worker_ports(), self.ports.prometheus, self.ports.alertmanager)
+
+    def receivers(self) -> Receivers:
+        """Where Alertmanager sends."""
+        settings = self.settings
+        return Receivers(settings.alert_smtp, settings.alert_email_to, settings.alert_webhook_url)
 
     def port_uses(self) -> list[PortUse]:
         """Every port that must be free."""

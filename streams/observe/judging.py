@@ -29,6 +29,8 @@ BAND_DAYS = 5
 #: Below so many expected visits in the best minute of a day, surges and drops are told from events.
 VISITS_PEAK_MIN = 1.0
 _TOP_QUANTILE = 0.95
+#: The rentrée before this one is longer ago.
+LAST_YEAR_DAYS_MIN = 300
 EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -129,6 +131,21 @@ class Judge:
                 if track.open is not None and self._is_told(number, track.open):
                     found.append(self._told(number, track.open, is_over=False))
         return found
+
+    def last_rentree(self, series: int, first: int, end: int) -> float | None:
+        """What a series counted in the same minutes of last year's rentrée; None on other days, or where nobody knows."""
+        local = local_minutes(
+            first, max(1, (end - first) // self.group.step_minutes), self.group.step_minutes, self.group.zone
+        )
+        date = EPOCH + datetime.timedelta(days=int(local[0]) // 1440)
+        name = self.group.keys_of(date).name
+        if not (isinstance(name, tuple) and name[0] == "rentree"):
+            return None
+        for day in reversed(self.panel.past.days):
+            if day.keys.name == name and (date - day.date).days > LAST_YEAR_DAYS_MIN:
+                counts = day.counts[series, local[local // 1440 == local[0] // 1440] % 1440 // self.group.step_minutes]
+                return float(counts.sum()) if np.isfinite(counts).all() else None
+        return None
 
     def is_learning(self, minute: int) -> bool:
         """Whether the day of a minute stood on too few comparable days."""

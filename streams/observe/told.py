@@ -82,6 +82,7 @@ class Teller:
             upper=round(figures.upper, 1),
             learning=told.learning,
             planned=self._planned(told, scope),
+            last_rentree=judge.last_rentree(told.series, told.start, told.until),
             drivers=tuple(self._drivers(series, told)),
         )
 

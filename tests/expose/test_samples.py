@@ -147,7 +147,7 @@ def test_expectations_carry_their_own_time_and_what_is_not_judged_is_left_out(fa
 
 def test_the_number_of_active_alerts_is_bounded(catalog):
     many = tuple(alert(project=f"p{number}") for number in range(300))
-    found = {f.name: f for f in alert_families(AlertBook(MINUTE, many))}
+    found = {f.name: f for f in alert_families(AlertBook(MINUTE, many), catalog)}
     assert len(found["ent_alert_active"].samples) == ACTIVE_MAX
 
 

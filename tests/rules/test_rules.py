@@ -74,3 +74,56 @@ def test_every_alert_says_what_to_do():
             assert set(rule["labels"]) >= {"severity", "team"}, rule["alert"]
             assert set(rule["annotations"]) >= {"summary", "description", "runbook_url", "dashboard_url"}, rule["alert"]
             assert (deploy_dir() / "runbooks" / f"{rule['alert']}.md").is_file(), rule["alert"]
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in rules() if "alert" in rule]
+
+
+def test_an_alert_is_tested_to_fire_and_not_to_fire():
+    fires, quiet = set(), set()
+    for path in Path(__file__).parent.glob("*.promtool.yml"):
+        for case in yaml.safe_load(path.read_text())["tests"]:
+            for check in case.get("alert_rule_test", ()):
+                (fires if check["exp_alerts"] else quiet).add(check["alertname"])
+    names = {rule["alert"] for rule in alerts()}
+    assert fires == names
+    assert quiet >= names - {"Watchdog"}
+
+
+def test_runbooks_name_their_alert_its_parts_and_only_metrics_that_exist():
+    parts = ("**Meaning.**", "**Impact", "**Check in two minutes.**", "**Act.**", "**Escalate.**", "**Silence")
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    texts = {path.stem: path.read_text() for path in (deploy_dir() / "runbooks").glob("*.md")}
+    assert set(texts) == {rule["alert"] for rule in alerts()}
+    for name, text in texts.items():
+        assert text.startswith(f"# {name}\n")
+        assert all(part in text for part in parts), name
+        for metric in re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", text):
+            assert metric in NAMES | recorded, f"{name} names {metric}"
+
+
+def test_annotations_name_only_metrics_and_places_that_exist():
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    for rule in alerts():
+        notes = rule["annotations"]
+        for metric in re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", " ".join(notes.values())):
+            assert metric in NAMES | recorded, f"{rule['alert']} names {metric}"
+        assert (deploy_dir().parent / notes["runbook_url"]).is_file()
+        assert "À faire d'abord" in notes["description"] or rule["alert"] == "Watchdog"
+
+
+def test_the_detectors_alerts_do_not_wait_and_the_others_wait_for_two_evaluations():
+    for rule in alerts():
+        if "ent_alert_active" in rule["expr"]:
+            assert "for" not in rule
+        elif rule["alert"] != "Watchdog":
+            assert rule["for"].endswith(("s", "m"))
+            assert rule["for"] not in ("0s", "5s")
+
+
+def test_inhibitions_name_alerts_that_exist():
+    names = {rule["alert"] for rule in alerts()}
+    config = yaml.safe_load((deploy_dir() / "alertmanager" / "alertmanager.yml").read_text())
+    named = {name for name in re.findall(r"\b(?:Ent[A-Za-z]+|Watchdog)\b", yaml.safe_dump(config["inhibit_rules"]))}
+    assert named <= names
