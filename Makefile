@@ -43,6 +43,14 @@ prove: $(STAMP) servers ## 100,000 seeds of simulated faults, the long hard case
 	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py
 	@$(BIN)/python -m tests.prove
 
+# make prove-alerts: PAST is an archive that `vigie simulate --years 0.3 --until 2026-02-02 --scale 0.02 --archive PAST` wrote.
+PAST ?= proof-past
+PROOF ?= --scenario storm
+.PHONY: prove-alerts
+prove-alerts: $(STAMP) servers ## a scenario over a simulated past: what Alertmanager calls for; PAST=DIR PROOF="--scenario storm"
+	@test -d $(PAST) || $(BIN)/vigie simulate --years 0.3 --until 2026-02-02 --scale 0.02 --archive $(PAST)
+	@$(BIN)/python -m tests.alerting --past $(PAST) $(PROOF)
+
 .PHONY: bench
 bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 	@$(BIN)/python -m bench

@@ -1,0 +1,112 @@
+"""A real Alertmanager with our configuration, on a real SMTP sink and webhook sink: who is called, in French, and who is not."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from observers import wait_until
+
+from streams.local import Process, Receivers, alertmanager, free_ports
+from streams.local.paths import deploy_dir, find_program
+from tests.alerting.sinks import Sinks, html_of
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Sinks]]:
+    (port,) = free_ports(1)
+    with Sinks() as sinks:
+        receivers = Receivers(sinks.smtp, "astreinte@example.org", sinks.webhook_url)
+        process = Process(alertmanager(tmp_path_factory.mktemp("alertmanager"), port, receivers))
+        try:
+            process.wait_ready()
+            yield port, sinks
+        finally:
+            process.stop()
+
+
+def send(port: int, *alerts: dict[str, str], ended: bool = False) -> None:
+    now = datetime.now(UTC)
+    body = [
+        {
+            "labels": labels,
+            "annotations": {
+                "summary": f"Résumé de {labels['alertname']} {labels.get('region', '')}",
+                "description": "300 visites pour 100 attendues depuis 07:52 (3,0 fois). À faire d'abord : appeler.",
+                "runbook_url": f"deploy/runbooks/{labels['alertname']}.md",
+                "dashboard_url": "/d/vigie-direct/direct",
+            },
+            "startsAt": now.isoformat(),
+            **({"endsAt": now.isoformat()} if ended else {"endsAt": (now + timedelta(minutes=10)).isoformat()}),
+        }
+        for labels in alerts
+    ]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/v2/alerts", orjson.dumps(body), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=5).close()
+
+
+def called(sinks: Sinks) -> set[str]:
+    return {alert["labels"]["alertname"] for post in sinks.posts for alert in post["alerts"]}
+
+
+def states(port: int) -> dict[str, str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/alerts", timeout=5) as answer:
+        found: list[dict[str, Any]] = orjson.loads(answer.read())
+    return {one["labels"]["alertname"] + one["labels"].get("scope", ""): one["status"]["state"] for one in found}
+
+
+def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_quiet(
+    running: tuple[int, Sinks], tmp_path: Path
+) -> None:
+    port, sinks = running
+    labels = {"severity": "critical", "team": "exploitation", "region": "44", "project": "-", "kind": "surge"}
+    surge = {"alertname": "EntSurge", "scope": "region", "service": "-", **labels}
+    inside = {"alertname": "EntSurge", "scope": "service", "service": "NOTES", **labels}
+    send(port, surge, inside, {"alertname": "Watchdog", "severity": "none", "team": "vigie"})
+    wait_until(lambda: bool(sinks.mails) and bool(sinks.posts), 30)
+    assert states(port) == {"EntSurgeregion": "active", "EntSurgeservice": "suppressed", "Watchdog": "active"}
+    assert called(sinks) == {"EntSurge"}
+    mail = sinks.mails[0]
+    assert mail["Subject"] == "[Vigie] Résumé de EntSurge 44"
+    assert mail["To"] == "astreinte@example.org"
+    page = html_of(mail)
+    assert "300 visites pour 100 attendues depuis 07:52" in page
+    assert "Conduite à tenir" in page
+    assert "NOTES" not in page
+    (tmp_path / "mail.html").write_text(page)
+
+
+def test_a_dead_redis_keeps_everything_else_quiet_but_kafka(running: tuple[int, Sinks]) -> None:
+    port, sinks = running
+    names = ("EntRedisDown", "EntKafkaDown", "EntSettlingStale", "EntNoData", "EntDetectorStopped", "EntWorkerDown")
+    send(port, *({"alertname": name, "severity": "critical", "team": "vigie"} for name in names))
+    wait_until(lambda: "EntKafkaDown" in called(sinks), 30)
+    time.sleep(1)
+    now = states(port)
+    assert {name for name in names if now[name] == "active"} == {"EntRedisDown", "EntKafkaDown"}
+    assert not called(sinks) & {"EntSettlingStale", "EntNoData", "EntDetectorStopped", "EntWorkerDown"}
+
+
+def test_the_steps_of_a_runbook_silence_and_acknowledge(running: tuple[int, Sinks]) -> None:
+    port, _sinks = running
+    for path in sorted((deploy_dir() / "runbooks").glob("Ent*.md")):
+        steps = path.read_text().partition("**Silence and acknowledge.**")[2]
+        commands = [line.partition("`")[2].rpartition("`")[0] for line in steps.splitlines() if "`amtool " in line]
+        assert len(commands) == 4, path.name
+        for command in commands:
+            own = command.replace("19093", str(port)).replace("amtool ", find_program("amtool") + " ")
+            done = subprocess.run(["sh", "-c", own], capture_output=True, text=True, timeout=20, check=False)
+            assert done.returncode == 0, f"{path.name}: {command}\n{done.stderr}"
+            if "silence query alertname" in command and "expire" not in command:
+                assert "pris en charge" in done.stdout
