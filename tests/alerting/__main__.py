@@ -109,7 +109,8 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, Sinks() as sinks:
         directory = Path(temporary)
-        archive = directory / "archive"
+        # Where `vigie up` keeps the archive of a scenario.
+        archive = directory / "data" / f"archive-{arguments.scenario}-{arguments.scale}"
         shutil.copytree(arguments.past, archive)
         kafka, _controller, redis, prometheus, alertmanager, observer, worker, _other = free_ports(8)
         stack_file = directory / "stack.json"
@@ -117,7 +118,6 @@ def main() -> int:
             **os.environ,
             "VIGIE_STACK_FILE": str(stack_file),
             "VIGIE_CONFIG_DIR": str(configured(directory, arguments.scenario, arguments.date)),
-            "VIGIE_ARCHIVE_DIR": str(archive),
             "VIGIE_ALERT_SMTP": sinks.smtp,
             "VIGIE_ALERT_WEBHOOK_URL": sinks.webhook_url,
         }
