@@ -213,7 +213,8 @@ ALERT_DRIVER = _observer(
 ALERTS_QUIET = _observer(
     "ent_alerts_quiet",
     Kind.GAUGE,
-    "Alerts that run and that nobody is called for, by reason: planned stops, and series that are still learned.",
+    "Alerts that run and that nobody is called for, by reason: planned stops, series that are still learned, "
+    "services that are part of their region's alert, more than are exposed.",
     "kind",
     "reason",
 )

@@ -21,6 +21,9 @@ from streams.watch import Scope
 #: In place of a label that does not apply.
 NONE = "-"
 PLANNED, LEARNING = "planned", "learning"
+#: A service of a region whose own alert of that kind runs is a part of it; more than the bound are counted only.
+PART, BOUND = "part", "bound"
+SCOPES = ("national", "region", "project", "service")
 #: Parts of an alert that are exposed: those that an e-mail names.
 DRIVERS_MAX = 3
 #: Alerts exposed at most, the newest: a country in flames is still a bounded number of series.
@@ -42,8 +45,15 @@ def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
         region = alert.region or regions.get(alert.project or "") or NONE
         return (alert.kind, alert.scope, region, alert.service or NONE, alert.project or NONE)
 
-    active = [alert for alert in book.running if quiet_because(alert) is None][:ACTIVE_MAX]
+    called = [alert for alert in book.running if quiet_because(alert) is None]
+    wide = {(alert.kind, alert.region) for alert in called if alert.service is None and alert.project is None}
+    parts = [one for one in called if one.service and wide & {(one.kind, None), (one.kind, one.region)}]
+    # The widest first: where there are too many, what explains the others must not be what is left out.
+    whole = sorted((one for one in called if one not in parts), key=lambda one: SCOPES.index(one.scope))
+    active = whole[:ACTIVE_MAX]
     quiet = Counter((alert.kind, why) for alert in book.running if (why := quiet_because(alert)))
+    quiet.update((alert.kind, PART) for alert in parts)
+    quiet.update((alert.kind, BOUND) for alert in whole[ACTIVE_MAX:])
     rows: list[tuple[metrics.Metric, list[Row]]] = [
         (metrics.ALERT_ACTIVE, [(labels_of(one), 1) for one in active]),
         (metrics.ALERT_RATIO, [(labels_of(one), round(one.ratio, 4)) for one in active if one.ratio is not None]),

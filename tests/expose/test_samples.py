@@ -145,10 +145,23 @@ def test_expectations_carry_their_own_time_and_what_is_not_judged_is_left_out(fa
     ]
 
 
-def test_the_number_of_active_alerts_is_bounded(catalog):
-    many = tuple(alert(project=f"p{number}") for number in range(300))
-    found = {f.name: f for f in alert_families(AlertBook(MINUTE, many), catalog)}
-    assert len(found["ent_alert_active"].samples) == ACTIVE_MAX
+def test_the_number_of_active_alerts_is_bounded_and_the_widest_come_first(catalog):
+    many = tuple(alert(scope="project", project=f"p{number}") for number in range(300))
+    national = alert(scope="national", region=None)
+    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (*many, national)), catalog)}
+    samples = found["ent_alert_active"].samples
+    assert len(samples) == ACTIVE_MAX
+    assert samples[0].labels["scope"] == "national"
+    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("bound", 301 - ACTIVE_MAX)]
+
+
+def test_a_service_is_part_of_its_regions_alert_of_that_kind(catalog):
+    inside, other = (alert(scope="service", service="NOTES", region=region) for region in ("44", "11"))
+    drop = alert(scope="service", service="NOTES", kind="drop")
+    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (alert(), inside, other, drop)), catalog)}
+    active = {(s.labels["kind"], s.labels["region"], s.labels["service"]) for s in found["ent_alert_active"].samples}
+    assert active == {("surge", "44", "-"), ("surge", "11", "NOTES"), ("drop", "44", "NOTES")}
+    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("part", 1)]
 
 
 def test_an_observer_without_an_archive_says_nothing_of_one(families):
