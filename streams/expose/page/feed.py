@@ -26,6 +26,8 @@ from streams.observe import Census
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 1.0
+#: Alerts are asked anew at least this often.
+ALERTS_SECONDS = 5
 #: The thread rests once no page has asked for this long.
 REST_AFTER_SECONDS = 60.0
 #: Older minutes read again in one round.
@@ -66,7 +68,7 @@ class Feed:
     ) -> None:
         self._reader = reader
         self.sources = sources
-        self._asked_alerts: tuple[int | None, int | None] | None = None
+        self._asked_alerts: tuple[int | None, int | None, int] | None = None
         self._census = census
         self.catalog = catalog
         self.lateness_ms = lateness_ms
@@ -159,9 +161,12 @@ class Feed:
         )
 
     def _judged(self, before: Picture, snapshot: Snapshot) -> Picture:
-        """The picture before, with what the detector says now; asked anew when it judged more, or time settled further."""
+        """The picture before, with what the detector says now; asked anew when it judged more, when time settled further, and every few
+        seconds: another observer may have judged.
+        """
         judged_to = self.sources.judged_to()
-        asked = (judged_to, snapshot.settled_ms and snapshot.settled_ms // 60_000)
+        settled_minute = snapshot.settled_ms and snapshot.settled_ms // 60_000
+        asked = (judged_to, settled_minute, int(time.monotonic() // ALERTS_SECONDS))
         if asked == self._asked_alerts and before.snapshot is not None:
             return before
         self._asked_alerts = asked
