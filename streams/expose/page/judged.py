@@ -50,7 +50,7 @@ class Sources:
         return _known(regions), _known(projects)
 
     def alerts(self, now_ms: int) -> tuple[AlertRecord, ...]:
-        """Running alerts, then those that ended lately; newest start first.
+        """Running alerts, those of whole places and of most visits first, then those that ended lately, newest start first.
 
         Raises:
             ServerError: Redis does not answer.
@@ -58,7 +58,14 @@ class Sources:
         """
         since_ms = now_ms - ENDED_HOURS * 3_600_000
         lately = [one for one in self.store.book().alerts if one.end_ms is None or one.end_ms >= since_ms]
-        return tuple(sorted(lately, key=lambda one: one.end_ms is not None)[:ALERTS_SHOWN_MAX])
+        return tuple(sorted(lately, key=_weight)[:ALERTS_SHOWN_MAX])
+
+
+def _weight(alert: AlertRecord) -> tuple[bool, bool, bool, float]:
+    if alert.end_ms is not None:
+        return (True, False, False, 0.0)  # the order of the store stays: newest first
+    quiet = alert.planned is not None or alert.learning
+    return (False, quiet, alert.service is not None, -abs(alert.observed - alert.expected))
 
 
 def judged_scope(scope: Scope) -> Judged | None:

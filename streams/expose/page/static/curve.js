@@ -48,17 +48,24 @@ function shade(u) {
   ctx.restore();
 }
 
+// What was counted and expected sets the height; a wide band is cut off at the top rather than pressing the curve flat.
+function ceiling() {
+  const { settled, run, expected, upper } = latest.figures;
+  const highest = Math.max(1, ...settled, ...run, ...expected);
+  return Math.max(4, Math.min(Math.max(highest * 1.08, ...upper.map((n) => n * 1.04)), highest * 1.45));
+}
+
 function options(width, height) {
   const font = `${Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.82)}px system-ui, sans-serif`;
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
   return {
-    width, height, padding: [rem * 0.5, rem * 0.5, 0, 0], legend: { show: false },
+    width, height, padding: [rem * 0.5, rem * 1.4, 0, 0], legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Europe/Paris"),
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
-    scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(4, max * 1.08)] } },
+    scales: { x: { time: true }, y: { range: () => [0, ceiling()] } },
     axes: [
-      { ...axis, size: rem * 2, space: rem * 5, values: (_u, ticks) => ticks.map((s) => new Intl.DateTimeFormat("fr-FR", { timeZone: "Europe/Paris", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(s * 1000)), grid: { show: false } },
+      { ...axis, size: rem * 2, space: rem * 6, values: (_u, ticks) => ticks.map((s) => new Intl.DateTimeFormat("fr-FR", { timeZone: "Europe/Paris", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(s * 1000)), grid: { show: false } },
       { ...axis, size: rem * 4.6, space: rem * 3, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
     ],
     series: [

@@ -7,6 +7,8 @@ const shapes = new Map();
 const RATIO_STEPS = [[0.5, "moins de la moitié de l'attendu", "low2"], [0.75, "sous l'attendu", "low1"], [1.33, "comme attendu", "mid"], [2, "au-dessus de l'attendu", "high1"], [Infinity, "plus du double", "high2"]];
 // What the outlines of mainland France and Corsica fill of their own square of 1010.
 const MAINLAND = "0 0 1010 1010";
+// Fewer visits than this expected in five minutes: a ratio of them is noise.
+export const COMPARED_MIN = 10;
 const SHARE_STEPS = [0.05, 0.2, 0.4, 0.7, 1];
 
 function shape(entry, choose) {
@@ -42,7 +44,7 @@ export async function startMap(names, choose) {
 
 function fillOf(row, busiest, hasExpected) {
   if (hasExpected) {
-    if (row.ratio === null) return "var(--line)";
+    if (row.ratio === null || row.expected < COMPARED_MIN) return "var(--line)";
     const kind = RATIO_STEPS.find(([limit]) => row.ratio < limit)[2];
     return { low2: "var(--low2)", low1: "var(--low1)", mid: "var(--mid)", high1: "var(--high1)", high2: "var(--high2)" }[kind];
   }
@@ -77,7 +79,7 @@ function scale(hasExpected, busiest) {
     return make("li", {}, swatch, label);
   };
   const items = hasExpected
-    ? [...RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label)), item("var(--line)", "rien d'attendu")]
+    ? [...RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label)), item("var(--line)", "trop peu pour comparer")]
     : [item("var(--line)", "aucune"), ...SHARE_STEPS.map((limit, at) => item(`rgb(var(--heat) / ${[18, 36, 54, 74, 95][at]}%)`, `jusqu'à ${number(Math.ceil(limit * busiest))}`))];
   byId("map-scale").replaceChildren(...items);
 }

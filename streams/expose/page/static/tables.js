@@ -1,4 +1,5 @@
 // The tables. Rows stay in place and only texts change, so that focus, reading position and scroll survive every update.
+import { COMPARED_MIN } from "./map.js";
 import { byId, decimal, duration, hm, make, mark, number, shifted, text, times } from "./words.js";
 
 const SHORT = 7; // services shown at first: the most used
@@ -52,7 +53,7 @@ export function matrix(rows, scope, lists, link) {
     const cells = table.tBodies[0].rows[at].cells;
     table.tBodies[0].rows[at].classList.toggle("chosen", row.code === scope.region && scope.kind !== "france");
     text(cells[1], number(row.visits));
-    text(cells[2], row.ratio === null ? "–" : times(row.ratio));
+    text(cells[2], row.ratio === null || row.expected < COMPARED_MIN ? "–" : times(row.ratio));
     columns.forEach((code, column) => {
       const n = row.services[code] ?? 0;
       text(cells[column + 3], number(n));
