@@ -45,7 +45,8 @@ EXPECTED_MIN = 0.02
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """`expected` (series, slots), NaN without any comparable day. `extra` standard deviation that missing comparable days
-    add; `days` of the first rung; `learning`: too few to leave anything out of later baselines; `judged` False: too few to say anything.
+    add; `days` of the first rung; `learning`: too few to leave anything out of later baselines; `judged` False: too few to
+    say anything; `telling`: enough for its errors to tell the spread.
     """
 
     expected: Array
@@ -54,6 +55,7 @@ class Baseline:
     learning: bool
     judged: bool
     steep: Array
+    telling: bool = False
 
 
 def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, slots: int) -> Baseline:
@@ -84,7 +86,8 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     stale = STALE_SPREAD if (date - newest).days > STALE_DAYS else 0.0
     extra = float(np.sqrt(extra**2 + keys.extra**2 + stale**2))
     expected = np.maximum(expected, EXPECTED_MIN)
-    return Baseline(expected, extra, first, first < SURE_DAYS, judged, STEEP_MINUTES * _slope(expected))
+    telling = first >= 2 or (keys.last_rung > 0 and first == 0 and len(rungs[1]) >= ENOUGH_DAYS and keys.extra > 0)
+    return Baseline(expected, extra, first, first < SURE_DAYS, judged, STEEP_MINUTES * _slope(expected), telling)
 
 
 def _slope(expected: Array) -> Array:

@@ -26,6 +26,8 @@ SILENCE_OVER_PART = 0.02
 #: What missing comparable days add to sudden windows, which are compared with the same day, once it has told its level:
 #: from the first to the #: second of these minutes of the day.
 SUDDEN_EXTRA_PART = 0.2
+#: ... and of days that are so unsure that their shape is, too.
+UNSURE_EXTRA, UNSURE_PART = 0.4, 0.5
 LEVEL_KNOWN_MINUTES = (300.0, 450.0)
 
 
@@ -81,7 +83,8 @@ def judge_rows(
         likely, added = expected, _earliest(extra, rows, first) ** 2
         if sudden:
             likely = expected * np.exp(day_so_far(stretch, scales, level_spread, rows, first, until))
-            added = added * ramp**2 + steep**2
+            part = np.where(added > UNSURE_EXTRA**2, np.maximum(ramp, UNSURE_PART), ramp)
+            added = added * part**2 + steep**2
         known = (measured >= MEASURED_PART_MIN * rows) & (expected > 0)
         errors.append(np.where(known, log_error(observed, likely), np.nan))
         noises.append(1.0 / (likely + 0.5))

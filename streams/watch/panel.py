@@ -21,8 +21,6 @@ from streams.watch.spread import Spread, learn_spread
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
 from streams.watch.types import Array, Flags, Index, Sensitivity
 
-#: Residuals are kept of days that stood on so many comparable ones.
-RESIDUAL_DAYS_MIN = 2
 #: Samples of residuals an hour.
 SAMPLES_PER_HOUR_MAX = 2
 
@@ -155,7 +153,7 @@ class Panel:
         return marked
 
     def _residuals(self, today: _Today, slots: Index, marked: Flags) -> Residuals | None:
-        if today.baseline.days < RESIDUAL_DAYS_MIN:
+        if not today.baseline.telling:
             return None
         error = np.concatenate([one.error for one in today.errors], axis=2)
         noise = np.concatenate([one.noise for one in today.errors], axis=2)

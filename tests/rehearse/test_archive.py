@@ -1,0 +1,75 @@
+"""`vigie rehearse --from --to`: archived days, each region on its own clock."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from streams.cli import cli
+from streams.errors import InputError
+from streams.history.archive import Archive
+from streams.history.compose import HourReading
+from streams.history.days import paris_day
+from streams.history.marks import HourMark, Source
+from streams.history.rows import CutName, CutRows, Rows, Sketches
+
+FIRST = date(2026, 9, 7)
+DAYS = 28
+SURGE = date(2026, 10, 2)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four weeks of 60 visits a minute in regions 44 and 84; one morning 150 in 44, and one night that was not measured."""
+    directory = tmp_path_factory.mktemp("archive")
+    writer = Archive(directory)
+    writer.prepare(simulated=False)
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        hours = [_reading(day, hour) for hour in range(24) if not (number == 20 and hour < 4)]
+        writer.update(day, hours, Sketches.none())
+    return directory
+
+
+def _reading(day: date, hour: int) -> HourReading:
+    first = paris_day(day)[0] + hour * 60
+    mark = HourMark(first // 60, Source.LIVE, ((first, first + 60),), "t", {"0": (0, 1)}, read_ms=1)
+    visits = {"44": 150 if day == SURGE and 9 <= hour < 11 else 60, "84": 60}
+    rows: Rows = {CutName.REGION: CutRows.of(((r,), first + m, n, n, 0) for r, n in visits.items() for m in range(60))}
+    empty = {cut: CutRows.of(()) for cut in CutName if cut not in rows}
+    return HourReading(mark, {**rows, **empty})
+
+
+def rehearse(archive: Path, *options: str) -> list[dict[str, object]]:
+    command = ["rehearse", "--archive", str(archive), "--json", "--step", "15", *options]
+    done = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("calendar", [(), ("--calendar", "none")])
+def test_a_surge_of_one_region(archive: Path, calendar: tuple[str, ...]) -> None:
+    (alert,) = rehearse(archive, "--from", str(FIRST), "--to", str(FIRST + timedelta(days=DAYS - 1)), *calendar)
+    assert (alert["kind"], alert["region"], alert["service"]) == ("surge", "44", None)
+    assert (alert["start"], alert["end"]) == ("2026-10-02T09:00+02:00", "2026-10-02T10:45+02:00")
+    assert alert["observed"] == 150 * 120
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "say what to judge"),
+        (("--from", "2026-09-07"), "say what to judge"),
+        (("--from", "monday", "--to", "2026-09-08"), "'monday' is not a date"),
+        (("--from", "2026-09-08", "--to", "2026-09-07"), "lies after"),
+        (("--from", "2025-09-08", "--to", "2025-09-09"), "nothing was measured"),
+    ],
+)
+def test_bad_questions_are_refused(archive: Path, options: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        rehearse(archive, *options)
