@@ -22,6 +22,8 @@ RUNG_SPREAD = (0.0, 0.3, 0.5)
 ONE_DAY_SPREAD = 0.3
 #: ... and what it adds when the newest of them is older than so many days: the level may have moved since.
 STALE_DAYS, STALE_SPREAD = 21, 0.12
+#: Days that are less sure than this tell nothing of the spread of others.
+TELLING_EXTRA_MAX = 0.35
 #: Rows are left out of later baselines only if their own stood on so many comparable days.
 SURE_DAYS = 3
 #: What was judged on two of the three newest comparable days is no exception any more.
@@ -86,7 +88,8 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     stale = STALE_SPREAD if (date - newest).days > STALE_DAYS else 0.0
     extra = float(np.sqrt(extra**2 + keys.extra**2 + stale**2))
     expected = np.maximum(expected, EXPECTED_MIN)
-    telling = first >= 2 or (keys.last_rung > 0 and first == 0 and len(rungs[1]) >= ENOUGH_DAYS and keys.extra > 0)
+    near = first >= 2 or (first == 0 and keys.extra > 0 and len(rungs[1]) >= ENOUGH_DAYS)
+    telling = near and keys.extra < TELLING_EXTRA_MAX
     return Baseline(expected, extra, first, first < SURE_DAYS, judged, STEEP_MINUTES * _slope(expected), telling)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.scales import Scales
+from streams.watch.scales import LEVEL_PARTS, Scales
 from streams.watch.score import MEASURED_PART_MIN, Stretch, day_so_far, log_error, score_of
 from streams.watch.spread import Spread
 from streams.watch.types import Array, Flags, Index, Sensitivity
@@ -80,7 +80,9 @@ def judge_rows(
     for number, rows in enumerate(scales.windows):
         observed, expected, measured = stretch.window(rows, first, until)
         sudden = number < len(scales.sudden)
-        likely, added = expected, _earliest(extra, rows, first) ** 2
+        # A sudden window also leans on the rows before it.
+        reach = rows + (scales.level_part * LEVEL_PARTS if sudden else 0)
+        likely, added = expected, _earliest(extra, reach, first) ** 2
         if sudden:
             likely = expected * np.exp(day_so_far(stretch, scales, level_spread, rows, first, until))
             part = np.where(added > UNSURE_EXTRA**2, np.maximum(ramp, UNSURE_PART), ramp)
