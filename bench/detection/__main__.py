@@ -22,6 +22,7 @@ from streams.clock import iso_utc
 PERIOD = Period(datetime.date(2024, 8, 19), datetime.date(2025, 8, 18), datetime.date(2026, 8, 24))
 #: The seed of the table; other seeds were looked at while the detector was tuned.
 SEED = 31
+MORE_BUDGETS = (1.0, 5.0, 20.0)
 
 
 def main() -> int:
@@ -30,6 +31,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--ours", action="store_true", help="without the rivals")
     parser.add_argument("--regions", default="", help="codes, separated by commas; all unless given")
+    parser.add_argument(
+        "--budget", type=float, default=BUDGET_A_WEEK, help="false alerts a week that the rivals may raise"
+    )
     options = parser.parse_args()
     began = time.monotonic()
     codes = [place.region.code for place in World(options.seed, tuple(filter(None, options.regions.split(",")))).places]
@@ -40,13 +44,23 @@ def main() -> int:
             results += found
             print(f"{len(results)} of {len(codes)} regions, {time.monotonic() - began:.0f} s", file=sys.stderr)
     judged = (PERIOD.judged - PERIOD.first).days * 1440
-    table = make_table(results, judged)
+    table = make_table(results, judged, options.budget)
     print(
         f"seed {options.seed}: {len(codes)} regions, {table.weeks:.0f} weeks of minutes, {sum(len(one.truths) for one in results)} truths"
     )
     ok = print_table(table, results)
+    if not options.ours:
+        print("\nmean recall of the classes, were the rivals allowed more false alerts a week over all regions")
+        for budget in MORE_BUDGETS:
+            print_means(make_table(results, judged, budget), budget)
     print(f"{time.monotonic() - began:.0f} s")
     return 0 if ok else 1
+
+
+def print_means(table: Table, budget: float) -> None:
+    """One line: mean recall of the classes by rule."""
+    means = {rule: np.mean([row.recall for row in table.rows if row.rule == rule]) for rule in table.false_a_week}
+    print(f"  {budget:5.1f}  " + ", ".join(f"{_short(rule)} {mean:.2f}" for rule, mean in means.items()))
 
 
 def _task(task: tuple[int, tuple[str, ...], Period, bool]) -> list[Result]:
@@ -57,7 +71,7 @@ def print_table(table: Table, results: list[Result]) -> bool:
     """Print everything; True when every goal is met."""
     rules = list(table.false_a_week)
     print(
-        f"\nfalse alerts a week over all regions, in the year without truths (budget {BUDGET_A_WEEK}; rivals are given the best thresholds)"
+        f"\nfalse alerts a week over all regions, without truths (goal {BUDGET_A_WEEK}; rivals get the best thresholds for their budget)"
     )
     for rule in rules:
         print(f"  {rule:32} {table.false_a_week[rule]:6.2f}")

@@ -11,7 +11,7 @@ for `rows` rows. Thresholds are set by the bench, on the ordinary year, for the 
 - *Farrington flexible* (Noufaily et al. 2013): the same minute +- 3 of the 5 same
 weekdays before, quasi-Poisson with trend, reweighted by Anscombe residuals, threshold on the 2/3 power.
 - *NB CUSUM* (Höhle and Paul 2008): likelihood ratio of x1.3 (x0.7) against the mean above, negative binomial with the
-dispersion of the year before, accumulated, begun anew at midnight.
+dispersion of the year before, accumulated, begun anew every two hours.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from streams.watch import Array, DayKeys, Index, KeysOf
 
 WEEKDAYS_MEAN, WEEKDAYS_FARRINGTON, COMPARABLE = 4, 5, 6
 CUSUM_UP, CUSUM_DOWN = 1.3, 0.7
+#: The CUSUM begins anew so often: over a whole day, one that is busier as a whole would outweigh every surge.
+CUSUM_MINUTES = 120
 NO_SCORE = -1e9
 
 
@@ -61,7 +63,7 @@ def all_scores(days: Days, counts: Array, keys_of: KeysOf, first: int) -> dict[s
     weekday = _weekdays(days, 8)
     school = _school_days(days, keys_of)
     from_day = int(days.day[first])
-    dispersion = _dispersion(days, weekday, from_day)
+    dispersion = _dispersion(days, school, from_day)
     found = {
         "fixed threshold": _fixed(counts, first),
         "grafana adaptive": _adaptive(counts, first),
@@ -160,15 +162,19 @@ def _quasi_poisson(values: Array, time: Array, weight: Array) -> tuple[Array, tu
 
 
 def _dispersion(days: Days, lists: list[list[int]], until: int) -> float:
-    """alpha of Var = mu + alpha mu^2, from the 100 days before the judged ones."""
-    begin = max(until - 100, 14)
-    mean, _ = _by_day(
-        Days(days.ordinals[:until], days.table[:until], days.day, days.slot), lists, 4, begin, _mean_spread
-    )
-    observed = days.table[begin:until]
-    large = mean > 20
-    values = ((observed - mean) ** 2 - mean)[large] / mean[large] ** 2
-    return float(max(np.nanmean(np.clip(values, 0, np.nanquantile(values, 0.95))), 1e-3)) if large.any() else 0.01
+    """alpha of Var = mu + alpha mu^2, from every eighth day of the year before. A median, and days comparable by the
+    calendar: with the same weekdays holidays would make it so wide that nothing scored."""
+    values = []
+    for at in range(max(until - 330, 28), until, 8):
+        past = lists[at][:WEEKDAYS_MEAN]
+        if len(past) < 2:
+            continue
+        mean, _ = _mean_spread(days.table[past], np.zeros(len(past)))
+        large = (mean > 20) & np.isfinite(days.table[at])
+        values.append(((days.table[at] - mean) ** 2 - mean)[large] / mean[large] ** 2)
+    found = np.concatenate(values) if values else np.zeros(0)
+    # The median of a squared normal deviation is 0.455 of its mean.
+    return float(max(np.median(found) / 0.455, 1e-3)) if len(found) else 0.01
 
 
 def _cusum(days: Days, first: int, observed: Array, mean: Array, alpha: float) -> Scores:
@@ -177,9 +183,10 @@ def _cusum(days: Days, first: int, observed: Array, mean: Array, alpha: float) -
     for factor in (CUSUM_UP, CUSUM_DOWN):
         ratio = (1 + alpha * factor * base) / (1 + alpha * base)
         step = observed * np.log(factor) - (observed + 1 / alpha) * np.log(ratio)
-        total = np.cumsum(np.where(np.isfinite(step), step, 0.0), axis=1)
-        total -= np.minimum(np.minimum.accumulate(total, axis=1), 0.0)
-        sides.append(np.where(np.isfinite(mean), total, NO_SCORE))
+        pieces = np.where(np.isfinite(step), step, 0.0).reshape(len(step), -1, CUSUM_MINUTES)
+        total = np.cumsum(pieces, axis=2)
+        total -= np.minimum(np.minimum.accumulate(total, axis=2), 0.0)
+        sides.append(np.where(np.isfinite(mean), total.reshape(step.shape), NO_SCORE))
     return Scores(_pick(days, first, sides[0]), _pick(days, first, sides[1]), 1)
 
 

@@ -54,10 +54,10 @@ class Table:
         return next(row for row in self.rows if (row.class_.name, row.rule) == (class_, rule))
 
 
-def make_table(results: list[Result], judged_rows: int) -> Table:
+def make_table(results: list[Result], judged_rows: int, budget_a_week: float = BUDGET_A_WEEK) -> Table:
     """`judged_rows`: the row of the whole span at which judging began."""
     weeks = results[0].weeks
-    budget = BUDGET_A_WEEK * weeks
+    budget = budget_a_week * weeks
     rules = list(results[0].rivals_ordinary)
     thresholds = {rule: _thresholds(results, rule, budget) for rule in rules}
     false = {OURS: sum(len(one.ordinary) for one in results) / weeks}

@@ -144,7 +144,7 @@ def _highest(scores: Scores) -> Sparse:
     sides = []
     for side in _lasting(scores):
         limit = np.quantile(side, 1 - KEPT_PART)
-        rows = np.flatnonzero(side > limit)
+        rows = np.flatnonzero(side >= limit)
         sides.append((rows, side[rows].astype(np.float32).astype(np.float64)))
     return Sparse(sides[0], sides[1])
 

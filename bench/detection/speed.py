@@ -1,0 +1,80 @@
+"""`python -m bench.detection.speed`: CPU of a settled minute of the whole country, and a year of minutes through the command."""
+
+from __future__ import annotations
+
+import datetime
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.detection.world import World
+from streams.catalog import load_catalog
+from streams.settings import default_config_dir
+from streams.watch import SENSITIVITIES, Detector, Scope, Series
+
+DAYS, MINUTES = 10, 120
+FIRST = datetime.date(2026, 1, 5)
+YEAR = 2025
+
+
+def main() -> None:
+    """Print both figures."""
+    minutes_of_the_country()
+    year_of_one_series()
+
+
+def minutes_of_the_country() -> None:
+    """Every region, region x service and project, after some days of history; the minutes include a midnight."""
+    catalog = load_catalog(default_config_dir())
+    world = World(1)
+    clocks = {place.region.code: (place.clock.key, place.zone) for place in world.places}
+    names = [Series(Scope(region), *clock) for region, clock in clocks.items()]
+    names += [
+        Series(Scope(region, service), *clock) for region, clock in clocks.items() for service in catalog.service_codes
+    ]
+    paris = ("Europe/Paris", "B")
+    names += [Series(Scope(project=one.code), *clocks.get(one.region or "", paris)) for one in catalog.projects]
+    calendars = {place.zone: world.keys_of(place) for place in world.places}
+    detector = Detector(names, calendars, SENSITIVITIES["normal"])
+    rng = np.random.default_rng(1)
+    minute = int(datetime.datetime.combine(FIRST, datetime.time(22), datetime.UTC).timestamp()) // 60
+    for _ in range(DAYS):
+        detector.judge(minute, rng.poisson(30, size=(1440, len(names))).astype(float))
+        minute += 1440
+    spent = []
+    for number in range(MINUTES):
+        began = time.process_time()
+        detector.judge(minute + number, rng.poisson(30, size=(1, len(names))).astype(float))
+        spent.append(time.process_time() - began)
+    print(
+        f"{len(names)} series: {statistics.median(spent):.3f} s of CPU a settled minute in the median, "
+        f"{max(spent):.2f} s at most (a day begins) of {MINUTES}"
+    )
+
+
+def year_of_one_series() -> None:
+    """`vigie rehearse` over a year of minutes, reading and start-up included."""
+    rng = np.random.default_rng(1)
+    moment = datetime.datetime(YEAR, 1, 1, tzinfo=datetime.UTC)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "year.csv"
+        with path.open("w") as file:
+            file.write("timestamp,count\n")
+            for number in range(365 * 1440):
+                mean = 20 + 180 * np.exp(-(((number % 1440 - 800) / 240) ** 2)) * (
+                    1.0 if number // 1440 % 7 < 5 else 0.4
+                )
+                file.write(f"{moment + datetime.timedelta(minutes=number):%Y-%m-%dT%H:%MZ},{rng.poisson(mean)}\n")
+        command = [sys.executable, "-m", "streams", "rehearse", "--counts", str(path), "--json"]
+        began = time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        print(f"a year of minutes of one series rehearsed: {time.monotonic() - began:.1f} s of wall time")
+
+
+if __name__ == "__main__":
+    main()
