@@ -83,6 +83,10 @@ tables: $(STAMP) ## write what follows from code: the tables of docs/ (settings,
 	@$(BIN)/python .ci/tables.py
 	@$(BIN)/python .ci/contract.py
 
+.PHONY: boards
+boards: $(STAMP) ## write Grafana's boards from deploy/grafana/boards/
+	@$(BIN)/python .ci/boards.py
+
 .PHONY: lock
 lock: ## lock what pyproject.toml asks for, keeping what is locked; UPGRADE=1 takes the newest of all (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes $(if $(UPGRADE),--upgrade) \

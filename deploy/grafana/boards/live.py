@@ -1,0 +1,281 @@
+"""*Direct*: France now, for the operator at 07:50."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard
+
+from .parts import (
+    COUNT,
+    EVENTS,
+    PEOPLE,
+    PLACES,
+    RATIO,
+    SECONDS,
+    SHARE,
+    USED,
+    VISITS,
+    About,
+    Query,
+    big,
+    lately,
+    lines,
+    minute,
+    named,
+    now,
+    rows,
+)
+from .parts import board as empty
+
+FRANCE = '{region="-"}'
+LAST_15 = '{window="15m"}'
+_SETTLED = "comparez avec « Puis-je croire cette minute ? » plus bas, puis avec la page directe de l'observateur."
+_APPROX = "le chiffre est approché (± 0,8 %) et ne s'additionne pas ; comparez avec « vigie status »."
+
+
+def board() -> Any:
+    """The board."""
+    built = empty("Direct", "vigie-direct", ["direct"], [])
+    for part in (_now, _curve, _tables, _alerts, _trust):
+        for panel in part():
+            built = built.with_row(panel) if isinstance(panel, dashboard.Row) else built.with_panel(panel)
+    return built.build()
+
+
+def _now() -> list[Any]:
+    visits = "sum(max without (instance, pod) (ent_minute_visits))"
+    expected = f"max without (instance, pod) (sum_over_time(ent_expected_visits{FRANCE}[5m] offset 2m))"
+    return [
+        big(
+            "Visites par minute",
+            VISITS,
+            About(
+                "Visites de la dernière minute arrêtée, France entière, règle du ministère (30 minutes sans activité).",
+                _SETTLED,
+            ),
+            Query(visits),
+            size=(8, 7),
+        ),
+        big(
+            "Par rapport à l'attendu",
+            RATIO,
+            About(
+                "Visites des 5 dernières minutes arrêtées, rapportées à l'attendu des jours comparables.",
+                "les premiers jours, l'attendu s'apprend et sa fourchette est large.",
+                "EntSurge",
+            ),
+            Query(f"sum({lately('ent_minute_visits')}) / on () {expected}"),
+            decimals=1,
+        ),
+        big(
+            "Événements par minute",
+            EVENTS,
+            About(
+                "Pages et actions de la dernière minute arrêtée, sans les répétitions : ce ne sont pas des visites.",
+                _SETTLED,
+            ),
+            Query("sum(max without (instance, pod) (ent_minute_events))"),
+        ),
+        big(
+            "Utilisateurs",
+            PEOPLE,
+            About("Visiteurs distincts en France : 5 et 15 dernières minutes arrêtées, jour en cours.", _APPROX),
+            *(
+                Query(now("ent_users", f'{{region="-",window="{window}"}}'), label)
+                for window, label in (("5m", "5 min"), ("15m", "15 min"), ("day", "aujourd'hui"))
+            ),
+            size=(8, 7),
+        ),
+        big(
+            "Établissements qui remontent",
+            PLACES,
+            About("Établissements distincts vus dans les 15 dernières minutes arrêtées.", _APPROX, "EntSilence"),
+            Query(now("ent_establishments_reporting", FRANCE)),
+        ),
+    ]
+
+
+def _curve() -> list[Any]:
+    about = About(
+        "Visites de chaque minute arrêtée, à son heure, avec l'attendu et sa fourchette ; les alertes sont en annotation.",
+        "une minute absente n'est pas un zéro : elle n'est pas arrêtée. Un rattrapage se dessine à l'heure des événements.",
+        "EntSettlingStale",
+    )
+    hope = [
+        (f"ent_expected_visits{suffix}", name)
+        for suffix, name in (("_lower", "fourchette, bas"), ("_upper", "fourchette, haut"), ("", "attendu"))
+    ]
+    queries = [
+        Query(f"sum({minute('ent_minute_visits')})", "visites"),
+        *(Query(f"max by (region) ({minute(metric, FRANCE)})", name) for metric, name in hope),
+    ]
+    panel = lines("Visites par minute et attendu", VISITS, about, *queries, size=(24, 10))
+    from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
+
+    faint = [Set(id_val="custom.lineWidth", value=0)]
+    return [
+        panel.override_by_name(
+            "fourchette, haut",
+            [
+                *faint,
+                Set(id_val="custom.fillBelowTo", value="fourchette, bas"),
+                Set(id_val="custom.fillOpacity", value=15),
+            ],
+        )
+        .override_by_name("fourchette, bas", faint)
+        .override_by_name("attendu", [Set(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})])
+    ]
+
+
+def _tables() -> list[Any]:
+    visits, expected = lately("ent_minute_visits"), lately("ent_expected_visits")
+    used = f"sum by (service) ({lately('ent_minute_service_visits')})"
+    moved = "sum by (region, service) (max without (instance, pod) (sum_over_time(ent_minute_service_visits[5m] offset {}m)))"
+    movers = f"{moved.format(2)} - {moved.format(17)}"
+    return [
+        rows(
+            "Régions",
+            VISITS,
+            About("Par région, sur les 5 dernières minutes arrêtées.", _SETTLED, "EntDrop"),
+            "region",
+            [
+                ("Visites", VISITS, named(f"sum by (region) ({visits})", "region")),
+                (
+                    "Sur l'attendu",
+                    RATIO,
+                    named(f"sum by (region) ({visits}) / on (region) (max by (region) ({expected}) > 0)", "region"),
+                ),
+                ("Utilisateurs 15 min", PEOPLE, named(f"max by (region) ({now('ent_users', LAST_15)})", "region")),
+                ("Établissements", PLACES, named(f"max by (region) ({now('ent_establishments_reporting')})", "region")),
+            ],
+        ),
+        rows(
+            "Services",
+            USED,
+            About(
+                "Utilisations de chaque service, France entière, 5 dernières minutes arrêtées. Des utilisations ne s'additionnent pas en visites.",
+                _SETTLED,
+            ),
+            "service",
+            [
+                ("Utilisations", USED, named(used, "service")),
+                ("Événements", EVENTS, named(f"sum by (service) ({lately('ent_minute_events')})", "service")),
+            ],
+        ),
+        lines(
+            "Ce qui monte le plus",
+            USED,
+            About(
+                "Les huit couples région et service dont les utilisations montent le plus : 5 minutes contre les 5 d'il y a un quart d'heure.",
+                "après un redémarrage de Prometheus, il faut vingt minutes de données.",
+                "EntSurge",
+            ),
+            Query(f"topk(8, {movers})", "{{region}} {{service}}"),
+        ),
+        lines(
+            "Ce qui baisse le plus",
+            USED,
+            About(
+                "Les huit couples région et service dont les utilisations baissent le plus, en valeur absolue.",
+                "le soir, tout baisse : regardez d'abord l'attendu.",
+                "EntDrop",
+            ),
+            Query(f"topk(8, -({movers}))", "{{region}} {{service}}"),
+        ),
+    ]
+
+
+def _alerts() -> list[Any]:
+    about = About(
+        "Alertes en cours pour lesquelles quelqu'un est appelé : rapport entre l'observé et l'attendu.",
+        "« vigie alerts » les explique une à une ; sans alerte, ce tableau est vide et c'est bien.",
+        "EntSurge",
+    )
+    return [
+        lines(
+            "Alertes en cours",
+            RATIO,
+            about,
+            Query(f"{now('ent_alert_ratio')}", "{{kind}} {{scope}} {{region}} {{service}} {{project}}"),
+            size=(24, 7),
+            decimals=1,
+        )
+    ]
+
+
+def _trust() -> list[Any]:
+    green = (None, "green")
+    arrived = f"sum(rate({now('ent_events_total')}[$__rate_interval]))"
+    rejected, repeated, late = (
+        f"sum(rate({now(metric)}[$__rate_interval]))"
+        for metric in ("ent_events_rejected_total", "ent_events_duplicate_total", "ent_events_late_total")
+    )
+    return [
+        dashboard.Row("Puis-je croire cette minute ?"),
+        big(
+            "Âge de la minute arrêtée",
+            SECONDS,
+            About(
+                "Temps écoulé depuis l'heure jusqu'à laquelle tout est arrêté. Normal : moins de 2 minutes.",
+                "vérifiez l'horloge de cette machine et celle de Redis.",
+                "EntSettlingStale",
+            ),
+            Query(f"time() - {now('ent_settled_timestamp_seconds')}"),
+            steps=[green, (120, "orange"), (300, "red")],
+        ),
+        big(
+            "En retard",
+            SHARE,
+            About(
+                "Part des événements arrivés après l'arrêt de leur minute ; ils y sont comptés.",
+                "un émetteur dont l'horloge retarde suffit.",
+                "EntLateRatio",
+            ),
+            Query(f"{late} / ({arrived} > 0) or vector(0)"),
+            steps=[green, (0.01, "orange"), (0.05, "red")],
+            decimals=2,
+        ),
+        big(
+            "Refusés",
+            SHARE,
+            About("Part des envois refusés.", "« vigie rejects stats » donne les raisons.", "EntRejectRatio"),
+            Query(f"{rejected} / ({arrived} + {rejected} > 0) or vector(0)"),
+            steps=[green, (0.01, "orange"), (0.1, "red")],
+            decimals=2,
+        ),
+        big(
+            "Répétitions écartées",
+            SHARE,
+            About(
+                "Part des renvois du même événement, écartés.",
+                "un émetteur qui insiste n'est pas une affluence.",
+                "EntDuplicateRatio",
+            ),
+            Query(f"{repeated} / ({arrived} + {repeated} > 0) or vector(0)"),
+            steps=[green, (0.25, "orange")],
+            decimals=2,
+        ),
+        big(
+            "Partitions en relecture",
+            COUNT,
+            About(
+                "Partitions dont la mémoire est relue : elles reprennent seules.",
+                "voyez le journal du worker.",
+                "EntLag",
+            ),
+            Query("sum(max by (partition) (ent_partition_warming))"),
+            steps=[green, (1, "orange")],
+        ),
+        big(
+            "Partitions arrêtées",
+            COUNT,
+            About(
+                "Partitions pour lesquelles personne ne répond : plus rien ne s'arrête.",
+                "voyez « Santé de la chaîne ».",
+                "EntPartitionsUnowned",
+            ),
+            Query(now("ent_settling_stale_partitions")),
+            steps=[green, (1, "red")],
+        ),
+    ]

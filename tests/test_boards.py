@@ -1,0 +1,136 @@
+"""Grafana's boards without Grafana: current, complete, of known metrics, and no figure doubled by a second observer."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from board_queries import DASHBOARDS, ROOT, BoardQuery, boards, panels, queries
+
+from streams.metrics import METRICS, Kind, Owner
+
+RECORDED = {
+    rule["record"]: rule["expr"]
+    for path in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "record" in rule
+}
+EXPOSED = {metric.name: metric for metric in METRICS} | {
+    f"{metric.name}{suffix}": metric for metric in METRICS if metric.kind is Kind.HISTOGRAM for suffix in ("_bucket", "_sum", "_count")
+}  # fmt: skip
+QUERIES = queries()
+PANELS = [(title, panel) for title, board in boards().items() for panel in panels(board)]
+
+
+def by_name(pair: tuple[str, Any]) -> str:
+    return f"{pair[0]}: {pair[1]['title']}"
+
+
+def test_the_files_follow_the_code() -> None:
+    sys.path.insert(0, str(ROOT / "deploy" / "grafana"))
+    try:
+        from boards import boards as built
+
+        made = built()
+    finally:
+        sys.path.pop(0)
+    assert {path.name: path.read_text() for path in DASHBOARDS.glob("*.json")} == made, "run `make boards`"
+
+
+def test_three_boards_at_the_addresses_that_alerts_name() -> None:
+    found = {board["uid"]: board for board in boards().values()}
+    assert set(found) == {"vigie-direct", "vigie-region", "vigie-chaine"}
+    assert all(not board["editable"] and board["timezone"] == "Europe/Paris" for board in found.values())
+    rules = "".join(path.read_text() for path in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+    named = set(re.findall(r"dashboard_url: /d/([\w-]+)/", rules))
+    assert named <= set(found)
+    choices = [variable["name"] for variable in found["vigie-region"]["templating"]["list"]]
+    assert choices == ["datasource", "region", "academy", "project", "service"]
+
+
+@pytest.mark.parametrize("pair", PANELS, ids=by_name)
+def test_every_panel_has_a_unit_and_says_what_to_do_when_it_looks_wrong(pair: tuple[str, Any]) -> None:
+    panel = pair[1]
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert "Si ce panneau semble faux : " in panel["description"]
+    runbook = re.search(r"Procédure : (\S+)", panel["description"])
+    assert runbook
+    assert (ROOT / runbook[1]).exists(), runbook[1]
+    assert panel["links"][0]["url"].lstrip("/") == runbook[1]
+
+
+def selectors(node: Any, wrapped: bool = False) -> list[tuple[str, bool]]:
+    """(metric, whether the highest of all observers is taken before anything else) of each selector in an expression."""
+    if isinstance(node, promql_parser.VectorSelector):
+        return [(node.name, wrapped)]
+    if isinstance(node, promql_parser.MatrixSelector):
+        return selectors(node.vector_selector, wrapped)
+    if isinstance(node, promql_parser.AggregateExpr):
+        is_first = str(node.op) in ("max", "min")
+        return selectors(node.expr, wrapped=is_first)
+    if isinstance(node, promql_parser.Call):
+        return [found for argument in node.args for found in selectors(argument, wrapped)]
+    if isinstance(node, promql_parser.BinaryExpr):
+        return selectors(node.lhs, wrapped=False) + selectors(node.rhs, wrapped=False)
+    if isinstance(node, (promql_parser.ParenExpr, promql_parser.UnaryExpr, promql_parser.SubqueryExpr)):
+        return selectors(node.expr, wrapped)
+    assert isinstance(node, (promql_parser.NumberLiteral, promql_parser.StringLiteral)), type(node)
+    return []
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.where)
+def test_queries_parse_and_know_their_metrics(query: BoardQuery) -> None:
+    for name, _wrapped in selectors(promql_parser.parse(query.sent)):
+        assert name in EXPOSED or name in RECORDED or name == "up", f"{name} is in no list"
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.where)
+def test_no_figure_is_doubled_by_a_second_observer(query: BoardQuery) -> None:
+    if " / $" in query.where:
+        return  # a variable takes the labels, not the values
+    for name, wrapped in selectors(promql_parser.parse(query.sent)):
+        metric = EXPOSED.get(name)
+        if metric is not None and metric.owner is Owner.OBSERVER:
+            assert wrapped, f"{name} stands outside `max without (instance, pod)`: two observers double it"
+
+
+def test_the_rule_against_doubling_can_fail() -> None:
+    assert selectors(promql_parser.parse("sum(ent_minute_visits)")) == [("ent_minute_visits", False)]
+    assert selectors(promql_parser.parse("sum(max without (instance) (last_over_time(ent_minute_visits[1m])))")) == [
+        ("ent_minute_visits", True)
+    ]
+
+
+def unit_of(name: str) -> str:
+    """The kind of unit that a metric's name promises."""
+    text = RECORDED.get(name, name)
+    return "s" if "_seconds" in text else "bytes" if "_bytes" in text else "number"
+
+
+@pytest.mark.parametrize("pair", PANELS, ids=by_name)
+def test_units_fit_the_metrics(pair: tuple[str, Any]) -> None:
+    panel = pair[1]
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    names = {
+        name
+        for target in panel["targets"]
+        for name, _ in selectors(promql_parser.parse(BoardQuery("", target["expr"], True).sent))
+    }
+    kinds = {unit_of(name) for name in names}
+    assert ("s" in kinds) == (unit == "s"), (unit, names)
+    assert ("bytes" in kinds) == (unit == "bytes"), (unit, names)
+    if unit.endswith("visites"):
+        assert all("visits" in RECORDED.get(n, n) or "_info" in n for n in names) or panel["type"] == "table", names
+
+
+def test_provisioned_boards_cannot_be_edited_and_find_their_source() -> None:
+    directory = ROOT / "deploy" / "grafana" / "provisioning"
+    provider = yaml.safe_load((directory / "dashboards" / "vigie.yml").read_text())["providers"][0]
+    assert provider["allowUiUpdates"] is False
+    source = yaml.safe_load((directory / "datasources" / "prometheus.yml").read_text())["datasources"][0]
+    assert (source["type"], source["jsonData"]["timeInterval"]) == ("prometheus", "5s")
