@@ -206,11 +206,7 @@ def _alerts() -> list[Any]:
 
 def _trust() -> list[Any]:
     green = (None, "green")
-    arrived = f"sum(rate({now('ent_events_total')}[$__rate_interval]))"
-    rejected, repeated, late = (
-        f"sum(rate({now(metric)}[$__rate_interval]))"
-        for metric in ("ent_events_rejected_total", "ent_events_duplicate_total", "ent_events_late_total")
-    )
+    settled = Query(f"time() - {now('ent_settled_timestamp_seconds')}")
     return [
         dashboard.Row("Puis-je croire cette minute ?"),
         big(
@@ -221,41 +217,10 @@ def _trust() -> list[Any]:
                 "vérifiez l'horloge de cette machine et celle de Redis.",
                 "EntSettlingStale",
             ),
-            Query(f"time() - {now('ent_settled_timestamp_seconds')}"),
+            settled,
             steps=[green, (120, "orange"), (300, "red")],
         ),
-        big(
-            "En retard",
-            SHARE,
-            About(
-                "Part des événements arrivés après l'arrêt de leur minute ; ils y sont comptés.",
-                "un émetteur dont l'horloge retarde suffit.",
-                "EntLateRatio",
-            ),
-            Query(f"{late} / ({arrived} > 0) or vector(0)"),
-            steps=[green, (0.01, "orange"), (0.05, "red")],
-            decimals=2,
-        ),
-        big(
-            "Refusés",
-            SHARE,
-            About("Part des envois refusés.", "« vigie rejects stats » donne les raisons.", "EntRejectRatio"),
-            Query(f"{rejected} / ({arrived} + {rejected} > 0) or vector(0)"),
-            steps=[green, (0.01, "orange"), (0.1, "red")],
-            decimals=2,
-        ),
-        big(
-            "Répétitions écartées",
-            SHARE,
-            About(
-                "Part des renvois du même événement, écartés.",
-                "un émetteur qui insiste n'est pas une affluence.",
-                "EntDuplicateRatio",
-            ),
-            Query(f"{repeated} / ({arrived} + {repeated} > 0) or vector(0)"),
-            steps=[green, (0.25, "orange")],
-            decimals=2,
-        ),
+        *_shares(),
         big(
             "Partitions en relecture",
             COUNT,
@@ -279,3 +244,34 @@ def _trust() -> list[Any]:
             steps=[green, (1, "red")],
         ),
     ]
+
+
+def _rate(metric: str) -> str:
+    return f"sum(rate({now(metric)}[$__rate_interval]))"
+
+
+def _shares() -> list[Any]:
+    """Late, rejected and repeated events as shares of what arrived: title, metric, whether it adds to what was counted, limits, texts."""
+    counted = _rate("ent_events_total")
+    late = About(
+        "Part des événements arrivés après l'arrêt de leur minute ; ils y sont comptés.",
+        "un émetteur dont l'horloge retarde suffit.",
+        "EntLateRatio",
+    )
+    refused = About("Part des envois refusés.", "« vigie rejects stats » donne les raisons.", "EntRejectRatio")
+    repeated = About(
+        "Part des renvois du même événement, écartés.",
+        "un émetteur qui insiste n'est pas une affluence.",
+        "EntDuplicateRatio",
+    )
+    shares: list[tuple[str, str, bool, About, list[tuple[float | None, str]]]] = [
+        ("En retard", "ent_events_late_total", False, late, [(0.01, "orange"), (0.05, "red")]),
+        ("Refusés", "ent_events_rejected_total", True, refused, [(0.01, "orange"), (0.1, "red")]),
+        ("Répétitions écartées", "ent_events_duplicate_total", True, repeated, [(0.25, "orange")]),
+    ]
+    panels = []
+    for title, metric, adds, about, steps in shares:
+        whole = f"{counted} + {_rate(metric)}" if adds else counted
+        query = Query(f"{_rate(metric)} / ({whole} > 0) or vector(0)")
+        panels.append(big(title, SHARE, about, query, steps=[(None, "green"), *steps], decimals=2))
+    return panels
