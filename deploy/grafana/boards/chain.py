@@ -239,7 +239,7 @@ def _workers() -> list[Any]:
             About(
                 "Partitions relues depuis là où Redis en est, par seconde et par cause.", _OF_WORKER, "EntWorkerDown"
             ),
-            Query(f"sum by (kind) (rate(ent_worker_seeks_total{_RATE}))", "{{kind}}"),
+            Query(f"sum by (kind) (rate(ent_worker_seeks_total{_RATE})) or vector(0)", "{{kind}}"),
             decimals=2,
         ),
     ]

@@ -49,8 +49,8 @@ def lately(metric: str, selector: str = "") -> str:
 
 
 def named(expression: str, label: str) -> str:
-    """With the French name of a region, service or project beside its code."""
-    return f"({expression}) * on ({label}) group_left (name) max by ({label}, name) (ent_{label}_info)"
+    """With the French name of a region, service or project beside its code: today's, also for minutes that were scraped late."""
+    return f"({expression}) * on ({label}) group_left (name) max by ({label}, name) (ent_{label}_info @ end())"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,220 @@
+"""Every query of Grafana's boards, against a real Prometheus that scrapes two observers and a worker of a running chain: none is empty.
+
+A second Prometheus scrapes one of the observers alone: what it answers is what a figure is when nothing can double it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from board_queries import BoardQuery, queries
+from confluent_kafka import Producer
+from workers import reader_of, wait_for, workers
+
+from bench.load import establishments
+from streams.clock import PARIS
+from streams.expose.server import ObserverServer
+from streams.history.archive import Archive
+from streams.live import AlertRecord, AlertStore
+from streams.live.connection import RedisAddress
+from streams.local import Process, ScrapedPorts, free_ports, prometheus
+from streams.settings import default_config_dir
+from streams.simulate.past import Past, load_inputs
+
+pytestmark = pytest.mark.servers
+
+MINUTES = 26
+EVENTS_A_MINUTE = 60
+#: Days of the past from which the detector learns what to expect: the same weekday, some weeks back.
+WEEKS = 2
+#: Older than what an observer judges again when it starts, which takes a while.
+FIRST_WEEK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """Two servers of Prometheus: one sees both observers, the other one of them."""
+
+    both: int
+    one: int
+
+
+def ask(port, query, at, *, instant):
+    """The series of a query: labels without those of the scrape -> {time: value}."""
+    span = {"time": at} if instant else {"start": at - MINUTES * 60, "end": at, "step": 60}
+    path = "query" if instant else "query_range"
+    address = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode({'query': query, **span})}"
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        found = json.load(answer)["data"]["result"]
+    series = {}
+    for one in found:
+        points = [one["value"]] if instant else one["values"]
+        known = {int(moment): float(value) for moment, value in points if not math.isnan(float(value))}
+        if known:
+            labels = {name: value for name, value in one["metric"].items() if name not in ("instance", "job")}
+            series[tuple(sorted(labels.items()))] = known
+    return series
+
+
+@contextmanager
+def observing_with(settings):
+    """An observer in a thread of this process."""
+    server = ObserverServer(settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def scraping(directory, observers, worker):
+    """Prometheus as it is shipped, only quicker."""
+    (port,) = free_ports(1)
+    program = prometheus(
+        directory, ScrapedPorts(observers=observers, workers=(worker,), prometheus=port, alertmanager=9)
+    )
+    config = directory / "prometheus" / "prometheus.yml"
+    config.write_text(
+        config.read_text().replace("_interval: 5s", "_interval: 1s").replace("_timeout: 4s", "_timeout: 1s")
+    )
+    server = Process(program)
+    try:
+        server.wait_ready()
+        yield port
+    finally:
+        server.stop()
+
+
+def write_past(directory: Path) -> None:
+    """Some weeks of the same weekday, for the detector."""
+    past, archive = Past(load_inputs(default_config_dir(), 1, 0.002)), Archive(directory)
+    archive.prepare(simulated=False)
+    for week in range(FIRST_WEEK, FIRST_WEEK + WEEKS):
+        archive.write(past.day(datetime.now(PARIS).date() - timedelta(weeks=week)))
+
+
+def publish(settings, catalog):
+    """A morning of events up to now; some are broken, some come twice, one value is in no list."""
+    import random
+
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "partitioner": "murmur2_random"})
+    places = establishments(catalog, 200, random.Random(7))
+    services = [service.code for service in catalog.services]
+    now_ms = int(time.time() * 1000)
+    for number in range(MINUTES * EVENTS_A_MINUTE):
+        visitor = f"v{number}"
+        event = {
+            "v": 1,
+            "id": uuid.uuid4().hex,
+            "visitor": visitor,
+            "project": catalog.projects[number % 20].code,
+            "profile": "ELEVE",
+        }
+        event |= {"ts": now_ms - (MINUTES * 60_000) + number * (60_000 // EVENTS_A_MINUTE), "uai": places[number % 200]}
+        event["service"] = "NO_SUCH_SERVICE" if number % 200 == 0 else services[(number // 7) % len(services)]
+        value = json.dumps(event)
+        for _copy in range(2 if number % 20 == 0 else 1):
+            producer.produce(settings.topic, value, key=visitor)
+        if number % 100 == 0:
+            producer.produce(settings.topic, "not json", key=visitor)
+    assert producer.flush(30) == 0
+
+
+def tell_alerts(settings):
+    """One alert that somebody is called for, and one that nobody is, as an observer tells them."""
+    store = AlertStore(RedisAddress(settings.redis_url), settings.redis_prefix)
+    minute = store.book().judged_minute or int(time.time()) // 60
+
+    def alert(region, planned):
+        return AlertRecord(
+            id=f"surge:region={region}:{minute * 60_000}", kind="surge", scope="region", region=region, service=None, project=None,
+            measure="visits", start_ms=minute * 60_000, raised_ms=minute * 60_000, until_ms=(minute + 1) * 60_000, end_ms=None,
+            observed=300.0, expected=100.0, lower=80.0, upper=120.0, planned=planned,
+        )  # fmt: skip
+
+    store.judged(minute + 1, [alert("44", None), alert("53", "mise à jour")], [])
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("past") / "archive"
+    write_past(directory)
+    return directory
+
+
+@pytest.fixture
+def scraped(installation, catalog, past, tmp_path):
+    ports = free_ports(2)
+    worker_port = int(installation.environment["VIGIE_WORKER_PORT"])
+    with ExitStack() as stack:
+        stack.enter_context(workers(installation.environment, tmp_path, 1))
+        for port in ports:
+            own = shutil.copytree(past, tmp_path / f"archive-{port}")
+            changed = {"observer_port": port, "archive_dir": own}
+            stack.enter_context(observing_with(installation.settings.model_copy(update=changed)))
+        directories = [tmp_path / name for name in ("both", "one")]
+        both = stack.enter_context(scraping(directories[0], tuple(ports), worker_port))
+        one = stack.enter_context(scraping(directories[1], (ports[0],), worker_port))
+        wait_for(
+            "a first scrape of the worker", lambda: ask(both, "ent_worker_events_total", time.time(), instant=True)
+        )
+        publish(installation.settings, catalog)
+        reader = reader_of(installation.settings)
+        wait_for("settled minutes", lambda: (reader.snapshot().settled_ms or 0) > (time.time() - 180) * 1000)
+        judged = "ent_judged_timestamp_seconds > time() - 240"
+        wait_for("judged minutes", lambda: ask(both, judged, time.time(), instant=True))
+        tell_alerts(installation.settings)
+        yield Scraped(both, one)
+        reader.close()
+
+
+def empty(port, at):
+    """The queries that answer nothing."""
+    return [query.where for query in queries() if not ask(port, query.sent, at, instant=query.is_instant)]
+
+
+def total(query: BoardQuery, port: int, at: float) -> float:
+    """All series of the last moment that a query answers, added up."""
+    series = ask(port, query.sent, at, instant=query.is_instant)
+    last = max((max(points) for points in series.values()), default=0)
+    return sum(points.get(last, 0.0) for points in series.values())
+
+
+def test_every_query_answers_and_two_observers_double_none(scraped):
+    deadline = time.monotonic() + 50
+    while (missing := empty(scraped.both, time.time())) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert not missing
+    at = time.time()
+    wrong = []
+    for query in queries():
+        if "vigie-observer" in query.expression or " / $" in query.where:
+            continue  # how many observers there are; a variable takes labels, not values
+        both, one = (total(query, port, at) for port in (scraped.both, scraped.one))
+        if abs(both) > abs(one) * 1.5 + 5:
+            wrong.append(f"{query.where}: {both} with two observers, {one} with one")
+    assert not wrong
+    # Settled minutes are no rates and no ages: the same to the unit.
+    curve = "sum(max without (instance, pod) (last_over_time(ent_minute_events[1m])))"
+    grids = [
+        next(iter(ask(port, curve, at // 60 * 60, instant=False).values())) for port in (scraped.both, scraped.one)
+    ]
+    assert grids[0] == grids[1]
+    assert EVENTS_A_MINUTE in grids[0].values()
