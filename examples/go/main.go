@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -19,7 +20,12 @@ import (
 )
 
 func main() {
-	servers, topic, project, secret := os.Args[1], os.Args[2], os.Args[3], os.Getenv("ENT_SECRET")
+	secret, err := secretOf(os.Getenv("ENT_SECRET"))
+	exitOn(err)
+	if len(os.Args) != 4 {
+		exitOn(errors.New("usage: publisher SERVERS TOPIC PROJECT < LINES"))
+	}
+	servers, topic, project := os.Args[1], os.Args[2], os.Args[3]
 	client, err := kgo.NewClient( // acks=all and idempotence are franz-go's defaults
 		kgo.SeedBrokers(strings.Split(servers, ",")...), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2 of the key, as Java's
@@ -29,8 +35,12 @@ func main() {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var use struct{ ID, User, UAI, Service, Profile string }
-		exitOn(json.Unmarshal(lines.Bytes(), &use))
-		mac := hmac.New(sha256.New, []byte(secret))
+		if err := json.Unmarshal(lines.Bytes(), &use); err != nil || use.User == "" {
+			failed.Add(1)
+			fmt.Fprintf(os.Stderr, "not sent, mend it: %q\n", lines.Text())
+			continue
+		}
+		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte(use.User))
 		visitor := hex.EncodeToString(mac.Sum(nil))
 		if use.ID == "" {
@@ -49,12 +59,27 @@ func main() {
 			}
 		})
 	}
-	exitOn(lines.Err())
 	exitOn(client.Flush(context.Background()))
 	fmt.Fprintln(os.Stderr, delivered.Load(), "delivered,", failed.Load(), "failed")
+	exitOn(lines.Err())
 	if failed.Load() > 0 {
 		os.Exit(1)
 	}
+}
+
+// The project's secret: text, or hex: and its bytes. A short one lets anybody who knows the user ids compute the pseudonyms.
+func secretOf(text string) ([]byte, error) {
+	secret := []byte(text)
+	if digits, isHex := strings.CutPrefix(text, "hex:"); isHex {
+		var err error
+		if secret, err = hex.DecodeString(digits); err != nil {
+			return nil, err
+		}
+	}
+	if len(secret) < 16 {
+		return nil, errors.New("ENT_SECRET needs the project's secret, of at least 16 bytes (text, or hex: and hexadecimal digits)")
+	}
+	return secret, nil
 }
 
 func exitOn(err error) {

@@ -13,9 +13,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 /** Publishes visits to Vigie. Standard input: one JSON object a line, with user, uai, service, profile and, where a line may be sent again, id. */
 public final class VisitPublisher {
     public static void main(String[] args) throws Exception {
-        String servers = args[0], topic = args[1], project = args[2];
+        if (args.length != 3) throw new IllegalArgumentException("usage: VisitPublisher SERVERS TOPIC PROJECT < LINES");
+        String servers = args[0], topic = args[1], project = args[2], text = Objects.requireNonNullElse(System.getenv("ENT_SECRET"), "");
+        byte[] secret = text.startsWith("hex:") ? HexFormat.of().parseHex(text.substring(4)) : text.getBytes(UTF_8);
+        if (secret.length < 16) // short, anybody who knows the user ids could compute the pseudonyms
+            throw new IllegalArgumentException("ENT_SECRET needs the project's secret, of at least 16 bytes (text, or hex: and hexadecimal digits)");
         Mac mac = Mac.getInstance("HmacSHA256");
-        mac.init(new SecretKeySpec(System.getenv("ENT_SECRET").getBytes(UTF_8), "HmacSHA256"));
+        mac.init(new SecretKeySpec(secret, "HmacSHA256"));
         Map<String, Object> config = Map.of(
             "bootstrap.servers", servers, "acks", "all", "enable.idempotence", true, "compression.type", "lz4",
             "buffer.memory", 64L << 20, // events that wait in an outage; then send() blocks for max.block.ms, then fails
@@ -25,7 +29,13 @@ public final class VisitPublisher {
         var lines = new BufferedReader(new InputStreamReader(System.in, UTF_8));
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                JsonNode use = json.readTree(line);
+                JsonNode use;
+                try { use = json.readTree(line); } catch (com.fasterxml.jackson.core.JsonProcessingException error) { use = json.missingNode(); }
+                if (!use.path("user").isValueNode()) {
+                    failed.incrementAndGet();
+                    System.err.println("not sent, mend it: " + line);
+                    continue;
+                }
                 String visitor = HexFormat.of().formatHex(mac.doFinal(use.get("user").asText().getBytes(UTF_8)));
                 Map<String, Object> event = new LinkedHashMap<>();
                 event.put("v", 1);

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from streams.audit.check import Finding, Level, guarded
 from streams.audit.log import open_log
 from streams.audit.project import VALUES_NAMED, ProjectView, share_of
+from streams.audit.rejects import printable
 from streams.broker import KafkaAddress
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import iso_utc
@@ -19,6 +20,8 @@ from streams.live import LiveReader
 RECORDS_MAX = 300_000
 #: An event this far ahead of the broker's clock tells a clock that is wrong.
 AHEAD_MS_MAX = 2_000
+#: A line of what a sender sent is cut after so many characters.
+LINE_CHARACTERS_MAX = 200
 #: Minutes of Redis that are searched for a silent project's last event, at a time.
 MINUTES_A_LOOK = 240
 
@@ -80,7 +83,8 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
     for seen in reversed(view.last):
         event = seen.event
         codes = " ".join(each or "-" for each in (event.uai, event.service, event.profile))
-        text = f"{iso_utc(seen.append_ms, milliseconds=True)}  {codes}  id {event.id}  partition {seen.partition}"
+        sent = printable(f"{codes}  id {event.id}".encode(), LINE_CHARACTERS_MAX)
+        text = f"{iso_utc(seen.append_ms, milliseconds=True)}  {sent}  partition {seen.partition}"
         yield Finding(Level.OK, "last", text)
     yield from _rejects(view)
     yield from _codes(view)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from streams.audit.log import open_log
@@ -28,6 +29,7 @@ from streams.live import LiveReader
 from streams.settings import Settings, load_settings
 
 VALUE_CHARACTERS_SHOWN = 100
+NAME_CHARACTERS_MAX = 64
 
 
 @click.group()
@@ -180,7 +182,10 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
         row = found.rows.get(cell)
         own = [f"{number:,}" for number in (counted or {}).get(cell[1], (0, 0))] if counted is not None else []
         numbers = [f"{row.kept:,}", f"{row.replayed:,}"] if row else ["0", "0"]
-        table.add_row(*(cell[:1] if by == "reason" else cell), *own, *numbers)
+        names = [
+            escape(printable(name.encode(), NAME_CHARACTERS_MAX)) for name in cell
+        ]  # a sender's text may hold terminal codes
+        table.add_row(*(names[:1] if by == "reason" else names), *own, *numbers)
     Console(width=max(100, Console().width)).print(table)
     totals = found.totals()
     click.echo(f"{totals.kept:,} kept, {totals.replayed:,} replayed")
