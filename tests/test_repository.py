@@ -232,7 +232,9 @@ def _ours(compose: Any) -> dict[str, Any]:
 
 
 def test_compose_starts_the_whole_chain(compose: Any) -> None:
-    assert set(compose["services"]) == {"kafka", "redis", "worker", "observer", "prometheus", "alertmanager"}
+    servers = {"kafka", "redis", "prometheus", "alertmanager", "grafana"}
+    assert set(compose["services"]) == servers | {"worker", "observer", "demo"}
+    assert compose["services"]["demo"]["profiles"] == ["demo"]
     for name, service in compose["services"].items():
         assert re.search(r":v?\d+\.\d+\.\d+(-\w+)?$", service["image"]), f"{name}: pin the version"
         assert service["restart"] == "unless-stopped", name
@@ -241,6 +243,9 @@ def test_compose_starts_the_whole_chain(compose: Any) -> None:
             assert wanted["condition"] == "service_healthy", name
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name}: without passwords, only this machine may connect"
+        assert service["deploy"]["resources"]["limits"]["memory"], f"{name}: give it a limit"
+        assert name not in servers or service["user"] not in ("root", "0"), f"{name}: no root"
+        assert not any("PASSWORD" in key for key in service.get("environment", {})), f"{name}: no password in this file"
 
 
 def test_compose_names_commands_and_settings_that_exist(compose: Any) -> None:
@@ -249,7 +254,10 @@ def test_compose_names_commands_and_settings_that_exist(compose: Any) -> None:
         assert service["command"][0] in COMMANDS, name
         environment = service["environment"]
         assert set(environment) <= known, name
-        Settings(**{key.removeprefix("VIGIE_").lower(): value for key, value in environment.items()})
+        given = {key: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for key, value in environment.items()}
+        Settings(**{key.removeprefix("VIGIE_").lower(): value for key, value in given.items()})
+        known_options = _options(service["command"][0])
+        assert {word for word in service["command"] if word.startswith("--")} <= known_options, name
 
 
 def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
@@ -259,7 +267,8 @@ def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
     fields = Settings.model_fields
     addresses = ("kafka_bootstrap_servers", "redis_url", "prometheus_url", "alertmanager_url")
     ports = {int(re.findall(r":(\d+)", str(fields[name].default))[-1]) for name in addresses}
-    assert set(published) == ports | {fields["observer_port"].default}
+    grafana = 13000  # the local stack has none
+    assert set(published) == ports | {fields["observer_port"].default, grafana}
     worker = compose["services"]["worker"]
     assert f":{fields['worker_port'].default}/readyz" in " ".join(worker["healthcheck"]["test"])
 

@@ -84,7 +84,8 @@ class StackPlan:
         settings = self.settings
         observer = f"http://{settings.observer_host}:{settings.observer_port}"
         return {
-            "API": f"{observer}/docs",
+            "live page": f"{observer}/",
+            "API": f"{observer}/openapi.json",
             "metrics": f"{observer}/metrics",
             "Prometheus": settings.prometheus_url,
             "Alertmanager": settings.alertmanager_url,
