@@ -141,12 +141,6 @@ def _why_undecodable(value: bytes) -> Reason:
     return Reason.ILL_TYPED
 
 
-def decode_all(values: Sequence[bytes | None]) -> list[VisitEvent | Reason]:
-    """Decode many values at once; the result equals `[decode(value) for value in values]`, item by item."""
-    events = _decode_whole(values) if values else None
-    return [decode(value) for value in values] if events is None else list(events)
-
-
 def _decode_whole(values: Sequence[bytes | None]) -> list[VisitEvent] | None:
     """Decode values that are good events, every one of them; None if any is not, or if that can't be told.
 

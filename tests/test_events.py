@@ -17,7 +17,6 @@ from streams.events import (
     TimeBounds,
     VisitEvent,
     decode,
-    decode_all,
     judge,
     judge_all,
 )
@@ -148,7 +147,7 @@ def test_halves_that_a_double_value_makes_up_for_are_not_taken_for_events() -> N
     whole = changed()
     cut = whole.index(b'"ts"')  # between two members: joined by a newline the halves are one object
     values = [whole[:cut], whole[cut:], whole + b" " + whole]
-    assert decode_all(values) == [Reason.NOT_JSON] * 3
+    assert judge_all(values, APPEND_MS, BOUNDS) == ([], [(index, Reason.NOT_JSON) for index in range(3)])
 
 
 def same_verdicts(values: list[bytes | None]) -> None:

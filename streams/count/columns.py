@@ -49,9 +49,7 @@ class SchoolNumbers:
 
     def __init__(self, catalog: Catalog) -> None:
         self._index = catalog.uai_index
-        #: (region, academy) of every place there can be.
-        self.place_codes = catalog.uai_index.places
-        self._place_numbers = {codes: number for number, codes in enumerate(self.place_codes)}
+        self._place_numbers = {codes: number for number, codes in enumerate(catalog.uai_index.places)}
         self._nowhere = self._place_numbers[UNKNOWN, UNKNOWN]
         self.known: dict[Code, int] = {}
         self.names: list[Code] = []
