@@ -260,6 +260,14 @@ def test_compose_names_commands_and_settings_that_exist(compose: Any) -> None:
         assert {word for word in service["command"] if word.startswith("--")} <= known_options, name
 
 
+def test_observer_in_a_container_keeps_an_archive_it_may_write(compose: Any) -> None:
+    observer, image = compose["services"]["observer"], (ROOT / "Dockerfile").read_text()
+    directory = observer["environment"]["VIGIE_ARCHIVE_DIR"]
+    assert f"archive:{directory}" in observer["volumes"]
+    assert re.search(rf"install -d -o vigie {directory}$", image, re.MULTILINE)
+    assert "'vigie[history]'" in image, "without pyarrow nothing is kept"
+
+
 def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
     published = {
         int(p.split(":")[1]): int(p.split(":")[2]) for s in compose["services"].values() for p in s.get("ports", [])
