@@ -37,6 +37,12 @@ def default_config_dir() -> Path:
     return checkout if checkout.is_dir() else _PACKAGE / "_config"
 
 
+def deploy_dir() -> Path:
+    """`deploy/` beside the package in a checkout, the copy inside the package in an installed wheel."""
+    checkout = _PACKAGE.parent / "deploy"
+    return checkout if checkout.is_dir() else _PACKAGE / "_deploy"
+
+
 def stack_file() -> Path:
     """Where `vigie up` records the running local stack (`VIGIE_STACK_FILE` overrides it)."""
     if named := os.environ.get("VIGIE_STACK_FILE"):

@@ -50,7 +50,7 @@ def test_three_boards_at_the_addresses_that_alerts_name() -> None:
     named = set(re.findall(r"dashboard_url: /d/([\w-]+)/", rules))
     assert named <= set(found)
     choices = [variable["name"] for variable in found["vigie-region"]["templating"]["list"]]
-    assert choices == ["datasource", "region", "academy", "project", "service"]
+    assert choices == ["vigie", "datasource", "region", "academy", "project", "service"]
 
 
 @pytest.mark.parametrize("pair", PANELS, ids=by_name)
@@ -60,8 +60,8 @@ def test_every_panel_has_a_unit_and_says_what_to_do_when_it_looks_wrong(pair: tu
     assert "Si ce panneau semble faux : " in panel["description"]
     runbook = re.search(r"Procédure : (\S+)", panel["description"])
     assert runbook
-    assert (ROOT / runbook[1]).exists(), runbook[1]
-    assert panel["links"][0]["url"].lstrip("/") == runbook[1]
+    assert (ROOT / "deploy" / "runbooks" / f"{runbook[1]}.md").exists(), runbook[1]
+    assert panel["links"][0]["url"] == f"${{vigie}}/runbooks/{runbook[1]}"
 
 
 def selectors(node: Any, wrapped: bool = False) -> list[tuple[str, bool]]:

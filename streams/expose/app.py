@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -20,7 +21,7 @@ from streams.errors import InputError, VigieError
 from streams.expose.alerts import AlertParts, add_alerts
 from streams.expose.codes import Codes
 from streams.expose.collector import Scraper, render
-from streams.expose.page import Feed, add_page
+from streams.expose.page import Feed, add_page, add_runbooks
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.rows import Row, read_rows
 from streams.expose.status import Status
@@ -100,6 +101,7 @@ class Parts:
     alerts: AlertParts
     feed: Feed
     shift_seconds: int
+    runbooks: Path
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -133,6 +135,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_unseen(app, parts.reader)
     add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
     add_page(app, parts.feed, parts.shift_seconds)
+    add_runbooks(app, parts.runbooks)
     return app
 
 

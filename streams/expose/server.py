@@ -35,7 +35,7 @@ from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, Rules
-from streams.settings import Settings, read_stack
+from streams.settings import Settings, deploy_dir, read_stack
 from streams.watch import Scope
 
 logger = logging.getLogger(__name__)
@@ -169,7 +169,8 @@ def _parts(
         open_rentree(settings, catalog),
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
-    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts, feed, shift_seconds)
+    runbooks = deploy_dir() / "runbooks"
+    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts, feed, shift_seconds, runbooks)
 
 
 def _now_ms() -> int:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.errors import ServerError
-from streams.local.paths import deploy_dir, find_program
+from streams.local.paths import find_program
+from streams.settings import deploy_dir
 
 KAFKA_VERSION = "4.3.1"
 _MAVEN_SECONDS_MAX = 900

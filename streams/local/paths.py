@@ -1,23 +1,16 @@
-"""Where the files of `deploy/` are, and how to find a program with a clear error when it is missing."""
+"""How to find a program, with a clear error when it is missing."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from streams.errors import ServerError
+from streams.settings import deploy_dir
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 #: Debian keeps servers here, and an ordinary user's PATH does not name it.
 _SYSTEM_PATHS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 #: What a local stack needs of the system; Maven only where Kafka's jars are not in the cache yet.
 PROGRAMS = ("java", "redis-server", "prometheus", "prometheus-alertmanager")
-
-
-def deploy_dir() -> Path:
-    """`deploy/` beside the package in a checkout, the copy inside the package in an installed wheel."""
-    checkout = _PACKAGE.parent / "deploy"
-    return checkout if checkout.is_dir() else _PACKAGE / "_deploy"
 
 
 def find_program(name: str) -> str:

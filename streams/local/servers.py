@@ -16,9 +16,10 @@ import yaml
 
 from streams.errors import ServerError
 from streams.local.jars import kafka_jars
-from streams.local.paths import deploy_dir, find_program
+from streams.local.paths import find_program
 from streams.local.probes import http_ok, kafka_answers, redis_answers
 from streams.local.process import Program
+from streams.settings import deploy_dir
 
 _FORMAT_SECONDS_MAX = 60
 #: One node that nobody else joins: the id may be the same everywhere, and a data directory can be told by it.
@@ -167,13 +168,18 @@ def _targets(ports: tuple[int, ...]) -> list[dict[str, list[str]]]:
     return [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
 
 
+#: The live page, as `deploy/alertmanager/templates/addresses.tmpl` has it.
+PAGE_URL = "http://127.0.0.1:8000"
+
+
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """Where the local Alertmanager sends: host:port of an SMTP server, whom to, and an address to post to; None: not."""
+    """Where the local Alertmanager sends: host:port of an SMTP server, whom to, an address to post to (None: not), and where links lead."""
 
     smtp: str | None = None
     email_to: str = ""
     webhook_url: str | None = None
+    page_url: str = PAGE_URL
 
 
 def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) -> Program:
@@ -186,7 +192,11 @@ def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) 
     source = deploy_dir() / "alertmanager"
     config = yaml.safe_load((source / "alertmanager.yml").read_text())
     path = directory / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(_with_receivers(config, source, receivers), sort_keys=False, allow_unicode=True))
+    templates = directory / "templates"
+    templates.mkdir(exist_ok=True)
+    for template in source.glob("templates/*.tmpl"):
+        (templates / template.name).write_text(template.read_text().replace(PAGE_URL, receivers.page_url))
+    path.write_text(yaml.safe_dump(_with_receivers(config, receivers), sort_keys=False, allow_unicode=True))
     return Program(
         role="alertmanager",
         argv=(
@@ -205,8 +215,7 @@ def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) 
     )
 
 
-def _with_receivers(config: dict[str, Any], source: Path, receivers: Receivers) -> dict[str, Any]:
-    config["templates"] = [str(source / pattern) for pattern in config["templates"]]
+def _with_receivers(config: dict[str, Any], receivers: Receivers) -> dict[str, Any]:
     if receivers.smtp is not None:
         config["global"] |= {"smtp_smarthost": receivers.smtp, "smtp_require_tls": False}
     for receiver in config["receivers"]:

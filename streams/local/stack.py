@@ -65,7 +65,7 @@ class StackPlan:
     def receivers(self) -> Receivers:
         """Where Alertmanager sends."""
         settings = self.settings
-        return Receivers(settings.alert_smtp, settings.alert_email_to, settings.alert_webhook_url)
+        return Receivers(settings.alert_smtp, settings.alert_email_to, settings.alert_webhook_url, self.page_url)
 
     def port_uses(self) -> list[PortUse]:
         """Every port that must be free."""
@@ -79,10 +79,15 @@ class StackPlan:
             *(PortUse(f"worker {slot}", port, "--worker-port") for slot, port in enumerate(self.worker_ports())),
         ]
 
+    @property
+    def page_url(self) -> str:
+        """Where the observer serves, without a slash at the end."""
+        return f"http://{self.settings.observer_host}:{self.settings.observer_port}"
+
     def addresses(self) -> dict[str, str]:
         """Where people and programs find the parts."""
         settings = self.settings
-        observer = f"http://{settings.observer_host}:{settings.observer_port}"
+        observer = self.page_url
         return {
             "live page": f"{observer}/",
             "API": f"{observer}/openapi.json",

@@ -10,8 +10,8 @@ import yaml
 
 from streams.errors import ServerError, SettingsError
 from streams.local import ScrapedPorts, ServerPorts, StackPlan, kafka_jars, local_settings, prometheus
-from streams.local.paths import check_programs, deploy_dir, find_program
-from streams.settings import Settings
+from streams.local.paths import check_programs, find_program
+from streams.settings import Settings, deploy_dir
 
 PORTS = ServerPorts(kafka=41092, redis=41379, prometheus=41090, alertmanager=41093)
 

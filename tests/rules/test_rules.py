@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.local.paths import deploy_dir, find_program
+from streams.local.paths import find_program
 from streams.metrics import METRICS, Kind, Owner
+from streams.settings import deploy_dir
 
 pytestmark = pytest.mark.servers
 RULES = sorted((deploy_dir() / "prometheus" / "rules").glob("*.yml"))
@@ -109,7 +110,7 @@ def test_annotations_name_only_metrics_and_places_that_exist():
         notes = rule["annotations"]
         for metric in re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", " ".join(notes.values())):
             assert metric in NAMES | recorded, f"{rule['alert']} names {metric}"
-        assert (deploy_dir().parent / notes["runbook_url"]).is_file()
+        assert notes["runbook_url"] == f"/runbooks/{rule['alert']}"
         assert "À faire d'abord" in notes["description"] or rule["alert"] == "Watchdog"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 import urllib.request
@@ -15,17 +16,19 @@ import pytest
 from observers import wait_until
 
 from streams.local import Process, Receivers, alertmanager, free_ports
-from streams.local.paths import deploy_dir, find_program
+from streams.local.paths import find_program
+from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks, html_of
 
 pytestmark = pytest.mark.servers
+PAGE = "http://observer.example.org:8000"
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Sinks]]:
     (port,) = free_ports(1)
     with Sinks() as sinks:
-        receivers = Receivers(sinks.smtp, "astreinte@example.org", sinks.webhook_url)
+        receivers = Receivers(sinks.smtp, "astreinte@example.org", sinks.webhook_url, PAGE)
         process = Process(alertmanager(tmp_path_factory.mktemp("alertmanager"), port, receivers))
         try:
             process.wait_ready()
@@ -42,7 +45,7 @@ def send(port: int, *alerts: dict[str, str], ended: bool = False) -> None:
             "annotations": {
                 "summary": f"Résumé de {labels['alertname']} {labels.get('region', '')}",
                 "description": "300 visites pour 100 attendues depuis 07:52 (3,0 fois). À faire d'abord : appeler.",
-                "runbook_url": f"deploy/runbooks/{labels['alertname']}.md",
+                "runbook_url": f"/runbooks/{labels['alertname']}",
                 "dashboard_url": "/d/vigie-direct/direct",
             },
             "startsAt": now.isoformat(),
@@ -82,7 +85,9 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_q
     assert mail["To"] == "astreinte@example.org"
     page = html_of(mail)
     assert "300 visites pour 100 attendues depuis 07:52" in page
-    assert "Conduite à tenir" in page
+    assert re.findall(r'href="([^"]+)"', page) == [
+        f"{PAGE}/runbooks/EntSurge", f"{PAGE}/?region=44", "http://127.0.0.1:13000/d/vigie-direct/direct"
+    ]  # fmt: skip
     assert "NOTES" not in page
     (tmp_path / "mail.html").write_text(page)
 

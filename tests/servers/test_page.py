@@ -18,7 +18,7 @@ from streams.catalog import load_catalog
 from streams.live import AlertRecord, AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.local import Process, free_ports, redis
-from streams.settings import default_config_dir
+from streams.settings import default_config_dir, deploy_dir
 
 pytestmark = pytest.mark.servers
 
@@ -183,6 +183,7 @@ def test_an_alert_appears_and_ends(browser, address, scene):
         expect(running).to_contain_text("× 2,1")
         expect(running).to_contain_text("Cahier de textes (× 3,0)")
         expect(page.locator("#k-alert")).to_be_visible()
+        expect(running.get_by_role("link", name="que faire ?")).to_have_attribute("href", "/runbooks/EntSurge")
         assert violations(page) == []
         store.judged(minute + 2, [], [msgspec.structs.replace(surge, end_ms=(minute + 1) * 60_000)])
         scene.more()
@@ -192,6 +193,19 @@ def test_an_alert_appears_and_ends(browser, address, scene):
         expect(page.locator("h1")).to_have_text("Bretagne")
         expect(page.locator("#alerts .alert")).to_have_count(0)
     store.close()
+
+
+def test_every_runbook_is_a_page(browser, address):
+    with opened(browser, address) as page:
+        page.goto(f"{address}runbooks/")
+        listed = page.locator("main a").all_text_contents()
+        assert listed == sorted(path.stem for path in (deploy_dir() / "runbooks").glob("*.md"))
+        page.get_by_role("link", name="EntSurge").click()
+        expect(page.locator("h1")).to_have_text("EntSurge")
+        expect(page.locator("main code").first).to_contain_text("vigie alerts")
+        assert violations(page) == []
+        for name in ("..%2f..%2fREADME", "EntNothing"):
+            assert page.request.get(f"{address}runbooks/{name}").status == 404
 
 
 def test_it_comes_back_by_itself_when_the_observer_does(browser, scene):

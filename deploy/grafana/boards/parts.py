@@ -14,7 +14,9 @@ from grafana_foundation_sdk.models import dashboard as dm
 from grafana_foundation_sdk.models import prometheus as pm
 
 SOURCE = dm.DataSourceRef(type_val="prometheus", uid="${datasource}")
-RUNBOOKS = "deploy/runbooks"
+#: Where an observer serves the live page and the runbooks: the board's constant `vigie`, by default that of a local stack.
+PAGE = "${vigie}"
+PAGE_DEFAULT = "http://127.0.0.1:8000"
 _RULES = Path(__file__).resolve().parent.parent.parent / "prometheus" / "rules" / "recording.yml"
 _RECORDED = {
     rule["expr"].removeprefix("max without (instance, pod) (").removesuffix(")"): rule["record"]
@@ -72,12 +74,12 @@ class About:
     @property
     def text(self) -> str:
         """The description."""
-        return f"{self.what}\n\nSi ce panneau semble faux : {self.if_wrong}\n\nProcédure : {RUNBOOKS}/{self.runbook}.md"
+        return f"{self.what}\n\nSi ce panneau semble faux : {self.if_wrong}\n\nProcédure : {self.runbook}"
 
 
 def _link(about: About) -> list[Any]:
     link = dashboard.DashboardLink("Procédure").type(dm.DashboardLinkType.LINK).target_blank(True)
-    return [link.url(f"/{RUNBOOKS}/{about.runbook}.md")]
+    return [link.url(f"{PAGE}/runbooks/{about.runbook}")]
 
 
 def _target(query: Query, ref: int, *, instant: bool, as_table: bool = False) -> Any:
@@ -199,6 +201,8 @@ def board(title: str, uid: str, tags: Sequence[str], variables: Sequence[Any]) -
     built = built.link(
         dashboard.DashboardLink("Vigie").type(dm.DashboardLinkType.DASHBOARDS).tags(["vigie"]).keep_time(True)
     )
+    page = dashboard.DashboardLink("Page directe").type(dm.DashboardLinkType.LINK).url(f"{PAGE}/").target_blank(True)
+    built = built.link(page).with_variable(dashboard.ConstantVariable("vigie").value(PAGE_DEFAULT))
     for variable in (dashboard.DatasourceVariable("datasource").label("Source").type("prometheus"), *variables):
         built = built.with_variable(variable)
     alerts = f"{now('ent_alert_active')}"

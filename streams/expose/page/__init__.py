@@ -6,5 +6,6 @@ feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sen
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import LastRentree, Sources
 from streams.expose.page.routes import add_page
+from streams.expose.page.runbooks import add_runbooks
 
-__all__ = ["Feed", "LastRentree", "Sources", "add_page"]
+__all__ = ["Feed", "LastRentree", "Sources", "add_page", "add_runbooks"]

@@ -17,6 +17,7 @@ from streams.errors import ServerError
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
 from streams.expose.page.picture import Picture
+from streams.expose.page.safe import SAFE
 from streams.expose.page.scope import Scope, read_scope
 from streams.expose.page.telling import told
 
@@ -27,13 +28,6 @@ POLL_SECONDS = 0.2
 RETRY_MS = 1000
 #: Pages open at once on one observer; each costs a few milliseconds a second.
 PAGES_MAX = 200
-_SAFE = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 
 
 class _Static(StaticFiles):
@@ -41,7 +35,7 @@ class _Static(StaticFiles):
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers.update(_SAFE)
+        response.headers.update(SAFE)
         return response
 
 
@@ -53,7 +47,7 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
 
     @app.get("/", include_in_schema=False)
     def page() -> Response:
-        return FileResponse(STATIC / "index.html", media_type="text/html; charset=utf-8", headers=_SAFE)
+        return FileResponse(STATIC / "index.html", media_type="text/html; charset=utf-8", headers=SAFE)
 
     @app.get("/page/stream", include_in_schema=False)
     async def stream(

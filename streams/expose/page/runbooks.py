@@ -1,0 +1,42 @@
+"""Runbooks as pages: `/runbooks/EntSurge` is where links of alerts, boards and the live page lead; `/runbooks/` lists all."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from string import Template
+
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse
+from markdown_it import MarkdownIt
+from starlette.exceptions import HTTPException
+
+from streams.expose.page.safe import SAFE
+
+_SHELL = Template((Path(__file__).parent / "static" / "runbook.html").read_text(encoding="utf-8"))
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+
+
+def add_runbooks(app: FastAPI, directory: Path) -> None:
+    """Add a page for each file of `deploy/runbooks/`, as it is now: they are small, and a mended one shows without a restart."""
+
+    @app.get("/runbooks/", include_in_schema=False)
+    def runbooks() -> Response:
+        links = "".join(f'<li><a href="/runbooks/{name}">{name}</a></li>' for name in names(directory))
+        return _page("Procédures", f"<h1>Procédures</h1><ul>{links}</ul>")
+
+    @app.get("/runbooks/{name}", include_in_schema=False)
+    def runbook(name: str) -> Response:
+        # Only names that the directory lists: nothing of an address ever becomes a path.
+        if name not in names(directory):
+            raise HTTPException(404, f"no runbook {name[:60]!r}; /runbooks/ lists all")
+        return _page(name, _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
+
+
+def names(directory: Path) -> list[str]:
+    """Names of the runbooks, each that of its alert."""
+    return sorted(path.stem for path in directory.glob("*.md"))
+
+
+def _page(title: str, body: str) -> Response:
+    return HTMLResponse(_SHELL.substitute(title=escape(title), body=body), headers=SAFE)
