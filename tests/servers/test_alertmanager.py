@@ -106,7 +106,7 @@ def test_a_dead_redis_keeps_everything_else_quiet_but_kafka(running: tuple[int, 
 def test_the_steps_of_a_runbook_silence_and_acknowledge(running: tuple[int, Sinks]) -> None:
     port, _sinks = running
     for path in sorted((deploy_dir() / "runbooks").glob("Ent*.md")):
-        steps = path.read_text().partition("**Silence and acknowledge.**")[2]
+        steps = path.read_text().partition("**Faire taire et prendre en charge.**")[2]
         commands = [line.partition("`")[2].rpartition("`")[0] for line in steps.splitlines() if "`amtool " in line]
         assert len(commands) == 4, path.name
         for command in commands:
