@@ -93,7 +93,14 @@ def test_an_alert_is_tested_to_fire_and_not_to_fire():
 
 
 def test_runbooks_name_their_alert_its_parts_and_only_metrics_that_exist():
-    parts = ("Ce que cela veut dire.", "Conséquence", "Vérifier en deux minutes.", "Agir.", "Passer la main.", "Faire taire")
+    parts = (
+        "Ce que cela veut dire.",
+        "Conséquence",
+        "Vérifier en deux minutes.",
+        "Agir.",
+        "Passer la main.",
+        "Faire taire",
+    )
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     texts = {path.stem: path.read_text() for path in (deploy_dir() / "runbooks").glob("*.md")}
     assert set(texts) == {rule["alert"] for rule in alerts()}
