@@ -17,8 +17,8 @@ from streams.cli.progress import Meter
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.days import dates
-from streams.simulate.levels import load_past
-from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs, scenario_days, scenario_plan
+from streams.simulate.levels import load_past, scenario_plan
+from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs, scenario_days
 from streams.simulate.scenario import checked_scale, load_scenarios
 
 YEARS_MIN, YEARS_MAX = 0.02, 10.0

@@ -192,6 +192,7 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
         shift_seconds=shift,
         run=options.run or new_run(),
         clean=options.clean,
+        begin_s=scenario.begin_s if earlier else begin_s + shift,
     )
     generator = Generator(plan)
     book = make_book(plan, generator)

@@ -51,8 +51,7 @@ def plan_file(configuration: Configuration, request: FileRequest, now: float) ->
         clean=request.clean, objects_only=True,
     )  # fmt: skip
     if request.events is not None:
-        load = Load(plan.catalog, plan.shape, plan.traffic, plan.scenario, plan.scale)
-        needed = seconds_needed(load, request.first_s, request.events, FILE_SECONDS_MAX)
+        needed = seconds_needed(plan.load, request.first_s, request.events, FILE_SECONDS_MAX)
         if needed is None:
             raise InputError(
                 f"{request.events} events at --scale {plan.scale:g} take more than {FILE_SECONDS_MAX // 3600} hours of traffic, which the "

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from streams.catalog import Catalog, load_catalog
 from streams.errors import InputError
+from streams.history import SchoolCalendar, load_calendar
 from streams.load_shape import LoadShape, load_shape
 from streams.simulate.book import Book
+from streams.simulate.levels import Levels, PastPlan, load_past, scenario_plan
 from streams.simulate.scenario import Scenario, Traffic, checked_scale, load_scenarios
 from streams.simulate.traffic import Generator, Plan
 from streams.simulate.truth import Truth, load_truth
@@ -29,6 +31,8 @@ class Configuration:
     shape: LoadShape
     traffic: Traffic
     scenario: Scenario
+    calendar: SchoolCalendar
+    past: PastPlan
 
     @classmethod
     def load(cls, config_dir: Path, scenario: str) -> Configuration:
@@ -40,7 +44,10 @@ class Configuration:
         """
         catalog = load_catalog(config_dir)
         scenarios = load_scenarios(config_dir)
-        return cls(catalog, load_shape(config_dir, catalog), scenarios.traffic, scenarios.get(scenario))
+        chosen = scenarios.get(scenario)
+        past = scenario_plan(load_past(config_dir, catalog))
+        calendar = load_calendar(config_dir, catalog)
+        return cls(catalog, load_shape(config_dir, catalog), scenarios.traffic, chosen, calendar, past)
 
     def plan(
         self,
@@ -52,8 +59,9 @@ class Configuration:
         run: str,
         clean: bool = False,
         objects_only: bool = False,
+        begin_s: int | None = None,
     ) -> Plan:
-        """The plan of a simulation that begins with scenario second `first_s`.
+        """The plan of a simulation that begins with scenario second `first_s`; `begin_s`: with which an earlier run of it began.
 
         Raises:
             InputError: the scale or the run's name cannot be used.
@@ -66,6 +74,7 @@ class Configuration:
         return Plan(
             self.catalog,
             self.shape,
+            Levels(self.catalog, self.shape, self.calendar, self.past, self.traffic, seed),
             self.traffic,
             self.scenario,
             seed,
@@ -75,6 +84,7 @@ class Configuration:
             run,
             clean,
             objects_only,
+            begin_s,
         )
 
 

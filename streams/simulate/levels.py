@@ -1,4 +1,7 @@
-"""How much use each day of a simulated past has, by region, project and service: calendar, load shape, and the growth that is built in."""
+"""How much use each day has, by region, project and service: calendar, load shape, and the growth that is built into a simulated past.
+
+The one source of levels: a simulated past and live traffic both ask here.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
-from streams.catalog import Catalog, read_yaml
+from streams.catalog import Catalog, Region, read_yaml
 from streams.history import SchoolCalendar
 from streams.history.day_weight import day_weight
-from streams.load_shape import LoadShape
+from streams.load_shape import LoadShape, curve
 from streams.sections import convert_section, section_error
-from streams.simulate.scenario import Positive
+from streams.simulate.courses import VisitRule, make_courses
+from streams.simulate.scenario import Positive, Traffic
 
 _DAY = datetime.timedelta(days=1)
 
@@ -61,7 +66,6 @@ class PastPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     last_day: datetime.date
     scale: Annotated[float, Meta(gt=0, le=10)]
-    services_per_visit: Positive
     visitors_per_visit: Positive
     stand_in_zone: Literal["A", "B", "C"]
     periods: tuple[Period, ...]
@@ -96,6 +100,11 @@ def load_past(config_dir: Path, catalog: Catalog) -> PastPlan:
     return plan
 
 
+def scenario_plan(plan: PastPlan) -> PastPlan:
+    """The plan without what would change the year of the scenarios: a lockdown of the year before, for instance."""
+    return msgspec.structs.replace(plan, periods=tuple(period for period in plan.periods if period.moves == "against"))
+
+
 def _projects(plan: PastPlan) -> Iterable[str]:
     yield from (plan.joins.project, plan.falls_silent.project)
     for period in plan.periods:
@@ -103,29 +112,41 @@ def _projects(plan: PastPlan) -> Iterable[str]:
 
 
 class Levels:
-    """Visits of a day by region, 1.0 being an ordinary Tuesday's; pure, remembered by day.
+    """Use of a day by region, 1.0 being that of `normal_weekday` in an ordinary week; pure, remembered by day.
 
-    `normal_visits` are the visits of France on such a day at scale 1.
+    `curve` is the day by local minute, 1.0 at its highest; `rule` says how courses become visits on ordinary days.
     """
 
     def __init__(
-        self, catalog: Catalog, shape: LoadShape, calendar: SchoolCalendar, plan: PastPlan, normal_visits: float
+        self,
+        catalog: Catalog,
+        shape: LoadShape,
+        calendar: SchoolCalendar,
+        plan: PastPlan,
+        traffic: Traffic,
+        seed: int,
     ) -> None:
-        self._normal_visits = normal_visits
-        self._catalog = catalog
-        self._shape = shape
+        self.catalog = catalog
+        self.shape = shape
+        self.curve = curve(shape)
+        self.regions: tuple[Region, ...] = tuple(region for region in catalog.regions if region.weight > 0)
+        self.rule = VisitRule(make_courses(traffic, traffic.events_per_visit, seed))
+        self._peak = traffic.normal_peak_events_per_second
+        self._normal = shape.weekday[traffic.normal_weekday]
         self._calendar = calendar
         self._plan = plan
         known = {"A", "B", "C"}
-        self._zones = {
-            r.code: r.zone if r.zone in known else plan.stand_in_zone for r in catalog.regions if r.weight > 0
-        }
-        self._weights = {region.code: region.weight for region in catalog.regions if region.weight > 0}
+        self._zones = {r.code: r.zone if r.zone in known else plan.stand_in_zone for r in self.regions}
+        self._weights = {region.code: region.weight for region in self.regions}
         self._at = functools.cache(self._level)
 
     def level(self, day: datetime.date, region: str) -> float:
         """How much use a region has on a day, at a constant perimeter."""
         return self._at(day, region)
+
+    def peak(self, region: str) -> float:
+        """Events a second of a region where `curve` and `level` are 1, at scale 1."""
+        return self._peak * self._weights[region] / sum(self._weights.values())
 
     def is_active(self, day: datetime.date, project: str) -> bool:
         """Whether a project sends events on a day."""
@@ -153,11 +174,13 @@ class Levels:
 
     def _service_factors(self, period: Period) -> dict[str, float]:
         """Of the moved side, against the other: visits of each service a visit."""
-        weights = {service.code: service.weight for service in self._catalog.services}
+        codes = [service.code for service in self.catalog.services]
+        shares = np.array([service.weight for service in self.catalog.services])
+        weights = dict(zip(codes, self.rule.service_visits_per_visit(shares).tolist(), strict=True))
         found: dict[str, float] = {}
         for group, growth in period.groups.items():
             target = _moved(period, growth)
-            members = self._catalog.published_groups[group]
+            members = self.catalog.published_groups[group]
             total = sum(weights[code] for code in members)
             fixed = sum(weights[code] * found[code] for code in members if code in found)
             free = sum(weights[code] for code in members if code not in found)
@@ -167,19 +190,20 @@ class Levels:
             found["VISIOCONFERENCE"] = _moved(period, self._more(period, weights["VISIOCONFERENCE"]))
         return {code: ratio / _moved(period, period.visits) for code, ratio in found.items()}
 
-    def _more(self, period: Period, weight: float) -> float:
+    def _more(self, period: Period, per_visit: float) -> float:
         """The ratio of a service that has so many more visits in the first side of a period, at scale 1."""
         days = (period.first + offset * _DAY for offset in range(period.days))
         total = sum(self._weights.values())
-        visits = math.fsum(self.level(day, code) * w / total for day in days for code, w in self._weights.items())
-        of_service = visits * self._normal_visits * self._plan.services_per_visit * weight
+        levels = math.fsum(self.level(day, code) * w / total for day in days for code, w in self._weights.items())
+        visits_a_day = self._peak * 60 * sum(self.curve) * self.rule.visits_per_course / self.rule.events_per_course
+        of_service = levels * visits_a_day * per_visit
         if period.moves == "first":
             of_service /= period.visits
             return 1 + period.visioconferences_more / of_service
         return of_service / max(1.0, of_service - period.visioconferences_more)
 
     def _base(self, day: datetime.date, region: str) -> float:
-        return day_weight(self._shape, self._calendar, self._zones[region], day) / self._shape.weekday["tue"]
+        return day_weight(self.shape, self._calendar, self._zones[region], day) / self._normal
 
     def _level(self, day: datetime.date, region: str) -> float:
         found = self._base(day, region)

@@ -1,7 +1,7 @@
 """Who makes the traffic: establishments with valid UAI in the right departements, their projects, and the visitors attached to them.
 
-Visitors are not stored: visitor number n of a region has its establishment, profile and pseudonym by arithmetic and a keyed hash, so that
-millions of them cost no memory and every process of the same seed knows the same people.
+Visitors are not stored: a visitor of a region is two numbers, and has its establishment, profile and pseudonym by a keyed hash of them, so
+that millions of them cost no memory and every process of the same seed knows the same people.
 """
 
 from __future__ import annotations
@@ -44,44 +44,46 @@ class Visit(NamedTuple):
 
 
 class RegionPopulation:
-    """The visitors of one region: `visitors` of them, numbered from 0."""
+    """The visitors of one region, at the establishments of those `seats` (see `make_seats`)."""
 
     def __init__(
         self,
         region: Region,
         establishments: list[Establishment],
+        seats: list[int],
         profiles: list[str],
         cells: Cells,
-        visitors: int,
         secret: bytes,
-        rng: random.Random,
     ) -> None:
         self.region = region
         self.establishments = establishments
-        self.visitors = visitors
+        self._seats = seats
         self._profiles = profiles
         self._secret = secret
-        # One entry a seat: an establishment of size 3 has three, so a visitor picked evenly lands there three times as often.
-        self._seats = [index for index in range(len(establishments)) for _ in range(rng.randint(1, SIZES))]
-        rng.shuffle(self._seats)
         self._place_bytes = [f'"project":"{item.place.project}","uai":"{item.uai}"'.encode() for item in establishments]
         self._profile_bytes = {code: f'"profile":"{code}"'.encode() for code in set(profiles)}
         self._cells = [
             {code: cells.number(item.place, code) for code in self._profile_bytes} for item in establishments
         ]
 
-    def visit(self, number: int) -> Visit:
-        """A visit of visitor `number` (0 <= number < visitors)."""
-        index = self._seats[number % len(self._seats)]
-        # Knuth's multiplier scatters neighbours over the table, so that profile and establishment are independent.
-        profile = self._profiles[(number * 2654435761 >> 8) % _PROFILE_TABLE]
-        pseudonym = hashlib.blake2b(b"%s/%d" % (self.region.code.encode(), number), digest_size=12, key=self._secret)
+    def visit(self, slot: int, number: int) -> Visit:
+        """A visit of visitor `number` of a `slot`: the same two numbers are the same person."""
+        name = b"%s/%d/%d" % (self.region.code.encode(), slot, number)
+        digest = hashlib.blake2b(name, digest_size=20, key=self._secret).digest()
+        index = self._seats[int.from_bytes(digest[12:16], "little") % len(self._seats)]
+        profile = self._profiles[int.from_bytes(digest[16:], "little") % _PROFILE_TABLE]
         return Visit(
             self._place_bytes[index],
             self._profile_bytes[profile],
-            pseudonym.hexdigest().encode(),
+            digest[:12].hex().encode(),
             self._cells[index][profile],
         )
+
+
+def make_seats(region: str, establishments: list[Establishment], seed: int) -> list[int]:
+    """One entry a seat, the place of its establishment in the list: one of size 3 has three, so it has three times the visitors."""
+    rng = random.Random(f"seats/{seed}/{region}")
+    return [index for index in range(len(establishments)) for _ in range(rng.randint(1, SIZES))]
 
 
 def make_establishments(catalog: Catalog, traffic: Traffic, seed: int) -> dict[str, list[Establishment]]:

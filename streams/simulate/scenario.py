@@ -38,8 +38,8 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events_per_visit: Annotated[float, Meta(ge=2, le=100)]
     visit_courses: Annotated[int, Meta(ge=1, le=1000)]
     visit_seconds_max: Annotated[int, Meta(ge=60, le=7200)]
-    visitors_per_daily_visit: Annotated[float, Meta(gt=0, le=10)]
-    visitors_about_share: Annotated[float, Meta(gt=0, le=1)]
+    return_share: Share
+    pause_seconds_max: Annotated[int, Meta(ge=600, le=7200)]
     establishments: Annotated[int, Meta(ge=1, le=50_000)]
     establishments_per_region_min: Annotated[int, Meta(ge=1, le=1000)]
     departement_project_share: Share

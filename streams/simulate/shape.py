@@ -1,12 +1,14 @@
-"""The load curve of `config/load_shape.yaml`: how many events a second a region has at a moment of a scenario. Pure."""
+"""How many events a second a region has at a moment of a scenario: the levels of its day, and what the scenario adds. Pure."""
 
 from __future__ import annotations
 
 import datetime
 from zoneinfo import ZoneInfo
 
-from streams.catalog import Catalog, Region, Service
-from streams.load_shape import WEEKDAYS, LoadShape, LoginStorm, curve, rentree_factor
+from streams.catalog import Region, Service
+from streams.load_shape import LoadShape, LoginStorm
+from streams.simulate.levels import Levels
+from streams.simulate.perimeter import Perimeter
 from streams.simulate.scenario import PARIS, Scenario, Traffic
 
 #: The login storm rises over this part of its length and falls over the rest.
@@ -31,19 +33,26 @@ def service_weights(shape: LoadShape, scenario: Scenario, services: tuple[Servic
 
 
 class Load:
-    """Events a second by region, at a scenario's time, at one scale. Pure: the same arguments give the same numbers."""
+    """Events a second by region, at a scenario's time, at one scale. Pure: the same arguments give the same numbers.
 
-    def __init__(self, catalog: Catalog, shape: LoadShape, traffic: Traffic, scenario: Scenario, scale: float) -> None:
-        self.regions: tuple[Region, ...] = tuple(region for region in catalog.regions if region.weight > 0)
+    The projects are those of the scenario's day, whatever the time.
+    """
+
+    def __init__(
+        self, levels: Levels, perimeter: Perimeter, traffic: Traffic, scenario: Scenario, scale: float
+    ) -> None:
+        self.regions: tuple[Region, ...] = levels.regions
         self.events_per_visit = scenario.events_per_visit or traffic.events_per_visit
-        self._shape = shape
+        self._levels = levels
         self._scenario = scenario
-        self._curve = curve(shape)
         self._zones = [ZoneInfo(region.timezone) for region in self.regions]
-        total = sum(region.weight for region in self.regions)
-        peak = traffic.normal_peak_events_per_second * scale / shape.weekday[traffic.normal_weekday]
-        peak *= self.events_per_visit / traffic.events_per_visit
-        self._peaks = [peak * region.weight / total for region in self.regions]
+        more = scale * self.events_per_visit / traffic.events_per_visit
+        if scenario.day == "lockdown":
+            more *= levels.shape.lockdown_factor
+        self._peaks = [
+            levels.peak(code) * more * sum(share for _part, share in perimeter.active(levels, code, scenario.date))
+            for code in (region.code for region in self.regions)
+        ]
 
     def events_per_second(self, scenario_s: int) -> list[float]:
         """Expected events a second of each of `regions` at a scenario time (epoch seconds), repeats left out."""
@@ -51,18 +60,14 @@ class Load:
 
     def repeat_strength(self, scenario_s: int) -> float:
         """How much of `retry_duplicates` applies in metropolitan France: 1 in a storm of the configured height, 0 outside storms."""
-        storm = self._shape.login_storm
+        storm = self._levels.shape.login_storm
         local = datetime.datetime.fromtimestamp(scenario_s, PARIS)
         inside = storm_strength(storm, local) > 0
         return min(1.0, (self._scenario.login_storm_multiplier - 1) / (storm.peak_multiplier - 1)) if inside else 0.0
 
     def _rate(self, index: int, scenario_s: int) -> float:
         local = datetime.datetime.fromtimestamp(scenario_s, self._zones[index])
-        shape, scenario = self._shape, self._scenario
-        factor = shape.weekday[WEEKDAYS[local.weekday()]]
-        if scenario.day == "rentree":
-            factor *= rentree_factor(shape, (local.date() - scenario.date).days)
-        elif scenario.day == "lockdown":
-            factor *= shape.lockdown_factor
-        factor *= 1 + (scenario.login_storm_multiplier - 1) * storm_strength(shape.login_storm, local)
-        return self._peaks[index] * self._curve[local.hour * 60 + local.minute] * factor
+        factor = self._levels.level(local.date(), self.regions[index].code)
+        storm = storm_strength(self._levels.shape.login_storm, local)
+        factor *= 1 + (self._scenario.login_storm_multiplier - 1) * storm
+        return self._peaks[index] * self._levels.curve[local.hour * 60 + local.minute] * factor

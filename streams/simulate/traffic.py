@@ -15,30 +15,33 @@ from streams.catalog import Catalog
 from streams.events import VERSION
 from streams.load_shape import LoadShape
 from streams.simulate.cells import Cells
+from streams.simulate.courses import make_courses
+from streams.simulate.levels import Levels
 from streams.simulate.odd import BROKEN_ANYHOW, BROKEN_OBJECTS, make_unknown
-from streams.simulate.population import RegionPopulation, make_establishments, profile_table
+from streams.simulate.perimeter import Perimeter
+from streams.simulate.population import RegionPopulation, profile_table
 from streams.simulate.scenario import Scenario, Traffic
 from streams.simulate.shape import Load, service_weights
 from streams.simulate.step import Special, Step
-from streams.simulate.visits import SecondRandom, Visits, make_courses
+from streams.simulate.visits import SecondRandom, Visits
 
 #: Services are drawn with 16 random bits: a weight of 0.001 still has 65 entries.
 _SERVICE_TABLE = 1 << 16
 _DEVICES = ("ORDINATEUR", "MOBILE", "TABLETTE")
 _TOOLS = ("pronote", "moodle", "nextcloud", "bbb")
-#: Smallest number of visitors of a region, however small the scale.
-_VISITORS_MIN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that the events depend on. `first_s` is the scenario's second of the first step, `shift_seconds` scenario time minus clock.
 
-    `clean` leaves repeats, delays, broken and unknown events out; `objects_only` keeps to broken events that are JSON objects.
+    `begin_s` is the scenario's second with which the traffic of all runs began, None for traffic that always went on. `clean` leaves
+    repeats, delays, broken and unknown events out; `objects_only` keeps to broken events that are JSON objects.
     """
 
     catalog: Catalog
     shape: LoadShape
+    levels: Levels
     traffic: Traffic
     scenario: Scenario
     seed: int
@@ -48,6 +51,13 @@ class Plan:
     run: str
     clean: bool = False
     objects_only: bool = False
+    begin_s: int | None = None
+
+    @property
+    def load(self) -> Load:
+        """The events that are expected of it."""
+        perimeter = Perimeter(self.catalog, self.traffic, self.seed)
+        return Load(self.levels, perimeter, self.traffic, self.scenario, self.scale)
 
 
 class Generator:
@@ -60,16 +70,15 @@ class Generator:
             tuple(profile.code for profile in plan.catalog.profiles),
             tuple(service.code for service in plan.catalog.services),
         )
-        self.load = Load(plan.catalog, plan.shape, plan.traffic, plan.scenario, plan.scale)
+        perimeter = Perimeter(plan.catalog, plan.traffic, plan.seed)
+        self.load = Load(plan.levels, perimeter, plan.traffic, plan.scenario, plan.scale)
         self._services = _service_table(plan)
         self._second_random = SecondRandom(plan.seed)
         self._visits = Visits(
             self.load,
-            _populations(plan, self.load, self.cells),
-            make_courses(
-                plan.traffic.visit_courses, self.load.events_per_visit, plan.traffic.visit_seconds_max, plan.seed
-            ),
-            plan.traffic.visitors_about_share,
+            _populations(plan, perimeter, self.cells),
+            make_courses(plan.traffic, self.load.events_per_visit, plan.seed),
+            plan.begin_s,
         )
         self._visits.warm(plan.first_s, self._second_random)
         self._format = b'{"v":%d,"id":"%s-%%d","ts":%%d,%%b,%%b,%%b,"visitor":"%%b"}' % (VERSION, plan.run.encode())
@@ -162,26 +171,19 @@ class Generator:
         step.cells[index] = self.cells.number(odd.place, odd.profile, odd.service)
 
 
-def _populations(plan: Plan, load: Load, cells: Cells) -> list[RegionPopulation]:
-    establishments = make_establishments(plan.catalog, plan.traffic, plan.seed)
+def _populations(plan: Plan, perimeter: Perimeter, cells: Cells) -> list[RegionPopulation]:
     profiles = profile_table(plan.catalog.profiles, plan.seed)
-    midnight = plan.scenario.at("00:00")
-    totals = [0.0] * len(load.regions)
-    for second in range(midnight, midnight + 86_400, 600):
-        totals = [total + rate * 600 for total, rate in zip(totals, load.events_per_second(second), strict=True)]
-    per_event = plan.traffic.visitors_per_daily_visit / load.events_per_visit
     secret = f"simulated/{plan.seed}".encode()
     return [
         RegionPopulation(
             region,
-            establishments[region.code],
+            perimeter.establishments[region.code],
+            perimeter.active_seats(plan.levels, region.code, plan.scenario.date),
             profiles,
             cells,
-            max(_VISITORS_MIN, round(total * per_event)),
             secret,
-            random.Random(f"seats/{plan.seed}/{region.code}"),
         )
-        for region, total in zip(load.regions, totals, strict=True)
+        for region in plan.levels.regions
     ]
 
 

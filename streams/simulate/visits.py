@@ -1,7 +1,7 @@
 """Visits: who begins one in which second, and when within it each event comes.
 
 Everything is a pure function of (seed, second): a simulator that is started again knows the visits that are going on without having seen
-them. A visit follows one of a few courses (the seconds of its events after the first), so a going visit costs one tuple and no timer.
+them. A visitor's use follows one of a few courses, so a going one costs one tuple and no timer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 
+from streams.simulate.courses import Course
 from streams.simulate.population import RegionPopulation, Visit
 from streams.simulate.shape import Load
 
@@ -16,26 +17,12 @@ from streams.simulate.shape import Load
 RATE_SECONDS = 10
 #: Above this mean, Poisson numbers are drawn from the normal distribution.
 _NORMAL_FROM = 30.0
-_DAY_SECONDS = 86_400
-
-
-def make_courses(number: int, mean_events: float, seconds_max: int, seed: int) -> list[tuple[int, ...]]:
-    """`number` courses of about `mean_events` events each: seconds after the beginning, rising, the first 0.
-
-    Most pages follow within a minute, a few after a pause of minutes.
-    """
-    rng = random.Random(f"courses/{seed}")
-    courses = []
-    for _ in range(number):
-        length = max(2, round(rng.gauss(mean_events, mean_events / 3)))
-        second, course = 0, [0]
-        while len(course) < length:
-            second += 1 + int(rng.expovariate(1 / 150 if rng.random() < 0.1 else 1 / 18))
-            if second > seconds_max:
-                break
-            course.append(second)
-        courses.append(tuple(course))
-    return courses
+#: Those who begin in a second are the same people as those of a second of six hours before: they come back in another second of the same
+#: hour of that cycle, so five hours later at the soonest, when nothing of their last use matters any more.
+CYCLE_HOURS = 6
+_HOUR_SECONDS = 3600
+#: Coprime to an hour's seconds: a multiplier that deals the people of an hour's seconds out to other seconds.
+_STEPS = (1, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
 
 def poisson(rng: random.Random, mean: float) -> int:
@@ -49,41 +36,54 @@ def poisson(rng: random.Random, mean: float) -> int:
     return number
 
 
-class Visits:
-    """The visits that go on. `advance` must be called for each second in turn; `warm` does so for those before the first.
+def slot_of(second: int) -> int:
+    """Whose turn it is in a second: 0 to `CYCLE_HOURS` * 3600 - 1."""
+    hour, rest = divmod(second, _HOUR_SECONDS)
+    step = _STEPS[hour // CYCLE_HOURS % len(_STEPS)]
+    return hour % CYCLE_HOURS * _HOUR_SECONDS + rest * step % _HOUR_SECONDS
 
-    Memory: one tuple and one pseudonym a going visit, for as long as its course lasts.
+
+class Visits:
+    """The courses that go on. `advance` must be called for each second in turn; `warm` does so for those before the first.
+
+    `begin_s` is the scenario's second at which the traffic of the whole simulation began (None: it always went on). Of the visits that
+    went on at that time nothing is sent: their visitors came before anybody counted, and would be taken for visitors that arrive.
+    Memory: one tuple and one pseudonym a going course, for as long as it lasts.
     """
 
     def __init__(
-        self, load: Load, populations: list[RegionPopulation], courses: list[tuple[int, ...]], about_share: float
+        self, load: Load, populations: list[RegionPopulation], courses: list[Course], begin_s: int | None = None
     ) -> None:
         self._load = load
         self._populations = populations
         self._courses = courses
-        self._about_share = about_share
-        self._events_mean = sum(map(len, courses)) / len(courses)
+        self._begin_s = begin_s
+        self._events_mean = sum(len(course.seconds) for course in courses) / len(courses)
         # One ring a course, as long as the course: what began s seconds ago lies s places behind.
-        self._rings: list[list[list[Visit]]] = [[[] for _ in range(course[-1] + 1)] for course in courses]
+        self._rings: list[list[list[Visit]]] = [[[] for _ in range(course.seconds[-1] + 1)] for course in courses]
         self._rates: tuple[int, list[float]] = (-1, [])
 
     @property
     def seconds_before(self) -> int:
         """How many seconds before the first `advance` must be warmed: the longest course."""
-        return max(course[-1] for course in self._courses)
+        return max(course.seconds[-1] for course in self._courses)
 
     def warm(self, first: int, rng_of: SecondRandom) -> None:
-        """Begin the visits that are going on at scenario second `first`."""
+        """Begin the courses that are going on at scenario second `first`."""
         for second in range(first - self.seconds_before, first):
             self._begin(second, rng_of(second))
 
     def advance(self, second: int, rng: random.Random) -> list[Visit]:
-        """Begin the visits of a scenario second and return the visit of each event that falls into it, in no order that matters."""
+        """Begin the courses of a scenario second and return the visit of each event that falls into it, in no order that matters."""
         self._begin(second, rng)
         events: list[Visit] = []
+        # Only visits that began this many seconds ago or later have events.
+        since = second - self._begin_s if self._begin_s is not None else None
         for course, ring in zip(self._courses, self._rings, strict=True):
             size = len(ring)
-            for offset in course:
+            for offset, begun in zip(course.seconds, course.begun, strict=True):
+                if since is not None and offset - begun > since:
+                    continue
                 going = ring[(second - offset) % size]
                 if going:
                     events += going
@@ -92,15 +92,13 @@ class Visits:
     def _begin(self, second: int, rng: random.Random) -> None:
         for ring in self._rings:
             ring[second % len(ring)] = []
-        slot = second // RATE_SECONDS
-        if self._rates[0] != slot:
-            self._rates = (slot, self._load.events_per_second(slot * RATE_SECONDS))
-        day_part = second % _DAY_SECONDS / _DAY_SECONDS
+        time = second // RATE_SECONDS
+        if self._rates[0] != time:
+            self._rates = (time, self._load.events_per_second(time * RATE_SECONDS))
+        slot = slot_of(second)
         for rate, population in zip(self._rates[1], self._populations, strict=True):
-            for _ in range(poisson(rng, rate / self._events_mean)):
-                # Those who are about are a window that moves over the region's visitors once a day: they come back while it is on them.
-                place = day_part + rng.random() * self._about_share
-                visit = population.visit(int(place * population.visitors) % population.visitors)
+            for number in range(poisson(rng, rate / self._events_mean)):
+                visit = population.visit(slot, number)
                 ring = self._rings[int(rng.random() * len(self._rings))]
                 ring[second % len(ring)].append(visit)
 

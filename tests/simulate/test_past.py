@@ -17,8 +17,8 @@ from streams.history.archive import Archive
 from streams.history.day_file import DayFile
 from streams.history.rows import CutName, CutRows
 from streams.settings import default_config_dir
-from streams.simulate.levels import Levels
-from streams.simulate.past import Past, load_inputs, scenario_days, scenario_plan
+from streams.simulate.levels import Levels, scenario_plan
+from streams.simulate.past import Past, load_inputs, scenario_days
 
 D = datetime.date.fromisoformat
 
@@ -48,7 +48,9 @@ def test_the_published_growth_is_built_in(past: Past) -> None:
 
 
 def test_services_grow_as_published(past: Past, catalog: Catalog) -> None:
-    weights = {service.code: service.weight for service in catalog.services}
+    shares = np.array([service.weight for service in catalog.services])
+    per_visit = past.levels.rule.service_visits_per_visit(shares).tolist()
+    weights = dict(zip(catalog.service_codes, per_visit, strict=False))
 
     def visits(group: str, day: str) -> float:
         factors = past.levels.service_factors(D(day))
@@ -104,7 +106,7 @@ def test_a_project_joins_and_one_falls_silent(past: Past, rentree: DayFile) -> N
 
 
 def test_sketches_count_establishments(past: Past, rentree: DayFile) -> None:
-    held = sum(len(part.establishments) for part in past._parts["84"])
+    held = sum(len(part.establishments) for part in past.perimeter.parts["84"])
     assert hll.count(rentree.sketches.establishments["region", "84"]) == pytest.approx(held, rel=0.03)
     visits = int(rentree.rows[CutName.PROFILE_REGION].visits.sum())
     users = sum(hll.count(sketch) for (scope, _code), sketch in rentree.sketches.users.items() if scope == "region")
@@ -131,7 +133,8 @@ def test_the_days_before_a_scenario(past: Past, catalog: Catalog) -> None:
     )
     assert len(days) == len(set(days)) == 35 + 56
     # The year of the scenario is as the scenarios say: nothing of last year's lockdown is built in.
-    plain = Levels(catalog, past.inputs.shape, past.inputs.calendar, scenario_plan(past.inputs.plan), 1e6)
+    inputs = past.inputs
+    plain = Levels(catalog, inputs.shape, inputs.calendar, scenario_plan(inputs.plan), inputs.traffic, 1)
     assert plain.level(D("2026-04-01"), "84") < 2 < past.levels.level(D("2026-04-01"), "84")
     assert plain.level(D("2025-09-01"), "84") == past.levels.level(D("2025-09-01"), "84")
 

@@ -17,7 +17,7 @@ from tests.simulate.conftest import MakePlan
 
 def load(configuration: Configuration, scale: float = 1.0) -> Load:
     c = configuration
-    return Load(c.catalog, c.shape, c.traffic, c.scenario, scale)
+    return c.plan(seed=1, scale=scale, first_s=0, shift_seconds=0, run="t").load
 
 
 def day(configuration: Configuration) -> list[tuple[int, list[float]]]:
