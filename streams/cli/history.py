@@ -6,13 +6,17 @@ import csv
 import datetime
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from streams.catalog import load_catalog
 from streams.errors import InputError
+from streams.history.held import counted
 from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from streams.history.archive import Archive
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 _ARCHIVE = click.Path(path_type=Path, file_okay=False)
@@ -38,7 +42,7 @@ def export(
 ) -> None:
     """Write counts as CSV to stdout. Each cut holds every event: add up rows of one cut only."""
     from streams.cli.past_sources import open_history
-    from streams.history.report import NoDataError, held_text
+    from streams.history.held import NoDataError, held_text
     from streams.history.rows import CutName
     from streams.history.transfer import export_rows
 
@@ -48,10 +52,12 @@ def export(
     begin = first.date() if first else held[0] if held else None
     end = last.date() if last else held[-1] if held else None
     if begin is None or end is None or begin > end:
-        raise InputError(f"no days to export ({begin} to {end}): say --from and --to; {held_text(held)}")
+        raise InputError(
+            f"no days to export ({begin} to {end}): say --from and --to; {held_text(held, past.directory)}"
+        )
     rows = export_rows(past, begin, end, CutName(cut) if cut else None, step, sys.stdout)
     if not rows:
-        raise NoDataError(f"no data from {begin} to {end}: {held_text(held)}")
+        raise NoDataError(f"no data from {begin} to {end}: {held_text(held, past.directory)}")
     click.echo(f"{rows:,} rows, {begin} to {end}", err=True)
 
 
@@ -77,38 +83,37 @@ def import_(file: Path, archive: Path | None) -> None:
         with click.open_file(str(file), encoding="utf-8-sig") as lines:
             head = lines.readline()
             if "debutsemaine" in head:
-                _import_weeks(target.directory, head, lines, str(file))
+                _import_weeks(target, head, lines, str(file))
             else:
                 _import_rows(target, head, lines, str(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file} cannot be read: {error}; name a CSV file in UTF-8") from None
 
 
-def _import_weeks(directory: Path, head: str, lines: IO[str], name: str) -> None:
-    from streams.history.weekly import read_weeks, save_weeks
+def _import_weeks(target: Archive, head: str, lines: IO[str], name: str) -> None:
+    from streams.history.weekly import read_weeks
+    from streams.history.weeks import save_weeks
 
     settings = load_settings()
     found = read_weeks(_with_head(head, lines), name, load_catalog(settings.config_dir), settings.config_dir)
-    save_weeks(directory, found.weeks)
-    firsts = sorted({week.first for week in found.weeks})
+    save_weeks(target, found.weeks)
+    firsts = sorted({first for first, _kind in found.weeks})
     ignored = f"; ignored: {', '.join(found.columns_ignored)}" if found.columns_ignored else ""
-    kinds = " and ".join(sorted({week.kind for week in found.weeks}))
+    kinds = " and ".join(sorted({kind for _first, kind in found.weeks}))
     click.echo(
-        f"{found.rows:,} lines, {len(firsts)} weeks from {firsts[0]} to {firsts[-1]}, by {kinds}; "
-        f"{found.unknown_establishments:,} establishments of no known place, under INCONNU{ignored}",
+        f"{found.rows:,} lines, {counted(len(firsts), 'week')} from {firsts[0]} to {firsts[-1]}, by {kinds}; "
+        f"{counted(found.unknown_establishments, 'establishment')} of no known place, under INCONNU{ignored}",
         err=True,
     )
 
 
-def _import_rows(target: object, head: str, lines: IO[str], name: str) -> None:
-    from streams.history.archive import Archive
+def _import_rows(target: Archive, head: str, lines: IO[str], name: str) -> None:
     from streams.history.transfer import import_rows
 
-    assert isinstance(target, Archive)
     done = import_rows(target, load_catalog(load_settings().config_dir), _with_head(head, lines), name)
     click.echo(
-        f"{done.rows:,} rows, {len(done.days)} days from {done.days[0]} to {done.days[-1]}: {done.hours:,} hours imported, "
-        f"{done.hours_kept:,} left as they were counted or simulated",
+        f"{counted(done.rows, 'row')}, {counted(len(done.days), 'day')} from {done.days[0]} to {done.days[-1]}: "
+        f"{counted(done.hours, 'hour')} imported, {done.hours_kept:,} left as they were counted or simulated",
         err=True,
     )
 

@@ -50,7 +50,7 @@ def report() -> None:
 @_output_options
 def rentree(year: int, against: int | None, **output: Any) -> None:
     """The rentrée day, and the first four weeks, of two school years: day n against day n."""
-    from streams.history.report import rentree_question
+    from streams.history.question import rentree_question
 
     reporter = _Reporter.open(**output)
     reporter.run(rentree_question(reporter.calendar, year, year - 1 if against is None else against))
@@ -63,7 +63,7 @@ def rentree(year: int, against: int | None, **output: Any) -> None:
 @_output_options
 def period(first: datetime.datetime, last: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """Any days against as many earlier ones."""
-    from streams.history.report import period_question
+    from streams.history.question import period_question
 
     reporter = _Reporter.open(**output)
     reporter.run(period_question(first.date(), last.date(), against.date() if against else None))
@@ -72,12 +72,14 @@ def period(first: datetime.datetime, last: datetime.datetime, against: datetime.
 @report.command()
 @click.option("--day", type=_DATE, required=True)
 @click.option(
-    "--against", type=_DATE, help="[default: day n of last rentrée within four weeks of one, else 52 weeks before]"
+    "--against",
+    type=_DATE,
+    help="[default: a rentrée's own day before; the same weekday nearest to day n within four weeks of one, else 52 weeks before]",
 )
 @_output_options
 def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """One day against an earlier one."""
-    from streams.history.report import day_question
+    from streams.history.question import day_question
 
     reporter = _Reporter.open(**output)
     reporter.run(day_question(reporter.calendar, day.date(), against.date() if against else None))
@@ -111,27 +113,23 @@ class _Reporter:
         from streams.history.sides import both_sides
 
         history, simulated = open_history(self.settings, self.catalog, self.archive)
-        now, then = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir)
-        made = make_report(question, now, then, self.catalog, self.calendar)
-        self._write(made, simulated)
+        sides = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir)
+        self._write(make_report(question, sides, self.catalog, self.calendar, simulated))
 
-    def _write(self, made: Any, simulated: bool) -> None:
-        from streams.history import report_text
+    def _write(self, made: Any) -> None:
+        from streams.history import report_text, report_values
 
         if self.html is not None:
             from streams.history.report_html import report_page
 
-            made_at = datetime.datetime.now(PARIS)
-            _write_page(self.html, report_page(made, self.catalog, simulated, made_at))
+            _write_page(self.html, report_page(made, self.catalog, datetime.datetime.now(PARIS)))
         if self.as_json:
-            sys.stdout.buffer.write(
-                orjson.dumps(report_text.report_json(made, simulated), option=orjson.OPT_APPEND_NEWLINE)
-            )
+            sys.stdout.buffer.write(orjson.dumps(report_values.report_json(made), option=orjson.OPT_APPEND_NEWLINE))
             sys.stdout.buffer.flush()
         elif self.as_csv:
-            report_text.write_csv(made, sys.stdout)
+            report_values.write_csv(made, sys.stdout)
         elif self.html is None:
-            report_text.print_report(made, simulated, Console(width=None if sys.stdout.isatty() else 140))
+            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else 140))
 
 
 def _write_page(path: Path, page: str) -> None:

@@ -104,7 +104,7 @@ class Archive:
         """
         with _explained(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            with self._locked():
+            with self.locked():
                 about = self.about()
                 if about is None:
                     about = About(uuid.uuid4().hex, simulated)
@@ -131,7 +131,7 @@ class Archive:
             ArchiveError: it cannot be written: the file that is there stays as it is.
         """
         path = self.path(day)
-        with _explained(path), self._locked():
+        with _explained(path), self.locked():
             path.parent.mkdir(exist_ok=True)
             old, damaged = self._read_whole(day)
             if old is not None and old.shift_seconds != shift_seconds:
@@ -172,7 +172,7 @@ class Archive:
             return None, aside
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """One writer at a time, in all processes of this machine; a killed one leaves no lock behind."""
         with (self.directory / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

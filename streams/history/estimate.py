@@ -1,11 +1,12 @@
 """A past that was never measured: imported weekly figures spread by the load shape. Always marked « estimée d'après le DNMA ».
 
 A week's visits go to its days by `day_weight`, a day's to its minutes by the hourly curve in local time: an expectation, without noise.
+Weekly figures cover the establishments of their file alone: a region without any is unknown, not zero; nothing is known by project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,13 +16,22 @@ from numpy.typing import NDArray
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
+from streams.history.coverage import DAY_MINUTES, Known, Minutes, in_epoch
 from streams.history.day_weight import day_weight
 from streams.history.days import paris_day
+from streams.history.rows import CutName
 from streams.history.side import Side, Sum
-from streams.history.weekly import Week
+from streams.history.weeks import Weeks
 from streams.load_shape import LoadShape, curve
 
 WEEK_DAYS = 7
+#: The kind of weekly figures that tells each cut.
+_KIND_OF = {
+    CutName.REGION: "profile",
+    CutName.PROFILE_REGION: "profile",
+    CutName.ACADEMY: "profile",
+    CutName.REGION_SERVICE: "service",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +41,23 @@ class Estimate:
     catalog: Catalog
     calendar: SchoolCalendar
     shape: LoadShape
-    weeks: Mapping[tuple[date, str], Week]
+    weeks: Weeks
     stand_in: str = "A"
 
-    def covers(self, days: Sequence[date]) -> bool:
-        """Whether all weeks of these days were imported, by profile: they tell visits."""
-        return all((_monday(day), "profile") in self.weeks for day in days)
+    def known(self, day: date) -> Known:
+        """What is known of a day: all of it where its week was imported, by the cuts that weekly figures have."""
+        kinds = {kind for kind in ("profile", "service") if (_monday(day), kind) in self.weeks}
+        return {cut: np.full(DAY_MINUTES, _KIND_OF.get(cut) in kinds) for cut in CutName}
+
+    def regions(self, days: Sequence[date], kind: str) -> frozenset[str]:
+        """The regions that have figures in each of these days' weeks that were imported."""
+        weeks = [self.weeks[key] for key in {(_monday(day), kind) for day in days} if key in self.weeks]
+        return frozenset.intersection(*(frozenset(week.establishments) for week in weeks)) if weeks else frozenset()
 
     def day_visits(self, day: date, region: str, academy: str | None = None, profile: str | None = None) -> float:
         """Visits of one day in a region."""
         week = self.weeks.get((_monday(day), "profile"))
-        return self._share(day, region) * week.of(region, academy, profile) if week else 0.0
+        return self.share_of_week(day, region) * week.of(region, academy, profile) if week else 0.0
 
     def minute_visits(self, region: str, first: int, end: int) -> NDArray[np.float64]:
         """Expected visits of the epoch minutes `first <= minute < end` in a region; NaN in weeks that were not imported."""
@@ -55,56 +71,69 @@ class Estimate:
                 found[offset] = self.day_visits(local.date(), region) * shape[local.hour * 60 + local.minute]
         return found
 
-    def side(self, days: Sequence[date]) -> Side:
-        """One side of a report: visits alone, by region, academy, profile, service."""
-        side = Side(tuple(days), estimated=True)
-        for region in self.catalog.region_codes:
-            visits = np.array([self.day_visits(day, region) for day in days])
-            self._add(side, "region", region, visits)
-            self._add(side, "national", "FR", visits)
-            for academy in self._academies(region):
-                self._add(side, "academy", academy, np.array([self.day_visits(day, region, academy) for day in days]))
-            for profile in self.catalog.profile_codes:
-                of_profile = np.array([self.day_visits(day, region, profile=profile) for day in days])
-                self._add(side, "profile", profile, of_profile)
-                side.profile_visits[region, profile] = round(of_profile.sum())
-            self._add_services(side, days, region)
+    def side(self, days: Sequence[date], compared: Sequence[Known]) -> Side:
+        """One side of a report: visits alone, by region, academy, profile, service; `compared` is what counts of each day."""
+        used = [day for day, known in zip(days, compared, strict=True) if known[CutName.REGION].any()]
+        of_services = [day for day, known in zip(days, compared, strict=True) if known[CutName.REGION_SERVICE].any()]
+        regions, service_regions = self.regions(used, "profile"), self.regions(of_services, "service")
+        cuts = frozenset(cut for cut in CutName if any(known[cut].any() for known in compared))
+        side = Side(tuple(days), cuts=cuts, estimated=True, regions=regions, service_regions=service_regions)
+        for region in sorted({*regions, *service_regions}):
+            self._add_region(side, region, compared)
+        weeks = [self.weeks[key] for key in {(_monday(day), "profile") for day in used} if key in self.weeks]
+        for region in regions:
+            side.establishments["region", region] = max(week.establishments[region] for week in weeks)
+        if weeks:
+            side.establishments["national", "FR"] = max(
+                sum(n for region, n in week.establishments.items() if region in regions) for week in weeks
+            )
         self._add_first_day(side, days[0])
         return side
 
-    def _add_services(self, side: Side, days: Sequence[date], region: str) -> None:
+    def _add_region(self, side: Side, region: str, compared: Sequence[Known]) -> None:
         family = {service.code: service.family for service in self.catalog.services}
-        for service in self.catalog.service_codes:
-            visits = np.array(
-                [
-                    self._share(day, region) * week.of(region, None, service)
-                    if (week := self.weeks.get((_monday(day), "service")))
-                    else 0.0
-                    for day in days
+        if region in (side.regions or ()):
+            by_region = _Spread(self, side.days, region, [known[CutName.REGION] for known in compared], "profile")
+            by_region.add(side, ("region", region), ("national", "FR"))
+            for academy in self._academies(region):
+                by_region.add(side, ("academy", academy), academy=academy)
+            for profile in self.catalog.profile_codes:
+                side.profile_visits[region, profile] = by_region.add(side, ("profile", profile), code=profile)
+        if region in (side.service_regions or ()):
+            spread = _Spread(self, side.days, region, [known[CutName.REGION_SERVICE] for known in compared], "service")
+            for service in self.catalog.service_codes:
+                groups = [g for g, members in self.catalog.published_groups.items() if service in members]
+                names = [
+                    ("service", service),
+                    ("family", family.get(service, service)),
+                    *(("group", g) for g in groups),
                 ]
-            )
-            side.service_visits[region, service] = round(visits.sum())
-            self._add(side, "service", service, visits)
-            self._add(side, "family", family.get(service, service), visits)
-            for group, members in self.catalog.published_groups.items():
-                if service in members:
-                    self._add(side, "group", group, visits)
-
-    def _add(self, side: Side, by: str, code: str, visits: NDArray[np.float64]) -> None:
-        if visits.any():
-            found = side.sums.setdefault((by, code), Sum(np.zeros(len(visits), np.int64)))
-            found.by_day += visits.round().astype(np.int64)
+                side.service_visits[region, service] = spread.add(side, *names, code=service)
 
     def _add_first_day(self, side: Side, day: date) -> None:
         first, end = paris_day(day)
-        regions = [code for code in self.catalog.region_codes if self.day_visits(day, code) > 0]
+        regions = [code for code in side.regions or () if self.day_visits(day, code) > 0]
         if regions:
             minutes = sum(
                 (np.nan_to_num(self.minute_visits(code, first, end)) for code in regions), np.zeros(end - first)
             )
             side.first_day = (first, minutes.round().astype(np.int64))
 
-    def _share(self, day: date, region: str) -> float:
+    def part_of_day(self, region: str, day: date, minutes: Minutes) -> float:
+        """Which part of a day's visits falls into these minutes of the clock in Paris."""
+        if minutes.all() or not minutes.any():
+            return float(minutes.any())
+        first, end = paris_day(day)
+        zone, shape = self._zone(region), np.array(curve(self.shape))
+        inside = in_epoch(minutes, day)
+        moments = [
+            datetime.fromtimestamp((first + int(offset)) * 60, UTC).astimezone(zone)
+            for offset in np.flatnonzero(inside[: end - first])
+        ]
+        return float(sum(shape[moment.hour * 60 + moment.minute] for moment in moments) / shape.sum())
+
+    def share_of_week(self, day: date, region: str) -> float:
+        """Which part of a week's visits falls on a day in a region."""
         monday = _monday(day)
         weights = [self._weight(monday + timedelta(days=offset), region) for offset in range(WEEK_DAYS)]
         return self._weight(day, region) / sum(weights)
@@ -123,3 +152,28 @@ class Estimate:
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+class _Spread:
+    """Adds a region's visits to a side: of whole days, and of the part of them that is compared."""
+
+    def __init__(
+        self, estimate: Estimate, days: Sequence[date], region: str, compared: Sequence[Minutes], kind: str
+    ) -> None:
+        self._region = region
+        self._weeks = [estimate.weeks.get((_monday(day), kind)) for day in days]
+        self._share = np.array([estimate.share_of_week(day, region) for day in days])
+        parts = [estimate.part_of_day(region, day, minutes) for day, minutes in zip(days, compared, strict=True)]
+        self._part = np.array(parts)
+
+    def add(self, side: Side, *names: tuple[str, str], academy: str | None = None, code: str | None = None) -> int:
+        """Add to what is named; return the visits compared."""
+        of_week = [week.of(self._region, academy, code) if week else 0 for week in self._weeks]
+        visits = self._share * np.array(of_week, np.float64)
+        compared = visits * self._part
+        if visits.any():
+            for name in names:
+                found = side.sums.setdefault(name, Sum.zeros(len(visits)))
+                found.by_day += visits.round().astype(np.int64)
+                found.compared_by_day += compared.round().astype(np.int64)
+        return round(float(compared.sum()))

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from streams.history.rows import CutName
+
 MINUTES_AN_HOUR = 60
 
 
@@ -35,7 +37,8 @@ class HourMark(msgspec.Struct, frozen=True):
 
     `offsets` is partition -> (first counted, next to count): every event of the hour in that range of the log is reflected. `measured`
     are ranges [first, end) of epoch minutes that were settled: within them a row that is absent is a zero, outside nothing is known.
-    `read_ms` is Redis's clock at the reading.
+    `read_ms` is Redis's clock at the reading. `cuts` are those that are known, None: all; of the others nothing is known, which is not
+    zero. `simulated` marks an import of simulated figures.
     """
 
     hour: int
@@ -45,6 +48,17 @@ class HourMark(msgspec.Struct, frozen=True):
     offsets: dict[str, tuple[int, int]] = {}
     totals: Totals = Totals()
     read_ms: int = 0
+    cuts: tuple[CutName, ...] | None = None
+    simulated: bool = False
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its figures were made up, or come from an archive of such figures."""
+        return self.simulated or self.source is Source.SIMULATED
+
+    def knows(self, cut: CutName) -> bool:
+        """Whether figures by this cut are known."""
+        return self.cuts is None or cut in self.cuts
 
     @property
     def first_minute(self) -> int:

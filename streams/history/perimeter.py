@@ -6,14 +6,17 @@ figure by project exists, the regions that hold them are left out; an academy th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
+from streams.history.coverage import Extent
+from streams.history.rows import CutName
 from streams.history.side import Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.
@@ -43,7 +46,11 @@ class ProjectChange:
 
 @dataclass(frozen=True, slots=True)
 class Perimeter:
-    """What is compared. `regions` hold a project that changed; `anywhere`: one that has no region of its own changed."""
+    """What is compared. `regions` hold a project that changed; `anywhere`: one changed that has no region of its own,
+    so that nothing but France can be told without it.
+
+    `is_known` is False where figures by project are missing on a side.
+    """
 
     changes: tuple[ProjectChange, ...]
     regions: frozenset[str]
@@ -51,11 +58,12 @@ class Perimeter:
     anywhere: bool
     establishments: int | None
     establishments_then: int | None
+    is_known: bool
 
     @property
-    def is_same(self) -> bool:
-        """Whether both sides have the same projects."""
-        return not self.changes
+    def is_same(self) -> bool | None:
+        """Whether both sides have the same projects, None where that is not known."""
+        return not self.changes if self.is_known else None
 
     @property
     def projects(self) -> frozenset[str]:
@@ -63,11 +71,13 @@ class Perimeter:
         return frozenset(change.project for change in self.changes)
 
 
-def find_perimeter(now: Side, then: Side, catalog: Catalog) -> Perimeter:
+def find_perimeter(now: Side, then: Side, catalog: Catalog, extents: Mapping[CutName, Extent]) -> Perimeter:
     """Compare who sends on both sides, day by day."""
     known = {project.code: project for project in catalog.projects}
     codes = sorted({*now.codes("project"), *then.codes("project")} - {UNKNOWN})
-    changes = [] if then.estimated else [change for code in codes if (change := _change(code, now, then))]
+    by_project = extents[CutName.PROJECT]
+    inside = np.isin(np.arange(len(now.days)), by_project.day_numbers)
+    changes = [change for code in codes if (change := _change(code, now, then, inside))]
     changed = [known[change.project] for change in changes if change.project in known]
     regions = frozenset(project.region for project in changed if project.region)
     academies = frozenset(
@@ -78,32 +88,27 @@ def find_perimeter(now: Side, then: Side, catalog: Catalog) -> Perimeter:
         for academy in region.academies
         if not project.departements or set(project.departements) & set(academy.departements)
     )
+    tells_establishments = then.estimated or extents[CutName.REGION].is_nearly_whole
     return Perimeter(
         tuple(changes),
         regions,
         academies,
         anywhere=any(project.region is None for project in changed),
         establishments=now.establishments.get(("national", "FR")),
-        establishments_then=then.establishments.get(("national", "FR")),
+        establishments_then=then.establishments.get(("national", "FR")) if tells_establishments else None,
+        is_known=by_project.minutes == extents[CutName.REGION].minutes > 0,
     )
 
 
-def _change(code: str, now: Side, then: Side) -> ProjectChange | None:
-    mine, other = now.sum_of("project", code).by_day, then.sum_of("project", code).by_day
-    if len(mine) != len(other):
-        return None
+def _change(code: str, now: Side, then: Side, inside: NDArray[np.bool_]) -> ProjectChange | None:
+    mine, other = now.sum_of("project", code).compared_by_day, then.sum_of("project", code).compared_by_day
     one_sided = ((mine == 0) & (other >= VISITS_EXPECTED_MIN)) | ((other == 0) & (mine >= VISITS_EXPECTED_MIN))
-    one_sided &= _with_data(now) & _with_data(then)
+    one_sided &= inside
     if not one_sided.any():
         return None
     days = tuple(day for day, hit in zip(now.days, one_sided.tolist(), strict=True) if hit)
     kind = Change.JOINED if not other.any() else Change.LEFT if not mine.any() else Change.SILENT
     return ProjectChange(code, kind, days, int(mine.sum()), int(other.sum()))
-
-
-def _with_data(side: Side) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    missing: Sequence[date] = side.quality.days_without_data if side.quality else ()
-    return np.array([day not in missing for day in side.days], bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +124,42 @@ class Compared:
         return self.now / self.then - 1 if self.then > 0 else None
 
 
+def all_projects(by: str, code: str, now: Side, then: Side) -> Compared:
+    """The visits of a code in minutes that both sides measured, whatever changed; of estimated figures, in the regions that they cover."""
+    covered = then.regions
+    if covered is not None and by == "national":
+        now_visits = sum(now.sum_of("region", region).compared for region in covered)
+        return Compared(now_visits, then.sum_of(by, code).compared)
+    return Compared(now.sum_of(by, code).compared, then.sum_of(by, code).compared)
+
+
 def like_with_like(
     by: str, code: str, now: Side, then: Side, perimeter: Perimeter, catalog: Catalog
 ) -> Compared | None:
-    """The visits of a code that can be compared, on both sides."""
-    if by in ("national", "region"):
-        return Compared(*(_without_projects(by, code, side, perimeter, catalog) for side in (now, then)))
-    if by == "project" and code in perimeter.projects:
+    """The visits of a code that can be compared, on both sides; None where nothing can."""
+    if by in ("service", "family", "group", "profile"):
+        members = {code} if by == "profile" else _services(by, code, catalog)
+        tables = [side.profile_visits if by == "profile" else side.service_visits for side in (now, then)]
+        covered = then.regions if by == "profile" else then.service_regions
+        if not then.estimated and (perimeter.anywhere or not perimeter.is_known):
+            return None
+        return Compared(*(_of_regions(table, members, perimeter, covered) for table in tables))
+    if then.estimated or by == "project":
+        # The projects that changed stand out; whether others did is of no matter to one.
+        return None if by == "project" and code in perimeter.projects else all_projects(by, code, now, then)
+    if not perimeter.is_known or (by != "national" and perimeter.anywhere):
         return None
     if by == "academy" and code in perimeter.academies:
         return None
-    if by in ("service", "family", "group"):
-        members = _services(by, code, catalog)
-        return Compared(*(_of_regions(side.service_visits, members, perimeter) for side in (now, then)))
-    if by == "profile":
-        return Compared(*(_of_regions(side.profile_visits, {code}, perimeter) for side in (now, then)))
-    return Compared(now.sum_of(by, code).visits, then.sum_of(by, code).visits)
+    if by in ("national", "region"):
+        return Compared(*(_without_projects(by, code, side, perimeter, catalog) for side in (now, then)))
+    return all_projects(by, code, now, then)
 
 
 def _without_projects(by: str, code: str, side: Side, perimeter: Perimeter, catalog: Catalog) -> int:
     region_of = {project.code: project.region for project in catalog.projects}
     gone = [p for p in perimeter.projects if by == "national" or region_of.get(p) == code]
-    return side.sum_of(by, code).visits - sum(side.sum_of("project", project).visits for project in gone)
+    return side.sum_of(by, code).compared - sum(side.sum_of("project", project).compared for project in gone)
 
 
 def _services(by: str, code: str, catalog: Catalog) -> set[str]:
@@ -150,5 +169,11 @@ def _services(by: str, code: str, catalog: Catalog) -> set[str]:
     return set(catalog.published_groups[code]) if by == "group" else {code}
 
 
-def _of_regions(visits: dict[tuple[str, ...], int], members: set[str], perimeter: Perimeter) -> int:
-    return sum(n for (region, code), n in visits.items() if code in members and region not in perimeter.regions)
+def _of_regions(
+    visits: Mapping[tuple[str, ...], int], members: set[str], perimeter: Perimeter, covered: frozenset[str] | None
+) -> int:
+    return sum(
+        number
+        for (region, code), number in visits.items()
+        if code in members and region not in perimeter.regions and (covered is None or region in covered)
+    )

@@ -5,8 +5,9 @@ All minutes are epoch minutes of archive time (the clock in production, scenario
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,14 +19,15 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
-from streams.history.days import paris_day, paris_days_of
+from streams.history.days import dates, paris_day, paris_days_of
 from streams.history.from_live import clock_minutes, hour_reading
 from streams.history.marks import MINUTES_AN_HOUR, HourMark
-from streams.history.rows import CutName, CutRows, Key, Sketches
+from streams.history.rows import CutName, CutRows, Key, Sketches, no_rows
 from streams.live import ArchiveReader
 
 #: Files are opened by so many threads at once: pyarrow lets others run while it decodes.
 READ_THREADS = 2
+READ_AHEAD_DAYS = 4
 #: A question for more values than this is refused: it would not fit in memory. So is one for more than twenty years.
 VALUES_MAX = 200_000_000
 MINUTES_MAX = 20 * 366 * 24 * 60
@@ -54,6 +56,13 @@ class PastDay:
     hours: tuple[HourMark, ...]
     rows: Mapping[CutName, CutRows]
     sketches: Sketches
+    #: Scenario time minus clock; not 0: figures of a simulation.
+    shift_seconds: int = 0
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether any of its figures were made up, whatever the archive says of itself."""
+        return self.shift_seconds != 0 or any(mark.is_simulated for mark in self.hours)
 
     @property
     def minutes(self) -> tuple[int, int]:
@@ -145,7 +154,7 @@ class History:
         seen = np.zeros(len(keys) * slots, bool)
         index = {key: number for number, key in enumerate(keys)}
         for marks, rows, names in named:
-            _note_measured(known, marks, first, end)
+            _note_measured(known, [mark for mark in marks if mark.knows(cut)], first, end)
             place = np.array([index.get(name, -1) if name is not None else -1 for name in names], np.int64)[rows.series]
             kept = (place >= 0) & (rows.minute >= first) & (rows.minute < end)
             cell = place[kept] * slots + (rows.minute[kept] - first) // step_minutes
@@ -160,10 +169,18 @@ class History:
 
     def days(self, first: date, last: date) -> Iterator[PastDay]:
         """Whole days in Paris, both included, those of which anything is known."""
-        begin, end = paris_day(first)[0], paris_day(last)[1]
-        wanted = list(paris_days_of(begin, end))
+        yield from (day for day in self.each_day(dates(first, last)) if day is not None)
+
+    def each_day(self, wanted: Iterable[date]) -> Iterator[PastDay | None]:
+        """These days in Paris, in this order, None for those of which nothing is known; a few are read ahead, never all."""
+        waiting: deque[Future[PastDay | None]] = deque()
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            yield from (day for day in pool.map(self.day, wanted) if day is not None)
+            for day in wanted:
+                waiting.append(pool.submit(self.day, day))
+                if len(waiting) > READ_AHEAD_DAYS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def day(self, day: date) -> PastDay | None:
         """One day in Paris, None where nothing is known of it."""
@@ -171,7 +188,8 @@ class History:
         found: PastDay | None = None
         if file is not None:
             with file:
-                found = PastDay(day, file.head.hours, {cut: file.rows(cut) for cut in CutName}, file.sketches())
+                rows = {cut: file.rows(cut) for cut in CutName}
+                found = PastDay(day, file.head.hours, rows, file.sketches(), file.head.shift_seconds)
         return self._with_live(day, found)
 
     @property
@@ -217,9 +235,10 @@ class History:
         readings = list(self._live_hours(first, end, archived))
         if not readings:
             return found
-        before = found or PastDay(day, (), {cut: CutRows.empty() for cut in CutName}, Sketches.none())
+        before = found or PastDay(day, (), no_rows(), Sketches.none())
         rows = {cut: CutRows.joined([before.rows[cut], *(r.rows[cut] for r in readings)]) for cut in CutName}
-        return PastDay(day, (*before.hours, *(r.mark for r in readings)), rows, before.sketches)
+        shift_seconds = before.shift_seconds or self._shift * 60
+        return PastDay(day, (*before.hours, *(r.mark for r in readings)), rows, before.sketches, shift_seconds)
 
     def _live_hours(self, first: int, end: int, archived: set[int]) -> Iterator[HourReading]:
         """Readings of hours that Redis holds and no file has, settled minutes alone."""
@@ -235,7 +254,7 @@ class History:
                 yield hour_reading(hour, self._live.hour(*clock_minutes(hour, self._shift)), self._shift)
 
 
-def _note_measured(known: NDArray[np.float64], marks: tuple[HourMark, ...], first: int, end: int) -> None:
+def _note_measured(known: NDArray[np.float64], marks: Iterable[HourMark], first: int, end: int) -> None:
     for mark in marks:
         for begin, stop in mark.measured:
             if begin < end and stop > first:

@@ -1,58 +1,58 @@
-"""How much more than then, where, and in which service: two sides of days compared, like with like."""
+"""How much more than then, where, and in which service: two sides of days compared, like with like. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from enum import StrEnum
 
 from streams.catalog import Catalog
-from streams.errors import InputError, VigieError
-from streams.history.calendar import SchoolCalendar, school_year_of
-from streams.history.days import dates
-from streams.history.perimeter import Compared, Perimeter, find_perimeter, like_with_like
-from streams.history.reading import History
-from streams.history.side import Peak, Side, Sum
-from streams.history.sums import REPORTED, Collector
+from streams.history.calendar import SchoolCalendar
+from streams.history.coverage import Extent
+from streams.history.perimeter import Compared, Perimeter, all_projects, find_perimeter, like_with_like
+from streams.history.question import Question
+from streams.history.rows import CutName
+from streams.history.side import Peak, Side, Sides
+from streams.history.sums import REPORTED
+from streams.history.unlike import UnlikeDays, unlike_days
 
-RENTREE_DAYS = 28
-#: A year of whole weeks: the same weekday.
-YEAR_DAYS = 364
-DAYS_MAX = 400
 MOVERS_MAX = 3
 
 
-class NoDataError(VigieError):
-    """Nothing is known of a range that was asked for."""
+class Mark(StrEnum):
+    """What a reader must know of a figure."""
 
-    exit_code = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is compared: days, and as many earlier ones, day n against day n. `kind` is `rentree`, `period` or `day`."""
-
-    kind: str
-    days: tuple[date, ...]
-    against: tuple[date, ...]
+    SIMULATED = "simulated"
+    ESTIMATED = "estimée d'après le DNMA"
+    PARTIAL = "partly measured"  # compared are the minutes that both sides have
+    PERIMETER_CHANGED = "perimeter changed"  # compared without the projects that did
+    PERIMETER_UNKNOWN = "perimeter unknown"  # nobody can tell whether the same projects send on both sides
+    CALENDAR_UNKNOWN = "school calendar unknown"  # compared by date alone
+    UNLIKE_DAYS = "unlike days"  # other kinds of days are compared
+    APPROXIMATE = "approximate users and establishments"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Figures of one code on both sides. `growth` is like with like; `growth_raw` of all visits; None where there is none.
+    """Figures of one code on both sides; None where nothing is known, which is not zero.
 
-    `visits` of services are visits of that service, and add up to no number of visits. `users` are approximate.
+    `visits` and `events` are all that were measured. `growth` is of `visits_compared` against `visits_then_compared`: like with like,
+    and of the minutes that both sides measured, on `days_compared` days; `growth_raw` the same with all projects. Visits of services are
+    visits of that service, and add up to no number of visits. `users` are approximate; those of then are told where the whole of both
+    sides is compared.
     """
 
     by: str
     code: str
     label: str
-    visits: int
-    visits_then: int
+    visits: int | None
+    visits_then: int | None
+    visits_compared: int | None
+    visits_then_compared: int | None
     growth: float | None
     growth_raw: float | None
-    events: int
-    events_then: int
+    days_compared: int
+    events: int | None
+    events_then: int | None
     peak: Peak | None
     users: int | None
     users_then: int | None
@@ -60,6 +60,12 @@ class Row:
     establishments_then: int | None
     silence_minutes: int | None
     perimeter_changed: bool
+    marks: tuple[Mark, ...]
+
+    @property
+    def change(self) -> int:
+        """Visits more, like with like; 0 where nothing is compared."""
+        return (self.visits_compared or 0) - (self.visits_then_compared or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,14 @@ class Report:
     rows: tuple[Row, ...]
     now: Side
     then: Side
+    #: How much of the days is compared, of France; and of the first day.
+    extent: Extent
+    first_extent: Extent | None
     #: Regions of which nobody told the school days: they are compared by date alone.
     unknown_regions: tuple[str, ...]
+    #: Kinds of days of which there are more on one side.
+    unlike: tuple[UnlikeDays, ...]
+    simulated: bool
 
     def of(self, by: str) -> list[Row]:
         """The rows of one grouping."""
@@ -85,128 +97,114 @@ class Report:
         found = []
         for by in ("region", "project", "service"):
             moved = sorted(
-                (r for r in self.of(by) if r.growth is not None), key=lambda row: row.visits_then - row.visits
+                (row for row in self.of(by) if row.growth is not None), key=lambda row: row.change, reverse=True
             )
-            shrunk = [row for row in moved[MOVERS_MAX:] if row.visits < row.visits_then]
+            shrunk = [row for row in moved[MOVERS_MAX:] if row.change < 0]
             found += [*moved[:MOVERS_MAX], *shrunk[-MOVERS_MAX:]]
         return found
 
 
-def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> Question:
-    """The first four weeks of two school years, from the rentrée on.
-
-    Raises:
-        InputError: a rentrée is not known.
-    """
-    firsts = []
-    for school_year in (year, against):
-        first = calendar.rentree(school_year)
-        if first is None:
-            raise InputError(
-                f"the rentrée of {school_year} is not known: add the school year to config/calendar_overrides.yaml (zone A)"
-            )
-        firsts.append(first)
-    sides = [tuple(dates(first, first + timedelta(days=RENTREE_DAYS - 1))) for first in firsts]
-    return Question("rentree", sides[0], sides[1])
-
-
-def period_question(first: date, last: date, against: date | None) -> Question:
-    """A range of days against as many from another day on (None: the same weekdays a year before).
-
-    Raises:
-        InputError: the range is empty or too long.
-    """
-    length = (last - first).days + 1
-    if not 1 <= length <= DAYS_MAX:
-        raise InputError(
-            f"a period of {length} days: --to must not lie before --from, and at most {DAYS_MAX} days are compared"
-        )
-    begin = against or first - timedelta(days=YEAR_DAYS)
-    return Question("period", tuple(dates(first, last)), tuple(dates(begin, begin + timedelta(days=length - 1))))
-
-
-def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> Question:
-    """One day: against day n of the school year before within four weeks of a rentrée, else the same weekday a year before."""
-    if against is None:
-        rentree, before = calendar.rentree(school_year_of(day)), calendar.rentree(school_year_of(day) - 1)
-        if rentree and before and 0 <= (day - rentree).days < RENTREE_DAYS:
-            against = before + (day - rentree)
-    return Question("day", (day,), (against or day - timedelta(days=YEAR_DAYS),))
-
-
-def collect(history: History, catalog: Catalog, calendar: SchoolCalendar, days: Sequence[date]) -> Side:
-    """Add up one side."""
-    collector = Collector(catalog, calendar, days)
-    for day in history.days(days[0], days[-1]):
-        collector.add(day)
-    return collector.side()
-
-
-def make_report(question: Question, now: Side, then: Side, catalog: Catalog, calendar: SchoolCalendar) -> Report:
-    """Compare two sides."""
-    perimeter = find_perimeter(now, then, catalog)
-    labels = _labels(catalog)
-    total = _row("national", "FR", "France", now, then, perimeter, catalog)
-    rows = []
-    for by, _cut, _position in REPORTED[1:]:
-        for code in sorted({*now.codes(by), *then.codes(by)}):
-            rows.append(_row(by, code, labels.get((by, code), code), now, then, perimeter, catalog))
+def make_report(
+    question: Question, sides: Sides, catalog: Catalog, calendar: SchoolCalendar, simulated: bool = False
+) -> Report:
+    """Compare two sides. `simulated`: the archive says so of itself."""
+    now, then = sides.now, sides.then
+    simulated = simulated or now.simulated or then.simulated
     unknown = {*calendar.unknown_regions(question.days[0], question.days[-1])}
     unknown |= {*calendar.unknown_regions(question.against[0], question.against[-1])}
-    first = _first_day(now, then, catalog) if question.kind == "rentree" else None
-    return Report(question, perimeter, total, first, tuple(rows), now, then, tuple(sorted(unknown)))
-
-
-def held_text(held: Sequence[date]) -> str:
-    """What an archive holds, for those who asked for something else."""
-    if not held:
-        return "the archive holds no day"
-    runs: list[tuple[date, date]] = []
-    for day in held:
-        if runs and day - runs[-1][1] == timedelta(days=1):
-            runs[-1] = (runs[-1][0], day)
-        else:
-            runs.append((day, day))
-    shown = ", ".join(f"{first} to {last}" if first != last else f"{first}" for first, last in runs[-6:])
-    more = f"{len(runs) - 6} earlier ranges, " if len(runs) > 6 else ""
-    return f"the archive holds {len(held)} days: {more}{shown}"
-
-
-def _row(by: str, code: str, label: str, now: Side, then: Side, perimeter: Perimeter, catalog: Catalog) -> Row:
-    mine, other = now.sum_of(by, code), then.sum_of(by, code)
-    compared = like_with_like(by, code, now, then, perimeter, catalog)
-    raw = Compared(mine.visits, other.visits)
-    return Row(
-        by=by,
-        code=code,
-        label=label,
-        visits=mine.visits,
-        visits_then=other.visits,
-        growth=compared.growth if compared else None,
-        growth_raw=raw.growth,
-        events=mine.events,
-        events_then=other.events,
-        peak=mine.peak,
-        users=now.users.get((by, code)),
-        users_then=then.users.get((by, code)),
-        establishments=now.establishments.get((by, code)),
-        establishments_then=then.establishments.get((by, code)),
-        silence_minutes=mine.silence_minutes,
-        perimeter_changed=compared is None or (compared.now, compared.then) != (raw.now, raw.then),
+    extent = sides.extents[CutName.REGION]
+    unlike = unlike_days(calendar, question.days, question.against, extent.day_numbers)
+    rows = _Rows(sides, catalog, frozenset(unknown), simulated, bool(unlike))
+    first_rows = _Rows(sides.first, catalog, frozenset(unknown), simulated, False) if sides.first else None
+    return Report(
+        question,
+        rows.perimeter,
+        rows.row("national", CutName.REGION, "FR"),
+        first_rows.row("national", CutName.REGION, "FR") if first_rows else None,
+        rows.all(),
+        now,
+        then,
+        extent,
+        sides.first.extents[CutName.REGION] if sides.first else None,
+        tuple(sorted(unknown)),
+        unlike,
+        simulated,
     )
 
 
-def _first_day(now: Side, then: Side, catalog: Catalog) -> Row:
-    """France on the first day of each side, with a perimeter of its own."""
-    sides = [_cut_to_first(side) for side in (now, then)]
-    perimeter = find_perimeter(sides[0], sides[1], catalog)
-    return _row("national", "FR", "France", sides[0], sides[1], perimeter, catalog)
+class _Rows:
+    """Makes the rows of two sides."""
 
+    def __init__(self, sides: Sides, catalog: Catalog, unknown: frozenset[str], simulated: bool, unlike: bool) -> None:
+        self._sides = sides
+        self._catalog = catalog
+        self._labels = _labels(catalog)
+        self._unknown = unknown
+        self.perimeter = find_perimeter(sides.now, sides.then, catalog, sides.extents)
+        self._marks = [Mark.SIMULATED] * simulated + [Mark.ESTIMATED] * sides.then.estimated
+        self._marks += [Mark.UNLIKE_DAYS] * unlike
 
-def _cut_to_first(side: Side) -> Side:
-    cut = Side(side.days[:1], quality=side.quality, estimated=side.estimated)
-    cut.sums = {key: Sum(found.by_day[:1]) for key, found in side.sums.items() if key[0] in ("national", "project")}
-    return cut
+    def all(self) -> tuple[Row, ...]:
+        """Everything but France."""
+        now, then = self._sides.now, self._sides.then
+        return tuple(
+            self.row(by, cut, code)
+            for by, cut, _position in REPORTED[1:]
+            for code in sorted({*now.codes(by), *then.codes(by)})
+        )
+
+    def row(self, by: str, cut: CutName, code: str) -> Row:
+        """One row."""
+        now, then, key = self._sides.now, self._sides.then, (by, code)
+        mine, other = now.sum_of(by, code), then.sum_of(by, code)
+        compared = like_with_like(by, code, now, then, self.perimeter, self._catalog)
+        raw = compared if then.estimated and compared else all_projects(by, code, now, then)
+        extent = self._sides.extents[cut]
+        if not extent.minutes:
+            compared, raw = None, Compared(0, 0)
+        knows_now, knows_then = cut in now.cuts, cut in then.cuts
+        # Weekly figures that name no such code tell nothing of it.
+        knows_then = knows_then and not (then.estimated and key not in then.sums)
+        whole = extent.is_nearly_whole
+        return Row(
+            by=by,
+            code=code,
+            label=self._labels.get(key, code),
+            visits=mine.visits if knows_now else None,
+            visits_then=other.visits if knows_then else None,
+            visits_compared=compared.now if compared else None,
+            visits_then_compared=compared.then if compared else None,
+            growth=compared.growth if compared else None,
+            growth_raw=raw.growth,
+            days_compared=len(extent.day_numbers),
+            events=mine.events if knows_now else None,
+            events_then=other.events if knows_then and not then.estimated else None,
+            peak=mine.peak,
+            users=now.users.get(key),
+            users_then=then.users.get(key) if whole else None,
+            establishments=now.establishments.get(key),
+            establishments_then=then.establishments.get(key) if whole or then.estimated else None,
+            silence_minutes=mine.silence_minutes,
+            perimeter_changed=compared is None or (compared.now, compared.then) != (raw.now, raw.then),
+            marks=self._marks_of(by, code, compared, raw, extent),
+        )
+
+    def _marks_of(
+        self, by: str, code: str, compared: Compared | None, raw: Compared, extent: Extent
+    ) -> tuple[Mark, ...]:
+        marks = list(self._marks)
+        if not extent.is_whole:
+            marks.append(Mark.PARTIAL)
+        if not self.perimeter.is_known and by != "project":
+            marks.append(Mark.PERIMETER_UNKNOWN)
+        elif compared is None or (compared.now, compared.then) != (raw.now, raw.then):
+            marks.append(Mark.PERIMETER_CHANGED)
+        if by == "region" and code in self._unknown:
+            marks.append(Mark.CALENDAR_UNKNOWN)
+        side = self._sides.now
+        if (by, code) in side.users or (by, code) in side.establishments:
+            marks.append(Mark.APPROXIMATE)
+        return tuple(marks)
 
 
 def _labels(catalog: Catalog) -> dict[tuple[str, str], str]:

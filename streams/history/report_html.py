@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.history import french
-from streams.history.perimeter import Change
-from streams.history.report import RENTREE_DAYS, Report, Row
+from streams.history.coverage import Extent
+from streams.history.question import RENTREE_DAYS
+from streams.history.report import Report, Row
 from streams.history.report_labels import ESTIMATED, GROUP_LABELS, by_label, label_of
+from streams.history.report_notes import extent_text, perimeter_note, warnings_note
 from streams.history.report_quality import quality_section
 from streams.history.report_style import STYLE
 from streams.history.report_svg import NOW, THEN, Line, growth_bars, lines, pairs
@@ -27,17 +29,17 @@ SECTIONS = (
 )
 
 
-def report_page(report: Report, catalog: Catalog, simulated: bool, made_at: datetime) -> str:
+def report_page(report: Report, catalog: Catalog, made_at: datetime) -> str:
     """The whole page."""
     zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
     body = [
         f"<h1>{escape(_title(report))}</h1><p class=lead>{escape(_subtitle(report))}</p>",
         '<div class="note"><b>Données simulées</b> : ces chiffres ne décrivent aucune audience réelle.</div>'
-        if simulated
+        if report.simulated
         else "",
         _cards(report),
-        _perimeter(report),
-        _warnings(report),
+        perimeter_note(report),
+        warnings_note(report),
         _charts(report),
         _movers(report),
         *(_section(report, by, title, visits, zones) for by, title, visits in SECTIONS),
@@ -76,19 +78,12 @@ def _cards(report: Report) -> str:
     total = report.total
     what = "Quatre premières semaines" if report.question.kind == "rentree" else "Visites"
     cards = []
-    if report.first_day:
-        cards.append(
-            _card("Jour de la rentrée", french.growth(report.first_day.growth), _visits_text(report.first_day))
-        )
-    cards.append(_card(what, french.growth(total.growth), _visits_text(total)))
+    if report.first_day and report.first_extent:
+        cards.append(_growth_card("Jour de la rentrée", report.first_day, report.first_extent, report.then.estimated))
+    cards.append(_growth_card(what, total, report.extent, report.then.estimated))
     if total.users:
-        cards.append(
-            _card(
-                "Visiteurs différents (approché)",
-                french.number(total.users),
-                f"contre {french.number(total.users_then)}",
-            )
-        )
+        then = f"contre {french.number(total.users_then)}" if total.users_then else "sur les jours mesurés"
+        cards.append(_card("Visiteurs différents (approché)", french.number(total.users), then))
     if total.peak:
         cards.append(
             _card("Minute de pointe", f"{french.number(total.peak.visits)} visites", french.moment(total.peak.minute))
@@ -96,68 +91,25 @@ def _cards(report: Report) -> str:
     return f'<div class="cards">{"".join(cards)}</div>'
 
 
-def _visits_text(row: Row) -> str:
-    text = f"{french.number(row.visits)} visites contre {french.number(row.visits_then)}"
-    if row.perimeter_changed:
-        text += f" ; tous projets confondus {french.growth(row.growth_raw)}"
-    return text
+def _growth_card(title: str, row: Row, extent: Extent, estimated: bool) -> str:
+    parts = [f"{french.number(row.visits)} visites"]
+    if text := extent_text(extent):
+        parts.append(text)
+    if row.visits_compared is None:
+        parts.append(f"périmètre inconnu ; tous projets confondus {french.growth(row.growth_raw)}")
+    else:
+        what = "à périmètre constant " if row.perimeter_changed else ""
+        parts.append(
+            f"{what}{french.number(row.visits_compared)} contre {french.number(row.visits_then_compared)}"
+            + (f" ({ESTIMATED})" if estimated else "")
+        )
+        if row.perimeter_changed:
+            parts.append(f"tous projets confondus {french.growth(row.growth_raw)}")
+    return _card(title, french.growth(row.growth), " ; ".join(parts))
 
 
 def _card(title: str, value: str, text: str) -> str:
     return f'<div class="card"><small>{escape(title)}</small><b>{escape(value)}</b><small>{escape(text)}</small></div>'
-
-
-def _perimeter(report: Report) -> str:
-    found = report.perimeter
-    items = []
-    names = {row.code: row.label for row in report.of("project")}
-    said = {
-        Change.JOINED: "présent cette fois seulement",
-        Change.LEFT: "absent cette fois",
-        Change.SILENT: "muet une partie du temps",
-    }
-    for change in found.changes:
-        days = f"{len(change.days)} jour{'s' if len(change.days) > 1 else ''} à partir du {_day(change.days[0])}"
-        items.append(
-            f"<li>{escape(names.get(change.project, change.project))} : {said[change.change]} ({days}) ; "
-            f"{french.number(change.visits)} visites contre {french.number(change.visits_then)}</li>"
-        )
-    if found.establishments and found.establishments_then:
-        items.append(
-            f"<li>Établissements vus : {french.number(found.establishments)} contre "
-            f"{french.number(found.establishments_then)} (approché)</li>"
-        )
-    if not found.changes:
-        return f'<div class="note"><b>Périmètre constant</b> : les mêmes projets des deux côtés.<ul>{"".join(items)}</ul></div>'
-    total = report.total
-    return (
-        '<div class="note"><b>Le périmètre a changé.</b> Les évolutions sont calculées à périmètre constant : '
-        f"{french.growth(total.growth)}, contre {french.growth(total.growth_raw)} tous projets confondus. Par service et par profil, "
-        "les régions "
-        f"dont un projet a changé ne sont pas comparées.<ul>{''.join(items)}</ul></div>"
-    )
-
-
-def _warnings(report: Report) -> str:
-    items = []
-    if report.then.estimated:
-        items.append(
-            f"La période de comparaison n'a pas été mesurée par Vigie : elle est {ESTIMATED} "
-            "(chiffres hebdomadaires répartis selon la courbe de charge)."
-        )
-    if report.unknown_regions:
-        names = {row.code: row.label for row in report.of("region")}
-        listed = ", ".join(names.get(code, code) for code in report.unknown_regions)
-        items.append(f"Calendrier scolaire inconnu, jours comparés par leur seule date : {listed}.")
-    for what, side in (("cette période", report.now), ("la période de comparaison", report.then)):
-        quality = side.quality
-        if quality and quality.measured_minutes < quality.minutes:
-            missing = quality.minutes - quality.measured_minutes
-            items.append(
-                f"{french.number(missing)} minutes de {what} n'ont pas été mesurées : l'évolution est approchée."
-            )
-    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    return f'<div class="note"><b>À savoir</b><ul>{listed}</ul></div>' if items else ""
 
 
 def _charts(report: Report) -> str:
@@ -206,20 +158,34 @@ def _first_day(report: Report) -> str:
 def _movers(report: Report) -> str:
     what = {"region": "région", "service": "service", "project": "projet"}
     rows = "".join(
-        f"<tr><td>{escape(row.label)}</td><td>{what[row.by]}</td><td>{french.number(row.visits)}</td>"
-        f"<td>{french.number(row.visits_then)}</td><td>{french.number(row.visits - row.visits_then)}</td>{_growth_cell(row)}</tr>"
+        f"<tr><td>{escape(row.label)}</td><td>{what[row.by]}</td><td>{french.number(row.visits_compared)}</td>"
+        f"<td>{french.number(row.visits_then_compared)}</td><td>{french.number(row.change)}</td>{_growth_cell(row)}</tr>"
         for row in report.movers()
     )
-    head = "<tr><th>Quoi</th><th></th><th>Visites</th><th>Avant</th><th>Écart</th><th>Évolution</th></tr>"
-    return f"<h2>Ce qui a le plus changé</h2><table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
+    head = "<tr><th>Quoi</th><th></th><th>Visites comparées</th><th>Avant</th><th>Écart</th><th>Évolution</th></tr>"
+    return f"<h2>Ce qui a le plus changé</h2>{_table(head, rows)}" if rows else ""
+
+
+def _table(head: str, rows: str) -> str:
+    """A table that scrolls by itself where the page is narrower than it."""
+    return f'<div class="wide"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
 
 
 def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, ZoneInfo]) -> str:
-    rows = sorted(report.of(by), key=lambda row: -row.visits)
+    rows = sorted(report.of(by), key=lambda row: -(row.visits or 0))
     if not rows:
         return ""
     has_users, has_silence = by == "region", by in ("region", "project")
-    head = [by_label(by), visits, "Avant", "Évolution", "Événements", "Pointe (visites/min)"]
+    has_compared = any(row.visits_compared not in (None, row.visits) for row in rows)
+    head = [
+        by_label(by),
+        visits,
+        *(["Comparées"] * has_compared),
+        "Avant",
+        "Évolution",
+        "Événements",
+        "Pointe (visites/min)",
+    ]
     head += ["Visiteurs ≈"] * has_users + ["Établ. ≈", "Silence (min)"] * has_silence
     lines_ = []
     for row in rows:
@@ -228,7 +194,8 @@ def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, 
             if row.peak
             else "–"
         )
-        cells = [french.number(row.visits), french.number(row.visits_then)]
+        then = row.visits_then if row.visits_then_compared is None else row.visits_then_compared
+        cells = [french.number(row.visits), *([french.number(row.visits_compared)] * has_compared), french.number(then)]
         rest = [french.number(row.events), peak]
         rest += [french.number(row.users)] * has_users
         rest += [french.number(row.establishments), french.number(row.silence_minutes)] * has_silence
@@ -237,7 +204,7 @@ def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, 
             f"{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
         )
     heads = "".join(f"<th>{escape(text)}</th>" for text in head)
-    return f"<h2>{escape(title)}</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines_)}</tbody></table>"
+    return f"<h2>{escape(title)}</h2>{_table(f'<tr>{heads}</tr>', ''.join(lines_))}"
 
 
 def _growth_cell(row: Row) -> str:
@@ -251,8 +218,9 @@ def _footer(made_at: datetime) -> str:
         "<footer>Une visite est l'usage continu d'un visiteur authentifié ; 30 minutes d'interruption en commencent une autre "
         "(règle du DNMA). Les visites d'un service sont des utilisations de ce service : elles ne s'additionnent pas en visites. "
         "Visiteurs et établissements sont approchés (HyperLogLog, erreur type 0,81 %) et ne s'additionnent pas. "
+        "Comparées : visites des minutes mesurées des deux côtés, à périmètre constant, que l'évolution rapporte à celles d'avant. "
         "Entre parenthèses : évolution tous projets confondus. Silence : minutes sans aucun événement, de 7 h à 21 h, "
-        f"les jours de classe. Rapport établi le {escape(french_date(made_at))} par Vigie.</footer>"
+        f"les jours de classe, à l'heure locale. Rapport établi le {escape(french_date(made_at))} par Vigie.</footer>"
     )
 
 

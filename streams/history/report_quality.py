@@ -25,7 +25,7 @@ def quality_section(report: Report) -> str:
     rows = zip((*titles, "Événements perdus", "Origine"), *columns, strict=True)
     body = "".join(f"<tr><td>{a}</td><td>{escape(b)}</td><td>{escape(c)}</td></tr>" for a, b, c in rows)
     head = "".join(f"<th>{text}</th>" for text in heads)
-    return f"<h2>Peut-on s'y fier ?</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>Peut-on s\'y fier ?</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _quality_cells(side: Side) -> list[str]:

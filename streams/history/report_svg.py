@@ -95,7 +95,8 @@ def growth_bars(title: str, rows: Sequence[tuple[str, float]], width: int = 900)
 
 def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     body = "".join(parts)
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>{body}</svg>'
+    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+    return f'<div class="chart">{head}{body}</svg></div>'
 
 
 def _legend(series: Sequence[Line]) -> str:

@@ -1,197 +1,188 @@
-"""The report as JSON, CSV and terminal tables."""
+"""The report as terminal tables."""
 
 from __future__ import annotations
-
-import csv
-import dataclasses
-from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from streams.clock import iso_utc
+from streams.history.coverage import Extent
 from streams.history.report import Report, Row
-from streams.history.side import Side
+from streams.history.report_values import quality_values
 
-#: Columns of the CSV, and members of a row in JSON.
-COLUMNS = (
-    "by",
-    "code",
-    "label",
-    "visits",
-    "growth",
-    "visits_then",
-    "growth_all_projects",
-    "events",
-    "events_then",
-    "peak_visits",
-    "peak_minute",
-    "users",
-    "users_then",
-    "establishments",
-    "establishments_then",
-    "silence_minutes",
-    "perimeter_changed",
-)
 _SECTIONS = ("region", "group", "family", "service", "project", "profile", "academy")
+#: Columns of a table, in order, and how soon one is left out where the terminal is narrow: the highest first.
+_COLUMNS = {
+    "visits": 0,
+    "compared": 1,
+    "then": 0,
+    "growth": 0,
+    "all projects": 4,
+    "events": 7,
+    "peak/min": 6,
+    "users~": 3,
+    "establ.~": 5,
+    "silent min": 2,
+}
+_GAP = 2
 
 
-def row_values(row: Row) -> dict[str, Any]:
-    """One row, by `COLUMNS`; growth as a ratio (0.5 is +50 %), None where nothing is known."""
-    return {
-        "by": row.by,
-        "code": row.code,
-        "label": row.label,
-        "visits": row.visits,
-        "growth": _rounded(row.growth),
-        "visits_then": row.visits_then,
-        "growth_all_projects": _rounded(row.growth_raw),
-        "events": row.events,
-        "events_then": row.events_then,
-        "peak_visits": row.peak.visits if row.peak else None,
-        "peak_minute": iso_utc(row.peak.minute * 60_000) if row.peak else None,
-        "users": row.users,
-        "users_then": row.users_then,
-        "establishments": row.establishments,
-        "establishments_then": row.establishments_then,
-        "silence_minutes": row.silence_minutes,
-        "perimeter_changed": row.perimeter_changed,
-    }
-
-
-def report_json(report: Report, simulated: bool) -> dict[str, Any]:
-    """`{perimeter, total: {visits, growth, ...}, rows: [{by, code, visits, growth, ...}], ...}`; see `row_values`."""
-    found = report.perimeter
-    return {
-        "kind": report.question.kind,
-        "days": _ends(report.now),
-        "against": _ends(report.then),
-        "simulated": simulated,
-        "estimated": report.then.estimated,
-        "perimeter": {
-            "same": found.is_same,
-            "changes": [dataclasses.asdict(change) for change in found.changes],
-            "establishments": found.establishments,
-            "establishments_then": found.establishments_then,
-        },
-        "total": row_values(report.total),
-        "first_day": row_values(report.first_day) if report.first_day else None,
-        "rows": [row_values(row) for row in report.rows],
-        "unknown_school_calendar": list(report.unknown_regions),
-        "quality": _quality(report.now),
-        "quality_then": _quality(report.then),
-    }
-
-
-def write_csv(report: Report, out: IO[str]) -> None:
-    """One line a row, the total first."""
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    first = [dataclasses.replace(report.first_day, by="first_day")] if report.first_day else []
-    for row in (report.total, *first, *report.rows):
-        writer.writerow(row_values(row))
-
-
-def print_report(report: Report, simulated: bool, console: Console) -> None:
+def print_report(report: Report, console: Console) -> None:
     """Tables for a terminal."""
     now, then = report.now.days, report.then.days
     console.print(
         f"[bold]{report.question.kind}[/]: {now[0]} to {now[-1]} against {then[0]} to {then[-1]}, day n against day n"
+        if len(now) > 1
+        else f"[bold]{report.question.kind}[/]: {now[0]} ({now[0]:%A}) against {then[0]} ({then[0]:%A})"
     )
-    if simulated:
+    if report.simulated:
         console.print("[yellow]simulated figures[/]")
     if report.then.estimated:
         console.print("[yellow]the earlier side is estimated from weekly figures (estimée d'après le DNMA)[/]")
-    if report.first_day:
-        console.print(f"first day   {_summary(report.first_day)}")
-    console.print(f"all days    {_summary(report.total)}")
+    if report.first_day and report.first_extent:
+        console.print(f"first day   {_summary(report.first_day, report.first_extent)}")
+    console.print(f"all days    {_summary(report.total, report.extent)}")
     _print_perimeter(report, console)
+    for unlike in report.unlike:
+        zones = ", ".join(unlike.zones)
+        console.print(f"[yellow]unlike days[/] {unlike.kind}: {unlike.now} against {unlike.then} (zones {zones})")
     if report.unknown_regions:
         console.print(
             f"[yellow]school calendar unknown, compared by date alone: regions {', '.join(report.unknown_regions)}[/]"
         )
+    left_out: set[str] = set()
     for by in _SECTIONS:
         if rows := report.of(by):
-            console.print(_table(by, sorted(rows, key=lambda row: -row.visits)))
+            left_out |= _print_table(by, sorted(rows, key=lambda row: -(row.visits or 0)), console)
+    if left_out:
+        names = ", ".join(name for name in _COLUMNS if name in left_out)
+        console.print(f"[dim]no room for the columns {names}: widen the terminal, or see --csv, --json, --html[/]")
     console.print(_quality_table(report))
 
 
-def _summary(row: Row) -> str:
-    text = f"{row.visits:,} visits against {row.visits_then:,}: {_percent(row.growth)}"
-    return f"{text} like with like ({_percent(row.growth_raw)} with all projects)" if row.perimeter_changed else text
+def extent_text(extent: Extent) -> str:
+    """How much of the days is compared; empty where it is all of them."""
+    if extent.is_whole:
+        return ""
+    if not extent.minutes:
+        return "nothing was measured on both sides"
+    until = f"until {extent.until // 60:02}:{extent.until % 60:02}" if extent.until is not None else ""
+    if extent.days == 1:
+        text = f"compared {until}" if until else "compared in part"
+    else:
+        text = f"compared on {len(extent.day_numbers)} of {extent.days} days"
+        text += f", the last {until}" if until else ""
+    return f"{text}, without {extent.gap_minutes:,} minutes" if extent.gap_minutes else text
+
+
+def _summary(row: Row, extent: Extent) -> str:
+    parts = [f"{_number(row.visits)} visits"]
+    if part := extent_text(extent):
+        parts.append(part)
+    if row.visits_compared is None:
+        parts.append(
+            f"no growth like with like: the perimeter is unknown; with all projects {_percent(row.growth_raw)}"
+        )
+        return "; ".join(parts)
+    what = "like with like " if row.perimeter_changed else ""
+    compared = f"{what}{row.visits_compared:,} against {_number(row.visits_then_compared)}: {_percent(row.growth)}"
+    if row.perimeter_changed:
+        compared += f" (with all projects {_percent(row.growth_raw)})"
+    return "; ".join([*parts, compared])
 
 
 def _print_perimeter(report: Report, console: Console) -> None:
     found = report.perimeter
     if found.is_same:
         console.print("perimeter   the same projects on both sides")
+    elif found.is_same is None:
+        console.print("perimeter   [yellow]unknown[/]: a side has no figures by project for some of what is compared")
     for change in found.changes:
+        days = f"{len(change.days)} day{'' if len(change.days) == 1 else 's'}"
         console.print(
-            f"perimeter   [yellow]{change.project} {change.change}[/]: {len(change.days)} days from {change.days[0]}, "
+            f"perimeter   [yellow]{change.project} {change.change}[/]: {days} from {change.days[0]}, "
             f"{change.visits:,} visits against {change.visits_then:,}; not compared"
         )
-    if found.establishments and found.establishments_then:
+    if report.then.regions is not None:
+        console.print(
+            f"perimeter   estimated from {_number(found.establishments_then)} establishments of the weekly figures, "
+            f"regions {', '.join(sorted(report.then.regions)) or 'none'}; about {_number(found.establishments)} seen these days"
+        )
+    elif found.establishments and found.establishments_then:
         console.print(
             f"perimeter   about {found.establishments:,} establishments seen against {found.establishments_then:,}"
         )
 
 
-def _table(by: str, rows: list[Row]) -> Table:
-    table = Table(title=f"by {by}", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    visits = "visits" if by not in ("service", "family", "group") else "service visits"
-    for name in (
-        by,
-        visits,
-        "then",
-        "growth",
-        "all projects",
-        "events",
-        "peak/min",
-        "users~",
-        "establ.~",
-        "silent min",
-    ):
-        table.add_column(name, justify="left" if name == by else "right")
-    for row in rows:
-        numbers = (row.visits, row.visits_then)
-        rest = (row.events, row.peak.visits if row.peak else None, row.users, row.establishments, row.silence_minutes)
-        raw = _percent(row.growth_raw) if row.perimeter_changed else ""
-        label = row.label if row.label == row.code else f"{row.code} {row.label}"
-        table.add_row(label, *map(_number, numbers), _percent(row.growth), raw, *map(_number, rest))
-    return table
+def _print_table(by: str, rows: list[Row], console: Console) -> set[str]:
+    """Print one; return the columns that had no room."""
+    has_compared = any(row.visits_compared not in (None, row.visits) for row in rows)
+    has_raw = any(row.perimeter_changed for row in rows)
+    cells = {by: [row.label if row.label == row.code else f"{row.code} {row.label}" for row in rows]}
+    cells |= {name: [_cell(row, name) for row in rows] for name in _COLUMNS}
+    empty = {name for name in _COLUMNS if set(cells[name]) <= {"", "-"} and name not in ("visits", "growth")}
+    empty |= {name for name, needed in (("compared", has_compared), ("all projects", has_raw)) if not needed}
+    names = [by, *(name for name in _COLUMNS if name not in empty)]
+    left_out: set[str] = set()
+    while _width(cells, names) > console.width and (droppable := [n for n in names if _COLUMNS.get(n)]):
+        gone = max(droppable, key=lambda name: _COLUMNS[name])
+        names.remove(gone)
+        left_out.add(gone)
+    title = f"by {by}" + (" (visits of services)" if by in ("service", "family", "group") else "")
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in names:
+        # Digits are never cut: the names are, where even so there is no room.
+        table.add_column(
+            name,
+            justify="left" if name == by else "right",
+            no_wrap=True,
+            min_width=None if name == by else _least(cells, name),
+        )
+    for number in range(len(rows)):
+        table.add_row(*(cells[name][number] for name in names))
+    console.print(table)
+    return left_out
+
+
+def _cell(row: Row, name: str) -> str:
+    numbers = {
+        "visits": row.visits,
+        "compared": row.visits_compared,
+        "then": row.visits_then if row.visits_then_compared is None else row.visits_then_compared,
+        "events": row.events,
+        "peak/min": row.peak.visits if row.peak else None,
+        "users~": row.users,
+        "establ.~": row.establishments,
+        "silent min": row.silence_minutes,
+    }
+    if name in numbers:
+        return _number(numbers[name])
+    if name == "growth":
+        return _percent(row.growth)
+    return _percent(row.growth_raw) if row.perimeter_changed else ""
+
+
+def _least(cells: dict[str, list[str]], name: str) -> int:
+    return max(len(name), *map(len, cells[name]))
+
+
+def _width(cells: dict[str, list[str]], names: list[str]) -> int:
+    return sum(_least(cells, name) for name in names) + _GAP * (len(names) - 1)
 
 
 def _quality_table(report: Report) -> Table:
     table = Table(title="data quality", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in ("", "these days", "then"):
         table.add_column(name, justify="left" if not name else "right")
-    both = [_quality(side) or {} for side in (report.now, report.then)]
+    both = [quality_values(side) or {} for side in (report.now, report.then)]
     for name in both[0] or both[1]:
         table.add_row(name.replace("_", " "), *(_text(some.get(name)) for some in both))
     return table
-
-
-def _quality(side: Side) -> dict[str, Any] | None:
-    if side.quality is None:
-        return None
-    values = dataclasses.asdict(side.quality)
-    values["days_without_data"] = [day.isoformat() for day in side.quality.days_without_data]
-    values["sources"] = [str(source) for source in side.quality.sources]
-    return values
 
 
 def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "-"
     return f"{value:,}" if isinstance(value, int) else "-"
-
-
-def _ends(side: Side) -> dict[str, str]:
-    return {"from": side.days[0].isoformat(), "to": side.days[-1].isoformat()}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
 
 
 def _number(value: int | None) -> str:

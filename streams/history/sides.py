@@ -1,39 +1,111 @@
-"""The two sides of a report: from the archive, or where the earlier one was never measured, estimated from imported weekly figures."""
+"""The two sides of a report, day n beside day n: from the archive; the earlier one from weekly figures where it was hardly measured."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
+from streams.history.coverage import Known, both, extent, known_minutes, nothing_known
 from streams.history.estimate import Estimate
-from streams.history.reading import History
-from streams.history.report import NoDataError, Question, collect, held_text
-from streams.history.side import Side
-from streams.history.weekly import load_weeks
+from streams.history.held import NoDataError, held_text
+from streams.history.question import Question
+from streams.history.reading import History, PastDay
+from streams.history.rows import CutName
+from streams.history.side import Side, Sides
+from streams.history.sums import Collector
+from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
+
+#: Measured figures are compared with, unless weekly ones cover more than so many times as much of the days.
+ESTIMATE_COVERS_MORE = 2.0
 
 
 def both_sides(
     history: History, catalog: Catalog, calendar: SchoolCalendar, question: Question, config_dir: Path
-) -> tuple[Side, Side]:
+) -> Sides:
     """Both sides of a question.
 
     Raises:
         NoDataError: nothing is known of one of them.
     """
-    now = collect(history, catalog, calendar, question.days)
-    _check(now, history)
-    then = collect(history, catalog, calendar, question.against)
-    if then.quality is None or not then.quality.measured_minutes:
-        weeks = load_weeks(history.directory)
-        estimate = Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks)
-        if estimate.covers(question.against):
-            return now, estimate.side(question.against)
-    _check(then, history)
-    return now, then
+    whole = _Pair(catalog, calendar, question.days, question.against)
+    first = _Pair(catalog, calendar, question.days[:1], question.against[:1]) if question.kind == "rentree" else None
+    pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
+    for number, (now, then) in enumerate(pairs):
+        for pair in (whole, first) if first and not number else (whole,):
+            pair.add(number, now, then)
+    sides = whole.sides(first)
+    _check(sides.now, history)
+    estimate = _estimate(history, catalog, calendar, question, config_dir)
+    if estimate and whole.minutes(list(map(estimate.known, question.against))) > ESTIMATE_COVERS_MORE * whole.minutes():
+        return _estimated(history, estimate, question)
+    _check(sides.then, history)
+    return sides
+
+
+class _Pair:
+    """Adds up both sides, and what they have in common."""
+
+    def __init__(
+        self, catalog: Catalog, calendar: SchoolCalendar, days: Sequence[date], against: Sequence[date]
+    ) -> None:
+        self.now, self.then = Collector(catalog, calendar, days), Collector(catalog, calendar, against)
+        self.compared: list[Known] = []
+        self._mine: list[Known] = []
+
+    def add(self, number: int, now: PastDay | None, then: PastDay | None, told: Known | None = None) -> None:
+        """Add day `number` of both sides; `told` is what is known of the earlier one by other means."""
+        mine, other = _known(now), told or _known(then)
+        common = both(mine, other)
+        self.compared.append(common)
+        self._mine.append(mine)
+        for collector, day in ((self.now, now), (self.then, then)):
+            if day is not None:
+                collector.add(number, day, common)
+
+    def minutes(self, told: Sequence[Known] | None = None) -> int:
+        """Minutes compared; those that would be, were the earlier side told by other means."""
+        common = self.compared if told is None else [both(m, t) for m, t in zip(self._mine, told, strict=True)]
+        return sum(int(known[CutName.REGION].sum()) for known in common)
+
+    def sides(self, first: _Pair | None = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
+        """Both sides; `then` and `first_then` take the place of what was measured."""
+        extents = {cut: extent([known[cut] for known in self.compared]) for cut in CutName}
+        of_first = first.sides(then=first_then) if first else None
+        return Sides(self.now.side(), then or self.then.side(), extents, of_first)
+
+
+def _known(day: PastDay | None) -> Known:
+    return known_minutes(day.date, day.hours) if day else nothing_known()
+
+
+def _estimate(
+    history: History, catalog: Catalog, calendar: SchoolCalendar, question: Question, config_dir: Path
+) -> Estimate | None:
+    """What weekly figures tell of the earlier days; None where there are none of them."""
+    mondays = {day - timedelta(days=day.weekday()) for day in question.against}
+    weeks = load_weeks(history.directory, catalog, mondays)
+    return Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
+
+
+def _estimated(history: History, estimate: Estimate, question: Question) -> Sides:
+    """The later side once more, beside an earlier one from weekly figures."""
+    catalog, calendar = estimate.catalog, estimate.calendar
+    whole = _Pair(catalog, calendar, question.days, question.against)
+    first = _Pair(catalog, calendar, question.days[:1], question.against[:1]) if question.kind == "rentree" else None
+    for number, now in enumerate(history.each_day(question.days)):
+        told = estimate.known(question.against[number])
+        for pair in (whole, first) if first and not number else (whole,):
+            pair.add(number, now, None, told)
+    then = estimate.side(question.against, whole.compared)
+    first_then = estimate.side(question.against[:1], first.compared) if first else None
+    return whole.sides(first, then, first_then)
 
 
 def _check(side: Side, history: History) -> None:
     if side.quality is None or not side.quality.measured_minutes:
-        raise NoDataError(f"no data from {side.days[0]} to {side.days[-1]}: {held_text(history.held())}")
+        held = held_text(history.held(), history.directory)
+        raise NoDataError(f"no data from {side.days[0]} to {side.days[-1]}: {held}")

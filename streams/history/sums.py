@@ -5,20 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.clock import PARIS
 from streams.history import hll
 from streams.history.calendar import SchoolCalendar
+from streams.history.coverage import Known, Minutes, in_epoch
+from streams.history.days import paris_day
 from streams.history.marks import HourMark, Source
 from streams.history.reading import PastDay
 from streams.history.rows import CutName, CutRows, Key
 from streams.history.side import Peak, Quality, Side, Sum
+from streams.history.silence import Silences
 
 #: What is reported, in order: name, cut, position of the code in the cut's key (-1: France).
 REPORTED: tuple[tuple[str, CutName, int], ...] = (
@@ -33,8 +34,6 @@ REPORTED: tuple[tuple[str, CutName, int], ...] = (
 )
 #: Those that are read; the others follow from them.
 _CUTS_READ = tuple(item for item in REPORTED if item[0] not in ("national", "family", "group"))
-#: Silence is looked for between these hours of the day, on days with school.
-SILENCE_HOURS = (7, 21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,8 @@ class Collector:
     """Adds up days into a `Side`."""
 
     def __init__(self, catalog: Catalog, calendar: SchoolCalendar, days: Sequence[date]) -> None:
-        self._catalog = catalog
-        self._calendar = calendar
-        self._side = Side(tuple(days))
-        self._index = {day: number for number, day in enumerate(days)}
+        self._side = Side(tuple(days), cuts=frozenset())
+        self._silences = Silences(catalog, calendar)
         self._family = {service.code: service.family for service in catalog.services}
         self._groups = {
             s.code: tuple(g for g, codes in catalog.published_groups.items() if s.code in codes)
@@ -85,22 +82,30 @@ class Collector:
         self._measured: dict[date, int] = {}
         self._late = 0
 
-    def add(self, day: PastDay) -> None:
-        """Add one of the days."""
+    def add(self, number: int, day: PastDay, compared: Known) -> None:
+        """Add day `number` (from 0); `compared` are its minutes that the other side knows as well."""
         self._measured[day.date] = day.measured_minutes
         self._marks += day.hours
         self._late += int(day.rows[CutName.REGION].late.sum())
+        self._side.simulated |= day.is_simulated
+        self._side.cuts |= {cut for cut in CutName if any(mark.knows(cut) for mark in day.hours)}
+        inside = {cut: in_epoch(minutes, day.date) for cut, minutes in compared.items()}
         for by, cut, position in _CUTS_READ:
             found = _Matrix.of(day, day.rows[cut], position)
-            self._add_matrix(by, day, found)
+            add = _Adding(self._side, number, day.minutes[0], inside[cut])
+            add.matrix(by, found)
             if by == "region":
-                self._add_matrix("national", day, found.regrouped(lambda _code: ("FR",)))
+                add.matrix("national", found.regrouped(lambda _code: ("FR",)))
             elif by == "service":
-                self._add_matrix("family", day, found.regrouped(lambda code: (self._family.get(code, UNKNOWN),)))
-                self._add_matrix("group", day, found.regrouped(lambda code: self._groups.get(code, ())))
-        self._add_regional(self._side.service_visits, day.rows[CutName.REGION_SERVICE])
-        self._add_regional(self._side.profile_visits, day.rows[CutName.PROFILE_REGION])
-        self._silences(day)
+                add.matrix("family", found.regrouped(lambda code: (self._family.get(code, UNKNOWN),)))
+                add.matrix("group", found.regrouped(lambda code: self._groups.get(code, ())))
+        first = day.minutes[0]
+        for target, cut in (
+            (self._side.service_visits, CutName.REGION_SERVICE),
+            (self._side.profile_visits, CutName.PROFILE_REGION),
+        ):
+            _add_regional(target, day.rows[cut], first, inside[cut])
+        self._silences.add(day)
         self._add_sketches(day)
 
     def side(self) -> Side:
@@ -110,53 +115,8 @@ class Collector:
             target = side.users if kind == "users" else side.establishments
             target[by, code] = hll.count(hll.union(sketches))
         side.quality = self._quality()
+        self._silences.tell(side)
         return side
-
-    def _add_matrix(self, by: str, day: PastDay, matrix: _Matrix) -> None:
-        number = self._index[day.date]
-        first = day.minutes[0]
-        best = matrix.visits.argmax(axis=1) if matrix.codes else np.zeros(0, np.int64)
-        for index, code in enumerate(matrix.codes):
-            found = self._side.sums.setdefault((by, code), Sum(np.zeros(len(self._side.days), np.int64)))
-            row = matrix.visits[index]
-            found.by_day[number] += round(float(row.sum()))
-            found.events += round(float(matrix.events[index]))
-            minute = int(best[index])
-            if found.peak is None or row[minute] > found.peak.visits:
-                found.peak = Peak(round(float(row[minute])), first + minute)
-        if by == "national" and number == 0 and matrix.codes:
-            self._side.first_day = (first, matrix.visits[0].round().astype(np.int64))
-
-    def _add_regional(self, target: dict[Key, int], rows: CutRows) -> None:
-        visits = np.bincount(rows.series, rows.visits, len(rows.keys))
-        for key, number in zip(rows.keys, visits.tolist(), strict=True):
-            target[key] = target.get(key, 0) + round(number)
-
-    def _silences(self, day: PastDay) -> None:
-        first, end = day.minutes
-        known = np.zeros(end - first, bool)
-        for mark in day.hours:
-            for begin, stop in mark.measured:
-                known[max(begin, first) - first : min(stop, end) - first] = True
-        for by, cut in (("region", CutName.REGION), ("project", CutName.PROJECT)):
-            rows = day.rows[cut]
-            regions = {r.code: r for r in self._catalog.regions} if by == "region" else {}
-            for index, key in enumerate(rows.keys):
-                zone = ZoneInfo(regions[key[0]].timezone) if key[0] in regions else PARIS
-                if not self._has_school(day.date, key[0] if by == "region" else None):
-                    continue
-                seen = np.zeros(end - first, bool)
-                inside = (rows.series == index) & (rows.minute >= first) & (rows.minute < end) & (rows.events > 0)
-                seen[rows.minute[inside] - first] = True
-                silent = known & ~seen & _in_hours(first, end, zone)
-                found = self._side.sums[by, key[0]]
-                found.silence_minutes = (found.silence_minutes or 0) + int(silent.sum())
-
-    def _has_school(self, day: date, region: str | None) -> bool:
-        if region is None:
-            return any(self._calendar.has_school(day, zone) for zone in "ABC")
-        zone = self._calendar.zones.get(region)
-        return self._calendar.has_school(day, zone, region) if zone else False
 
     def _add_sketches(self, day: PastDay) -> None:
         users = day.sketches.users
@@ -171,7 +131,7 @@ class Collector:
                 self._sketches.setdefault(("establishments", "national", "FR"), []).append(sketch)
 
     def _quality(self) -> Quality:
-        minutes = sum((end - first) for first, end in (_bounds(day) for day in self._side.days))
+        minutes = sum((end - first) for first, end in (paris_day(day) for day in self._side.days))
         rejected, duplicates, lost = _counted(self._marks)
         return Quality(
             minutes=minutes,
@@ -185,17 +145,36 @@ class Collector:
         )
 
 
-def _bounds(day: date) -> tuple[int, int]:
-    from streams.history.days import paris_day
+@dataclass(frozen=True, slots=True)
+class _Adding:
+    """One day being added to a side; `compared` are its minutes that count in the comparison."""
 
-    return paris_day(day)
+    side: Side
+    number: int
+    first: int
+    compared: Minutes
+
+    def matrix(self, by: str, matrix: _Matrix) -> None:
+        """Add the figures of one grouping."""
+        best = matrix.visits.argmax(axis=1) if matrix.codes else np.zeros(0, np.int64)
+        compared = matrix.visits[:, self.compared].sum(axis=1)
+        for index, code in enumerate(matrix.codes):
+            found = self.side.sums.setdefault((by, code), Sum.zeros(len(self.side.days)))
+            row = matrix.visits[index]
+            found.by_day[self.number] += round(float(row.sum()))
+            found.compared_by_day[self.number] += round(float(compared[index]))
+            found.events += round(float(matrix.events[index]))
+            minute = int(best[index])
+            if found.peak is None or row[minute] > found.peak.visits:
+                found.peak = Peak(round(float(row[minute])), self.first + minute)
+        if by == "national" and self.number == 0 and matrix.codes:
+            self.side.first_day = (self.first, matrix.visits[0].round().astype(np.int64))
 
 
-def _in_hours(first: int, end: int, zone: ZoneInfo) -> NDArray[np.bool_]:
-    """Which minutes lie between `SILENCE_HOURS` of the local day."""
-    begin, stop = SILENCE_HOURS
-    hours = [datetime.fromtimestamp(minute * 60, UTC).astimezone(zone).hour for minute in range(first, end, 60)]
-    return np.repeat(np.array([begin <= hour < stop for hour in hours]), 60)[: end - first]
+def _add_regional(target: dict[Key, int], rows: CutRows, first: int, compared: Minutes) -> None:
+    visits = np.bincount(rows.series, rows.visits * compared[rows.minute - first], len(rows.keys))
+    for key, number in zip(rows.keys, visits.tolist(), strict=True):
+        target[key] = target.get(key, 0) + round(number)
 
 
 def _counted(marks: Iterable[HourMark]) -> tuple[int, int, int]:

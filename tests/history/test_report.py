@@ -5,42 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from click.testing import CliRunner
-from msgspec.structs import replace
 
 from streams.catalog import Catalog
 from streams.cli import cli
-from streams.cli.past import write_days
 from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError
-from streams.history.days import dates
-from streams.history.report import NoDataError
-from streams.settings import default_config_dir
-from streams.simulate.levels import load_past
-from streams.simulate.past import load_inputs
+from streams.history.held import NoDataError
 
 D = date.fromisoformat
-
-
-@pytest.fixture(scope="session")
-def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
-    """Two rentrées of four weeks, and three days each of lockdown and of November, at a few thousandths of France."""
-    directory = tmp_path_factory.mktemp("past") / "archive"
-    plan = load_past(default_config_dir(), catalog)
-    # Growth is built in between the days that are made.
-    rentree, lockdown, november = plan.periods
-    plan = replace(plan, periods=(rentree, lockdown, replace(november, days=3)))
-    for scale, days, firsts in ((0.004, 28, ("2025-09-01", "2026-09-01")), (0.04, 3, ("2026-03-16", "2026-11-02"))):
-        wanted = [day for first in firsts for day in dates(D(first), D(first) + timedelta(days=days - 1))]
-        write_days(load_inputs(default_config_dir(), seed=1, scale=scale, plan=plan), directory, wanted, "days")
-    return directory
 
 
 def run(*arguments: str) -> tuple[int, str, BaseException | None]:
@@ -134,10 +114,32 @@ def test_figures_beside_the_growth(rentree: dict[str, Any]) -> None:
     assert rentree["simulated"] is True
 
 
-def test_one_day_against_day_n_of_the_rentree_before(past: Path) -> None:
-    _code, out, _error = run("day", "--day", "2026-09-03", "--archive", str(past), "--json")
+@pytest.mark.parametrize(
+    ("day", "against"),
+    [
+        ("2026-09-01", "2025-09-01"),  # the rentrée, though a Tuesday against a Monday
+        ("2026-09-02", "2025-09-03"),  # Wednesdays
+        ("2026-09-05", "2025-09-06"),  # Saturdays: day n would be a Friday
+        ("2026-09-24", "2025-09-25"),
+    ],
+)
+def test_one_day_against_a_comparable_one(past: Path, day: str, against: str) -> None:
+    _code, out, _error = run("day", "--day", day, "--archive", str(past), "--json")
     report = orjson.loads(out)
-    assert (report["days"]["from"], report["against"]["from"]) == ("2026-09-03", "2025-09-03")
+    assert (report["days"]["from"], report["against"]["from"]) == (day, against)
+    assert report["unlike_days"] == []
+
+
+def test_days_that_are_not_alike_are_said(past: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    arguments = ("day", "--day", "2026-09-05", "--against", "2025-09-05", "--archive", str(past))
+    _code, text, _error = run(*arguments)
+    assert "unlike days school day: 0 against 1 (zones A, B, C)" in text
+    assert "unlike days Saturday: 1 against 0" in text
+    report = orjson.loads(run(*arguments, "--json", "--html", str(page))[1])
+    assert {unlike["kind"] for unlike in report["unlike_days"]} == {"school day", "Saturday"}
+    assert "unlike days" in report["total"]["marks"]
+    assert "Jours dissemblables, samedis : 1 contre 0 (zones A, B, C)" in page.read_text()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,9 @@ def test_csv_and_terminal(past: Path) -> None:
     assert (rows[0]["by"], rows[0]["code"]) == ("national", "FR")
     assert len(rows) > 100
     _code, text, _error = run("rentree", "--year", "2026", "--archive", str(past))
-    assert re.search(r"first day .*: \+10\d\.\d % like with like", text)
+    assert re.search(
+        r"first day +[\d,]+ visits; like with like [\d,]+ against [\d,]+: \+10\d\.\d % \(with all projects", text
+    )
     assert "ent77 joined" in text
     assert "simulated figures" in text
 

@@ -7,6 +7,7 @@ import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
@@ -21,10 +22,10 @@ from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.days import dates, paris_day
 from streams.history.estimate import Estimate
+from streams.history.held import NoDataError
 from streams.history.marks import Choice, Source
-from streams.history.report import NoDataError
 from streams.history.rows import CutName, Sketches
-from streams.history.weekly import load_weeks
+from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
@@ -55,7 +56,7 @@ def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
     file = tmp_path / "counts.csv"
     file.write_text(text)
     _out, said, _error = run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
-    assert "1,200 rows, 1 days from 2026-09-01 to 2026-09-01: 2 hours imported, 0 left" in said
+    assert "1,200 rows, 1 day from 2026-09-01 to 2026-09-01: 2 hours imported, 0 left" in said
     again, _said, _error = run("history", "export", "--archive", str(tmp_path / "copy"))
     assert again == text
     with Archive(tmp_path / "copy").open(DAY) as copy:  # type: ignore[union-attr]
@@ -107,7 +108,7 @@ def test_nothing_to_export_is_said(live: Archive) -> None:
     for arguments in (["--from", "2020-01-01", "--to", "2020-01-02"],):
         _out, _said, error = run("history", "export", "--archive", str(live.directory), *arguments)
         assert isinstance(error, NoDataError)
-        assert "the archive holds 1 days: 2026-09-01" in str(error)
+        assert "the archive holds 1 day: 2026-09-01" in str(error)
 
 
 def test_a_live_hour_is_not_replaced_by_an_import_nor_the_other_way_round(live: Archive) -> None:
@@ -115,6 +116,13 @@ def test_a_live_hour_is_not_replaced_by_an_import_nor_the_other_way_round(live: 
     assert set(live.update(DAY, [imported], Sketches.none()).choices.values()) == {Choice.REFUSED}
     live.update(DAY, [reading(9, 5, source=Source.IMPORT)], Sketches.none())
     assert live.update(DAY, [reading(9, 9)], Sketches.none()).choices == {FIRST_HOUR + 9: Choice.REFUSED}
+
+
+def moved(found: HourReading, hours: int) -> HourReading:
+    """The same so many hours later."""
+    ranges = tuple((first + 60 * hours, end + 60 * hours) for first, end in found.mark.measured)
+    mark = msgspec.structs.replace(found.mark, hour=found.mark.hour + hours, measured=ranges)
+    return HourReading(mark, {cut: rows.moved(60 * hours) for cut, rows in found.rows.items()})
 
 
 # --- weekly figures
@@ -138,14 +146,16 @@ def weekly(live: Archive, tmp_path: Path) -> Archive:
     weekly_file(file, "2025-09-01", 4)
     _out, said, _error = run("history", "import", str(file), "--archive", str(live.directory))
     assert "12 lines, 4 weeks from 2025-09-01 to 2025-09-22, by profile" in said
-    assert "1 establishments of no known place, under INCONNU; ignored: visites_autre_chose" in said
+    assert "1 establishment of no known place, under INCONNU; ignored: visites_autre_chose" in said
     return live
 
 
 @pytest.fixture
 def estimate(weekly: Archive, catalog: Catalog) -> Estimate:
     config = default_config_dir()
-    return Estimate(catalog, load_calendar(config, catalog), load_shape(config, catalog), load_weeks(weekly.directory))
+    return Estimate(
+        catalog, load_calendar(config, catalog), load_shape(config, catalog), load_weeks(weekly.directory, catalog)
+    )
 
 
 def test_a_week_is_spread_over_its_days_and_minutes(estimate: Estimate) -> None:
@@ -187,8 +197,12 @@ def test_a_first_rentree_is_compared_with_an_estimate(weekly: Archive, catalog: 
     assert report["total"]["visits_then"] == pytest.approx(4 * 140_100, rel=0.001)
     assert "estimée d&#x27;après le DNMA" in page.read_text()
     assert "estimée d'après le DNMA" in run(*arguments)[0]
-    # Once the earlier days are there they are used.
-    weekly.write(past.day(date(2025, 9, 1)))
+    # One hour of the earlier days does not make up for the weeks; once most of them are there, they are used.
+    first = paris_day(date(2025, 9, 2))[0] // 60
+    weekly.update(date(2025, 9, 2), [moved(reading(9), first - FIRST_HOUR)], Sketches.none())
+    assert orjson.loads(run(*arguments, "--json")[0])["estimated"] is True
+    for day in dates(date(2025, 9, 1), date(2025, 9, 4)):
+        weekly.write(past.day(day))
     assert orjson.loads(run(*arguments, "--json")[0])["estimated"] is False
 
 

@@ -1,0 +1,108 @@
+"""What is compared: minutes of a day that both sides measured, by the clock in Paris. Pure.
+
+Day n is held against day n, and of each only what is known on both sides: a range that is still running, or has gaps, is compared with
+the same part of the other, never with the whole of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.clock import PARIS
+from streams.history.days import paris_day
+from streams.history.marks import MINUTES_AN_HOUR, HourMark
+from streams.history.rows import CutName
+
+DAY_MINUTES = 24 * 60
+#: Of less than this part of the days, distinct users and establishments are not held against one another: they cannot be cut.
+NEARLY_WHOLE = 0.99
+Minutes = NDArray[np.bool_]
+#: Whether each minute of a day (0 to 1439, by the clock in Paris) is known, by cut.
+Known = Mapping[CutName, Minutes]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of some days is compared: `day_numbers` (from 0) of the `days` asked for, `minutes` in all.
+
+    `until` is the minute of the day up to which the last of them is compared; None: to its end, or with gaps elsewhere.
+    """
+
+    days: int
+    day_numbers: tuple[int, ...]
+    minutes: int
+    until: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every minute of every day is compared."""
+        return self.minutes == self.days * DAY_MINUTES
+
+    @property
+    def is_nearly_whole(self) -> bool:
+        """Whether figures of whole days may be held against one another."""
+        return self.minutes >= NEARLY_WHOLE * self.days * DAY_MINUTES
+
+    @property
+    def gap_minutes(self) -> int:
+        """Minutes that are missing on the days compared, but for the end of the last one."""
+        tail = DAY_MINUTES - self.until if self.until is not None else 0
+        return len(self.day_numbers) * DAY_MINUTES - tail - self.minutes
+
+
+def nothing_known() -> Known:
+    """A day of which nothing is known."""
+    return {cut: np.zeros(DAY_MINUTES, bool) for cut in CutName}
+
+
+def known_minutes(day: date, hours: Iterable[HourMark]) -> Known:
+    """The minutes of a day that these hours know. An hour that the clock skips is as known as the day is."""
+    first, end = paris_day(day)
+    wall = wall_minutes(day)
+    measured = {cut: np.zeros(end - first, bool) for cut in CutName}
+    for mark in hours:
+        for begin, stop in mark.measured:
+            for cut in CutName:
+                if mark.knows(cut):
+                    measured[cut][max(begin, first) - first : max(0, min(stop, end) - first)] = True
+    return {cut: _by_wall(known, wall) for cut, known in measured.items()}
+
+
+def both(one: Known, other: Known) -> Known:
+    """What both sides know."""
+    return {cut: one[cut] & other[cut] for cut in CutName}
+
+
+def in_epoch(minutes: Minutes, day: date) -> Minutes:
+    """Minutes of the clock as minutes of a day from its first on: 1380, 1440 or 1500."""
+    return minutes[wall_minutes(day)]
+
+
+def extent(days: list[Minutes]) -> Extent:
+    """How much of the days is compared, from what is compared of each."""
+    numbers = tuple(number for number, minutes in enumerate(days) if minutes.any())
+    until = None
+    if numbers and not (last := days[numbers[-1]]).all():
+        end = int(last.argmin())
+        until = end if end and not last[end:].any() else None
+    return Extent(len(days), numbers, sum(int(minutes.sum()) for minutes in days), until)
+
+
+@lru_cache(maxsize=1024)
+def wall_minutes(day: date) -> NDArray[np.int64]:
+    """The minute of the clock in Paris of each minute of a day."""
+    first, end = paris_day(day)
+    hours = [datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS).hour for minute in range(first, end, 60)]
+    return (np.repeat(np.array(hours) * MINUTES_AN_HOUR, 60) + np.tile(np.arange(60), len(hours))).astype(np.int64)
+
+
+def _by_wall(known: Minutes, wall: NDArray[np.int64]) -> Minutes:
+    found = np.full(DAY_MINUTES, bool(known.any()))
+    found[wall[~known]] = False
+    return found

@@ -1,0 +1,127 @@
+"""The report as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from typing import IO, Any
+
+from streams.clock import iso_utc
+from streams.history.coverage import Extent
+from streams.history.report import Mark, Report, Row
+from streams.history.side import Side
+
+#: Columns of the CSV, and members of a row in JSON.
+COLUMNS = (
+    "by",
+    "code",
+    "label",
+    "visits",
+    "growth",
+    "visits_then",
+    "visits_compared",
+    "visits_then_compared",
+    "days_compared",
+    "growth_all_projects",
+    "events",
+    "events_then",
+    "peak_visits",
+    "peak_minute",
+    "users",
+    "users_then",
+    "establishments",
+    "establishments_then",
+    "silence_minutes",
+    "perimeter_changed",
+    "marks",
+)
+
+
+def row_values(row: Row) -> dict[str, Any]:
+    """One row, by `COLUMNS`; growth as a ratio (0.5 is +50 %), None where nothing is known."""
+    own = {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
+    return (
+        {name: None for name in COLUMNS}
+        | own
+        | {
+            "growth": _rounded(row.growth),
+            "growth_all_projects": _rounded(row.growth_raw),
+            "peak_visits": row.peak.visits if row.peak else None,
+            "peak_minute": iso_utc(row.peak.minute * 60_000) if row.peak else None,
+            "marks": [str(mark) for mark in row.marks],
+        }
+    )
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """`{perimeter, total: {visits, growth, ...}, rows: [{by, code, visits, growth, ...}], ...}`; see `row_values`."""
+    found = report.perimeter
+    return {
+        "kind": report.question.kind,
+        "days": _ends(report.now),
+        "against": _ends(report.then),
+        "simulated": report.simulated,
+        "estimated": report.then.estimated,
+        "marks": report_marks(report),
+        "compared": _extent(report.extent),
+        "compared_first_day": _extent(report.first_extent) if report.first_extent else None,
+        "unlike_days": [dataclasses.asdict(unlike) for unlike in report.unlike],
+        "perimeter": {
+            "same": found.is_same,
+            "changes": [dataclasses.asdict(change) for change in found.changes],
+            "establishments": found.establishments,
+            "establishments_then": found.establishments_then,
+            "regions_then": sorted(report.then.regions) if report.then.regions is not None else None,
+        },
+        "total": row_values(report.total),
+        "first_day": row_values(report.first_day) if report.first_day else None,
+        "rows": [row_values(row) for row in report.rows],
+        "unknown_school_calendar": list(report.unknown_regions),
+        "quality": quality_values(report.now),
+        "quality_then": quality_values(report.then),
+    }
+
+
+def report_marks(report: Report) -> list[str]:
+    """Every mark that some row has, in order."""
+    rows = [report.total, *([report.first_day] if report.first_day else []), *report.rows]
+    return [str(mark) for mark in Mark if any(mark in row.marks for row in rows)]
+
+
+def write_csv(report: Report, out: IO[str]) -> None:
+    """One line a row, the total first; marks separated by `;`."""
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    first = [dataclasses.replace(report.first_day, by="first_day")] if report.first_day else []
+    for row in (report.total, *first, *report.rows):
+        values = row_values(row)
+        writer.writerow(values | {"marks": "; ".join(values["marks"])})
+
+
+def quality_values(side: Side) -> dict[str, Any] | None:
+    """How far a side can be trusted."""
+    if side.quality is None:
+        return None
+    values = dataclasses.asdict(side.quality)
+    values["days_without_data"] = [day.isoformat() for day in side.quality.days_without_data]
+    values["sources"] = [str(source) for source in side.quality.sources]
+    return values
+
+
+def _extent(extent: Extent) -> dict[str, Any]:
+    """`until` is the time in Paris up to which the last of the days is compared."""
+    return {
+        "days": len(extent.day_numbers),
+        "of_days": extent.days,
+        "minutes": extent.minutes,
+        "until": None if extent.until is None else f"{extent.until // 60:02}:{extent.until % 60:02}",
+        "whole": extent.is_whole,
+    }
+
+
+def _ends(side: Side) -> dict[str, str]:
+    return {"from": side.days[0].isoformat(), "to": side.days[-1].isoformat()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,143 @@
+"""Weekly figures that were imported, kept beside the days: `weekly/<first day>-<profile|service>.json`, by establishment.
+
+Importing adds: an establishment's figures of a week take the place of what was kept of them, those of others stay.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from streams.catalog import Catalog
+from streams.history.archive import Archive, ArchiveError
+from streams.history.weekly import Figures
+
+KINDS = ("profile", "service")
+_Key = tuple[str | None, str | None, str | None]
+
+
+class StoredWeek(msgspec.Struct, frozen=True):
+    """One file: visits by establishment, in the order of `codes`; None where a figure is not known."""
+
+    first: date
+    kind: str
+    codes: tuple[str, ...]
+    establishments: dict[str, tuple[int | None, ...]]
+
+    def figures(self) -> Figures:
+        """What it holds."""
+        pairs = {uai: zip(self.codes, row, strict=True) for uai, row in self.establishments.items()}
+        return {uai: {code: n for code, n in some if n is not None} for uai, some in pairs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One week of one kind: visits by region, academy and code, and how many establishments have figures, by region."""
+
+    visits: Mapping[_Key, int]
+    establishments: Mapping[str, int]
+
+    def of(self, region: str | None = None, academy: str | None = None, code: str | None = None) -> int:
+        """Visits of a region, an academy, a code; None is any."""
+        return self.visits.get((region, academy, code), 0)
+
+
+Weeks = Mapping[tuple[date, str], Week]
+
+
+def save_weeks(archive: Archive, weeks: Mapping[tuple[date, str], Figures]) -> None:
+    """Add weeks to an archive: all of them, or none where it cannot be written.
+
+    Raises:
+        ArchiveError: it cannot be written, or a file is damaged.
+    """
+    target = archive.directory / "weekly"
+    ready: list[tuple[Path, Path]] = []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with archive.locked():
+            try:
+                for (first, kind), figures in weeks.items():
+                    path = target / f"{first}-{kind}.json"
+                    temporary = path.with_suffix(".tmp")
+                    ready.append((temporary, path))
+                    with temporary.open("wb") as out:
+                        out.write(msgspec.json.encode(_stored(first, kind, _merged(path, figures))))
+                        out.flush()
+                        os.fsync(out.fileno())
+                for temporary, path in ready:
+                    temporary.replace(path)
+            finally:
+                for temporary, _path in ready:
+                    temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ArchiveError(
+            f"{target} cannot be written: {error.strerror}; nothing was imported: make room, or give this user the right to write there"
+        ) from None
+
+
+def load_weeks(directory: Path, catalog: Catalog, firsts: Collection[date] | None = None) -> Weeks:
+    """The weeks that were imported, by first day and kind; those of some first days alone, where these are named.
+
+    Raises:
+        ArchiveError: a file is damaged.
+    """
+    wanted = held_weeks(directory) if firsts is None else sorted(firsts)
+    found = {}
+    for first, kind in itertools.product(wanted, KINDS):
+        stored = _read(directory / "weekly" / f"{first}-{kind}.json")
+        if stored is not None:
+            found[first, kind] = _week(stored, catalog)
+    return found
+
+
+def held_weeks(directory: Path) -> list[date]:
+    """The first days of the weeks that were imported."""
+    found = set()
+    for path in (directory / "weekly").glob("[0-9]*-*-*-*.json"):
+        try:
+            found.add(date.fromisoformat(path.stem[:10]))
+        except ValueError:
+            continue  # not one of ours
+    return sorted(found)
+
+
+def _merged(path: Path, figures: Figures) -> Figures:
+    stored = _read(path)
+    before = stored.figures() if stored else {}
+    return before | {uai: before.get(uai, {}) | some for uai, some in figures.items()}
+
+
+def _stored(first: date, kind: str, figures: Figures) -> StoredWeek:
+    codes = tuple(sorted({code for some in figures.values() for code in some}))
+    rows = {uai: tuple(figures[uai].get(code) for code in codes) for uai in sorted(figures)}
+    return StoredWeek(first, kind, codes, rows)
+
+
+def _read(path: Path) -> StoredWeek | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=StoredWeek)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, OSError) as error:
+        raise ArchiveError(f"{path} is damaged ({error}): remove it and import that week again") from None
+
+
+def _week(stored: StoredWeek, catalog: Catalog) -> Week:
+    visits: dict[_Key, int] = {}
+    establishments: dict[str, int] = {}
+    for uai, figures in stored.figures().items():
+        if not figures:
+            continue
+        region, academy = catalog.uai_index[uai]
+        establishments[region] = establishments.get(region, 0) + 1
+        for code, number in figures.items():
+            for key in itertools.product((region, None), (academy, None), (code, None)):
+                visits[key] = visits.get(key, 0) + number
+    return Week(visits, establishments)

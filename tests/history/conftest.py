@@ -1,0 +1,32 @@
+"""A simulated past that the tests of this room share."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from streams.catalog import Catalog
+from streams.cli.past import write_days
+from streams.history.days import dates
+from streams.settings import default_config_dir
+from streams.simulate.levels import load_past
+from streams.simulate.past import load_inputs
+
+D = date.fromisoformat
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
+    """Two rentrées of four weeks, and three days each of lockdown and of November, at a few thousandths of France."""
+    directory = tmp_path_factory.mktemp("past") / "archive"
+    plan = load_past(default_config_dir(), catalog)
+    # Growth is built in between the days that are made.
+    rentree, lockdown, november = plan.periods
+    plan = replace(plan, periods=(rentree, lockdown, replace(november, days=3)))
+    for scale, days, firsts in ((0.004, 28, ("2025-09-01", "2026-09-01")), (0.04, 3, ("2026-03-16", "2026-11-02"))):
+        wanted = [day for first in firsts for day in dates(D(first), D(first) + timedelta(days=days - 1))]
+        write_days(load_inputs(default_config_dir(), seed=1, scale=scale, plan=plan), directory, wanted, "days")
+    return directory
