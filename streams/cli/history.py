@@ -77,8 +77,6 @@ def import_(file: Path, archive: Path | None) -> None:
     if directory is None:
         raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
     target = Archive(directory)
-    about = target.about()
-    target.prepare(simulated=about.simulated if about else False)
     try:
         with click.open_file(str(file), encoding="utf-8-sig") as lines:
             head = lines.readline()
@@ -96,6 +94,8 @@ def _import_weeks(target: Archive, head: str, lines: IO[str], name: str) -> None
 
     settings = load_settings()
     found = read_weeks(_with_head(head, lines), name, load_catalog(settings.config_dir), settings.config_dir)
+    about = target.about()
+    target.prepare(simulated=about.simulated if about else False)
     save_weeks(target, found.weeks)
     firsts = sorted({first for first, _kind in found.weeks})
     ignored = f"; ignored: {', '.join(found.columns_ignored)}" if found.columns_ignored else ""

@@ -78,11 +78,16 @@ class Archive:
             DamagedFileError: it cannot be read.
         """
         try:
-            return FileReader(self.path(day))
+            reader = FileReader(self.path(day))
         except FileNotFoundError:
             return None
         except PermissionError as error:
             raise ArchiveError(f"{error.filename} cannot be read: give this user the right to read it") from None
+        if reader.head.date != day:
+            raise DamagedFileError(
+                f"{self.path(day)} holds the day {reader.head.date}: move it away, or restore the file of {day}"
+            )
+        return reader
 
     def about(self) -> About | None:
         """What the archive is, None for a directory that no observer wrote to yet."""
@@ -107,7 +112,8 @@ class Archive:
             with self.locked():
                 about = self.about()
                 if about is None:
-                    about = About(uuid.uuid4().hex, simulated)
+                    found = self._holds_simulated()
+                    about = About(uuid.uuid4().hex, simulated if found is None else found)
                     _replace(self.directory / _ABOUT, lambda path: path.write_bytes(msgspec.json.encode(about)))
         if about.simulated != simulated:
             held, given = ("simulated", "real") if about.simulated else ("real", "simulated")
@@ -170,6 +176,18 @@ class Archive:
             aside = self.path(day).with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
             self.path(day).rename(aside)
             return None, aside
+
+    def _holds_simulated(self) -> bool | None:
+        """What its files say where the archive does not, None without any that can be read."""
+        for day in self.dates():
+            try:
+                reader = self.open(day)
+            except InputError:
+                continue
+            if reader is not None:
+                with reader:
+                    return reader.head.is_simulated
+        return None
 
     @contextmanager
     def locked(self) -> Iterator[None]:

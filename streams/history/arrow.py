@@ -17,6 +17,7 @@ from streams.errors import InputError, VigieError
 from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
 from streams.history.day_file import DayFile
+from streams.history.days import paris_day
 from streams.history.marks import HourMark
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 
@@ -52,6 +53,11 @@ class FileHead(msgspec.Struct, frozen=True):
     hours: tuple[HourMark, ...]
     groups: tuple[str, ...]
     catalog: str = ""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its figures were made up."""
+        return self.shift_seconds != 0 or any(mark.is_simulated for mark in self.hours)
 
 
 def need_pyarrow() -> None:
@@ -139,9 +145,13 @@ class FileReader:
             return CutRows.empty()
         table = self._read(groups, columns)
         try:
-            return cut_rows(table, KEY_COLUMNS[cut], visits)
+            found = cut_rows(table, KEY_COLUMNS[cut], visits)
+            first, end = paris_day(self.head.date)
+            if len(found.minute) and not first <= found.minute.min() <= found.minute.max() < end:
+                raise ValueError(f"it has minutes of another day than {self.head.date}")
         except ValueError as error:
             raise self._damaged(error) from None
+        return found
 
     def sketches(self) -> Sketches:
         """Users and establishments of the day."""

@@ -1,31 +1,28 @@
 """Counts as CSV, out of an archive and into one. One row a minute (or hour, or day in Paris), cut and key.
 
-An hour of which the file has a row is taken as measured: its other minutes are zeros. Hours without any row are not measured.
+`step` says of what a row counts; only minutes come in again. `source` says where the figures come from: simulated ones stay so.
+An hour of which a file has a row is taken as measured: its other minutes are zeros. Hours without any row are not measured.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import IO
 
 from streams.catalog import Catalog
-from streams.clock import iso_utc
+from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.history.archive import Archive
-from streams.history.compose import HourReading
+from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.days import paris_date
-from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, Source
-from streams.history.reading import History
-from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches, no_rows
+from streams.history.marks import MINUTES_AN_HOUR, Choice, Source
+from streams.history.reading import History, PastDay
+from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 
-CODE_COLUMNS = ("region", "service", "project", "profile", "academy")
-COLUMNS = ("minute", "cut", *CODE_COLUMNS, "events", "visits", "late")
 STEPS_MINUTES = {"minute": 1, "hour": 60, "day": 0}
-COUNT_MAX = 2**31 - 1
-_Item = tuple[Key, int, int, int, int]
 
 
 def export_rows(history: History, first: date, last: date, cut: CutName | None, step: str, out: IO[str]) -> int:
@@ -34,16 +31,36 @@ def export_rows(history: History, first: date, last: date, cut: CutName | None, 
     writer.writerow(COLUMNS)
     written = 0
     for day in history.days(first, last):
+        sources = _sources(day)
         for name in [cut] if cut else list(CutName):
-            for key, minute, events, visits, late in _stepped(day.rows[name], step, day.minutes[0]):
+            for key, minute, counts in _stepped(day.rows[name], step, day.minutes[0]):
                 codes = dict(zip(KEY_COLUMNS[name], key, strict=True))
                 cells = [codes.get(column, "") for column in CODE_COLUMNS]
-                writer.writerow([iso_utc(minute * 60_000), name, *cells, events, visits, late])
+                of_hours = sources.values() if step == "day" else [sources.get(minute // MINUTES_AN_HOUR, "")]
+                source = "+".join(sorted({text for text in of_hours if text}))
+                writer.writerow([_moment(minute, step), name, *cells, *counts, step, source])
                 written += 1
     return written
 
 
-def _stepped(rows: CutRows, step: str, day_first: int) -> Iterator[_Item]:
+def _sources(day: PastDay) -> Mapping[int, str]:
+    """Where each hour comes from; figures of a simulation that were counted as real ones would be are simulated."""
+    return {
+        mark.hour: str(Source.SIMULATED if mark.is_simulated or day.shift_seconds else mark.source)
+        for mark in day.hours
+    }
+
+
+def _moment(minute: int, step: str) -> str:
+    """A day begins at midnight in Paris and is labelled so; minutes and hours are in UTC."""
+    return (
+        datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS).isoformat()
+        if step == "day"
+        else iso_utc(minute * 60_000)
+    )
+
+
+def _stepped(rows: CutRows, step: str, day_first: int) -> Iterator[tuple[Key, int, list[int]]]:
     minutes = STEPS_MINUTES[step]
     sums: dict[tuple[int, int], list[int]] = {}
     columns = (rows.series, rows.minute, rows.events, rows.visits, rows.late)
@@ -52,8 +69,8 @@ def _stepped(rows: CutRows, step: str, day_first: int) -> Iterator[_Item]:
         found = sums.setdefault((series, begin), [0, 0, 0])
         for place, number in enumerate(counts):
             found[place] += number
-    for (series, begin), (events, visits, late) in sorted(sums.items()):
-        yield rows.keys[series], begin, events, visits, late
+    for (series, begin), found in sorted(sums.items()):
+        yield rows.keys[series], begin, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,74 +87,29 @@ def import_rows(archive: Archive, catalog: Catalog, lines: IO[str], name: str) -
     """Read counts by minute and put them into an archive. Hours that were counted live stay; imported ones are replaced.
 
     Raises:
-        InputError: a line cannot be used; nothing was written then.
+        InputError: a line cannot be used, figures contradict one another, or a day's file is damaged; nothing was written then.
+        ArchiveError: the archive holds figures of the other kind, or cannot be written.
     """
-    by_day = _read(lines, name, catalog)
-    hours = kept = rows = 0
-    for day, items in sorted(by_day.items()):
-        readings = _readings(items)
-        done = archive.update(day, readings, Sketches.none(), catalog=catalog.digest)
-        refused = sum(choice is Choice.REFUSED for choice in done.choices.values())
-        hours, kept = hours + len(readings) - refused, kept + refused
-        rows += sum(len(some) for some in items.values())
-    return Imported(rows, tuple(sorted(by_day)), hours, kept)
+    found = read_counts(lines, name, catalog)
+    about = archive.about()
+    archive.prepare(simulated=found.simulated or (about.simulated if about else False))
+    by_day: dict[date, list[int]] = {}
+    for hour in found.hours:
+        by_day.setdefault(paris_date(hour * MINUTES_AN_HOUR), []).append(hour)
+    for day in by_day:
+        _check_readable(archive, day)
+    kept = 0
+    for day, hours in sorted(by_day.items()):
+        done = archive.update(day, [found.hours[hour] for hour in hours], Sketches.none(), catalog=catalog.digest)
+        kept += sum(choice is Choice.REFUSED for choice in done.choices.values())
+    return Imported(found.rows, tuple(sorted(by_day)), len(found.hours) - kept, kept)
 
 
-def _read(lines: IO[str], name: str, catalog: Catalog) -> dict[date, dict[CutName, dict[tuple[Key, int], _Item]]]:
-    reader = csv.DictReader(lines)
-    missing = {"minute", "cut", "events", "visits"} - set(reader.fieldnames or ())
-    if missing:
-        raise InputError(
-            f"{name}: no column {', '.join(sorted(missing))}: its first line must name {', '.join(COLUMNS)}"
-        )
-    found: dict[date, dict[CutName, dict[tuple[Key, int], _Item]]] = {}
-    for number, row in enumerate(reader, 2):
-        try:
-            cut, item = _item(row, catalog)
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{name}, line {number}: {error}; nothing was imported") from None
-        of_cut = found.setdefault(paris_date(item[1]), {}).setdefault(cut, {})
-        if (item[0], item[1]) in of_cut:
-            raise InputError(f"{name}, line {number}: the same minute and codes twice; nothing was imported")
-        of_cut[item[0], item[1]] = item
-    if not found:
-        raise InputError(f"{name} holds no counts")
-    return found
-
-
-def _item(row: dict[str, str], catalog: Catalog) -> tuple[CutName, _Item]:
-    moment = datetime.fromisoformat(row["minute"])
-    if moment.tzinfo is None:
-        raise ValueError(f"minute {row['minute']!r} has no offset: write 2026-09-01T06:00:00Z")
-    seconds = int(moment.timestamp())
-    if seconds % 60:
-        raise ValueError(f"minute {row['minute']!r} is not the start of a minute")
-    cut = CutName(row["cut"])
-    known = {
-        "region": catalog.region_codes,
-        "service": catalog.service_codes,
-        "project": catalog.project_codes,
-        "profile": catalog.profile_codes,
-        "academy": catalog.academy_codes,
-    }
-    for column in KEY_COLUMNS[cut]:
-        if row.get(column) not in known[column]:
-            raise ValueError(f"{column} {row.get(column)!r} is not in the lists of config/")
-    events, visits, late = (int(row.get(column) or 0) for column in ("events", "visits", "late"))
-    if not all(0 <= number <= COUNT_MAX for number in (events, visits, late)):
-        raise ValueError("a count is negative or too large")
-    return cut, (tuple(row[column] for column in KEY_COLUMNS[cut]), seconds // 60, events, visits, late)
-
-
-def _readings(items: dict[CutName, dict[tuple[Key, int], _Item]]) -> list[HourReading]:
-    by_hour: dict[int, dict[CutName, list[_Item]]] = {}
-    for cut, some in items.items():
-        for item in some.values():
-            by_hour.setdefault(item[1] // MINUTES_AN_HOUR, {}).setdefault(cut, []).append(item)
-    return [
-        HourReading(
-            HourMark(hour, Source.IMPORT, ((hour * 60, hour * 60 + 60),)),
-            {**no_rows(), **{cut: CutRows.of(rows) for cut, rows in cuts.items()}},
-        )
-        for hour, cuts in sorted(by_hour.items())
-    ]
+def _check_readable(archive: Archive, day: date) -> None:
+    try:
+        reader = archive.open(day)
+        if reader is not None:
+            with reader:
+                reader.day()
+    except InputError as error:
+        raise InputError(f"{error}; nothing was imported") from None

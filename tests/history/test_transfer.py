@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +20,13 @@ from streams.cli import cli
 from streams.clock import PARIS
 from streams.errors import InputError, VigieError
 from streams.history import load_calendar
-from streams.history.archive import Archive
+from streams.history.archive import Archive, ArchiveError
 from streams.history.compose import HourReading
 from streams.history.days import dates, paris_day
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError
 from streams.history.marks import Choice, Source
+from streams.history.reading import History
 from streams.history.rows import CutName, Sketches
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
@@ -52,18 +55,23 @@ def live(tmp_path: Path) -> Archive:
 def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
     text, said, _error = run("history", "export", "--archive", str(live.directory))
     assert "1,200 rows" in said
-    assert text.splitlines()[1] == "2026-09-01T05:00:00Z,region,44,,,,,90,30,1"
+    assert text.splitlines()[1] == "2026-09-01T05:00:00Z,region,44,,,,,90,30,1,minute,live"
     file = tmp_path / "counts.csv"
     file.write_text(text)
     _out, said, _error = run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
     assert "1,200 rows, 1 day from 2026-09-01 to 2026-09-01: 2 hours imported, 0 left" in said
     again, _said, _error = run("history", "export", "--archive", str(tmp_path / "copy"))
-    assert again == text
+    assert again == text.replace(",live\n", ",import\n")
     with Archive(tmp_path / "copy").open(DAY) as copy:  # type: ignore[union-attr]
         assert {mark.source for mark in copy.head.hours} == {Source.IMPORT}
     # Imported once more it is replaced; into an archive that counted itself, it changes nothing.
     assert "2 hours imported" in run("history", "import", str(file), "--archive", str(tmp_path / "copy"))[1]
-    file.write_text(text.replace(",90,30,1", ",9000,30,1"))
+    file.write_text(
+        text.replace(",90,30,1", ",9000,30,1")
+        .replace(",45,22,0", ",4500,22,0")
+        .replace(",180,60,0", ",18000,60,0")
+        .replace(",90,30,0", ",9000,30,0")
+    )
     assert "0 hours imported, 2 left" in run("history", "import", str(file), "--archive", str(live.directory))[1]
     assert run("history", "export", "--archive", str(live.directory))[0] == text
 
@@ -71,7 +79,7 @@ def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
 def test_coarser_steps_add_up(live: Archive) -> None:
     text, _said, _error = run("history", "export", "--archive", str(live.directory), "--cut", "region", "--step", "day")
     assert text.splitlines()[1:] == [
-        f"2026-08-31T22:00:00Z,region,{region},,,,,{60 * (90 + 51)},{60 * (30 + 17)},{60 * 2}"
+        f"2026-09-01T00:00:00+02:00,region,{region},,,,,{60 * (90 + 51)},{60 * (30 + 17)},{60 * 2},day,live"
         for region in ("44", "84")
     ]
 
@@ -90,9 +98,49 @@ def test_coarser_steps_add_up(live: Archive) -> None:
         ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,-1,1\n", "negative or too large"),
         ("minute,cut,region,events,visits\n" + 2 * "2026-09-01T06:00:00Z,region,44,1,1\n", "line 3: the same minute"),
         ("minute,cut,region,events,visits\n", "holds no counts"),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,2\n", "line 2: 2 visits or late events of 1 events"),
+        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,1,5\n", "line 2: it has more cells"),
+        (
+            "minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,1\n2026-09-01T07:00:00Z,region,44,1,1\n",
+            "every row is on the hour, as if it counted whole hours",
+        ),
+        (
+            "minute,cut,region,events,visits,step\n2026-09-01T06:00:00Z,region,44,1,1,hour\n",
+            "line 2: it counts a whole hour: export again with --step minute",
+        ),
+        (
+            "minute,cut,project,events,visits\n2026-09-01T06:00:00Z,project,mbn,1,1\n",
+            "line 2: the hour from 2026-09-01T06:00:00Z has no rows of cut region",
+        ),
+        (
+            "minute,cut,region,project,events,visits\n2026-09-01T06:03:00Z,region,44,,5,2\n2026-09-01T06:03:00Z,project,,mbn,5,1\n",
+            "line 3: at 2026-09-01T06:03:00Z all regions has 2 visits by region, 1 by project",
+        ),
+        (
+            "minute,cut,region,profile,events,visits\n2026-09-01T06:03:00Z,region,44,,5,2\n"
+            "2026-09-01T06:03:00Z,profile_region,84,ELEVE,5,2\n",
+            "line 2: at 2026-09-01T06:03:00Z region 44 has 5 events by region, 0 by profile_region",
+        ),
+        (
+            "minute,cut,region,events,visits,source\n2026-09-01T06:00:00Z,region,44,1,1,live\n"
+            "2026-09-01T06:01:00Z,region,44,1,1,simulated\n",
+            "holds simulated and real figures",
+        ),
         ("debutsemaine,visites_eleve\n2025-09-01,3\n", "no column uai"),
         ("debutsemaine,uai\n2025-09-01,0541234Y\n", "no column visites_<x>"),
         ("debutsemaine,uai,visites_eleve\n2025-13-01,0541234Y,3\n", "line 2: month must be in 1..12"),
+        (
+            "debutsemaine,uai,visites_eleve\n2025-09-02,0541234Y,3\n",
+            "line 2: debutsemaine 2025-09-02 is a Tuesday: weeks",
+        ),
+        ("debutsemaine,uai,visites_eleve\n2025-09-01,0541234Y,-3\n", "line 2: visites_eleve '-3' is no count"),
+        ("debutsemaine,uai,visites_eleve\n2025-09-01,0541234Y,inf\n", "line 2: visites_eleve 'inf' is no count"),
+        ("debutsemaine,uai,visites_eleve\n2025-09-01,,3\n", "line 2: no uai"),
+        (
+            "debutsemaine,uai,visites_eleve\n2025-09-01,0541234Y,3\n2025-09-08,0541234Y,3\n2025-09-01,0541234Y,4\n",
+            "line 4: 0541234Y has this week on line 2 already: keep one of both. Mend that line; nothing was imported",
+        ),
+        ("debutsemaine,uai,visites_eleve,visites_eleve\n2025-09-01,0541234Y,3,3\n", "column visites_eleve twice"),
     ],
 )
 def test_bad_files_are_refused_whole(tmp_path: Path, text: str, said: str) -> None:
@@ -101,7 +149,7 @@ def test_bad_files_are_refused_whole(tmp_path: Path, text: str, said: str) -> No
     _out, _said, error = run("history", "import", str(file), "--archive", str(tmp_path / "archive"))
     assert isinstance(error, InputError)
     assert said in str(error)
-    assert Archive(tmp_path / "archive").dates() == []
+    assert not (tmp_path / "archive").exists()
 
 
 def test_nothing_to_export_is_said(live: Archive) -> None:
@@ -123,6 +171,64 @@ def moved(found: HourReading, hours: int) -> HourReading:
     ranges = tuple((first + 60 * hours, end + 60 * hours) for first, end in found.mark.measured)
     mark = msgspec.structs.replace(found.mark, hour=found.mark.hour + hours, measured=ranges)
     return HourReading(mark, {cut: rows.moved(60 * hours) for cut, rows in found.rows.items()})
+
+
+def test_a_cut_that_was_not_imported_is_unknown_not_zero(live: Archive, tmp_path: Path, catalog: Catalog) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory), "--cut", "region")
+    file = tmp_path / "regions.csv"
+    file.write_text(text)
+    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
+    history = History(Archive(tmp_path / "copy"), catalog)
+    first = (FIRST_HOUR + 7) * 60
+    assert history.panel("region", "events", first, first + 60).share.all()
+    assert not history.panel("project", "events", first, first + 60).share.any()
+
+
+def test_simulated_figures_stay_simulated(tmp_path: Path) -> None:
+    past = Archive(tmp_path / "past")
+    past.prepare(simulated=True)
+    past.write(Past(load_inputs(default_config_dir(), seed=1, scale=0.001)).day(DAY))
+    text, _said, _error = run("history", "export", "--archive", str(past.directory))
+    assert all(line.endswith(",simulated") for line in text.splitlines()[1:])
+    file = tmp_path / "simulated.csv"
+    file.write_text(text)
+    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
+    copy = Archive(tmp_path / "copy")
+    assert copy.about().simulated  # type: ignore[union-attr]
+    # Nothing of it gets into an archive of real figures.
+    real = Archive(tmp_path / "real")
+    real.prepare(simulated=False)
+    _out, _said, error = run("history", "import", str(file), "--archive", str(real.directory))
+    assert "holds real figures, these are simulated" in str(error)
+    assert real.dates() == []
+    # Nor is it forgotten with archive.json: by reports, and by who writes there next.
+    for archive in (past, copy):
+        (archive.directory / "archive.json").unlink()
+        text, _said, _error = run(
+            "report", "day", "--day", "2026-09-01", "--against", "2026-09-01", "--archive", str(archive.directory)
+        )
+        with pytest.raises(ArchiveError, match="holds simulated figures, these are real"):
+            archive.prepare(simulated=False)
+
+
+def test_a_damaged_day_is_not_imported_onto(live: Archive, tmp_path: Path) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory))
+    file = tmp_path / "counts.csv"
+    file.write_text(text.replace("2026-09-01T", "2026-09-02T") + "".join(text.splitlines(keepends=True)[1:]))
+    path = live.path(DAY)
+    path.write_bytes(path.read_bytes()[:-50])
+    before = path.read_bytes()
+    _out, _said, error = run("history", "import", str(file), "--archive", str(live.directory))
+    assert "2026-09-01.parquet is damaged" in str(error)
+    assert "nothing was imported" in str(error)
+    assert path.read_bytes() == before
+    assert live.dates() == [DAY]
+
+
+def test_a_file_of_another_day_is_said(live: Archive) -> None:
+    live.path(DAY).rename(live.path(DAY + timedelta(days=1)))
+    _out, _said, error = run("report", "day", "--day", "2026-09-02", "--archive", str(live.directory))
+    assert "2026-09-02.parquet holds the day 2026-09-01: move it away" in str(error)
 
 
 # --- weekly figures
@@ -236,3 +342,73 @@ def test_files_open_as_the_docs_show(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 expected[code] = expected.get(code, 0) + int(rows.visits[rows.series == number].sum())
     assert storage == expected
     assert os.listdir(tmp_path) == ["past"]
+
+
+def test_weeks_are_added_by_establishment(weekly: Archive, tmp_path: Path, catalog: Catalog) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text(
+        "debutsemaine,uai,visites_eleve,visites_parent\n2025-09-01,0540042C,500,\n2025-09-01,0690001B,41000,7\n"
+    )
+    assert run("history", "import", str(file), "--archive", str(weekly.directory))[2] is None
+    week = load_weeks(weekly.directory, catalog)[date(2025, 9, 1), "profile"]
+    assert week.of("44") == 100_000 + 500
+    assert (week.of("84", None, "ELEVE"), week.of("84", None, "PARENT")) == (41_000, 7)
+    assert week.establishments == {"44": 2, "84": 1, "INCONNU": 1}
+    # The same again changes nothing.
+    run("history", "import", str(file), "--archive", str(weekly.directory))
+    assert load_weeks(weekly.directory, catalog)[date(2025, 9, 1), "profile"] == week
+
+
+def test_weeks_are_imported_whole_or_not_at_all(
+    weekly: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in (weekly.directory / "weekly").iterdir()}
+    file = tmp_path / "more.csv"
+    weekly_file(file, "2025-09-01", 8)
+    written = []
+
+    def full(_: int) -> None:
+        written.append(1)
+        if len(written) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    _out, _said, error = run("history", "import", str(file), "--archive", str(weekly.directory))
+    assert "nothing was imported: make room" in str(error)
+    assert {path.name: path.read_bytes() for path in (weekly.directory / "weekly").iterdir()} == before
+
+
+def test_no_data_names_the_weeks_that_are_held(weekly: Archive) -> None:
+    _out, _said, error = run("report", "day", "--day", "2025-09-03", "--archive", str(weekly.directory))
+    assert isinstance(error, NoDataError)
+    assert "weekly figures of 4 weeks, by their Mondays: 2025-09-01 to 2025-09-22 (they serve as an earlier" in str(
+        error
+    )
+
+
+def test_an_estimate_has_the_perimeter_of_its_establishments(weekly: Archive, tmp_path: Path) -> None:
+    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.001))
+    target = Archive(tmp_path / "both")
+    target.prepare(simulated=True)
+    target.write(past.day(DAY))
+    shutil.copytree(weekly.directory / "weekly", target.directory / "weekly")
+    page = tmp_path / "page.html"
+    arguments = ["report", "day", "--day", "2026-09-01", "--archive", str(target.directory)]
+    found = orjson.loads(run(*arguments, "--json", "--html", str(page))[0])
+    perimeter, total = found["perimeter"], found["total"]
+    rows = {(row["by"], row["code"]): row for row in found["rows"]}
+    assert (perimeter["same"], perimeter["regions_then"]) == (None, ["44", "84", "INCONNU"])
+    assert perimeter["establishments_then"] == 3
+    assert perimeter["establishments"] > 1000
+    # France is compared in these regions alone; nothing is known of the others.
+    assert total["visits_compared"] == rows["region", "44"]["visits"] + rows["region", "84"]["visits"]
+    assert total["visits"] > 3 * total["visits_compared"]
+    assert (rows["region", "11"]["visits_then"], rows["region", "11"]["growth"]) == (None, None)
+    assert rows["project", "mbn"]["visits_then"] is None
+    assert all(row["visits_then"] is None for row in found["rows"] if row["by"] == "service")
+    assert total["events_then"] is None
+    assert {"estimée d'après le DNMA", "perimeter unknown"} <= set(total["marks"])
+    assert "3 établissements, contre environ" in page.read_text()
+    said = run(*arguments)[0]
+    assert "estimated from 3 establishments of the weekly figures, regions 44, 84, INCONNU" in said
+    assert "the same projects" not in said

@@ -1,0 +1,201 @@
+"""A CSV of counts by minute, read and held to what counts must obey, before anything of it is used. Pure.
+
+Each cut holds every event of an hour: it adds up to cut `region`, minute by minute (`region_service` and `profile_region` region by
+region). An hour may come without some cuts; these are then unknown in it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO
+
+from streams.catalog import Catalog
+from streams.clock import iso_utc
+from streams.errors import InputError
+from streams.history.compose import HourReading
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, Source
+from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, no_rows
+
+CODE_COLUMNS = ("region", "service", "project", "profile", "academy")
+COLUMNS = ("minute", "cut", *CODE_COLUMNS, "events", "visits", "late", "step", "source")
+NEEDED = ("minute", "cut", "events", "visits")
+COUNT_MAX = 2**31 - 1
+#: Of a file without a column `step`: more moments than this, all on the hour, are not taken for minutes.
+ON_THE_HOUR_MAX = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    line: int
+    cut: CutName
+    key: Key
+    minute: int
+    events: int
+    visits: int
+    late: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a file holds: readings by hour, of `rows` lines."""
+
+    rows: int
+    hours: Mapping[int, HourReading]
+    simulated: bool
+
+
+def read_counts(lines: IO[str], name: str, catalog: Catalog) -> Counts:
+    """Read a file.
+
+    Raises:
+        InputError: it cannot be used; the message names the line.
+    """
+    reader = csv.DictReader(lines)
+    columns = reader.fieldnames or ()
+    if missing := [column for column in sorted(NEEDED) if column not in columns]:
+        raise InputError(f"{name}: no column {', '.join(missing)}: its first line must name {', '.join(COLUMNS)}")
+    items: list[_Item] = []
+    seen: dict[tuple[CutName, Key, int], int] = {}
+    known = _codes(catalog)
+    for number, row in enumerate(reader, 2):
+        try:
+            item = _item(number, row, known)
+            if before := seen.get((item.cut, item.key, item.minute)):
+                raise ValueError(f"the same minute and codes as line {before}: keep one of both")
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise InputError(f"{name}, line {number}: {error}; nothing was imported") from None
+        seen[item.cut, item.key, item.minute] = number
+        items.append(item)
+    if not items:
+        raise InputError(f"{name} holds no counts")
+    _check_step(items, "step" in columns, name)
+    if len({item.simulated for item in items}) > 1:
+        raise InputError(f"{name} holds simulated and real figures: import them from two files into two archives")
+    hours = {hour: _reading(hour, some, name) for hour, some in sorted(_by_hour(items).items())}
+    return Counts(len(items), hours, items[0].simulated)
+
+
+def _codes(catalog: Catalog) -> Mapping[str, frozenset[str]]:
+    return {
+        "region": frozenset(catalog.region_codes),
+        "service": frozenset(catalog.service_codes),
+        "project": frozenset(catalog.project_codes),
+        "profile": frozenset(catalog.profile_codes),
+        "academy": frozenset(catalog.academy_codes),
+    }
+
+
+def _item(line: int, row: Mapping[str | None, str], known: Mapping[str, frozenset[str]]) -> _Item:
+    if None in row:
+        raise ValueError("it has more cells than the first line has columns")
+    step = row.get("step") or "minute"
+    if step != "minute":
+        raise ValueError(f"it counts a whole {step}: export again with --step minute, only minutes can be imported")
+    moment = datetime.fromisoformat(row["minute"])
+    if moment.tzinfo is None:
+        raise ValueError(f"minute {row['minute']!r} has no offset: write 2026-09-01T06:00:00Z")
+    seconds = moment.timestamp()
+    if seconds % 60:
+        raise ValueError(f"minute {row['minute']!r} is not the start of a minute")
+    cut = CutName(row["cut"])
+    for column in KEY_COLUMNS[cut]:
+        if row.get(column) not in known[column]:
+            raise ValueError(f"{column} {row.get(column)!r} is not in the lists of config/")
+    events, visits, late = (int(row.get(column) or 0) for column in ("events", "visits", "late"))
+    if not all(0 <= number <= COUNT_MAX for number in (events, visits, late)):
+        raise ValueError("a count is negative or too large")
+    key = tuple(row[column] for column in KEY_COLUMNS[cut])
+    simulated = str(Source.SIMULATED) in (row.get("source") or "").split("+")
+    # A simulated past deals events and visits of a minute out to projects and profiles independently of one another.
+    if max(visits, late) > events and not simulated:
+        raise ValueError(f"{max(visits, late)} visits or late events of {events} events: there can't be more")
+    return _Item(line, cut, key, int(seconds) // 60, events, visits, late, simulated)
+
+
+def _check_step(items: list[_Item], is_told: bool, name: str) -> None:
+    moments = {item.minute for item in items}
+    if not is_told and len(moments) > ON_THE_HOUR_MAX and all(minute % MINUTES_AN_HOUR == 0 for minute in moments):
+        raise InputError(
+            f"{name}: every row is on the hour, as if it counted whole hours: only minutes can be imported. If these are minutes, add a "
+            "column step that says minute"
+        )
+
+
+def _by_hour(items: list[_Item]) -> Mapping[int, list[_Item]]:
+    found: dict[int, list[_Item]] = {}
+    for item in items:
+        found.setdefault(item.minute // MINUTES_AN_HOUR, []).append(item)
+    return found
+
+
+def _reading(hour: int, items: list[_Item], name: str) -> HourReading:
+    by_cut: dict[CutName, list[_Item]] = {}
+    for item in items:
+        by_cut.setdefault(item.cut, []).append(item)
+    if CutName.REGION not in by_cut:
+        raise InputError(
+            f"{name}, line {items[0].line}: the hour from {_iso(hour * 60)} has no rows of cut region: without them no total is "
+            "known. Add them; nothing was imported"
+        )
+    for cut in by_cut:
+        if cut is not CutName.REGION:
+            _check_sums(by_cut[CutName.REGION], by_cut[cut], name)
+    cuts = tuple(cut for cut in CutName if cut in by_cut)
+    mark = HourMark(
+        hour,
+        Source.IMPORT,
+        ((hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR),),
+        cuts=None if len(cuts) == len(CutName) else cuts,
+        simulated=items[0].simulated,
+    )
+    rows = {cut: CutRows.of(_plain(some)) for cut, some in by_cut.items()}
+    return HourReading(mark, {**no_rows(), **rows})
+
+
+def _plain(items: list[_Item]) -> Iterator[tuple[Key, int, int, int, int]]:
+    return ((item.key, item.minute, item.events, item.visits, item.late) for item in items)
+
+
+@dataclass(slots=True)
+class _Sum:
+    events: int = 0
+    visits: int = 0
+    line: int = field(default=0)
+
+    def add(self, item: _Item) -> None:
+        self.events, self.visits, self.line = (
+            self.events + item.events,
+            self.visits + item.visits,
+            self.line or item.line,
+        )
+
+
+def _check_sums(region: list[_Item], other: list[_Item], name: str) -> None:
+    cut = other[0].cut
+    of_region = cut in (CutName.REGION_SERVICE, CutName.PROFILE_REGION)
+    sums = [_sums(items, of_region) for items in (region, other)]
+    for place in sorted({*sums[0], *sums[1]}):
+        whole, parts = (found.get(place) or _Sum() for found in sums)
+        for what in ("events",) if cut is CutName.REGION_SERVICE else ("events", "visits"):
+            if getattr(whole, what) != getattr(parts, what):
+                where = f"region {place[1]}" if of_region else "all regions"
+                raise InputError(
+                    f"{name}, line {parts.line or whole.line}: at {_iso(place[0])} {where} has {getattr(whole, what):,} {what} by "
+                    f"region, {getattr(parts, what):,} by {cut}: each cut holds every event. Mend it, or leave that cut out of the "
+                    "whole hour; nothing was imported"
+                )
+
+
+def _sums(items: list[_Item], by_region: bool) -> Mapping[tuple[int, str], _Sum]:
+    found: dict[tuple[int, str], _Sum] = {}
+    for item in items:
+        found.setdefault((item.minute, item.key[0] if by_region else ""), _Sum()).add(item)
+    return found
+
+
+def _iso(minute: int) -> str:
+    return iso_utc(minute * 60_000)
