@@ -98,7 +98,10 @@ def test_coarser_steps_add_up(live: Archive) -> None:
         ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,-1,1\n", "negative or too large"),
         ("minute,cut,region,events,visits\n" + 2 * "2026-09-01T06:00:00Z,region,44,1,1\n", "line 3: the same minute"),
         ("minute,cut,region,events,visits\n", "holds no counts"),
-        ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,2\n", "line 2: 2 visits or late events of 1 events"),
+        (
+            "minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,2\n",
+            "line 2: 2 visits or late events of 1 events",
+        ),
         ("minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,1,5\n", "line 2: it has more cells"),
         (
             "minute,cut,region,events,visits\n2026-09-01T06:00:00Z,region,44,1,1\n2026-09-01T07:00:00Z,region,44,1,1\n",
