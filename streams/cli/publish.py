@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import stat
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from streams.cli.progress import Meter
+from streams.cli.publish_report import report, report_rehearsal
 from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
-from streams.publish.feed import Feed, Named, Tally
+from streams.publish.feed import Feed
 from streams.publish.formats import Question, line_reader, read_moment
 from streams.publish.lines import open_events
-from streams.publish.mark import MarkFile, Progress, pass_by
+from streams.publish.mark import Book, MarkFile
 from streams.publish.publisher import SECRET_BYTES_MIN
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.rehearse import NO_SECRET, Rehearsal, rehearse
+from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around
 from streams.settings import Settings, load_settings
 
 #: Short, so that progress and Ctrl-C are not kept waiting while Kafka is away; the feed asks again.
@@ -48,72 +52,108 @@ _LIMITS = PublisherLimits(block_seconds_max=0.25)
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be sent and what not, and why; needs no Kafka and no secret."
 )
-@click.option("--again", is_flag=True, help="Publish the file from its beginning, whatever its resume mark says.")
-def publish(file: str, format_name: str, project: str | None, at: str | None, dry_run: bool, again: bool) -> None:
+@click.option("--again", is_flag=True, help=f"Publish the whole file, whatever was published of it: {WINDOW}.")
+@click.option("--no-mark", is_flag=True, help="Neither read nor keep a resume mark: every run sends the whole file.")
+def publish(
+    file: str, format_name: str, project: str | None, at: str | None, dry_run: bool, again: bool, no_mark: bool
+) -> None:
     """Publish the lines of FILE (.gz too), or of standard input: events of the contract, or the log of another emitter.
 
     Native: every JSON object is sent as it is, under its `visitor`; what breaks the contract shows in `vigie status` and in the dead-letter
     topic. The other formats become events by the tables of config/; users become pseudonyms with the secret in VIGIE_SECRET_<PROJECT>.
 
-    Beside FILE a mark (FILE.vigie-mark) keeps how much of it was published: the next run goes on from there, also in a file that grew.
+    Beside FILE a mark (FILE.vigie-mark) keeps what of it was published: the next run sends what is missing, also of a file that grew or was
+    renamed. A file that was changed where it was published already is refused. Pipes have no mark.
 
-    Exit status: 0 when Kafka confirmed every line that is an event and no line was unreadable, 1 when not, with the lines and why.
+    Exit status: 0 when Kafka confirmed every line that is an event and no line was unreadable, also in earlier runs; 1 when not, with the
+    lines and why.
     """
     settings = load_settings()
     question = Question(Format(format_name), project, None if at is None else read_moment(at))
-    if dry_run:
-        sys.exit(_dry_run(file, line_reader(question, settings.config_dir, lambda _project: NO_SECRET)))
-    secret_of = secrets_from(os.environ, SECRET_BYTES_MIN)
+    secret_of = (lambda _project: NO_SECRET) if dry_run else secrets_from(os.environ, SECRET_BYTES_MIN)
     make_reader = line_reader(question, settings.config_dir, secret_of)
-    mark = None if file == "-" else MarkFile(Path(file), question.format.value, project or "", settings.topic)
-    sys.exit(_publish(file, settings, make_reader, mark, again))
+    source = _Source(file, _is_regular(file))
+    marks = MarkFile(Path(file)) if source.regular and not no_mark else None
+    of = (question.format.value, project or "", settings.topic)
+    if dry_run:
+        sys.exit(_dry_run(source, make_reader(), _begin(source, marks, of, again, neighbours=at is None)))
+    with marks.held() if marks else nullcontext():
+        book = _begin(source, marks, of, again, neighbours=at is None)
+        sys.exit(_publish(source, settings, make_reader(), book, marks))
 
 
-def _publish(
-    file: str, settings: Settings, make_reader: Callable[[], LineReader], mark: MarkFile | None, again: bool
-) -> int:
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one clear message is printed instead
-    stream, raw, reader, progress = _open(file, make_reader, None if again else mark)
-    feed = Feed(reader, mark, progress)
-    publisher = VisitPublisher(kafka_address(settings), topic=settings.topic, on_failed=feed.on_failed, limits=_LIMITS)
-    if raw.isatty():
-        click.echo("Reading events from the terminal, one a line; end with Ctrl-D.", err=True)
-    with closing(raw), closing(stream):
-        seconds = _run(feed, publisher, stream, raw, file)
-    if mark is not None and mark.trouble:
-        click.echo(f"vigie: {mark.trouble}", err=True)
-    return _report(feed, seconds, file)
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is read: `-`, a pipe, or a regular file, which can be read again and has marks."""
+
+    name: str
+    regular: bool
+
+    @property
+    def bytes_total(self) -> int | None:
+        """Its size, None where nobody knows."""
+        return Path(self.name).stat().st_size if self.regular else None
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+        """Its lines, and the file below them whose position shows progress."""
+        stream, raw = open_events(self.name)
+        with closing(raw), closing(stream):
+            try:
+                yield stream, raw
+            except InputError as error:
+                raise InputError(f"{self.name}: {error}") from None
 
 
-def _open(
-    file: str, make_reader: Callable[[], LineReader], mark: MarkFile | None
-) -> tuple[BinaryIO, BinaryIO, LineReader, Progress]:
-    """Open the file behind what its mark says was published."""
-    stream, raw = open_events(file)
-    reader = make_reader()
-    found = mark.read() if mark is not None else None
-    if mark is None or found is None:
-        return stream, raw, reader, Progress()
-    progress = pass_by(stream, found, reader.pass_by)
-    if progress is not None:
-        text = (
-            f"{file}: {progress.lines:,} lines were published before ({mark.path.name}); --again publishes them again"
-        )
+def _is_regular(file: str) -> bool:
+    """Whether this is a file that can be read again: no pipe, no terminal, no process substitution."""
+    try:
+        return file != "-" and stat.S_ISREG(os.stat(file).st_mode) and os.path.samefile(file, os.path.realpath(file))
+    except OSError:
+        return False  # where there is no such file, opening it says so
+
+
+def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], again: bool, neighbours: bool) -> Book:
+    """Return the book that the run goes on with, and say where it begins."""
+    trials: list[Trial] = []
+    if marks is not None and again:
+        click.echo(f"{source.name}: --again: everything is sent, {WINDOW}", err=True)
+        with suppress(InputError):  # a damaged mark goes
+            marks.keep(marks.read())
+    elif marks is not None:
+        trials = marks_around(marks, neighbours)
+        marks.keep(tuple(trial.mark for trial in trials if trial.path == marks.path))
+    if not trials and not (
+        source.regular and source.name.endswith(".gz")
+    ):  # gzip tells only at its end that it is whole
+        return Book(*of)
+    with source.opened() as (stream, raw), Meter("look through", source.bytes_total) as meter:
+        lines = hold_against(stream, trials, lambda number: meter.show(raw.tell(), f"{number:,} lines"))
+    if marks is None:
+        return Book(*of)
+    start = decide(source.name, of, trials, marks.path, lines)
+    for text in start.said:
         click.echo(text, err=True)
-        return stream, raw, reader, progress
-    stream.close()
-    raw.close()
-    click.echo(f"{file} does not begin with what {mark.path.name} speaks of: published from its beginning", err=True)
-    stream, raw = open_events(file)
-    return stream, raw, make_reader(), Progress()
+    return start.book
 
 
-def _run(feed: Feed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO, file: str) -> float:
+def _publish(source: _Source, settings: Settings, reader: LineReader, book: Book, marks: MarkFile | None) -> int:
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one clear message is printed instead
+    feed = Feed(reader, book, marks)
+    publisher = VisitPublisher(kafka_address(settings), topic=settings.topic, on_failed=feed.on_failed, limits=_LIMITS)
+    with source.opened() as (stream, raw):
+        if raw.isatty():
+            click.echo("Reading events from the terminal, one a line; end with Ctrl-D.", err=True)
+        seconds = _run(feed, publisher, stream, raw, source)
+    return report(feed, seconds, source.name, marks)
+
+
+def _run(feed: Feed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO, source: _Source) -> float:
     def stop(_signal: int, _frame: object) -> None:
         feed.interrupt()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    total = os.fstat(raw.fileno()).st_size if file != "-" else None
+    total = source.bytes_total
     try:
         with Meter("publish", total) as meter:
 
@@ -126,72 +166,18 @@ def _run(feed: Feed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO,
 
             feed.run(stream, publisher, look)
             return meter.seconds
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _report(feed: Feed, seconds: float, file: str) -> int:
-    rate = feed.delivered / max(seconds, 0.001)
-    click.echo(
-        f"{feed.lines - feed.passed:,} lines read: {feed.delivered:,} delivered ({rate:,.0f}/s), {feed.tally.skipped.total():,} skipped, "
-        f"{feed.tally.unreadable.count:,} unreadable, {feed.undelivered.count:,} undelivered",
-        err=True,
-    )
-    _kinds(feed.tally, err=True)
-    _name("unreadable", feed.tally.unreadable, err=True)
-    _name("undelivered", feed.undelivered, err=True)
-    if feed.ended and not feed.tally.unreadable.count and not feed.undelivered.count:
-        return 0
-    if not feed.ended:
-        resume = "run the same command again" if file != "-" else f"go on with `tail -n +{feed.through + 1}`"
-        click.echo(
-            f"vigie: {file}: stopped after line {feed.lines} ({feed.trouble}). Up to line {feed.through} all is delivered but what is "
-            f"listed above: {resume}",
-            err=True,
-        )
-    elif feed.undelivered.count:
-        click.echo(f"vigie: {file}: not everything was delivered; mend or publish the lines above again", err=True)
-    return 1
-
-
-def _dry_run(file: str, make_reader: Callable[[], LineReader]) -> int:
-    stream, raw = open_events(file)
-    total = os.fstat(raw.fileno()).st_size if file != "-" else None
-    with closing(raw), closing(stream), Meter("publish --dry-run", total) as meter:
+def _dry_run(source: _Source, reader: LineReader, book: Book) -> int:
+    total = source.bytes_total
+    with source.opened() as (stream, raw), Meter("publish --dry-run", total) as meter:
 
         def look(done: Rehearsal) -> None:
             if meter.due():
                 meter.show(raw.tell() if total else 0, f"{done.lines:,} lines read")
 
-        try:
-            done = rehearse(stream, make_reader(), look)
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from None
-    unreadable = done.tally.unreadable
-    click.echo(f"sent {done.sent}, skipped {done.tally.skipped.total()}, unreadable {unreadable.count}")
-    _kinds(done.tally)
-    _name("unreadable", unreadable)
-    if done.broken.count:
-        reasons = ", ".join(f"{reason} {number}" for reason, number in done.reasons.most_common())
-        _name(f"sent, but the chain would reject it ({reasons})", done.broken)
-    if done.trouble:
-        click.echo(f"vigie: {file}: {done.trouble}", err=True)
-    return 1 if unreadable.count or done.trouble else 0
-
-
-def _kinds(tally: Tally, *, err: bool = False) -> None:
-    for kind, number in tally.skipped.most_common():
-        click.echo(f"skipped, {kind}: {number}", err=err)
-
-
-def _name(title: str, lines: Named, *, err: bool = False) -> None:
-    if not lines.count:
-        return
-    click.echo(f"{title}: {lines.count:,} line(s)", err=err)
-    for number, why in lines.first:
-        click.echo(f"  line {number}: {why}", err=err)
-    if lines.count > len(lines.first):
-        click.echo(f"  ... and {lines.count - len(lines.first):,} more", err=err)
+        done = rehearse(stream, reader, book, look)
+    return report_rehearsal(done, source.name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from streams.publish.emitted import NOT_AUTHENTICATED, TS_MS_MAX, Reading, Unreadable, Visit, code_of, kind_of
+from streams.publish.lines import OVER_LINES, goes_on
 
 PORTAL = "PAGE_ENT"
 _TYPES = {"ACCESS": "NATIF", "CONNECTOR": "TIERS", "LOGIN": "NATIF"}
@@ -39,7 +40,7 @@ class EntcoreReader:
         try:
             document = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            return Unreadable(f"not JSON: {error}")
+            return Unreadable(OVER_LINES if goes_on(line) else f"not JSON: {error}")
         if not isinstance(document, dict):
             return Unreadable("JSON, but no object")
         kind = document.get("event-type")

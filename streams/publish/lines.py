@@ -1,4 +1,4 @@
-"""Files of events, one JSON object a line: what is sent, what is refused, and under which key."""
+"""Files of lines: opening and reading them, and, where lines are events, what is refused and under which key the rest goes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,117 @@ import gzip
 import io
 import json
 import sys
+import zlib
+from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import orjson
 
 from streams.errors import InputError
+from streams.publish.producer import RECORD_BYTES_MAX
 
 #: The reader buffers this much of a file.
 READ_BYTES = 1 << 20
+#: What Kafka takes as value and key of one record: its own bound without what wraps them.
+LINE_BYTES_MAX = RECORD_BYTES_MAX - 1024
+TOO_LONG = f"longer than {LINE_BYTES_MAX:,} bytes, which is more than Kafka takes"
+#: What is said once, instead of what is wrong with each of the lines.
+OVER_LINES = (
+    "one event a line is expected, but this line opens JSON that goes on in the next one: `jq -c . FILE > events.ndjson` writes one a line "
+    "(`jq -c '.[]'` where the whole is an array)"
+)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP_MAGIC = b"\x1f\x8b"
 
+GOES_ON_BYTES_MAX = 1000
+
 
 class NotAnObject(InputError):
     """A line that is not a JSON object; the message says why."""
+
+
+class Damaged(InputError):
+    """The stream breaks off; the message says what to do, and never to try the same again where that cannot help.
+
+    `doubtful`: what was read before that is in doubt, too.
+    """
+
+    def __init__(self, message: str, doubtful: bool) -> None:
+        super().__init__(message)
+        self.doubtful = doubtful
+
+
+class Line(NamedTuple):
+    """One line: its bytes without their end (none where it is longer than Kafka takes), whether it had an end, and its length."""
+
+    content: bytes
+    ended: bool
+    length: int
+    long_digest: int | None = None
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it was passed by unread."""
+        return self.long_digest is not None
+
+    def digest(self) -> int:
+        """128 bits that stand for the content, whatever its end: a line that got its newline later is the same line."""
+        return digest_of(self.content) if self.long_digest is None else self.long_digest
+
+
+def digest_of(content: bytes) -> int:
+    """Return 128 bits that stand for these bytes."""
+    return int.from_bytes(blake2b(content, digest_size=16).digest())
+
+
+def read_lines(stream: BinaryIO) -> Iterator[Line]:
+    """Read a stream line by line, in bounded memory.
+
+    Raises:
+        InputError: the stream is not text at all.
+        Damaged: it breaks off.
+    """
+    number = 0
+    try:
+        skip_mark(stream)
+        while raw := stream.readline(LINE_BYTES_MAX):
+            number += 1
+            if raw[-1] != 10 and len(raw) == LINE_BYTES_MAX:
+                yield _long_line(raw, stream)
+            else:
+                content = without_end(raw)
+                yield Line(content, raw[-1] == 10, len(content))
+    except (EOFError, zlib.error, OSError) as error:
+        raise Damaged(_damage(error, number), isinstance(error, zlib.error | gzip.BadGzipFile)) from None
+
+
+def _long_line(raw: bytes, stream: BinaryIO) -> Line:
+    digest, length, ended = blake2b(digest_size=16), 0, False
+    while raw and not ended:
+        ended = raw[-1] == 10
+        digest.update(raw[:-1] if ended else raw)
+        length += len(raw) - ended
+        raw = b"" if ended else stream.readline(LINE_BYTES_MAX)
+    return Line(b"", ended, length, int.from_bytes(digest.digest()))
+
+
+def _damage(error: Exception, lines: int) -> str:
+    if isinstance(error, EOFError):
+        return (
+            f"its gzip data ends in the middle, after line {lines}: it was cut off or is still being written. Get the whole file under the "
+            "same name, then run the same command again"
+        )
+    if isinstance(error, gzip.BadGzipFile) and not lines:
+        return "is no gzip file, whatever its name says: rename it without .gz where it is plain text, or get it again"
+    if isinstance(error, zlib.error | gzip.BadGzipFile):
+        return (
+            f"its gzip data is damaged after line {lines} ({error}): the same command again cannot help. Get the file again from where it "
+            "came, under the same name, and run the command then"
+        )
+    return f"cannot be read on after line {lines} ({getattr(error, 'strerror', None) or error}): look at the disk or the network it is on"
 
 
 def key_of(line: bytes) -> bytes | None:
@@ -35,6 +130,8 @@ def key_of(line: bytes) -> bytes | None:
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError:
+        if goes_on(line):
+            raise NotAnObject(OVER_LINES) from None
         document = _read_slowly(line)
     if type(document) is not dict:
         raise NotAnObject(f"JSON, but {_kind(document)} instead of an object")
@@ -45,6 +142,12 @@ def key_of(line: bytes) -> bytes | None:
         return visitor.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, written as an escape
         return None
+
+
+def goes_on(line: bytes) -> bool:
+    """Whether a line that is no JSON looks like the first one of JSON that was printed over several lines."""
+    bare = line.strip() if len(line) < GOES_ON_BYTES_MAX else b""
+    return bare[:1] in (b"{", b"[") and (len(bare) == 1 or bare[-1:] in (b"{", b"[", b","))
 
 
 def _read_slowly(line: bytes) -> object:

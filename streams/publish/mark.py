@@ -1,104 +1,230 @@
-"""The resume mark: how much of a file was published, kept beside it, so that running the same command again goes on instead of anew.
+"""The resume mark: how far a file was published, kept beside it, so that running the same command again sends what is missing, not all.
 
-`access.log` -> `access.log.vigie-mark`, one JSON object. A mark counts only for a file that begins with the very lines it speaks of (their
-digest), in the same format and for the same project: a log that was rotated or written anew begins anew, one that grew goes on.
+`access.log` -> `access.log.vigie-mark`. A mark speaks of lines by their content: it fits a file that begins with the lines it speaks of,
+under whatever name. The lines are added up as 128-bit digests, so that one may be taken out again: those that were not delivered
+(unreadable, or not confirmed by Kafka) are *open*. They are in no sum, may be mended or deleted in the file; every run tries them again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import fcntl
 import os
-import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from streams.publish.lines import skip_mark, without_end
-from streams.publish.producer import RECORD_BYTES_MAX
+from streams.errors import InputError
+from streams.publish.lines import Line, digest_of
+from streams.publish.sample import Sample
 
 MARK_SUFFIX = ".vigie-mark"
+#: Marks of one file: for other projects and topics, and of the files that bore its name before.
+MARKS_MAX = 8
+#: Unreadable lines that are open; the ones after are closed unsent, and every run says how many.
+UNREADABLE_OPEN_MAX = 10_000
+DIGEST_BITS = 128
 
 
 class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`lines` lines, whose bytes with their ends have this digest, were published to `topic` as `format` and `project`."""
+    """`lines` lines were dealt with: `sent` are confirmed by Kafka, `skipped` are no events, `lost` are closed unsent, the rest is open.
 
-    lines: int
-    digest: str
+    `digest`: the sum of the digests of all that are not open. `open`: (first line, how many). `tail_bytes`: length of the last line where
+    it had no end, else 0.
+    """
+
     format: str
     project: str
     topic: str
+    lines: int
+    sent: int
+    skipped: int
+    lost: int
+    digest: str
+    open: tuple[tuple[int, int], ...]
+    tail_bytes: int
+    sample: Sample
+
+    def open_lines(self) -> Iterator[int]:
+        """The numbers of the open lines."""
+        for first, number in self.open:
+            yield from range(first, first + number)
+
+    @property
+    def open_count(self) -> int:
+        """How many lines are open."""
+        return sum(number for _, number in self.open)
 
 
-class Progress:
-    """The lines dealt with so far, and the digest of their bytes."""
+class _Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file of marks holds, newest first."""
 
-    def __init__(self) -> None:
-        self.lines = 0
-        self._hash = hashlib.blake2b(digest_size=16)
+    marks: tuple[Mark, ...]
 
-    def add(self, raw: bytes) -> None:
-        """Take one line, with its end."""
-        self._hash.update(raw)
-        self.lines += 1
 
-    def add_part(self, raw: bytes) -> None:
-        """Take the next part of an overlong line, of which `add` takes the last."""
-        self._hash.update(raw)
+class Book:
+    """What is dealt with in one run, from the mark on with which it began."""
 
-    def digest(self) -> str:
-        """The digest of all lines so far."""
-        return self._hash.copy().hexdigest()
+    def __init__(self, format_name: str, project: str, topic: str, mark: Mark | None = None) -> None:
+        self.of = (format_name, project, topic)
+        self.lines = mark.lines if mark else 0
+        self.sent = mark.sent if mark else 0
+        self.skipped = mark.skipped if mark else 0
+        self.lost = mark.lost if mark else 0
+        self.tail_bytes = mark.tail_bytes if mark else 0
+        self.open = set(mark.open_lines()) if mark else set[int]()
+        self._sum = int(mark.digest, 16) if mark else 0
+        self._sample = mark.sample.copy() if mark else Sample()
+
+    def is_done(self, number: int) -> bool:
+        """Whether an earlier run dealt with this line."""
+        return number <= self.lines and number not in self.open
+
+    def send(self, number: int, line: Line, digest: int) -> None:
+        """Note a line that was handed over; `fail` takes it back."""
+        self._take(number, digest, line)
+        self.sent += 1
+        self._sample.add(digest)
+
+    def skip(self, number: int, line: Line) -> None:
+        """Note a line that is no event; one without its end may still become one."""
+        if line.ended:
+            self._take(number, line.digest(), line)
+            self.skipped += 1
+
+    def leave(self, number: int, line: Line) -> None:
+        """Note a line that cannot be read: open, as long as not too many are."""
+        if not line.ended:
+            return
+        if number in self.open or len(self.open) < UNREADABLE_OPEN_MAX:
+            self._advance(number, line)
+            self.open.add(number)
+        else:
+            self._take(number, line.digest(), line)
+            self.lost += 1
+
+    def fail(self, number: int, digest: int) -> None:
+        """Note that Kafka did not confirm a line: it is open again."""
+        self.sent -= 1
+        self._sum -= digest
+        self.open.add(number)
+
+    def see_tail(self, line: Line) -> bytes | None:
+        """Look at the last line of the mark, which had no end then; return what it was then if it has grown since, else None."""
+        before = line.content[: self.tail_bytes]
+        grown = line.length > self.tail_bytes
+        if grown:
+            self._sum += line.digest() - digest_of(before)
+        self.tail_bytes = 0 if line.ended else line.length
+        return before if grown else None
+
+    def _take(self, number: int, digest: int, line: Line) -> None:
+        self._advance(number, line)
+        self.open.discard(number)
+        self._sum += digest
+
+    def _advance(self, number: int, line: Line) -> None:
+        if number > self.lines:
+            assert number == self.lines + 1, "lines are dealt with in order"
+            self.lines = number
+        if number == self.lines:
+            self.tail_bytes = 0 if line.ended else line.length
+
+    def mark(self) -> Mark | None:
+        """Return the mark as of now; only while Kafka owes no answer. None where nothing is dealt with."""
+        if len(self.open) == self.lines:
+            return None
+        digest = f"{self._sum % (1 << DIGEST_BITS):032x}"
+        ranges = _ranges(self.open)
+        numbers = (self.lines, self.sent, self.skipped, self.lost)
+        return Mark(*self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy())
+
+
+def _ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and number == sum(found[-1]):
+            found[-1][1] += 1
+        else:
+            found.append([number, 1])
+    return tuple((first, count) for first, count in found)
 
 
 class MarkFile:
-    """The mark of one file. Reading and writing never raise: a mark is a convenience, its trouble is told in `trouble`."""
+    """The marks of one file of lines, at its real path: links to it share them."""
 
-    def __init__(self, path: Path, format_name: str, project: str, topic: str) -> None:
-        self.path = path.with_name(path.name + MARK_SUFFIX)
-        self._of = (format_name, project, topic)
+    def __init__(self, of: Path) -> None:
+        real = Path(os.path.realpath(of))
+        self.path = real.with_name(real.name + MARK_SUFFIX)
         self.trouble: str | None = None
+        self._others: list[Mark] = []
 
-    def read(self) -> Mark | None:
-        """Return the mark, None where there is none that counts for this format, project and topic."""
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs away, and see that marks can be written before anything is sent.
+
+        Raises:
+            InputError: another run is at work on the file, or its directory cannot be written to.
+        """
+        lock = self.path.with_name(self.path.name + ".lock")
         try:
-            mark = msgspec.json.decode(self.path.read_bytes(), type=Mark)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            self.trouble = f"{self.path} cannot be read ({error}): the file is published from its beginning"
-            return None
-        return mark if (mark.format, mark.project, mark.topic) == self._of else None
+            file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}): without it the next run would send everything again. Make the "
+                "directory writable, publish a copy elsewhere, or give --no-mark and never run it twice"
+            ) from None
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                ours = os.stat(lock).st_ino == os.fstat(file).st_ino  # not one that its owner has just removed
+            except OSError:
+                ours = False
+            if not ours:
+                raise InputError(
+                    f"another `vigie publish` is at work on {str(self.path).removesuffix(MARK_SUFFIX)}: wait until it ends"
+                )
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+        finally:
+            os.close(file)
 
-    def write(self, lines: int, digest: str) -> None:
-        """Replace the mark, whole or not at all."""
-        format_name, project, topic = self._of
+    def read(self) -> tuple[Mark, ...]:
+        """Return the marks, newest first.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=_Held).marks
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.path} cannot be read ({error}), so nobody knows what was published: remove it and give --again to send everything "
+                "(what Kafka took more than 10 minutes ago then counts a second time), or put the new lines alone into another file"
+            ) from None
+
+    def keep(self, others: tuple[Mark, ...]) -> None:
+        """Name the marks that are to stay beside the one that `write` writes."""
+        self._others = list(others)
+
+    def write(self, mark: Mark) -> None:
+        """Replace this run's mark, whole or not at all. Never raises: `trouble` tells."""
+        same = (mark.format, mark.project, mark.topic, mark.lines, mark.digest)
+        others = [o for o in self._others if (o.format, o.project, o.topic, o.lines, o.digest) != same]
         fresh = self.path.with_name(self.path.name + ".new")
         try:
-            fresh.write_bytes(msgspec.json.encode(Mark(lines, digest, format_name, project, topic)) + b"\n")
+            fresh.write_bytes(msgspec.json.encode(_Held((mark, *others[: MARKS_MAX - 1]))) + b"\n")
             os.replace(fresh, self.path)
+            self.trouble = None
         except OSError as error:
-            self.trouble = f"{self.path} cannot be written ({error.strerror}): the next run begins anew; ids keep it from counting twice"
+            self.trouble = (
+                f"{self.path} cannot be written ({error.strerror}): the next run sends again what this one sent. Within 10 minutes ids "
+                "keep that from counting twice, later not"
+            )
             with contextlib.suppress(OSError):
                 fresh.unlink()
-
-
-def pass_by(stream: BinaryIO, mark: Mark, note: Callable[[bytes], None]) -> Progress | None:
-    """Read the lines that the mark speaks of and give each to `note`, without its end; None where the file does not begin with them."""
-    progress = Progress()
-    try:
-        skip_mark(stream)
-        while progress.lines < mark.lines:
-            raw = stream.readline(RECORD_BYTES_MAX)
-            if not raw:
-                return None
-            if raw[-1] != 10 and len(raw) == RECORD_BYTES_MAX:
-                progress.add_part(raw)
-                continue
-            progress.add(raw)
-            note(without_end(raw))
-    except (EOFError, zlib.error, OSError):
-        return None
-    return progress if progress.digest() == mark.digest else None

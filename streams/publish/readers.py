@@ -19,7 +19,7 @@ from streams.errors import SettingsError
 from streams.events import VERSION, Reason, TimeBounds, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.identity import pseudonym
-from streams.publish.lines import NotAnObject, key_of
+from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, key_of
 
 #: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
@@ -40,6 +40,11 @@ class Outgoing:
 
     value: bytes
     key: bytes | None
+
+    def same_use(self, other: Outgoing) -> bool:
+        """Whether both tell of the same use by the same person, whatever their ids."""
+        ours, theirs = ({**orjson.loads(each.value), "id": None} for each in (self, other))
+        return self.key == other.key and bool(ours == theirs)
 
 
 class LineReader(Protocol):
@@ -63,6 +68,8 @@ class NativeLines:
             key = key_of(line)
         except NotAnObject as why:
             return Unreadable(str(why))
+        if key is not None and len(line) + len(key) > LINE_BYTES_MAX:
+            return Unreadable(TOO_LONG)
         return Outgoing(line, key)
 
     def pass_by(self, line: bytes) -> None:

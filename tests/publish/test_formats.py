@@ -121,7 +121,8 @@ def test_entcore_in_detail() -> None:
     ("line", "why"),
     [
         (b"[1]", "no object"),
-        (b"{", "not JSON"),
+        (b"{", "one event a line is expected"),
+        (b"{]", "not JSON"),
         (b"\xff", "not JSON"),
         (entcore(**{"event-type": 3}), "event-type"),
         (entcore(date="2026-09-01"), "date"),

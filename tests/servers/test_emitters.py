@@ -55,7 +55,7 @@ def test_four_formats_are_counted_and_twice_is_once(installation: Installation, 
                 assert done.returncode == (1 if sample.unreadable else 0), text
                 assert f"{sample.sent} delivered" in text, text
         marked = vigie(ent, "publish", *options, str(path))
-        assert (marked.returncode, b"0 lines read: 0 delivered" in marked.stderr) == (0, True), marked.stderr
+        assert (marked.returncode, b"1 lines read: 0 delivered" in marked.stderr) == (1, True), marked.stderr
         wait_drained(installation.settings)
     found = snapshot_of(installation.settings)
     counts: Counter[tuple[str, str]] = Counter()
@@ -73,13 +73,13 @@ def test_four_formats_are_counted_and_twice_is_once(installation: Installation, 
     )
 
 
-def test_a_file_that_grows_goes_on_and_one_that_was_rotated_begins_anew(installation: Installation) -> None:
+def test_a_file_that_grows_goes_on_one_that_was_changed_is_refused(installation: Installation) -> None:
     path = installation.directory / "events.ndjson"
     line = b'{"visitor":"a","n":%d}\n'
 
-    def published() -> int:
+    def published(*options: str) -> int:
         before = len(records(installation.settings))
-        done = vigie(installation, "publish", str(path))
+        done = vigie(installation, "publish", *options, str(path))
         assert done.returncode == 0, done.stderr
         return len(records(installation.settings)) - before
 
@@ -89,17 +89,48 @@ def test_a_file_that_grows_goes_on_and_one_that_was_rotated_begins_anew(installa
     with path.open("ab") as file:
         file.write(line % 100)
     assert published() == 1
-    path.write_bytes(b"".join(line % n for n in range(50)))
-    assert published() == 50
-    path.write_bytes(b"".join(line % n for n in range(40)) + b'{"cut off')
+    path.write_bytes(path.read_bytes().replace(b'"n":50', b'"n":5000'))
     done = vigie(installation, "publish", str(path))
-    assert done.returncode == 1
+    assert done.returncode == 2
+    assert b"was changed within the 101 lines that were published" in done.stderr
+    assert len(records(installation.settings)) == 101
+    assert published("--again") == 101
+    assert published() == 0
+    path.write_bytes(b"".join(line % n for n in range(200, 250)) + b'{"cut off')
+    done = vigie(installation, "publish", str(path))
+    assert (done.returncode, b"is another file than the one" in done.stderr) == (1, True), done.stderr
     path.write_bytes(path.read_bytes() + b'":1}\n')
     assert published() == 1, "the last line was not whole before, and is read again"
-    path.with_name("events.ndjson.vigie-mark").write_text("{")
-    done = vigie(installation, "publish", str(path))
-    assert b"published from its beginning" in done.stderr
-    assert done.returncode == 0
+
+
+def test_a_last_line_that_was_sent_before_it_was_whole(installation: Installation) -> None:
+    """Of an access log it is the same use of the same service; a bare hit may have become another person's."""
+    ent = Installation(
+        installation.settings,
+        {
+            **installation.environment,
+            "VIGIE_SECRET_MONLYCEE": "0123456789abcdef",
+            "VIGIE_SECRET_MBN": "0123456789abcdef",
+        },
+        installation.directory,
+    )
+    log, hits = installation.directory / "access.log", installation.directory / "hits.txt"
+    log.write_text(
+        f'1.2.3.4 - u [{datetime.now(UTC):%d/%b/%Y:%H:%M:%S} +0000] "GET https://ent.exemple.fr/portail HTTP/1.1" 200 51'
+    )
+    hits.write_text("/hit.xiti?x1=3&x3=12&at=31")
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}Z"
+    for path, rest, options, status, why in (
+        (log, '20 "-" "Mozilla"\n', ("--format", "combined"), 0, "was sent before it was whole, as the same event"),
+        (hits, "415\n", ("--format", "xiti", "--at", at), 1, "has become another event since, which is not sent"),
+    ):
+        assert vigie(ent, "publish", *options, str(path)).returncode == 0
+        with path.open("a") as file:
+            file.write(rest)
+        done = vigie(ent, "publish", *options, str(path))
+        assert (done.returncode, why in done.stderr.decode()) == (status, True), done.stderr
+        assert vigie(ent, "publish", *options, str(path)).returncode == 0
+    assert len(records(installation.settings)) == 2
 
 
 def test_a_run_that_was_killed_goes_on_and_counts_once(installation: Installation) -> None:
