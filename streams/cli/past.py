@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime
 import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import click
 
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
-from streams.errors import InputError
+from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
 from streams.history.days import dates
+from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
 from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs, scenario_days
 from streams.simulate.scenario import checked_scale, load_scenarios
@@ -25,6 +29,10 @@ YEARS_MIN, YEARS_MAX = 0.02, 10.0
 #: Days handed to a process at once.
 DAYS_A_TASK = 8
 PROCESSES_MAX = 8
+
+
+class SimulationError(VigieError):
+    """Days could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +95,38 @@ def write_days(
     tasks = [wanted[begin : begin + DAYS_A_TASK] for begin in range(0, len(wanted), DAYS_A_TASK)]
     number = processes or min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
     size = visits = done = 0
-    with (
-        Meter(what, len(wanted)) as meter,
-        ProcessPoolExecutor(number, get_context("fork"), _begin, (inputs, directory)) as pool,
-    ):
-        futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
-        for task, future in zip(tasks, futures, strict=True):
-            task_size, task_visits = future.result()
-            size, visits, done = size + task_size, visits + task_visits, done + len(task)
-            meter.show(done, f"{task[-1]}, {size / 1e6:,.0f} MB")
+    context = get_context("fork")
+    stopping = context.Event()
+    pool = ProcessPoolExecutor(number, context, _begin, (inputs, directory, os.getpid(), stopping))
+    try:
+        with Meter(what, len(wanted)) as meter:
+            futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
+            for task, future in zip(tasks, futures, strict=True):
+                task_size, task_visits = future.result()
+                size, visits, done = size + task_size, visits + task_visits, done + len(task)
+                meter.show(done, f"{task[-1]}, {size / 1e6:,.0f} MB")
+    except BrokenProcessPool:
+        raise SimulationError(
+            f"a process that writes days was killed, for want of memory perhaps; {done} of {len(wanted)} days are whole: run it again"
+        ) from None
+    finally:
+        # Interrupted, or a day failed: the days that are being written are finished, the rest is not begun.
+        stopping.set()
+        pool.shutdown(cancel_futures=True)
     return size, visits
 
 
 _past: Past
 _archive: Archive
+_stopping: Event
 
 
-def _begin(inputs: PastInputs, directory: Path) -> None:
-    global _past, _archive
-    _past, _archive = Past(inputs), Archive(directory)
+def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: Event) -> None:
+    global _past, _archive, _stopping
+    # Ctrl-C reaches every process of a terminal: the parent tells these when to end. Nobody can when it is killed, so they die with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with(parent)
+    _past, _archive, _stopping = Past(inputs), Archive(directory), stopping
 
 
 def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
@@ -113,6 +134,8 @@ def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
 
     size = visits = 0
     for day in days:
+        if _stopping.is_set():
+            break
         made = _past.day(day)
         size += _archive.write(made)
         visits += int(made.rows[CutName.REGION].visits.sum())

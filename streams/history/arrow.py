@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 #: Key of the file's metadata that holds a `FileHead` as JSON.
 METADATA_KEY = b"vigie"
-COMPRESSION_LEVEL = 5
+COMPRESSION_LEVEL = 3
 
 
 class MissingPyarrowError(VigieError):

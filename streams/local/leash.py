@@ -12,9 +12,14 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 
-if __name__ == "__main__":
-    parent = int(sys.argv[1])
+
+def die_with(parent: int) -> None:
+    """Let this process be killed when its parent ends; end now if it is gone already."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    die_with(int(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])

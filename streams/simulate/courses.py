@@ -103,8 +103,8 @@ class VisitRule:
 
     def service_visits(self, starts: Floats, shares: Floats) -> Floats:
         """(services, minutes): visits of each service, of which each event is one with its share."""
-        windows = np.lib.stride_tricks.sliding_window_view(starts, self.lead + 1)
-        return np.asarray(self._first_uses(shares) @ windows[:, ::-1].T)
+        # No product of matrices: its threads wait for one another where several processes make days.
+        return np.stack([np.convolve(starts, uses, "valid") for uses in self._first_uses(shares)])
 
     def service_visits_per_visit(self, shares: Floats) -> Floats:
         """(services): of each visit, how many are visits of the service."""

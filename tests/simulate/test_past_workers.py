@@ -1,0 +1,60 @@
+"""The processes that write a simulated past end with the command, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.history.archive import Archive
+
+
+def children(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_for(condition: object, seconds: float = 20.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_the_processes_end_with_the_command(tmp_path: Path, how: signal.Signals) -> None:
+    command = [sys.executable, "-m", "streams", "simulate", "--years", "2", "--archive", str(tmp_path / "past")]
+    parent = subprocess.Popen([*command, "--scale", "0.001"], stderr=subprocess.DEVNULL, start_new_session=True)
+    workers: list[int] = []
+    try:
+        wait_for(lambda: list(tmp_path.glob("past/*/*.parquet")))
+        workers = children(parent.pid)
+        assert workers
+        if how is signal.SIGINT:
+            os.killpg(parent.pid, how)  # as a terminal does
+        else:
+            parent.send_signal(how)
+        assert parent.wait(20) == (130 if how is signal.SIGINT else -how)
+        wait_for(lambda: not any(map(is_running, workers)))
+    finally:
+        for pid in [parent.pid, *workers]:
+            if is_running(pid):
+                os.kill(pid, signal.SIGKILL)
+        parent.wait(20)
+    # Every file that is there is whole.
+    archive = Archive(tmp_path / "past")
+    for day in archive.dates():
+        with archive.open(day) as file:  # type: ignore[union-attr]
+            assert file.day().hours
