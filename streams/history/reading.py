@@ -192,6 +192,20 @@ class History:
                 found = PastDay(day, file.head.hours, rows, file.sketches(), file.head.shift_seconds)
         return self._with_live(day, found)
 
+    def counts(self, day: date, cuts: Collection[CutName]) -> PastDay | None:
+        """A day with these cuts alone and no sketches, in less than half the time."""
+        file = self._archive.open(day)
+        found: PastDay | None = None
+        if file is not None:
+            with file:
+                rows = {cut: file.rows(cut) for cut in cuts}
+                found = PastDay(day, file.head.hours, rows, Sketches.none(), file.head.shift_seconds)
+        return self._with_live(day, found)
+
+    def path(self, day: date) -> Path:
+        """Where the file of a day is, if there is one."""
+        return self._archive.path(day)
+
     @property
     def directory(self) -> Path:
         """Where the archive is."""
@@ -236,7 +250,7 @@ class History:
         if not readings:
             return found
         before = found or PastDay(day, (), no_rows(), Sketches.none())
-        rows = {cut: CutRows.joined([before.rows[cut], *(r.rows[cut] for r in readings)]) for cut in CutName}
+        rows = {cut: CutRows.joined([before.rows[cut], *(r.rows[cut] for r in readings)]) for cut in before.rows}
         shift_seconds = before.shift_seconds or self._shift * 60
         return PastDay(day, (*before.hours, *(r.mark for r in readings)), rows, before.sketches, shift_seconds)
 

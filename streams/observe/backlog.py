@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from streams.history.reading import History, PastDay
 from streams.observe.judging import DAYS_OF_A_NAME, EPOCH, LOOK_BACK_DAYS, local_minutes
-from streams.observe.series import Group, Plan
+from streams.observe.series import JUDGED_CUTS, Group, Plan
 from streams.watch import Array
 
 #: A local day is learned from when so much of it is known.
@@ -58,11 +59,22 @@ def day_block(plan: Plan, day: PastDay) -> Block:
 
 
 def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block]:
-    """The tables of these days; those of which nothing is known are left out."""
-    for day in days:
-        found = history.day(day)
-        if found is not None and found.measured_minutes:
-            yield day_block(plan, found)
+    """The tables of these days; those of which nothing is known are left out. The next one is read while one is used."""
+
+    def read(day: date) -> Block | None:
+        found = history.counts(day, JUDGED_CUTS)
+        return day_block(plan, found) if found is not None and found.measured_minutes else None
+
+    if not days:
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(read, days[0])
+        for following in (*days[1:], None):
+            block = coming.result()
+            if following is not None:
+                coming = pool.submit(read, following)
+            if block is not None:
+                yield block
 
 
 @dataclass(slots=True)

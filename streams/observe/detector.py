@@ -1,6 +1,6 @@
 """The detector of one observer, in a thread of its own: each settled minute is judged once, and what follows is told to Redis.
 
-1. *Load.* The archive's days go to the judges (`streams.observe.backlog`), and what has settled since. Nothing is told of that but what
+1. *Load.* The archive's days go to the judges (`streams.observe.loading`), and what has settled since. Nothing is told of that but what
    nobody told before.
 2. *Follow.* Once a second the minutes that settled since are read and judged; running and ended alerts are told in one idempotent call.
 
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import numpy as np
 
@@ -23,11 +22,13 @@ from streams.history import SchoolCalendar
 from streams.history.days import paris_date, paris_day
 from streams.history.from_live import rows_of
 from streams.history.reading import History
-from streams.live import AlertRecord, AlertStore, ArchiveReader, LiveReader
+from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
-from streams.observe.backlog import Block, LocalDays, blocks, chosen_days
-from streams.observe.judging import JUDGED_DAYS, Judge, Told
+from streams.observe.backlog import Block
+from streams.observe.judging import Judge, Told
+from streams.observe.loading import COLD_MINUTES, Loading, Span
 from streams.observe.maintenances import Maintenance
+from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Measure, Plan, make_plan
 from streams.observe.told import Teller, merged_measures
@@ -89,7 +90,7 @@ class Detector:
         self._never = NeverSeen(expected_projects(parts.catalog, parts.calendar, self.plan), parts.shift_minutes)
         self._judges: list[Judge] = []
         self._teller: Teller | None = None
-        self._fed = 0  # the next minute of archive time
+        self._loading: Loading | None = None
         self._tell_from = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -121,29 +122,22 @@ class Detector:
         Raises:
             VigieError: Redis does not answer, or the archive cannot be read.
         """
-        parts = self._parts
+        parts, shift = self._parts, self._parts.shift_minutes
         state, book = parts.archives.state(), parts.store.book()
-        settled = None if state.settled_ms is None else state.settled_ms // 60_000 + parts.shift_minutes
-        told = None if book.judged_minute is None else book.judged_minute + 1 + parts.shift_minutes
+        settled = None if state.settled_ms is None else state.settled_ms // 60_000 + shift
+        told = None if book.judged_minute is None else book.judged_minute + 1 + shift
         self._tell_from = told if told is not None else settled or 0
-        today = paris_date(state.now_ms // 60_000 + parts.shift_minutes)
-        held = [day for day in parts.history.held() if day <= today] if parts.history else []
-        first_judged = today - timedelta(days=JUDGED_DAYS)
-        learned, judged = chosen_days(held, self.plan, first_judged)
-        first = paris_day(judged[0] if judged else today)[0]
-        if not judged and state.oldest is not None:
-            first = min(first, max(state.oldest, state.trimmed_before) + parts.shift_minutes)
-        self._judges = [Judge(group, first) for group in self.plan.groups]
-        regions = {project.code: project.region for project in parts.catalog.projects}
-        self._teller = Teller(self._judges, parts.maintenances, regions, parts.shift_minutes)
         self._never.known(seen_in(parts.reader.snapshot().totals))
-        self.figures = DetectorFigures(days_to_load=len(learned) + len(judged))
-        if parts.history:
-            self._learn(blocks(parts.history, self.plan, learned))
-            self._fed = first
-            self._judge_days(blocks(parts.history, self.plan, judged), settled)
-        self._fed = max(self._fed, first)
-        logger.info("the detector knows %d days, judged %d of them", len(learned) + len(judged), len(judged))
+        self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say)
+        today = paris_date(state.now_ms // 60_000 + shift)
+        if parts.history and parts.history.held():
+            judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
+        else:
+            first = paris_day(today)[0]
+            judges = self._loading.empty(min(first, state.oldest + shift) if state.oldest is not None else first)
+        regions = {project.code: project.region for project in parts.catalog.projects}
+        self._teller = Teller(judges, parts.maintenances, regions, shift)
+        self._judges = judges
 
     def follow(self) -> None:
         """Judge what has settled since, and tell it.
@@ -151,66 +145,52 @@ class Detector:
         Raises:
             VigieError: Redis does not answer, or holds another layout.
         """
-        state, shift = self._parts.archives.state(), self._parts.shift_minutes
+        state, shift, loading = self._parts.archives.state(), self._parts.shift_minutes, self._loading
+        assert loading is not None, "load comes first"
         if state.layout != LAYOUT or state.settled_ms is None:
             return
+        if loading.cold is None:  # nothing was counted yet when it loaded
+            loading.cold = _cold(state, shift)
         end = state.settled_ms // 60_000 + shift
         known_from = end if state.oldest is None else max(state.oldest, state.trimmed_before) + shift
-        while self._fed < end and not self._stopping.is_set():
-            if known_from > self._fed:  # nobody knows these minutes any more
-                minutes = min(known_from, end, self._fed + 1440) - self._fed
-                self._feed(Block(self._fed, np.full((self.plan.rows, minutes), np.nan)))
+        while loading.fed < end and not self._stopping.is_set():
+            if known_from > loading.fed:  # nobody knows these minutes any more
+                self._feed(loading.unknown(min(known_from, end, loading.fed + 1440) - loading.fed))
                 continue
-            minutes = min(MINUTES_A_STEP, end - self._fed)
-            clock = range(self._fed - shift, self._fed - shift + minutes)
+            minutes = min(MINUTES_A_STEP, end - loading.fed)
+            clock = range(loading.fed - shift, loading.fed - shift + minutes)
             counts = rows_of(tuple(self._parts.reader.fetch(clock)), shift)
-            ended = self._feed(Block(self._fed, self.plan.table(counts, self._fed, np.ones(minutes))))
+            ended = self._feed(Block(loading.fed, self.plan.table(counts, loading.fed, np.ones(minutes))))
             self._tell(ended)
-        self.figures = replace(self.figures, judged_to=self._fed - shift, problem=None)
+        self.figures = replace(self.figures, judged_to=loading.fed - shift, problem=None)
 
-    def _learn(self, days: Iterable[Block]) -> None:
-        learners = [LocalDays(judge.group, judge.learn) for judge in self._judges]
-        for block in days:
-            for learner in learners:
-                learner.add(block)
-            self._never.feed(block.first, block.table)
-            self._count_day()
-
-    def _judge_days(self, days: Iterable[Block], settled: int | None) -> None:
-        for block in days:
-            known = np.flatnonzero(np.isfinite(block.table[0]))
-            end = block.first + int(known[-1]) + 1
-            end = end if settled is None else min(end, settled)
-            while self._fed < block.first:  # days that nobody measured
-                minutes = min(block.first - self._fed, 1440)
-                self._feed(Block(self._fed, np.full((self.plan.rows, minutes), np.nan)))
-            if end > self._fed:
-                self._feed(Block(self._fed, block.table[:, self._fed - block.first : end - block.first]))
-            self._count_day()
-
-    def _count_day(self) -> None:
-        self.figures = replace(self.figures, days_loaded=self.figures.days_loaded + 1)
+    def _say(self, done: int, days: int) -> None:
+        self.figures = replace(self.figures, days_loaded=done, days_to_load=days)
         if self._stopping.is_set():
             raise VigieError("the observer stops")
 
     def _feed(self, block: Block) -> list[AlertRecord]:
-        teller = self._teller
+        teller, loading = self._teller, self._loading
         assert teller is not None
+        assert loading is not None
+        warm = loading.warm(block)
         told: list[tuple[Judge, Told]] = []
         with self._lock:
             for judge in self._judges:
-                told += [(judge, one) for one in judge.feed(block.first, block.table)]
-        self._fed = block.first + block.table.shape[1]
+                told += [(judge, one) for one in judge.feed(warm.first, warm.table)]
+        loading.fed = block.first + block.table.shape[1]
         ended = self._never.feed(block.first, block.table)
         new = [(judge, one) for judge, one in told if one.until > self._tell_from - judge.group.step_minutes]
         return merged_measures([*(teller.record(judge, one) for judge, one in new), *ended])
 
     def _tell(self, ended: list[AlertRecord]) -> None:
-        teller = self._teller
+        teller, loading = self._teller, self._loading
         assert teller is not None
+        assert loading is not None
         running = [teller.record(judge, one) for judge in self._judges for one in judge.running()]
-        running += self._never.running(self._fed)
-        self._parts.store.judged(self._fed - 1 - self._parts.shift_minutes, merged_measures(running), ended)
+        running += self._never.running(loading.fed)
+        minute = loading.fed - 1 - self._parts.shift_minutes
+        self._parts.store.judged(minute, merged_measures(running), ended)
 
     def _run(self) -> None:
         try:
@@ -236,6 +216,13 @@ class Detector:
             logger.info("minutes are judged again")
         self.figures = replace(self.figures, problem=None)
         return True
+
+
+def _cold(state: ArchiveState, shift: int) -> Span | None:
+    """The first minutes that were ever counted, where they are still held."""
+    if state.oldest is None or state.trimmed_before:
+        return None
+    return Span(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
 
 
 def _rows(judge: Judge, first: int, values: Array, shift: int) -> list[ExpectedRow]:

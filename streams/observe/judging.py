@@ -5,21 +5,23 @@ All minutes here are epoch minutes of archive time (scenario time in a simulatio
 
 from __future__ import annotations
 
+import copy
 import datetime
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from streams.observe.series import Group, Measure
 from streams.watch import SENSITIVITIES, Array, Band, Episode, Index, Kind, Panel
-from streams.watch.store import Day
+from streams.watch.store import Day, Past
 
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
-JUDGED_DAYS = 35
+JUDGED_DAYS = 30
 #: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.
 DAYS_OF_A_NAME = 8
 LOOK_BACK_DAYS = 400
@@ -108,6 +110,19 @@ class Judge:
         nothing = np.zeros(slots.shape, bool)
         share = np.zeros(len(slots))
         self.panel.past.add(Day.of(date, self.group.keys_of(date), slots, nothing, share, None))
+
+    def state(self, first: datetime.date) -> dict[str, Any]:
+        """All that feeding left behind but the days before `first`, for `resume`. Shares its arrays with this judge."""
+        state = {name: value for name, value in vars(self).items() if name not in ("group", "_rows")}
+        panel = copy.copy(self.panel)
+        panel.past = Past([day for day in self.panel.past.days if day.date >= first])
+        return {**state, "panel": panel}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same group; the days that were learned meanwhile lie before its own."""
+        learned = self.panel.past.days
+        vars(self).update(state)
+        self.panel.past = Past([*learned, *self.panel.past.days])
 
     def feed(self, first: int, table: Array) -> list[Told]:
         """Judge the minutes of a table (all rows of the plan, minutes) from `first` on; return the alerts that ended in them."""

@@ -27,6 +27,8 @@ from streams.history.rows import CutName, CutRows, Key
 from streams.watch import Array, Index, KeysOf, MixedDays, SchoolDays, Scope
 
 MINUTE_ROWS, SERVICE_ROWS = 1, 5
+#: The cuts of counts that a table is made of.
+JUDGED_CUTS = (CutName.REGION, CutName.REGION_SERVICE, CutName.PROJECT)
 #: Zones whose holidays France is judged by: those of nine pupils out of ten.
 MAINLAND_ZONES = ("A", "B", "C")
 
@@ -81,7 +83,7 @@ class Plan:
         """Counts of the minutes from epoch minute `first` on; `measured` (minutes) is above 0 where a minute is known. NaN elsewhere."""
         minutes = len(measured)
         table = np.zeros((self.rows, minutes))
-        for cut in (CutName.REGION, CutName.REGION_SERVICE, CutName.PROJECT):
+        for cut in JUDGED_CUTS:
             rows = counts[cut]
             if not len(rows.series):
                 continue

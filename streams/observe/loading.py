@@ -1,0 +1,143 @@
+"""What an observer does before it judges: the archive's days go to the judges, unless they are remembered from an earlier start.
+
+1. Days that are only compared with are read (`streams.observe.backlog` chooses them).
+2. The last weeks are judged row by row, or taken from the memory (`streams.observe.memory`) as far as it still holds.
+3. Their outcome is remembered for the next start, but for the last days: late events may still change these.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from streams.history.days import paris_day
+from streams.history.reading import History
+from streams.observe.backlog import Block, LocalDays, blocks, chosen_days
+from streams.observe.judging import JUDGED_DAYS, Judge
+from streams.observe.memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
+from streams.observe.never_seen import NeverSeen
+from streams.observe.series import Plan
+
+logger = logging.getLogger(__name__)
+
+#: For so long after counting began a visitor who was there before counts as one who arrives: what is counted then is no measure.
+COLD_MINUTES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Epoch minutes `begin <= minute < end` of archive time."""
+
+    begin: int
+    end: int
+
+
+@dataclass(slots=True)
+class Loading:
+    """Feeds the judges. `cold` are minutes that are not judged; `said` is called after each day with how many there are."""
+
+    plan: Plan
+    never: NeverSeen
+    cold: Span | None
+    said: Callable[[int, int], None]
+    fed: int = 0
+    days: int = 0
+    done: int = 0
+
+    def empty(self, first: int) -> list[Judge]:
+        """Judges that know nothing, and judge from minute `first` on."""
+        self.fed = first
+        return [Judge(group, first) for group in self.plan.groups]
+
+    def load(self, history: History, key: str, today: date, settled: int | None) -> list[Judge]:
+        """Judges that know the archive, fed up to `fed`: no further than the settled minutes of today.
+
+        Raises:
+            VigieError: Redis does not answer, the archive cannot be read, or the observer stops.
+        """
+        held = [day for day in history.held() if day <= today]
+        files = stamps_of({day: history.path(day) for day in held})
+        oldest = today - timedelta(days=JUDGED_DAYS)
+        known = recall(history.directory, key, files, oldest)
+        learned, judged = chosen_days(held, self.plan, min(oldest, known.first) if known else oldest)
+        judges = self.empty(paris_day(judged[0] if judged else today)[0])
+        left = [day for day in judged if not known or day not in known.files]
+        self.days = len(learned) + len(left)
+        self._learn(judges, blocks(history, self.plan, learned))
+        if known:
+            for judge, state in zip(judges, known.states, strict=True):
+                judge.resume(state)
+            self.fed = known.fed
+        last = today - timedelta(days=SETTLED_DAYS)
+        early = [day for day in left if day < last]
+        self._judge(judges, blocks(history, self.plan, early), settled)
+        if early:
+            of_early = {day: files[day] for day in judged if day < last and day in files}
+            self._keep(history.directory, key, of_early, judges, known)
+        self._judge(judges, blocks(history, self.plan, left[len(early) :]), settled)
+        logger.info(
+            "the detector knows %d days, judged %d of them, and remembered %d",
+            len(learned) + len(judged), len(left), len(judged) - len(left),
+        )  # fmt: skip
+        return judges
+
+    def feed(self, judges: Sequence[Judge], block: Block) -> None:
+        """Judge minutes, and tell nobody."""
+        warm = self.warm(block)
+        for judge in judges:
+            judge.feed(block.first, warm.table)
+        self.never.feed(block.first, block.table)
+        self.fed = block.first + block.table.shape[1]
+
+    def warm(self, block: Block) -> Block:
+        """A block without its cold minutes."""
+        minutes = block.table.shape[1]
+        if self.cold is None or block.first >= self.cold.end or block.first + minutes <= self.cold.begin:
+            return block
+        table = block.table.copy()
+        table[:, max(0, self.cold.begin - block.first) : self.cold.end - block.first] = np.nan
+        return Block(block.first, table)
+
+    def unknown(self, minutes: int) -> Block:
+        """The next minutes, of which nobody knows anything."""
+        return Block(self.fed, np.full((self.plan.rows, minutes), np.nan))
+
+    def _learn(self, judges: Sequence[Judge], days: Iterable[Block]) -> None:
+        learners = [LocalDays(judge.group, judge.learn) for judge in judges]
+        for block in days:
+            for learner in learners:
+                learner.add(block)
+            self.never.feed(block.first, block.table)
+            self._count()
+
+    def _judge(self, judges: Sequence[Judge], days: Iterable[Block], settled: int | None) -> None:
+        for block in days:
+            known = np.flatnonzero(np.isfinite(block.table[0]))
+            end = block.first + int(known[-1]) + 1
+            end = end if settled is None else min(end, settled)
+            while self.fed < block.first:  # days that nobody measured
+                self.feed(judges, self.unknown(min(block.first - self.fed, 1440)))
+            if end > self.fed:
+                begin = self.fed - block.first
+                self.feed(judges, Block(self.fed, block.table[:, begin : end - block.first]))
+            self._count()
+
+    def _keep(
+        self,
+        directory: Path,
+        key: str,
+        files: dict[date, Stamp],
+        judges: Sequence[Judge],
+        known: Remembered | None,
+    ) -> None:
+        if known is None or set(files) - set(known.files):
+            keep(directory, key, files, self.fed, judges)
+
+    def _count(self) -> None:
+        self.done += 1
+        self.said(self.done, self.days)

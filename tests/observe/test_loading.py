@@ -1,0 +1,125 @@
+"""What an observer does before it judges: the archive is judged once, and what is remembered of it is taken only where it still holds."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streams.history import load_calendar
+from streams.history.archive import Archive
+from streams.history.days import dates, paris_day
+from streams.history.reading import History
+from streams.observe.backlog import Block
+from streams.observe.loading import COLD_MINUTES, Loading, Span
+from streams.observe.memory import DIRECTORY, FILE, key_of
+from streams.observe.never_seen import NeverSeen
+from streams.observe.series import Plan, make_plan
+from streams.settings import default_config_dir
+from streams.simulate.past import Past, load_inputs
+
+FIRST, TODAY = datetime.date(2026, 1, 5), datetime.date(2026, 1, 17)
+DAYS = (TODAY - FIRST).days
+
+
+@pytest.fixture(scope="module")
+def past() -> Past:
+    return Past(load_inputs(default_config_dir(), 1, 0.003))
+
+
+@pytest.fixture(scope="module")
+def archive(past: Past, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Archive(tmp_path_factory.mktemp("loading") / "archive")
+    made.prepare(simulated=True)
+    for day in dates(FIRST, TODAY - datetime.timedelta(days=1)):
+        made.write(past.day(day))
+    return made.directory
+
+
+@pytest.fixture(scope="module")
+def plan(past: Past) -> Plan:
+    """France and one region: the others are judged alike."""
+    whole = make_plan(past.inputs.catalog, past.inputs.calendar)
+    return replace(
+        whole, groups=tuple(group for group in whole.groups if group.name in ("France", "84", "84/services"))
+    )
+
+
+def load(archive: Path, past: Past, plan: Plan, today: datetime.date = TODAY, key: str = "k") -> tuple[Loading, list]:  # type: ignore[type-arg]
+    loading = Loading(plan, NeverSeen([], 0), None, lambda _done, _days: None)
+    history = History(Archive(archive), past.inputs.catalog)
+    return loading, loading.load(history, key, today, None)
+
+
+def bands(judges: list) -> list[np.ndarray]:  # type: ignore[type-arg]
+    begin, end = paris_day(TODAY)
+    return [judge.bands.between(begin - 3000, end)[1] for judge in judges]
+
+
+def test_a_second_start_judges_the_last_days_alone_and_knows_the_same(archive: Path, past: Past, plan: Plan) -> None:
+    first, judges = load(archive, past, plan)
+    assert first.done == first.days == DAYS
+    again, others = load(archive, past, plan)
+    assert again.done == again.days == 3
+    assert again.fed == first.fed == paris_day(TODAY)[0]
+    for one, other in zip(bands(judges), bands(others), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # And from there on they say the same: a region falls silent.
+    begin = paris_day(TODAY)[0]
+    rng = np.random.default_rng(1)
+    table = rng.poisson(5.0, (plan.rows, 900)).astype(float)
+    table[:, 700:] = 0.0
+    for judge, other in zip(judges, others, strict=True):
+        assert judge.feed(begin, table) == other.feed(begin, table)
+        assert judge.running() == other.running()
+
+
+def test_memory_that_does_not_hold_any_more_is_not_taken(archive: Path, past: Path, plan: Plan) -> None:
+    load(archive, past, plan)
+    assert load(archive, past, plan)[0].done == 3
+    assert load(archive, past, plan, key="other code")[0].done == DAYS
+    # A day was written again, later events having come.
+    file = Archive(archive).path(FIRST + datetime.timedelta(days=4))
+    load(archive, past, plan)
+    os.utime(file, ns=(1, 1))
+    assert load(archive, past, plan)[0].done == DAYS
+    assert load(archive, past, plan)[0].done == 3
+
+
+def test_memory_serves_later_days_too(archive: Path, past: Path, plan: Plan) -> None:
+    earlier = TODAY - datetime.timedelta(days=4)
+    load(archive, past, plan, today=earlier, key="later")
+    assert load(archive, past, plan, today=earlier, key="later")[0].done == 4  # that day itself is held
+    assert load(archive, past, plan, key="later")[0].done == 3 + 4
+    assert load(archive, past, plan, key="later")[0].done == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps(os.system), pickle.dumps(["of another kind"])])
+def test_a_file_that_is_no_memory_is_said_and_the_archive_judged(
+    content: bytes, archive: Path, past: Past, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(archive, past, plan)
+    (archive / DIRECTORY / FILE).write_bytes(content)
+    assert load(archive, past, plan)[0].done == DAYS
+    assert ("judged anew" in caplog.text) is (b"another kind" not in content)
+
+
+def test_the_key_is_that_of_code_lists_and_calendar(past: Past) -> None:
+    catalog, calendar = past.inputs.catalog, past.inputs.calendar
+    assert key_of(catalog, calendar) == key_of(catalog, load_calendar(default_config_dir(), catalog))
+    assert key_of(replace(catalog, digest="other"), calendar) != key_of(catalog, calendar)
+
+
+def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
+    """A visitor who was there before counting began counts as one who arrives."""
+    loading = Loading(plan, NeverSeen([], 0), Span(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
+    block = Block(990, np.ones((plan.rows, 60)))
+    known = np.isfinite(loading.warm(block).table[0])
+    assert known.tolist() == [True] * 10 + [False] * COLD_MINUTES + [True] * 20
+    assert np.isfinite(block.table).all()
+    assert loading.warm(Block(1000 + COLD_MINUTES, np.ones((plan.rows, 5)))).table.all()
