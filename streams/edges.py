@@ -5,17 +5,27 @@ from __future__ import annotations
 from streams.broker import KafkaAddress
 from streams.events import TimeBounds
 from streams.live.connection import RedisAddress
-from streams.settings import Settings
+from streams.settings import Settings, refuse_stopped_stack
 from streams.topics import TopicDesign
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:
-    """Where Kafka is."""
+    """Where Kafka is.
+
+    Raises:
+        SettingsError: only the defaults say so, and a stack that was named does not run.
+    """
+    refuse_stopped_stack(settings, "kafka_bootstrap_servers")
     return KafkaAddress.from_settings(settings)
 
 
 def redis_address(settings: Settings) -> RedisAddress:
-    """Where Redis is."""
+    """Where Redis is.
+
+    Raises:
+        SettingsError: as above.
+    """
+    refuse_stopped_stack(settings, "redis_url")
     password = settings.redis_password
     return RedisAddress(
         url=settings.redis_url,

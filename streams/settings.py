@@ -225,6 +225,20 @@ def read_stack() -> dict[str, Any] | None:
     return record
 
 
+def refuse_stopped_stack(settings: Settings, name: str) -> None:
+    """Hold that the address `name` is not a default only because the stack that somebody named does not run.
+
+    Raises:
+        SettingsError: it is: another installation may listen on the default port.
+    """
+    if not os.environ.get("VIGIE_STACK_FILE") or name in settings.model_fields_set or read_stack() is not None:
+        return
+    raise SettingsError(
+        f"VIGIE_STACK_FILE names {stack_file()}, but no stack runs there: it was stopped, or never started. Start it with `vigie up`, "
+        f"unset the variable, or say where the servers are (VIGIE_{name.upper()}); at the default, {getattr(settings, name)}, may be another"
+    )
+
+
 def process_start_ticks(pid: int) -> int | None:
     """When a process started, in the kernel's clock ticks since boot; None where there is no such process, or only its exit code is left.
 

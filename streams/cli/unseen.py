@@ -9,7 +9,9 @@ import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from streams.catalog import load_catalog
 from streams.edges import redis_address
 from streams.expose.unseen import UnseenRow, unseen_rows
 from streams.live import LiveReader
@@ -29,12 +31,12 @@ _MENDS = {
 def unseen(as_json: bool) -> None:
     """Print the values of the last 24 hours that no list knows, as they were sent: their events count under INCONNU.
 
-    At most 500 of each list, printable, cut to 64 characters. After a line in config/ and a rolling restart of workers and observers a
-    value counts under its own name; what was counted under INCONNU stays there.
+    In quotes, with escapes for what does not print; at most 500 of each list, cut to 64 characters. After a line in config/ and a rolling
+    restart of workers and observers a value counts under its own name; what was counted under INCONNU stays there.
     """
     settings = load_settings()
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
-        rows = unseen_rows(reader)
+        rows = unseen_rows(reader, load_catalog(settings.config_dir))
     if as_json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
         sys.stdout.buffer.flush()
@@ -50,8 +52,21 @@ def _print(rows: list[UnseenRow]) -> None:
     for name, side in (("list", "left"), ("value", "left"), ("events", "right"), ("last seen", "left")):
         table.add_column(name, justify="right" if side == "right" else "left")
     for row in rows:
-        table.add_row(row.list, row.value or "(others)", f"{row.events:,}", row.last_seen or "")
-    console = Console(width=max(100, Console().width), markup=False)
+        table.add_row(row.list, Text(_quoted(row.value)), f"{row.events:,}", row.last_seen or "")
+    console = Console(width=max(120, Console().width), markup=False, highlight=False)
     console.print(table)
-    for name in dict.fromkeys(row.list for row in rows):
+    for row in rows:
+        if row.meant is not None:
+            click.echo(f"{row.list}: {_quoted(row.value)} differs from {row.meant} by blanks or capitals: tell the ENT")
+        elif row.listed:
+            click.echo(
+                f"{row.list}: {_quoted(row.value)} is in config/ by now: events count under it since the restart, and this line goes "
+                "24 hours after the last one that did not"
+            )
+    for name in dict.fromkeys(row.list for row in rows if not row.listed and row.meant is None):
         click.echo(f"{name}: {_MENDS[name]}")
+
+
+def _quoted(value: str | None) -> str:
+    """In quotes, so that a blank at an end shows."""
+    return "(others)" if value is None else '"{}"'.format(value.replace('"', '\\"'))

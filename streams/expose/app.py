@@ -16,6 +16,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from streams import __version__
+from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
 from streams.expose.alerts import AlertParts, add_alerts
@@ -97,6 +98,7 @@ class Parts:
     observer: Observer
     scraper: Scraper
     codes: Codes
+    catalog: Catalog
     status: Callable[[], Status]
     alerts: AlertParts
     feed: Feed
@@ -132,7 +134,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_health(app, parts.observer)
     _add_metrics(app, parts.scraper)
     _add_api(app, parts)
-    _add_unseen(app, parts.reader)
+    _add_unseen(app, parts)
     add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
     add_page(app, parts.feed, parts.shift_seconds)
     add_runbooks(app, parts.runbooks)
@@ -232,12 +234,12 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
         return answer(found, 200 if found.redis.up else 503)
 
 
-def _add_unseen(app: FastAPI, reader: LiveReader) -> None:
+def _add_unseen(app: FastAPI, parts: Parts) -> None:
     @app.get("/api/v1/unseen", response_model=UnseenAnswer, responses=_REFUSED, tags=["api"])
     def unseen(request: Request) -> Response:
         """Values of the last 24 hours that no list knows, as they were sent: their events count under INCONNU."""
         _refuse_unknown(request, ())
-        return answer(UnseenAnswer(unseen_rows(reader)))
+        return answer(UnseenAnswer(unseen_rows(parts.reader, parts.catalog)))
 
 
 def _refuse_unknown(request: Request, allowed: tuple[str, ...]) -> None:

@@ -170,7 +170,9 @@ def _parts(
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
     runbooks = deploy_dir() / "runbooks"
-    return Parts(reader, sketches, observer, scraper, lists.codes, status, alerts, feed, shift_seconds, runbooks)
+    return Parts(
+        reader, sketches, observer, scraper, lists.codes, catalog, status, alerts, feed, shift_seconds, runbooks
+    )
 
 
 def _now_ms() -> int:

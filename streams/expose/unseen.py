@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from streams.catalog import UNKNOWN, Catalog
 from streams.clock import iso_utc
 from streams.live import LiveReader
 
@@ -16,11 +17,18 @@ class UnseenRow:
     """One value of one list; `value` and `last_seen` are null for all that are not listed by value."""
 
     list: Annotated[str, Field(description="service, profile, project or uai.")]
-    value: Annotated[str | None, Field(description="As it was sent, printable, cut to 64 characters.")]
+    value: Annotated[
+        str | None,
+        Field(
+            description="As it was sent, cut to 64 characters, with escapes for what does not print and for backslashes."
+        ),
+    ]
     events: Annotated[
         int, Field(description="Events that carried it since it was first seen; they count under INCONNU.")
     ]
     last_seen: Annotated[str | None, Field(description="When the broker last took one; forgotten 24 hours later.")]
+    listed: Annotated[bool, Field(description="Whether the lists have it by now: new events count under its own name.")]
+    meant: Annotated[str | None, Field(description="The code from which it differs by blanks or capitals only.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +38,34 @@ class UnseenAnswer:
     rows: list[UnseenRow]
 
 
-def unseen_rows(reader: LiveReader) -> list[UnseenRow]:
-    """Read Redis.
+def unseen_rows(reader: LiveReader, catalog: Catalog) -> list[UnseenRow]:
+    """Read Redis; `catalog` is what the lists hold now.
 
     Raises:
         ServerError: it does not answer.
     """
+    codes = {
+        "service": frozenset(catalog.service_codes),
+        "profile": frozenset(catalog.profile_codes),
+        "project": frozenset(catalog.project_codes),
+    }
+
+    def is_listed(kind: str, value: str) -> bool:
+        return value in codes[kind] if kind in codes else catalog.uai_index[value][0] != UNKNOWN
+
+    def meant(kind: str, value: str) -> str | None:
+        bare = value.strip()
+        near = (bare, bare.upper(), bare.lower())
+        return next((code for code in near if code and code != value and is_listed(kind, code)), None)
+
     return [
         UnseenRow(
             each.kind,
             each.value or None,
             each.events,
             None if each.last_seen_ms is None else iso_utc(each.last_seen_ms, milliseconds=True),
+            is_listed(each.kind, each.value),
+            meant(each.kind, each.value),
         )
         for each in reader.unseen.values()
     ]

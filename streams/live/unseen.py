@@ -39,20 +39,26 @@ class UnseenValue:
 
 
 def listed(unseen: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    """Return list -> value -> events as they are stored: printable, at most `CHARACTERS_MAX` characters."""
+    """Return list -> value -> events as they are stored (`shown`)."""
     found: dict[str, dict[str, int]] = {}
     for (kind, value), number in unseen.items():
         assert kind in LISTS, f"{kind!r} is no list of unseen values"
         values = found.setdefault(kind, {})
-        shown = cut(value)
-        values[shown] = values.get(shown, 0) + number
+        text = shown(value)
+        values[text] = values.get(text, 0) + number
     return found
 
 
-def cut(value: str) -> str:
-    """Return a value as it is kept: what is not printable is left out, `REST` where nothing is left."""
-    printable = "".join(character for character in value[: 4 * CHARACTERS_MAX] if character.isprintable())
-    return printable.strip()[:CHARACTERS_MAX]
+def shown(value: str) -> str:
+    """Return a value as it is kept and shown: as it was sent, what does not print escaped (`\\n`, `\\u202e`), cut with `...`.
+
+    `REST` (no text) stays so.
+    """
+    text = "".join(
+        character if character.isprintable() and character != "\\" else character.encode("unicode_escape").decode()
+        for character in value[:CHARACTERS_MAX]
+    )
+    return text if len(value) <= CHARACTERS_MAX else f"{text}..."
 
 
 class UnseenReader:

@@ -59,5 +59,6 @@ def recorded_settings(settings: Settings) -> dict[str, Any]:
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The same settings for child processes, as variables."""
-    return {f"VIGIE_{name.upper()}": str(value) for name, value in recorded_settings(settings).items()}
+    """The same settings for child processes, as variables; where their servers are, always."""
+    servers = {"kafka_bootstrap_servers": settings.kafka_bootstrap_servers, "redis_url": settings.redis_url}
+    return {f"VIGIE_{name.upper()}": str(value) for name, value in {**servers, **recorded_settings(settings)}.items()}

@@ -9,6 +9,8 @@ import sys
 import orjson
 import pytest
 
+from streams.edges import kafka_address, redis_address
+from streams.errors import SettingsError
 from streams.local.record import StackRecord, as_environment, recorded_settings
 from streams.local.supervisor import State, Status
 from streams.settings import Settings, load_settings, process_start_ticks, read_stack
@@ -49,6 +51,24 @@ def test_commands_find_the_settings_of_a_running_stack(record):
     record.remove()
     assert read_stack() is None
     assert list(record.path.parent.iterdir()) == []
+
+
+def test_a_named_stack_that_does_not_run_is_not_replaced_by_the_default_ports(record, monkeypatch):
+    """Another installation may listen there."""
+    for address, name in ((kafka_address, "KAFKA_BOOTSTRAP_SERVERS"), (redis_address, "REDIS_URL")):
+        with pytest.raises(SettingsError, match=f"no stack runs there.*`vigie up`.*VIGIE_{name}"):
+            address(load_settings())
+    record.write([STATUS])
+    assert kafka_address(load_settings()).bootstrap_servers == ("127.0.0.1:19092",)
+    assert redis_address(load_settings()).url == "redis://127.0.0.1:16379/0"
+    record.remove()
+    for name, value in as_environment(load_settings()).items():
+        monkeypatch.setenv(name, value)
+    assert redis_address(load_settings()).url == "redis://127.0.0.1:16379/0", "what is said counts, whatever it is"
+    for name in ("VIGIE_STACK_FILE", "VIGIE_REDIS_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(record.path.parent))
+    assert redis_address(load_settings()).url == "redis://127.0.0.1:16379/0"
 
 
 def test_the_record_of_a_process_that_is_gone_is_ignored(record):

@@ -68,17 +68,29 @@ def test_values_are_counted_once_with_their_events(live: Live) -> None:
     assert live.reader.unseen.sizes() == {"service": 2, "profile": 0, "project": 1, "uai": 1}
 
 
-def test_values_are_printable_and_cut(live: Live) -> None:
+def test_values_are_kept_as_sent_escaped_and_cut(live: Live) -> None:
     unseen = {
         ("service", "x" * 500): 1,
         ("service", "x" * 64): 1,
         ("service", "\x00\x1b[31m\n"): 1,
+        ("service", "NOTES "): 1,
+        ("service", "NOTES"): 1,
+        ("service", "a\\nb"): 1,
         ("profile", " \t"): 1,
-        ("uai", "é\u202e"): 1,
+        ("uai", "é\u202e\xa0\x9b"): 1,
     }
     apply(live, None, 10, unseen)
     found = {(each.kind, each.value): each.events for each in live.reader.unseen.values()}
-    assert found == {("service", "x" * 64): 2, ("service", "[31m"): 1, ("profile", ""): 1, ("uai", "é"): 1}
+    assert found == {
+        ("service", "x" * 64): 1,
+        ("service", "x" * 64 + "..."): 1,
+        ("service", "\\x00\\x1b[31m\\n"): 1,
+        ("service", "NOTES "): 1,
+        ("service", "NOTES"): 1,
+        ("service", "a\\\\nb"): 1,
+        ("profile", " \\t"): 1,
+        ("uai", "é\\u202e\\xa0\\x9b"): 1,
+    }
 
 
 def test_a_full_list_forgets_what_was_seen_longest_ago(live: Live) -> None:
@@ -142,6 +154,21 @@ def test_the_command_prints_them(live: Live, redis_server: RedisServer) -> None:
     assert "(others)" in text
     for kind in LISTS:
         assert f"\n{kind}: " in text, "what to do about it"
+    assert "differs" not in text
+    assert "by now" not in text
+    apply(
+        live, 10, 20, {("service", "NOTES "): 1, ("project", "MBN"): 1, ("service", "NOTES"): 1, ("service", ':x:"'): 1}
+    )
+    text = unseen()
+    assert '"NOTES " ' in text
+    assert '":x:\\"" ' in text
+    assert 'service: "NOTES " differs from NOTES by blanks or capitals: tell the ENT' in text
+    assert 'project: "MBN" differs from mbn' in text
+    assert 'service: "NOTES" is in config/ by now' in text
+    live.raw.delete(live.key("unseen:service"), live.key("unseen_at:service"))
+    assert "\nservice: " not in unseen().replace("service: add it", "")
+    apply(live, 20, 30, {(kind, f"[bold]{kind}"): 1234 for kind in LISTS} | {("service", ""): 3})
+    live.raw.zrem(live.key("unseen_at:project"), "MBN")
     rows = [json.loads(line) for line in unseen("--json").splitlines()]
     assert [row["list"] for row in rows] == ["service", "service", "profile", "project", "uai"]
     assert (rows[1]["value"], rows[1]["events"], rows[1]["last_seen"]) == (None, 3, None)
