@@ -24,6 +24,9 @@ _COLUMNS = {
     "silent min": 2,
 }
 _GAP = 2
+#: Names are cut to so many characters before a column is left out.
+LABEL_MIN = 12
+LABEL_ENOUGH = 28
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -123,20 +126,19 @@ def _print_table(by: str, rows: list[Row], console: Console) -> set[str]:
     empty |= {name for name, needed in (("compared", has_compared), ("all projects", has_raw)) if not needed}
     names = [by, *(name for name in _COLUMNS if name not in empty)]
     left_out: set[str] = set()
-    while _width(cells, names) > console.width and (droppable := [n for n in names if _COLUMNS.get(n)]):
+    while _width(cells, names) - _spare(cells[by]) > console.width and (
+        droppable := [n for n in names if _COLUMNS.get(n)]
+    ):
         gone = max(droppable, key=lambda name: _COLUMNS[name])
         names.remove(gone)
         left_out.add(gone)
     title = f"by {by}" + (" (visits of services)" if by in ("service", "family", "group") else "")
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    # Digits are never cut: the names are, where even so there is no room.
+    room = max(LABEL_MIN, console.width - _width(cells, names) + _least(cells, by))
+    cells[by] = [label if len(label) <= room else f"{label[: room - 1]}…" for label in cells[by]]
     for name in names:
-        # Digits are never cut: the names are, where even so there is no room.
-        table.add_column(
-            name,
-            justify="left" if name == by else "right",
-            no_wrap=True,
-            min_width=None if name == by else _least(cells, name),
-        )
+        table.add_column(name, justify="left" if name == by else "right", no_wrap=True)
     for number in range(len(rows)):
         table.add_row(*(cells[name][number] for name in names))
     console.print(table)
@@ -163,6 +165,11 @@ def _cell(row: Row, name: str) -> str:
 
 def _least(cells: dict[str, list[str]], name: str) -> int:
     return max(len(name), *map(len, cells[name]))
+
+
+def _spare(labels: list[str]) -> int:
+    """By how much names may be cut for a column more."""
+    return max(0, max(map(len, labels)) - LABEL_ENOUGH)
 
 
 def _width(cells: dict[str, list[str]], names: list[str]) -> int:

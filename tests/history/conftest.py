@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from streams.catalog import Catalog
 from streams.cli.past import write_days
+from streams.history import load_calendar
+from streams.history.archive import Archive
 from streams.history.days import dates
+from streams.history.question import rentree_question
+from streams.history.reading import History
+from streams.history.report import Report, make_report
+from streams.history.sides import both_sides
 from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
 from streams.simulate.past import load_inputs
@@ -30,3 +36,13 @@ def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
         wanted = [day for first in firsts for day in dates(D(first), D(first) + timedelta(days=days - 1))]
         write_days(load_inputs(default_config_dir(), seed=1, scale=scale, plan=plan), directory, wanted, "days")
     return directory
+
+
+@pytest.fixture(scope="session")
+def rentree_report(past: Path, catalog: Catalog) -> Report:
+    """The rentrée of 2026 against that of 2025."""
+    config = default_config_dir()
+    calendar = load_calendar(config, catalog)
+    question = rentree_question(calendar, 2026, 2025)
+    sides = both_sides(History(Archive(past), catalog), catalog, calendar, question, config)
+    return make_report(question, sides, catalog, calendar)

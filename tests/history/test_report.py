@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from datetime import date
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from streams.catalog import Catalog
 from streams.cli import cli
@@ -19,6 +21,8 @@ from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError
 from streams.history.held import NoDataError
+from streams.history.report import Report
+from streams.history.report_text import print_report
 
 D = date.fromisoformat
 
@@ -191,6 +195,26 @@ def test_csv_and_terminal(past: Path) -> None:
     )
     assert "ent77 joined" in text
     assert "simulated figures" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_no_digit_is_cut_on_a_narrow_terminal(rentree_report: Report, width: int) -> None:
+    # As large as the figures of all of France.
+    rows = tuple(
+        dataclasses.replace(row, visits=1000 * (row.visits or 0), visits_compared=1000 * (row.visits_compared or 0))
+        for row in rentree_report.rows
+    )
+    out = io.StringIO()
+    print_report(dataclasses.replace(rentree_report, rows=rows), Console(file=out, width=width))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    for row in rows:
+        if row.by in ("region", "project", "service"):
+            numbers = rf"{row.visits:,} +"
+            assert re.search(rf"(^|\s){numbers}", text), (row.by, row.code)
+            if row.growth is not None:
+                assert re.search(rf"{numbers}.*{re.escape(f'{100 * row.growth:+.1f} %')}", text), (row.by, row.code)
+    assert ("no room for the columns" in text) == (width < 160)
 
 
 def test_the_page_is_whole_french_and_self_contained(past: Path, tmp_path: Path, catalog: Catalog) -> None:
