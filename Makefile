@@ -43,12 +43,13 @@ prove: $(STAMP) servers ## 100,000 seeds of simulated faults, the long hard case
 	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py
 	@$(BIN)/python -m tests.prove
 
-# make prove-alerts: PAST is an archive that `vigie simulate --years 0.3 --until 2026-02-02 --scale 0.02 --archive PAST` wrote.
+# make prove-alerts: PAST is an archive that `vigie simulate --years 0.38 --until 2026-02-02 --scale 0.02 --archive PAST` wrote; PROOF is
+# --mode ordinary, return, storm, lockdown, project, detector, redis, kafka or traffic (3 to 30 minutes each).
 PAST ?= proof-past
-PROOF ?= --scenario storm
+PROOF ?= --mode storm
 .PHONY: prove-alerts
-prove-alerts: $(STAMP) servers ## a scenario over a simulated past: what Alertmanager calls for; PAST=DIR PROOF="--scenario storm"
-	@test -d $(PAST) || $(BIN)/vigie simulate --years 0.3 --until 2026-02-02 --scale 0.02 --archive $(PAST)
+prove-alerts: $(STAMP) servers ## a morning over a simulated past, and who is called; PAST=DIR PROOF="--mode storm"
+	@test -d $(PAST) || $(BIN)/vigie simulate --years 0.38 --until 2026-02-02 --scale 0.02 --archive $(PAST)
 	@$(BIN)/python -m tests.alerting --past $(PAST) $(PROOF)
 
 .PHONY: bench

@@ -214,7 +214,7 @@ ALERTS_QUIET = _observer(
     "ent_alerts_quiet",
     Kind.GAUGE,
     "Alerts that run and that nobody is called for, by reason: planned stops, series that are still learned, "
-    "services that are part of their region's alert, more than are exposed.",
+    "services too small, services that are part of their region's alert, more than are exposed.",
     "kind",
     "reason",
 )

@@ -20,7 +20,9 @@ from streams.watch import Scope
 
 #: In place of a label that does not apply.
 NONE = "-"
-PLANNED, LEARNING = "planned", "learning"
+PLANNED, LEARNING, SMALL = "planned", "learning", "small"
+#: A service calls somebody only where so many visits a minute were counted or expected: three instead of one wake nobody.
+SERVICE_VISITS_A_MINUTE_MIN = 10.0
 #: A service of a region whose own alert of that kind runs is a part of it; more than the bound are counted only.
 PART, BOUND = "part", "bound"
 SCOPES = ("national", "region", "project", "service")
@@ -31,10 +33,14 @@ ACTIVE_MAX = 200
 
 
 def quiet_because(alert: AlertRecord) -> str | None:
-    """Why nobody is called for an alert that runs: it was planned, or its series is still learned; None where somebody is."""
+    """Why nobody is called for an alert that runs: it was planned, its series is still learned, or too small; None where somebody is."""
     if alert.planned is not None:
         return PLANNED
-    return LEARNING if alert.learning else None
+    if alert.learning:
+        return LEARNING
+    minutes = max(1.0, (alert.until_ms - alert.start_ms) / 60_000)
+    small = max(alert.observed, alert.expected) < SERVICE_VISITS_A_MINUTE_MIN * minutes
+    return SMALL if alert.service is not None and small else None
 
 
 def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:

@@ -11,7 +11,7 @@ from streams.live import AlertRecord, Driver
 from streams.observe.judging import Judge, Told
 from streams.observe.maintenances import Maintenance, planned_because
 from streams.observe.series import Measure, Series
-from streams.watch import Kind, Scope
+from streams.watch import Array, Kind, Scope
 
 #: Parts that are named, and how far one deviates at least to be named.
 DRIVERS_MAX = 5
@@ -44,8 +44,27 @@ def sums(judge: Judge, series: int, first: int, end: int) -> Sums:
     _first, values = judge.bands.between(first, end)
     rows = values[:, series]
     known = np.isfinite(rows[0]) & np.isfinite(rows[1])
-    observed, expected, lower, upper = rows[:, known].sum(axis=1)
-    return Sums(float(observed), float(expected), float(lower), float(upper))
+    observed, expected, _lower, _upper = rows[:, known].sum(axis=1)
+    lower, upper = bounds_of_sum(rows[1, known], rows[2, known], rows[3, known], judge.panel.least.score_min)
+    return Sums(float(observed), float(expected), lower, upper)
+
+
+def bounds_of_sum(expected: Array, lower: Array, upper: Array, score: float) -> tuple[float, float]:
+    """Between which a sum of rows is usual, from the bounds of each, which are `score` standard deviations wide (as logarithms).
+
+    What counting explains of a row's width averages out over the rows; what remains is the level of the day, which all rows share.
+    """
+    whole = float(expected.sum())
+    if whole <= 0:
+        return 0.0, float(upper.sum())
+    counting = score**2 / (expected + 0.5)
+    bounds = []
+    for sign, bound in ((-1.0, lower), (1.0, upper)):
+        told = bound > 0
+        square = np.log(np.maximum(bound[told], 1e-9) / np.maximum(expected[told], 1e-9)) ** 2 - counting[told]
+        shared = float((np.maximum(square, 0.0) * expected[told]).sum() / max(float(expected[told].sum()), 1e-9))
+        bounds.append(whole * float(np.exp(sign * np.sqrt(score**2 / (whole + 0.5) + shared))))
+    return max(bounds[0], float(lower.sum())), min(bounds[1], float(upper.sum()))
 
 
 @dataclass(frozen=True, slots=True)

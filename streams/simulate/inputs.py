@@ -45,6 +45,10 @@ class Configuration:
         catalog = load_catalog(config_dir)
         scenarios = load_scenarios(config_dir)
         chosen = scenarios.get(scenario)
+        if chosen.outage and chosen.outage.project not in catalog.project_codes:
+            raise InputError(
+                f"scenarios.{scenario}: the outage's project {chosen.outage.project!r} is not in projects.yaml"
+            )
         past = scenario_plan(load_past(config_dir, catalog))
         calendar = load_calendar(config_dir, catalog)
         return cls(catalog, load_shape(config_dir, catalog), scenarios.traffic, chosen, calendar, past)

@@ -55,6 +55,14 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_share: Share
 
 
+class Outage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A project that sends nothing from `first` (Paris) on, for so many minutes: its events are never made."""
+
+    project: str
+    first: Clock
+    minutes: Annotated[int, Meta(ge=1, le=24 * 60)]
+
+
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One simulated day, put on the clock so that `live_from` (Europe/Paris) is reached when the run-up has been sent."""
 
@@ -66,12 +74,18 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     past_minutes: Annotated[int, Meta(ge=0, le=24 * 60)]
     default_scale: Annotated[float, Meta(ge=SCALE_MIN, le=SCALE_MAX)]
     events_per_visit: Annotated[float, Meta(ge=2, le=100)] | None = None
+    outage: Outage | None = None
     name: str = ""
 
     def at(self, clock: str) -> int:
         """Epoch seconds of `HH:MM` Paris time on the scenario's day."""
         time = datetime.time.fromisoformat(clock)
         return int(datetime.datetime.combine(self.date, time, PARIS).timestamp())
+
+    def is_out(self, scenario_s: int) -> bool:
+        """Whether a project is out at a scenario's second."""
+        first = self.at(self.outage.first) if self.outage else scenario_s + 1
+        return self.outage is not None and first <= scenario_s < first + self.outage.minutes * 60
 
     @property
     def live_from_s(self) -> int:

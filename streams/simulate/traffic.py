@@ -19,7 +19,7 @@ from streams.simulate.courses import make_courses
 from streams.simulate.levels import Levels
 from streams.simulate.odd import BROKEN_ANYHOW, BROKEN_OBJECTS, make_unknown
 from streams.simulate.perimeter import Perimeter
-from streams.simulate.population import RegionPopulation, profile_table
+from streams.simulate.population import RegionPopulation, Visit, profile_table
 from streams.simulate.scenario import Scenario, Traffic
 from streams.simulate.shape import Load, service_weights
 from streams.simulate.step import Special, Step
@@ -98,6 +98,8 @@ class Generator:
         second = scenario_s - self.plan.shift_seconds
         rng = self._second_random(scenario_s)
         visits = self._visits.advance(scenario_s, rng)
+        if self.plan.scenario.is_out(scenario_s):
+            visits = [visit for visit in visits if not self._is_of_outage(visit)]
         number = len(visits)
         drawn = memoryview(rng.randbytes(number * 4)).cast("H")
         table = self._services
@@ -120,6 +122,10 @@ class Generator:
         if not self.plan.clean and number:
             self._trouble(step, scenario_s, rng)
         return step
+
+    def _is_of_outage(self, visit: Visit) -> bool:
+        outage = self.plan.scenario.outage
+        return outage is not None and self.cells.names(visit.cell)[0].project == outage.project
 
     def held_back(self) -> list[Step]:
         """What is still held back (delayed events, repeats), as steps of the seconds after the last; for a file that ends."""

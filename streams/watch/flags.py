@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.scales import LEVEL_PARTS, Scales
-from streams.watch.score import MEASURED_PART_MIN, Stretch, day_so_far, log_error, score_of
+from streams.watch.score import MEASURED_PART_MIN, QUANTUM, Stretch, day_so_far, log_error, running_sum, score_of
 from streams.watch.spread import Spread
 from streams.watch.types import Array, Flags, Index, Sensitivity
 
@@ -164,7 +165,9 @@ def _silence(
     place = np.arange(until)[None, :]
     last = np.maximum.accumulate(np.where(something, place, -1), axis=1)[:, first:]
     here = np.arange(first, until)[None, :]
-    expected = stretch.expected_sum[:, first + 1 :] - np.take_along_axis(stretch.expected_sum, last + 1, axis=1)
+    # The least that is ever expected promises nothing: a source that was never seen is not silent.
+    hoped = running_sum(np.where(known & (stretch.expected > EXPECTED_MIN + QUANTUM), stretch.expected, 0.0))
+    expected = hoped[:, first + 1 :] - np.take_along_axis(hoped, last + 1, axis=1)
     rows = stretch.measured_sum[:, first + 1 :] - np.take_along_axis(stretch.measured_sum, last + 1, axis=1)
     promised = expected * np.exp(-SILENCE_SPREADS * np.minimum(level_spread, 1.0))
     empty_row = known[:, first:] & (stretch.counts[:, first:] == 0)

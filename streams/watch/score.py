@@ -50,9 +50,9 @@ class Stretch:
         return Stretch(
             counts,
             expected,
-            _running(np.where(known, counts, 0.0)),
-            _running(np.where(known, expected, 0.0)),
-            _running(known.astype(np.float64)),
+            running_sum(np.where(known, counts, 0.0)),
+            running_sum(np.where(known, expected, 0.0)),
+            running_sum(known.astype(np.float64)),
         )
 
     def window(self, rows: int, first: int, until: int, back: int = 0) -> tuple[Array, Array, Array]:
@@ -66,7 +66,8 @@ class Stretch:
         )
 
 
-def _running(values: Array) -> Array:
+def running_sum(values: Array) -> Array:
+    """Sums of the rows before each, and of all: (series, rows + 1)."""
     return np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
 
 

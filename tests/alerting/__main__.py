@@ -1,141 +1,164 @@
-"""`make prove-alerts`: a local stack, a simulated past, a scenario, and what Alertmanager sent.
+"""`make prove-alerts`: a local stack, a simulated past, a morning, and who is called for it.
 
-    python -m tests.alerting --past DIRECTORY --scenario ordinary|storm [--date 2026-02-03] [--seconds 420] [--stop kafka|redis|simulator]
+    python -m tests.alerting --past DIRECTORY --mode ordinary|return|storm|lockdown|project|detector|redis|kafka|traffic
 
-Prints one line a change: alerts that Alertmanager holds active, mails, webhook posts. The mails stay in --out, as pages.
+Prints one line a change: alerts that Alertmanager holds active or suppressed, mails, webhook posts; then whether the mode showed what it
+must (exit code 0) or not (1). The mails stay in --out, as pages.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.local import free_ports
-from streams.settings import default_config_dir
+from tests.alerting.chain import Chain, get, running
+from tests.alerting.modes import MODES, Mode
 from tests.alerting.sinks import Sinks, html_of
 
-
-def say(began: float, text: str) -> None:
-    print(f"{time.monotonic() - began:6.0f} s  {text}", flush=True)
-
-
-def configured(directory: Path, scenario: str, date: str) -> Path:
-    """A copy of config/ whose scenario is on another day."""
-    config = directory / "config"
-    shutil.copytree(default_config_dir(), config)
-    lines, inside = [], False
-    for line in (config / "scenarios.yaml").read_text().splitlines():
-        if line.startswith("  ") and not line.startswith("   "):
-            inside = line.strip() == f"{scenario}:"
-        lines.append(f"    date: {date}" if inside and line.strip().startswith("date:") else line)
-    (config / "scenarios.yaml").write_text("\n".join(lines) + "\n")
-    return config
-
-
-def get(url: str) -> Any:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return orjson.loads(answer.read())
-    except (urllib.error.URLError, OSError, ValueError):
-        return None
+PARIS = ZoneInfo("Europe/Paris")
+#: Minutes that must be judged before something is stopped, and before a mode that calls nobody has shown anything.
+JUDGED_MINUTES = 3
 
 
 def name_of(alert: dict[str, Any]) -> str:
+    """`EntSilence project mbn`."""
     labels = alert["labels"]
     where = [labels[key] for key in ("scope", "region", "service", "project") if labels.get(key, "-") != "-"]
     return " ".join([labels["alertname"], *where])
 
 
-def stop(role: str, stack_file: Path) -> None:
-    """Hold one process of the stack, so that the supervisor does not start it again."""
-    record = orjson.loads(stack_file.read_bytes())
-    for process in record["processes"]:
-        if process["role"] == role:
-            os.kill(process["pid"], signal.SIGSTOP)
+class Proof:
+    """Watches one run. Times are monotonic seconds."""
 
+    def __init__(self, mode: Mode, chain: Chain, sinks: Sinks, out: Path) -> None:
+        self._mode, self._chain, self._sinks, self._out = mode, chain, sinks, out
+        self._began = time.monotonic()
+        self._known: set[str] = set()
+        self._mails = self._posts = 0
+        self._judged: set[str] = set()
+        self._stopped_at: float | None = None
+        self._called: dict[str, float] = {}
+        self._resolved: dict[str, float] = {}
+        self._ever_active: set[str] = set()
 
-def watch(arguments: argparse.Namespace, sinks: Sinks, alertmanager: int, out: Path, stack_file: Path) -> None:
-    began, known, mails, posts, stopped = time.monotonic(), set[str](), 0, 0, False
-    while time.monotonic() < began + arguments.seconds:
-        time.sleep(2)
-        found = get(f"http://127.0.0.1:{alertmanager}/api/v2/alerts")
-        if found is not None:
-            now = {
-                f"{name_of(one)} [{one['status']['state']}]"
-                for one in found
-                if one["labels"]["alertname"] != "Watchdog"
-            }
-            for text in sorted(now - known):
-                say(began, f"+ {text}")
-            for text in sorted(known - now):
-                say(began, f"- {text}")
-            known = now
-        for mail in sinks.mails[mails:]:
-            (out / f"mail-{mails}.html").write_text(html_of(mail))
-            say(began, f"mail: {mail['Subject']}")
-            mails += 1
-        for post in sinks.posts[posts:]:
-            say(began, f"webhook: {post['status']} {sorted(name_of(one) for one in post['alerts'])[:4]}")
-            posts += 1
-        if arguments.stop and not stopped and time.monotonic() > began + arguments.stop_after:
-            stopped = True
-            stop(arguments.stop, stack_file)
-            say(began, f"{arguments.stop} is held")
+    def watch(self) -> None:
+        """Until the mode has shown what it must, or its time is up."""
+        while time.monotonic() < self._began + self._mode.seconds:
+            time.sleep(1)
+            self._look()
+            if self._is_done():
+                return
+
+    def verdict(self) -> list[str]:
+        """What is not as it must be; empty where all is."""
+        mode, wrong = self._mode, []
+        called = set(self._called)
+        if called != mode.calls:
+            wrong.append(f"called for {sorted(called) or 'nothing'}, must be {sorted(mode.calls) or 'nothing'}")
+        if len(self._judged) < JUDGED_MINUTES:
+            wrong.append(f"only {len(self._judged)} looks found a minute judged: nothing was shown")
+        since = self._since()
+        for name in mode.calls & called:
+            if since is not None:
+                self.say(f"{name}: called {self._called[name] - since:.0f} s after it began")
+                if self._called[name] - since > mode.fired_within:
+                    wrong.append(f"{name} took more than {mode.fired_within:.0f} s")
+        if mode.resolved and set(self._resolved) != mode.calls:
+            wrong.append(f"told as over: {sorted(self._resolved)}, must be {sorted(mode.calls)}")
+        return wrong
+
+    def say(self, text: str) -> None:
+        """One line with the time since the start."""
+        print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
+
+    def _is_done(self) -> bool:
+        mode = self._mode
+        if not mode.calls:
+            return False
+        enough = set(self._resolved) if mode.resolved else set(self._called)
+        # What calls too much comes soon after: it is waited for.
+        return mode.calls <= enough and time.monotonic() > max(self._called.values()) + 90
+
+    def _since(self) -> float | None:
+        """When that began which must be told: at a clock of the scenario, or when something was stopped."""
+        if self._mode.clock is None:
+            return self._stopped_at
+        begun = datetime.fromisoformat(f"{self._mode.date}T{self._mode.clock}").replace(tzinfo=PARIS).timestamp()
+        answer = get(f"{self._chain.observer}/api/v1/status")
+        shift = answer["calendar_shift_seconds"] if answer else 0
+        return time.monotonic() - (time.time() - (begun - shift))
+
+    def _look(self) -> None:
+        self._alerts()
+        judged = (get(f"{self._chain.observer}/api/v1/alerts?state=running") or {}).get("judged")
+        if judged:
+            self._judged.add(judged)
+        for mail in self._sinks.mails[self._mails :]:
+            (self._out / f"mail-{self._mails}.html").write_text(html_of(mail))
+            self.say(f"mail: {mail['Subject']}")
+            self._mails += 1
+        for post in self._sinks.posts[self._posts :]:
+            names = sorted({name_of(one) for one in post["alerts"]})
+            self.say(f"webhook: {post['status']} {names[:4]}")
+            for one in post["alerts"]:
+                told = self._called if one["status"] == "firing" else self._resolved
+                told.setdefault(name_of(one), time.monotonic())
+            self._posts += 1
+        live = len(self._judged) >= JUDGED_MINUTES
+        if self._mode.stop and live and self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            self._chain.stop(self._mode.stop)
+            self.say(f"{self._mode.stop} is stopped")
+
+    def _alerts(self) -> None:
+        found = get(f"{self._chain.alertmanager}/api/v2/alerts")
+        if found is None:
+            return
+        now = {
+            f"{name_of(one)} [{one['status']['state']}]" for one in found if one["labels"]["alertname"] != "Watchdog"
+        }
+        new, gone = sorted(now - self._known), sorted(self._known - now)
+        for sign, names in (("+", new), ("-", gone)):
+            for text in names[:6]:
+                self.say(f"{sign} {text}")
+            if len(names) > 6:
+                self.say(f"{sign} and {len(names) - 6} more")
+        self._known = now
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--past", type=Path, required=True)
-    parser.add_argument("--scenario", default="storm")
-    parser.add_argument("--date", default="2026-02-03")
+    parser.add_argument("--mode", choices=MODES, default="lockdown")
     parser.add_argument("--scale", default="0.02")
-    parser.add_argument("--seconds", type=float, default=420)
-    parser.add_argument("--stop", choices=("kafka", "redis", "simulator", "observer"))
-    parser.add_argument("--stop-after", type=float, default=240)
     parser.add_argument("--out", type=Path, default=Path("proof-alerts"))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    mode, out = MODES[arguments.mode], arguments.out / arguments.mode
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    print(f"{arguments.mode}: {mode.says}; {mode.date}, scale {arguments.scale}", flush=True)
     with tempfile.TemporaryDirectory() as temporary, Sinks() as sinks:
         directory = Path(temporary)
-        # Where `vigie up` keeps the archive of a scenario.
-        archive = directory / "data" / f"archive-{arguments.scenario}-{arguments.scale}"
-        shutil.copytree(arguments.past, archive)
-        kafka, _controller, redis, prometheus, alertmanager, observer, worker, _other = free_ports(8)
-        stack_file = directory / "stack.json"
-        environment = {
-            **os.environ,
-            "VIGIE_STACK_FILE": str(stack_file),
-            "VIGIE_CONFIG_DIR": str(configured(directory, arguments.scenario, arguments.date)),
-            "VIGIE_ALERT_SMTP": sinks.smtp,
-            "VIGIE_ALERT_WEBHOOK_URL": sinks.webhook_url,
-        }
-        command = [sys.executable, "-m", "streams", "up", "--workers", "1", "--scenario", arguments.scenario]
-        command += ["--scale", arguments.scale, "--data-dir", str(directory / "data"), "--kafka-port", str(kafka)]
-        command += ["--redis-port", str(redis), "--prometheus-port", str(prometheus), "--port", str(observer)]
-        command += ["--alertmanager-port", str(alertmanager), "--worker-port", str(worker)]
-        with (arguments.out / "up.log").open("w") as log:
-            up = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            try:
-                watch(arguments, sinks, alertmanager, arguments.out, stack_file)
-            finally:
-                answer = get(f"http://127.0.0.1:{observer}/api/v1/alerts")
-                (arguments.out / "alerts.json").write_bytes(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
-                up.send_signal(signal.SIGTERM)
-                up.wait(90)
-                shutil.copytree(directory / "data" / "log", arguments.out / "log", dirs_exist_ok=True)
-    return 0
+        with running(mode, arguments.past, arguments.scale, directory, out / "up.log", sinks) as chain:
+            proof = Proof(mode, chain, sinks, out)
+            proof.watch()
+            answer = get(f"{chain.observer}/api/v1/alerts")
+            (out / "alerts.json").write_bytes(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+            wrong = proof.verdict()
+        shutil.copytree(directory / "data" / "log", out / "log", dirs_exist_ok=True)
+    for text in wrong:
+        print(f"NOT SHOWN: {text}")
+    print(f"{arguments.mode}: {'as it must be' if not wrong else 'not as it must be'}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -361,3 +361,11 @@ def test_an_hour_of_minutes_is_written_in_time(lists):
 
 def test_every_cut_with_a_minute_or_a_total_is_exposed(totals):
     assert {field[0] for field in totals} == {cut.value for cut in Cut}
+
+
+def test_three_visits_a_minute_of_a_service_call_nobody(catalog):
+    few = alert(scope="service", service="NOTES", observed=25.0, expected=5.0)  # of three minutes
+    many = alert(scope="service", service="NOTES", region="11", observed=5000.0, expected=100.0)
+    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (few, many)), catalog)}
+    assert [s.labels["region"] for s in found["ent_alert_active"].samples] == ["11"]
+    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("small", 1)]

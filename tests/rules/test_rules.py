@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -135,3 +136,16 @@ def test_inhibitions_name_alerts_that_exist():
     config = yaml.safe_load((deploy_dir() / "alertmanager" / "alertmanager.yml").read_text())
     named = {name for name in re.findall(r"\b(?:Ent[A-Za-z]+|Watchdog)\b", yaml.safe_dump(config["inhibit_rules"]))}
     assert named <= names
+
+
+def test_links_lead_to_boards_that_exist():
+    folder = deploy_dir() / "grafana" / "dashboards"
+    boards = {json.loads(path.read_text())["uid"]: path.stem for path in folder.glob("*.json")}
+    for rule in alerts():
+        link = rule["annotations"]["dashboard_url"]
+        if rule["alert"] == "Watchdog":
+            assert link == "-"
+        else:
+            assert re.fullmatch(r"/d/[^/]+/[^/]+", link), rule["alert"]
+            _empty, _d, uid, slug = link.split("/")
+            assert boards.get(uid) == slug, f"{rule['alert']} leads to {link}"

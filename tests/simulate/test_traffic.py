@@ -8,8 +8,11 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
+
 from streams.events import ID_CHARACTERS_MAX
 from streams.settings import Settings
+from streams.simulate.scenario import Outage
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator, Plan
 from tests.simulate.conftest import CLOCK_S, MakePlan
@@ -146,3 +149,23 @@ def test_cut_takes_the_specials_first(make_plan: MakePlan) -> None:
         assert len(part) == number
         assert lines([part]) == lines([step])[:number]
         assert len(part.keys) == len(part.values) == len(part.cells)
+
+
+def test_an_outage_stops_one_project_and_nothing_else(make_plan: MakePlan) -> None:
+    plan = make_plan("ordinary", "07:59", 0.02, clean=True)
+    out = Outage("mbn", "08:00", 1)
+    with_outage = replace(plan, scenario=msgspec.structs.replace(plan.scenario, outage=out))
+    usual, made = steps(plan, 180), steps(with_outage, 180)
+
+    def visitors(made: list[Step], *, of_project: bool) -> list[Counter[bytes]]:
+        mark = b'"project":"mbn"'
+        return [
+            Counter(key for key, value in zip(s.keys, s.values, strict=True) if (mark in value) is of_project)
+            for s in made
+        ]
+
+    assert visitors(made, of_project=False) == visitors(usual, of_project=False)
+    events = [counter.total() for counter in visitors(made, of_project=True)]
+    assert sum(events[:60]) > 20
+    assert sum(events[60:120]) == 0
+    assert sum(events[120:]) > 20

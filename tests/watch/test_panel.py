@@ -117,3 +117,9 @@ def test_the_first_days_are_only_learned_from() -> None:
     counts = days(7, series=1)
     counts[3][0, 40:60] *= 5
     assert judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, 96) == []
+
+
+def test_a_source_that_was_never_seen_is_not_silent() -> None:
+    """The least that is ever expected of a row adds up over a day, and promises nothing all the same."""
+    never = [np.zeros((1, 1440)) for _ in range(31)]
+    assert not judged(Panel(1, 1, SENSITIVITIES["normal"]), never, 1440)

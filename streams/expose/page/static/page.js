@@ -7,12 +7,14 @@ import { byId, date, duration, hm, hms, make, setShift, text } from "./words.js"
 
 const SILENT_SECONDS = 6; // a pulse comes every second
 const STALE_SECONDS = 180;
+const STUCK_SECONDS = 10; // settled time that runs after the clock, as after a start, is not stuck
 const PARAMETERS = { region: "region", academy: "academie", project: "ent" };
 let lists = null;
 let board = null;
 let pulse = null;
 let source = null;
 let pulseAt = 0; // performance.now() of the last pulse
+let movedAt = 0; // performance.now() when settled time was last seen to move
 let lostSince = null;
 let refused = null;
 
@@ -53,7 +55,14 @@ function connect() {
   source = new EventSource(`/page/stream${location.search}`);
   source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
   source.addEventListener("board", (event) => { board = JSON.parse(event.data); showBoard(); });
-  source.addEventListener("pulse", (event) => { pulse = JSON.parse(event.data); pulseAt = performance.now(); lostSince = null; showPulse(); });
+  source.addEventListener("pulse", (event) => {
+    const before = pulse?.settledMs;
+    pulse = JSON.parse(event.data);
+    pulseAt = performance.now();
+    if (pulse.settledMs !== before) movedAt = pulseAt;
+    lostSince = null;
+    showPulse();
+  });
   source.addEventListener("error", () => {
     lostSince ??= Date.now();
     // A closed stream was refused (an address with a code that no list has, or too many pages): the browser does not try again by itself.
@@ -169,7 +178,7 @@ function trouble() {
     document.body.dataset.link = "lost";
     words = pulse ? `Connexion perdue depuis ${duration(silent)} : les chiffres affichés sont ceux de ${hms(pulse.readMs)}. Nouvelle tentative en cours.` : "L'observateur ne répond pas. Nouvelle tentative en cours.";
   } else if (!words && pulse && !pulse.redisUp) words = `Redis ne répond pas : les chiffres affichés sont les derniers lus${pulse.settledMs ? `, arrêtés à ${hms(pulse.settledMs)}` : ""}.`;
-  else if (!words && pulse?.settledMs && (clockMs() - pulse.settledMs) / 1000 > STALE_SECONDS) words = `Plus aucune minute n'est arrêtée depuis ${duration((clockMs() - pulse.settledMs) / 1000)} : ce qui suit ${hms(pulse.settledMs)} n'est pas un zéro, c'est inconnu.`;
+  else if (!words && pulse?.settledMs && (clockMs() - pulse.settledMs) / 1000 > STALE_SECONDS && performance.now() - movedAt > STUCK_SECONDS * 1000) words = `Plus aucune minute n'est arrêtée depuis ${duration((clockMs() - pulse.settledMs) / 1000)} : ce qui suit ${hms(pulse.settledMs)} n'est pas un zéro, c'est inconnu.`;
   line.hidden = !words;
   if (words) text(line, words);
 }
