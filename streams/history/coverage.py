@@ -31,12 +31,14 @@ Known = Mapping[CutName, Minutes]
 class Extent:
     """How much of some days is compared: `day_numbers` (from 0) of the `days` asked for, `minutes` in all.
 
-    `until` is the minute of the day up to which the last of them is compared; None: to its end, or with gaps elsewhere.
+    `since` is the minute of the day from which the first of them is compared, `until` the one up to which the last is; None: from its
+    beginning, to its end.
     """
 
     days: int
     day_numbers: tuple[int, ...]
     minutes: int
+    since: int | None
     until: int | None
 
     @property
@@ -51,9 +53,9 @@ class Extent:
 
     @property
     def gap_minutes(self) -> int:
-        """Minutes that are missing on the days compared, but for the end of the last one."""
+        """Minutes that are missing on the days compared, but for the beginning of the first and the end of the last."""
         tail = DAY_MINUTES - self.until if self.until is not None else 0
-        return len(self.day_numbers) * DAY_MINUTES - tail - self.minutes
+        return len(self.day_numbers) * DAY_MINUTES - (self.since or 0) - tail - self.minutes
 
 
 def nothing_known() -> Known:
@@ -87,11 +89,11 @@ def in_epoch(minutes: Minutes, day: date) -> Minutes:
 def extent(days: list[Minutes]) -> Extent:
     """How much of the days is compared, from what is compared of each."""
     numbers = tuple(number for number, minutes in enumerate(days) if minutes.any())
-    until = None
-    if numbers and not (last := days[numbers[-1]]).all():
-        end = int(last.argmin())
-        until = end if end and not last[end:].any() else None
-    return Extent(len(days), numbers, sum(int(minutes.sum()) for minutes in days), until)
+    since = until = None
+    if numbers:
+        first, last = int(days[numbers[0]].argmax()), DAY_MINUTES - int(days[numbers[-1]][::-1].argmax())
+        since, until = first or None, last if last < DAY_MINUTES else None
+    return Extent(len(days), numbers, sum(int(minutes.sum()) for minutes in days), since, until)
 
 
 @lru_cache(maxsize=1024)

@@ -35,11 +35,13 @@ def extent_text(extent: Extent) -> str:
         return ""
     if not extent.minutes:
         return "rien n'a été mesuré des deux côtés"
+    since = f"à partir de {_time(extent.since)}" if extent.since is not None else ""
     until = f"jusqu'à {_time(extent.until)}" if extent.until is not None else ""
     if extent.days == 1:
-        text = f"comparé {until}" if until else "comparé en partie"
+        text = " ".join(part for part in ("comparé", since, until) if part)
     else:
         text = f"comparé sur {len(extent.day_numbers)} des {extent.days} jours"
+        text += f", le premier {since}" if since else ""
         text += f", le dernier {until}" if until else ""
     if extent.gap_minutes:
         text += f", sans {_counted(extent.gap_minutes, 'minute')} non mesurée{_s(extent.gap_minutes)}"

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.history.coverage import Extent
+from streams.history.held import counted
 from streams.history.report import Report, Row
 from streams.history.report_values import quality_values
 
@@ -68,13 +69,19 @@ def extent_text(extent: Extent) -> str:
         return ""
     if not extent.minutes:
         return "nothing was measured on both sides"
-    until = f"until {extent.until // 60:02}:{extent.until % 60:02}" if extent.until is not None else ""
+    since = f"from {_time(extent.since)}" if extent.since is not None else ""
+    until = f"until {_time(extent.until)}" if extent.until is not None else ""
     if extent.days == 1:
-        text = f"compared {until}" if until else "compared in part"
+        text = " ".join(part for part in ("compared", since, until) if part)
     else:
         text = f"compared on {len(extent.day_numbers)} of {extent.days} days"
+        text += f", the first {since}" if since else ""
         text += f", the last {until}" if until else ""
-    return f"{text}, without {extent.gap_minutes:,} minutes" if extent.gap_minutes else text
+    return f"{text}, without {counted(extent.gap_minutes, 'minute')}" if extent.gap_minutes else text
+
+
+def _time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _summary(row: Row, extent: Extent) -> str:
@@ -100,9 +107,8 @@ def _print_perimeter(report: Report, console: Console) -> None:
     elif found.is_same is None:
         console.print("perimeter   [yellow]unknown[/]: a side has no figures by project for some of what is compared")
     for change in found.changes:
-        days = f"{len(change.days)} day{'' if len(change.days) == 1 else 's'}"
         console.print(
-            f"perimeter   [yellow]{change.project} {change.change}[/]: {days} from {change.days[0]}, "
+            f"perimeter   [yellow]{change.project} {change.change}[/]: {counted(len(change.days), 'day')} from {change.days[0]}, "
             f"{change.visits:,} visits against {change.visits_then:,}; not compared"
         )
     if report.then.regions is not None:

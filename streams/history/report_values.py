@@ -109,14 +109,19 @@ def quality_values(side: Side) -> dict[str, Any] | None:
 
 
 def _extent(extent: Extent) -> dict[str, Any]:
-    """`until` is the time in Paris up to which the last of the days is compared."""
+    """`since` and `until` are the times in Paris from which the first, and up to which the last of the days is compared."""
     return {
         "days": len(extent.day_numbers),
         "of_days": extent.days,
         "minutes": extent.minutes,
-        "until": None if extent.until is None else f"{extent.until // 60:02}:{extent.until % 60:02}",
+        "since": _time(extent.since),
+        "until": _time(extent.until),
         "whole": extent.is_whole,
     }
+
+
+def _time(minute: int | None) -> str | None:
+    return None if minute is None else f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _ends(side: Side) -> dict[str, str]:

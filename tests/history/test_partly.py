@@ -110,7 +110,14 @@ def test_a_rentree_that_is_running_is_compared_with_the_same_days_and_hours(runn
     assert total["growth_all_projects"] == pytest.approx(now / then - 1, abs=1e-6)
     assert 0.3 < total["growth"] < 1.2
     assert total["growth"] == pytest.approx(total["visits_compared"] / total["visits_then_compared"] - 1, abs=1e-6)
-    assert found["compared"] == {"days": 10, "of_days": 28, "minutes": 9 * 1440 + 600, "until": "10:00", "whole": False}
+    assert found["compared"] == {
+        "days": 10,
+        "of_days": 28,
+        "minutes": 9 * 1440 + 600,
+        "since": None,
+        "until": "10:00",
+        "whole": False,
+    }
     assert found["compared_first_day"]["whole"] is True
     assert "partly measured" in found["marks"]
     # What is not compared is told all the same; distinct users of other days are not held against one another.
@@ -229,8 +236,9 @@ def test_the_hours_that_a_clock_skips_or_repeats() -> None:
 
 def test_how_much_is_compared() -> None:
     full, none = np.ones(DAY_MINUTES, bool), np.zeros(DAY_MINUTES, bool)
-    cut, gap = full.copy(), full.copy()
+    cut, gap, late = full.copy(), full.copy(), full.copy()
     cut[600:] = False
+    late[:425] = False
     gap[5:8] = False
     assert extent([full, full]).is_whole
     assert extent([none, none]).day_numbers == ()
@@ -240,6 +248,13 @@ def test_how_much_is_compared() -> None:
     said = "comparé sur 3 des 4 jours, le dernier jusqu'à 10 h, sans 3 minutes non mesurées"
     assert report_notes.extent_text(found) == said
     assert extent([full, gap]).until is None
+    part = extent([late & cut])
+    assert (part.since, part.until, part.gap_minutes) == (425, 600, 0)
+    assert report_text.extent_text(part) == "compared from 07:05 until 10:00"
+    assert report_notes.extent_text(part) == "comparé à partir de 7 h 05 jusqu'à 10 h"
+    assert report_notes.extent_text(extent([late, cut])) == (
+        "comparé sur 2 des 2 jours, le premier à partir de 7 h 05, le dernier jusqu'à 10 h"
+    )
 
 
 def silent(catalog: Catalog, project: str, day: date, hours: range) -> int | None:
