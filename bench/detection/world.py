@@ -114,7 +114,7 @@ class World:
         return factor * self._rentree_factor(date, zone)
 
     def _holiday_factor(self, date: datetime.date, zone: str) -> float:
-        if date.month not in (7, 8):
+        if date.month not in (7, 8, 9):  # the summer may end on 1 September
             return float(self.shape["holiday_factor"])
         rentree = self.calendar.rentree(date.year, zone)
         ahead = (rentree - date).days if rentree else 99

@@ -20,6 +20,8 @@ ENOUGH_DAYS = 4
 RUNG_SPREAD = (0.0, 0.3, 0.5)
 #: ... and what a single comparable day adds; of several, that over their number.
 ONE_DAY_SPREAD = 0.3
+#: A day of the next rung counts for so much of one.
+SUPPORT_PART = 0.25
 #: ... and what it adds when the newest of them is older than so many days: the level may have moved since.
 STALE_DAYS, STALE_SPREAD = 21, 0.12
 #: Days that are less sure than this tell nothing of the spread of others.
@@ -32,14 +34,13 @@ NEWEST_DAYS, NEWEST_JUDGED = 3, 2
 LEVEL_DAYS = 400
 LEVEL_FORGET_DAYS = 4.0
 LEVEL_BLUR_DAYS = 5.0
+#: Days of the last weeks whose middle tells which of them is strange, and how few tell nothing.
+HUBER_DAYS, HUBER_DAYS_MIN, HUBER_AGE_DAYS = 7, 5, 21
 #: Values of a slot are drawn in to so many (Poisson) standard deviations around their trimmed mean.
 WINSOR_SPREADS = 3.0
 #: Smoothing along the day goes on until a slot stands on so many counts.
 COUNTS_ENOUGH = 300.0
 SMOOTH_SPREADS = 2.5
-#: A morning may begin so many minutes earlier or later (standard deviation): where the day is steep that much is usual.
-STEEP_MINUTES = 3.0
-STEEP_OVER_MINUTES, STEEP_AROUND_MINUTES = 3, 4
 #: The least that is ever expected in a row.
 EXPECTED_MIN = 0.02
 
@@ -56,7 +57,6 @@ class Baseline:
     days: int
     learning: bool
     judged: bool
-    steep: Array
     telling: bool = False
 
 
@@ -64,7 +64,7 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     """The expectation for `date` from days before it."""
     rungs = _rungs(past, date, keys)
     if not any(rungs[: keys.last_rung + 1]):
-        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False, np.zeros((series, slots)))
+        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False)
     level = _Level(past, date, keys)
     expected: Array | None = None
     extra, first = 0.0, len(rungs[0])
@@ -79,7 +79,8 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
             # The less there is of this rung, the more the next one is heard: as if it were one more day.
             mixed = (number * centre + _scaled(expected, centre)) / (number + 1.0)
             expected = np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(centre), centre, expected))
-            extra = min(extra, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days))
+            support = len(days) + SUPPORT_PART * len(rungs[rung + 1])
+            extra = min(extra, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / support)
     assert expected is not None
     if first >= ENOUGH_DAYS:
         extra = 0.0
@@ -90,26 +91,7 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     expected = np.maximum(expected, EXPECTED_MIN)
     near = first >= 2 or (first == 0 and keys.extra > 0 and len(rungs[1]) >= ENOUGH_DAYS)
     telling = near and keys.extra < TELLING_EXTRA_MAX
-    return Baseline(expected, extra, first, first < SURE_DAYS, judged, STEEP_MINUTES * _slope(expected), telling)
-
-
-def _slope(expected: Array) -> Array:
-    """|d log expected / d minute| of each row; the steepest of some minutes around.
-
-    Over several rows, so that their noise is not taken for it.
-    """
-    step_minutes = 1440 / expected.shape[1]
-    log = np.log(np.where(np.isfinite(expected), expected, 1.0) + 1.0)
-    half = max(1, int(STEEP_OVER_MINUTES / step_minutes))
-    wide = np.pad(log, ((0, 0), (2 * half, 2 * half)), mode="edge")
-    sums = np.concatenate([np.zeros((len(wide), 1)), np.cumsum(wide, axis=1)], axis=1)
-    means = (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1)
-    slope = np.abs(means[:, 2 * half :] - means[:, : -2 * half]) / (2 * half * step_minutes)
-    around = int(STEEP_AROUND_MINUTES / step_minutes)
-    if around:
-        wide = np.pad(slope, ((0, 0), (around, around)), mode="edge")
-        slope = np.lib.stride_tricks.sliding_window_view(wide, 2 * around + 1, axis=1).max(axis=2)
-    return np.asarray(slope)
+    return Baseline(expected, extra, first, first < SURE_DAYS, judged, telling)
 
 
 def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
@@ -195,7 +177,7 @@ class _Level:
         self._ages = np.array([(date - past.days[i].date).days for i in self._index], dtype=np.float64)
         self._past, self._date = past, date
         self._x, self._weight = self._days()
-        near = self._weight * np.exp(-self._ages / LEVEL_FORGET_DAYS)
+        near = self._weight * np.exp(-self._ages / LEVEL_FORGET_DAYS) * _huber(self._x, self._weight, self._ages)
         self._today = (near * self._x).sum(axis=1) / np.maximum(near.sum(axis=1), 1e-9) if self._index else 0.0
 
     def _group(self, past: Past, index: int) -> object | None:
@@ -219,10 +201,9 @@ class _Level:
             mean = filled[:, places].sum(axis=1) / np.maximum(number, 1)
             bottom = (mean[:, None, :] * measured[:, places]).sum(axis=2)
             top = filled[:, places].sum(axis=2)
-            part = len(places) / (len(places) - 1)  # the day itself is in the mean
-            x[:, places] = np.clip(np.log((top + 0.05) / (bottom + 0.05)) * part, -2.0, 2.0)
+            x[:, places] = np.clip(np.log((top + 0.05) / (bottom + 0.05)), -2.0, 2.0)
             weight[:, places] = bottom / np.maximum(mean.sum(axis=1), 1e-9)[:, None]
-        return x, weight * _huber(x)
+        return x, weight
 
     def to_today(self, index: int) -> Array:
         """(series): what day `index` is multiplied by to stand at today's level."""
@@ -237,12 +218,12 @@ class _Level:
         return np.where(known, factor, 1.0)
 
 
-def _huber(x: Array) -> Array:
-    """Less weight for days far from the middle of the last week: one strange day does not move the level, four do."""
-    if x.shape[1] < 5:
+def _huber(x: Array, weight: Array, ages: Array) -> Array:
+    """Less weight for days far from the middle of the last ones: one strange day does not move the level, four do."""
+    recent = np.flatnonzero((ages <= HUBER_AGE_DAYS) & (weight > 0).any(axis=0))[-HUBER_DAYS:]
+    if len(recent) < HUBER_DAYS_MIN:
         return np.ones(x.shape)
-    recent = x[:, -7:]
-    middle = np.median(recent, axis=1, keepdims=True)
-    spread = np.median(np.abs(recent - middle), axis=1, keepdims=True)
+    middle = np.median(x[:, recent], axis=1, keepdims=True)
+    spread = np.median(np.abs(x[:, recent] - middle), axis=1, keepdims=True)
     limit = np.maximum(0.05, 2.5 * spread)
     return np.asarray(np.minimum(1.0, limit / np.maximum(np.abs(x - middle), 1e-9)))

@@ -11,7 +11,7 @@ from streams.history.types import DayType
 #: After the rentrée traffic takes so long to come down to that of an ordinary school day.
 RENTREE_DAYS = 28
 #: Before it, so many days rise out of the summer.
-APPROACH_DAYS = 12
+APPROACH_DAYS = 14
 #: Uncertainty (standard deviation of a logarithm) where nobody told when there is school.
 UNKNOWN_EXTRA = 0.3
 #: ... of days that come once or a few times a year, which years and weeks make different.
@@ -126,9 +126,8 @@ class SchoolDays:
         class_ = ("holiday", season)
         if kind is DayType.PUBLIC_HOLIDAY:
             public = ("public", date.month, date.day)
-            return DayKeys(
-                public, (frozenset([public]), frozenset([("holiday", "break", 6)])), _reads(class_), RARE_EXTRA
-            )
+            quiet = _summer(date, "sunday").ladder[2] if season == "summer" else frozenset([("holiday", "break", 6)])
+            return DayKeys(public, (frozenset([public]), quiet), _reads(class_), RARE_EXTRA)
         if season == "summer":
             return _summer(date, part)
         name = (*class_, date.weekday())
@@ -190,9 +189,10 @@ def _after_rentree(date: datetime.date, since: int) -> DayKeys:
     day, week = date.weekday(), since // 7
     first: Hashable = ("rentree", 0, "first")
     name: Hashable = first if since == 0 else ("rentree", week, day)
-    alike = _WORKDAYS if day < 5 else range(5, 7)
+    # Wednesdays end at noon: they have the shape of no other day.
+    alike = (2,) if day == 2 else (0, 1, 3, 4) if day < 5 else (5, 6)
     near: set[Hashable] = {("rentree", week, other) for other in alike} | {("rentree", week - 1, day)}
-    if since < 7 and day < 5:
+    if since < 7 and day in (0, 1, 3, 4):
         near.add(first)
     levels = (("rentree", name), *_school_level(day))
     return DayKeys(name, (frozenset([name]), frozenset(near), frozenset([_school_name(day)])), levels, RENTREE_EXTRA)

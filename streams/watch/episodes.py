@@ -88,7 +88,7 @@ class _Walk:
         self.series, self.tracks, self.scales, self.learning = series, tracks, scales, learning
         self.first, self.base = first, base
         self.raised = [rows.passing[0, series] > 0, rows.passing[1, series] > 0, rows.silent[series]]
-        self.passing = rows.passing[:, series]
+        self.passing, self.alone = rows.passing[:, series], rows.alone[:, series]
         self.over = [~rows.beyond[0, series], ~rows.beyond[1, series], rows.heard[series]]
         self.quiet = rows.quiet[:, series]
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
@@ -161,13 +161,20 @@ class _Walk:
         track.before, track.open, track.calm = track.open.last, None, 0
 
     def _window(self, kind: int, at: int) -> int:
-        """Rows of the window that raises; 0 when all reach back into an episode before, which was told already."""
+        """Rows of the window that raises; 0 when all reach back into an episode before, which was told already.
+
+        Where only the rows before the window do, it must deviate from comparable days alone: what ended is no level.
+        """
         rows, free = int(self.length[kind][at]), self.base + at - max(track.before for track in self.tracks)
-        if kind == 2 or rows <= free:
+        if kind == 2 or rows + self.scales.level_reach <= free:
             return min(rows, free)
-        bits = int(self.passing[kind][at])
-        fitting = [rows for bit, rows in enumerate(self.scales.windows) if bits >> bit & 1 and rows <= free]
-        return max(fitting, default=0)
+        fitting = []
+        for bit, length in enumerate(self.scales.windows):
+            reach = length + (self.scales.level_reach if bit < len(self.scales.sudden) else 0)
+            bits = int(self.passing[kind][at] if reach <= free else self.alone[kind][at])
+            if bits >> bit & 1 and length <= free:
+                fitting.append(length)
+        return rows if rows in fitting else max(fitting, default=0)
 
     def _onset(self, kind: int, at: int) -> int:
         """The first row of the window that deviates: where the likelihood ratio begins to grow."""

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.watch.baseline import EXPECTED_MIN
-from streams.watch.scales import LEVEL_PARTS, Scales
-from streams.watch.score import MEASURED_PART_MIN, QUANTUM, Stretch, day_so_far, log_error, running_sum, score_of
+from streams.watch.scales import Scales
+from streams.watch.score import QUANTUM, Stretch, allow_for_learning, log_error, running_sum, score_of
+from streams.watch.shift import Shifts
 from streams.watch.spread import Spread
 from streams.watch.types import Array, Flags, Index, Sensitivity
+from streams.watch.window import Window, larger_extra, make_window
 
 #: The last rows must deviate by this part of the least ratio (as a logarithm), and a deviation below it is calm.
 FRESH_PART = 0.5
@@ -19,17 +21,13 @@ CALM_SCORE = 2.0
 #: A row without any count is no drop where so many were expected: it is a silence, or about to be one.
 ZERO_ROW_EXPECTED = 3.0
 #: Of the least ratio, as a logarithm: what a sudden deviation must reach against comparable days, and against the rows before it.
-COMPARED_PART, LIKELY_PART = 0.6, 0.9
+COMPARED_PART, LIKELY_PART = 0.4, 0.9
 #: A silence is believed when this many standard deviations of the level below expectation would still promise `silence_min` counts.
 SILENCE_SPREADS = 2.0
 #: A silence is over when rows reach this part of what is expected.
 SILENCE_OVER_PART = 0.02
-#: What missing comparable days add to sudden windows, which are compared with the same day, once it has told its level:
-#: from the first to the #: second of these minutes of the day.
-SUDDEN_EXTRA_PART = 0.2
-#: ... and of days that are so unsure that their shape is, too.
-UNSURE_EXTRA, UNSURE_PART = 0.4, 0.5
-LEVEL_KNOWN_MINUTES = (300.0, 450.0)
+#: Errors of sudden windows tell something new so many times a day; the spread counts as learned from so many days, at least.
+SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,12 @@ class Rows:
     """The judged rows of a stretch: flags (directions, series, rows) for up and down, and what silence says (series, rows).
 
     `beyond`: the last rows deviate; `quiet`: the first lasting window does not. `passing` has bit n set where the n-th
-    window of the scales is beyond its limits; `score` is the highest of the windows, `length` the rows of the one that has it.
+    window of the scales is beyond its limits, `alone` where its ratio is, too, against comparable days alone; `score` is the highest
+    of the windows, `length` the rows of the one that has it.
     """
 
     passing: Index
+    alone: Index
     beyond: Flags
     quiet: Flags
     score: Array
@@ -64,74 +64,70 @@ def judge_rows(
     spread: Spread,
     slots: Index,
     extra: Array,
-    steep: Array,
+    shifts: Shifts,
     least: Sensitivity,
     first: int,
 ) -> tuple[Rows, Errors]:
     """Judge the rows from `first` on. `slots` are their places in the local day, `extra` (rows of the stretch) the uncertainty of too few
-    comparable days, `steep` (series, rows) that of where the day is steep.
+    comparable days, `shifts` that of when the day begins.
     """
     until = stretch.counts.shape[1]
     hours = slots * scales.step_minutes // 60
-    ramp = np.interp(slots * scales.step_minutes, LEVEL_KNOWN_MINUTES, (1.0, SUDDEN_EXTRA_PART))
     shape = (2, stretch.counts.shape[0], until - first)
-    best, length, passing = np.zeros(shape), np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    best, length = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    passing, alone = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     errors, noises = [], []
     level_spread = np.sqrt(spread.level(len(scales.windows) - 2)[:, None] ** 2 + extra[first:] ** 2)
     for number, rows in enumerate(scales.windows):
-        observed, expected, measured = stretch.window(rows, first, until)
         sudden = number < len(scales.sudden)
-        # A sudden window also leans on the rows before it.
-        reach = rows + (scales.level_part * LEVEL_PARTS if sudden else 0)
-        likely, added = expected, _earliest(extra, reach, first) ** 2
-        if sudden:
-            likely = expected * np.exp(day_so_far(stretch, scales, level_spread, rows, first, until))
-            part = np.where(added > UNSURE_EXTRA**2, np.maximum(ramp, UNSURE_PART), ramp)
-            added = added * part**2 + steep**2
-        known = (measured >= MEASURED_PART_MIN * rows) & (expected > 0)
-        errors.append(np.where(known, log_error(observed, likely), np.nan))
-        noises.append(1.0 / (likely + 0.5))
+        window = make_window(stretch, scales, shifts, slots, extra, level_spread, rows, sudden, first)
+        errors.append(np.where(window.known, log_error(window.observed, window.likely), np.nan))
+        noises.append(1.0 / (window.likely + 0.5) + window.early)
+        days = max(spread.days, LEARNED_DAYS_MIN) * (SUDDEN_A_DAY if sudden else 1.0)
         for direction in range(2):
-            tau_square = spread.tau[direction, :, number][:, hours] ** 2 + added
-            score = score_of(observed, likely, tau_square) * (1.0, -1.0)[direction]
-            enough = known & _large_enough(observed, expected, likely, direction, least)
-            score = np.where(enough, score, 0.0)
+            score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, days, least)
             length[direction] = np.where(score > best[direction], rows, length[direction])
             best[direction] = np.maximum(score, best[direction])
-            passing[direction] |= (score >= least.score_min).astype(np.int64) << number
+            passes = score >= least.score_min
+            passing[direction] |= passes.astype(np.int64) << number
+            alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, least)).astype(
+                np.int64
+            ) << number
     beyond, quiet = _last_rows(stretch, scales, spread, hours, extra, least, first)
     silent, silent_rows, heard, empty = _silence(stretch, scales, level_spread, least, first)
     passing *= beyond
     passing[1] *= ~empty
-    return Rows(passing, beyond, quiet, best, length, silent, silent_rows, heard), Errors(
+    return Rows(passing, alone, beyond, quiet, best, length, silent, silent_rows, heard), Errors(
         np.stack(errors), np.stack(noises)
     )
 
 
-def _earliest(extra: Array, rows: int, first: int) -> Array:
-    """(rows) the larger uncertainty of the first and the last row of each window: it may reach back into a day that was less sure."""
-    begins = np.maximum(np.arange(first, len(extra)) - rows + 1, 0)
-    return np.maximum(extra[first:], extra[begins])
+def _score(window: Window, tau_square: Array, direction: int, days: float, least: Sensitivity) -> Array:
+    """(series, rows) in standard deviations, 0 where the window is too small or too short to speak of."""
+    score = score_of(window.observed, window.likely, tau_square + window.doubt) * (1.0, -1.0)[direction]
+    score = allow_for_learning(score, tau_square, window.doubt + 1.0 / (window.likely + 0.5), days)
+    enough = window.known & _large_enough(window, direction, least)
+    return np.where(enough, score, 0.0)
 
 
-def _large_enough(observed: Array, expected: Array, likely: Array, direction: int, least: Sensitivity) -> Flags:
+def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity, part: float = 1.0) -> Flags:
+    """Whether the ratio reaches `part` of the least one, as a logarithm."""
+    if direction == 0:
+        return np.asarray(observed >= least.ratio_surge**part * expected)
+    return np.asarray(observed <= least.ratio_drop**part * expected)
+
+
+def _large_enough(window: Window, direction: int, least: Sensitivity) -> Flags:
     """The ratio against comparable days and against the day so far, and the counts that are too many or too few.
 
-    A sudden deviation (`likely` is not `expected`) must be nearly as large against the rows before it, and of the same
-    direction against comparable days: a quiet day that wakes up is no surge.
+    A sudden deviation must be nearly as large against the rows before it, and of the same direction against comparable
+    days: a quiet day that wakes up is no surge.
     """
-    sudden = likely is not expected
-    if direction == 0:
-        least_observed = least.ratio_surge * expected
-        if sudden:
-            least_observed = np.maximum(
-                least.ratio_surge**COMPARED_PART * expected, least.ratio_surge**LIKELY_PART * likely
-            )
-        return np.asarray((observed >= least_observed) & (observed - expected >= least.counts_min))
-    most_observed = least.ratio_drop * expected
-    if sudden:
-        most_observed = np.minimum(least.ratio_drop**COMPARED_PART * expected, least.ratio_drop**LIKELY_PART * likely)
-    return np.asarray((observed <= most_observed) & (expected - observed >= least.counts_min))
+    counts = (window.observed - window.expected) * (1.0, -1.0)[direction] >= least.counts_min
+    if not window.sudden:
+        return counts & _beyond(window.observed, window.expected, direction, least)
+    compared = _beyond(window.observed, window.expected, direction, least, COMPARED_PART)
+    return counts & compared & _beyond(window.observed, window.likely, direction, least, LIKELY_PART)
 
 
 def _last_rows(
@@ -149,7 +145,9 @@ def _last_rows(
     for direction, bound in enumerate((least.ratio_surge, least.ratio_drop)):
         edge = bound**FRESH_PART
         beyond[direction] = known & (ratio >= edge if direction == 0 else ratio <= edge)
-        tau_square = spread.tau[direction, :, number][:, hours] ** 2 + _earliest(extra, scales.lasting[0], first) ** 2
+        tau_square = (
+            spread.tau[direction, :, number][:, hours] ** 2 + larger_extra(extra, scales.lasting[0], first) ** 2
+        )
         score = score_of(whole, likely, tau_square) * (1.0, -1.0)[direction]
         quiet[direction] = (seen > 0) & (likely > 0) & (score < CALM_SCORE)
     return beyond, quiet

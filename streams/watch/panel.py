@@ -17,10 +17,13 @@ from streams.watch.episodes import KINDS, Change, Episode, Track, advance
 from streams.watch.flags import Errors, judge_rows
 from streams.watch.scales import Scales
 from streams.watch.score import Stretch
+from streams.watch.shift import Shifts
 from streams.watch.spread import Spread, learn_spread
-from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
+from streams.watch.store import ADOPT_DAYS, HOURS, SURE_EXTRA, Day, Past, Residuals
 from streams.watch.types import Array, Flags, Index, Sensitivity
 
+#: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
+LEARNED_MINUTES_MAX = 240
 #: Samples of residuals an hour.
 SAMPLES_PER_HOUR_MAX = 2
 
@@ -40,6 +43,7 @@ class _Today:
     keys: DayKeys
     baseline: Baseline
     spread: Spread
+    shifts: Shifts
     slots: list[Index]
     errors: list[Errors]
     first_row: int
@@ -66,7 +70,8 @@ class Panel:
         self.end_day()
         baseline = make_baseline(self.past, date, keys, self.series, self.slots)
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
-        self._today = _Today(date, keys, baseline, spread, [], [], self.rows_judged)
+        shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
+        self._today = _Today(date, keys, baseline, spread, shifts, [], [], self.rows_judged)
         return baseline
 
     def judge(self, slots: Index, counts: Array) -> tuple[list[Change], Band]:
@@ -86,7 +91,7 @@ class Panel:
         first = self._counts.shape[1] - counts.shape[1]
         hours = slots * self.scales.step_minutes // 60
         rows, errors = judge_rows(
-            stretch, self.scales, today.spread, slots, self._extra, today.baseline.steep[:, slots], self.least, first
+            stretch, self.scales, today.spread, slots, self._extra, today.shifts, self.least, first
         )
         changes = advance(
             self.tracks,
@@ -137,6 +142,7 @@ class Panel:
     def _marked(self, begin: int, until: int) -> Flags:
         marked = np.zeros((self.series, until - begin), dtype=bool)
         adopt = ADOPT_DAYS * 1440 // self.scales.step_minutes
+        short = LEARNED_MINUTES_MAX // self.scales.step_minutes
         open_ = [
             (series, track.open)
             for series, kinds in enumerate(self.tracks)
@@ -144,7 +150,7 @@ class Panel:
             if track.open is not None
         ]
         for series, episode in (*self._ended, *open_):
-            if episode.learning:
+            if episode.learning and episode.last - episode.start >= short:
                 continue
             last = min(episode.last, episode.start + adopt)
             marked[series, max(episode.start - begin, 0) : max(last + 1 - begin, 0)] = True
@@ -174,7 +180,7 @@ class Panel:
                 judged = sums[:, until, None] - sums[:, np.maximum(until - windows, 0)]
                 errors[at] = np.where(judged == 0, error[:, :, place].T, np.nan)
                 noises[at] = noise[:, :, place].T
-        return Residuals(errors, noises)
+        return Residuals(errors, noises, today.baseline.extra <= SURE_EXTRA)
 
     def _band(self, expected: Array, today: _Today, hours: Index) -> Band:
         number = len(self.scales.sudden)

@@ -41,6 +41,11 @@ class Scales:
         """Sudden windows, then lasting ones."""
         return self.sudden + self.lasting
 
+    @property
+    def level_reach(self) -> int:
+        """Rows before a sudden window that its level is read from."""
+        return self.level_part * LEVEL_PARTS
+
     @staticmethod
     def of(step_minutes: int) -> Scales:
         """The lengths for rows of `step_minutes` (1 to 60)."""

@@ -18,9 +18,9 @@ from streams.watch.types import Array
 #: Expectations are rounded to this, so that sums do not depend on where a stretch begins.
 QUANTUM = 1 / 4096
 #: The day so far moves the expectation of sudden windows by at most so many of its own standard deviations.
-LEVEL_SPREADS_MAX = 2.5
+LEVEL_SPREADS_MAX = 3.5
 #: How much of the level of the rows just before is still there in the window.
-LEVEL_PART = 0.9
+LEVEL_PART = 0.95
 #: What each part of the stretch before it counts, the nearest one first.
 LEVEL_WEIGHTS = (0.5, 0.3, 0.2)
 #: Part of a window that must be measured.
@@ -108,6 +108,16 @@ def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:
     plenty = np.maximum(observed, 0.5)
     deviance = 2.0 * (np.where(observed > 0, observed * np.log(plenty / mean), 0.0) - observed + mean)
     return np.asarray(np.sign(observed - safe) * np.sqrt(np.maximum(u * u + deviance, 0.0)))
+
+
+def allow_for_learning(score: Array, tau_square: Array, known_square: Array, days: float) -> Array:
+    """The score that is as unlikely where tau was known, although it was learned from so many days: Student's t for the normal.
+
+    `known_square`: the rest of the variance, which needs no learning. Degrees of freedom by Welch and Satterthwaite.
+    """
+    part = tau_square / (tau_square + known_square)
+    free = days / (part * part)
+    return np.asarray(np.sign(score) * np.sqrt(free * np.log1p(score * score / free)))
 
 
 def log_error(observed: Array, expected: Array) -> Array:

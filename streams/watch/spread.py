@@ -9,24 +9,25 @@ import numpy as np
 from streams.watch.store import HOURS, Past
 from streams.watch.types import Array
 
-#: Days whose residuals are looked at.
-SPREAD_DAYS = 28
 #: Quantiles of the signed error that are set beside those of a normal distribution: (probability, its normal quantile).
-HOUR_QUANTILES = ((0.95, 1.645), (0.985, 2.17))
-DAY_QUANTILES = ((0.95, 1.645), (0.995, 2.576))
+HOUR_QUANTILES = ((0.9, 1.2816), (0.95, 1.645))
+DAY_QUANTILES = ((0.9, 1.2816), (0.975, 1.96))
 #: Before anything is learned; weighed as so many days.
 PRIOR_TAU = 0.2
 PRIOR_DAYS = 0.5
 TAU_MIN, TAU_MAX = 0.01, 1.5
-#: Part of the whole day's spread that an hour has at least.
-HOUR_PART_MIN = 0.2
+#: Part of the whole day's spread (a standard deviation) that an hour has at least.
+HOUR_PART_MIN = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`tau` (2 directions: up, down; series, windows, hours): standard deviations of log(observed / expected) beyond counting noise."""
+    """`tau` (2 directions: up, down; series, windows, hours): standard deviations of log(observed / expected) beyond counting noise;
+    learned from so many `days`.
+    """
 
     tau: Array
+    days: int
 
     def level(self, window: int) -> Array:
         """(series): of one window, the middle of the hours, of both directions."""
@@ -35,10 +36,10 @@ class Spread:
 
 def learn_spread(past: Past, series: int, windows: int) -> Spread:
     """From the residuals of the last days; of a new series, what is usual."""
-    kept = [day.residuals for day in past.days if day.residuals is not None][-SPREAD_DAYS:]
+    kept = past.residuals()
     prior = np.full((2, series, windows, HOURS), PRIOR_TAU**2)
     if not kept:
-        return Spread(np.sqrt(prior))
+        return Spread(np.sqrt(prior), 0)
     error = np.concatenate([one.error for one in kept], axis=3)
     noise = np.concatenate([one.noise for one in kept], axis=3)
     square = np.empty_like(prior)
@@ -48,9 +49,11 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
         whole = _square(side.reshape(*flat), noise.reshape(*flat), DAY_QUANTILES)
         near = _square(_with_neighbours(side), _with_neighbours(noise), HOUR_QUANTILES)
         square[direction] = np.maximum(near, HOUR_PART_MIN**2 * whole)
+    # Half of what a direction shows: a few weeks do not tell them apart well.
+    square = 0.5 * square + 0.5 * square.mean(axis=0)
     days = len(kept)
     square = np.clip(square, TAU_MIN**2, TAU_MAX**2)
-    return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))))
+    return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))), days)
 
 
 def _with_neighbours(values: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ ADOPT_DAYS = 3
 ADOPT_SHARE = 0.5
 #: Days that are kept: one more year, for the rentrée, and some weeks.
 DAYS_MAX = 430
+#: Days whose errors tell the spread: the newest sure ones, and unsure ones where there are fewer than so many of those.
+SPREAD_DAYS, SPREAD_DAYS_MIN = 28, 14
+#: A day is sure when missing comparable days add no more than this to its uncertainty.
+SURE_EXTRA = 0.13
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,12 @@ class Residuals:
     """How one judged day missed its expectation. `error` is log(observed / expected), `noise` the variance that counting explains.
 
     Shapes (series, windows, 24 local hours, samples of the hour). NaN where a window was not measured or judged anything
-    but ordinary.
+    but ordinary. `sure`: the expectation stood on enough comparable days.
     """
 
     error: NDArray[np.float32]
     noise: NDArray[np.float32]
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,29 @@ class Past:
 
     days: list[Day] = field(default_factory=list)
 
+    def residuals(self) -> list[Residuals]:
+        """Those that tell the spread today."""
+        kept = [day.residuals for day in self.days if day.residuals is not None]
+        sure = [one for one in kept if one.sure][-SPREAD_DAYS:]
+        missing = SPREAD_DAYS_MIN - len(sure)
+        return sure + [one for one in kept if not one.sure][-missing:] if missing > 0 else sure
+
+    def _forget_residuals(self) -> None:
+        """They are large, and of older days nobody asks."""
+        left = {True: SPREAD_DAYS, False: SPREAD_DAYS_MIN}
+        for place in range(len(self.days) - 1, -1, -1):
+            day = self.days[place]
+            if day.residuals is None:
+                continue
+            left[day.residuals.sure] -= 1
+            if left[day.residuals.sure] < 0:
+                self.days[place] = replace(day, residuals=None)
+
     def add(self, day: Day) -> None:
         """Put a day at the end. What lasted for `ADOPT_DAYS` is ordinary from now on, back to where it began."""
         self.days.append(day)
         del self.days[:-DAYS_MAX]
+        self._forget_residuals()
         if len(self.days) < ADOPT_DAYS:
             return
         lasting = np.all([day.share > ADOPT_SHARE for day in self.days[-ADOPT_DAYS:]], axis=0)

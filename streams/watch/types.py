@@ -57,7 +57,7 @@ SENSITIVITIES = {
     one.name: one
     for one in (
         Sensitivity("low", score_min=7.0, ratio_surge=1.5, ratio_drop=0.67, counts_min=20.0, silence_min=30.0),
-        Sensitivity("normal", score_min=5.5, ratio_surge=1.2, ratio_drop=0.8, counts_min=10.0, silence_min=15.0),
+        Sensitivity("normal", score_min=5.3, ratio_surge=1.2, ratio_drop=0.8, counts_min=10.0, silence_min=15.0),
         Sensitivity("high", score_min=4.0, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
     )
 }
