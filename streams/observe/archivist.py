@@ -79,14 +79,18 @@ class Archivist:
             VigieError: Redis does not answer, or the archive cannot be written.
         """
         archive = Archive(self.rules.directory)
+        state = self.reader.state()
+        hours = range(0)
+        if state.layout == LAYOUT and state.settled_ms is not None:
+            hours = self._hours(state, state.settled_ms)
+            self._plan(hours)
+        # Told before anything is written: it grows while nothing can be.
+        self.figures = replace(self.figures, waiting_minutes=self._waiting_minutes(hours))
         if self._id is None:
             self._id = archive.prepare(simulated=self.rules.shift_seconds != 0).id
-        state = self.reader.state()
         if state.layout != LAYOUT or state.settled_ms is None:
             self._known.clear()  # Redis was emptied: what is archived is found again when it is counted again
             return
-        hours = self._hours(state, state.settled_ms)
-        self._plan(hours)
         size = self._archive_some(archive, hours)
         minute = self._archived_before(hours)
         self._announce(self._id, minute, state)
@@ -177,11 +181,14 @@ class Archivist:
 
     def _note(self, hours: range, minute: int, size: int, state: ArchiveState) -> None:
         before = self.figures
-        waiting = sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR
+        waiting = self._waiting_minutes(hours)
         refused = sum(known.is_refused for known in self._known.values())
         self.figures = ArchiveFigures(
             minute, waiting, refused, state.missed_events, size, before.passes + 1, before.failures, None
         )
+
+    def _waiting_minutes(self, hours: range) -> int:
+        return sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR
 
     def _run(self) -> None:
         while not self._stopping.is_set():

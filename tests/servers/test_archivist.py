@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -88,6 +89,33 @@ def test_trimming_waits_for_the_archive_and_not_for_ever(chain: Chain, tmp_path:
     assert chain.reader().held() == []
     passes(archivist)
     assert archivist.figures.missed_events == 28
+
+
+def test_the_gap_is_told_while_nothing_can_be_written(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    chain.count(hours(7, 8))
+    chain.settle(MIDNIGHT + 9 * 60)
+    archivist = chain.archivist()
+    passes(archivist)
+    assert archivist.figures.waiting_minutes == 0
+    monkeypatch.setattr(os, "fsync", full)
+    chain.count(hours(9, 10, 11))
+    chain.settle(MIDNIGHT + 12 * 60)
+    archivist.try_pass()
+    assert "no space is left" in (archivist.figures.problem or "")
+    assert archivist.figures.waiting_minutes == 3 * 60
+    # So does an observer that was begun when nothing could be written any more.
+    (tmp_path / "blocked").write_text("a file where the directory should be")
+    other = chain.archivist("blocked/archive")
+    other.try_pass()
+    assert other.figures.waiting_minutes == 5 * 60
+    monkeypatch.undo()
+    passes(archivist)
+    assert archivist.figures.waiting_minutes == 0
 
 
 def test_an_observer_without_an_archive_leaves_trimming_to_those_that_have_one(chain: Chain) -> None:
