@@ -14,7 +14,16 @@ import pytest
 
 TOTAL_SECONDS_MAX = 600
 #: Seconds on a machine of two cores; a suite is a folder of tests/, `tests` what lies beside them.
-BUDGETS = {"servers": 700, "simulation": 80, "simulate": 45, "local": 30, "publish": 30, "rehearse": 30, "tests": 40}
+BUDGETS = {
+    "servers": 700,
+    "simulation": 80,
+    "simulate": 45,
+    "local": 30,
+    "publish": 30,
+    "rehearse": 30,
+    "history": 40,
+    "tests": 40,
+}
 DEFAULT_BUDGET = 20
 
 _begun = time.monotonic()

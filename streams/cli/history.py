@@ -85,7 +85,8 @@ def import_(file: Path, archive: Path | None) -> None:
             else:
                 _import_rows(target, head, lines, str(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} cannot be read: {error}; name a CSV file in UTF-8") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{file} cannot be read: {reason}; name a CSV file in UTF-8") from None
 
 
 def _import_weeks(target: Archive, head: str, lines: IO[str], name: str) -> None:

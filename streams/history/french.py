@@ -13,7 +13,7 @@ THIN, WIDE = "\u202f", "\u00a0"
 
 def number(value: float | None) -> str:
     """`1 234 567`; a dash where nothing is known."""
-    return "–" if value is None else f"{value:,.0f}".replace(",", THIN)
+    return "–" if value is None else f"{value:,.0f}".replace(",", THIN).replace("-", "−")
 
 
 def growth(value: float | None) -> str:

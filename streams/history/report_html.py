@@ -92,6 +92,12 @@ def _cards(report: Report) -> str:
 
 
 def _growth_card(title: str, row: Row, extent: Extent, estimated: bool) -> str:
+    then = french.number(row.visits_then_compared) + (f" ({ESTIMATED})" if estimated else "")
+    if row.visits_compared == row.visits is not None and not row.perimeter_changed:
+        found = f"{french.number(row.visits)} visites contre {then}"
+        return _card(
+            title, french.growth(row.growth), " ; ".join(part for part in (found, extent_text(extent)) if part)
+        )
     parts = [f"{french.number(row.visits)} visites"]
     if text := extent_text(extent):
         parts.append(text)
@@ -99,10 +105,7 @@ def _growth_card(title: str, row: Row, extent: Extent, estimated: bool) -> str:
         parts.append(f"périmètre inconnu ; tous projets confondus {french.growth(row.growth_raw)}")
     else:
         what = "à périmètre constant " if row.perimeter_changed else ""
-        parts.append(
-            f"{what}{french.number(row.visits_compared)} contre {french.number(row.visits_then_compared)}"
-            + (f" ({ESTIMATED})" if estimated else "")
-        )
+        parts.append(f"{what}{french.number(row.visits_compared)} contre {then}")
         if row.perimeter_changed:
             parts.append(f"tous projets confondus {french.growth(row.growth_raw)}")
     return _card(title, french.growth(row.growth), " ; ".join(parts))

@@ -85,6 +85,9 @@ def _time(minute: int) -> str:
 
 
 def _summary(row: Row, extent: Extent) -> str:
+    if row.visits_compared == row.visits is not None and not row.perimeter_changed:
+        found = f"{row.visits:,} visits against {_number(row.visits_then_compared)}: {_percent(row.growth)}"
+        return "; ".join(part for part in (extent_text(extent), found) if part)
     parts = [f"{_number(row.visits)} visits"]
     if part := extent_text(extent):
         parts.append(part)

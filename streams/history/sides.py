@@ -108,4 +108,5 @@ def _estimated(history: History, estimate: Estimate, question: Question) -> Side
 def _check(side: Side, history: History) -> None:
     if side.quality is None or not side.quality.measured_minutes:
         held = held_text(history.held(), history.directory)
-        raise NoDataError(f"no data from {side.days[0]} to {side.days[-1]}: {held}")
+        first, last = side.days[0], side.days[-1]
+        raise NoDataError(f"no data {f'from {first} to {last}' if first != last else f'on {first}'}: {held}")
