@@ -256,8 +256,8 @@ class History:
 
     def _live_hours(self, first: int, end: int, archived: set[int]) -> Iterator[HourReading]:
         """Readings of hours that Redis holds and no file has, settled minutes alone."""
-        if self._live is None:
-            return
+        if self._live is None or archived.issuperset(range(first // MINUTES_AN_HOUR, -(-end // MINUTES_AN_HOUR))):
+            return  # a past that is archived whole is read without Redis
         state = self._live.state()
         if state.settled_ms is None or state.oldest is None:
             return

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streams.catalog import Catalog
+from streams.errors import ServerError
 from streams.history import hll
 from streams.history.archive import Archive
+from streams.history.days import paris_day
 from streams.history.reading import History
 from streams.live import ArchiveReader
+from streams.live.connection import RedisAddress
 from tests.servers.archive_chain import DAY, MIDNIGHT, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
@@ -50,6 +54,19 @@ def test_the_past_is_read_from_files_and_today_from_redis_without_a_seam(chain: 
     again = history.panel("region", "events", MIDNIGHT + 420, MIDNIGHT + 660).values[0]
     assert np.array_equal(again[: 2 * 60 + 40], row[: 2 * 60 + 40])
     assert again[2 * 60 + 40 : 180].sum() == 11
+
+
+def test_days_that_are_archived_whole_need_no_redis(chain: Chain) -> None:
+    first, end = paris_day(DAY)
+    chain.count({minute: events(1) for minute in range(first, end)})
+    chain.settle(end)
+    passes(chain.archivist())
+    dead = ArchiveReader(RedisAddress("redis://127.0.0.1:1/0"), chain.prefix)
+    history = History(Archive(chain.directory / "archive"), chain.catalog, dead)
+    assert history.panel("national", "events", first, end, 1440).values.sum() == 1440
+    assert history.day(DAY).measured_minutes == 1440
+    with pytest.raises(ServerError, match="does not answer"):
+        history.day(DAY + timedelta(days=1))
 
 
 def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> None:
