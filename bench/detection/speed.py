@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.detection.world import World
 from streams.catalog import load_catalog
+from streams.history import load_calendar
+from streams.observe.series import make_plan
 from streams.settings import default_config_dir
-from streams.watch import SENSITIVITIES, Detector, Scope, Series
+from streams.watch import Judge
 
 DAYS, MINUTES = 10, 120
 FIRST = datetime.date(2026, 1, 5)
@@ -29,31 +30,30 @@ def main() -> None:
 
 
 def minutes_of_the_country() -> None:
-    """Every region, region x service and project, after some days of history; the minutes include a midnight."""
+    """All series of an observer, after some days of history; the minutes include a midnight."""
     catalog = load_catalog(default_config_dir())
-    world = World(1)
-    clocks = {place.region.code: (place.clock.key, place.zone) for place in world.places}
-    names = [Series(Scope(region), *clock) for region, clock in clocks.items()]
-    names += [
-        Series(Scope(region, service), *clock) for region, clock in clocks.items() for service in catalog.service_codes
-    ]
-    paris = ("Europe/Paris", "B")
-    names += [Series(Scope(project=one.code), *clocks.get(one.region or "", paris)) for one in catalog.projects]
-    calendars = {place.zone: world.keys_of(place) for place in world.places}
-    detector = Detector(names, calendars, SENSITIVITIES["normal"])
-    rng = np.random.default_rng(1)
+    plan = make_plan(catalog, load_calendar(default_config_dir(), catalog))
     minute = int(datetime.datetime.combine(FIRST, datetime.time(22), datetime.UTC).timestamp()) // 60
+    judges = [Judge(group, minute) for group in plan.groups]
+    rng = np.random.default_rng(1)
+
+    def judge(minutes: int) -> None:
+        nonlocal minute
+        table = rng.poisson(30, size=(plan.rows, minutes)).astype(float)
+        for one in judges:
+            one.feed(minute, table)
+        minute += minutes
+
     for _ in range(DAYS):
-        detector.judge(minute, rng.poisson(30, size=(1440, len(names))).astype(float))
-        minute += 1440
+        judge(1440)
     spent = []
-    for number in range(MINUTES):
+    for _ in range(MINUTES):
         began = time.process_time()
-        detector.judge(minute + number, rng.poisson(30, size=(1, len(names))).astype(float))
+        judge(1)
         spent.append(time.process_time() - began)
     print(
-        f"{len(names)} series: {statistics.median(spent):.3f} s of CPU a settled minute in the median, "
-        f"{max(spent):.2f} s at most (a day begins) of {MINUTES}"
+        f"{sum(len(group.series) for group in plan.groups)} series: {statistics.median(spent):.3f} s of CPU a settled minute in the "
+        f"median, {max(spent):.2f} s at most (a day begins) of {MINUTES}"
     )
 
 

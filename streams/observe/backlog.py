@@ -15,9 +15,9 @@ from datetime import date, timedelta
 import numpy as np
 
 from streams.history.reading import History, PastDay
-from streams.observe.judging import DAYS_OF_A_NAME, EPOCH, LOOK_BACK_DAYS, local_minutes
-from streams.observe.series import JUDGED_CUTS, Group, Plan
-from streams.watch import Array
+from streams.observe.series import JUDGED_CUTS, Plan
+from streams.watch import Array, Group
+from streams.watch.judging import DAYS_OF_A_NAME, EPOCH, LOOK_BACK_DAYS, local_minutes
 
 #: A local day is learned from when so much of it is known.
 KNOWN_PART_MIN = 0.75

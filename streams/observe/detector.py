@@ -25,14 +25,12 @@ from streams.history.reading import History
 from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
 from streams.observe.backlog import Block
-from streams.observe.judging import Judge, Told
 from streams.observe.loading import COLD_MINUTES, Loading, Span
-from streams.observe.maintenances import Maintenance
 from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
-from streams.observe.series import Measure, Plan, make_plan
+from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures
-from streams.watch import Array, Scope
+from streams.watch import Array, Judge, Maintenance, Measure, Scope, Told
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +218,7 @@ class Detector:
 
 def _cold(state: ArchiveState, shift: int) -> Span | None:
     """The first minutes that were ever counted, where they are still held."""
-    if state.oldest is None or state.trimmed_before:
+    if state.oldest is None or state.trimmed_before >= state.oldest:
         return None
     return Span(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
 

@@ -18,10 +18,11 @@ import numpy as np
 from streams.history.days import paris_day
 from streams.history.reading import History
 from streams.observe.backlog import Block, LocalDays, blocks, chosen_days
-from streams.observe.judging import JUDGED_DAYS, Judge
 from streams.observe.memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan
+from streams.watch import Judge
+from streams.watch.judging import JUDGED_DAYS
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,7 @@
-"""`config/maintenances.yaml`: planned stops. A drop or silence within one is told as planned, and nobody is called."""
+"""`config/maintenances.yaml`: the planned stops, read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ import msgspec
 from streams.catalog import Catalog, read_yaml
 from streams.clock import PARIS
 from streams.errors import SettingsError
-from streams.watch import Scope
-
-#: After the planned end a source has so long to come back before somebody is called.
-GRACE_MINUTES = 15
+from streams.watch import Maintenance
 
 
-class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One planned stop, from `first` to `last` in Paris time; of projects, of regions, or of services (in these regions, or everywhere)."""
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As the file has it: from `first` to `last` in Paris time."""
 
     first: datetime
     last: datetime
@@ -28,33 +24,14 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
 
-    def minutes(self) -> tuple[int, int]:
-        """First epoch minute (archive time) and the one after the last, grace included."""
-        first, last = (int(time.replace(tzinfo=PARIS).timestamp()) // 60 for time in (self.first, self.last))
-        return first, last + GRACE_MINUTES
-
-    def covers(self, scope: Scope, region: str | None) -> bool:
-        """Whether it stops this scope; `region` is the one that a project lies in."""
-        if scope.project is not None and scope.project in self.projects:
-            return True
-        if self.services:
-            return scope.service in self.services and (not self.regions or region in self.regions)
-        return region is not None and region in self.regions
+    def planned(self) -> Maintenance:
+        """In epoch minutes of archive time."""
+        first, end = (int(time.replace(tzinfo=PARIS).timestamp()) // 60 for time in (self.first, self.last))
+        return Maintenance(first, end, self.label, self.projects, self.regions, self.services)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    maintenances: tuple[Maintenance, ...] = ()
-
-
-def planned_because(
-    maintenances: Sequence[Maintenance], start: int, until: int, scope: Scope, region: str | None
-) -> str | None:
-    """The label of the stop that an alert from minute `start` to `until` lies in, None where it lies in none."""
-    for one in maintenances:
-        first, end = one.minutes()
-        if first <= start and until <= end and one.covers(scope, region):
-            return one.label
-    return None
+    maintenances: tuple[_Entry, ...] = ()
 
 
 def load_maintenances(config_dir: Path, catalog: Catalog) -> tuple[Maintenance, ...]:
@@ -74,10 +51,10 @@ def load_maintenances(config_dir: Path, catalog: Catalog) -> tuple[Maintenance, 
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend the file, then start again.")
-    return read.maintenances
+    return tuple(one.planned() for one in read.maintenances)
 
 
-def _problems(one: Maintenance, catalog: Catalog) -> list[str]:
+def _problems(one: _Entry, catalog: Catalog) -> list[str]:
     found = []
     if one.first >= one.last:
         found.append(f"{one.label}: first ({one.first}) must lie before last ({one.last})")

@@ -23,14 +23,14 @@ import numpy as np
 import streams.watch
 from streams.catalog import Catalog
 from streams.history import SchoolCalendar
-from streams.observe.judging import Judge
+from streams.watch import Judge
 
 logger = logging.getLogger(__name__)
 
 DIRECTORY, FILE = ".detector", "memory"
 #: Days younger than this may still be written again: late events come for two days.
 SETTLED_DAYS = 3
-_MODULES = ("streams.watch.", "streams.observe.judging")
+_MODULE = "streams.watch."
 _PLAIN = frozenset(
     {
         ("datetime", "date"),
@@ -70,7 +70,7 @@ def key_of(catalog: Catalog, calendar: SchoolCalendar) -> str:
     digest = hashlib.sha256(f"{np.__version__} {catalog.digest} {calendar.config!r}".encode())
     package = Path(streams.watch.__file__).parent
     here = Path(__file__).parent
-    for path in (*sorted(package.glob("*.py")), here / "judging.py", here / "series.py", here / "backlog.py"):
+    for path in (*sorted(package.glob("*.py")), here / "series.py", here / "backlog.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -122,7 +122,7 @@ def keep(directory: Path, key: str, files: Mapping[date, Stamp], fed: int, judge
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        own = module.startswith(_MODULES) or (module, name) == (__name__, "Remembered")
+        own = module.startswith(_MODULE) or (module, name) == (__name__, "Remembered")
         if not own and (module, name) not in _PLAIN:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no memory holds")
         return super().find_class(module, name)

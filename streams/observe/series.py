@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,45 +23,13 @@ import numpy as np
 from streams.catalog import Catalog
 from streams.history import SchoolCalendar
 from streams.history.rows import CutName, CutRows, Key
-from streams.watch import Array, Index, KeysOf, MixedDays, SchoolDays, Scope
+from streams.watch import Array, Group, Measure, MixedDays, SchoolDays, Scope, Series
 
 MINUTE_ROWS, SERVICE_ROWS = 1, 5
 #: The cuts of counts that a table is made of.
 JUDGED_CUTS = (CutName.REGION, CutName.REGION_SERVICE, CutName.PROJECT)
 #: Zones whose holidays France is judged by: those of nine pupils out of ten.
 MAINLAND_ZONES = ("A", "B", "C")
-
-
-class Measure(StrEnum):
-    """What a series counts."""
-
-    EVENTS = "events"
-    VISITS = "visits"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One judged series; `row` is its place in the table of counts."""
-
-    scope: Scope
-    measure: Measure
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What one panel judges. `name` is for logs and bands: `France`, a region's code, or that and `/services`."""
-
-    name: str
-    zone: ZoneInfo
-    keys_of: KeysOf
-    step_minutes: int
-    series: tuple[Series, ...]
-
-    @property
-    def rows(self) -> Index:
-        """Places of its series in the table of counts."""
-        return np.array([one.row for one in self.series], np.int64)
 
 
 _Place = tuple[CutName, Key]

@@ -92,6 +92,8 @@ class VisitRule:
         self.visits_per_course = float(self._visits.sum())
         #: Variance of a minute's events over their mean: those of one visitor come together.
         self.events_dispersion = _dispersion(courses)
+        #: ... beyond what follows from when courses begin, each bringing what courses bring in the mean: no course is like another.
+        self.heaps = max(0.0, self.events_dispersion - self._dispersion_of_means())
 
     def events(self, starts: Floats) -> Floats:
         """Events of each minute."""
@@ -101,6 +103,12 @@ class VisitRule:
         """Visits that begin in each minute, by the ministry's rule."""
         return np.convolve(starts, self._visits, "valid")
 
+    def returns(self, starts: Floats) -> Floats:
+        """Visits of those who come back after the gap: all visits but those with which courses begin."""
+        later = self._visits.copy()
+        later[0] -= 1.0
+        return np.convolve(starts, later, "valid")
+
     def service_visits(self, starts: Floats, shares: Floats) -> Floats:
         """(services, minutes): visits of each service, of which each event is one with its share."""
         # No product of matrices: its threads wait for one another where several processes make days.
@@ -109,6 +117,15 @@ class VisitRule:
     def service_visits_per_visit(self, shares: Floats) -> Floats:
         """(services): of each visit, how many are visits of the service."""
         return np.asarray(self._first_uses(shares).sum(axis=1) / self.visits_per_course)
+
+    def _dispersion_of_means(self) -> float:
+        """`events_dispersion`, if each course had a Poisson number of events around the mean course's in each minute."""
+        others = self._ranked.sum(axis=0) - self._visits
+        begun = np.zeros_like(others)
+        begun[0] = 1.0
+        later = self._visits - begun
+        square = ((begun + others) ** 2).sum() + others.sum() + later.sum()
+        return float(square / self.events_per_course)
 
     def _first_uses(self, shares: Floats) -> Floats:
         """(services, minutes after the course began): events of a service of which none was used within the gap before."""

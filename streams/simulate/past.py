@@ -1,8 +1,8 @@
 """A simulated past: whole days of counts written straight to an archive, no event ever made. Seeded: the same day is the same file.
 
 Every figure is drawn around what live traffic of the same load has in the mean, minute by minute: the same `Levels`, and the same
-`VisitRule` from courses to visits. Visits of a service are Poisson, visits a part of them, events vary together as far as those of one
-visitor come together; the parts of projects, academies and profiles are dealt out one by one, so that every total is the sum of its parts.
+`VisitRule` from courses to visits. Drawn are the courses that begin in each project and academy; what they bring in the minutes after comes
+in heaps, as it does live. Regions are sums of these; services and profiles are dealt out one by one. Every total is the sum of its parts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from streams.history.days import dates, paris_day
 from streams.history.marks import HourMark, Source
 from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.load_shape import LoadShape
-from streams.simulate.courses import VisitRule
 from streams.simulate.levels import Levels, PastPlan
 from streams.simulate.past_sketches import sketch_of_numbers
 from streams.simulate.perimeter import Perimeter
@@ -68,10 +67,7 @@ class Past:
         rng = np.random.default_rng([self.inputs.seed, day.toordinal()])
         first, end = paris_day(day)
         minutes = np.arange(first, end)
-        counts = {
-            region.code: _drawn(self.expected(region, day, first, end), self.levels.rule, rng)
-            for region in self.levels.regions
-        }
+        counts = {region.code: self._drawn(region, day, first, end, rng) for region in self.levels.regions}
         rows = self._rows(counts, day, minutes, rng)
         hours = tuple(
             HourMark(hour, Source.SIMULATED, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
@@ -82,16 +78,52 @@ class Past:
         """What the epoch minutes `first` (at a whole hour) to `end` of a day have in the mean."""
         rule = self.levels.rule
         perimeter = sum(share for _part, share in self.perimeter.active(self.levels, region.code, day))
-        lead = -(-rule.lead // 60) * 60
-        events = self._rate(region, np.arange(first - lead, end))[lead - rule.lead :] * perimeter
-        starts = events / rule.events_per_course
-        services = self.inputs.catalog.services
-        shares = np.array([service.weight for service in services])
-        moved = self.levels.service_factors(day)
-        factors = np.array([moved.get(service.code, 1.0) for service in services])
+        starts = self._starts(region, first, end) * perimeter
+        shares, factors = self._services(day)
         of_services = np.outer(shares * factors, rule.events(starts))
         visits = rule.service_visits(starts, shares) * factors[:, None]
         return Expected(rule.visits(starts), of_services, visits)
+
+    def _drawn(self, region: Region, day: datetime.date, first: int, end: int, rng: np.random.Generator) -> _Counts:
+        """One region's counts around what is expected."""
+        rule, usual = self.levels.rule, self._starts(region, first, end)
+        mean = [rule.events(usual), rule.visits(usual)]
+        events_of, visits_of = [], []
+        for _part, share in self.perimeter.active(self.levels, region.code, day):
+            starts = rng.poisson(usual * share).astype(np.float64)
+            visits_of.append(starts[rule.lead :].astype(np.int64) + rng.poisson(rule.returns(starts)))
+            others = np.maximum(rule.events(starts) - rule.visits(starts), 0.0)
+            heaps = np.maximum(others**2 / np.maximum(rule.heaps * mean[0] * share, 1e-12), 1e-6)
+            events_of.append(visits_of[-1] + rng.poisson(others * rng.gamma(heaps) / heaps))
+        visits, events = np.sum(visits_of, axis=0), np.sum(events_of, axis=0)
+        shares, factors = self._services(day)
+        chances = shares / shares.sum()
+        # Each visit begins with a visit of a service; of the other events those are one whose service was not used before.
+        begun = rng.multinomial(visits, chances).T
+        others = rng.multinomial(events - visits, chances).T
+        first_uses = rule.service_visits(usual, shares) - np.outer(chances, mean[1])
+        part = first_uses / np.maximum(np.outer(chances, mean[0] - mean[1]), 1e-12)
+        service_visits = begun + rng.binomial(others, np.clip(part, 0.0, 1.0))
+        of_services = begun + others
+        for number in np.flatnonzero(factors != 1.0):  # in a year of growth
+            more = rng.random(len(visits))
+            of_services[number] = np.floor(of_services[number] * factors[number] + more)
+            service_visits[number] = np.floor(service_visits[number] * factors[number] + more)
+        if (factors != 1.0).any():
+            events_of = _dealt_as(of_services.sum(axis=0), events_of, rng)
+        return _Counts(visits_of, events_of, of_services, service_visits)
+
+    def _starts(self, region: Region, first: int, end: int) -> Floats:
+        """Courses that begin in each minute in the mean, at the whole perimeter, from `lead` minutes before `first` on."""
+        rule = self.levels.rule
+        lead = -(-rule.lead // 60) * 60
+        return self._rate(region, np.arange(first - lead, end))[lead - rule.lead :] / rule.events_per_course
+
+    def _services(self, day: datetime.date) -> tuple[Floats, Floats]:
+        """(services): their shares of the events, and by how much their use differs on a day."""
+        services, moved = self.inputs.catalog.services, self.levels.service_factors(day)
+        shares = np.array([service.weight for service in services])
+        return shares, np.array([moved.get(service.code, 1.0) for service in services])
 
     def _rate(self, region: Region, minutes: Ints) -> Floats:
         """Expected events of each minute by level and curve, at the whole perimeter."""
@@ -117,10 +149,7 @@ class Past:
                     (region.code, service), found.events[index], found.service_visits[index]
                 )
             active = list(self.perimeter.active(self.levels, region.code, day))
-            parts = list(
-                zip(*(_dealt(n, [share for _part, share in active], rng) for n in (events, found.visits)), strict=True)
-            )
-            for (part, _share), (part_events, part_visits) in zip(active, parts, strict=True):
+            for (part, _share), part_events, part_visits in zip(active, found.events_of, found.visits_of, strict=True):
                 tables[CutName.PROJECT].add((part.project,), part_events, part_visits)
                 tables[CutName.ACADEMY].add((part.academy,), part_events, part_visits)
             profiles = zip(*(_dealt(n, shares, rng) for n in (events, found.visits)), strict=True)
@@ -161,24 +190,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """One region's day: visits (minutes), events and visits of services (services, minutes)."""
+    """One region's day: visits and events of its active parts (minutes), events and visits of services (services, minutes)."""
 
-    visits: Ints
+    visits_of: list[Ints]
+    events_of: list[Ints]
     events: Ints
     service_visits: Ints
 
-
-def _drawn(expected: Expected, rule: VisitRule, rng: np.random.Generator) -> _Counts:
-    service_visits = rng.poisson(expected.service_visits)
-    # The other events come in heaps, one visitor's together: a factor of the minute that all services share makes them vary as much.
-    others = np.maximum(expected.events - expected.service_visits, 0.0)
-    more = expected.events.sum(axis=0) * (rule.events_dispersion - 1)
-    shape = np.maximum(others.sum(axis=0) ** 2 / np.maximum(more, 1e-12), 1e-6)
-    events = service_visits + rng.poisson(others * (rng.gamma(shape) / shape))
-    # Each visit begins with a visit of a service.
-    part = expected.visits / np.maximum(expected.service_visits.sum(axis=0), 1e-12)
-    visits = rng.binomial(service_visits.sum(axis=0), np.minimum(part, 1.0))
-    return _Counts(visits, events, service_visits)
+    @property
+    def visits(self) -> Ints:
+        """Of the region."""
+        return np.asarray(np.sum(self.visits_of, axis=0))
 
 
 class _Table:
@@ -214,6 +236,13 @@ def _dealt(total: Ints, shares: Sequence[float], rng: np.random.Generator) -> li
     """Each number dealt out by shares, one by one; the parts add up to it."""
     chances = np.array(shares) / sum(shares)
     return list(rng.multinomial(total, chances).T)
+
+
+def _dealt_as(total: Ints, parts: Sequence[Ints], rng: np.random.Generator) -> list[Ints]:
+    """Each minute's total dealt out as its parts were; to the first where there was none."""
+    stacked = np.stack(parts).astype(np.float64)
+    stacked[0, stacked.sum(axis=0) == 0] = 1.0
+    return list(rng.multinomial(total, (stacked / stacked.sum(axis=0)).T).T)
 
 
 def default_archive_days(plan: PastPlan, years: float) -> tuple[datetime.date, datetime.date]:

@@ -1,37 +1,45 @@
-"""Surges, drops and silences, judged against comparable days. Pure: no clock, no socket, no file. docs/detection.md says how and why."""
+"""Surges, drops and silences, judged against comparable days. Pure: no clock, no socket, no file. docs/detection.md says how and why.
+
+`Panel` judges series that share a clock and a calendar, a day or a minute at a time; a rehearsal runs it over a file or an archive. `Judge`
+is a panel behind a clock of epoch minutes, which an observer feeds settled minutes; `summary` puts what it tells into figures.
+"""
 
 from streams.watch.days import DayKeys, KeysOf, MixedDays, SchoolDays, weekly
-from streams.watch.detector import Detector, Judged, Maintenance, Series
 from streams.watch.episodes import Change, Episode
+from streams.watch.groups import Group, Measure, Series
+from streams.watch.judging import Judge, Told
+from streams.watch.maintenances import Maintenance, planned_because
 from streams.watch.panel import Band, Panel
-from streams.watch.rollup import Driver, RollUp, drivers, roll_up
 from streams.watch.store import Past
-from streams.watch.types import SENSITIVITIES, Alert, Array, Index, Kind, Scope, Sensitivity
+from streams.watch.summary import Part, drivers, level_of, sums
+from streams.watch.types import SENSITIVITIES, Array, Index, Kind, Scope, Sensitivity
 
 __all__ = [
     "SENSITIVITIES",
-    "Alert",
     "Array",
     "Band",
     "Change",
     "DayKeys",
-    "Detector",
-    "Driver",
     "Episode",
+    "Group",
     "Index",
-    "Judged",
+    "Judge",
     "KeysOf",
     "Kind",
     "Maintenance",
+    "Measure",
     "MixedDays",
     "Panel",
+    "Part",
     "Past",
-    "RollUp",
     "SchoolDays",
     "Scope",
     "Sensitivity",
     "Series",
+    "Told",
     "drivers",
-    "roll_up",
+    "level_of",
+    "planned_because",
+    "sums",
     "weekly",
 ]

@@ -61,33 +61,3 @@ SENSITIVITIES = {
         Sensitivity("high", score_min=4.0, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A surge, drop or silence of one series, as judged.
-
-    `start_ms` is the first row that deviates, `raised_ms` the row at whose settling the alert was raised (it never moves `start_ms`
-    afterwards), `end_ms` the last row that deviates, None while it lasts; starts of rows, UTC epoch ms. `observed` and
-    `expected` are the sums of the rows from start to end (while it lasts: to the last judged row). `learning`: there were
-    too few comparable days, so the bands were wide.
-    """
-
-    kind: Kind
-    scope: Scope
-    start_ms: int
-    raised_ms: int
-    end_ms: int | None
-    observed: float
-    expected: float
-    learning: bool = False
-
-    @property
-    def id(self) -> str:
-        """Kind, scope and start: the same for every observer that judged the same rows."""
-        return f"{self.kind}:{self.scope.name}:{self.start_ms}"
-
-    @property
-    def ratio(self) -> float | None:
-        """observed / expected; None where nothing was expected."""
-        return self.observed / self.expected if self.expected > 0 else None

@@ -112,7 +112,7 @@ def test_figures_beside_the_growth(rentree: dict[str, Any]) -> None:
     assert rentree["total"]["peak_minute"].startswith("2026-09-01T06:")
     assert rows["region", "84"]["peak_minute"][11:13] in ("05", "06", "07")
     assert rows["region", "84"]["establishments"] == pytest.approx(706, rel=0.05)
-    assert rows["region", "84"]["silence_minutes"] == 0
+    assert rows["region", "84"]["silence_minutes"] <= 5  # of 40,320, at a few thousandths of France
     assert rentree["unknown_school_calendar"] == ["01", "02", "03", "04", "06", "94"]
     assert rentree["quality"]["measured_minutes"] == 28 * 1440
     assert rentree["simulated"] is True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.observe.told import bounds_of_sum
+from streams.watch.summary import bounds_of_sum
 
 SCORE = 5.5
 

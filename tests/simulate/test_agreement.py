@@ -158,7 +158,7 @@ def test_the_past_scatters_as_live_traffic_does(past: Past) -> None:
     services = [service.code for service in past.inputs.catalog.services]
     number = int(expected.service_visits.sum(axis=1).argmax())
     visits = counts(CutName.REGION_SERVICE, ("84", services[number]), "visits")
-    assert 0.85 < dispersion(visits, expected.service_visits[number]) < 1.15
+    assert 0.85 < dispersion(visits, expected.service_visits[number]) < 1.35  # a little more than live, where it is 1
     own = {each.code: each.region for each in past.inputs.catalog.projects}
     projects = Counter[str]()
     for part, share in past.perimeter.active(past.levels, "84", day):
@@ -186,3 +186,29 @@ def test_levels_are_the_same_on_any_day(date: str, configurations: dict[str, Con
             whole = past._rate(region, np.arange(begin, end))[minute - begin] / 60
             perimeter = sum(share for _part, share in past.perimeter.active(past.levels, region.code, day))
             assert rate == pytest.approx(whole * perimeter), (clock, region.code)
+
+
+def test_events_come_in_heaps_of_a_visit_in_both(make_plan: MakePlan, past: Past) -> None:
+    """Variance over mean, by windows of 1 and 15 minutes: a quiet place waits longer for its next visitor than its events tell."""
+    plan = make_plan("ordinary", "09:00", SCALE / 15, clean=True)
+    generator, minutes = Generator(plan), 180
+    live: dict[str, Floats] = {region.code: np.zeros(minutes) for region in past.levels.regions}
+    for second in range(minutes * 60):
+        for cell in generator.next_step().cells:
+            live[generator.cells.names(cell)[0].region][second // 60] += 1
+    small = Past(replace(past.inputs, scale=SCALE / 15))
+    begin, end = paris_day(plan.scenario.date)
+    first = plan.first_s // 60 - begin
+    rows = small.day(plan.scenario.date).rows[CutName.REGION]
+    found: dict[int, list[list[float]]] = {1: [[], []], 15: [[], []]}
+    for region in past.levels.regions:
+        mean = small.expected(region, plan.scenario.date, begin, end).events.sum(axis=0)[first : first + minutes]
+        mine = rows.where(np.array([key == (region.code,) for key in rows.keys])[rows.series])
+        made = np.bincount(mine.minute - begin, mine.events, end - begin)[first : first + minutes]
+        for window, pair in found.items():
+            for which, counted in enumerate((live[region.code], made)):
+                off = counted.reshape(-1, window).sum(axis=1) - mean.reshape(-1, window).sum(axis=1)
+                pair[which].append(float((off**2).sum() / mean.sum()))
+    for window, (one, other) in found.items():
+        assert np.mean(one) == pytest.approx(np.mean(other), rel=0.25), window
+    assert np.mean(found[15][0]) > 2 * np.mean(found[1][0]) > 4

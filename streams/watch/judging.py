@@ -1,4 +1,4 @@
-"""One group of series, minute by minute: the panel of `streams.watch` behind a clock of epoch minutes. Pure: counts in, alerts out.
+"""One group of series, minute by minute: a panel behind a clock of epoch minutes. Pure: counts in, alerts out.
 
 All minutes here are epoch minutes of archive time (scenario time in a simulation).
 """
@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streams.observe.series import Group, Measure
-from streams.watch import SENSITIVITIES, Array, Band, Episode, Index, Kind, Panel
+from streams.watch.episodes import Episode
+from streams.watch.groups import Group, Measure
+from streams.watch.panel import Band, Panel
 from streams.watch.store import Day, Past
+from streams.watch.types import SENSITIVITIES, Array, Index, Kind
 
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
 JUDGED_DAYS = 30

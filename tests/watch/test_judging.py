@@ -6,9 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from streams.observe.judging import Judge, Told
-from streams.observe.series import Group, Measure, Series
-from streams.watch import Array, Kind, Scope, weekly
+from streams.watch import Array, Group, Judge, Kind, Measure, Scope, Series, Told, weekly
 
 DAYS = 24
 FIRST = int(datetime.datetime(2026, 3, 2, tzinfo=ZoneInfo("Europe/Paris")).timestamp()) // 60
