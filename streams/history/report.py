@@ -195,7 +195,9 @@ class _Rows:
         marks = list(self._marks)
         if not extent.is_whole:
             marks.append(Mark.PARTIAL)
-        if not self.perimeter.is_known and by != "project":
+        if not extent.minutes:
+            pass  # nothing is compared
+        elif not self.perimeter.is_known and by != "project":
             marks.append(Mark.PERIMETER_UNKNOWN)
         elif compared is None or (compared.now, compared.then) != (raw.now, raw.then):
             marks.append(Mark.PERIMETER_CHANGED)
@@ -208,7 +210,8 @@ class _Rows:
 
 
 def _labels(catalog: Catalog) -> dict[tuple[str, str], str]:
-    labels = {("region", region.code): region.name for region in catalog.regions}
+    labels = {("national", "FR"): "France"}
+    labels |= {("region", region.code): region.name for region in catalog.regions}
     labels |= {("academy", a.code): a.name for region in catalog.regions for a in region.academies}
     labels |= {("service", service.code): service.label for service in catalog.services}
     labels |= {("project", project.code): project.name for project in catalog.projects}

@@ -101,6 +101,8 @@ def _growth_card(title: str, row: Row, extent: Extent, estimated: bool) -> str:
     parts = [f"{french.number(row.visits)} visites"]
     if text := extent_text(extent):
         parts.append(text)
+    if not extent.minutes:
+        return _card(title, "–", " ; ".join(parts))
     if row.visits_compared is None:
         parts.append(f"périmètre inconnu ; tous projets confondus {french.growth(row.growth_raw)}")
     else:

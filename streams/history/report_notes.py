@@ -49,7 +49,9 @@ def extent_text(extent: Extent) -> str:
 
 
 def perimeter_note(report: Report) -> str:
-    """Whether the same projects send on both sides."""
+    """Whether the same projects send on both sides; nothing where nothing is compared."""
+    if not report.extent.minutes:
+        return ""
     found = report.perimeter
     names = {row.code: row.label for row in report.of("project")}
     items = []

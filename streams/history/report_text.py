@@ -91,6 +91,8 @@ def _summary(row: Row, extent: Extent) -> str:
     parts = [f"{_number(row.visits)} visits"]
     if part := extent_text(extent):
         parts.append(part)
+    if not extent.minutes:
+        return "; ".join(parts)
     if row.visits_compared is None:
         parts.append(
             f"no growth like with like: the perimeter is unknown; with all projects {_percent(row.growth_raw)}"
@@ -105,6 +107,8 @@ def _summary(row: Row, extent: Extent) -> str:
 
 def _print_perimeter(report: Report, console: Console) -> None:
     found = report.perimeter
+    if not report.extent.minutes:
+        return
     if found.is_same:
         console.print("perimeter   the same projects on both sides")
     elif found.is_same is None:

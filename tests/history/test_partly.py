@@ -172,7 +172,10 @@ def test_sides_that_have_no_minute_in_common_have_no_growth(past: Path, tmp_path
     found = report(made.directory, "day", "--day", "2026-09-01")
     assert found["total"]["growth"] is found["total"]["growth_all_projects"] is None
     assert found["perimeter"]["changes"] == []
-    assert "nothing was measured on both sides" in text(made.directory, "day", "--day", "2026-09-01")
+    said = text(made.directory, "day", "--day", "2026-09-01")
+    assert "visits; nothing was measured on both sides\n" in said
+    assert "perimeter" not in said
+    assert "perimeter unknown" not in found["marks"]
 
 
 def test_the_first_day_has_all_its_figures(past: Path) -> None:

@@ -187,7 +187,7 @@ def test_no_archive_is_said() -> None:
 def test_csv_and_terminal(past: Path) -> None:
     _code, out, _error = run("day", "--day", "2026-09-01", "--archive", str(past), "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert (rows[0]["by"], rows[0]["code"]) == ("national", "FR")
+    assert (rows[0]["by"], rows[0]["code"], rows[0]["label"]) == ("national", "FR", "France")
     assert len(rows) > 100
     _code, text, _error = run("rentree", "--year", "2026", "--archive", str(past))
     assert re.search(
