@@ -145,7 +145,7 @@ class Judge:
         found = []
         for number, tracks in enumerate(self.panel.tracks):
             for track in tracks:
-                if track.open is not None and self._is_told(number, track.open):
+                if track.open is not None and self._is_told(number, track.open, self.panel.rows_judged):
                     found.append(self._told(number, track.open, is_over=False))
         return found
 
@@ -204,7 +204,7 @@ class Judge:
         return [
             self._told(change.series, change.episode, is_over=True)
             for change in changes
-            if change.ended and self._is_told(change.series, change.episode)
+            if change.ended and self._is_told(change.series, change.episode, change.episode.last + 1)
         ]
 
     def _begin(self, date: datetime.date) -> None:
@@ -247,9 +247,19 @@ class Judge:
         else:
             self._untold.pop((series, episode.kind), None)
 
-    def _is_told(self, series: int, episode: Episode) -> bool:
+    def _is_told(self, series: int, episode: Episode, until: int) -> bool:
         other = self._untold.get((series, episode.kind))
-        return other is None or other.start != episode.start
+        if other is not None and other.start == episode.start:
+            return False
+        return self.group.series[series].measure is not Measure.EVENTS or self._is_of_many(series + 1, episode, until)
+
+    def _is_of_many(self, visits: int, episode: Episode, until: int) -> bool:
+        """Whether so many visits, too, were too many or too few: ten events may be one visitor."""
+        begin, end = (self.first + row * self.group.step_minutes for row in (episode.start, until))
+        _first, rows = self.bands.between(begin, end)
+        off = rows[0, visits] - rows[1, visits]
+        total = float(off[np.isfinite(off)].sum())
+        return (total if episode.kind is Kind.SURGE else -total) >= self.panel.least.counts_min
 
     def _told(self, series: int, episode: Episode, *, is_over: bool) -> Told:
         step = self.group.step_minutes

@@ -98,3 +98,43 @@ def test_bands_that_are_kept_no_longer_are_not_given(weeks: Array) -> None:
     judge, _told = judged(weeks[:, : at(8, 0)], 1440)
     first, values = judge.bands.between(FIRST, FIRST + at(8, 0))
     assert (first, values.shape[2]) == (FIRST + at(5, 0), 72 * 60)
+
+
+def heap(minute: int, number: int = 25) -> Array:
+    """A quiet place, a visit an hour, ten events each; and one visitor who opens many pages within three minutes."""
+    counts = np.zeros((2, DAYS * 1440))
+    random = np.random.default_rng(5)
+    for begin in np.flatnonzero(random.random(DAYS * 1440 - 10) < 1 / 60):
+        counts[1, begin] += 1
+        counts[0, begin : begin + 5] += 2
+    counts[1, minute] += 1
+    counts[0, minute : minute + 3] += number
+    return counts
+
+
+def test_many_events_of_one_visitor_call_nobody() -> None:
+    minute = at(22, 3)
+    judge, told = judged(heap(minute)[:, : minute + 20], 1440)
+    assert any(track.open or track.before >= 0 for tracks in judge.panel.tracks for track in tracks)  # the panel saw it
+    assert not judge.running()
+    assert not [one for one in told if one.kind is Kind.SURGE]
+
+
+def test_many_visitors_of_a_quiet_place_do() -> None:
+    minute = at(22, 3)
+    counts = heap(minute)
+    counts[1, minute : minute + 6] += 3
+    counts[0, minute : minute + 6] += 30
+    judge, _told = judged(counts[:, : minute + 8], 1440)
+    assert [one.kind for one in judge.running()] == [Kind.SURGE]
+
+
+def test_a_quiet_place_is_silent_once_ten_visits_were_expected() -> None:
+    counts = table(DAYS, visits=1.0)
+    begin = at(22, 12)
+    level = counts[1, : at(22, 0)].reshape(-1, 1440)[:, 720:780].mean()
+    counts[:, begin:] = 0
+    judge, _told = judged(counts[:, : begin + int(7 / level)], 1440)
+    assert not judge.running()
+    judge, _told = judged(counts[:, : begin + int(16 / level)], 1440)
+    assert [(one.kind, one.start) for one in judge.running()] == [(Kind.SILENCE, FIRST + begin)]
