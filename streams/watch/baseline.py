@@ -14,8 +14,8 @@ from streams.watch.types import Array
 #: Comparable days that are averaged at one rung, the newest ones, and how old they may be.
 COMPARABLE_DAYS_MAX = 8
 COMPARABLE_AGE_DAYS_MAX = 400
-#: With so many days of the first rung the others are not asked; with so many of the second a day without any of the first is judged.
-ENOUGH_DAYS = 4
+#: With so many days of the first rung the others are not asked; with so many of another a day without any of the first is judged.
+ENOUGH_DAYS, JUDGED_DAYS_MIN = 4, 2
 #: What a rung adds to the uncertainty, as a standard deviation of log(observed / expected).
 RUNG_SPREAD = (0.0, 0.3, 0.5)
 #: ... and what a single comparable day adds; of several, that over their number.
@@ -84,13 +84,12 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
     assert expected is not None
     if first >= ENOUGH_DAYS:
         extra = 0.0
-    judged = first > 0 or any(len(days) >= ENOUGH_DAYS for days in rungs[1:-1] or rungs[1:])
+    judged = first > 0 or any(len(days) >= JUDGED_DAYS_MIN for days in rungs)
     newest = max(past.days[days[0]].date for days in rungs if days)
     stale = STALE_SPREAD if (date - newest).days > STALE_DAYS else 0.0
     extra = float(np.sqrt(extra**2 + keys.extra**2 + stale**2))
     expected = np.maximum(expected, EXPECTED_MIN)
-    near = first >= 2 or (first == 0 and keys.extra > 0 and len(rungs[1]) >= ENOUGH_DAYS)
-    telling = near and keys.extra < TELLING_EXTRA_MAX
+    telling = judged and keys.extra < TELLING_EXTRA_MAX
     return Baseline(expected, extra, first, first < SURE_DAYS, judged, telling)
 
 

@@ -37,7 +37,7 @@ class DayKeys:
 
     `ladder`: names of days, most alike first. `levels`: (class, group) pairs; the slow level of a day is read from days of
     the class of its first pair, each compared with its own group (None: it tells nothing of the level). `extra`:
-    uncertainty whatever the rung; `rungs_min`: a day without any comparable day up to that rung is not judged.
+    uncertainty whatever the rung; `last_rung`: a day without any comparable day up to that rung is not judged.
     """
 
     name: Hashable
@@ -136,10 +136,11 @@ class SchoolDays:
 
     def _school(self, date: datetime.date, kind: DayType) -> DayKeys:
         day = date.weekday()
-        workdays = frozenset(_school_name(other) for other in _WORKDAYS)
+        workdays = frozenset(_school_name(other) for other in _alike(day))
         same = frozenset([_school_name(day)])
         if kind in _SCHOOL:
-            return DayKeys(_school_name(day), (same, workdays), _school_level(day))
+            autumn = frozenset(("rentree", week, day) for week in range(1, RENTREE_DAYS // 7))
+            return DayKeys(_school_name(day), (same, autumn, workdays), _school_level(day))
         level = _reads("school")
         if kind in (DayType.RETURN, DayType.LOCAL_HOLIDAY, DayType.RENTREE_WEEK):
             return DayKeys(str(kind), (frozenset([str(kind)]), same, workdays), level, RETURN_EXTRA)
@@ -150,12 +151,18 @@ class SchoolDays:
             self.type_of(date - _DAY),
             self.type_of(date - 2 * _DAY),
         ):
+            # How much of the holidays is in it only others like it tell.
             name = "sunday before a return"
-            return DayKeys(name, (frozenset([name]), frozenset([_school_name(6)])), level)
+            return DayKeys(name, (frozenset([name]),), level, RETURN_EXTRA, last_rung=0)
         if kind is DayType.WEEKEND and day == 6:  # no school the day after
             name = "sunday before a holiday"
             return DayKeys(name, (frozenset([name]), frozenset([_school_name(5), _school_name(6)])), level)
         return DayKeys(_school_name(day), (same, frozenset([_school_name(5), _school_name(6)])), _school_level(day))
+
+
+def _alike(day: int) -> tuple[int, ...]:
+    """Weekdays of school with the shape of this one: Wednesdays end at noon, like no other."""
+    return (2,) if day == 2 else (0, 1, 3, 4) if day < 5 else (5, 6)
 
 
 def _part(date: datetime.date) -> str:
@@ -189,9 +196,7 @@ def _after_rentree(date: datetime.date, since: int) -> DayKeys:
     day, week = date.weekday(), since // 7
     first: Hashable = ("rentree", 0, "first")
     name: Hashable = first if since == 0 else ("rentree", week, day)
-    # Wednesdays end at noon: they have the shape of no other day.
-    alike = (2,) if day == 2 else (0, 1, 3, 4) if day < 5 else (5, 6)
-    near: set[Hashable] = {("rentree", week, other) for other in alike} | {("rentree", week - 1, day)}
+    near: set[Hashable] = {("rentree", week, other) for other in _alike(day)} | {("rentree", week - 1, day)}
     if since < 7 and day in (0, 1, 3, 4):
         near.add(first)
     levels = (("rentree", name), *_school_level(day))

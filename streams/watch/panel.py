@@ -19,7 +19,7 @@ from streams.watch.scales import Scales
 from streams.watch.score import Stretch
 from streams.watch.shift import Shifts
 from streams.watch.spread import Spread, learn_spread
-from streams.watch.store import ADOPT_DAYS, HOURS, SURE_EXTRA, Day, Past, Residuals
+from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
 from streams.watch.types import Array, Flags, Index, Sensitivity
 
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
@@ -43,6 +43,7 @@ class _Today:
     keys: DayKeys
     baseline: Baseline
     spread: Spread
+    extra: float
     shifts: Shifts
     slots: list[Index]
     errors: list[Errors]
@@ -53,8 +54,8 @@ class Panel:
     """See the module. `series` is their number; rows are `step_minutes` long."""
 
     def __init__(self, series: int, step_minutes: int, least: Sensitivity, past: Past | None = None) -> None:
-        self.series, self.least = series, least
-        self.scales = Scales.of(step_minutes)
+        self.series, self.scales = series, Scales.of(step_minutes)
+        self.least = least.for_chances(self.scales.chances / Scales.of(1).chances)
         self.slots = -(-1440 // step_minutes)
         self.past = past or Past()
         self.tracks = [[Track() for _ in KINDS] for _ in range(series)]
@@ -71,7 +72,9 @@ class Panel:
         baseline = make_baseline(self.past, date, keys, self.series, self.slots)
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
         shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
-        self._today = _Today(date, keys, baseline, spread, shifts, [], [], self.rows_judged)
+        self._today = _Today(
+            date, keys, baseline, spread, spread.beyond(baseline.extra), shifts, [], [], self.rows_judged
+        )
         return baseline
 
     def judge(self, slots: Index, counts: Array) -> tuple[list[Change], Band]:
@@ -85,7 +88,7 @@ class Panel:
             expected = np.full(expected.shape, np.nan)
         self._counts = np.concatenate([self._counts[:, -self.scales.lookback :], counts], axis=1)
         self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
-        extra = np.full(counts.shape[1], today.baseline.extra)
+        extra = np.full(counts.shape[1], today.extra)
         self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
         stretch = Stretch.of(self._counts, self._expected)
         first = self._counts.shape[1] - counts.shape[1]
@@ -180,14 +183,14 @@ class Panel:
                 judged = sums[:, until, None] - sums[:, np.maximum(until - windows, 0)]
                 errors[at] = np.where(judged == 0, error[:, :, place].T, np.nan)
                 noises[at] = noise[:, :, place].T
-        return Residuals(errors, noises, today.baseline.extra <= SURE_EXTRA)
+        return Residuals(errors, noises, today.baseline.extra)
 
     def _band(self, expected: Array, today: _Today, hours: Index) -> Band:
         number = len(self.scales.sudden)
         sides = []
         for direction in range(2):
             tau = today.spread.tau[direction, :, number][:, hours]
-            wide = self.least.score_min * np.sqrt(1.0 / (expected + 0.5) + tau**2 + today.baseline.extra**2)
+            wide = self.least.score_min * np.sqrt(1.0 / (expected + 0.5) + tau**2 + today.extra**2)
             sides.append(wide)
         upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
         lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)

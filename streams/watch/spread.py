@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ DAY_QUANTILES = ((0.9, 1.2816), (0.975, 1.96))
 PRIOR_TAU = 0.2
 PRIOR_DAYS = 0.5
 TAU_MIN, TAU_MAX = 0.01, 1.5
+#: Errors of so many days show what missing comparable days make of them; this part of their uncertainty is left all the same.
+SHOWN_DAYS_MIN, SHOWN_PART_LEFT = 4, 0.3
 #: Part of the whole day's spread (a standard deviation) that an hour has at least.
 HOUR_PART_MIN = 0.6
 
@@ -23,11 +26,18 @@ HOUR_PART_MIN = 0.6
 @dataclass(frozen=True, slots=True)
 class Spread:
     """`tau` (2 directions: up, down; series, windows, hours): standard deviations of log(observed / expected) beyond counting noise;
-    learned from so many `days`.
+    learned from so many `days`, which were unsure by `extra` themselves.
     """
 
     tau: Array
     days: int
+    extra: float
+
+    def beyond(self, extra: float) -> float:
+        """What is left of a day's uncertainty `extra`, as far as days like it did not show it in their errors."""
+        if self.days < SHOWN_DAYS_MIN:
+            return extra
+        return math.sqrt(max(extra**2 - self.extra**2, (SHOWN_PART_LEFT * extra) ** 2))
 
     def level(self, window: int) -> Array:
         """(series): of one window, the middle of the hours, of both directions."""
@@ -39,7 +49,7 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
     kept = past.residuals()
     prior = np.full((2, series, windows, HOURS), PRIOR_TAU**2)
     if not kept:
-        return Spread(np.sqrt(prior), 0)
+        return Spread(np.sqrt(prior), 0, 0.0)
     error = np.concatenate([one.error for one in kept], axis=3)
     noise = np.concatenate([one.noise for one in kept], axis=3)
     square = np.empty_like(prior)
@@ -51,9 +61,9 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
         square[direction] = np.maximum(near, HOUR_PART_MIN**2 * whole)
     # Half of what a direction shows: a few weeks do not tell them apart well.
     square = 0.5 * square + 0.5 * square.mean(axis=0)
-    days = len(kept)
+    days, extra = len(kept), math.sqrt(sum(one.extra**2 for one in kept) / len(kept))
     square = np.clip(square, TAU_MIN**2, TAU_MAX**2)
-    return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))), days)
+    return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))), days, extra)
 
 
 def _with_neighbours(values: Array) -> Array:

@@ -28,12 +28,17 @@ class Residuals:
     """How one judged day missed its expectation. `error` is log(observed / expected), `noise` the variance that counting explains.
 
     Shapes (series, windows, 24 local hours, samples of the hour). NaN where a window was not measured or judged anything
-    but ordinary. `sure`: the expectation stood on enough comparable days.
+    but ordinary. `extra`: what missing comparable days left unsure.
     """
 
     error: NDArray[np.float32]
     noise: NDArray[np.float32]
-    sure: bool = True
+    extra: float = 0.0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the expectation stood on enough comparable days."""
+        return self.extra <= SURE_EXTRA
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -37,6 +38,10 @@ class Scope:
         return ",".join(f"{key}={value}" for key, value in parts if value is not None) or "all"
 
 
+#: No score is lower, however few the chances.
+SCORE_LEAST = 3.5
+
+
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
     """How much it takes to raise an alert.
@@ -51,6 +56,14 @@ class Sensitivity:
     ratio_drop: float
     counts_min: float
     silence_min: float
+
+    def for_chances(self, part: float) -> Sensitivity:
+        """The same where there are only `part` as many chances to be wrong as in rows of a minute, which `score_min` is meant for.
+
+        By the tail of a normal distribution, its score is reached by chance as often a week.
+        """
+        square = max(self.score_min**2 + 2.0 * math.log(part), SCORE_LEAST**2)
+        return replace(self, score_min=math.sqrt(square))
 
 
 SENSITIVITIES = {

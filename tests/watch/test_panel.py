@@ -115,7 +115,7 @@ def test_two_visitors_on_a_sunday_do_not_page() -> None:
 
 def test_the_first_days_are_only_learned_from() -> None:
     counts = days(7, series=1)
-    counts[3][0, 40:60] *= 5
+    counts[1][0, 40:60] *= 5
     assert judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, 96) == []
 
 
