@@ -15,7 +15,7 @@ from typing import IO
 from streams.catalog import Catalog
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
-from streams.history.archive import Archive
+from streams.history.archive import Archive, ArchiveError
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.days import paris_date
 from streams.history.marks import MINUTES_AN_HOUR, Choice, Source
@@ -99,8 +99,13 @@ def import_rows(archive: Archive, catalog: Catalog, lines: IO[str], name: str) -
     for day in by_day:
         _check_readable(archive, day)
     kept = 0
-    for day, hours in sorted(by_day.items()):
-        done = archive.update(day, [found.hours[hour] for hour in hours], Sketches.none(), catalog=catalog.digest)
+    for number, (day, hours) in enumerate(sorted(by_day.items())):
+        try:
+            done = archive.update(day, [found.hours[hour] for hour in hours], Sketches.none(), catalog=catalog.digest)
+        except ArchiveError as error:
+            raise ArchiveError(
+                f"{error}; {number} of {len(by_day)} days are imported, then import the file again: it replaces itself"
+            ) from None
         kept += sum(choice is Choice.REFUSED for choice in done.choices.values())
     return Imported(found.rows, tuple(sorted(by_day)), len(found.hours) - kept, kept)
 

@@ -1,7 +1,8 @@
-"""Counts out and in again; weekly figures in, and a report whose earlier side is estimated from them; files opened as docs/ shows it."""
+"""Counts out and in again; files opened as docs/ shows it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from datetime import timedelta
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from streams.catalog import Catalog
 from streams.cli import cli
 from streams.errors import InputError, VigieError
-from streams.history.archive import Archive
+from streams.history.archive import Archive, ArchiveError
 from streams.history.held import NoDataError
 from streams.history.marks import Choice, Source
+from streams.history.reading import History
 from streams.history.rows import CutName, Sketches
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
@@ -153,6 +156,85 @@ def test_a_live_hour_is_not_replaced_by_an_import_nor_the_other_way_round(live: 
     assert set(live.update(DAY, [imported], Sketches.none()).choices.values()) == {Choice.REFUSED}
     live.update(DAY, [reading(9, 5, source=Source.IMPORT)], Sketches.none())
     assert live.update(DAY, [reading(9, 9)], Sketches.none()).choices == {FIRST_HOUR + 9: Choice.REFUSED}
+
+
+def test_a_cut_that_was_not_imported_is_unknown_not_zero(live: Archive, tmp_path: Path, catalog: Catalog) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory), "--cut", "region")
+    file = tmp_path / "regions.csv"
+    file.write_text(text)
+    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
+    history = History(Archive(tmp_path / "copy"), catalog)
+    first = (FIRST_HOUR + 7) * 60
+    assert history.panel("region", "events", first, first + 60).share.all()
+    assert not history.panel("project", "events", first, first + 60).share.any()
+
+
+def test_simulated_figures_stay_simulated(tmp_path: Path) -> None:
+    past = Archive(tmp_path / "past")
+    past.prepare(simulated=True)
+    past.write(Past(load_inputs(default_config_dir(), seed=1, scale=0.001)).day(DAY))
+    text, _said, _error = run("history", "export", "--archive", str(past.directory))
+    assert all(line.endswith(",simulated") for line in text.splitlines()[1:])
+    file = tmp_path / "simulated.csv"
+    file.write_text(text)
+    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
+    copy = Archive(tmp_path / "copy")
+    assert copy.about().simulated  # type: ignore[union-attr]
+    # Nothing of it gets into an archive of real figures.
+    real = Archive(tmp_path / "real")
+    real.prepare(simulated=False)
+    _out, _said, error = run("history", "import", str(file), "--archive", str(real.directory))
+    assert "holds real figures, these are simulated" in str(error)
+    assert real.dates() == []
+    # Nor is it forgotten with archive.json: by reports, and by who writes there next.
+    for archive in (past, copy):
+        (archive.directory / "archive.json").unlink()
+        text, _said, _error = run(
+            "report", "day", "--day", "2026-09-01", "--against", "2026-09-01", "--archive", str(archive.directory)
+        )
+        with pytest.raises(ArchiveError, match="holds simulated figures, these are real"):
+            archive.prepare(simulated=False)
+
+
+def test_a_damaged_day_is_not_imported_onto(live: Archive, tmp_path: Path) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory))
+    file = tmp_path / "counts.csv"
+    file.write_text(text.replace("2026-09-01T", "2026-09-02T") + "".join(text.splitlines(keepends=True)[1:]))
+    path = live.path(DAY)
+    path.write_bytes(path.read_bytes()[:-50])
+    before = path.read_bytes()
+    _out, _said, error = run("history", "import", str(file), "--archive", str(live.directory))
+    assert "2026-09-01.parquet is damaged" in str(error)
+    assert "nothing was imported" in str(error)
+    assert path.read_bytes() == before
+    assert live.dates() == [DAY]
+
+
+def test_a_file_of_another_day_is_said(live: Archive) -> None:
+    live.path(DAY).rename(live.path(DAY + timedelta(days=1)))
+    _out, _said, error = run("report", "day", "--day", "2026-09-02", "--archive", str(live.directory))
+    assert "2026-09-02.parquet holds the day 2026-09-01: move it away" in str(error)
+
+
+def test_an_import_that_finds_no_room_says_how_far_it_came(
+    live: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, _said, _error = run("history", "export", "--archive", str(live.directory))
+    rows = text.splitlines(keepends=True)
+    file = tmp_path / "counts.csv"
+    file.write_text("".join([*rows, *(row.replace("2026-09-01T", "2026-09-02T") for row in rows[1:])]))
+    fsync, copy = os.fsync, tmp_path / "copy"
+
+    def full(number: int) -> None:
+        if list(copy.glob("2026/.2026-09-02*")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", full)
+    _out, _said, error = run("history", "import", str(file), "--archive", str(copy))
+    assert "no space is left: free some; 1 of 2 days are imported, then import the file again" in str(error)
+    monkeypatch.undo()
+    assert "4 hours imported" in run("history", "import", str(file), "--archive", str(copy))[1]
 
 
 def test_files_open_as_the_docs_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,11 @@ from streams.cli import cli
 from streams.clock import PARIS
 from streams.errors import VigieError
 from streams.history import load_calendar
-from streams.history.archive import Archive, ArchiveError
+from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.days import dates, paris_day
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError
-from streams.history.reading import History
 from streams.history.rows import Sketches
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
@@ -53,64 +52,6 @@ def moved(found: HourReading, hours: int) -> HourReading:
     ranges = tuple((first + 60 * hours, end + 60 * hours) for first, end in found.mark.measured)
     mark = msgspec.structs.replace(found.mark, hour=found.mark.hour + hours, measured=ranges)
     return HourReading(mark, {cut: rows.moved(60 * hours) for cut, rows in found.rows.items()})
-
-
-def test_a_cut_that_was_not_imported_is_unknown_not_zero(live: Archive, tmp_path: Path, catalog: Catalog) -> None:
-    text, _said, _error = run("history", "export", "--archive", str(live.directory), "--cut", "region")
-    file = tmp_path / "regions.csv"
-    file.write_text(text)
-    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
-    history = History(Archive(tmp_path / "copy"), catalog)
-    first = (FIRST_HOUR + 7) * 60
-    assert history.panel("region", "events", first, first + 60).share.all()
-    assert not history.panel("project", "events", first, first + 60).share.any()
-
-
-def test_simulated_figures_stay_simulated(tmp_path: Path) -> None:
-    past = Archive(tmp_path / "past")
-    past.prepare(simulated=True)
-    past.write(Past(load_inputs(default_config_dir(), seed=1, scale=0.001)).day(DAY))
-    text, _said, _error = run("history", "export", "--archive", str(past.directory))
-    assert all(line.endswith(",simulated") for line in text.splitlines()[1:])
-    file = tmp_path / "simulated.csv"
-    file.write_text(text)
-    run("history", "import", str(file), "--archive", str(tmp_path / "copy"))
-    copy = Archive(tmp_path / "copy")
-    assert copy.about().simulated  # type: ignore[union-attr]
-    # Nothing of it gets into an archive of real figures.
-    real = Archive(tmp_path / "real")
-    real.prepare(simulated=False)
-    _out, _said, error = run("history", "import", str(file), "--archive", str(real.directory))
-    assert "holds real figures, these are simulated" in str(error)
-    assert real.dates() == []
-    # Nor is it forgotten with archive.json: by reports, and by who writes there next.
-    for archive in (past, copy):
-        (archive.directory / "archive.json").unlink()
-        text, _said, _error = run(
-            "report", "day", "--day", "2026-09-01", "--against", "2026-09-01", "--archive", str(archive.directory)
-        )
-        with pytest.raises(ArchiveError, match="holds simulated figures, these are real"):
-            archive.prepare(simulated=False)
-
-
-def test_a_damaged_day_is_not_imported_onto(live: Archive, tmp_path: Path) -> None:
-    text, _said, _error = run("history", "export", "--archive", str(live.directory))
-    file = tmp_path / "counts.csv"
-    file.write_text(text.replace("2026-09-01T", "2026-09-02T") + "".join(text.splitlines(keepends=True)[1:]))
-    path = live.path(DAY)
-    path.write_bytes(path.read_bytes()[:-50])
-    before = path.read_bytes()
-    _out, _said, error = run("history", "import", str(file), "--archive", str(live.directory))
-    assert "2026-09-01.parquet is damaged" in str(error)
-    assert "nothing was imported" in str(error)
-    assert path.read_bytes() == before
-    assert live.dates() == [DAY]
-
-
-def test_a_file_of_another_day_is_said(live: Archive) -> None:
-    live.path(DAY).rename(live.path(DAY + timedelta(days=1)))
-    _out, _said, error = run("report", "day", "--day", "2026-09-02", "--archive", str(live.directory))
-    assert "2026-09-02.parquet holds the day 2026-09-01: move it away" in str(error)
 
 
 def weekly_file(path: Path, first: str, weeks: int) -> None:
