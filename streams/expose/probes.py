@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,8 +23,10 @@ from streams.observe import ArchiveRules, Census, Detector, DetectorParts, progr
 from streams.observe.maintenances import load_maintenances
 from streams.settings import Settings
 
-#: All brokers together have this long to take a connection.
+#: All brokers together have this long to take a connection and answer.
 KAFKA_SECONDS_MAX = 3.0
+#: The question that every broker answers before anybody has logged in, in its first version: length, key 18, version 0, number, no client.
+API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 #: A scrape must answer within 3 s whatever Redis does; a call that takes longer than this has failed.
 REDIS_CALL_SECONDS_MAX = 1.5
 
@@ -100,7 +103,10 @@ def installation(settings: Settings, catalog: Catalog) -> Installation:
 
 
 def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX) -> KafkaState:
-    """Ask whether one broker takes connections: cheap, and enough to tell a Kafka that is down from one that lags."""
+    """Ask whether one broker takes connections and answers: cheap, and enough to tell a Kafka that is down or hangs from one that lags.
+
+    A listener that expects TLS does not understand the question and hangs up: that is an answer, too.
+    """
     deadline = time.monotonic() + seconds_max
     problems = []
     for server in servers:
@@ -109,13 +115,17 @@ def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX
         if left <= 0:
             break
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=left).close()
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=left) as connection:
+                connection.sendall(API_VERSIONS)
+                connection.recv(4)
+        except ConnectionResetError:
+            return KafkaState(True, servers)
         except OSError as error:
             problems.append(f"{server}: {error}")
         else:
             return KafkaState(True, servers)
     hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
-    return KafkaState(False, servers, f"Kafka does not take connections ({'; '.join(problems)}); {hint}")
+    return KafkaState(False, servers, f"Kafka does not answer ({'; '.join(problems)}); {hint}")
 
 
 def probe_redis(reader: LiveReader) -> tuple[RedisState, Snapshot | None]:

@@ -20,7 +20,8 @@ class Mode:
 
     `scenario` and `changed` are the section of scenarios.yaml that runs and its members that differ, `storm` the login storm of
     load_shape.yaml. `stop` is what is held or killed once some minutes were judged. `fired_within` are the seconds from `clock` (Paris,
-    scenario time), or from the stop, to the first call; `resolved`: the end must be told, too.
+    scenario time), or from the stop, to the first call; `resolved`: the end must be told, too. `seconds` is how long is looked, from the
+    first judged minute on.
     """
 
     says: str
@@ -41,13 +42,13 @@ def _morning(**changed: Any) -> dict[str, Any]:
 
 
 MODES: dict[str, Mode] = {
-    "ordinary": Mode("an ordinary Monday at eight: nobody is called", MONDAY, changed=_morning(), seconds=720),
-    "return": Mode("a first day back at eight: nobody is called", FIRST_DAY_BACK, changed=_morning(), seconds=720),
+    "ordinary": Mode("an ordinary Monday at eight: nobody is called", MONDAY, changed=_morning(), seconds=540),
+    "return": Mode("a first day back at eight: nobody is called", FIRST_DAY_BACK, changed=_morning(), seconds=540),
     "storm": Mode(
         f"three times as many visits for {SURGE_MINUTES} minutes: told within four minutes, and told when it is over",
         changed=_morning(login_storm_multiplier=3.0),
         storm={"start": SURGE_FROM, "minutes": SURGE_MINUTES},
-        seconds=2400,
+        seconds=1800,
         calls=frozenset({"EntSurge national"}),
         clock=SURGE_FROM,
         resolved=True,
@@ -55,13 +56,13 @@ MODES: dict[str, Mode] = {
     "lockdown": Mode(
         "the scenario storm as it is: a lockdown Monday",
         scenario="storm",
-        seconds=420,
+        seconds=240,
         calls=frozenset({"EntSurge national"}),
     ),
     "project": Mode(
         f"{PROJECT} sends nothing from {STOPS_AT} on: its silence, and nothing else",
         changed=_morning(outage={"project": PROJECT, "first": STOPS_AT, "minutes": 60}),
-        seconds=900,
+        seconds=720,
         calls=frozenset({f"EntSilence project {PROJECT}"}),
         clock=STOPS_AT,
         fired_within=420,
@@ -70,13 +71,13 @@ MODES: dict[str, Mode] = {
         "the observer starts again without a detector",
         changed=_morning(),
         stop="detector",
-        seconds=600,
+        seconds=540,
         calls=frozenset({"EntDetectorStopped"}),
         fired_within=360,
     ),
-    "redis": Mode("Redis is held", changed=_morning(), stop="redis", seconds=420, calls=frozenset({"EntRedisDown"})),
-    "kafka": Mode("Kafka is held", changed=_morning(), stop="kafka", seconds=420, calls=frozenset({"EntKafkaDown"})),
+    "redis": Mode("Redis is held", changed=_morning(), stop="redis", seconds=300, calls=frozenset({"EntRedisDown"})),
+    "kafka": Mode("Kafka is held", changed=_morning(), stop="kafka", seconds=300, calls=frozenset({"EntKafkaDown"})),
     "traffic": Mode(
-        "nobody publishes any more", changed=_morning(), stop="simulator", seconds=600, calls=frozenset({"EntNoData"})
+        "nobody publishes any more", changed=_morning(), stop="simulator", seconds=360, calls=frozenset({"EntNoData"})
     ),
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from dataclasses import replace
 
 import orjson
 import pytest
 
+from streams.expose.probes import probe_kafka
 from streams.expose.status import Installation, KafkaState, RedisState, build_status
 
 NOW_MS = 1_788_242_592_345
@@ -145,3 +149,22 @@ def test_it_is_json(build):
     members = orjson.loads(orjson.dumps(build(redis=NO_REDIS)))
     assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "warming": 0, "list": []}
     assert members["redis"] == {"up": False, "appendonly": "unknown", "error": "Redis does not answer; start it"}
+
+
+def test_kafka_is_up_when_somebody_answers_or_hangs_up_and_down_when_nobody_does() -> None:
+    """A process that is held still takes connections: its kernel does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = f"127.0.0.1:{listener.getsockname()[1]}"
+        began = time.monotonic()
+        assert not probe_kafka((server,), 0.3).up
+        assert time.monotonic() - began < 2.0
+
+        def hang_up() -> None:
+            for _ in range(2):  # the first is the connection of before
+                listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        assert probe_kafka((server,), 5.0).up
+        thread.join()
+    assert not probe_kafka((server,), 0.3).up

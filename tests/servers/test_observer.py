@@ -185,7 +185,7 @@ def test_the_status_works_whatever_is_down(observed):
     assert state["processes"][0]["pid"] == 4242
     assert observer.json("/api/v1/status")[0] == 200
     human = vigie(place, "status")
-    assert "Kafka does not take connections" in human.stdout.decode()
+    assert "Kafka does not answer" in human.stdout.decode()
 
     nowhere = Place("redis://127.0.0.1:9/0", place.prefix, place.directory)
     found = vigie(nowhere, "status", "--json")

@@ -1,0 +1,119 @@
+"""A whole local stack with its receivers: every command of every runbook works, and a dead Redis and Kafka call for themselves alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from test_stack import START_SECONDS_MAX, Up, until
+
+from streams.local.paths import deploy_dir, find_program
+from tests.alerting.sinks import Sinks
+
+pytestmark = pytest.mark.servers
+
+#: `for: 20s` of the rules, scrapes and evaluations every 5 s, and the group's wait of 10 s.
+CALL_SECONDS_MAX = 75
+#: Long enough for another alert to be called for, had it not been inhibited.
+AFTERMATH_SECONDS = 20
+
+
+class Watched(Up):
+    """One that calls somebody."""
+
+    def __init__(self, directory: Path, sinks: Sinks) -> None:
+        self.sinks = sinks
+        super().__init__(directory)
+
+    def _start(self, *more: str) -> subprocess.Popen[bytes]:
+        self.environment |= {"VIGIE_ALERT_SMTP": self.sinks.smtp, "VIGIE_ALERT_WEBHOOK_URL": self.sinks.webhook_url}
+        return super()._start("--workers", "1", *more)
+
+    def ready(self) -> bool:
+        return self.runs("worker") and self.runs("observer") and self.run("status").returncode == 0
+
+    def hold(self, role: str) -> None:
+        (process,) = [each for each in self.processes() if each["role"] == role]
+        os.kill(process["pid"], signal.SIGSTOP)
+
+    def local(self, command: str) -> str:
+        """A runbook's command with this stack's ports and programs."""
+        _controller, _kafka, redis, prometheus, alertmanager, observer, worker, _other = map(str, self.ports)
+        for shown, own in (
+            ("19090", prometheus),
+            ("19093", alertmanager),
+            ("16379", redis),
+            (":8000", f":{observer}"),
+            (":8001", f":{worker}"),
+            (".venv/bin/vigie", f"{sys.executable} -m streams"),
+            ("redis-cli", shutil.which("redis-cli") or "redis-cli"),
+            ("amtool ", find_program("amtool") + " "),
+        ):
+            command = command.replace(shown, own)
+        return command
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Watched]:
+    with Sinks() as sinks:
+        made = Watched(tmp_path, sinks)
+        try:
+            yield made
+        finally:
+            if made.process.poll() is None:
+                made.process.kill()
+            made.process.wait(timeout=10)
+
+
+def commands() -> set[str]:
+    """The numbered steps of all runbooks; those that silence are in test_alertmanager."""
+    texts = [path.read_text() for path in (deploy_dir() / "runbooks").glob("*.md")]
+    found = {command for text in texts for command in re.findall(r"^\d+\. `([^`]+)`$", text, re.MULTILINE)}
+    return {command for command in found if "amtool" not in command or "alert query" in command}
+
+
+def problem_of(stack: Watched, command: str) -> str | None:
+    done = subprocess.run(
+        ["sh", "-c", stack.local(command)],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if done.returncode:
+        return f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    if "/api/v1/query" in command and orjson.loads(done.stdout)["status"] != "success":
+        return f"{command}: {done.stdout}"
+    return None
+
+
+def called(stack: Watched) -> set[str]:
+    return {alert["labels"]["alertname"] for post in stack.sinks.posts for alert in post["alerts"]}
+
+
+def test_runbooks_work_and_what_is_down_calls_for_itself_alone(stack):
+    until(stack.ready, START_SECONDS_MAX, f"not ready:\n{stack.log()}")
+    assert len(commands()) > 40
+    problems = [found for command in sorted(commands()) if (found := problem_of(stack, command))]
+    assert not problems, "\n".join(problems)
+    assert called(stack) == set(), "a sound chain calls nobody"
+    stack.hold("redis")
+    stack.hold("kafka")
+    down = {"EntRedisDown", "EntKafkaDown"}
+    until(lambda: called(stack) >= down, CALL_SECONDS_MAX, "Redis and Kafka hang, and nobody is called")
+    time.sleep(AFTERMATH_SECONDS)
+    assert called(stack) == down
+    assert {mail["Subject"] for mail in stack.sinks.mails} == {
+        "[Vigie] Redis ne répond plus",
+        "[Vigie] Kafka ne répond plus",
+    }
