@@ -1,8 +1,9 @@
 """`make bench-poison`: how fast good events are counted while a share of the flow is broken, on a real Kafka and a real Redis.
 
 For each share a topic is filled with the same number of good events, broken ones mixed among them (of four kinds, a fourth each), and
-one `vigie worker` runs over it. Printed is the rate of *good* events, on the wall and by CPU second of the worker, and what it is of the
-rate without any broken one. Exit status 1 when a share of 50 % halves it, or a count is wrong.
+one `vigie worker` runs over it; several rounds, the shares one after the other in each, so that what else the machine does meets them all.
+Printed is the rate of *good* events, on the wall and by CPU second of the worker, and what it is of the rate without any broken one in the
+same round. Exit status 1 when a share of 50 % halves it by CPU second in the median round, or a count is wrong.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -109,9 +111,9 @@ def _broken(kind: int, visitor: str, now_ms: int) -> bytes:
     return _event(0, visitor, f'"{now_ms}"' if kind == 2 else str(now_ms - 72 * 3_600_000))
 
 
-def measure(base: Settings, share: float, good: int, directory: Path) -> Result:
+def measure(base: Settings, share: float, good: int, directory: Path, round_number: int) -> Result:
     """Fill a topic of its own, run one worker over it, compare the counts."""
-    name = f"poison{int(share * 100)}"
+    name = f"poison{int(share * 100)}.{round_number}"
     settings = base.model_copy(
         update={"topic": name, "rejected_topic": f"{name}.rejected", "redis_prefix": name, "consumer_group": name}
     )
@@ -157,22 +159,26 @@ def main() -> int:
     """Measure, print; 1 when the rate of good events is halved."""
     parser = argparse.ArgumentParser(prog="make bench-poison", description=__doc__)
     parser.add_argument("--events", type=int, default=500_000, help="good events of each share")
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    results = []
+    left = []
     with tempfile.TemporaryDirectory(prefix="vigie-poison-") as name, servers(Path(name)) as settings:
-        for share in SHARES:
-            results.append(measure(settings, share, asked.events, Path(name)))
-            each, clean = results[-1], results[0]
-            print(
-                f"{share:4.0%} broken: {each.good:,} good counted, {each.broken:,} rejected, {each.kept:,} of them kept;  "
-                f"{each.per_second:9,.0f} good/s on the wall ({each.per_second / clean.per_second:4.0%}), "
-                f"{each.per_cpu_second:9,.0f} good per CPU second ({each.per_cpu_second / clean.per_cpu_second:4.0%})",
-                flush=True,
-            )
-    left = results[-1].per_second / results[0].per_second
-    met = left > GOAL
+        for number in range(1, asked.rounds + 1):
+            results = [measure(settings, share, asked.events, Path(name), number) for share in SHARES]
+            clean = results[0]
+            for each in results:
+                print(
+                    f"round {number}, {each.share:3.0%} broken: {each.good:,} good counted, {each.broken:,} rejected, {each.kept:,} kept;  "
+                    f"{each.per_second:9,.0f} good/s on the wall ({each.per_second / clean.per_second:4.0%}), "
+                    f"{each.per_cpu_second:9,.0f} good per CPU second ({each.per_cpu_second / clean.per_cpu_second:4.0%})",
+                    flush=True,
+                )
+            left.append(results[-1].per_cpu_second / clean.per_cpu_second)
+    median = statistics.median(left)
+    met = median > GOAL
     print(
-        f"half of the flow broken: {left:.0%} of the rate of good events is left; goal over {GOAL:.0%}: {'met' if met else 'NOT met'}"
+        f"half of the flow broken: {median:.0%} of the good events per CPU second is left (median of {len(left)}); goal over {GOAL:.0%}: "
+        f"{'met' if met else 'NOT met'}"
     )
     return 0 if met else 1
 

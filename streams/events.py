@@ -10,14 +10,14 @@ One Kafka record holds one JSON object of at most 4 KiB:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 VALUE_BYTES_MAX = 4096
 ID_CHARACTERS_MAX = 64
@@ -58,13 +58,9 @@ class VisitEvent(msgspec.Struct, gc=False):
     device: str | None = None
 
 
-class _AnyVersion(msgspec.Struct, gc=False):
-    """An event whose members have the right types, whatever they hold: to tell why one was refused."""
+class _Typed(msgspec.Struct, gc=False):
+    """The optional members with the right types."""
 
-    v: int
-    id: str
-    ts: int
-    visitor: str
     project: str | None = None
     uai: str | None = None
     service: str | None = None
@@ -72,6 +68,15 @@ class _AnyVersion(msgspec.Struct, gc=False):
     type: str | None = None
     tool: str | None = None
     device: str | None = None
+
+
+class _Members(msgspec.Struct, gc=False):
+    """The members that an event must have, whatever they hold, in any object: half the time that a dictionary takes."""
+
+    v: Any = UNSET
+    id: Any = UNSET
+    ts: Any = UNSET
+    visitor: Any = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ class TimeBounds:
 _decoder = msgspec.json.Decoder(VisitEvent)
 _decode = _decoder.decode
 _decode_lines = _decoder.decode_lines
-_decode_any_version = msgspec.json.Decoder(_AnyVersion).decode
+_decode_typed = msgspec.json.Decoder(_Typed).decode
+_decode_members = msgspec.json.Decoder(_Members).decode
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _OPENING_BYTE, _CLOSING_BYTE = ord("{"), ord("}")
 _OPENING, _CLOSING = {_OPENING_BYTE}, {_CLOSING_BYTE}
@@ -107,38 +113,46 @@ def decode(value: bytes | None) -> VisitEvent | Reason:
 
 
 def _why_refused(value: bytes, error: Exception) -> Reason:
-    """Why `_decode` raised. Poison must not cost much more than good events: nothing is decoded again where `error` says enough."""
+    """Why `_decode` raised. Poison must not cost much more than good events: at most one more decoding, of what must be there."""
     if error.__class__ is msgspec.DecodeError:  # broken before anything was wrong with its members: no decoder reads it
         return Reason.NOT_JSON
-    said = str(error)
-    if said.startswith("Object missing") and value.count(b"}") == 1 and value[-1] == _CLOSING_BYTE and value.isascii():
-        return Reason.MISSING_MEMBER  # the object was read to its end, which is the value's, and `v` was not wrong
-    if ", got `" in said or said.startswith("Object missing"):  # a type is wrong, or a member missing
-        return _why_undecodable(value)
     try:
-        event = _decode_any_version(value)
+        found = _decode_members(value)
     except (ValueError, RecursionError):
-        return _why_undecodable(value)
-    if event.v != VERSION:
+        return _why_no_object(value)
+    if not value.isascii() and not _is_utf8(value):  # of members that are not read, only the syntax was looked at
+        return Reason.NOT_JSON
+    version, event_id, visitor = found.v, found.id, found.visitor
+    if version != VERSION and type(version) in (int, float):
         return Reason.UNSUPPORTED_VERSION
-    if not event.id or not event.visitor:
-        return Reason.EMPTY_MEMBER
-    return Reason.TOO_LONG
+    if visitor is UNSET or event_id is UNSET or found.ts is UNSET or version is UNSET:
+        return Reason.MISSING_MEMBER
+    if type(found.ts) is not int or type(event_id) is not str or type(visitor) is not str or type(version) is not int:
+        return Reason.ILL_TYPED
+    empty = not event_id or not visitor
+    if not empty and len(event_id) <= ID_CHARACTERS_MAX and len(visitor) <= VISITOR_CHARACTERS_MAX:
+        return Reason.ILL_TYPED  # what is left: an optional member
+    try:
+        _decode_typed(value)
+    except (ValueError, RecursionError):
+        return Reason.ILL_TYPED
+    return Reason.EMPTY_MEMBER if empty else Reason.TOO_LONG
 
 
-def _why_undecodable(value: bytes) -> Reason:
+def _why_no_object(value: bytes) -> Reason:
     try:
         document = _decode_any(value)
     except (ValueError, RecursionError):
         return Reason.NOT_JSON
-    if not isinstance(document, dict):
-        return Reason.NOT_OBJECT
-    version = document.get("v")
-    if type(version) in (int, float) and version != VERSION:
-        return Reason.UNSUPPORTED_VERSION
-    if not document.keys() >= REQUIRED:
-        return Reason.MISSING_MEMBER
-    return Reason.ILL_TYPED
+    return Reason.NOT_JSON if isinstance(document, dict) else Reason.NOT_OBJECT
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_whole(values: Sequence[bytes | None]) -> list[VisitEvent] | None:
@@ -150,7 +164,7 @@ def _decode_whole(values: Sequence[bytes | None]) -> list[VisitEvent] | None:
     broken halves and one value that holds two objects (`{..} {..}`, which msgspec accepts on one line) would pass for three good events.
     """
     try:
-        whole = set(map(_FIRST, values)) == _OPENING and set(map(_LAST, values)) == _CLOSING  # type: ignore[arg-type]
+        whole = set(map(_LAST, values)) == _CLOSING and set(map(_FIRST, values)) == _OPENING  # type: ignore[arg-type]
     except (TypeError, IndexError):  # a tombstone, or no bytes at all
         return None
     if not whole or max(map(len, values)) > VALUE_BYTES_MAX:  # type: ignore[arg-type]
@@ -181,45 +195,48 @@ def judge(value: bytes | None, append_ms: int, bounds: TimeBounds) -> VisitEvent
 
 def judge_all(
     values: Sequence[bytes | None], append_ms: int, bounds: TimeBounds
-) -> tuple[list[VisitEvent], list[tuple[int, Reason]]]:
-    """Decode and check the values of one batch: the events that count, in order, and (index, reason) of those rejected.
+) -> tuple[list[VisitEvent], list[int], list[Reason]]:
+    """Decode and check the values of one batch: the events that count, in order, then the indexes and the reasons of those rejected.
 
     Same verdicts as `judge` for each, at the speed of the counting path.
     """
     if not values:
-        return [], []
+        return [], [], []
     oldest, latest = append_ms - bounds.age_ms_max, append_ms + bounds.ahead_ms_max
     events = _decode_whole(values)
-    if events is not None:
-        times = [event.ts for event in events]
-        if oldest <= min(times) and max(times) <= latest:
-            return events, []
+    if events is None:
+        return _judge_each(values, oldest, latest)
+    times = [event.ts for event in events]
+    if oldest <= min(times) and max(times) <= latest:
+        return events, [], []
+    at = [index for index, ts in enumerate(times) if not oldest <= ts <= latest]
+    reasons = [Reason.TOO_OLD if times[index] < oldest else Reason.TOO_FAR_AHEAD for index in at]
+    return [event for event in events if oldest <= event.ts <= latest], at, reasons
+
+
+def _judge_each(
+    values: Sequence[bytes | None], oldest: int, latest: int
+) -> tuple[list[VisitEvent], list[int], list[Reason]]:
+    """`decode` and `check` of each value, written out: half of them may be poison, and must not cost the good ones their pace."""
     good: list[VisitEvent] = []
-    rejected: list[tuple[int, Reason]] = []
-    keep, reject = good.append, rejected.append
-    for index, found in enumerate(events or _decode_each(values)):
-        if found.__class__ is Reason:
-            reject((index, found))
-        elif oldest <= found.ts <= latest:
-            keep(found)
-        else:
-            reject((index, Reason.TOO_OLD if found.ts < oldest else Reason.TOO_FAR_AHEAD))
-    return good, rejected
-
-
-def _decode_each(values: Sequence[bytes | None]) -> Iterator[Any]:
-    """`map(decode, values)`, written out: half of the values may be poison, and must not cost the good ones their pace."""
-    decode_event = _decode
-    for value in values:
+    at: list[int] = []
+    reasons: list[Reason] = []
+    keep, note, reject, decode_event = good.append, at.append, reasons.append, _decode
+    for index, value in enumerate(values):
         if not value or len(value) > VALUE_BYTES_MAX:
-            yield Reason.TOO_LARGE if value else Reason.EMPTY
-            continue
-        if value[-1] not in _ENDS and value[0] == _OPENING_BYTE:  # cut off: the commonest poison
-            yield Reason.NOT_JSON
-            continue
-        try:
-            event = decode_event(value)
-        except (ValueError, RecursionError) as error:
-            yield _why_refused(value, error)
+            reason = Reason.TOO_LARGE if value else Reason.EMPTY
+        elif (last := value[-1]) != _CLOSING_BYTE and last not in _ENDS and value[0] == _OPENING_BYTE:
+            reason = Reason.NOT_JSON  # cut off: the commonest poison
         else:
-            yield event
+            try:
+                event = decode_event(value)
+            except (ValueError, RecursionError) as error:
+                reason = _why_refused(value, error)
+            else:
+                if oldest <= event.ts <= latest:
+                    keep(event)
+                    continue
+                reason = Reason.TOO_OLD if event.ts < oldest else Reason.TOO_FAR_AHEAD
+        note(index)
+        reject(reason)
+    return good, at, reasons

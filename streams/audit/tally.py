@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,21 +46,19 @@ def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
         raise InputError(f"--by {by!r}: rejects are counted by {', '.join(GROUPINGS)}")
     table = Table(by)
     where: dict[str, tuple[str, str]] = {}
-    done: Counter[tuple[str, str]] = Counter()
     replayed: set[str] = set()
     for each in found:
         if isinstance(each, ReplayMark):
-            if each.stage == DONE and each.key in where and each.key not in replayed:
+            if each.stage == DONE:  # perhaps read before its dead letter: they may lie in different partitions
                 replayed.add(each.key)
-                done[where[each.key]] += 1
             continue
         cell = (_group(each, by), each.reason)
         if cell not in table.rows and len(table.rows) >= ROWS_MAX:
             cell = (OTHERS, each.reason)
         table.rows.setdefault(cell, Row()).kept += 1
         where[each.key] = cell
-    for cell, number in done.items():
-        table.rows[cell].replayed = number
+    for key in replayed & where.keys():
+        table.rows[where[key]].replayed += 1
     return table
 
 

@@ -6,7 +6,6 @@ visitors, which is read again from the tail of the log: `warm` feeds it, `count`
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,8 +19,8 @@ from streams.count.index import Mask
 from streams.count.members import Members
 from streams.count.memory import Judged, Memory, MemoryPlan
 from streams.count.names import Names
-from streams.count.types import Batch, Cut, Delta, PartitionState, Reject
-from streams.events import Reason, TimeBounds, judge_all
+from streams.count.types import Batch, Cut, Delta, PartitionState, Rejects
+from streams.events import TimeBounds, judge_all
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
@@ -69,7 +68,7 @@ class PartitionCounter:
         for batch in batches:
             self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
             for _first, values in _pieces(batch):
-                events, _rejected = judge_all(values, append_ms, self._rules.bounds)
+                events, _at, _reasons = judge_all(values, append_ms, self._rules.bounds)
                 found.append(self._reader.read_for_memory(events))
                 size += len(events)
                 blocks.append((size, append_ms))
@@ -84,7 +83,7 @@ class PartitionCounter:
         first = batches[0].offsets[0] if batches[0].offsets else batches[0].end
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
         self._reader.begin_chunk()
-        rejects: list[Reject] = []
+        rejects = Rejects()
         found: list[Columns] = []
         blocks: list[tuple[int, int]] = []
         records = size = 0
@@ -93,9 +92,9 @@ class PartitionCounter:
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
             for first_index, values in _pieces(batch):
-                events, rejected = judge_all(values, append_ms, self._rules.bounds)
-                if rejected:
-                    rejects += _rejects(batch, first_index, rejected, append_ms)
+                events, at, reasons = judge_all(values, append_ms, self._rules.bounds)
+                if at:
+                    rejects.add(batch, at if not first_index else [first_index + i for i in at], reasons, append_ms)
                 found.append(self._reader.read(events))
                 size += len(events)
                 blocks.append((size, append_ms))
@@ -133,11 +132,6 @@ class PartitionCounter:
         return late
 
 
-def _rejects(batch: Batch, first: int, rejected: list[tuple[int, Reason]], append_ms: int) -> list[Reject]:
-    offsets, keys, values = batch.offsets, batch.keys, batch.values
-    return [Reject(offsets[first + i], why, append_ms, keys[first + i], values[first + i]) for i, why in rejected]
-
-
 def _add_totals(delta: Delta) -> None:
     totals = delta.totals
     for by_field in delta.minutes.values():
@@ -147,7 +141,7 @@ def _add_totals(delta: Delta) -> None:
             totals.update(by_field)  # most chunks are of one minute
     if delta.duplicates:
         delta.add_total((Cut.DUPLICATE,), delta.duplicates)
-    for reason, number in Counter([reject.reason for reject in delta.rejects]).items():
+    for reason, number in delta.rejects.by_reason().items():
         delta.add_total((Cut.REJECTED, reason.value), number)
 
 

@@ -10,11 +10,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.broker import KafkaAddress
 from streams.count import Cut, Delta, Reject
@@ -29,6 +30,12 @@ KEEP_SECONDS_MAX = 5.0
 PAUSE_SECONDS = 30.0
 
 
+#: A dead letter larger than this is not kept: with its headers Kafka might not take it, nor those that travel with it.
+LETTER_BYTES_MAX = 1_000_000
+#: Dead letters travel in batches of this size at most, which costs a fifth of sending each by itself.
+BATCH_BYTES_MAX = 262_144
+
+
 class RejectBudget:
     """How many rejects are kept: `per_minute` for each minute of append time and reason."""
 
@@ -36,6 +43,11 @@ class RejectBudget:
         self._per_minute = per_minute
         self._minute = -1
         self._used: dict[Reason, int] = {}
+
+    def is_spent(self, reasons: Collection[Reason], append_ms: int) -> bool:
+        """Whether nothing of these reasons may be kept up to this append time: nobody needs to look at each of a flood."""
+        in_minute = append_ms < (self._minute + 1) * 60_000
+        return in_minute and all(self._used.get(reason, 0) >= self._per_minute for reason in reasons)
 
     def choose(self, rejects: Iterable[Reject]) -> list[Reject]:
         """Return those that may be kept; each uses one of its reason's places."""
@@ -70,13 +82,14 @@ class DeadLetterTopic:
 
     async def keep(self, partition: int, delta: Delta) -> None:
         """Keep a chunk's rejects, acknowledged by Kafka; add those that are not kept to the delta's `NOT_KEPT`."""
-        kept = self._budget.choose(delta.rejects)
-        failed = await self._send(partition, kept)
-        not_kept = Counter([reject.reason for reject in delta.rejects])
-        not_kept.subtract(reject.reason for reject in kept if reject.offset not in failed)
-        for reason, number in not_kept.items():
-            if number:
-                delta.add_total((Cut.NOT_KEPT, reason.value), number)
+        rejected = {reason: n for reason in Reason if (n := delta.totals.get((Cut.REJECTED, reason.value)))}
+        spent = self._budget.is_spent(rejected, delta.append_ms)
+        chosen = [] if spent else self._budget.choose(delta.rejects)
+        failed = await self._send(partition, [each for each in chosen if _size(each) <= LETTER_BYTES_MAX])
+        kept = Counter(each.reason for each in chosen if _size(each) <= LETTER_BYTES_MAX and each.offset not in failed)
+        for reason, number in rejected.items():
+            if number > kept[reason]:
+                delta.add_total((Cut.NOT_KEPT, reason.value), number - kept[reason])
 
     async def close(self) -> None:
         """Close the producer."""
@@ -89,30 +102,42 @@ class DeadLetterTopic:
         unsent = {reject.offset for reject in rejects}
         if not rejects or time.monotonic() < self._paused_until:
             return unsent
-        futures: dict[int, asyncio.Future[Any]] = {}
+        sending: list[tuple[asyncio.Future[Any], list[int]]] = []
         try:
             async with asyncio.timeout(KEEP_SECONDS_MAX):
                 producer = await self._started()
-                for reject in rejects:
-                    key = f"{self._source}-{partition}-{reject.offset}".encode()
-                    headers = self._headers(partition, reject)
-                    futures[reject.offset] = await producer.send(self._topic, reject.value, key=key, headers=headers)
-                await asyncio.wait(futures.values())
+                target = partition % len(await producer.partitions_for(self._topic))
+                for batch, offsets in self._batches(producer, partition, rejects):
+                    sending.append((await producer.send_batch(batch, self._topic, partition=target), offsets))
+                await asyncio.wait([sent for sent, _ in sending])
         except (TimeoutError, KafkaError, OSError) as error:
             log.error(
                 "the dead-letter topic %s does not take events: %s", self._topic, str(error) or type(error).__name__
             )
-        acknowledged = {
-            offset
-            for offset, sent in futures.items()
-            if sent.done() and not sent.cancelled() and sent.exception() is None
-        }
-        unsent -= acknowledged
+        for sent, offsets in sending:
+            if sent.done() and not sent.cancelled() and sent.exception() is None:
+                unsent.difference_update(offsets)
         if unsent:
             self._metrics.dead_letter_failure(len(unsent))
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._begin_anew()
         return unsent
+
+    def _batches(
+        self, producer: AIOKafkaProducer, partition: int, rejects: list[Reject]
+    ) -> Iterator[tuple[BatchBuilder, list[int]]]:
+        """Batches that are full or the last one, each with the offsets of its rejects."""
+        batch, offsets = producer.create_batch(), list[int]()
+        for reject in rejects:
+            key = f"{self._source}-{partition}-{reject.offset}".encode()
+            letter = {"timestamp": None, "key": key, "value": reject.value, "headers": self._headers(partition, reject)}
+            if batch.append(**letter) is None:
+                yield batch, offsets
+                batch, offsets = producer.create_batch(), []
+                batch.append(**letter)
+            offsets.append(reject.offset)
+        batch.close()  # sent at once
+        yield batch, offsets
 
     def _begin_anew(self) -> None:
         """Take a new producer next time: one whose sequence Kafka refused would fail for ever."""
@@ -135,7 +160,7 @@ class DeadLetterTopic:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **aiokafka_options(self._address), enable_idempotence=True, acks="all", linger_ms=5
+                **aiokafka_options(self._address), enable_idempotence=True, acks="all", max_batch_size=BATCH_BYTES_MAX
             )
             try:
                 await producer.start()
@@ -144,6 +169,10 @@ class DeadLetterTopic:
                 raise
             self._producer = producer
         return self._producer
+
+
+def _size(reject: Reject) -> int:
+    return len(reject.value or b"") + len(reject.key or b"")
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

@@ -112,6 +112,16 @@ def test_a_budget_of_zero_keeps_nothing() -> None:
     assert RejectBudget(0).choose([reject(1)]) == []
 
 
+def test_a_spent_budget_is_known_without_a_look_at_each_reject() -> None:
+    budget = RejectBudget(2)
+    assert not budget.is_spent([Reason.NOT_JSON], 60_000)
+    budget.choose([Reject(n, Reason.NOT_JSON, 60_000 + n, None, b"x") for n in range(2)])
+    assert budget.is_spent([Reason.NOT_JSON], 119_999)
+    assert budget.is_spent([Reason.NOT_JSON], 59_000), "an older minute draws on the newest one's places"
+    assert not budget.is_spent([Reason.NOT_JSON], 120_000), "another minute"
+    assert not budget.is_spent([Reason.NOT_JSON, Reason.EMPTY], 119_999), "another reason"
+
+
 def test_repeated_lines_are_held_back_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(log_limit.time, "monotonic", lambda: clock[0])

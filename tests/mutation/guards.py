@@ -245,7 +245,7 @@ GUARDS = (
     Guard(
         "joined values are taken apart where one could make up for another",
         "streams/events.py",
-        "        whole = set(map(_FIRST, values)) == _OPENING and set(map(_LAST, values)) == _CLOSING  # type: ignore[arg-type]",
+        "        whole = set(map(_LAST, values)) == _CLOSING and set(map(_FIRST, values)) == _OPENING  # type: ignore[arg-type]",
         "        whole = None not in values",
         CONTRACT,
     ),
