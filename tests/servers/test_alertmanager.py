@@ -77,7 +77,7 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_q
     surge = {"alertname": "EntSurge", "scope": "region", "service": "-", **labels}
     inside = {"alertname": "EntSurge", "scope": "service", "service": "NOTES", **labels}
     send(port, surge, inside, {"alertname": "Watchdog", "severity": "none", "team": "vigie"})
-    wait_until(lambda: bool(sinks.mails) and bool(sinks.posts), 30)
+    wait_until(lambda: bool(sinks.mails) and bool(sinks.posts), 60)
     assert states(port) == {"EntSurgeregion": "active", "EntSurgeservice": "suppressed", "Watchdog": "active"}
     assert called(sinks) == {"EntSurge"}
     mail = sinks.mails[0]
@@ -96,7 +96,7 @@ def test_a_dead_redis_keeps_everything_else_quiet_but_kafka(running: tuple[int, 
     port, sinks = running
     names = ("EntRedisDown", "EntKafkaDown", "EntSettlingStale", "EntNoData", "EntDetectorStopped", "EntWorkerDown")
     send(port, *({"alertname": name, "severity": "critical", "team": "vigie"} for name in names))
-    wait_until(lambda: "EntKafkaDown" in called(sinks), 30)
+    wait_until(lambda: "EntKafkaDown" in called(sinks), 60)
     time.sleep(1)
     now = states(port)
     assert {name for name in names if now[name] == "active"} == {"EntRedisDown", "EntKafkaDown"}

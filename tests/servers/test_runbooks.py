@@ -21,8 +21,8 @@ from tests.alerting.sinks import Sinks
 
 pytestmark = pytest.mark.servers
 
-#: `for: 20s` of the rules, scrapes and evaluations every 5 s, and the group's wait of 10 s.
-CALL_SECONDS_MAX = 75
+#: `for: 20s` of the rules, scrapes and evaluations every 5 s, and the group's wait of 30 s.
+CALL_SECONDS_MAX = 100
 #: Long enough for another alert to be called for, had it not been inhibited.
 AFTERMATH_SECONDS = 20
 
