@@ -55,7 +55,13 @@ def day_block(plan: Plan, day: PastDay) -> Block:
     for mark in day.hours:
         for begin, stop in mark.measured:
             known[max(begin, first) - first : max(min(stop, end) - first, 0)] = 1.0
-    return Block(first, plan.table(day.rows, first, known))
+    block = Block(first, plan.table(day.rows, first, known))
+    for mark in day.hours:
+        # An import may lack a cut: what that would tell is not known, which is not zero.
+        missing = [cut for cut in JUDGED_CUTS if not mark.knows(cut)]
+        rows = [row for (cut, _key), pair in plan.places.items() if cut in missing for row in pair if row >= 0]
+        block.table[rows, max(mark.first_minute - first, 0) : max(mark.end_minute - first, 0)] = np.nan
+    return block
 
 
 def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block]:

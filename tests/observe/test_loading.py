@@ -8,14 +8,16 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.days import dates, paris_day
-from streams.history.reading import History
-from streams.observe.backlog import Block
+from streams.history.reading import History, PastDay
+from streams.history.rows import CutName
+from streams.observe.backlog import Block, day_block
 from streams.observe.loading import COLD_MINUTES, Loading, Span
 from streams.observe.memory import DIRECTORY, FILE, key_of
 from streams.observe.never_seen import NeverSeen
@@ -123,3 +125,15 @@ def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
     assert known.tolist() == [True] * 10 + [False] * COLD_MINUTES + [True] * 20
     assert np.isfinite(block.table).all()
     assert loading.warm(Block(1000 + COLD_MINUTES, np.ones((plan.rows, 5)))).table.all()
+
+
+def test_what_an_import_left_out_is_unknown_not_zero(past: Past, plan: Plan) -> None:
+    made = past.day(FIRST)
+    marks = tuple(msgspec.structs.replace(mark, cuts=(CutName.REGION,)) for mark in made.hours[:12])
+    day = PastDay(FIRST, (*marks, *made.hours[12:]), made.rows, made.sketches)
+    table = day_block(plan, day).table
+    of_region, of_project = plan.places[CutName.REGION, ("84",)][1], plan.places[CutName.PROJECT, ("ent_ara",)][1]
+    assert np.isfinite(table[of_region]).all()
+    assert np.isnan(table[of_project, : 12 * 60]).all()
+    assert np.isfinite(table[of_project, 12 * 60 :]).all()
+    assert np.isfinite(table[0]).all()
