@@ -26,6 +26,8 @@ SERVICE_VISITS_A_MINUTE_MIN = 10.0
 #: A service of a region whose own alert of that kind runs is a part of it; more than the bound are counted only.
 PART, BOUND = "part", "bound"
 SCOPES = ("national", "region", "project", "service")
+#: So long after a wider alert is over, what is left of it in its parts calls nobody.
+TAIL_MINUTES = 30
 #: Parts of an alert that are exposed: those that an e-mail names.
 DRIVERS_MAX = 3
 #: Alerts exposed at most, the newest: a country in flames is still a bounded number of series.
@@ -53,7 +55,12 @@ def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
 
     called = [alert for alert in book.running if quiet_because(alert) is None]
     wide = {(alert.kind, alert.region) for alert in called if alert.service is None and alert.project is None}
-    parts = [one for one in called if one.service and wide & {(one.kind, None), (one.kind, one.region)}]
+    parts = [
+        one
+        for one in called
+        if (one.service and wide & {(one.kind, None), (one.kind, one.region)})
+        or _outlasts(one, one.region or regions.get(one.project or ""), book)
+    ]
     # The widest first: where there are too many, what explains the others must not be what is left out.
     whole = sorted((one for one in called if one not in parts), key=lambda one: SCOPES.index(one.scope))
     active = whole[:ACTIVE_MAX]
@@ -85,6 +92,22 @@ def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
         yield family(metric, some)
     if book.judged_minute is not None:
         yield family(metrics.JUDGED, [((), (book.judged_minute + 1) * 60)])
+
+
+def _outlasts(alert: AlertRecord, region: str | None, book: AlertBook) -> bool:
+    """Whether an alert is the tail of a wider one of its kind that is over: France calms down a few minutes before its last region."""
+    rank = SCOPES.index(alert.scope)
+    now_ms = ((book.judged_minute or 0) + 1) * 60_000
+    return any(
+        wider.end_ms is not None
+        and wider.kind == alert.kind
+        and SCOPES.index(wider.scope) < min(rank, SCOPES.index("project"))
+        and wider.region in (None, region)
+        and alert.start_ms < wider.end_ms
+        and now_ms - wider.end_ms <= TAIL_MINUTES * 60_000
+        and quiet_because(wider) is None
+        for wider in book.alerts
+    )
 
 
 def _code(driver: Driver) -> str:

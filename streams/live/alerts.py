@@ -19,6 +19,8 @@ from streams.live.keys import Keys
 
 #: Alerts kept, running ones included: a year of a nervous installation. About 1 kB each.
 ALERTS_MAX = 2000
+#: Of alerts that are over, so many of the newest are read beside those that run.
+NEWEST_MAX = 300
 #: A running alert that no observer upheld for so many judged minutes ends with the last one in which it was.
 ORPHAN_MINUTES = 5
 
@@ -131,14 +133,15 @@ class AlertStore:
             raise explain(error, self._address) from error
         return AlertBook(int(judged) if judged else None, _sorted([_record(text) for text in texts.values()]))
 
-    def running(self) -> AlertBook:
-        """Read the alerts that run alone: cheap enough for each scrape."""
+    def latest(self) -> AlertBook:
+        """Read the alerts that run, and the newest of the others: cheap enough for each scrape."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hget(self._base + "meta", "judged_minute")
         pipeline.hgetall(self._base + "alert_places")
+        pipeline.zrevrange(self._base + "alert_starts", 0, NEWEST_MAX - 1)
         try:
-            judged, places = pipeline.execute()
-            ids = [text.rpartition(" ")[0] for text in places.values()]
+            judged, places, newest = pipeline.execute()
+            ids = sorted({*(text.rpartition(" ")[0] for text in places.values()), *newest})
             texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []
         except REDIS_ERRORS as error:
             raise explain(error, self._address) from error

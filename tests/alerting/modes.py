@@ -8,7 +8,7 @@ from typing import Any
 #: Tuesday 3 February 2026: school in all zones. Monday 5 January: the first day after Christmas holidays, in all zones.
 MONDAY, TUESDAY, FIRST_DAY_BACK = "2026-02-02", "2026-02-03", "2026-01-05"
 #: The surge of mode `storm`: ordinary morning, then three times as many visits from then on, for so many minutes.
-SURGE_FROM, SURGE_MINUTES = "07:58", 8
+SURGE_FROM, SURGE_MINUTES = "07:58", 5
 #: The project that stops in mode `project`, and when.
 PROJECT, STOPS_AT = "mbn", "08:00"
 LIVE_FROM = "07:57"

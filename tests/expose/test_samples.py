@@ -369,3 +369,20 @@ def test_three_visits_a_minute_of_a_service_call_nobody(catalog):
     found = {f.name: f for f in alert_families(AlertBook(MINUTE, (few, many)), catalog)}
     assert [s.labels["region"] for s in found["ent_alert_active"].samples] == ["11"]
     assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("small", 1)]
+
+
+def test_what_is_left_of_a_national_alert_in_its_regions_calls_nobody_for_half_an_hour(catalog):
+    start = MINUTE * 60_000 - 40 * 60_000
+    times = {"start_ms": start, "raised_ms": start, "until_ms": MINUTE * 60_000}
+    national = alert(scope="national", region=None, **times | {"until_ms": start + 600_000}, end_ms=start + 600_000)
+    tail, other_kind = alert(**times), alert(kind="drop", region="11", **times)
+    later = alert(region="84", **times | {"start_ms": start + 660_000})
+    project = alert(scope="project", region=None, project="mbn", **times)
+
+    def active(minute: int) -> set[tuple[str, str, str]]:
+        families = alert_families(AlertBook(minute, (national, tail, other_kind, later, project)), catalog)
+        (found,) = [one for one in families if one.name == "ent_alert_active"]
+        return {(s.labels["kind"], s.labels["region"], s.labels["project"]) for s in found.samples}
+
+    assert active(MINUTE - 1) == {("drop", "11", "-"), ("surge", "84", "-")}
+    assert active(MINUTE + 5) == active(MINUTE - 1) | {("surge", "44", "-"), ("surge", "44", "mbn")}
