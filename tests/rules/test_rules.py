@@ -149,3 +149,42 @@ def test_links_lead_to_boards_that_exist():
             assert re.fullmatch(r"/d/[^/]+/[^/]+", link), rule["alert"]
             _empty, _d, uid, slug = link.split("/")
             assert boards.get(uid) == slug, f"{rule['alert']} leads to {link}"
+
+
+def cases() -> list[dict[str, Any]]:
+    paths = sorted(Path(__file__).parent.glob("*.promtool.yml"))
+    return [case for path in paths for case in yaml.safe_load(path.read_text())["tests"]]
+
+
+def stale(case: dict[str, Any], frozen: bool) -> dict[str, Any]:
+    """The case with an observer b that says nothing any more, or the same as at the beginning for ever."""
+    series = []
+    for one in case["input_series"]:
+        if 'instance="b:8000"' not in one["series"] or one["series"].startswith("up{"):
+            series.append(one)
+        elif frozen:
+            first = re.match(r"-?[0-9.]+", str(one["values"]))
+            series.append({**one, "values": f"{first.group()}x400" if first else "_x400"})
+    return {**case, "name": f"{case['name']}, one observer stale", "input_series": series}
+
+
+def test_one_stale_observer_changes_nothing(tmp_path):
+    """What fires, fires when the other observer says nothing any more; what does not, does not when it stands still."""
+    firing, quiet = [], []
+    for case in cases():
+        checks = case.get("alert_rule_test", [])
+        if not any('instance="b:8000"' in one["series"] for one in case.get("input_series", [])):
+            continue
+        fires = [check for check in checks if check["exp_alerts"]]
+        if fires and "speaks for" not in case["name"]:
+            firing.append(stale({**case, "alert_rule_test": fires}, frozen=False))
+        # Alerts themselves are read from Redis at each scrape: an observer that hangs has none, it does not repeat them.
+        elif not fires and not any(word in str(case) for word in ("one observer", "blinks", "ent_alert_active")):
+            quiet.append(stale(case, frozen=True))
+    shown = {check["alertname"] for case in firing for check in case["alert_rule_test"]}
+    assert shown == {rule["alert"] for rule in alerts()} - {"Watchdog"}, "an alert without a case of two observers"
+    assert len(quiet) > 8
+    head = yaml.safe_load((Path(__file__).parent / "backstops.promtool.yml").read_text())
+    made = {**head, "rule_files": [str(path) for path in RULES], "tests": [*firing, *quiet]}
+    (tmp_path / "stale.yml").write_text(yaml.safe_dump(made, allow_unicode=True, sort_keys=False))
+    assert "SUCCESS" in run("promtool", "test", "rules", str(tmp_path / "stale.yml"))
