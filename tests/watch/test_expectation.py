@@ -1,0 +1,109 @@
+"""What a day is held against: levels across years, days that begin early, how much was learned, rungs of the ladder."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pytest
+
+from streams.catalog import load_catalog
+from streams.history import load_calendar
+from streams.settings import default_config_dir
+from streams.watch import SENSITIVITIES, Panel, SchoolDays, weekly
+from streams.watch.baseline import make_baseline
+from streams.watch.scales import Scales
+from streams.watch.score import allow_for_learning
+from streams.watch.shift import Shifts
+from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Past
+from tests.watch.test_panel import days, judged
+
+STEP = 60
+
+
+def school_days() -> SchoolDays:
+    config = default_config_dir()
+    calendar = load_calendar(config, load_catalog(config))
+    return SchoolDays(lambda date: calendar.zone_day_type(date, "B"))
+
+
+@pytest.mark.parametrize("growth_a_year", [0.5, 1.0, 2.0])
+def test_a_september_stands_at_the_level_of_this_year(growth_a_year: float) -> None:
+    """Days of last year's rentrée are moved by how the days since this one compare with theirs: neither by its square nor not at all."""
+    keys_of = school_days()
+    panel = Panel(1, STEP, SENSITIVITIES["normal"])
+    first, long_after = datetime.date(2024, 8, 26), datetime.date(2024, 10, 12)
+    slots = np.arange(24)
+    shape = 200.0 * (0.1 + np.exp(-(((slots - 13) / 4) ** 2)))
+    for number in range(388):
+        date = first + datetime.timedelta(days=number)
+        if long_after < date < datetime.date(2025, 8, 25):
+            continue  # the year between tells nothing of it
+        baseline = panel.begin_day(date, keys_of(date))
+        level = growth_a_year ** (number / 365) * (1.0 if date.weekday() < 5 else 0.3)
+        if date >= datetime.date(2025, 9, 8) and date.weekday() < 5:
+            assert baseline.expected.sum() == pytest.approx(level * shape.sum(), rel=0.12), date
+        panel.judge(slots, np.round(level * shape)[None, :])
+
+
+def test_an_edge_is_less_sure_than_a_plain() -> None:
+    scales = Scales.of(1)
+    expected = np.full((1, 1440), 100.0)
+    expected[0, 780:] = 150.0  # from 13:00 on
+    shifts = Shifts.of(expected, scales, days=8)
+    at = np.array([600, 785])
+    level, edge = shifts.spread(5, at, scales)[0]
+    assert level == pytest.approx(0.0, abs=1e-9)
+    assert 0.1 < edge < np.log(1.5)
+    assert shifts.change(5, at, scales)[0] == pytest.approx([0.0, np.log(1.5)], abs=0.08)
+
+
+def test_what_was_learned_from_few_days_counts_less() -> None:
+    score, tau, none = np.array([6.0, -6.0]), np.array([0.01]), np.array([0.0])
+    few, many = allow_for_learning(score, tau, none, 10.0), allow_for_learning(score, tau, none, 1000.0)
+    assert few[0] == -few[1]
+    assert 3.5 < few[0] < 5.0
+    assert many[0] == pytest.approx(6.0, abs=0.1)
+    # Where counting is all the noise there is nothing to learn.
+    assert allow_for_learning(score, tau, np.array([1.0]), 10.0)[0] == pytest.approx(6.0, abs=0.01)
+
+
+def test_fewer_rows_are_fewer_chances() -> None:
+    normal = SENSITIVITIES["normal"]
+    scores = [Panel(1, step, normal).least.score_min for step in (1, 5, 15, 30, 60)]
+    assert scores[0] == normal.score_min
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] > 4.0
+
+
+def test_a_wednesday_is_compared_with_wednesdays() -> None:
+    """They end at noon: Mondays to Fridays tell nothing of their shape."""
+    keys = school_days()(datetime.date(2025, 10, 8))
+    assert keys.ladder[0] == {("school", 2)}
+    assert all(name[-1] == 2 for rung in keys.ladder for name in rung if isinstance(name, tuple))
+
+
+def test_the_sunday_before_a_return_waits_for_one_like_it() -> None:
+    date = datetime.date(2025, 11, 2)
+    assert not make_baseline(Past(), date, school_days()(date), 1, 24).judged
+
+
+def test_a_short_surge_in_the_first_weeks_does_not_enter_later_expectations() -> None:
+    counts = days(15, series=1)
+    counts[7][0, 50:54] *= 5  # the second Monday
+    panel = Panel(1, 15, SENSITIVITIES["normal"])
+    assert [change.episode.kind.value for change in judged(panel, counts, 96) if change.ended] == ["surge"]
+    assert panel.past.days[7].judged[0, 50:54].all()
+
+
+def test_errors_of_days_that_nobody_asks_for_are_forgotten() -> None:
+    panel = Panel(1, STEP, SENSITIVITIES["normal"])
+    judged_days = 80
+    for number in range(judged_days):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        panel.begin_day(date, weekly(date))
+        panel.judge(np.arange(24), np.full((1, 24), 100.0))
+    panel.end_day()
+    kept = [day.residuals for day in panel.past.days if day.residuals is not None]
+    assert len(panel.past.days) == judged_days <= DAYS_MAX
+    assert SPREAD_DAYS <= len(kept) <= SPREAD_DAYS + SPREAD_DAYS_MIN
