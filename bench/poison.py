@@ -28,7 +28,7 @@ from streams.live import LiveReader
 from streams.settings import Settings
 from streams.topics import ensure_topics
 
-SHARES = (0.0, 0.01, 0.5)
+SHARES = (0.0, 0.01, 0.5, 1.0)
 #: Share of the rate without broken events that must be left at 50 %.
 GOAL = 0.5
 
@@ -59,8 +59,8 @@ class Result:
         return self.run.events * self.good_share / self.run.wall_seconds
 
 
-def fill(settings: Settings, good: int, share: float) -> int:
-    """Send `good` good events and as many broken ones as make up `share` of all; return the number of broken ones."""
+def fill(settings: Settings, good: int, total: int) -> int:
+    """Send `total` events, of which `good` are good, evenly mixed; return the number of broken ones."""
     rnd = random.Random(1)
     producer = Producer(
         {
@@ -73,12 +73,11 @@ def fill(settings: Settings, good: int, share: float) -> int:
         }
     )
     now_ms = int(time.time() * 1000)
-    visitors = [f"{rnd.getrandbits(256):064x}" for _ in range(good // 10 + 1)]
+    visitors = [f"{rnd.getrandbits(256):064x}" for _ in range((good or total) // 10 + 1)]
     sent_good = sent_broken = 0
-    total = round(good / (1 - share))
     for n in range(total):
         visitor = visitors[rnd.randrange(len(visitors))]
-        if sent_good * total >= n * good and n < total - (good - sent_good):
+        if good == 0 or (sent_good * total >= n * good and n < total - (good - sent_good)):
             value = _broken(sent_broken % 4, visitor, now_ms)
             sent_broken += 1
         else:
@@ -118,7 +117,8 @@ def measure(base: Settings, share: float, good: int, directory: Path, round_numb
         update={"topic": name, "rejected_topic": f"{name}.rejected", "redis_prefix": name, "consumer_group": name}
     )
     ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
-    broken = fill(settings, good, share)
+    good, total = (0, good) if share == 1 else (good, round(good / (1 - share)))
+    broken = fill(settings, good, total)
     names = (
         "kafka_bootstrap_servers",
         "redis_url",
@@ -166,14 +166,20 @@ def main() -> int:
         for number in range(1, asked.rounds + 1):
             results = [measure(settings, share, asked.events, Path(name), number) for share in SHARES]
             clean = results[0]
-            for each in results:
+            for each in results[:-1]:
                 print(
                     f"round {number}, {each.share:3.0%} broken: {each.good:,} good counted, {each.broken:,} rejected, {each.kept:,} kept;  "
                     f"{each.per_second:9,.0f} good/s on the wall ({each.per_second / clean.per_second:4.0%}), "
                     f"{each.per_cpu_second:9,.0f} good per CPU second ({each.per_cpu_second / clean.per_cpu_second:4.0%})",
                     flush=True,
                 )
-            left.append(results[-1].per_cpu_second / clean.per_cpu_second)
+            all_broken, run = results[-1], results[-1].run
+            print(
+                f"round {number}, 100% broken: {all_broken.good:,} good counted, {all_broken.broken:,} rejected, {all_broken.kept:,} kept; "
+                f"{run.events / run.cpu_seconds:,.0f} rejected per CPU second",
+                flush=True,
+            )
+            left.append(results[-2].per_cpu_second / clean.per_cpu_second)
     median = statistics.median(left)
     met = median > GOAL
     print(

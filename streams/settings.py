@@ -235,7 +235,7 @@ def refuse_stopped_stack(settings: Settings, name: str) -> None:
         return
     raise SettingsError(
         f"VIGIE_STACK_FILE names {stack_file()}, but no stack runs there: it was stopped, or never started. Start it with `vigie up`, "
-        f"unset the variable, or name its servers (VIGIE_{name.upper()}); at the default, {getattr(settings, name)}, may be others"
+        f"unset the variable, or name its servers (VIGIE_{name.upper()}): the default is perhaps another stack's"
     )
 
 

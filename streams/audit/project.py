@@ -108,6 +108,8 @@ class ProjectView:
             if not is_known:
                 values = self.unknown.setdefault(name, Counter())
                 shown = "(absent)" if not value else printable(value.encode(errors="replace"), 64)
+                if value and value != value.strip():  # `NOTES ` is not `NOTES`
+                    shown = f'"{shown}"'
                 values[shown if shown in values or len(values) < VALUES_MAX else "(others)"] += 1
 
     def _place(self, partition: int, key: bytes | None, event: VisitEvent) -> None:

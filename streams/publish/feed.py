@@ -18,7 +18,7 @@ from streams.publish.readers import LineReader, NativeLines, Outgoing
 from streams.publish.tally import LINES_BETWEEN_LOOKS, Named, Tally, judge
 
 #: How often the resume mark moves forward.
-MARK_SECONDS = 10.0
+MARK_SECONDS = 3.0
 #: How long the rest may take to be confirmed after an interruption.
 INTERRUPTED_FLUSH_SECONDS = 10.0
 

@@ -192,8 +192,8 @@ def _refusal(name: str, of: tuple[str, str, str], trial: Trial, own: Path, lines
         asked = " ".join(["as", of[0], *([f"of project {of[1]}"] if of[1] else [])])
         was = " ".join(["as", mark.format, *([f"of project {mark.project}"] if mark.project else [])])
         return (
-            f"{name}: {mark.sent:,} of its lines were published {was} ({trial.path.name}). Sent {asked} they are other events and count "
-            "a second time, at once. Nothing was sent. Give the same options as before, or --again to count them a second time"
+            f"{name}: {mark.sent:,} of its lines were published {was} ({trial.path.name}). Sent {asked} they may be other events, which "
+            "no id holds apart, and count a second time. Nothing was sent. Give the same options as before, or --again to send all of it"
         )
     if trial.path != own:
         what = f"holds lines that were published from {trial.path.name.removesuffix(MARK_SUFFIX)}, but does not begin with all of them"

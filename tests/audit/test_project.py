@@ -91,7 +91,7 @@ def test_unknown_codes_are_named_and_bounded(view: ProjectView) -> None:
     text = texts(view, Level.WARNING)
     assert "service: 550 events (100.0%) count under INCONNU: (others) (50), S0 (1)" in text
     assert "profile: 550 events (100.0%) count under INCONNU: (absent) (550)" in text
-    assert r"0541234Z\n (550)" in text
+    assert r'"0541234Z\n" (550)' in text, "in quotes, where an end would not show"
 
 
 @pytest.mark.parametrize(("behind_ms", "word"), [(-3000, "NTP"), (25_000, "is late")])

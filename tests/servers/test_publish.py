@@ -28,6 +28,7 @@ from streams.events import VisitEvent, decode
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import BufferFull, NotDelivered, PublisherLimits, Undelivered, VisitPublisher, pseudonym
 from streams.publish.feed import Feed
+from streams.publish.mark import MarkFile
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
 from tests.servers.conftest import Installation
@@ -163,7 +164,7 @@ def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
         assert sorted(value for _, _, value in everything(address, "visits")) == sorted(
             b'{"n":%d}' % number for number in range(taken)
         )
-        _feed_into_an_outage(address, server)
+        _feed_into_an_outage(address, server, MarkFile(tmp_path / "events.ndjson"))
         publisher.send_raw(b"{}", b"k", "last")
         found = publisher.close(0.5)
         assert (found.taken, found.delivered, found.failed, found.pending) == (taken + 1, taken, 1, 0)
@@ -173,21 +174,23 @@ def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
         server.stop()
 
 
-def _feed_into_an_outage(address: KafkaAddress, server: Process) -> None:
-    """Kafka goes away under `vigie publish`, for longer than events may wait."""
-    feed = Feed()
+def _feed_into_an_outage(address: KafkaAddress, server: Process, marks: MarkFile) -> None:
+    """Kafka goes away under `vigie publish`, for longer than events may wait: what it did not confirm is open in the mark."""
+    feed = Feed(marks=marks)
     limits = PublisherLimits(buffer_events_max=50, block_seconds_max=0.1, delivery_seconds_max=2)
     publisher = VisitPublisher(address, topic="visits", limits=limits, on_failed=feed.on_failed)
     publisher.connect()
     server.kill()
     looks: list[int] = []
-    lines = b"".join(b'{"visitor":"%d"}\n' % number for number in range(1000))
+    lines = b"\n" + b"".join(b'{"visitor":"%d"}\n' % number for number in range(1000))
     feed.run(BytesIO(lines), publisher, lambda: looks.append(publisher.pending))
     assert not feed.ended
     assert feed.trouble == "Kafka did not confirm it within 2 s"
     # A line that waits for room may still be taken while the first ones fail.
-    assert 50 <= feed.lines == feed.undelivered.count <= 52
-    assert (feed.delivered, feed.through) == (0, 0)
+    assert 51 <= feed.lines == feed.undelivered.count + 1 <= 53
+    assert (feed.delivered, feed.through) == (0, 1)
+    (mark,) = marks.read()
+    assert (mark.lines, mark.sent, mark.skipped, mark.open) == (feed.lines, 0, 1, ((2, feed.lines - 1),))
     assert looks, "progress goes on while Kafka is away"
 
 
