@@ -11,6 +11,8 @@ from streams.live import AlertRecord, Driver
 _MINUTE_MS = 60_000
 _KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
 _NBSP = "\u202f"
+#: Higher multiples are not told to the unit: next to nothing was expected.
+TIMES_MAX = 100
 
 #: What to do first, by kind.
 _FIRST = {
@@ -74,7 +76,7 @@ class Words:
         if alert.kind == "never_seen":
             return "projet attendu, aucun événement reçu à ce jour,"
         ratio = alert.ratio
-        times = "" if ratio is None or alert.kind == "silence" else f" (× {decimal(ratio)})"
+        ratio_text = "" if ratio is None or alert.kind == "silence" else f" ({times(ratio)})"
         if alert.kind == "silence":
             return (
                 f"aucun événement pour {number(alert.expected)} {what} attendus"
@@ -82,7 +84,7 @@ class Words:
                 else (f"aucune visite pour {number(alert.expected)} attendues")
             )
         expected = "attendues" if what == "visites" else "attendus"
-        return f"{number(alert.observed)} {what} pour {number(alert.expected)} {expected}{times}"
+        return f"{number(alert.observed)} {what} pour {number(alert.expected)} {expected}{ratio_text}"
 
     def _when(self, alert: AlertRecord) -> str:
         start = self.clock(alert.start_ms)
@@ -103,7 +105,12 @@ class Words:
         place = self.place(driver.region, driver.service, driver.project)
         if driver.service is not None:
             place = self.catalog.service_label(driver.service)
-        return place if driver.ratio is None else f"{place} (× {decimal(driver.ratio)})"
+        return place if driver.ratio is None else f"{place} ({times(driver.ratio)})"
+
+
+def times(ratio: float) -> str:
+    """`× 2,1`; of next to nothing a multiple says little."""
+    return f"× {decimal(ratio)}" if ratio < TIMES_MAX else f"plus de × {TIMES_MAX}"
 
 
 def number(value: float) -> str:

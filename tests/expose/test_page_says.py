@@ -12,7 +12,7 @@ import pytest
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.expose.codes import Codes
-from streams.expose.french import Words
+from streams.expose.french import Words, times
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.judged import LastRentree, Sources, band
 from streams.expose.page.picture import Flow, Hope, Picture
@@ -291,6 +291,9 @@ def test_what_is_wrong_is_said(picture):
     assert state_of(replace(picture, flow=Flow(60, 100, 0, 90, 0)), "duplicates") == "attention"
     assert state_of(replace(picture, read_ms=picture.settled_ms + 150_000), "settled") == "attention"
     assert state_of(replace(picture, read_ms=picture.settled_ms + 400_000), "settled") == "mauvais"
+    old = replace(picture, read_ms=picture.settled_ms + 400_000)
+    assert state_of(replace(old, flow=Flow(60, 6000, 12, 30, 3, settled_ms=600_000)), "settled") == "attention"
+    assert state_of(replace(old, flow=Flow(60, 6000, 12, 30, 3, settled_ms=60_000)), "settled") == "mauvais"
     gone = replace(picture, snapshot=None)
     assert (trust(gone, FRANCE)["answer"], state_of(gone, "settled")) == ("Non", "mauvais")
     nobody = replace(picture, snapshot=replace(picture.snapshot, now_ms=picture.read_ms + 60_000))
@@ -304,6 +307,7 @@ def test_a_chain_that_cannot_be_read_shows_no_figure(picture):
 
 
 def test_french_figures():
+    assert [times(ratio) for ratio in (2.14, 99.0, 5970.0)] == ["× 2,1", "× 99,0", "plus de × 100"]
     assert number(1_234_567) == "1\u202f234\u202f567"
     assert [percent(v) for v in (0.0, 0.0004, 0.123)] == ["0,0\u202f%", "0,04\u202f%", "12,3\u202f%"]
     assert [duration(s) for s in (5, 60, 65, 3 * 3600 + 60, 3 * 86_400)] == [

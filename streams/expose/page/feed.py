@@ -45,6 +45,7 @@ class _Totals:
     rejected: int
     duplicates: int
     late: int
+    settled_ms: int
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> _Totals:
@@ -52,7 +53,7 @@ class _Totals:
         for field, number in snapshot.totals.items():
             if field[0] in sums:
                 sums[Cut(field[0])] += number
-        return cls(snapshot.now_ms / 1000, *sums.values())
+        return cls(snapshot.now_ms / 1000, *sums.values(), snapshot.settled_ms or 0)
 
 
 class Feed:
@@ -237,4 +238,5 @@ class Feed:
             now.rejected - then.rejected,
             now.duplicates - then.duplicates,
             now.late - then.late,
+            now.settled_ms - then.settled_ms if then.settled_ms else 0,
         )

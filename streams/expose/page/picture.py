@@ -17,13 +17,19 @@ TABLE_MINUTES = 5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What passed in the last `seconds`, by differences of totals; None: not known yet (just started, or Redis was emptied)."""
+    """What passed in the last `seconds`, by differences of totals; `settled_ms` is how far settled time moved."""
 
     seconds: float
     events: int
     rejected: int
     duplicates: int
     late: int
+    settled_ms: int = 0
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Settled time moves clearly faster than the clock."""
+        return self.settled_ms > 1_500 * self.seconds
 
 
 @dataclass(frozen=True, slots=True)

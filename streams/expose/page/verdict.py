@@ -64,6 +64,14 @@ def _settled(picture: Picture) -> Check:
         return _check("settled", "inconnu", "Minute arrêtée", "aucune encore", "Aucun worker n'a encore compté.")
     age = max(0, (picture.read_ms - picture.settled_ms) // 1000)
     value = f"il y a {duration(age)}"
+    if age > SETTLED_AGE_OK_SECONDS and picture.flow is not None and picture.flow.is_catching_up:
+        return _check(
+            "settled",
+            "attention",
+            "Minute arrêtée",
+            value,
+            "Rattrapage en cours : le retard diminue, les chiffres sont d'alors.",
+        )
     if age > SETTLED_AGE_BAD_SECONDS:
         return _check(
             "settled", "mauvais", "Minute arrêtée", value, "Plus rien ne s'arrête : voyez l'état de la chaîne."

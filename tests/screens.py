@@ -1,0 +1,136 @@
+"""The pictures of the live page in docs/img/, each of a whole chain on this machine: `make screens SCREENS="rentree surge"`.
+
+    python -m tests.screens --past DIRECTORY --out docs/img [rentree surge silence stale]
+
+`--past` is the archive of `make prove-alerts`; the scene of the rentrée makes its own. A scene takes three to twelve minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.alerting.chain import Chain, get, running
+from tests.alerting.modes import MODES, Mode
+from tests.alerting.sinks import Sinks
+
+RECENT_SECONDS = 150
+CHROMIUM = "/usr/bin/chromium"
+WIDE, WALL, PHONE = (1440, 1000), (1920, 1080), (390, 844)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: its file, what follows the page's address, size in pixels, colour scheme, and whether all of the page is wanted."""
+
+    name: str
+    address: str = ""
+    size: tuple[int, int] = WIDE
+    scheme: str = "light"
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A mode of `make prove-alerts`, how many minutes must have been judged, the kind of alert that must run, and the pictures."""
+
+    mode: Mode
+    shots: tuple[Shot, ...]
+    judged_minutes: int = 4
+    kind: str | None = None
+    scale: str = "0.02"
+
+
+SCENES = {
+    "rentree": Scene(
+        Mode("the rentrée", date="2026-09-01", scenario="rentree", seconds=900),
+        (Shot("page-rentree", size=WALL), Shot("page-telephone", "?region=84", PHONE, is_whole=True)),
+        judged_minutes=6,
+        scale="0.2",
+    ),
+    "surge": Scene(MODES["storm"], (Shot("page-hausse", scheme="dark"),), kind="surge"),
+    "silence": Scene(MODES["project"], (Shot("page-region-muette", "?region=44"), Shot("page-ent-muet", "?ent=mbn")), kind="silence"),
+    "stale": Scene(replace(MODES["kafka"], seconds=600), (Shot("page-chaine-arretee"),)),
+}  # fmt: skip
+
+
+def is_recent(judged: str | None) -> bool:
+    """Whether what was judged is of now, not of the run-up."""
+    return judged is not None and time.time() - datetime.fromisoformat(judged).timestamp() < RECENT_SECONDS
+
+
+def wait_for(scene: Scene, chain: Chain) -> None:
+    """Until the scene can be looked at.
+
+    Raises:
+        TimeoutError: it was not to be seen within the mode's time.
+    """
+    deadline, judged = time.monotonic() + scene.mode.seconds, set[str]()
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        found = get(f"{chain.observer}/api/v1/alerts?state=running") or {}
+        if is_recent(found.get("judged")):
+            judged.add(found["judged"])
+        is_told = scene.kind is None or any(alert["kind"] == scene.kind for alert in found.get("alerts", ()))
+        if len(judged) >= scene.judged_minutes and is_told:
+            return
+    raise TimeoutError(f"{scene.mode.says}: not to be seen in {scene.mode.seconds:.0f} s")
+
+
+def take(chain: Chain, shot: Shot, out: Path) -> None:
+    """One picture of the page, once it shows a figure."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        size = {"width": shot.size[0], "height": shot.size[1]}
+        page = browser.new_page(viewport=size, color_scheme=shot.scheme, locale="fr-FR")  # type: ignore[arg-type]
+        page.goto(f"{chain.observer}/{shot.address}")
+        page.locator('#big:not(:text-is("…"))').wait_for()
+        page.wait_for_timeout(6000)
+        page.screenshot(path=out / f"{shot.name}.png", full_page=shot.is_whole)
+        browser.close()
+    print(f"{out / shot.name}.png", flush=True)
+
+
+def play(scene: Scene, past: Path, out: Path) -> None:
+    """Run one scene and take its pictures."""
+    with tempfile.TemporaryDirectory() as temporary, Sinks() as sinks:
+        directory = Path(temporary)
+        if scene.mode.scenario == "rentree":
+            past = directory / "no-past"  # `vigie up` makes it
+        with running(scene.mode, past, scene.scale, directory, directory / "up.log", sinks) as chain:
+            try:
+                wait_for(scene, chain)
+                if scene.mode.stop:
+                    chain.stop(scene.mode.stop)
+                    time.sleep(150)
+                for shot in scene.shots:
+                    take(chain, shot, out)
+            except BaseException:
+                print((directory / "up.log").read_text()[-3000:], file=sys.stderr)
+                raise
+
+
+def main() -> None:
+    """Play the scenes that are named, or all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--past", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("docs/img"))
+    parser.add_argument("scenes", nargs="*")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenes) - set(SCENES):
+        parser.error(f"no scene {sorted(unknown)}; there are {', '.join(SCENES)}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.scenes or SCENES:
+        print(f"{name}: {SCENES[name].mode.says}", flush=True)
+        play(SCENES[name], arguments.past, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
