@@ -53,7 +53,7 @@ class _Totals:
         for field, number in snapshot.totals.items():
             if field[0] in sums:
                 sums[Cut(field[0])] += number
-        return cls(snapshot.now_ms / 1000, *sums.values(), snapshot.settled_ms or 0)
+        return cls(snapshot.now_ms / 1000, *sums.values(), settled_ms=snapshot.settled_ms or 0)
 
 
 class Feed:
