@@ -49,11 +49,13 @@ class _Totals:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> _Totals:
-        sums = dict.fromkeys((Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE), 0)
+        cuts = (Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE)
+        sums = dict.fromkeys(cuts, 0)
         for field, number in snapshot.totals.items():
             if field[0] in sums:
                 sums[Cut(field[0])] += number
-        return cls(snapshot.now_ms / 1000, *sums.values(), settled_ms=snapshot.settled_ms or 0)
+        events, rejected, duplicates, late = (sums[cut] for cut in cuts)
+        return cls(snapshot.now_ms / 1000, events, rejected, duplicates, late, snapshot.settled_ms or 0)
 
 
 class Feed:
