@@ -159,7 +159,9 @@ def test_days_that_are_missing_on_a_side_are_left_out_on_both(past: Path, tmp_pa
 def test_a_day_in_progress(past: Path, tmp_path: Path) -> None:
     made = copied(past, tmp_path / "day", [BEFORE, RENTREE])
     only_hours(made, RENTREE, 0, 10)
+    (made.directory / "archive.json").unlink()
     found = report(made.directory, "day", "--day", "2026-09-01")
+    assert found["simulated"] is True  # whatever became of archive.json
     now, then = visits(made.directory, [RENTREE], 10), visits(made.directory, [BEFORE], 10)
     assert found["total"]["growth_all_projects"] == pytest.approx(now / then - 1, abs=1e-6)
     assert "compared until 10:00" in text(made.directory, "day", "--day", "2026-09-01")
