@@ -19,7 +19,9 @@ from streams.history.archive import Archive
 from streams.history.reading import History
 from streams.live import AlertStore, ArchiveReader, LiveReader, SketchReader, Snapshot
 from streams.live.connection import RedisAddress
+from streams.load_shape import load_shape
 from streams.observe import ArchiveRules, Census, Detector, DetectorParts, progress_problem
+from streams.observe.cold import ColdShape
 from streams.observe.maintenances import load_maintenances
 from streams.settings import Settings
 
@@ -72,15 +74,17 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
     """
     address, prefix = redis_address(settings), settings.redis_prefix
     history = History(Archive(settings.archive_dir), catalog) if settings.archive_dir else None
+    calendar = load_calendar(settings.config_dir, catalog)
     parts = DetectorParts(
         reader=LiveReader(address, prefix),
         archives=ArchiveReader(address, prefix),
         store=AlertStore(address, prefix),
         history=history,
         catalog=catalog,
-        calendar=load_calendar(settings.config_dir, catalog),
+        calendar=calendar,
         maintenances=load_maintenances(settings.config_dir, catalog),
         shift_minutes=settings.calendar_shift_seconds // 60,
+        cold=ColdShape(load_shape(settings.config_dir, catalog), calendar),
     )
     return Detector(parts, on_end)
 

@@ -25,6 +25,7 @@ from streams.history.reading import History
 from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
 from streams.observe.backlog import Block
+from streams.observe.cold import ColdShape, filled
 from streams.observe.loading import COLD_MINUTES, Loading, Span
 from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
@@ -52,6 +53,7 @@ class DetectorParts:
     calendar: SchoolCalendar
     maintenances: Sequence[Maintenance]
     shift_minutes: int
+    cold: ColdShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,17 @@ class Detector:
                 for number, series in enumerate(judge.group.series):
                     if series.scope == scope and series.measure is Measure.VISITS:
                         first, values = judge.bands.between(begin + shift, end + shift)
-                        return _rows(judge, first, values[:, number], shift)
+                        return _rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift)
         return []
+
+    def _with_shape(self, judge: Judge, series: int, first: int, values: Array) -> Array:
+        """Judged rows of a series, with the load shape where there is no comparable day."""
+        if np.isfinite(values[1]).all() or not values.shape[1]:
+            return values
+        # The height of the shape is that of all rows before: those that were asked for may be a few minutes.
+        begin, known = judge.bands.between(judge.first, first + values.shape[1] * judge.group.step_minutes)
+        weights = self._parts.cold.weights(judge.group, begin, known.shape[2])
+        return filled(known[:, series], weights)[:, -values.shape[1] :]
 
     def load(self) -> None:
         """Make the judges and feed them the archive.
