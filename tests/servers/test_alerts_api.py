@@ -26,7 +26,8 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
     minute = now_minute() - 3
     filler = Filler(place, load_catalog(default_config_dir()).digest)
     with observing(place) as observer:
-        filler.count({minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
+        # The first half hour that is ever counted is not judged.
+        filler.count({minute - 40: events(3), minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
         status, answer = observer.json("/api/v1/alerts")
         assert status == 200
         assert [one["id"] for one in answer["alerts"]] == [running.id, ended.id]
