@@ -10,13 +10,13 @@ MONDAY, TUESDAY, FIRST_DAY_BACK = "2026-02-02", "2026-02-03", "2026-01-05"
 #: The surge of mode `storm`: ordinary morning, then three times as many visits from then on, for so many minutes.
 SURGE_FROM, SURGE_MINUTES = "07:58", 5
 #: The project that stops in mode `project`, and when.
-PROJECT, STOPS_AT = "mbn", "08:00"
+PROJECT, REGION, STOPS_AT = "mbn", "44", "08:00"
 LIVE_FROM = "07:57"
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """`calls` are the alerts (name, and scope and code where they matter) that somebody must be called for, and no others may.
+    """`calls` are the alerts (name, and scope and code where they matter) that somebody must be called for; `may` be told before it, too.
 
     `scenario` and `changed` are the section of scenarios.yaml that runs and its members that differ, `storm` the login storm of
     load_shape.yaml. `stop` is what is held or killed once some minutes were judged. `fired_within` are the seconds from `clock` (Paris,
@@ -32,6 +32,7 @@ class Mode:
     stop: str | None = None
     seconds: float = 600
     calls: frozenset[str] = frozenset()
+    may: frozenset[str] = frozenset()
     clock: str | None = None
     fired_within: float = 240
     resolved: bool = False
@@ -60,10 +61,11 @@ MODES: dict[str, Mode] = {
         calls=frozenset({"EntSurge national"}),
     ),
     "project": Mode(
-        f"{PROJECT} sends nothing from {STOPS_AT} on: its silence, and nothing else",
+        f"{PROJECT} sends nothing from {STOPS_AT} on: its silence; it is most of its region, whose drop may be seen a minute before",
         changed=_morning(outage={"project": PROJECT, "first": STOPS_AT, "minutes": 60}),
         seconds=720,
-        calls=frozenset({f"EntSilence project {PROJECT}"}),
+        calls=frozenset({f"EntSilence project {REGION} {PROJECT}"}),
+        may=frozenset({f"EntDrop region {REGION}"}),
         clock=STOPS_AT,
         fired_within=420,
     ),
