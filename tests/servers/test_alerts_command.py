@@ -1,0 +1,66 @@
+"""`vigie alerts`: what an operator reads on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from observers import Place
+from test_alert_store import MINUTE, alert
+
+from streams.live import AlertStore, Driver
+from streams.live.connection import RedisAddress
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def place(redis_server: object, tmp_path: Path) -> Place:
+    return Place(redis_server.url, f"test.{tmp_path.name}", tmp_path)  # type: ignore[attr-defined]
+
+
+def vigie(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "streams", "alerts", *words]
+    environment = {**os.environ, **place.environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_no_alert_yet(place: Place) -> None:
+    done = vigie(place)
+    assert (done.returncode, done.stdout) == (0, "0 alerts, 0 running; no minute was judged yet\n")
+
+
+def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
+    running = alert(drivers=(Driver("44", "NOTES", None, 250.0, 60.0, 4.167),), last_rentree=150.0)
+    ended = alert(start=MINUTE - 60, until=MINUTE - 50, over=True)
+    AlertStore(RedisAddress(place.redis_url), place.prefix).judged(MINUTE + 3, [running], [ended])
+    done = vigie(place)
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if not line.startswith(" ")][:2] == [running.id, ended.id]
+    assert "Hausse – Grand Est : 300 visites pour 100 attendues" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("2 alerts, 1 running; judged up to ")
+    assert vigie(place, "--state", "running").stdout.count("surge:") == 1
+    told = vigie(place, "--explain", running.id).stdout
+    for part in ("300 visites pour 100 attendues", "Notes (× 4,2)", "Bornes habituelles", "À faire d'abord"):
+        assert part in told
+    (row,) = [json.loads(line) for line in vigie(place, "--state", "ended", "--json").stdout.splitlines()]
+    assert (row["id"], row["ratio"]) == (ended.id, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--explain", "surge:nowhere:1"), "`vigie alerts` lists them"),
+        (("--from", "yesterday"), "--from"),
+        (("--state", "dead"), "dead"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(place: Place, words: tuple[str, ...], said: str) -> None:
+    done = vigie(place, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
