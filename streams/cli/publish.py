@@ -76,9 +76,9 @@ def publish(
     marks = MarkFile(Path(file)) if source.regular and not no_mark else None
     of = (question.format.value, project or "", settings.topic)
     if dry_run:
-        sys.exit(_dry_run(source, make_reader(), _begin(source, marks, of, again, neighbours=at is None)))
+        sys.exit(_dry_run(source, make_reader(), _begin(source, marks, of, again, question.at_ms)))
     with marks.held() if marks else nullcontext():
-        book = _begin(source, marks, of, again, neighbours=at is None)
+        book = _begin(source, marks, of, again, question.at_ms)
         sys.exit(_publish(source, settings, make_reader(), book, marks))
 
 
@@ -113,7 +113,7 @@ def _is_regular(file: str) -> bool:
         return False  # where there is no such file, opening it says so
 
 
-def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], again: bool, neighbours: bool) -> Book:
+def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], again: bool, at_ms: int | None) -> Book:
     """Return the book that the run goes on with, and say where it begins."""
     trials: list[Trial] = []
     if marks is not None and again:
@@ -121,17 +121,17 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
         with suppress(InputError):  # a damaged mark goes
             marks.keep(marks.read())
     elif marks is not None:
-        trials = marks_around(marks, neighbours)
+        trials = marks_around(marks, neighbours=at_ms is None)
         marks.keep(tuple(trial.mark for trial in trials if trial.path == marks.path))
     if not trials and not (
         source.regular and source.name.endswith(".gz")
     ):  # gzip tells only at its end that it is whole
-        return Book(*of)
+        return Book(*of, at_ms=at_ms)
     with source.opened() as (stream, raw), Meter("look through", source.bytes_total) as meter:
         lines = hold_against(stream, trials, lambda number: meter.show(raw.tell(), f"{number:,} lines"))
     if marks is None:
-        return Book(*of)
-    start = decide(source.name, of, trials, marks.path, lines)
+        return Book(*of, at_ms=at_ms)
+    start = decide(source.name, of, trials, marks.path, lines, at_ms)
     for text in start.said:
         click.echo(text, err=True)
     return start.book

@@ -31,7 +31,7 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`lines` lines were dealt with: `sent` are confirmed by Kafka, `skipped` are no events, `lost` are closed unsent, the rest is open.
 
     `digest`: the sum of the digests of all that are not open. `open`: (first line, how many). `tail_bytes`: length of the last line where
-    it had no end, else 0.
+    it had no end, else 0. `at_ms`: the time of lines that carry none.
     """
 
     format: str
@@ -45,6 +45,7 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open: tuple[tuple[int, int], ...]
     tail_bytes: int
     sample: Sample
+    at_ms: int | None = None
 
     def open_lines(self) -> Iterator[int]:
         """The numbers of the open lines."""
@@ -66,7 +67,10 @@ class _Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Book:
     """What is dealt with in one run, from the mark on with which it began."""
 
-    def __init__(self, format_name: str, project: str, topic: str, mark: Mark | None = None) -> None:
+    def __init__(
+        self, format_name: str, project: str, topic: str, mark: Mark | None = None, at_ms: int | None = None
+    ) -> None:
+        self.at_ms = at_ms
         self.of = (format_name, project, topic)
         self.lines = mark.lines if mark else 0
         self.sent = mark.sent if mark else 0
@@ -138,7 +142,7 @@ class Book:
         digest = f"{self._sum % (1 << DIGEST_BITS):032x}"
         ranges = _ranges(self.open)
         numbers = (self.lines, self.sent, self.skipped, self.lost)
-        return Mark(*self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy())
+        return Mark(*self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy(), self.at_ms)
 
 
 def _ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:

@@ -132,13 +132,16 @@ def hold_against(stream: BinaryIO, trials: Iterable[Trial], look: Callable[[int]
     return number
 
 
-def decide(name: str, of: tuple[str, str, str], trials: list[Trial], own: Path, lines: int) -> Start:
+def decide(
+    name: str, of: tuple[str, str, str], trials: list[Trial], own: Path, lines: int, at_ms: int | None = None
+) -> Start:
     """Return how a run over a file of `lines` lines begins.
 
     Args:
         name: of the file, for messages.
         of: format, project ("" for none) and topic of this run.
         own: where the file's own marks are.
+        at_ms: the time of lines that carry none: equal lines of another time are other events.
 
     Raises:
         InputError: the file holds lines that were published and does not fit.
@@ -150,20 +153,22 @@ def decide(name: str, of: tuple[str, str, str], trials: list[Trial], own: Path, 
     for trial in trials:
         if trial is best or not trial.significant(behind, lines) or _apart(trial.mark, of):
             continue
+        if at_ms is not None and _of(trial.mark) == of and trial.mark.at_ms != at_ms:
+            continue
         if trial.mark.topic == of[2]:
             raise InputError(_refusal(name, of, trial, own, lines))
         said.append(
             f"{name}: {trial.mark.sent:,} of its lines were published to topic {trial.mark.topic}; to {of[2]} none"
         )
     if best is not None and best.fit is not None:
-        return Start(Book(*of, best.fit), [*said, _going_on(name, best.fit, best.path, own)])
+        return Start(Book(*of, best.fit, at_ms), [*said, _going_on(name, best.fit, best.path, own)])
     before = next((trial.mark for trial in trials if trial.path == own and _of(trial.mark) == of), None)
     if before is not None and lines:
         said.append(
             f"{name} is another file than the one of which {before.lines:,} lines were published under this name (a rotated log?): "
             "published from its beginning. Publish the rotated file, too: what came to it after that is in no other"
         )
-    return Start(Book(*of), said)
+    return Start(Book(*of, at_ms=at_ms), said)
 
 
 def _of(mark: Mark) -> tuple[str, str, str]:

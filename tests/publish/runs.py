@@ -26,16 +26,16 @@ class Ents:
         self.unreadable = 0
 
     def run(
-        self, path: Path, of: tuple[str, str, str] = OF, *, again: bool = False, neighbours: bool = True
+        self, path: Path, of: tuple[str, str, str] = OF, *, again: bool = False, at_ms: int | None = None
     ) -> list[bytes]:
         """Return the lines that one run sent."""
         marks = MarkFile(path)
-        trials = [] if again else marks_around(marks, neighbours)
+        trials = [] if again else marks_around(marks, at_ms is None)
         marks.keep(marks.read())
         stream, raw = open_events(str(path))
         with raw, stream:
             lines = hold_against(stream, trials, lambda _number: None)
-        start = decide(path.name, of, trials, marks.path, lines)
+        start = decide(path.name, of, trials, marks.path, lines, at_ms)
         book, self.said, self.unreadable = start.book, start.said, 0
         sent, failed = [], []
         stream, raw = open_events(str(path))

@@ -268,8 +268,19 @@ def test_rows_of_one_project_after_those_of_another(ents: Ents, log: Path) -> No
 
 
 def test_hits_without_a_time_are_not_looked_for_in_other_files(ents: Ents, log: Path, tmp_path: Path) -> None:
-    ents.run(log)
-    assert len(ents.run(write(tmp_path / "tuesday.log", events(0, 1000)), neighbours=False)) == 1000
+    ents.run(log, at_ms=1)
+    assert len(ents.run(write(tmp_path / "tuesday.log", events(0, 1000)), at_ms=1)) == 1000
+
+
+def test_hits_without_a_time_that_are_handed_over_in_one_file_again_and_again(ents: Ents, log: Path) -> None:
+    ents.run(log, at_ms=1)
+    write(log, [b'{"id":"new"}', *events(0, 900)])
+    with pytest.raises(InputError, match="lines were cut out"):
+        ents.run(log, at_ms=1)
+    assert len(ents.run(log, at_ms=2)) == 901, "the same lines of another time are other hits"
+    assert "another file" in ents.said[0]
+    write(log, [b'{"id":"new"}', *events(0, 901)])
+    assert ents.run(log, at_ms=3) == events(900, 1), "it grew"
 
 
 def test_a_damaged_mark_is_no_mark_of_nothing(ents: Ents, log: Path) -> None:
