@@ -38,7 +38,9 @@ def read_moment(text: str) -> int:
     except (ValueError, OverflowError):
         ms = -1
     if not 0 <= ms < TS_MS_MAX:
-        raise InputError(f"--at {text!r} is no time: write it as in 2026-09-01T08:03:12+02:00")
+        raise InputError(
+            f"--at {text!r} is no time of an event: write one between 1970 and 2100, as in 2026-09-01T08:03:12+02:00"
+        )
     return ms
 
 

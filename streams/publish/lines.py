@@ -193,6 +193,8 @@ def open_events(name: str) -> tuple[BinaryIO, BinaryIO]:
         InputError: there is no such file, or it cannot be read.
     """
     if name == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed: name a file of events, or give some on standard input")
         return sys.stdin.buffer, sys.stdin.buffer
     try:
         raw = open(name, "rb", buffering=0)  # noqa: SIM115  # closed by the caller

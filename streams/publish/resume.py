@@ -60,10 +60,11 @@ class Trial:
 
     def significant(self, behind: int, lines: int) -> bool:
         """Whether the lines behind line `behind` of `lines` hold what this mark speaks of."""
-        found = sum(number > behind for number in self.found_at)
-        return bool(found) and (
-            found >= SAMPLE_SHARE * len(self.mark.sample.digests()) or found >= LINES_SHARE * (lines - behind)
-        )
+        found, new = sum(number > behind for number in self.found_at), lines - behind
+        sampled = len(self.mark.sample.digests())
+        if found <= 1:  # where each file has but a few lines, one of them says nothing yet
+            return found == 1 and (new == 1 or sampled == 1)
+        return found >= SAMPLE_SHARE * sampled or found >= LINES_SHARE * new
 
 
 def _same(total: int, mark: Mark) -> bool:
@@ -205,7 +206,7 @@ def _refusal(name: str, of: tuple[str, str, str], trial: Trial, own: Path, lines
     elif lines < mark.lines:
         what = f"has {lines:,} lines, and {mark.lines:,} were published ({trial.path.name}): lines were cut out of it"
     else:
-        what = f"was changed within the {mark.lines:,} lines that were published ({trial.path.name}); only what is added behind is sent"
+        what = f"was changed within the {mark.lines:,} lines that were published ({trial.path.name})"
     return (
         f"{name} {what}. Nothing was sent. Put the lines that were never sent into a file of their own and publish that; or give --again "
         f"to send everything once more: {WINDOW}"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import InputError
+from streams.publish.lines import open_events
 from streams.publish.mark import MARKS_MAX, UNREADABLE_OPEN_MAX, MarkFile
 from streams.publish.sample import Sample
 from tests.publish.runs import Ents, events, write
@@ -174,6 +175,21 @@ def test_a_line_that_the_sender_repeated_is_no_sign_of_a_changed_file(ents: Ents
     assert len(ents.run(log)) == 501
     write(log, [events(999, 1)[0], *events(3000, 500), events(3000, 1)[0], events(4000, 1)[0]])
     assert len(ents.run(log)) == 2
+
+
+def test_one_line_in_common_of_two_short_logs_is_no_sign_of_a_changed_file(ents: Ents, log: Path) -> None:
+    shared = events(10, 1)[0]
+    write(log, [events(0, 1)[0], shared, events(1, 1)[0]])
+    ents.run(log)
+    log.rename(log.with_name("access.log.1"))
+    write(log, [shared, events(20, 1)[0]])
+    assert len(ents.run(log)) == 2
+    write(log, [shared, events(20, 60)[0], *events(21, 59)])
+    assert len(ents.run(log)) == 59
+    # A file of nothing but a line that was published is that file, cut.
+    write(log, [events(70, 1)[0]])
+    with pytest.raises(InputError, match="lines were cut out of it"):
+        ents.run(log)
 
 
 def test_files_put_together_are_refused_behind_what_fits(ents: Ents, log: Path, tmp_path: Path) -> None:
@@ -353,3 +369,9 @@ def test_a_sample_is_bounded_and_holds_both_ends() -> None:
     assert sample.lowest.count(7) == 1
     assert sample.copy() is not sample
     assert sample.copy().digests() == sample.digests()
+
+
+def test_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input is closed"):
+        open_events("-")
