@@ -31,16 +31,20 @@ from streams.errors import SettingsError
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def _shipped(name: str) -> Path:
+    """A directory beside the package in a checkout, its copy inside the package in an installed wheel."""
+    checkout = _PACKAGE.parent / name
+    return checkout if checkout.is_dir() else _PACKAGE / f"_{name}"
+
+
 def default_config_dir() -> Path:
-    """`config/` beside the package in a checkout, the copy inside the package in an installed wheel."""
-    checkout = _PACKAGE.parent / "config"
-    return checkout if checkout.is_dir() else _PACKAGE / "_config"
+    """`config/`, as it is shipped."""
+    return _shipped("config")
 
 
 def deploy_dir() -> Path:
-    """`deploy/` beside the package in a checkout, the copy inside the package in an installed wheel."""
-    checkout = _PACKAGE.parent / "deploy"
-    return checkout if checkout.is_dir() else _PACKAGE / "_deploy"
+    """`deploy/`, as it is shipped."""
+    return _shipped("deploy")
 
 
 def stack_file() -> Path:

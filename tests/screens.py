@@ -15,15 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from tests.alerting.chain import Chain, get, running
 from tests.alerting.modes import MODES, Mode
 from tests.alerting.sinks import Sinks
+from tests.servers.browser import PHONE, WALL, WIDE, chromium, opened
 
 RECENT_SECONDS = 150
-CHROMIUM = "/usr/bin/chromium"
-WIDE, WALL, PHONE = (1440, 1000), (1920, 1080), (390, 844)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +83,11 @@ def wait_for(scene: Scene, chain: Chain) -> None:
 
 def take(chain: Chain, shot: Shot, out: Path) -> None:
     """One picture of the page, once it shows a figure."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        size = {"width": shot.size[0], "height": shot.size[1]}
-        page = browser.new_page(viewport=size, color_scheme=shot.scheme, locale="fr-FR")  # type: ignore[arg-type]
-        page.goto(f"{chain.observer}/{shot.address}")
+    address = f"{chain.observer}/{shot.address}"
+    with chromium() as browser, opened(browser, address, shot.size, shot.scheme) as page:
         page.locator('#big:not(:text-is("…"))').wait_for()
         page.wait_for_timeout(6000)
         page.screenshot(path=out / f"{shot.name}.png", full_page=shot.is_whole)
-        browser.close()
     print(f"{out / shot.name}.png", flush=True)
 
 

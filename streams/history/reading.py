@@ -184,22 +184,20 @@ class History:
 
     def day(self, day: date) -> PastDay | None:
         """One day in Paris, None where nothing is known of it."""
-        file = self._archive.open(day)
-        found: PastDay | None = None
-        if file is not None:
-            with file:
-                rows = {cut: file.rows(cut) for cut in CutName}
-                found = PastDay(day, file.head.hours, rows, file.sketches(), file.head.shift_seconds)
-        return self._with_live(day, found)
+        return self._read(day, CutName, with_sketches=True)
 
     def counts(self, day: date, cuts: Collection[CutName]) -> PastDay | None:
         """A day with these cuts alone and no sketches, in less than half the time."""
+        return self._read(day, cuts, with_sketches=False)
+
+    def _read(self, day: date, cuts: Iterable[CutName], *, with_sketches: bool) -> PastDay | None:
         file = self._archive.open(day)
         found: PastDay | None = None
         if file is not None:
             with file:
                 rows = {cut: file.rows(cut) for cut in cuts}
-                found = PastDay(day, file.head.hours, rows, Sketches.none(), file.head.shift_seconds)
+                sketches = file.sketches() if with_sketches else Sketches.none()
+                found = PastDay(day, file.head.hours, rows, sketches, file.head.shift_seconds)
         return self._with_live(day, found)
 
     def path(self, day: date) -> Path:

@@ -16,10 +16,12 @@ from streams.history.days import dates
 from streams.history.question import rentree_question
 from streams.history.reading import History
 from streams.history.report import Report, make_report
+from streams.history.rows import Sketches
 from streams.history.sides import both_sides
 from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
 from streams.simulate.past import load_inputs
+from tests.history.days_made import DAY, reading
 
 D = date.fromisoformat
 
@@ -46,3 +48,12 @@ def rentree_report(past: Path, catalog: Catalog) -> Report:
     question = rentree_question(calendar, 2026, 2025)
     sides = both_sides(History(Archive(past), catalog), catalog, calendar, question, config)
     return make_report(question, sides, catalog, calendar)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Archive:
+    """Two hours as an observer archived them."""
+    archive = Archive(tmp_path / "live")
+    archive.prepare(simulated=False)
+    archive.update(DAY, [reading(7), reading(8, 51)], Sketches.none())
+    return archive

@@ -1,9 +1,13 @@
-"""Days made by hand, for tests of this room."""
+"""Days made by hand, and commands run over them, for tests of this room."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from click.testing import CliRunner
+
+from streams.cli import cli
+from streams.errors import VigieError
 from streams.history.compose import HourReading
 from streams.history.days import paris_day
 from streams.history.marks import HourMark, Source
@@ -45,3 +49,11 @@ def reading(
         FIRST_HOUR + hour, source, ((first, first + measured),), topic_id, offsets or {"0": (0, 1000)}, read_ms=1
     )
     return HourReading(mark, rows({first + minute: events for minute in range(measured)}))
+
+
+def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:
+    """Run `vigie`: (stdout, stderr, what it ended with); what is no clear error is raised."""
+    done = CliRunner().invoke(cli, arguments, input=text)
+    if done.exception is not None and not isinstance(done.exception, VigieError | SystemExit):
+        raise done.exception
+    return done.stdout, done.stderr, done.exception

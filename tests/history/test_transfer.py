@@ -9,11 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from streams.catalog import Catalog
-from streams.cli import cli
-from streams.errors import InputError, VigieError
+from streams.errors import InputError
 from streams.history.archive import Archive, ArchiveError
 from streams.history.day_file import DayFile
 from streams.history.held import NoDataError
@@ -22,24 +20,9 @@ from streams.history.reading import History
 from streams.history.rows import CutName, Sketches
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
-from tests.history.days_made import DAY, FIRST_HOUR, reading
+from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:
-    done = CliRunner().invoke(cli, arguments, input=text)
-    if done.exception is not None and not isinstance(done.exception, VigieError | SystemExit):
-        raise done.exception
-    return done.stdout, done.stderr, done.exception
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path / "live")
-    archive.prepare(simulated=False)
-    archive.update(DAY, [reading(7), reading(8, 51)], Sketches.none())
-    return archive
 
 
 def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:

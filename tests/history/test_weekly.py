@@ -12,12 +12,9 @@ import msgspec
 import numpy as np
 import orjson
 import pytest
-from click.testing import CliRunner
 
 from streams.catalog import Catalog
-from streams.cli import cli
 from streams.clock import PARIS
-from streams.errors import VigieError
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
@@ -29,22 +26,7 @@ from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
-from tests.history.days_made import DAY, FIRST_HOUR, reading
-
-
-def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:
-    done = CliRunner().invoke(cli, arguments, input=text)
-    if done.exception is not None and not isinstance(done.exception, VigieError | SystemExit):
-        raise done.exception
-    return done.stdout, done.stderr, done.exception
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path / "live")
-    archive.prepare(simulated=False)
-    archive.update(DAY, [reading(7), reading(8, 51)], Sketches.none())
-    return archive
+from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 
 def moved(found: HourReading, hours: int) -> HourReading:
