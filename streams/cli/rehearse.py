@@ -18,11 +18,26 @@ from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
 from streams.history.days import paris_day
-from streams.rehearse import Counts, Rehearsal, as_json, as_text, counts_of, read_counts, rehearse_regions, write_plot
+from streams.history.reading import History
+from streams.history.rows import Key
+from streams.rehearse import (
+    Counts,
+    Earlier,
+    Rehearsal,
+    as_json,
+    as_text,
+    counts_of,
+    lasting_into,
+    read_counts,
+    rehearse_regions,
+    write_plot,
+)
 from streams.rehearse import rehearse as judge
 from streams.rehearse.run import Progress
 from streams.settings import load_settings
-from streams.watch import SENSITIVITIES, KeysOf, SchoolDays, Scope, Sensitivity, weekly
+from streams.watch import SENSITIVITIES, Array, KeysOf, SchoolDays, Scope, Sensitivity, weekly
+from streams.watch.chosen import chosen_days
+from streams.watch.judging import JUDGED_DAYS
 
 
 @click.command()
@@ -84,7 +99,8 @@ def rehearse(
 
     FILE.csv begins with the line `timestamp,count` or `timestamp,count,region,service`; rows are 1 to 60 minutes apart. A
     row that is absent was not measured, 0 is a real zero. Each region and service is a series of its own. No row is judged
-    with anything that came after it; the first days of a series are only learned from.
+    with anything that came after it; the first days of a series are only learned from. Days that the archive holds before
+    --from are learned from too, as by an observer that starts then.
     """
     zone = _zone(timezone)
     least = SENSITIVITIES[sensitivity]
@@ -139,14 +155,6 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
     begin, end = paris_day(asked.first)[0], paris_day(asked.last)[1]
     if begin >= end:
         raise InputError(f"--from {asked.first} lies after --to {asked.last}")
-    panel = history.panel(asked.by, "visits", begin, end, asked.step_minutes)
-    values = np.where(
-        panel.share[None, :] >= 1.0, panel.values, np.nan
-    )  # a row of which a part is missing was not measured
-    if not np.isfinite(values).any():
-        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
-    scopes = [Scope(*key) for key in panel.keys]
-    counts = counts_of(scopes, begin, asked.step_minutes, values, asked.zone)
     school = load_calendar(settings.config_dir, catalog)
     zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
     own: dict[str, KeysOf] = {}
@@ -156,7 +164,44 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
             return asked.calendar, own.setdefault(asked.calendar, _keys_of(asked.calendar))
         return region, own.setdefault(region, SchoolDays(lambda date: school.day_type(date, region)))
 
-    return counts, rehearse_regions(counts, lambda region: zones.get(region, PARIS), keys_of, least, show)
+    # As an observer that starts: the weeks before are judged and not told, of older days some are compared with.
+    oldest = asked.first - datetime.timedelta(days=JUDGED_DAYS)
+    before = [day for day in history.held() if day < asked.first]
+    warm = paris_day(next((day for day in before if day >= oldest), asked.first))[0]
+    if not np.isfinite(_values(history, asked, begin, end)[1]).any():
+        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
+    warm += (begin - warm) % asked.step_minutes  # rows begin where the range does
+    keys, values = _values(history, asked, warm, end)
+    scopes = [Scope(*key) for key in keys]
+    calendars = {name: found for name, found in (keys_of(scope.region or "") for scope in scopes)}.values()
+    learned, _judged = chosen_days(before, calendars, oldest)
+    earlier = _earlier(history, asked, keys, learned)
+    counts = counts_of(scopes, warm, asked.step_minutes, values, asked.zone)
+    found = rehearse_regions(counts, lambda region: zones.get(region, PARIS), keys_of, least, show, earlier)
+    return lasting_into(counts, found, begin)
+
+
+def _values(history: History, asked: Asked, begin: int, end: int) -> tuple[tuple[Key, ...], Array]:
+    """(keys of the series, their visits by row); a row of which a part is missing was not measured."""
+    panel = history.panel(asked.by, "visits", begin, end, asked.step_minutes)
+    return panel.keys, np.where(panel.share[None, :] >= 1.0, panel.values, np.nan)
+
+
+def _earlier(history: History, asked: Asked, keys: tuple[Key, ...], days: list[datetime.date]) -> Earlier | None:
+    """What these days counted of the series; what a measured row does not name was zero."""
+    minutes, values = [], []
+    place = {key: number for number, key in enumerate(keys)}
+    for day in days:
+        begin, end = paris_day(day)
+        named, found = _values(history, asked, begin, end)
+        if not found.size:
+            continue
+        table = np.where(np.isfinite(found[0]), 0.0, np.nan)[None, :].repeat(len(keys), axis=0)
+        there = [number for number, key in enumerate(named) if key in place]
+        table[[place[named[number]] for number in there]] = found[there]
+        minutes.append(begin + np.arange(found.shape[1]) * asked.step_minutes)
+        values.append(table)
+    return Earlier(np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
 
 
 def _date(text: str | None) -> datetime.date:

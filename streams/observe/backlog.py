@@ -6,7 +6,6 @@ older days those are read that later ones will be compared with, eight of each n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,27 +16,10 @@ import numpy as np
 from streams.history.reading import History, PastDay
 from streams.observe.series import JUDGED_CUTS, Plan
 from streams.watch import Array, Group
-from streams.watch.judging import DAYS_OF_A_NAME, EPOCH, LOOK_BACK_DAYS, local_minutes
+from streams.watch.judging import EPOCH, local_minutes
 
 #: A local day is learned from when so much of it is known.
 KNOWN_PART_MIN = 0.75
-
-
-def chosen_days(held: Sequence[date], plan: Plan, first_judged: date) -> tuple[list[date], list[date]]:
-    """(days to learn from, days to judge), each in order, of those that are held."""
-    judged = sorted(day for day in held if day >= first_judged)
-    calendars = {id(group.keys_of): group.keys_of for group in plan.groups}.values()
-    named: list[Counter[object]] = [Counter(keys_of(day).name for day in judged) for keys_of in calendars]
-    learned = []
-    for day in sorted((day for day in held if day < first_judged), reverse=True):
-        if (first_judged - day).days > LOOK_BACK_DAYS:
-            break
-        names = [keys_of(day).name for keys_of in calendars]
-        if any(counter[name] < DAYS_OF_A_NAME for counter, name in zip(named, names, strict=True)):
-            learned.append(day)
-            for counter, name in zip(named, names, strict=True):
-                counter[name] += 1
-    return learned[::-1], judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What an observer does before it judges: the archive's days go to the judges, unless they are remembered from an earlier start.
 
-1. Days that are only compared with are read (`streams.observe.backlog` chooses them).
+1. Days that are only compared with are read (`streams.watch.chosen` chooses them).
 2. The last weeks are judged row by row, or taken from the memory (`streams.observe.memory`) as far as it still holds.
 3. Their outcome is remembered for the next start, but for the last days: late events may still change these.
 """
@@ -17,11 +17,12 @@ import numpy as np
 
 from streams.history.days import paris_day
 from streams.history.reading import History
-from streams.observe.backlog import Block, LocalDays, blocks, chosen_days
+from streams.observe.backlog import Block, LocalDays, blocks
 from streams.observe.memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan
 from streams.watch import Judge
+from streams.watch.chosen import chosen_days
 from streams.watch.judging import JUDGED_DAYS
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ class Loading:
         files = stamps_of({day: history.path(day) for day in held})
         oldest = today - timedelta(days=JUDGED_DAYS)
         known = recall(history.directory, key, files, oldest)
-        learned, judged = chosen_days(held, self.plan, min(oldest, known.first) if known else oldest)
+        calendars = {id(group.keys_of): group.keys_of for group in self.plan.groups}.values()
+        learned, judged = chosen_days(held, calendars, min(oldest, known.first) if known else oldest)
         judges = self.empty(paris_day(judged[0] if judged else today)[0])
         left = [day for day in judged if not known or day not in known.files]
         self.days = len(learned) + len(left)

@@ -1,17 +1,34 @@
-"""Counts of an archive, judged region by region: each on its own clock and with its own calendar."""
+"""Counts of an archive, judged region by region: each on its own clock and with its own calendar.
+
+What was counted before the days that are asked for is learned from, as an observer does when it starts.
+"""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from streams.rehearse.counts_file import Counts, local_days
 from streams.rehearse.run import Found, Progress, Rehearsal, rehearse
-from streams.watch import Array, KeysOf, Scope, Sensitivity
+from streams.watch import Array, Index, KeysOf, Past, Scope, Sensitivity
+from streams.watch.store import Day
+
+#: A local day is learned from when so much of it is known.
+KNOWN_PART_MIN = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Rows of days before those that are judged: `minutes` (rows) epoch minutes in order, with gaps; `values` (series, rows) of the
+    same series, NaN where not measured.
+    """
+
+    minutes: Index
+    values: Array
 
 
 def counts_of(scopes: Sequence[Scope], first_minute: int, step_minutes: int, values: Array, zone: ZoneInfo) -> Counts:
@@ -32,8 +49,12 @@ def rehearse_regions(
     keys_of: Callable[[str], tuple[str, KeysOf]],
     least: Sensitivity,
     progress: Progress | None = None,
+    earlier: Earlier | None = None,
 ) -> Rehearsal:
-    """Judge the series of each clock and calendar together; `keys_of` gives a name for the calendar of a region, and its keys of days."""
+    """Judge the series of each clock and calendar together; `keys_of` gives a name for the calendar of a region, and its keys of days.
+
+    Days of `earlier` are compared with, unjudged.
+    """
     groups: dict[tuple[str, str], list[int]] = {}
     for place, scope in enumerate(counts.scopes):
         region = scope.region or ""
@@ -51,12 +72,29 @@ def rehearse_regions(
             dates=dates,
             slots=of_day // counts.step_minutes,
         )
-        found = rehearse(part, keys_of(region)[1], least, _part_of(progress, number, len(groups)))
+        keys = keys_of(region)[1]
+        past = _past(earlier, places, part, zone_of(region), keys) if earlier else None
+        found = rehearse(part, keys, least, _part_of(progress, number, len(groups)), past)
         alerts += [replace(one, series=places[one.series]) for one in found.alerts]
         for target, source in zip(bands, (found.expected, found.lower, found.upper), strict=True):
             target[places] = source
     alerts.sort(key=lambda one: (one.start, one.series, one.kind))
     return Rehearsal(tuple(alerts), bands[0], bands[1], bands[2])
+
+
+def _past(earlier: Earlier, places: list[int], part: Counts, zone: ZoneInfo, keys_of: KeysOf) -> Past:
+    """The local days of these series before the first judged one."""
+    dates, of_day = local_days(earlier.minutes, zone)
+    slots = of_day // part.step_minutes
+    past = Past()
+    for ordinal in np.unique(dates[dates < part.dates[0]]).tolist():
+        rows = np.flatnonzero(dates == ordinal)
+        counts = np.full((len(places), -(-1440 // part.step_minutes)), np.nan)
+        counts[:, slots[rows]] = earlier.values[places][:, rows]
+        if np.isfinite(counts).any(axis=0).mean() >= KNOWN_PART_MIN:
+            date = datetime.date.fromordinal(ordinal)
+            past.add(Day.of(date, keys_of(date), counts, np.zeros(counts.shape, bool), np.zeros(len(places)), None))
+    return past
 
 
 def _part_of(progress: Progress | None, number: int, groups: int) -> Progress | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from streams.rehearse.counts_file import Counts
-from streams.watch import Array, Episode, KeysOf, Kind, Panel, Scope, Sensitivity
+from streams.watch import Array, Episode, KeysOf, Kind, Panel, Past, Scope, Sensitivity
 
 #: Called after each day with (days done, days in all).
 Progress = Callable[[int, int], None]
@@ -48,9 +48,11 @@ class Rehearsal:
     upper: Array
 
 
-def rehearse(counts: Counts, keys_of: KeysOf, least: Sensitivity, progress: Progress | None = None) -> Rehearsal:
-    """Judge every row in order; no row is judged with anything that came after it."""
-    panel = Panel(len(counts.scopes), counts.step_minutes, least)
+def rehearse(
+    counts: Counts, keys_of: KeysOf, least: Sensitivity, progress: Progress | None = None, past: Past | None = None
+) -> Rehearsal:
+    """Judge every row in order; no row is judged with anything that came after it. `past`: days before the first, as counted."""
+    panel = Panel(len(counts.scopes), counts.step_minutes, least, past)
     bands = [np.full(counts.values.shape, np.nan) for _ in range(3)]
     ended: list[tuple[int, Episode]] = []
     edges = np.flatnonzero(np.diff(counts.dates, prepend=counts.dates[0] - 1))
@@ -71,6 +73,24 @@ def rehearse(counts: Counts, keys_of: KeysOf, least: Sensitivity, progress: Prog
     found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
     found.sort(key=lambda one: (one.start, one.series, one.kind))
     return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
+
+
+def lasting_into(counts: Counts, rehearsal: Rehearsal, first_minute: int) -> tuple[Counts, Rehearsal]:
+    """What touches the rows from epoch minute `first_minute` on: they begin where the first alert does that lasted until then."""
+    first = (first_minute - counts.first_minute) // counts.step_minutes
+    alerts = [one for one in rehearsal.alerts if one.last >= first]
+    low = min([first, *(one.start for one in alerts)])
+    shown = replace(
+        counts,
+        first_minute=counts.first_minute + low * counts.step_minutes,
+        values=counts.values[:, low:],
+        texts=counts.texts[low:],
+        dates=counts.dates[low:],
+        slots=counts.slots[low:],
+    )
+    moved = (replace(one, start=one.start - low, raised=one.raised - low, last=one.last - low) for one in alerts)
+    bands = (rehearsal.expected[:, low:], rehearsal.lower[:, low:], rehearsal.upper[:, low:])
+    return shown, Rehearsal(tuple(moved), *bands)
 
 
 def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:

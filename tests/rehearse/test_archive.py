@@ -35,10 +35,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def _reading(day: date, hour: int) -> HourReading:
+def _reading(day: date, hour: int, *, silent: bool = False) -> HourReading:
     first = paris_day(day)[0] + hour * 60
     mark = HourMark(first // 60, Source.LIVE, ((first, first + 60),), "t", {"0": (0, 1)}, read_ms=1)
     visits = {"44": 150 if day == SURGE and 9 <= hour < 11 else 60, "84": 60}
+    if silent:
+        visits.pop("44")
     rows: Rows = {CutName.REGION: CutRows.of(((r,), first + m, n, n, 0) for r, n in visits.items() for m in range(60))}
     empty = {cut: CutRows.of(()) for cut in CutName if cut not in rows}
     return HourReading(mark, {**rows, **empty})
@@ -58,6 +60,43 @@ def test_a_surge_of_one_region(archive: Path, calendar: tuple[str, ...]) -> None
     assert (alert["kind"], alert["region"], alert["service"]) == ("surge", "44", None)
     assert (alert["start"], alert["end"]) == ("2026-10-02T09:00+02:00", "2026-10-02T10:45+02:00")
     assert alert["observed"] == 150 * 120
+
+
+def test_days_before_the_range_are_learned_from(archive: Path) -> None:
+    """The first day asked for is judged as it was live: by the weeks before it, which are not told of themselves."""
+    whole = rehearse(archive, "--from", str(FIRST), "--to", str(SURGE))
+    assert rehearse(archive, "--from", str(SURGE), "--to", str(SURGE)) == whole
+    assert rehearse(archive, "--from", str(SURGE + timedelta(days=1)), "--to", str(SURGE + timedelta(days=2))) == []
+
+
+def test_an_alert_that_lasts_into_the_range_keeps_its_start(tmp_path: Path) -> None:
+    """Nothing from 22:00 on, the next morning too: asked for the next day alone, it begins the evening before."""
+    evening, morning = FIRST + timedelta(days=20), FIRST + timedelta(days=21)
+    writer = Archive(tmp_path)
+    writer.prepare(simulated=False)
+    for number in range(22):
+        day = FIRST + timedelta(days=number)
+        silent = {evening: range(22, 24), morning: range(12)}.get(day, range(0))
+        hours = [_reading(day, hour, silent=hour in silent) for hour in range(24)]
+        writer.update(day, hours, Sketches.none())
+    (alert,) = rehearse(tmp_path, "--from", str(morning), "--to", str(morning), "--calendar", "none")
+    assert (alert["kind"], alert["start"], alert["end"]) == (
+        "silence", f"{evening}T22:00+02:00", f"{morning}T11:45+02:00",
+    )  # fmt: skip
+
+
+def test_older_days_are_compared_with(tmp_path: Path) -> None:
+    """The weeks just before the range were not archived: Fridays of the summer before tell what its Friday should look like."""
+    writer = Archive(tmp_path)
+    writer.prepare(simulated=False)
+    fridays = [SURGE - timedelta(days=7 * weeks) for weeks in (9, 8, 7, 6, 5)]
+    for day in [*fridays, SURGE]:
+        writer.update(
+            day, [_reading(day, hour, silent=day == SURGE and 9 <= hour < 11) for hour in range(24)], Sketches.none()
+        )
+    (alert,) = rehearse(tmp_path, "--from", str(SURGE), "--to", str(SURGE), "--calendar", "none")
+    assert (alert["kind"], alert["region"]) == ("silence", "44")
+    assert alert["expected"] == pytest.approx(60 * 120, rel=0.02)
 
 
 @pytest.mark.parametrize(
