@@ -3,6 +3,7 @@
 1. *Load.* The archive's days go to the judges (`streams.observe.loading`), and what has settled since. Nothing is told of that but what
    nobody told before.
 2. *Follow.* Once a second the minutes that settled since are read and judged; running and ended alerts are told in one idempotent call.
+3. *Load again*, where days of the past have reached the archive since (an import).
 
 Any number of observers may do this: the same minutes give the same alerts with the same ids, and the first one to tell is taken.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +26,7 @@ from streams.history.from_live import rows_of
 from streams.history.reading import History
 from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
+from streams.observe.arrivals import Arrivals
 from streams.observe.backlog import Block
 from streams.observe.cold import ColdShape, filled
 from streams.observe.loading import COLD_MINUTES, Loading, Span
@@ -91,6 +94,7 @@ class Detector:
         self._judges: list[Judge] = []
         self._teller: Teller | None = None
         self._loading: Loading | None = None
+        self._arrivals: Arrivals | None = None
         self._tell_from = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -139,7 +143,11 @@ class Detector:
         self._never.known(seen_in(parts.reader.snapshot().totals))
         self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say)
         today = paris_date(state.now_ms // 60_000 + shift)
-        if parts.history and parts.history.held():
+        held = parts.history.held() if parts.history else []
+        if self._arrivals is None:
+            self._arrivals = Arrivals(held, today)
+        self._arrivals.read(held)
+        if parts.history and held:
             judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
         else:
             first = paris_day(today)[0]
@@ -206,10 +214,21 @@ class Detector:
             loaded = False
             while not self._stopping.is_set():
                 loaded = self._try(self.follow if loaded else self.load) or loaded
+                if loaded and self._past_came():
+                    logger.info("days of the past have reached the archive: it is read anew")
+                    self.figures = replace(self.figures, judged_to=None)
+                    loaded = False
+                    continue
                 self._stopping.wait(PERIOD_SECONDS if self.figures.problem is None else RETRY_SECONDS)
         finally:
             if not self._stopping.is_set() and self._on_end is not None:
                 self._on_end()
+
+    def _past_came(self) -> bool:
+        arrivals, history = self._arrivals, self._parts.history
+        if arrivals is None or history is None or not arrivals.is_due(time.monotonic()):
+            return False
+        return arrivals.came(history.held())
 
     def _try(self, action: Callable[[], None]) -> bool:
         before = self.figures.problem

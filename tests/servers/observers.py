@@ -42,6 +42,7 @@ class Place:
     prefix: str
     directory: Path
     calendar_shift_seconds: int = 0
+    archive_dir: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Place:
             redis_prefix=self.prefix,
             kafka_bootstrap_servers="127.0.0.1:9",
             calendar_shift_seconds=self.calendar_shift_seconds,
+            archive_dir=self.archive_dir,
             observer_port=observer_port,
         )
 

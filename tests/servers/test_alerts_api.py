@@ -1,5 +1,6 @@
 """`/api/v1/alerts` and `/api/v1/expected` of a real observer."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,9 +10,12 @@ from observers import Filler, Place, events, now_minute, observing, wait_until
 from test_alert_store import MINUTE, alert
 
 from streams.catalog import load_catalog
+from streams.history.archive import Archive
+from streams.history.days import paris_date
 from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
+from streams.simulate.past import Past, load_inputs
 
 pytestmark = pytest.mark.servers
 
@@ -59,3 +63,29 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         (row,) = counted()
         # Nothing to compare with yet: nothing is invented.
         assert (row["observed"], row["expected"], row["lower"], row["learning"]) == (10.0, None, None, True)
+
+
+def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(
+    redis_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `vigie up --scenario` and `vigie history import` bring them."""
+    monkeypatch.setattr("streams.observe.arrivals.LOOK_SECONDS", 0.2)
+    archive = Archive(tmp_path / "archive")
+    place = Place(redis_server.url, f"test.{tmp_path.name}", tmp_path, archive_dir=archive.directory)  # type: ignore[attr-defined]
+    minute = now_minute() - 3
+    filler = Filler(place, load_catalog(default_config_dir()).digest)
+    with observing(place) as observer:
+        filler.count({minute - 40: events(3), minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
+
+        def judged() -> dict[str, Any]:
+            rows = observer.json("/api/v1/expected?region=84")[1]["rows"]
+            return next((row for row in rows if datetime.fromisoformat(row["minute"]).timestamp() == minute * 60), {})
+
+        wait_until(lambda: judged() != {})
+        assert (judged()["expected"], judged()["learning"]) == (None, True)
+        past = Past(load_inputs(default_config_dir(), 1, 0.02))
+        archive.prepare(simulated=False)
+        for week in range(5, 8):  # weeks that are judged, too, would take longer
+            archive.write(past.day(paris_date(minute) - timedelta(weeks=week)))
+        wait_until(lambda: judged().get("expected") is not None)
+        wait_until(lambda: observer.scrape(minutes=False)[("ent_detector_loading",)] == 0.0)
