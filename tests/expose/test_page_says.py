@@ -301,6 +301,38 @@ def test_what_is_wrong_is_said(picture):
     assert trust(Picture(snapshot=replace(picture.snapshot, settled_ms=None)), FRANCE)["state"] != "ok"
 
 
+def test_a_kafka_that_hangs_is_no_chain_to_believe(picture):
+    """Workers live, settled time is young, nothing is refused: only what Kafka last said is old."""
+
+    def hanging(confirmed_ms, numbers=(0, 1)):
+        beats = picture.snapshot.heartbeats
+        late = {n: replace(beats[n], confirmed_ms=confirmed_ms) for n in numbers}
+        return replace(picture, snapshot=replace(picture.snapshot, heartbeats=beats | late))
+
+    now_ms = picture.snapshot.now_ms
+    assert state_of(hanging(now_ms - 4_000), "readers") == "ok"
+    silent = hanging(now_ms - 45_000)
+    found = next(check for check in trust(silent, FRANCE)["checks"] if check["key"] == "readers")
+    assert (found["state"], found["value"]) == ("mauvais", "2 partitions sur 2 sans réponse")
+    assert "Kafka ne répond plus depuis 45 s" in found["note"]
+    assert trust(silent, FRANCE)["answer"] == "Non"
+    assert pulse(silent, FRANCE, 20_000)["chain"]["kafka"] == "Kafka ne répond plus depuis 45 s"
+    assert pulse(hanging(None), FRANCE, 20_000)["chain"]["kafka"] == "Kafka ne répond pas"
+    assert pulse(picture, FRANCE, 20_000)["chain"]["kafka"] == ""
+    assert state_of(hanging(now_ms - 45_000, (1,)), "readers") == "mauvais"
+
+
+def test_an_ent_with_an_alert_is_not_called_normal(picture, catalog):
+    def state(**changes):
+        shown = board(replace(picture, alerts=(alert(project="mbn", **changes),)), FRANCE, catalog)
+        return next(row["state"] for row in shown["projects"] if row["code"] == "mbn")
+
+    assert state(kind="surge") == "hausse"
+    assert state(kind="drop") == "baisse"
+    assert state(kind="surge", planned="maintenance") == "normal"
+    assert state(kind="surge", end_ms=1) == "normal"
+
+
 def test_a_chain_that_cannot_be_read_shows_no_figure(picture):
     chain = pulse(replace(picture, snapshot=None), FRANCE, 20_000)["chain"]
     assert (chain["redis"], chain["lagSeconds"], chain["partitions"]) == (False, None, [])

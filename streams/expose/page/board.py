@@ -145,12 +145,16 @@ def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str
     ]
 
 
-def _hope(hope: Hope | None) -> dict[str, float | None]:
-    return {"expected": hope.expected if hope else None, "ratio": hope.ratio if hope else None}
+def _hope(hope: Hope | None) -> dict[str, float | bool | None]:
+    if hope is None:
+        return {"expected": None, "ratio": None, "learning": False}
+    return {"expected": hope.expected, "ratio": hope.ratio, "learning": hope.learning}
 
 
 def _state(picture: Picture, code: str) -> str:
-    """`normal`, `muet` (nothing for a while), `calme` (nothing, and nothing expected), `prevu` (a planned stop), `jamais-vu`, `inconnu`."""
+    """`normal`, `hausse` and `baisse` (an alert runs), `muet` (nothing for a while), `calme` (nothing, and nothing expected), `prevu`
+    (a planned stop), `jamais-vu`, `inconnu`.
+    """
     settled, last = picture.settled_minute, picture.last_seen.get(code)
     running = [one for one in picture.alerts or () if one.project == code and one.end_ms is None]
     if last is None:
@@ -158,9 +162,10 @@ def _state(picture: Picture, code: str) -> str:
     if settled is None:
         return "inconnu"
     if last > settled - SILENT_MINUTES:
-        return "normal"
+        told = {one.kind for one in running if one.planned is None}
+        return "hausse" if "surge" in told else "baisse" if "drop" in told else "normal"
     if any(one.planned for one in running):
         return "prevu"
     hope = picture.project_hopes.get(code)
-    told = any(one.kind == "silence" for one in running)
-    return "calme" if hope is not None and hope.expected < CALM_VISITS_MAX and not told else "muet"
+    is_told = any(one.kind == "silence" for one in running)
+    return "calme" if hope is not None and hope.expected < CALM_VISITS_MAX and not is_told else "muet"

@@ -87,7 +87,7 @@ def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
     expected = sum(row.expected or 0.0 for row in lately)
     observed = sum(row.observed or 0.0 for row in lately)
     ratio = round(observed / expected, 3) if expected > 0 else None
-    return Hope(round(expected * TABLE_MINUTES / minutes, 2), ratio)
+    return Hope(round(expected * TABLE_MINUTES / minutes, 2), ratio, lately[-1].learning)
 
 
 def _known(hopes: Mapping[str, Hope | None]) -> dict[str, Hope]:

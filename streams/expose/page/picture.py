@@ -34,10 +34,14 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Hope:
-    """Visits expected in the tables' minutes, and observed / expected over the rows that were judged last (None: nothing expected)."""
+    """Visits expected in the tables' minutes, and observed / expected over the rows that were judged last (None: nothing expected).
+
+    `learning`: the series has too little past for its band to be narrow.
+    """
 
     expected: float
     ratio: float | None
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

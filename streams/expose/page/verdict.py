@@ -5,6 +5,7 @@ States: `ok`, `attention`, `mauvais`, `info` (nothing to judge), `inconnu` (not 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from streams.count.settle import UNOWNED_MS
@@ -96,7 +97,37 @@ def _readers(snapshot: Snapshot | None) -> Check:
         return _check(
             "readers", "attention", title, f"{plural(warming, 'partition')} en relecture", "Elles reprennent seules."
         )
+    if silence := kafka_silence(snapshot):
+        value = f"{plural(len(silence.partitions), 'partition')} sur {number(snapshot.partitions)} sans réponse"
+        return _check(
+            "readers", "mauvais", title, value, f"{silence.words} : ce qui y arrive n'est pas compté pour le moment."
+        )
     return _check("readers", "ok", title, f"{number(snapshot.partitions)} partitions sur {number(snapshot.partitions)}")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSilence:
+    """Partitions whose owner lives and that Kafka says nothing of, and for how long; `seconds` is None where it never said anything."""
+
+    partitions: tuple[int, ...]
+    seconds: int | None
+
+    @property
+    def words(self) -> str:
+        """`Kafka ne répond plus depuis 45 s`."""
+        return (
+            "Kafka ne répond pas" if self.seconds is None else f"Kafka ne répond plus depuis {duration(self.seconds)}"
+        )
+
+
+def kafka_silence(snapshot: Snapshot) -> KafkaSilence | None:
+    """None where Kafka lately told each live worker where its log ends. One that hangs leaves workers, heartbeats and port as they were."""
+    silent = set(settling(snapshot, 0).stale) - set(partitions_unowned(snapshot))
+    beats = [snapshot.heartbeats[number] for number in sorted(silent) if number in snapshot.heartbeats]
+    if not beats:
+        return None
+    latest = max(beat.confirmed_ms or 0 for beat in beats)
+    return KafkaSilence(tuple(sorted(silent)), (snapshot.now_ms - latest) // 1000 if latest else None)
 
 
 def _flow(picture: Picture) -> list[Check]:
@@ -168,6 +199,7 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
     if snapshot is None:
         return {
             "redis": False,
+            "kafka": None,
             "partitions": [],
             "workers": [],
             "perSecond": None,
@@ -192,8 +224,10 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
                 "warming": live.warming if live else None,
             }
         )
+    silence = kafka_silence(snapshot)
     return {
         "redis": True,
+        "kafka": silence.words if silence else "",
         "partitions": rows,
         "workers": sorted({b.worker for b in snapshot.heartbeats.values() if snapshot.now_ms - b.at_ms <= UNOWNED_MS}),
         "perSecond": round(picture.flow.events / picture.flow.seconds, 1) if picture.flow and picture.flow.seconds else None,

@@ -90,7 +90,7 @@ function say(index) {
   const isSettled = minute <= at.lastSettled;
   const visits = isSettled ? at.settled[index] : at.run[index];
   const hoped = at.expected[index] === null ? "" : `, attendu ${number(Math.round(at.expected[index]))}`;
-  out.replaceChildren(make("b", {}, minuteText(minute)), ` : ${number(visits)} visites${hoped}${isSettled ? "" : " (provisoire)"}`);
+  out.replaceChildren(make("b", {}, minuteText(minute)), ` : ${number(visits)} ${latest.unit}${hoped}${isSettled ? "" : " (provisoire)"}`);
 }
 
 function step(event) {
@@ -118,7 +118,7 @@ export function startCurve() {
 
 export function draw(board, running) {
   const figures = grid(board, running);
-  latest = { board, running, figures, alerts: (board.alerts ?? []).filter((alert) => alert.here) };
+  latest = { board, running, figures, unit: board.scope.service ? "utilisations" : "visites", alerts: (board.alerts ?? []).filter((alert) => alert.here) };
   byId("k-band").hidden = !board.expected;
   byId("k-alert").hidden = !latest.alerts.length;
   table(figures);
@@ -134,7 +134,7 @@ export function draw(board, running) {
   const shown = figures.settled.filter((n) => n !== null);
   const top = Math.max(0, ...shown);
   const peak = figures.minutes[figures.settled.indexOf(top)];
-  box.setAttribute("aria-label", shown.length ? `Courbe des visites par minute de ${hm(figures.minutes[0] * 60000)} à ${hm(figures.lastSettled * 60000)} : dernière ${number(shown.at(-1))}, plus haute ${number(top)} à ${minuteText(peak)}. Flèches gauche et droite : minute par minute.` : "Courbe des visites par minute : rien n'est encore arrêté.");
+  box.setAttribute("aria-label", shown.length ? `Courbe des ${latest.unit} par minute de ${hm(figures.minutes[0] * 60000)} à ${hm(figures.lastSettled * 60000)} : dernière ${number(shown.at(-1))}, plus haute ${number(top)} à ${minuteText(peak)}. Flèches gauche et droite : minute par minute.` : `Courbe des ${latest.unit} par minute : rien n'est encore arrêté.`);
 }
 
 function table(figures) {

@@ -54,7 +54,8 @@ function fillOf(row, busiest, hasExpected) {
 }
 
 export function paint(rows, chosen, names) {
-  const hasExpected = rows.some((row) => row.ratio !== null);
+  const isLearning = rows.some((row) => row.learning);
+  const hasExpected = !isLearning && rows.some((row) => row.ratio !== null);
   const busiest = Math.max(1, ...rows.map((row) => row.visits));
   for (const row of rows) {
     const known = shapes.get(row.code);
@@ -64,7 +65,7 @@ export function paint(rows, chosen, names) {
     const against = row.expected ? `, attendu ${number(Math.round(row.expected))}` : "";
     known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} visites en 5 min${against}`;
   }
-  byId("map-note").textContent = hasExpected ? "Visites des 5 dernières minutes arrêtées, par rapport à l'attendu." : "Visites des 5 dernières minutes arrêtées ; pas encore d'attendu auquel les rapporter.";
+  byId("map-note").textContent = hasExpected ? "Visites des 5 dernières minutes arrêtées, par rapport à l'attendu." : `Visites des 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu auquel les rapporter"}.`;
   scale(hasExpected, busiest);
 }
 

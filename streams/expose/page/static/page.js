@@ -75,11 +75,21 @@ async function explain() {
   const mine = source;
   try {
     const answer = await fetch(`/page/stream${location.search}`, { headers: { accept: "text/event-stream" } });
-    if (answer.status === 422) refused = "Cette adresse nomme un périmètre ou un service inconnu. Choisissez-en un autre, ou revenez à la France.";
+    if (answer.status === 422 && mine === source) refuse();
     await answer.body?.cancel();
   } catch { /* the observer is away: tried again below */ }
   tick();
   if (!refused && mine === source) setTimeout(() => { if (mine === source) connect(); }, 2000);
+}
+
+function refuse() {
+  refused = "Cette adresse nomme un périmètre ou un service inconnu. Choisissez-en un autre, ou revenez à la France.";
+  text(byId("place-name"), "Périmètre ou service inconnu");
+  for (const node of [byId("big"), ...document.querySelectorAll("#figures dd")]) text(node, "–");
+  if (lists) { syncChoice(); return; }
+  // The lists to choose from come with the stream of any place.
+  const other = new EventSource("/page/stream");
+  other.addEventListener("hello", (event) => { other.close(); hello(JSON.parse(event.data)); });
 }
 
 function hello(found) {
@@ -99,7 +109,7 @@ function hello(found) {
 
 function fillChoice() {
   const place = byId("place"), service = byId("service");
-  if (place.options.length > 1) { syncChoice(); return; }
+  if (place.querySelector("optgroup")) { syncChoice(); return; }
   const sorted = (items) => [...items].sort((a, b) => a.name.localeCompare(b.name, "fr"));
   const group = (label, kind, items) => make("optgroup", { label }, ...sorted(items).map((item) => make("option", { value: `${kind}:${item.code}` }, item.name)));
   place.append(group("Régions", "region", lists.regions), group("Académies", "academy", lists.regions.flatMap((region) => region.academies)), group("ENT", "project", lists.projects));
@@ -107,11 +117,16 @@ function fillChoice() {
   syncChoice();
 }
 
+function choose(select, value) {
+  select.value = value;
+  if (lists && select.selectedIndex < 0) select.value = "?";
+}
+
 function syncChoice() {
   const asked = wanted();
   const kind = Object.keys(PARAMETERS).find((name) => asked.get(PARAMETERS[name]));
-  byId("place").value = kind ? `${kind}:${asked.get(PARAMETERS[kind])}` : "";
-  byId("service").value = asked.get("service") ?? "";
+  choose(byId("place"), kind ? `${kind}:${asked.get(PARAMETERS[kind])}` : "");
+  choose(byId("service"), asked.get("service") ?? "");
   byId("service").disabled = kind === "academy" || kind === "project";
   byId("service").title = byId("service").disabled ? "Les académies et les ENT ne sont pas mesurés par service" : "";
 }
@@ -178,6 +193,7 @@ function trouble() {
     document.body.dataset.link = "lost";
     words = pulse ? `Connexion perdue depuis ${duration(silent)} : les chiffres affichés sont ceux de ${hms(pulse.readMs)}. Nouvelle tentative en cours.` : "L'observateur ne répond pas. Nouvelle tentative en cours.";
   } else if (!words && pulse && !pulse.redisUp) words = `Redis ne répond pas : les chiffres affichés sont les derniers lus${pulse.settledMs ? `, arrêtés à ${hms(pulse.settledMs)}` : ""}.`;
+  else if (!words && pulse?.chain.kafka) words = `${pulse.chain.kafka} : rien de ce qui arrive n'est compté pour le moment, les chiffres affichés sont ceux d'avant.`;
   else if (!words && pulse?.settledMs && (clockMs() - pulse.settledMs) / 1000 > STALE_SECONDS && performance.now() - movedAt > STUCK_SECONDS * 1000) words = `Plus aucune minute n'est arrêtée depuis ${duration((clockMs() - pulse.settledMs) / 1000)} : ce qui suit ${hms(pulse.settledMs)} n'est pas un zéro, c'est inconnu.`;
   line.hidden = !words;
   if (words) text(line, words);

@@ -6,7 +6,11 @@ export function now(board, lists) {
   const names = { france: () => "France entière", region: () => lists.regionNames.get(scope.code), academy: () => `Académie : ${lists.academyNames.get(scope.code)}`, project: () => `ENT : ${lists.projectNames.get(scope.code)}` };
   const service = scope.service ? ` · ${lists.serviceNames.get(scope.service)}` : "";
   text(byId("place-name"), names[scope.kind]() + service);
-  text(byId("big-unit"), scope.service ? "utilisations par minute" : "visites par minute");
+  const unit = scope.service ? "utilisations" : "visites";
+  text(byId("big-unit"), `${unit} par minute`);
+  text(byId("t-curve"), `${scope.service ? "Utilisations" : "Visites"} par minute`);
+  text(byId("k-line"), `${unit}, minute arrêtée`);
+  text(byId("th-visits"), scope.service ? "Utilisations" : "Visites");
   const visits = board.visits.at(-1), events = board.events.at(-1);
   const last = board.first + board.visits.length - 1;
   const big = byId("big");
@@ -22,7 +26,7 @@ export function now(board, lists) {
   figure("users-day", approx(board.users.day));
   figure("events", events === undefined ? null : number(events));
   figure("establishments", approx(board.users.establishments));
-  document.title = `${names[scope.kind]()}${service} : ${shown} ${scope.service ? "utilisations" : "visites"} par minute – Vigie`;
+  document.title = `${names[scope.kind]()}${service} : ${shown} ${unit} par minute – Vigie`;
   against(board, visits);
 }
 
@@ -40,10 +44,13 @@ function against(board, visits) {
   const judged = band && visits !== undefined && band.expected[at] !== null;
   if (band && !judged && band.expected[at - 1] !== null && byId("against").firstChild) return;
   if (judged) {
-    const low = Math.round(band.lower[at]), high = Math.round(band.upper[at]);
     const tone = visits > band.upper[at] ? "high" : visits < band.lower[at] ? "low" : "as";
-    const learning = band.learning ? ", en apprentissage" : "";
-    items.push(make("li", { class: tone }, make("b", {}, band.expected[at] ? times(visits / band.expected[at]) : "–"), ` l'attendu (entre ${number(low)} et ${number(high)}${learning})`));
+    const where = { high: "au-dessus de la fourchette", low: "sous la fourchette", as: "dans la fourchette" }[tone];
+    const limits = `${where}, ${number(Math.round(band.lower[at]))} à ${number(Math.round(band.upper[at]))}`;
+    const ratio = make("b", {}, band.expected[at] ? times(visits / band.expected[at]) : "–");
+    // A band that is still being learned is wide: what lies in it is no news, however the middle compares.
+    if (band.learning && tone === "as") items.push(make("li", { class: "muted" }, `Attendu encore en apprentissage : ${limits}`));
+    else items.push(make("li", { class: tone }, ratio, ` l'attendu (${limits}${band.learning ? ", en apprentissage" : ""})`));
   } else items.push(make("li", { class: "muted" }, board.expectedNote ?? "Pas encore d'attendu"));
   const before = board.rentree;
   if (before?.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` la rentrée du ${before.day}, même heure (${number(Math.round(before.visits))})`));
@@ -96,16 +103,16 @@ export function trust(found) {
   }));
 }
 
-export function chain(found, lateness) {
+export function chain(found) {
   const rows = [
     ["Retard", found.lagSeconds === null ? "inconnu" : `${decimal(found.lagSeconds)} s`],
     ["En attente", found.lagEvents === null ? "inconnu" : `${number(found.lagEvents)} év.`],
     ["Débit", found.perSecond === null ? "…" : `${number(Math.round(found.perSecond))} év./s`],
     ["Workers", found.redis ? number(found.workers.length) : "inconnu"],
-    ["Partitions lues", found.redis ? `${number(found.partitions.filter((p) => p.worker !== null).length)} sur ${number(found.partitions.length)}` : "inconnu"],
+    ["Partitions suivies", found.redis ? `${number(found.partitions.filter((p) => p.worker !== null).length)} sur ${number(found.partitions.length)}` : "inconnu"],
     ["Redis", found.redis ? "répond" : "ne répond pas"],
+    ["Kafka", found.kafka === null ? "inconnu" : found.kafka ? "ne répond pas" : "répond"],
   ];
-  void lateness;
   const box = byId("chain");
   if (box.children.length !== rows.length) box.replaceChildren(...rows.map(([name]) => make("div", {}, make("dt", {}, name), make("dd"))));
   rows.forEach(([, value], at) => text(box.children[at].lastChild, value));

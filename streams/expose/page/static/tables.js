@@ -2,14 +2,24 @@
 import { COMPARED_MIN } from "./map.js";
 import { byId, decimal, duration, hm, make, mark, number, shifted, text, times } from "./words.js";
 
-const SHORT = 7; // services shown at first: the most used
+const SHORT = 7; // services shown at first: the most used, as many of them as fit
+let fitting = SHORT;
 const LAST = ["99", "INCONNU"];
+const NEARLY_NOTHING = 2; // visits expected in five minutes, below which a ratio tells nothing
 let allServices = false;
 let drawn = "";
 
-const ENT_STATES = { normal: ["ok", "normal"], muet: ["mauvais", "muet"], "jamais-vu": ["info", "jamais vu"], inconnu: ["inconnu", "pas encore su"], calme: ["info", "calme"], prevu: ["attention", "arrêt prévu"] };
+const ENT_STATES = { normal: ["ok", "normal"], hausse: ["attention", "en hausse"], baisse: ["attention", "en baisse"], muet: ["mauvais", "muet"], "jamais-vu": ["info", "jamais vu"], inconnu: ["inconnu", "pas encore su"], calme: ["info", "calme"], prevu: ["attention", "arrêt prévu"] };
 
 export function startTables(redraw) {
+  const box = byId("matrix").parentElement;
+  let width = 0;
+  new ResizeObserver(() => {
+    if (box.clientWidth === width) return;
+    width = box.clientWidth;
+    fitting = SHORT;
+    redraw();
+  }).observe(box);
   const button = byId("all-services");
   button.addEventListener("click", () => {
     allServices = !allServices;
@@ -30,7 +40,7 @@ function services(rows, chosen, known) {
   const ranked = [...sums].sort((a, b) => b[1] - a[1]).map(([code]) => code);
   // Columns keep their places while the set of the most used stays the same: nothing jumps under a reader's eye.
   if (ranking.length !== ranked.length || new Set([...ranking.slice(0, SHORT), ...ranked.slice(0, SHORT)]).size > SHORT + 1) ranking = ranked;
-  const shown = allServices ? ranking : ranking.slice(0, SHORT);
+  const shown = allServices ? ranking : ranking.slice(0, fitting);
   return chosen && !shown.includes(chosen) ? [...shown, chosen] : shown;
 }
 
@@ -41,6 +51,12 @@ export function matrix(rows, scope, lists, link) {
   const key = columns.join() + sorted.map((row) => row.code).join();
   if (key !== drawn) build(table, sorted, columns, lists, link);
   drawn = key;
+  // A figure that is cut in two reads as another figure.
+  if (!allServices && fitting > 0 && table.offsetWidth > table.parentElement.clientWidth) {
+    fitting -= 1;
+    matrix(rows, scope, lists, link);
+    return;
+  }
   for (const anchor of table.querySelectorAll("a")) {
     const { region, service } = anchor.dataset;
     const here = region ? region === scope.region && scope.kind !== "france" : service === scope.service;
@@ -76,7 +92,7 @@ function build(table, rows, columns, lists, link) {
 let drawnEnts = "";
 export function ents(rows, scope, lists, settledMs, link) {
   const body = byId("ents").tBodies[0];
-  const rank = { muet: 0, inconnu: 1, prevu: 1, normal: 2, calme: 2, "jamais-vu": 3 };
+  const rank = { muet: 0, baisse: 1, hausse: 1, inconnu: 2, prevu: 2, normal: 3, calme: 3, "jamais-vu": 4 };
   const sorted = [...rows].sort((a, b) => rank[a.state] - rank[b.state] || lists.projectNames.get(a.code).localeCompare(lists.projectNames.get(b.code), "fr"));
   const key = sorted.map((row) => row.code + row.state).join();
   if (key !== drawnEnts) {
@@ -96,12 +112,13 @@ export function ents(rows, scope, lists, settledMs, link) {
     else anchor.removeAttribute("aria-current");
     text(line.cells[2], row.lastMinute === null ? "–" : `${lastSeen(row.lastMinute, settledMs)}`);
     text(line.cells[3], number(row.visits));
-    text(line.cells[4], row.ratio !== null ? times(row.ratio) : row.expected === null ? "pas encore d'attendu" : "rien d'attendu");
-    line.cells[4].classList.toggle("muted", row.ratio === null);
+    const compared = row.ratio !== null && row.expected >= NEARLY_NOTHING;
+    text(line.cells[4], compared ? times(row.ratio) : row.expected === null ? "pas encore d'attendu" : row.expected ? "presque rien d'attendu" : "rien d'attendu");
+    line.cells[4].classList.toggle("muted", !compared);
     text(line.cells[5], row.establishments === null ? "–" : `≈ ${number(row.establishments)}`);
   });
   const count = (state) => sorted.filter((row) => row.state === state).length;
-  byId("ents-sum").replaceChildren(...[["normal", "ok", "normaux", "normal"], ["muet", "mauvais", "muets", "muet"], ["jamais-vu", "info", "jamais vus", "jamais vu"]].filter(([state]) => count(state)).map(([state, tone, many, one]) => make("span", { class: `state s-${tone}` }, mark(tone), `${count(state)} ${count(state) > 1 ? many : one}`)));
+  byId("ents-sum").replaceChildren(...[["normal", "ok", "normaux", "normal"], ["hausse", "attention", "en hausse", "en hausse"], ["baisse", "attention", "en baisse", "en baisse"], ["muet", "mauvais", "muets", "muet"], ["jamais-vu", "info", "jamais vus", "jamais vu"]].filter(([state]) => count(state)).map(([state, tone, many, one]) => make("span", { class: `state s-${tone}` }, mark(tone), `${count(state)} ${count(state) > 1 ? many : one}`)));
 }
 
 function lastSeen(minute, settledMs) {

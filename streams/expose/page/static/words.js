@@ -8,7 +8,7 @@ export const shifted = (ms) => ms + shiftMs;
 export const number = (n) => (n === null || n === undefined ? "–" : whole.format(n));
 export const approx = (n) => (n === null || n === undefined ? null : `≈ ${whole.format(n)}`);
 export const decimal = (n, digits = 1) => n.toLocaleString("fr-FR", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-export const times = (ratio) => `× ${decimal(ratio, ratio < 0.1 || ratio >= 10 ? 0 : ratio < 1 ? 2 : 1)}`;
+export const times = (ratio) => (ratio > 100 ? "plus de × 100" : `× ${decimal(ratio, ratio < 0.1 || ratio >= 10 ? 0 : ratio < 1 ? 2 : 1)}`);
 
 function clock(zone, options) {
   const key = zone + JSON.stringify(options);
