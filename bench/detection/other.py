@@ -58,7 +58,7 @@ def judge(made: Made, sensitivity: str = "normal") -> Told:
     """The series without events, and with them."""
     ordinary, eventful = (_alerts(made, counts, sensitivity) for counts in (made.ordinary, made.eventful))
     near = max(1, NEAR_MINUTES // made.shape.step_minutes)
-    hits = tuple((event, _found(event, eventful)) for event in made.events)
+    hits = tuple((event, found_by(event, eventful)) for event in made.events)
     stray = tuple(one for one in eventful if not any(_overlap(one, event, near) for event in made.events))
     return Told(made, hits, tuple(ordinary), stray)
 
@@ -73,13 +73,14 @@ def _overlap(one: Found, event: Event, near: int = 0) -> bool:
     return one.start < event.until + near and one.last >= event.begin - near
 
 
-def _found(event: Event, alerts: list[Found]) -> Found | None:
+def found_by(event: Event, alerts: list[Found]) -> Found | None:
+    """The alert that tells of an event best."""
     kinds = (Kind.SURGE,) if event.kind is Kind.SURGE else (Kind.DROP, Kind.SILENCE)
     fitting = [one for one in alerts if one.kind in kinds and _overlap(one, event) and one.raised < event.until + 2]
-    return max(fitting, key=lambda one: _over(event, one), default=None)
+    return max(fitting, key=lambda one: over(event, one), default=None)
 
 
-def _over(event: Event, one: Found) -> float:
+def over(event: Event, one: Found) -> float:
     """Rows in both over rows in either."""
     both = min(one.last + 1, event.until) - max(one.start, event.begin)
     return max(both, 0) / (max(one.last + 1, event.until) - min(one.start, event.begin))
@@ -96,9 +97,9 @@ def row(told: list[Told]) -> str:
         late = [(found.raised - event.begin + 1) * shape.step_minutes for event, found in pairs]
         start = [(found.start - event.begin) * shape.step_minutes for event, found in pairs]
         end = [(found.last + 1 - event.until) * shape.step_minutes for event, found in pairs]
-        over = [_over(event, found) for event, found in pairs]
+        both = [over(event, found) for event, found in pairs]
         cells = [f"{len(pairs) / len(hits):.2f}", f"{np.median(late):.0f}", f"{np.mean(np.abs(start)):.0f}"]
-        cells += [f"{np.mean(np.abs(end)):.0f}", f"{np.mean(over):.2f}"]
+        cells += [f"{np.mean(np.abs(end)):.0f}", f"{np.mean(both):.2f}"]
     false, stray = sum(len(one.ordinary) for one in told) / weeks, sum(len(one.stray) for one in told) / weeks
     return f"{shape.name:30}{len(hits):7}{cells[0]:>8}{cells[1]:>7}{cells[2]:>7}{cells[3]:>8}{cells[4]:>6}{false:12.2f}{stray:7.2f}"
 
@@ -107,7 +108,7 @@ def print_all(one: Told) -> None:
     """Misses, poor matches, false alerts."""
     a_day = one.made.shape.rows_a_day
     for event, found in one.hits:
-        if found is None or _over(event, found) < 0.5:
+        if found is None or over(event, found) < 0.5:
             said = (
                 "missed"
                 if found is None

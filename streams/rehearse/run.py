@@ -71,6 +71,7 @@ def rehearse(
     ]
     found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
     found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
+    found = _without_beginnings(found)
     found.sort(key=lambda one: (one.start, one.series, one.kind))
     return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
 
@@ -91,6 +92,20 @@ def lasting_into(counts: Counts, rehearsal: Rehearsal, first_minute: int) -> tup
     moved = (replace(one, start=one.start - low, raised=one.raised - low, last=one.last - low) for one in alerts)
     bands = (rehearsal.expected[:, low:], rehearsal.lower[:, low:], rehearsal.upper[:, low:])
     return shown, Rehearsal(tuple(moved), *bands)
+
+
+def _without_beginnings(found: list[Found]) -> list[Found]:
+    """Leave out drops that are but the beginning of a silence, told before there was enough of it to call it one."""
+    silences: dict[int, list[Found]] = {}
+    for one in found:
+        if one.kind is Kind.SILENCE:
+            silences.setdefault(one.series, []).append(one)
+    return [
+        one
+        for one in found
+        if one.kind is not Kind.DROP
+        or not any(other.start <= one.start and one.last <= other.last for other in silences.get(one.series, ()))
+    ]
 
 
 def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:

