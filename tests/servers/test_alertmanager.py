@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import time
@@ -90,6 +91,42 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_q
     ]  # fmt: skip
     assert "NOTES" not in page
     (tmp_path / "mail.html").write_text(page)
+    # The command at its foot silences this alert, and nothing wider.
+    command = html.unescape(page.partition("<code>")[2].partition("</code>")[0])
+    subprocess.run(["sh", "-c", command.replace("amtool", find_program("amtool"), 1)], check=True, timeout=20)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/silences", timeout=5) as answer:
+        (silence,) = orjson.loads(answer.read())
+    assert {one["name"]: one["value"] for one in silence["matchers"]} == {
+        "alertname": "EntSurge", "region": "44", "scope": "region",
+    }  # fmt: skip
+
+
+def test_a_mail_of_an_end_says_how_long_it_lasted(tmp_path: Path) -> None:
+    """As Alertmanager's own tool renders it: a real end would take a minute and a half to be told."""
+    alert = {
+        "status": "resolved",
+        "labels": {"alertname": "EntSurge"},
+        "annotations": {"summary": "Hausse – Grand Est : 3,0 fois l'attendu"},
+        "startsAt": "2026-09-01T07:58:10Z",
+        "endsAt": "2026-09-01T08:16:40Z",
+    }
+    data = {"status": "resolved", "externalURL": "", "commonLabels": alert["labels"], "alerts": [alert]}
+    (tmp_path / "data.json").write_bytes(orjson.dumps(data))
+    templates = deploy_dir() / "alertmanager" / "templates" / "*.tmpl"
+
+    def rendered(name: str, kind: str) -> str:
+        argv = [
+            find_program("amtool"), "template", "render", f"--template.glob={templates}", f"--template.type={kind}",
+            f'--template.text={{{{ template "{name}" . }}}}', f"--template.data={tmp_path / 'data.json'}",
+        ]  # fmt: skip
+        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    subject = rendered("vigie.subject", "text")
+    assert subject.strip() == "[Vigie, terminé] Hausse – Grand Est : 3,0 fois l'attendu"
+    assert "TERMINÉ : Hausse – Grand Est : 3,0 fois l'attendu\nL'alerte a duré 19 min." in rendered(
+        "vigie.text", "text"
+    )
+    assert "L'alerte a duré 19 min." in html.unescape(rendered("vigie.html", "html"))
 
 
 def test_a_dead_redis_keeps_everything_else_quiet_but_kafka(running: tuple[int, Sinks]) -> None:
