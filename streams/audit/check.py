@@ -25,6 +25,8 @@ from streams.topics import (
 )
 
 REDIS_VERSION_MIN = (7, 0)
+#: About one period of school and the holidays after it.
+CALENDAR_DAYS = 60
 
 
 class Level(StrEnum):
@@ -111,6 +113,18 @@ def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) ->
     if not problems:
         was = "was absent: created" if created else "is as designed"
         yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")
+
+
+def check_calendar(unknown: Sequence[str]) -> Finding:
+    """The dates of school are known for the next `CALENDAR_DAYS` days, but for these regions."""
+    if not unknown:
+        return Finding(Level.OK, "calendar", f"known everywhere for the next {CALENDAR_DAYS} days")
+    return Finding(
+        Level.WARNING,
+        "calendar",
+        f"not all of the next {CALENDAR_DAYS} days is known of {', '.join(unknown)}: the end of holidays may be told as a surge there; "
+        "add their school year to calendar_overrides.yaml",
+    )
 
 
 def check_state(snapshot: Snapshot, catalog: Catalog | None, topic: TopicFacts | None) -> Iterator[Finding]:

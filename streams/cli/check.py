@@ -6,16 +6,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import click
 
-from streams.audit.check import Finding, Level, check_servers
+from streams.audit.check import CALENDAR_DAYS, Finding, Level, check_calendar, check_servers, guarded
 from streams.audit.check_project import check_project, view_of
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
 from streams.edges import kafka_address, redis_address, time_bounds, topic_designs
 from streams.errors import InputError, SettingsError
+from streams.history import load_calendar
 from streams.live import LiveReader
+from streams.observe.maintenances import load_maintenances
 from streams.publish.tables import check_tables
 from streams.settings import Settings, load_settings
 
@@ -60,6 +64,8 @@ def _findings() -> Iterator[Finding]:
             yield Finding(Level.WARNING, "tables", f"`vigie publish --format` will not run: {problem}")
     except SettingsError as error:
         yield Finding(Level.PROBLEM, "lists", str(error))
+    if catalog is not None:
+        yield from guarded("calendar", partial(_dates, settings, catalog))
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
         yield from check_servers(kafka_address(settings), topic_designs(settings), reader, catalog)
 
@@ -78,6 +84,16 @@ def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
             minutes,
             lambda read, total: meter.show(read, f"{read:,} of {total:,} records read"),
         )
+
+
+def _dates(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """What an observer reads besides the lists."""
+    calendar = load_calendar(settings.config_dir, catalog)
+    planned = load_maintenances(settings.config_dir, catalog)
+    today = datetime.now(UTC).date()
+    unknown = calendar.unknown_regions(today, today + timedelta(days=CALENDAR_DAYS))
+    yield check_calendar([catalog.region_name(code) for code in unknown])
+    yield Finding(Level.OK, "planned", f"{len(planned)} maintenances in maintenances.yaml")
 
 
 def _lists(settings: Settings, catalog: Catalog) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.audit.check import Finding, Level, check_state, guarded
+from streams.audit.check import Finding, Level, check_calendar, check_state, guarded
 from streams.catalog import Catalog
 from streams.errors import ServerError
 from streams.live import Snapshot
@@ -63,3 +63,10 @@ def test_an_error_is_the_last_finding() -> None:
         Finding(Level.OK, "kafka", "answers"),
         Finding(Level.PROBLEM, "kafka", "gone: start it"),
     ]
+
+
+def test_regions_without_dates_of_school_are_named() -> None:
+    assert check_calendar([]).level is Level.OK
+    found = check_calendar(["Corse", "Mayotte"])
+    assert found.level is Level.WARNING
+    assert "Corse, Mayotte: the end of holidays" in found.text

@@ -42,6 +42,7 @@ def test_all_is_well_and_absent_topics_are_created(installation: Installation) -
     code, lines, _ = check(installation, **fresh)
     assert code == 0, lines
     assert any(line.startswith("ok ") and ".new was absent: created, 3 partitions" in line for line in lines)
+    assert any(line.startswith("warning  calendar") and "Mayotte" in line for line in lines)
     assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
     code, lines, _ = check(installation, **fresh)
     assert code == 0
