@@ -189,6 +189,9 @@ ALERT_RATIO = _observer(
     "Observed over expected, from the start of the alert to the last judged minute.",
     *_ALERT,
 )
+ALERT_INFO = _observer(
+    "ent_alert_info", Kind.GAUGE, "1: what an alert is called in French, on boards and in e-mails.", *_ALERT, "title"
+)
 ALERT_OBSERVED = _observer(
     "ent_alert_observed_visits",
     Kind.GAUGE,
@@ -237,6 +240,7 @@ SCREEN_SHIFT = _observer(
 KAFKA_UP = _observer("ent_kafka_up", Kind.GAUGE, "1 if a broker of Kafka takes connections from this observer, else 0.")
 REGION_INFO = _observer("ent_region_info", Kind.GAUGE, "1: the French name of a region.", "region", "name")
 SERVICE_INFO = _observer("ent_service_info", Kind.GAUGE, "1: the French label of a service.", "service", "name")
+ACADEMY_INFO = _observer("ent_academy_info", Kind.GAUGE, "1: the French name of an academy.", "academy", "name")
 PROJECT_INFO = _observer("ent_project_info", Kind.GAUGE, "1: the name of a project.", "project", "name")
 SETTLED = _observer("ent_settled_timestamp_seconds", Kind.GAUGE, "Event time up to which minutes are settled.")
 ARCHIVE_TIME = _observer(

@@ -64,6 +64,30 @@ def test_every_panel_has_a_unit_and_says_what_to_do_when_it_looks_wrong(pair: tu
     assert panel["links"][0]["url"] == f"${{vigie}}/runbooks/{runbook[1]}"
 
 
+@pytest.mark.parametrize("board", boards().values(), ids=lambda board: board["title"])
+def test_panels_fit_the_grid_and_none_lies_over_another(board: Any) -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        for cell in ((place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])):
+            assert taken.setdefault(cell, panel["title"]) == panel["title"]
+
+
+def test_legends_are_words_not_codes() -> None:
+    """A person at 07:50 does not know region 44 from academy 44, nor what a `surge` is."""
+    codes = re.compile(r"\{\{(region|service|project|academy|scope)\}\}")
+    named = [
+        (where, text)
+        for where, panel in PANELS
+        for target in panel["targets"]
+        if codes.search(text := target["legendFormat"])
+    ]
+    assert named == []
+    annotations = [one["titleFormat"] for board in boards().values() for one in board["annotations"]["list"]]
+    assert set(annotations) == {"{{title}}"}
+
+
 def selectors(node: Any, wrapped: bool = False) -> list[tuple[str, bool]]:
     """(metric, whether the highest of all observers is taken before anything else) of each selector in an expression."""
     if isinstance(node, promql_parser.VectorSelector):

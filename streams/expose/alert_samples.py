@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from prometheus_client.metrics_core import Metric as Family
 
 from streams import metrics
-from streams.catalog import Catalog
+from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.families import Row, Stamped, family
+from streams.expose.french import Words
 from streams.expose.samples import FRANCE
 from streams.live import AlertBook, AlertRecord, Driver
 from streams.observe import DetectorFigures, ExpectedRow
@@ -48,6 +49,7 @@ def quiet_because(alert: AlertRecord) -> str | None:
 def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
     """What runs and somebody is called for, and how many run quietly. A project's alerts carry the region it lies in."""
     regions = {project.code: project.region for project in catalog.projects}
+    words = Words(catalog, 0)
 
     def labels_of(alert: AlertRecord) -> tuple[str, ...]:
         region = alert.region or regions.get(alert.project or "") or NONE
@@ -70,6 +72,7 @@ def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
     rows: list[tuple[metrics.Metric, list[Row]]] = [
         (metrics.ALERT_ACTIVE, [(labels_of(one), 1) for one in active]),
         (metrics.ALERT_RATIO, [(labels_of(one), round(one.ratio, 4)) for one in active if one.ratio is not None]),
+        (metrics.ALERT_INFO, [((*labels_of(one), words.title(one)), 1) for one in active]),
         (metrics.ALERT_OBSERVED, [(labels_of(one), one.observed) for one in active]),
         (metrics.ALERT_EXPECTED, [(labels_of(one), one.expected) for one in active]),
         (metrics.ALERT_START, [(labels_of(one), one.start_ms / 1000) for one in active]),
@@ -144,9 +147,13 @@ def expected_families(
 
 def name_families(catalog: Catalog) -> list[Family]:
     """French names of codes."""
+    academies = [(one.code, one.name) for region in catalog.regions for one in region.academies] + [
+        (UNKNOWN, "Académie inconnue")
+    ]
     return [
         family(metrics.REGION_INFO, [((code, catalog.region_name(code)), 1) for code in catalog.region_codes]),
         family(metrics.SERVICE_INFO, [((code, catalog.service_label(code)), 1) for code in catalog.service_codes]),
+        family(metrics.ACADEMY_INFO, [((code, name), 1) for code, name in academies]),
         family(metrics.PROJECT_INFO, [((code, catalog.project_name(code)), 1) for code in catalog.project_codes]),
     ]
 

@@ -128,7 +128,9 @@ def test_alerts_say_what_runs_against_what_and_what_drives_it(families):
     assert values(families, "ent_alert_expected_visits") == {labels: 100}
     assert values(families, "ent_alert_driver_ratio") == {(*labels, "NOTES"): 4.167}
     assert values(families, "ent_alert_start_timestamp_seconds") == {labels: 1_788_242_400}
+    assert values(families, "ent_alert_info") == {(*labels, "Hausse – Grand Est"): 1}
     assert values(families, "ent_region_info")["44", "Grand Est"] == 1
+    assert values(families, "ent_academy_info")["24", "Créteil"] == 1
     # In September Paris is two hours ahead of UTC.
     assert values(families, "ent_screen_shift_seconds") == {(): 7200}
 

@@ -9,6 +9,7 @@ from .parts import board as empty
 
 _RATE = "[$__rate_interval]"
 _GREEN = (None, "green")
+_ANSWERS = {0: "ne répond pas", 1: "répond"}
 _UP = [(None, "red"), (1, "green")]
 _OF_WORKER = "cette mesure vient des workers : vérifiez dans Prometheus que tous sont lus (up)."
 
@@ -27,21 +28,23 @@ def _servers() -> list[Any]:
             "Redis",
             COUNT,
             About(
-                "1 : un observateur au moins lit Redis.", "interrogez Redis vous-même : redis-cli ping.", "EntRedisDown"
+                "Si un observateur au moins lit Redis.", "interrogez Redis vous-même : redis-cli ping.", "EntRedisDown"
             ),
             Query(now("ent_redis_up")),
             steps=_UP,
+            words=_ANSWERS,
         ),
         big(
             "Kafka",
             COUNT,
             About(
-                "1 : un courtier de Kafka répond à un observateur.",
+                "Si un courtier de Kafka répond à un observateur.",
                 "le port peut être ouvert et Kafka bloqué.",
                 "EntKafkaDown",
             ),
             Query(now("ent_kafka_up")),
             steps=_UP,
+            words=_ANSWERS,
         ),
         big(
             "Observateurs lus",
@@ -305,12 +308,13 @@ def _keeping() -> list[Any]:
             "Listes différentes",
             COUNT,
             About(
-                "1 : les comptes de Redis ont été commencés sous d'autres listes que celles de cet observateur.",
+                "Si les comptes de Redis ont été commencés sous d'autres listes que celles d'un observateur.",
                 "après un changement de config/, redémarrez workers et observateurs.",
                 "EntRejectRatio",
             ),
             Query(now("ent_catalog_mismatch")),
             steps=[_GREEN, (1, "orange")],
             size=(12, 8),
+            words={0: "non", 1: "oui"},
         ),
     ]

@@ -24,7 +24,9 @@ from .parts import (
     minute,
     named,
     now,
+    placed,
     rows,
+    titled,
 )
 from .parts import board as empty
 
@@ -55,7 +57,7 @@ def _now() -> list[Any]:
                 _SETTLED,
             ),
             Query(visits),
-            size=(8, 7),
+            size=(6, 6),
         ),
         big(
             "Par rapport à l'attendu",
@@ -66,6 +68,7 @@ def _now() -> list[Any]:
                 "EntSurge",
             ),
             Query(f"sum({lately('ent_minute_visits')}) / on () {expected}"),
+            size=(4, 6),
             decimals=1,
         ),
         big(
@@ -76,6 +79,7 @@ def _now() -> list[Any]:
                 _SETTLED,
             ),
             Query("sum(max without (instance, pod) (ent_minute_events))"),
+            size=(4, 6),
         ),
         big(
             "Utilisateurs",
@@ -85,13 +89,14 @@ def _now() -> list[Any]:
                 Query(now("ent_users", f'{{region="-",window="{window}"}}'), label)
                 for window, label in (("5m", "5 min"), ("15m", "15 min"), ("day", "aujourd'hui"))
             ),
-            size=(8, 7),
+            size=(6, 6),
         ),
         big(
             "Établissements qui remontent",
             PLACES,
             About("Établissements distincts vus dans les 15 dernières minutes arrêtées.", _APPROX, "EntSilence"),
             Query(now("ent_establishments_reporting", FRANCE)),
+            size=(4, 6),
         ),
     ]
 
@@ -171,7 +176,7 @@ def _tables() -> list[Any]:
                 "après un redémarrage de Prometheus, il faut vingt minutes de données.",
                 "EntSurge",
             ),
-            Query(f"topk(8, {movers})", "{{region}} {{service}}"),
+            Query(placed(f"topk(8, {movers})"), "{{place}} – {{name}}"),
         ),
         lines(
             "Ce qui baisse le plus",
@@ -181,7 +186,7 @@ def _tables() -> list[Any]:
                 "le soir, tout baisse : regardez d'abord l'attendu.",
                 "EntDrop",
             ),
-            Query(f"topk(8, -({movers}))", "{{region}} {{service}}"),
+            Query(placed(f"topk(8, -({movers}))"), "{{place}} – {{name}}"),
         ),
     ]
 
@@ -197,7 +202,7 @@ def _alerts() -> list[Any]:
             "Alertes en cours",
             RATIO,
             about,
-            Query(f"{now('ent_alert_ratio')}", "{{kind}} {{scope}} {{region}} {{service}} {{project}}"),
+            Query(titled("ent_alert_ratio"), "{{title}}"),
             size=(24, 7),
             decimals=1,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,18 @@ def lately(metric: str, selector: str = "") -> str:
 def named(expression: str, label: str) -> str:
     """With the French name of a region, service or project beside its code: today's, also for minutes that were scraped late."""
     return f"({expression}) * on ({label}) group_left (name) max by ({label}, name) (ent_{label}_info @ end())"
+
+
+def placed(expression: str) -> str:
+    """Of a region and a service: their French names as `place` and `name`."""
+    with_place = f'label_replace({named(expression, "region")}, "place", "$1", "name", "(.+)")'
+    return named(with_place, "service")
+
+
+def titled(metric: str, selector: str = "") -> str:
+    """Of alerts: with what an alert is called in French as `title`."""
+    by = "kind, scope, region, service, project"
+    return f"{now(metric, selector)} * on ({by}) group_left (title) max by ({by}, title) (ent_alert_info)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +129,16 @@ def big(
     size: tuple[int, int] = (4, 5),
     steps: Sequence[tuple[float | None, str]] = (),
     decimals: int = 0,
+    words: Mapping[int, str] | None = None,
 ) -> Any:
-    """One number, or a few; coloured by `steps` (from which value, colour)."""
+    """One number, or a few; coloured by `steps` (from which value, colour); `words` stand in place of values."""
     panel = _common(stat.Panel(), title, unit, about, queries, size, instant=True).decimals(decimals)
     panel = panel.graph_mode(cm.BigValueGraphMode.NONE).reduce_options(
         common.ReduceDataOptions().calcs(["lastNotNull"])
     )
+    if words:
+        texts = {str(value): dm.ValueMappingResult(text=word, index=n) for n, (value, word) in enumerate(words.items())}
+        panel = panel.mappings([dm.ValueMap(options=texts)])
     if not steps:
         return panel.color_mode(cm.BigValueColorMode.NONE)
     thresholds = dashboard.ThresholdsConfig().mode(dm.ThresholdsMode.ABSOLUTE)
@@ -205,7 +221,7 @@ def board(title: str, uid: str, tags: Sequence[str], variables: Sequence[Any]) -
     built = built.link(page).with_variable(dashboard.ConstantVariable("vigie").value(PAGE_DEFAULT))
     for variable in (dashboard.DatasourceVariable("datasource").label("Source").type("prometheus"), *variables):
         built = built.with_variable(variable)
-    alerts = f"{now('ent_alert_active')}"
+    alerts = titled("ent_alert_active")
     annotation = dm.AnnotationQuery(
         name="Alertes",
         datasource=SOURCE,
@@ -226,7 +242,7 @@ class _Annotation:
         """The annotation, as the SDK's encoder writes it."""
         return _WithMembers(
             self._base,
-            {"step": "60s", "titleFormat": "{{kind}} {{region}} {{service}} {{project}}", "useValueForTime": False},
+            {"step": "60s", "titleFormat": "{{title}}", "useValueForTime": False},
         )
 
 

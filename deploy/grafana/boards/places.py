@@ -20,11 +20,13 @@ from .parts import (
     now,
     of_list,
     rows,
+    titled,
 )
 from .parts import board as empty
 
 R, S = '{region=~"$region"}', '{region=~"$region",service=~"$service"}'
 P, A = '{project=~"$project"}', '{academy=~"$academy"}'
+A15 = '{window="15m",academy=~"$academy"}'
 R15, P15 = '{window="15m",region=~"$region"}', '{window="15m",project=~"$project"}'
 _RATE = "[$__rate_interval]"
 _PER_MINUTE = "60 * "
@@ -35,7 +37,7 @@ def board() -> Any:
     """The board."""
     variables = [
         of_list("region", "Région", "ent_region_info"),
-        of_list("academy", "Académie", "ent_academy_events_total"),
+        of_list("academy", "Académie", "ent_academy_info"),
         of_list("project", "ENT", "ent_project_info"),
         of_list("service", "Service", "ent_service_info"),
     ]
@@ -126,7 +128,7 @@ def _services() -> list[Any]:
                 "« vigie alerts » les explique ; sans alerte, rien n'est dessiné.",
                 "EntSurge",
             ),
-            Query(now("ent_alert_ratio", '{region=~"$region|-"}'), "{{kind}} {{region}} {{service}} {{project}}"),
+            Query(titled("ent_alert_ratio", '{region=~"$region|-"}'), "{{title}}"),
             decimals=1,
         ),
     ]
@@ -188,12 +190,18 @@ def _academies() -> list[Any]:
             "Visites par minute, par académie",
             VISITS,
             About("Visites par minute et par académie, au moment où elles sont comptées.", _CHOICE),
-            Query(f"{_PER_MINUTE}sum by (academy) (rate({now('ent_academy_visits_total', A)}{_RATE}))", "{{academy}}"),
+            Query(
+                named(f"{_PER_MINUTE}sum by (academy) (rate({now('ent_academy_visits_total', A)}{_RATE}))", "academy"),
+                "{{name}}",
+            ),
         ),
         lines(
             "Utilisateurs par académie, 15 minutes",
             PEOPLE,
             About("Visiteurs distincts par académie, approchés.", _CHOICE),
-            Query(now("ent_academy_users", '{window="15m",academy=~"$academy"}'), "{{academy}}"),
+            Query(
+                named(f"max by (academy) ({now('ent_academy_users', A15)})", "academy"),
+                "{{name}}",
+            ),
         ),
     ]
