@@ -199,6 +199,8 @@ def _after_rentree(date: datetime.date, since: int) -> DayKeys:
     near: set[Hashable] = {("rentree", week, other) for other in _alike(day)} | {("rentree", week - 1, day)}
     if since < 7 and day in (0, 1, 3, 4):
         near.add(first)
+    elif day == 0:  # at eight a Monday is like Mondays alone
+        near = {("rentree", other, day) for other in range(RENTREE_DAYS // 7)}
     levels = (("rentree", name), *_school_level(day))
     return DayKeys(name, (frozenset([name]), frozenset(near), frozenset([_school_name(day)])), levels, RENTREE_EXTRA)
 

@@ -26,6 +26,8 @@ COMPARED_PART, LIKELY_PART = 0.4, 0.9
 SILENCE_SPREADS = 2.0
 #: A silence is over when rows reach this part of what is expected.
 SILENCE_OVER_PART = 0.02
+#: Where fewer counts a minute are likely, a window of rows that are shorter than `SINGLE_ROW_FROM_MINUTES` must score so much more.
+FEW_A_MINUTE, FEW_SCORE = 60.0, 0.5
 #: Errors of sudden windows tell something new so many times a day; the spread counts as learned from so many days, at least.
 SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 
@@ -78,17 +80,19 @@ def judge_rows(
     passing, alone = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     errors, noises = [], []
     level_spread = np.sqrt(spread.level(len(scales.windows) - 2)[:, None] ** 2 + extra[first:] ** 2)
+    part_spread = spread.level(scales.part_window)
     for number, rows in enumerate(scales.windows):
         sudden = number < len(scales.sudden)
-        window = make_window(stretch, scales, shifts, slots, extra, level_spread, rows, sudden, first)
+        window = make_window(stretch, scales, shifts, slots, extra, level_spread, part_spread, rows, sudden, first)
         errors.append(np.where(window.known, log_error(window.observed, window.likely), np.nan))
         noises.append(1.0 / (window.likely + 0.5) + window.early)
         days = max(spread.days, LEARNED_DAYS_MIN) * (SUDDEN_A_DAY if sudden else 1.0)
+        limit = limit_of(window.likely / (rows * scales.step_minutes), scales, least)
         for direction in range(2):
             score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, days, least)
             length[direction] = np.where(score > best[direction], rows, length[direction])
             best[direction] = np.maximum(score, best[direction])
-            passes = score >= least.score_min
+            passes = score >= limit
             passing[direction] |= passes.astype(np.int64) << number
             alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, least)).astype(
                 np.int64
@@ -104,10 +108,20 @@ def judge_rows(
 
 def _score(window: Window, tau_square: Array, direction: int, days: float, least: Sensitivity) -> Array:
     """(series, rows) in standard deviations, 0 where the window is too small or too short to speak of."""
-    score = score_of(window.observed, window.likely, tau_square + window.doubt) * (1.0, -1.0)[direction]
-    score = allow_for_learning(score, tau_square, window.doubt + 1.0 / (window.likely + 0.5), days)
-    enough = window.known & _large_enough(window, direction, least)
-    return np.where(enough, score, 0.0)
+    score = np.zeros(window.observed.shape)
+    places = np.nonzero(window.known & _large_enough(window, direction, least))
+    if len(places[0]):
+        observed, likely, doubt = window.observed[places], window.likely[places], window.doubt[places]
+        known = np.broadcast_to(tau_square, score.shape)[places]
+        found = score_of(observed, likely, known + doubt) * (1.0, -1.0)[direction]
+        score[places] = allow_for_learning(found, known, doubt + 1.0 / (likely + 0.5), days)
+    return score
+
+
+def limit_of(rate: Array, scales: Scales, least: Sensitivity) -> Array:
+    """The score that it takes where `rate` counts a minute are likely: rows of a minute are many, and few counts are little to lose."""
+    few = 0.0 if scales.single else FEW_SCORE
+    return np.where(rate < FEW_A_MINUTE, least.score_min + few, least.score_min)
 
 
 def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity, part: float = 1.0) -> Flags:

@@ -42,6 +42,11 @@ class Scales:
         return self.sudden + self.lasting
 
     @property
+    def part_window(self) -> int:
+        """Which sudden window is as long as a part of the level."""
+        return min(range(len(self.sudden)), key=lambda number: abs(self.sudden[number] - self.level_part))
+
+    @property
     def chances(self) -> float:
         """Windows that end in a minute: as many chances to be wrong."""
         return len(self.windows) / self.step_minutes

@@ -57,12 +57,20 @@ class Stretch:
 
     def window(self, rows: int, first: int, until: int, back: int = 0) -> tuple[Array, Array, Array]:
         """(observed, expected, measured rows) of the `rows` rows that end at each of the rows first..until-1, shifted `back` rows."""
-        low = np.clip(np.arange(first - back, until - back) + 1 - rows, 0, None)
-        pick = np.clip(np.arange(first - back, until - back) + 1, 0, None)
+        last, low = first - back + 1, first - back + 1 - rows
+        if low >= 0:  # views: no copy
+            number = until - first
+            return (
+                self.observed_sum[:, last : last + number] - self.observed_sum[:, low : low + number],
+                self.expected_sum[:, last : last + number] - self.expected_sum[:, low : low + number],
+                self.measured_sum[:, last : last + number] - self.measured_sum[:, low : low + number],
+            )
+        begins = np.clip(np.arange(low, until - back + 1 - rows), 0, None)
+        pick = np.clip(np.arange(last, until - back + 1), 0, None)
         return (
-            self.observed_sum[:, pick] - self.observed_sum[:, low],
-            self.expected_sum[:, pick] - self.expected_sum[:, low],
-            self.measured_sum[:, pick] - self.measured_sum[:, low],
+            self.observed_sum[:, pick] - self.observed_sum[:, begins],
+            self.expected_sum[:, pick] - self.expected_sum[:, begins],
+            self.measured_sum[:, pick] - self.measured_sum[:, begins],
         )
 
 
@@ -71,24 +79,40 @@ def running_sum(values: Array) -> Array:
     return np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)
 
 
-def day_so_far(stretch: Stretch, scales: Scales, spread: Array, lag: int, first: int, until: int) -> Array:
-    """(series, rows) log factor by which the day runs above what is expected, read from the rows just before a window of `lag` rows.
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """The rows just before each window, part by part, the nearest one first: log(observed / expected) and the variance of its noise.
 
-    The nearest part counts most; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the standard
-    deviation of the level of a day.
+    `level` (series, rows): the log factor by which the day runs above what is expected.
     """
-    parts, noises = [], []
+
+    ratios: list[Array]
+    noises: list[Array]
+    level: Array
+
+
+def day_so_far(
+    stretch: Stretch, scales: Scales, spread: Array, part_spread: Array, lag: int, first: int, until: int
+) -> SoFar:
+    """The day as far as it is known before a window of `lag` rows.
+
+    The nearest part of the level counts most; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the
+    standard deviation of the level of a day. `part_spread` (series): how much a part wavers, beyond counting noise.
+    """
+    parts, noises, counting = [], [], []
+    waver = part_spread[:, None] ** 2
     for part in range(LEVEL_PARTS):
         observed, expected, measured = stretch.window(scales.level_part, first, until, lag + part * scales.level_part)
         known = measured >= MEASURED_PART_MIN * scales.level_part
         parts.append(np.where(known, np.log((observed + 0.5) / (expected + 0.5)), 0.0))
-        noises.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
+        counting.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
+        noises.append(counting[-1] + waver)
     weights = np.array(LEVEL_WEIGHTS)[:, None, None]
     middle = (np.stack(parts) * weights).sum(axis=0)
-    noise = (np.stack(noises) * weights**2).sum(axis=0)
+    noise = (np.stack(counting) * weights**2).sum(axis=0)
     square = spread**2
     limit = LEVEL_SPREADS_MAX * spread
-    return np.asarray(np.clip(LEVEL_PART * middle * square / (square + noise), -limit, limit))
+    return SoFar(parts, noises, np.clip(LEVEL_PART * middle * square / (square + noise), -limit, limit))
 
 
 def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:

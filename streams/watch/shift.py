@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from streams.watch.scales import Scales
-from streams.watch.score import LEVEL_PART, LEVEL_WEIGHTS, running_sum
+from streams.watch.score import LEVEL_PART, LEVEL_WEIGHTS, SoFar, running_sum
 from streams.watch.types import Array, Index
 
 #: Standard deviation of the minutes by which a day is early or late.
@@ -56,18 +57,28 @@ class Shifts:
             level[number][:, rows] = np.log(there + 0.5) - still
         return Shifts(total, level, pad, days)
 
-    def spread(self, rows: int, slots: Index, scales: Scales) -> Array:
-        """(series, len(slots)) standard deviation of the logarithm of a sudden window of `rows` rows that ends at each slot."""
+    def seen(self, rows: int, slots: Index, scales: Scales, so_far: SoFar) -> tuple[Array, Array]:
+        """(shift, spread), each (series, len(slots)): what the shift that the day shows so far does to the logarithm of a sudden window of
+        `rows` rows that ends at each slot, and the standard deviation of what it leaves unknown.
+
+        The rows before the window tell the shift as far as it bends them: a morning that is early shows it in how steeply it rises.
+        """
         places = slots + self.pad
-        spread = np.zeros((self.total.shape[0], len(slots)))
+        by_part = [self._of_part(places - rows - part * scales.level_part) for part in range(len(LEVEL_WEIGHTS))]
         still = np.log(_sum(self.total, places, rows, 0.0) + 0.5)
+        moved, spread = [], np.zeros(still.shape)
         for number, tried in enumerate(TRIED):
             there = _sum(self.total, places, rows, tried * SHIFT_MINUTES / scales.step_minutes)
-            moved = np.log(there + 0.5) - still
-            for part, weight in enumerate(LEVEL_WEIGHTS):
-                moved -= LEVEL_PART * weight * self.level[number][:, places - rows - part * scales.level_part]
-            spread = np.maximum(spread, np.abs(moved) / abs(tried))
-        return spread
+            change = np.log(there + 0.5) - still
+            for weight, of_part in zip(LEVEL_WEIGHTS, by_part, strict=True):
+                change -= LEVEL_PART * weight * of_part[number]
+            moved.append(change)
+            spread = np.maximum(spread, np.abs(change) / abs(tried))
+        shift, left = _regression(by_part, so_far)
+        return _between(moved, shift), spread * left
+
+    def _of_part(self, places: Index) -> list[Array]:
+        return [_columns(self.level[number], places, 0) for number in range(len(TRIED))]
 
     def change(self, rows: int, slots: Index, scales: Scales) -> Array:
         """(series, len(slots)) |log| of the expectation of such a window against that of the rows before it that its level is read from."""
@@ -79,12 +90,52 @@ class Shifts:
         return np.asarray(np.abs(np.log((here + 0.5) / (before / scales.level_part + 0.5))))
 
 
+def _regression(by_part: list[list[Array]], so_far: SoFar) -> tuple[Array, Array]:
+    """(shift, what is left of its spread), in standard deviations of a shift: mean and spread once the rows before the window are seen.
+
+    The slope of how much each part of them is off, over how much a shift moves it, around their means: a busy day is no early one.
+    """
+    earlier, later = TRIED.index(-1.0), TRIED.index(1.0)
+    slopes = [(of_part[later] - of_part[earlier]) / 2.0 for of_part in by_part]
+    parts = list(zip(LEVEL_WEIGHTS, slopes, so_far.ratios, so_far.noises, strict=True))
+    middle = sum(weight * slope for weight, slope, _ratio, _noise in parts)
+    common = np.zeros_like(slopes[0])
+    square = np.zeros_like(common)
+    noise = np.full_like(common, 1e-9)
+    for weight, slope, ratio, variance in parts:
+        off = weight * (slope - middle)
+        common += off * ratio
+        square += off * (slope - middle)
+        noise += off * off * variance
+    told = square * square / noise
+    return np.clip(common * square / noise / (1.0 + told), TRIED[0], TRIED[-1]), 1.0 / np.sqrt(1.0 + told)
+
+
+def _between(moved: list[Array], shift: Array) -> Array:
+    """What `shift` does, by straight lines between the shifts that were tried."""
+    nodes = [(tried, change) for tried, change in zip(TRIED, moved, strict=True)]
+    nodes.insert(len(nodes) // 2, (0.0, np.zeros_like(moved[0])))
+    result = np.zeros_like(shift)
+    for (low, before), (high, after) in pairwise(nodes):
+        inside = (shift >= low) & (shift <= high)
+        result = np.where(inside, before + (after - before) * (shift - low) / (high - low), result)
+    return result
+
+
 def _sum(total: Array, places: Index, size: int, moved: float) -> Array:
     """Expected in the `size` rows that end at each of `places`, of a day moved by `moved` rows."""
     whole = math.floor(moved)
-    until = places + 1 + whole
     part = moved - whole
-    first = total[:, until] - total[:, until - size]
     if part < 1e-9:
-        return np.asarray(first)
-    return np.asarray((1.0 - part) * first + part * (total[:, until + 1] - total[:, until + 1 - size]))
+        return _columns(total, places, 1 + whole) - _columns(total, places, 1 + whole - size)
+    first = _columns(total, places, 1 + whole) - _columns(total, places, 1 + whole - size)
+    second = _columns(total, places, 2 + whole) - _columns(total, places, 2 + whole - size)
+    return np.asarray((1.0 - part) * first + part * second)
+
+
+def _columns(values: Array, places: Index, moved: int) -> Array:
+    """`values[..., places + moved]`; a view where the places follow each other, as they do but when clocks change."""
+    first, last = int(places[0]), int(places[-1])
+    if last - first == len(places) - 1 and (len(places) < 3 or bool((places[1:] > places[:-1]).all())):
+        return values[..., first + moved : last + moved + 1]
+    return values[..., places + moved]

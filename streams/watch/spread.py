@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.watch.store import HOURS, Past
-from streams.watch.types import Array
+from streams.watch.types import Array, Index
+
+#: Errors as they are kept.
+Samples = NDArray[np.float32]
 
 #: Quantiles of the signed error that are set beside those of a normal distribution: (probability, its normal quantile).
 HOUR_QUANTILES = ((0.9, 1.2816), (0.95, 1.645))
@@ -19,6 +23,8 @@ PRIOR_DAYS = 0.5
 TAU_MIN, TAU_MAX = 0.01, 1.5
 #: Errors of so many days show what missing comparable days make of them; this part of their uncertainty is left all the same.
 SHOWN_DAYS_MIN, SHOWN_PART_LEFT = 4, 0.3
+#: Fewer errors tell no quantile.
+KNOWN_MIN = 8
 #: Part of the whole day's spread (a standard deviation) that an hour has at least.
 HOUR_PART_MIN = 0.6
 
@@ -51,14 +57,14 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
     if not kept:
         return Spread(np.sqrt(prior), 0, 0.0)
     error = np.concatenate([one.error for one in kept], axis=3)
-    noise = np.concatenate([one.noise for one in kept], axis=3)
+    # What is not known lies below everything.
+    noise = np.where(np.isfinite(error), np.concatenate([one.noise for one in kept], axis=3), np.float32(np.inf))
+    near = Sample.of(_with_neighbours(error), _with_neighbours(noise))
+    whole = Sample.of(error.reshape(series, windows, 1, -1), noise.reshape(series, windows, 1, -1))
     square = np.empty_like(prior)
-    flat = (series, windows, 1, -1)
     for direction, sign in enumerate((1.0, -1.0)):
-        side = np.where(sign * error > 0, error * error, np.where(np.isfinite(error), 0.0, np.nan))
-        whole = _square(side.reshape(*flat), noise.reshape(*flat), DAY_QUANTILES)
-        near = _square(_with_neighbours(side), _with_neighbours(noise), HOUR_QUANTILES)
-        square[direction] = np.maximum(near, HOUR_PART_MIN**2 * whole)
+        least = HOUR_PART_MIN**2 * whole.square(sign, DAY_QUANTILES)
+        square[direction] = np.maximum(near.square(sign, HOUR_QUANTILES), least)
     # Half of what a direction shows: a few weeks do not tell them apart well.
     square = 0.5 * square + 0.5 * square.mean(axis=0)
     days, extra = len(kept), math.sqrt(sum(one.extra**2 for one in kept) / len(kept))
@@ -66,23 +72,36 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
     return Spread(np.exp((days * np.log(square) + PRIOR_DAYS * np.log(prior)) / (2 * (days + PRIOR_DAYS))), days, extra)
 
 
-def _with_neighbours(values: Array) -> Array:
+def _with_neighbours(values: Samples) -> Samples:
     """The samples of an hour with those of the hours beside it; shape (series, windows, hours, samples)."""
     return np.concatenate([np.roll(values, 1, axis=2), values, np.roll(values, -1, axis=2)], axis=3)
 
 
-def _square(side: Array, noise: Array, quantiles: tuple[tuple[float, float], ...]) -> Array:
-    """The tau^2 at which quantiles of error^2 / (noise + tau^2) are those of a normal distribution; the largest over `quantiles`.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Errors and the variances that counting explains, by last axis, infinite where nothing is known; `number` of those known."""
 
-    P(error^2 <= c^2 (noise + tau^2)) = p is P(error^2 / c^2 - noise <= tau^2) = p, so tau^2 is a plain quantile. NaN is not known.
-    """
-    number = np.isfinite(side).sum(axis=-1)
-    size = side.shape[-1]
-    result = np.zeros(number.shape)
-    for probability, normal in quantiles:
-        values = side / (normal * normal) - noise
-        values = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
-        place = np.clip(size - 1 - np.floor((1.0 - probability) * number).astype(np.int64), 0, size - 1)
-        found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-        result = np.maximum(result, np.where(number >= 8, found, PRIOR_TAU**2))
-    return result
+    error: Samples
+    noise: Samples
+    number: Index
+
+    @staticmethod
+    def of(error: Samples, noise: Samples) -> Sample:
+        return Sample(error, noise, np.isfinite(noise).sum(axis=-1))
+
+    def square(self, sign: float, quantiles: tuple[tuple[float, float], ...]) -> Array:
+        """The tau^2 at which quantiles of error^2 / (noise + tau^2) of one sign are those of a normal distribution; the largest of them.
+
+        P(error^2 <= c^2 (noise + tau^2)) = p is P(error^2 / c^2 - noise <= tau^2) = p, so tau^2 is a plain quantile.
+        """
+        size = self.error.shape[-1]
+        signed = self.error * np.float32(sign)
+        side = np.where(signed > 0, signed * signed, np.float32(0.0))
+        result = np.zeros(self.number.shape)
+        for probability, normal in quantiles:
+            values = side * np.float32(1.0 / (normal * normal)) - self.noise
+            place = np.clip(size - 1 - np.floor((1.0 - probability) * self.number).astype(np.int64), 0, size - 1)
+            values.partition(np.unique(place), axis=-1)
+            found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
+            result = np.maximum(result, np.where(self.number >= KNOWN_MIN, found, PRIOR_TAU**2))
+        return result

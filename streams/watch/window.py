@@ -45,6 +45,7 @@ def make_window(
     slots: Index,
     extra: Array,
     level_spread: Array,
+    part_spread: Array,
     rows: int,
     sudden: bool,
     first: int,
@@ -55,8 +56,10 @@ def make_window(
     known = np.asarray((measured >= MEASURED_PART_MIN * rows) & (expected > 0))
     if sudden:
         reach = rows + scales.level_reach  # it leans on the rows before it, too
-        likely = expected * np.exp(day_so_far(stretch, scales, level_spread, rows, first, until))
-        early = shifts.spread(rows, slots, scales) ** 2
+        so_far = day_so_far(stretch, scales, level_spread, part_spread, rows, first, until)
+        shift, unseen = shifts.seen(rows, slots, scales, so_far)
+        likely = expected * np.exp(so_far.level + shift)
+        early = unseen**2
         doubt = _of_shape(larger_extra(extra, reach, first) ** 2, reach, rows, slots, scales, shifts) + early
     else:
         likely, early = expected, np.zeros_like(expected)

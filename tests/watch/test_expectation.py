@@ -12,9 +12,11 @@ from streams.history import load_calendar
 from streams.settings import default_config_dir
 from streams.watch import SENSITIVITIES, Panel, SchoolDays, weekly
 from streams.watch.baseline import make_baseline
+from streams.watch.flags import limit_of
 from streams.watch.scales import Scales
-from streams.watch.score import allow_for_learning
+from streams.watch.score import SoFar, Stretch, allow_for_learning, day_so_far
 from streams.watch.shift import Shifts
+from streams.watch.spread import Sample
 from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Past
 from tests.watch.test_panel import days, judged
 
@@ -52,10 +54,32 @@ def test_an_edge_is_less_sure_than_a_plain() -> None:
     expected[0, 780:] = 150.0  # from 13:00 on
     shifts = Shifts.of(expected, scales, days=8)
     at = np.array([600, 785])
-    level, edge = shifts.spread(5, at, scales)[0]
+    untold = SoFar([np.zeros((1, 2))] * 3, [np.full((1, 2), 100.0)] * 3, np.zeros((1, 2)))
+    level, edge = shifts.seen(5, at, scales, untold)[1][0]
     assert level == pytest.approx(0.0, abs=1e-9)
     assert 0.1 < edge < np.log(1.5)
     assert shifts.change(5, at, scales)[0] == pytest.approx([0.0, np.log(1.5)], abs=0.08)
+
+
+@pytest.mark.parametrize("minutes", [-6, -3, 0, 3, 6])
+@pytest.mark.parametrize("level", [0.8, 1.0, 1.3])
+def test_an_early_morning_shows_it_before_its_peak(minutes: int, level: float) -> None:
+    """From 7:15 to 8:00 the day rose as it does some minutes later or earlier: what follows is moved, too, and surer."""
+    scales = Scales.of(1)
+    slots = np.arange(1440)
+    curve = 1000.0 * (1.0 + 1.5 * np.exp(-(((slots - 490) / 20) ** 2)))
+    expected, counts = curve[None, :], level * np.interp(slots + minutes, slots, curve)[None, :]
+    shifts = Shifts.of(expected, scales, days=8)
+    stretch, at, rows = Stretch.of(counts, expected), np.array([484]), 5
+    so_far = day_so_far(stretch, scales, np.full((1, 1), 0.3), np.array([0.03]), rows, 484, 485)
+    shift, left = shifts.seen(rows, at, scales, so_far)
+    untold = SoFar(so_far.ratios, [np.full((1, 1), 1e3)] * 3, so_far.level)
+    without, before = shifts.seen(rows, at, scales, untold)
+    truth = np.log(counts[0, 480:485].sum() / curve[480:485].sum())
+    missed, missed_without = (abs(float((so_far.level + moved)[0, 0]) - truth) for moved in (shift, without))
+    assert missed <= missed_without + 0.01
+    assert missed < 0.06
+    assert left[0, 0] < 0.8 * before[0, 0]
 
 
 def test_what_was_learned_from_few_days_counts_less() -> None:
@@ -66,6 +90,27 @@ def test_what_was_learned_from_few_days_counts_less() -> None:
     assert many[0] == pytest.approx(6.0, abs=0.1)
     # Where counting is all the noise there is nothing to learn.
     assert allow_for_learning(score, tau, np.array([1.0]), 10.0)[0] == pytest.approx(6.0, abs=0.01)
+
+
+def test_few_visits_a_minute_need_a_higher_score() -> None:
+    """The same deviation in a night and in the day; rows of an hour are fewer anyway."""
+    least = SENSITIVITIES["normal"]
+    few, many = limit_of(np.array([10.0, 100.0]), Scales.of(1), least)
+    assert (few, many) == (least.score_min + 0.5, least.score_min)
+    assert set(limit_of(np.array([10.0, 100.0]), Scales.of(60), least)) == {least.score_min}
+
+
+def test_the_spread_is_the_quantile_that_it_says() -> None:
+    rng = np.random.default_rng(1)
+    error = rng.normal(0, 0.3, (2, 3, 1, 200)).astype(np.float32)
+    noise = rng.uniform(0.001, 0.02, error.shape).astype(np.float32)
+    noise[0, :, :, ::3] = np.inf  # not known
+    for sign in (1.0, -1.0):
+        found = Sample.of(error, noise).square(sign, ((0.9, 1.2816),))
+        for place in np.ndindex(2, 3, 1):
+            known = np.isfinite(noise[place])
+            side = np.where(sign * error[place] > 0, error[place], 0.0)[known] ** 2 / 1.2816**2 - noise[place][known]
+            assert found[place] == pytest.approx(np.sort(side)[::-1][int((1.0 - 0.9) * known.sum())], rel=1e-4)
 
 
 def test_fewer_rows_are_fewer_chances() -> None:
