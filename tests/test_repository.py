@@ -244,6 +244,7 @@ def test_compose_starts_the_whole_chain(compose: Any) -> None:
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name}: without passwords, only this machine may connect"
         assert service["deploy"]["resources"]["limits"]["memory"], f"{name}: give it a limit"
+        assert service["security_opt"] == ["no-new-privileges:true"], name
         assert name not in servers or service["user"] not in ("root", "0"), f"{name}: no root"
         assert not any("PASSWORD" in key for key in service.get("environment", {})), f"{name}: no password in this file"
 
