@@ -107,7 +107,8 @@ def _count(path: Path, line: int, text: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and 0 <= value <= 1e12):
-        said = "is empty: leave the row out where nothing was measured" if not text.strip() else "is not a count"
+        unknown = text.strip().lower() in ("", "nan", "null", "none", "na", "n/a")
+        said = "is no count: leave the row out where nothing was measured" if unknown else "is not a count"
         raise InputError(f"{path}, line {line}: {text.strip()[:40]!r} {said} (0 or more)")
     return value
 
@@ -171,6 +172,15 @@ class _Clock:
         """(date ordinals, minutes of the local day) of epoch minutes."""
         return local_days(minutes, None if self.fixed else self._zone)
 
+    def note(self) -> str | None:
+        """What whoever wrote the file should know of its days."""
+        if self.fixed:
+            return f"rows lie in an hour that {self._zone.key} skips: its clock changes are left out; give --timezone if it is another"
+        first = self._stamps.moments[0]
+        if self._stamps.aware and first.utcoffset() != first.astimezone(self._zone).utcoffset():
+            return f"time stamps have another offset than {self._zone.key}, whose days are judged; give --timezone if it is another"
+        return None
+
     def _offset(self, moment: datetime.datetime, fold: int) -> int:
         key = (moment.year, moment.month, moment.day, moment.hour * 4 + moment.minute // 15, fold)
         if key not in self._offsets:
@@ -224,13 +234,9 @@ def _grid(path: Path, read: _Read, clock: _Clock) -> Counts:
         texts[cell] = texts[cell] or text
     starts = (np.arange(first, last + 1) * step + phase).astype(np.int64)
     dates, of_day = clock.local(starts)
-    notes: tuple[str, ...] = ()
-    if clock.fixed:
-        notes = (
-            f"rows lie in an hour that {clock._zone.key} skips: its clock changes are left out; give --timezone if it is another",
-        )
+    note = clock.note()
     scopes = tuple(Scope(region or None, service or None) for region, service in read.scopes)
-    return Counts(scopes, step, int(starts[0]), values, tuple(texts), dates, of_day // step, notes)
+    return Counts(scopes, step, int(starts[0]), values, tuple(texts), dates, of_day // step, (note,) if note else ())
 
 
 def _step(path: Path, minutes: Index) -> int:

@@ -166,7 +166,7 @@ def test_school_calendar(tmp_path: Path) -> None:
         (["timestamp,count,place", "2026-01-05 00:00,1,x"], "'place' is not one of them"),
         (["timestamp,count", "yesterday,1"], "line 2: 'yesterday' is not a time stamp"),
         (["timestamp,count", "2026-01-05 00:00,-1"], "line 2: '-1' is not a count"),
-        (["timestamp,count", "2026-01-05 00:00,nan"], "is not a count"),
+        (["timestamp,count", "2026-01-05 00:00,nan"], "leave the row out"),
         (["timestamp,count", "2026-01-05 00:00,"], "leave the row out"),
         (["timestamp,count", "2026-01-05 00:00,1,2"], "line 2: 3 columns"),
         (["timestamp,count", "2026-01-05 00:00,1", "2026-01-05 00:00,2"], "line 3: 2026-01-05 00:00 lies in a row"),
@@ -179,6 +179,14 @@ def test_bad_files_are_refused_with_one_clear_error(tmp_path: Path, lines: list[
     path = tmp_path / "c.csv"
     path.write_text("\n".join(lines))
     assert said in refused(path)
+
+
+def test_days_of_another_clock_are_said(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "c.csv", ["timestamp,count", "2026-01-05T00:00Z,1", "2026-01-05T01:00Z,2"])
+    for zone, said in (("Europe/Paris", True), ("UTC", False)):
+        done = CliRunner().invoke(cli, ["rehearse", "--counts", str(path), "--json", "--timezone", zone])
+        assert done.exit_code == 0
+        assert ("another offset than Europe/Paris" in done.stderr) is said
 
 
 def test_bad_arguments_are_refused(tmp_path: Path) -> None:
