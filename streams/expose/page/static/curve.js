@@ -3,6 +3,7 @@
 import { byId, hm, make, minuteText, number, shifted, text } from "./words.js";
 
 const TABLE_ROWS = 60;
+const BAND = 2; // the series whose drawing fills the band: alerts are shaded over it, and the curve drawn over both
 let plot = null;
 let box = null;
 let latest = null;
@@ -40,8 +41,10 @@ function shade(u) {
   for (const alert of latest?.alerts ?? []) {
     const from = clip(column(alert.startMinute)), to = clip(column(alert.endMinute ?? latest.figures.minutes.at(-1)));
     if (to <= from) continue;
+    ctx.globalAlpha = 0.72;
     ctx.fillStyle = colour("--bad-soft");
     ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    ctx.globalAlpha = 1;
     ctx.fillStyle = colour("--bad");
     ctx.fillRect(from, bbox.top, 2 * devicePixelRatio, bbox.height);
   }
@@ -78,7 +81,7 @@ function options(width, height) {
       { stroke: colour("--accent"), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, stroke: colour("--accent"), fill: colour("--surface") } },
     ],
     bands: [{ series: [2, 1], fill: colour("--band") }],
-    hooks: { drawClear: [shade], setCursor: [(u) => say(u.cursor.idx)] },
+    hooks: { drawSeries: [(u, index) => { if (index === BAND) shade(u); }], setCursor: [(u) => say(u.cursor.idx)] },
   };
 }
 
