@@ -26,8 +26,9 @@ COMPARED_PART, LIKELY_PART = 0.4, 0.9
 SILENCE_SPREADS = 2.0
 #: A silence is over when rows reach this part of what is expected.
 SILENCE_OVER_PART = 0.02
-#: Where fewer counts a minute are likely, a window of rows that are shorter than `SINGLE_ROW_FROM_MINUTES` must score so much more.
-FEW_A_MINUTE, FEW_SCORE = 60.0, 0.5
+#: In rows shorter than `SINGLE_ROW_FROM_MINUTES` a window must score so much more where fewer counts a minute are likely, and so much less
+#: where more are.
+FEW_A_MINUTE, FEW_SCORE, MANY_SCORE = 60.0, 0.5, -0.25
 #: Errors of sudden windows tell something new so many times a day; the spread counts as learned from so many days, at least.
 SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 
@@ -119,9 +120,10 @@ def _score(window: Window, tau_square: Array, direction: int, days: float, least
 
 
 def limit_of(rate: Array, scales: Scales, least: Sensitivity) -> Array:
-    """The score that it takes where `rate` counts a minute are likely: rows of a minute are many, and few counts are little to lose."""
-    few = 0.0 if scales.single else FEW_SCORE
-    return np.where(rate < FEW_A_MINUTE, least.score_min + few, least.score_min)
+    """The score that it takes where `rate` counts a minute are likely: nights have most of the minutes, and the least to lose."""
+    if scales.single:
+        return np.full(rate.shape, least.score_min)
+    return np.where(rate < FEW_A_MINUTE, least.score_min + FEW_SCORE, least.score_min + MANY_SCORE)
 
 
 def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity, part: float = 1.0) -> Flags:

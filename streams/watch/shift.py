@@ -21,6 +21,8 @@ from streams.watch.types import Array, Index
 SHIFT_MINUTES = 3.0
 #: Shifts that are tried, in standard deviations: edges are no straight lines.
 TRIED = (-2.5, -1.0, 1.0, 2.5)
+#: However clearly the rows so far tell the shift, so much of its spread is left: not every bell is late by as much as the one before.
+LEFT_MIN = 0.6
 #: Neighbours over which the expectation is smoothed, so that its noise is not taken for an edge.
 SMOOTH_MINUTES = 3
 
@@ -75,7 +77,11 @@ class Shifts:
             moved.append(change)
             spread = np.maximum(spread, np.abs(change) / abs(tried))
         shift, left = _regression(by_part, so_far)
-        return _between(moved, shift), spread * left
+        here = _between(moved, shift)
+        around = [
+            np.abs(_between(moved, np.clip(shift + side * left, TRIED[0], TRIED[-1])) - here) for side in (-1.0, 1.0)
+        ]
+        return here, np.maximum(spread * left, np.maximum(*around))
 
     def _of_part(self, places: Index) -> list[Array]:
         return [_columns(self.level[number], places, 0) for number in range(len(TRIED))]
@@ -108,7 +114,9 @@ def _regression(by_part: list[list[Array]], so_far: SoFar) -> tuple[Array, Array
         square += off * (slope - middle)
         noise += off * off * variance
     told = square * square / noise
-    return np.clip(common * square / noise / (1.0 + told), TRIED[0], TRIED[-1]), 1.0 / np.sqrt(1.0 + told)
+    return np.clip(common * square / noise / (1.0 + told), TRIED[0], TRIED[-1]), np.maximum(
+        LEFT_MIN, 1.0 / np.sqrt(1.0 + told)
+    )
 
 
 def _between(moved: list[Array], shift: Array) -> Array:

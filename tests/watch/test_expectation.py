@@ -79,7 +79,7 @@ def test_an_early_morning_shows_it_before_its_peak(minutes: int, level: float) -
     missed, missed_without = (abs(float((so_far.level + moved)[0, 0]) - truth) for moved in (shift, without))
     assert missed <= missed_without + 0.01
     assert missed < 0.06
-    assert left[0, 0] < 0.8 * before[0, 0]
+    assert left[0, 0] < 0.9 * before[0, 0]
 
 
 def test_what_was_learned_from_few_days_counts_less() -> None:
@@ -96,7 +96,7 @@ def test_few_visits_a_minute_need_a_higher_score() -> None:
     """The same deviation in a night and in the day; rows of an hour are fewer anyway."""
     least = SENSITIVITIES["normal"]
     few, many = limit_of(np.array([10.0, 100.0]), Scales.of(1), least)
-    assert (few, many) == (least.score_min + 0.5, least.score_min)
+    assert many < least.score_min < few
     assert set(limit_of(np.array([10.0, 100.0]), Scales.of(60), least)) == {least.score_min}
 
 
