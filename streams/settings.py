@@ -111,6 +111,10 @@ class Settings(BaseSettings):
     )
     rejects_kept_per_minute: int = Field(1000, ge=0, description="dead letters kept a minute and reason by one worker")
     calendar_shift_seconds: int = Field(0, description="scenario time minus clock; 0 in production")
+    calendar_stand_in_zone: Literal["A", "B", "C"] | None = Field(
+        None,
+        description="zone whose dates of school regions without known ones have; for simulations, which are made so",
+    )
 
     # --- Processes
     observer_host: str = Field("127.0.0.1", description="address that `vigie serve` listens on")

@@ -88,7 +88,7 @@ def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
 
 def _dates(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     """What an observer reads besides the lists."""
-    calendar = load_calendar(settings.config_dir, catalog)
+    calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
     planned = load_maintenances(settings.config_dir, catalog)
     today = datetime.now(UTC).date()
     unknown = calendar.unknown_regions(today, today + timedelta(days=CALENDAR_DAYS))

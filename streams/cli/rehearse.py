@@ -155,7 +155,7 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
     begin, end = paris_day(asked.first)[0], paris_day(asked.last)[1]
     if begin >= end:
         raise InputError(f"--from {asked.first} lies after --to {asked.last}")
-    school = load_calendar(settings.config_dir, catalog)
+    school = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
     zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
     own: dict[str, KeysOf] = {}
 

@@ -105,7 +105,15 @@ class _Reporter:
             raise InputError("say --json or --csv, not both")
         settings = load_settings()
         catalog = load_catalog(settings.config_dir)
-        return cls(settings, catalog, load_calendar(settings.config_dir, catalog), archive, as_json, as_csv, html)
+        return cls(
+            settings,
+            catalog,
+            load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
+            archive,
+            as_json,
+            as_csv,
+            html,
+        )
 
     def run(self, question: Any) -> None:
         from streams.cli.past_sources import open_history

@@ -103,6 +103,7 @@ def _traffic(
     settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
 ) -> tuple[Settings, Traffic]:
     """Fix the shift of the scenario and the command line of its simulator."""
+    from streams.simulate.levels import load_past
     from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
 
     scenario = load_scenarios(settings.config_dir).get(name)
@@ -114,7 +115,8 @@ def _traffic(
     command += ["--speed", str(speed)] if speed is not None else []
     command += ["--scale", str(scale)] if scale is not None else []
     click.echo(f"scenario {name}: {scenario.label}; scale {chosen_scale:g}; calendar shift {shift} s")
-    changed: dict[str, object] = {"calendar_shift_seconds": shift}
+    stand_in = load_past(settings.config_dir, load_catalog(settings.config_dir)).stand_in_zone
+    changed: dict[str, object] = {"calendar_shift_seconds": shift, "calendar_stand_in_zone": stand_in}
     past: tuple[str, ...] = ()
     if _has_pyarrow():
         # A day of the past is as large as the scenario's: each scale has an archive of its own.

@@ -74,7 +74,7 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
     """
     address, prefix = redis_address(settings), settings.redis_prefix
     history = History(Archive(settings.archive_dir), catalog) if settings.archive_dir else None
-    calendar = load_calendar(settings.config_dir, catalog)
+    calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
     parts = DetectorParts(
         reader=LiveReader(address, prefix),
         archives=ArchiveReader(address, prefix),
@@ -94,7 +94,11 @@ def open_rentree(settings: Settings, catalog: Catalog) -> LastRentree | None:
     if settings.archive_dir is None:
         return None
     history = History(Archive(settings.archive_dir), catalog)
-    return LastRentree(history, load_calendar(settings.config_dir, catalog), settings.calendar_shift_seconds // 60)
+    return LastRentree(
+        history,
+        load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
+        settings.calendar_shift_seconds // 60,
+    )
 
 
 def _address(settings: Settings) -> RedisAddress:

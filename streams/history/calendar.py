@@ -209,11 +209,15 @@ def _without(found: Break, years: set[int]) -> list[Break]:
     return _runs((day, found.name) for day in days if school_year_of(day) not in years)
 
 
-def load_calendar(config_dir: Path, catalog: Catalog) -> SchoolCalendar:
-    """Read `calendar.yaml` and `calendar_overrides.yaml`.
+def load_calendar(config_dir: Path, catalog: Catalog, stand_in: str | None = None) -> SchoolCalendar:
+    """Read `calendar.yaml` and `calendar_overrides.yaml`. Zones of which these know nothing have the dates of zone `stand_in`, if any.
 
     Raises:
         SettingsError: with every problem of a file at once.
     """
     zones = {region.code: region.zone for region in catalog.regions}
-    return SchoolCalendar(read_calendar_config(config_dir, zones), zones)
+    config = read_calendar_config(config_dir, zones)
+    known = {*PACKAGED_ZONES, *(year.zone for year in config.school_years)}
+    if stand_in is not None:
+        zones = {code: zone if zone is None or zone in known else stand_in for code, zone in zones.items()}
+    return SchoolCalendar(config, zones)

@@ -67,7 +67,7 @@ class Remembered:
 
 def key_of(catalog: Catalog, calendar: SchoolCalendar) -> str:
     """What the judging of a day depends on besides its counts: the code, numpy, the lists, the calendar."""
-    digest = hashlib.sha256(f"{np.__version__} {catalog.digest} {calendar.config!r}".encode())
+    digest = hashlib.sha256(f"{np.__version__} {catalog.digest} {calendar.config!r} {calendar.zones}".encode())
     package = Path(streams.watch.__file__).parent
     here = Path(__file__).parent
     for path in (*sorted(package.glob("*.py")), here / "series.py", here / "backlog.py"):

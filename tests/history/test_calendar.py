@@ -199,3 +199,13 @@ def test_the_package_is_imported_when_it_is_needed() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_stand_in_serves_regions_without_dates_alone(catalog: Catalog, calendar: SchoolCalendar) -> None:
+    lent = load_calendar(default_config_dir(), catalog, "A")
+    for day in ("2026-09-01", "2026-10-20", "2026-12-22"):
+        assert lent.day_type(D(day), "04") == calendar.zone_day_type(D(day), "A")
+        assert lent.day_type(D(day), "11") == calendar.day_type(D(day), "11")  # zone C has dates of its own
+        assert lent.day_type(D(day), "99") == calendar.day_type(D(day), "99")
+    assert lent.day_type(D("2026-12-20"), "04") is DayType.PUBLIC_HOLIDAY  # its own: the end of slavery
+    assert lent.unknown_regions(D("2026-09-01"), D("2026-12-01")) == ()
