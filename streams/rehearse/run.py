@@ -103,9 +103,15 @@ def _without_beginnings(found: list[Found]) -> list[Found]:
     return [
         one
         for one in found
-        if one.kind is not Kind.DROP
-        or not any(other.start <= one.start and one.last <= other.last for other in silences.get(one.series, ()))
+        if one.kind is not Kind.DROP or not any(_begins(one, silence) for silence in silences.get(one.series, ()))
     ]
+
+
+def _begins(drop: Found, silence: Found) -> bool:
+    """Whether all of a drop lies in a silence, or nothing was counted in it either and the silence goes on from it."""
+    if not silence.start <= drop.last + 1 <= silence.last + 1:
+        return False
+    return silence.start <= drop.start or drop.observed == 0
 
 
 def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:
