@@ -83,7 +83,7 @@ function item(alert) {
   const span = isOver ? `de ${hm(alert.startMinute * 60000)} à ${hm(alert.endMinute * 60000)}` : `en cours depuis ${duration(alert.seconds)}`;
   const more = [alert.planned ? `prévu : ${alert.planned}` : null, alert.learning ? "en apprentissage" : null].filter(Boolean);
   const tone = isOver ? " ended" : alert.planned ? " planned" : alert.kind === "surge" ? " surge" : "";
-  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation), make("p", { class: "meta" }, `${[span, ...more].join(" · ")} · `, make("a", { href: `/runbooks/${RUNBOOKS[alert.kind]}` }, "que faire ?")));
+  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation.replaceAll("× ", "×\u00a0")), make("p", { class: "meta" }, `${[span, ...more].join(" · ")} · `, make("a", { href: `/runbooks/${RUNBOOKS[alert.kind]}` }, "que faire ?")));
 }
 
 let drawnTrust = "";
