@@ -322,6 +322,16 @@ def test_a_kafka_that_hangs_is_no_chain_to_believe(picture):
     assert state_of(hanging(now_ms - 45_000, (1,)), "readers") == "mauvais"
 
 
+def test_what_is_not_counted_yet_is_not_called_unmeasured(picture):
+    def reporting(scope, census):
+        checks = trust(replace(picture, census=census), scope)["checks"]
+        return next(check["value"] for check in checks if check["key"] == "reporting")
+
+    assert reporting(FRANCE, None) == "pas encore mesuré"
+    assert reporting(Scope("academy", "12"), None) == "non mesuré ici"
+    assert reporting(FRANCE, picture.census) == "environ 3 sur 15 min"
+
+
 def test_an_ent_with_an_alert_is_not_called_normal(picture, catalog):
     def state(**changes):
         shown = board(replace(picture, alerts=(alert(project="mbn", **changes),)), FRANCE, catalog)

@@ -185,8 +185,10 @@ def _lost(snapshot: Snapshot | None) -> Check:
 
 def _reporting(picture: Picture, scope: Scope) -> Check:
     title = "Établissements qui remontent"
-    if picture.census is None or scope.service or scope.kind == "academy":
+    if scope.service or scope.kind == "academy":
         return _check("reporting", "info", title, "non mesuré ici")
+    if picture.census is None:
+        return _check("reporting", "info", title, "pas encore mesuré")
     seen = picture.census.establishments
     by = {"region": seen.by_region, "project": seen.by_project}.get(scope.kind)
     found = seen.national if by is None else by.get(scope.code, 0)

@@ -125,6 +125,8 @@ export function draw(board, running) {
   byId("k-band").hidden = !board.expected;
   byId("k-alert").hidden = !latest.alerts.length;
   table(figures);
+  if (!figures.minutes.length) text(byId("readout"), "Rien n'est encore arrêté : la courbe commence avec la première minute.");
+  else if (!plot) text(byId("readout"), "");
   if (!figures.minutes.length || typeof uPlot === "undefined") return;
   const seconds = figures.minutes.map((minute) => shifted(minute * 60000) / 1000);
   const data = [seconds, figures.lower, figures.upper, figures.expected, figures.settled, figures.run];

@@ -22,17 +22,19 @@ export function now(board, lists) {
     big.classList.add("fresh-number");
   }
   text(byId("big-when"), visits === undefined ? "Aucune minute n'est encore arrêtée." : `minute de ${hm(last * 60000)}, arrêtée`);
-  figure("users-15m", approx(board.users["15m"]));
-  figure("users-day", approx(board.users.day));
-  figure("events", events === undefined ? null : number(events));
-  figure("establishments", approx(board.users.establishments));
+  // What is absent before the first settled minute is to come; after it, it is not measured for this place.
+  const absent = visits === undefined ? "pas encore" : "non mesuré ici";
+  figure("users-15m", approx(board.users["15m"]), absent);
+  figure("users-day", approx(board.users.day), absent);
+  figure("events", events === undefined ? null : number(events), absent);
+  figure("establishments", approx(board.users.establishments), absent);
   document.title = `${names[scope.kind]()}${service} : ${shown} ${unit} par minute – Vigie`;
   against(board, visits);
 }
 
-function figure(id, value) {
+function figure(id, value, absent) {
   const node = byId(id);
-  text(node, value ?? "non mesuré ici");
+  text(node, value ?? absent);
   node.classList.toggle("none", value === null);
 }
 
