@@ -26,9 +26,8 @@ COMPARED_PART, LIKELY_PART = 0.4, 0.9
 SILENCE_SPREADS = 2.0
 #: A silence is over when rows reach this part of what is expected.
 SILENCE_OVER_PART = 0.02
-#: In rows shorter than `SINGLE_ROW_FROM_MINUTES` a window must score so much more where fewer counts a minute are likely, and so much less
-#: where more are.
-FEW_A_MINUTE, FEW_SCORE, MANY_SCORE = 60.0, 0.5, -0.25
+#: In rows shorter than `SINGLE_ROW_FROM_MINUTES` a window must score so much more where fewer counts a minute are likely.
+FEW_A_MINUTE, FEW_SCORE = 60.0, 0.5
 #: Errors of sudden windows tell something new so many times a day; the spread counts as learned from so many days, at least.
 SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 
@@ -123,7 +122,7 @@ def limit_of(rate: Array, scales: Scales, least: Sensitivity) -> Array:
     """The score that it takes where `rate` counts a minute are likely: nights have most of the minutes, and the least to lose."""
     if scales.single:
         return np.full(rate.shape, least.score_min)
-    return np.where(rate < FEW_A_MINUTE, least.score_min + FEW_SCORE, least.score_min + MANY_SCORE)
+    return np.where(rate < FEW_A_MINUTE, least.score_min + FEW_SCORE, least.score_min)
 
 
 def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity, part: float = 1.0) -> Flags:
