@@ -72,19 +72,14 @@ class Words:
         return "\n".join(line for line in lines if line)
 
     def _figures(self, alert: AlertRecord) -> str:
-        what = "visites" if alert.measure == "visits" else "événements"
+        what, none, of = ("visite", "aucune", "attendue") if alert.measure == "visits" else ("événement", "aucun", "attendu")
+        expected = counted(alert.expected, of)
         if alert.kind == "never_seen":
             return "projet attendu, aucun événement reçu à ce jour,"
-        ratio = alert.ratio
-        ratio_text = "" if ratio is None or alert.kind == "silence" else f" ({times(ratio)})"
         if alert.kind == "silence":
-            return (
-                f"aucun événement pour {number(alert.expected)} {what} attendus"
-                if what == "événements"
-                else (f"aucune visite pour {number(alert.expected)} attendues")
-            )
-        expected = "attendues" if what == "visites" else "attendus"
-        return f"{number(alert.observed)} {what} pour {number(alert.expected)} {expected}{ratio_text}"
+            return f"{none} {what} pour {expected}"
+        ratio = "" if alert.ratio is None else f" ({times(alert.ratio)})"
+        return f"{counted(alert.observed, what)} pour {expected}{ratio}"
 
     def _when(self, alert: AlertRecord) -> str:
         start = self.clock(alert.start_ms)
@@ -116,6 +111,11 @@ def times(ratio: float) -> str:
 def number(value: float) -> str:
     """`12 345`, with narrow no-break spaces."""
     return f"{value:,.0f}".replace(",", _NBSP)
+
+
+def counted(value: float, word: str) -> str:
+    """`12 visites`, `1 visite`, `0 visite`: what is below two is one."""
+    return f"{number(value)} {word}{'s' if round(value) >= 2 else ''}"
 
 
 def decimal(value: float) -> str:

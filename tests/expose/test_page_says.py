@@ -12,7 +12,7 @@ import pytest
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.expose.codes import Codes
-from streams.expose.french import Words, times
+from streams.expose.french import Words, counted, times
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.judged import LastRentree, Sources, band
 from streams.expose.page.picture import Flow, Hope, Picture
@@ -359,3 +359,9 @@ def test_french_figures():
         "3 h 01",
         "3 jours",
     ]
+
+
+def test_what_is_below_two_is_one_in_french() -> None:
+    assert [counted(value, "visite") for value in (0.0, 1.4, 2.0, 12345.0)] == [
+        "0 visite", "1 visite", "2 visites", "12\u202f345 visites",
+    ]  # fmt: skip
