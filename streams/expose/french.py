@@ -72,7 +72,9 @@ class Words:
         return "\n".join(line for line in lines if line)
 
     def _figures(self, alert: AlertRecord) -> str:
-        what, none, of = ("visite", "aucune", "attendue") if alert.measure == "visits" else ("événement", "aucun", "attendu")
+        what, none, of = (
+            ("visite", "aucune", "attendue") if alert.measure == "visits" else ("événement", "aucun", "attendu")
+        )
         expected = counted(alert.expected, of)
         if alert.kind == "never_seen":
             return "projet attendu, aucun événement reçu à ce jour,"
