@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from ctypes import c_bool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 
 import click
@@ -96,11 +98,12 @@ def write_days(
     number = processes or min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
     size = visits = done = 0
     context = get_context("fork")
-    stopping = context.Event()
+    stopping = RawValue(c_bool, False)  # an Event has a lock, which a process that is killed would keep
     pool = ProcessPoolExecutor(number, context, _begin, (inputs, directory, os.getpid(), stopping))
     try:
         with Meter(what, len(wanted)) as meter:
-            futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
+            with _interrupts_held():
+                futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
             for task, future in zip(tasks, futures, strict=True):
                 task_size, task_visits = future.result()
                 size, visits, done = size + task_size, visits + task_visits, done + len(task)
@@ -111,19 +114,29 @@ def write_days(
         ) from None
     finally:
         # Interrupted, or a day failed: the days that are being written are finished, the rest is not begun.
-        stopping.set()
+        stopping.value = True
         pool.shutdown(cancel_futures=True)
     return size, visits
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that are forked in here never see Ctrl-C, which reaches every process of a terminal; this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _past: Past
 _archive: Archive
-_stopping: Event
+_stopping: c_bool
 
 
-def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: Event) -> None:
+def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: c_bool) -> None:
     global _past, _archive, _stopping
-    # Ctrl-C reaches every process of a terminal: the parent tells these when to end. Nobody can when it is killed, so they die with it.
+    # The parent tells these processes when to end. Nobody can when it is killed, so they die with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent)
     _past, _archive, _stopping = Past(inputs), Archive(directory), stopping
@@ -134,7 +147,7 @@ def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
 
     size = visits = 0
     for day in days:
-        if _stopping.is_set():
+        if _stopping.value:
             break
         made = _past.day(day)
         size += _archive.write(made)
