@@ -36,7 +36,13 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_the_processes_end_with_the_command(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-m", "streams", "simulate", "--years", "2", "--archive", str(tmp_path / "past")]
-    parent = subprocess.Popen([*command, "--scale", "0.001"], stderr=subprocess.DEVNULL, start_new_session=True)
+    # Tests that run in the background of a shell ignore SIGINT, and so would their children.
+    parent = subprocess.Popen(
+        [*command, "--scale", "0.001"],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     workers: list[int] = []
     try:
         wait_for(lambda: list(tmp_path.glob("past/*/*.parquet")))
