@@ -190,7 +190,7 @@ ALERT_RATIO = _observer(
     *_ALERT,
 )
 ALERT_INFO = _observer(
-    "ent_alert_info", Kind.GAUGE, "1: what an alert is called in French, on boards and in e-mails.", *_ALERT, "title"
+    "ent_alert_info", Kind.GAUGE, "1: what an alert is called in French, on boards.", *_ALERT, "title"
 )
 ALERT_OBSERVED = _observer(
     "ent_alert_observed_visits",

@@ -137,7 +137,6 @@ _stopping: c_bool
 def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: c_bool) -> None:
     global _past, _archive, _stopping
     # The parent tells these processes when to end. Nobody can when it is killed, so they die with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent)
     _past, _archive, _stopping = Past(inputs), Archive(directory), stopping
 

@@ -168,10 +168,10 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
     oldest = asked.first - datetime.timedelta(days=JUDGED_DAYS)
     before = [day for day in history.held() if day < asked.first]
     warm = paris_day(next((day for day in before if day >= oldest), asked.first))[0]
-    if not np.isfinite(_values(history, asked, begin, end)[1]).any():
-        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
     warm += (begin - warm) % asked.step_minutes  # rows begin where the range does
     keys, values = _values(history, asked, warm, end)
+    if not np.isfinite(values[:, (begin - warm) // asked.step_minutes :]).any():
+        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
     scopes = [Scope(*key) for key in keys]
     calendars = {name: found for name, found in (keys_of(scope.region or "") for scope in scopes)}.values()
     learned, _judged = chosen_days(before, calendars, oldest)

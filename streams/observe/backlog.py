@@ -16,10 +16,8 @@ import numpy as np
 from streams.history.reading import History, PastDay
 from streams.observe.series import JUDGED_CUTS, Plan
 from streams.watch import Array, Group
+from streams.watch.chosen import KNOWN_PART_MIN
 from streams.watch.judging import EPOCH, local_minutes
-
-#: A local day is learned from when so much of it is known.
-KNOWN_PART_MIN = 0.75
 
 
 @dataclass(frozen=True, slots=True)

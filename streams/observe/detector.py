@@ -146,7 +146,8 @@ class Detector:
         held = parts.history.held() if parts.history else []
         if self._arrivals is None:
             self._arrivals = Arrivals(held, today)
-        self._arrivals.read(held)
+        else:
+            self._arrivals.read(held)
         if parts.history and held:
             judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
         else:

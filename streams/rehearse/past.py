@@ -15,10 +15,8 @@ import numpy as np
 from streams.rehearse.counts_file import Counts, local_days
 from streams.rehearse.run import Found, Progress, Rehearsal, rehearse
 from streams.watch import Array, Index, KeysOf, Past, Scope, Sensitivity
+from streams.watch.chosen import KNOWN_PART_MIN
 from streams.watch.store import Day
-
-#: A local day is learned from when so much of it is known.
-KNOWN_PART_MIN = 0.75
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from datetime import date
 from streams.watch.days import KeysOf
 from streams.watch.judging import DAYS_OF_A_NAME, LOOK_BACK_DAYS
 
+#: A local day is learned from when so much of it is known.
+KNOWN_PART_MIN = 0.75
+
 
 def chosen_days(
     held: Sequence[date], calendars: Collection[KeysOf], first_judged: date
