@@ -206,6 +206,17 @@ class LiveReader:
             raise explain(error, self._address) from error
         return sorted((int(text), int(settled_ms)) for text, settled_ms in found)
 
+    def began_minute(self) -> int | None:
+        """Return the epoch minute in which counting began: it is not whole. None where it was trimmed, or nothing has settled yet."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.zrange(self._base + "settled", 0, 0)  # those of the first call to `settle`, oldest first
+        pipeline.hget(self._base + "meta", "trimmed_before")
+        try:
+            first, trimmed = pipeline.execute()
+        except REDIS_ERRORS as error:
+            raise explain(error, self._address) from error
+        return int(first[0]) if first and int(first[0]) > int(trimmed or 0) else None
+
     def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included."""
         try:

@@ -109,7 +109,7 @@ def test_every_scope_has_its_own_figures(picture, catalog, scope, events, visits
     shown = board(picture, scope, catalog)
     assert (shown["events"][-1], shown["visits"][-1]) == (events, visits)
     assert len(shown["visits"]) == 10
-    assert shown["first"] == picture.oldest
+    assert shown["first"] == picture.whole_from
 
 
 def test_a_minute_that_is_not_held_between_others_is_a_measured_zero(picture, catalog):

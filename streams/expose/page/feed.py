@@ -1,7 +1,7 @@
 """One thread an observer reads Redis once a second for all open pages; it rests while none is open. `picture` is its last look.
 
-A page opened after a rest waits for one read of the window. What a minute holds may still grow after it settled: each second a few older
-minutes are read again, so that the curve shows corrections within two minutes.
+What it reads again, and when a minute that was read counts as settled, is `streams.expose.page.minutes_read`. A page opened after a rest
+waits for one read of the window.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from streams.count import Cut
 from streams.errors import ServerError, StateError, VigieError
 from streams.expose.codes import Codes
 from streams.expose.page.judged import Sources
+from streams.expose.page.minutes_read import MinutesRead
 from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture, sound
-from streams.expose.page.window import MinuteFigures
 from streams.live import LiveReader, Snapshot
 from streams.observe import Census
 
@@ -30,8 +30,6 @@ PERIOD_SECONDS = 1.0
 ALERTS_SECONDS = 5
 #: The thread rests once no page has asked for this long.
 REST_AFTER_SECONDS = 60.0
-#: Older minutes read again in one round.
-REREAD_MINUTES = 2
 #: Rates are those of the last minute or so.
 FLOW_SECONDS = 60.0
 #: Minutes whose ENT are looked through in one call, newest first, for those that the window does not hold.
@@ -75,12 +73,8 @@ class Feed:
         self._census = census
         self.catalog = catalog
         self.lateness_ms = lateness_ms
-        self._codes = Codes.of(catalog)
-        self._minutes: dict[int, MinuteFigures] = {}
-        self._seen: dict[str, int] = {}
-        self._looked_back = False
+        self._read = MinutesRead(Codes.of(catalog))
         self._totals: deque[_Totals] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
-        self._cursor = 0
         self._asked_at = float("-inf")
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -115,12 +109,17 @@ class Feed:
         while not self._stopping.is_set():
             if time.monotonic() - self._asked_at > REST_AFTER_SECONDS:
                 self._wake.clear()
-                self._totals.clear()
+                self.rest()
                 self._wake.wait()
                 continue
             began = time.monotonic()
             self.look()
             self._stopping.wait(max(0.05, PERIOD_SECONDS - (time.monotonic() - began)))
+
+    def rest(self) -> None:
+        """Forget what a pause makes old: what passed by, and which minutes were read whole."""
+        self._totals.clear()
+        self._read.forget()
 
     def look(self) -> None:
         """Read once. Redis down is a state that the picture shows, not an error."""
@@ -131,8 +130,9 @@ class Feed:
             if problem := sound(snapshot):
                 raise StateError(problem)
             changed = self._read_minutes(snapshot)
+            began = self._reader.began_minute()
         except (ServerError, StateError, VigieError) as error:
-            self._totals.clear()
+            self.rest()
             self.picture = replace(
                 before, version=before.version + 1, read_ms=now_ms, snapshot=None, problem=str(error), flow=None
             )
@@ -156,9 +156,9 @@ class Feed:
             snapshot=snapshot,
             problem=None,
             census=census,
-            minutes=dict(self._minutes),
-            oldest=min(self._minutes, default=None),
-            last_seen=dict(self._seen),
+            minutes=dict(self._read.figures),
+            whole_from=None if began is None else began + 1,
+            last_seen=dict(self._read.last_seen),
             flow=self._flow(snapshot),
             settled_ms=snapshot.settled_ms,
         )
@@ -184,45 +184,28 @@ class Feed:
 
     def _read_minutes(self, snapshot: Snapshot) -> bool:
         """Bring the window up to date; whether a settled minute changed."""
-        now_minute = snapshot.now_ms // 60_000
-        settled = now_minute if snapshot.settled_ms is None else snapshot.settled_ms // 60_000
-        first = min(settled, now_minute) - WINDOW_MINUTES
+        read, now_minute = self._read, snapshot.now_ms // 60_000
+        is_first = read.look(snapshot)
+        first = min(read.settled or now_minute, now_minute) - WINDOW_MINUTES
         held = self._reader.held(first, now_minute + 3)  # a sender's clock may be ahead by the contract's two minutes
-        wanted = [m for m in held if m not in self._minutes or m >= settled - 1]
-        known = [m for m in held if m in self._minutes and m < settled - 1]
-        wanted += [known[(self._cursor + n) % len(known)] for n in range(min(REREAD_MINUTES, len(known)))]
-        self._cursor += REREAD_MINUTES
-        changed = False
-        for minute in self._reader.fetch(wanted):
-            figures = MinuteFigures.of(minute, self._codes)
-            changed |= minute.minute < settled and self._minutes.get(minute.minute) != figures
-            self._minutes[minute.minute] = figures
-            for (project,), number in figures.by[Cut.PROJECT].items():
-                if number and minute.minute > self._seen.get(project, -1):
-                    self._seen[project] = minute.minute
-        for minute_gone in self._minutes.keys() - set(held):
-            del self._minutes[minute_gone]  # left the window, or Redis was emptied
-        self._look_back(snapshot, first)
+        changed = read.take(held, self._reader.fetch(read.wanted(held)))
+        if is_first:
+            self._look_back(snapshot, first)
         return changed
 
     def _look_back(self, snapshot: Snapshot, before: int) -> None:
-        """Once: when the ENT were seen last that the window does not show, from all minutes held."""
-        if not snapshot.totals:
-            self._seen.clear()
-            self._looked_back = False
-        if self._looked_back or not self._minutes:
-            return
+        """When the ENT were seen last that the window does not show, from all minutes held."""
+        seen = self._read.last_seen
         counted = {field[1] for field, number in snapshot.totals.items() if field[0] == Cut.PROJECT and number}
-        missing = sorted(counted - self._seen.keys())
+        missing = sorted(counted - seen.keys())
         held = self._reader.held(None, before)
         while held and missing:
             page, held = held[-LOOK_BACK_MINUTES:], held[:-LOOK_BACK_MINUTES]
             for minute, numbers in self._reader.columns(page, [(Cut.PROJECT, code) for code in missing]):
-                self._seen |= {code: minute for code, n in zip(missing, numbers, strict=True) if n}
-            missing = [code for code in missing if code not in self._seen]
+                seen |= {code: minute for code, n in zip(missing, numbers, strict=True) if n}
+            missing = [code for code in missing if code not in seen]
         for code in missing:
-            self._seen[code] = before - 1  # older than all that is held
-        self._looked_back = True
+            seen[code] = before - 1  # older than all that is held
 
     def _flow(self, snapshot: Snapshot) -> Flow | None:
         now = _Totals.of(snapshot)

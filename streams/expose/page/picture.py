@@ -48,9 +48,10 @@ class Hope:
 class Picture:
     """`version` changes with every look, `board_version` when something else than the running minutes changed.
 
-    `minutes` are those of the last `WINDOW_MINUTES` that are held, `oldest` the first epoch minute from which on a missing one is a
-    measured zero. `last_seen` is the epoch minute of each ENT's last event. `snapshot` is None, and `problem` says why, while Redis
-    is down; minutes stay those of the last good look. `alerts` is None where nobody judged yet.
+    `minutes` are those of the last `WINDOW_MINUTES` that are held. `whole_from` is the first epoch minute that was counted from its
+    beginning (None: all were); from it on a missing one is a measured zero. `last_seen` is the epoch minute of each ENT's last event.
+    `snapshot` is None, and `problem` says why, while Redis is down; minutes stay those of the last good look. `alerts` is None where
+    nobody judged yet.
     """
 
     version: int = 0
@@ -60,7 +61,7 @@ class Picture:
     problem: str | None = None
     census: Census | None = None
     minutes: Mapping[int, MinuteFigures] = field(default_factory=dict)
-    oldest: int | None = None
+    whole_from: int | None = None
     last_seen: Mapping[str, int] = field(default_factory=dict)
     flow: Flow | None = None
     settled_ms: int | None = None
@@ -78,10 +79,10 @@ class Picture:
     def grid(self) -> range:
         """The epoch minutes of the curve that are settled."""
         last = self.settled_minute
-        if last is None or not self.minutes:
+        if last is None:
             return range(0)
         first = last - WINDOW_MINUTES + 1
-        return range(first if self.oldest is None else max(first, self.oldest), last + 1)
+        return range(first if self.whole_from is None else max(first, self.whole_from), last + 1)
 
     def settled_figures(self, number: int = TABLE_MINUTES) -> list[MinuteFigures]:
         """The last settled minutes that are held."""
