@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from dataclasses import replace
 
-PERIOD_SECONDS = 5.0
+from streams.background import BackgroundLoop, LoopRules
+
+RULES = LoopRules(
+    "prober",
+    5.0,
+    "nobody asks whether Kafka takes connections",
+    "Kafka is asked again whether it takes connections",
+    retry_seconds=5.0,
+    hung_seconds=60.0,
+)
 
 
 class Prober:
-    """`up` is what the last look said; None before the first."""
+    """`up` is what the last look said; None before the first, and after one that failed."""
 
-    def __init__(self, look: Callable[[], bool], period_seconds: float = PERIOD_SECONDS) -> None:
-        self._look, self._period_seconds = look, period_seconds
+    def __init__(self, look: Callable[[], bool], period_seconds: float = RULES.period_seconds) -> None:
+        self._look = look
         self.up: bool | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+        rules = replace(RULES, period_seconds=period_seconds)
+        self.loop = BackgroundLoop(self._round, rules, on_failure=self._forget)
 
     def start(self) -> None:
         """Start the thread; returns at once."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self) -> None:
         """Ask the thread to end; a look that hangs is left to end by itself."""
-        self._stopping.set()
+        self.loop.end()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.up = self._look()
-            self._stopping.wait(self._period_seconds)
+    def _round(self) -> None:
+        self.up = self._look()
+
+    def _forget(self) -> None:
+        self.up = None

@@ -128,7 +128,10 @@ def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX
                 connection.recv(4)
         except ConnectionResetError:
             return KafkaState(True, servers)
-        except OSError as error:
+        except (
+            OSError,
+            UnicodeError,
+        ) as error:  # UnicodeError: no name of a host, for instance one with a label of 64 characters
             problems.append(f"{server}: {error}")
         else:
             return KafkaState(True, servers)

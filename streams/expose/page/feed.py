@@ -6,13 +6,12 @@ waits for one read of the window.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from streams.background import REST, BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import Cut
 from streams.errors import ServerError, StateError, VigieError
@@ -23,8 +22,6 @@ from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture, sound
 from streams.live import LiveReader, Snapshot
 from streams.observe import Census
 
-logger = logging.getLogger(__name__)
-
 PERIOD_SECONDS = 1.0
 #: Alerts are asked anew at least this often.
 ALERTS_SECONDS = 5
@@ -34,6 +31,9 @@ REST_AFTER_SECONDS = 60.0
 FLOW_SECONDS = 60.0
 #: Minutes whose ENT are looked through in one call, newest first, for those that the window does not hold.
 LOOK_BACK_MINUTES = 240
+RULES = LoopRules(
+    "page", PERIOD_SECONDS, "the page shows no figures", "the page shows figures again", hung_seconds=60.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,45 +76,52 @@ class Feed:
         self._read = MinutesRead(Codes.of(catalog))
         self._totals: deque[_Totals] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
         self._asked_at = float("-inf")
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="page-feed", daemon=True)
+        self._rests = False
+        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._show_failure)
         self.picture = Picture()
 
     def start(self) -> None:
         """Start the thread, which rests until a page asks."""
-        self._thread.start()
+        self.loop.start()
 
     def end(self) -> None:
         """Ask the thread and every stream to end."""
-        self._stopping.set()
-        self._wake.set()
+        self.loop.end()
 
     def stop(self, seconds_max: float) -> None:
         """Ask, and wait for the thread."""
-        self.end()
-        self._thread.join(seconds_max)
+        self.loop.stop(seconds_max)
 
     @property
     def stopping(self) -> bool:
         """Whether streams must end."""
-        return self._stopping.is_set()
+        return self.loop.stopping
 
     def wanted(self) -> None:
         """A page is open: look at Redis for the next minute."""
         self._asked_at = time.monotonic()
-        self._wake.set()
+        if self._rests:
+            self.loop.wake()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            if time.monotonic() - self._asked_at > REST_AFTER_SECONDS:
-                self._wake.clear()
-                self.rest()
-                self._wake.wait()
-                continue
-            began = time.monotonic()
-            self.look()
-            self._stopping.wait(max(0.05, PERIOD_SECONDS - (time.monotonic() - began)))
+    def _round(self) -> float | None:
+        self._rests = True  # before it is looked who asked: a page that asks meanwhile wakes it
+        if time.monotonic() - self._asked_at > REST_AFTER_SECONDS:
+            self.rest()
+            return REST
+        self._rests = False
+        self.look()
+        return None
+
+    def _show_failure(self) -> None:
+        """`look` shows what is to be expected by itself; this is the rest."""
+        self._show(self.loop.state.problem)
+
+    def _show(self, problem: str | None) -> None:
+        before, now_ms = self.picture, time.time_ns() // 1_000_000
+        self.rest()
+        self.picture = replace(
+            before, version=before.version + 1, read_ms=now_ms, snapshot=None, problem=problem, flow=None
+        )
 
     def rest(self) -> None:
         """Forget what a pause makes old: what passed by, and which minutes were read whole."""
@@ -124,7 +131,6 @@ class Feed:
     def look(self) -> None:
         """Read once. Redis down is a state that the picture shows, not an error."""
         before = self.picture
-        now_ms = time.time_ns() // 1_000_000
         try:
             snapshot = self._reader.snapshot()
             if problem := sound(snapshot):
@@ -132,10 +138,7 @@ class Feed:
             changed = self._read_minutes(snapshot)
             began = self._reader.began_minute()
         except (ServerError, StateError, VigieError) as error:
-            self.rest()
-            self.picture = replace(
-                before, version=before.version + 1, read_ms=now_ms, snapshot=None, problem=str(error), flow=None
-            )
+            self._show(str(error))
             return
         census = self._census()
         settled = snapshot.settled_ms and snapshot.settled_ms // 60_000

@@ -1,0 +1,113 @@
+"""The observer's small threads: the page's feed loses no page that asks, and neither it nor the look at Kafka says what nobody knows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from streams.errors import ServerError
+from streams.expose.page import Feed
+from streams.expose.prober import Prober
+from streams.expose.probes import probe_kafka
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.002)
+
+
+class Askable(Feed):
+    """A feed for which a page asks just after it looked whether any did."""
+
+    looks = 0
+    asked_in_between = False
+
+    @property
+    def _asked_at(self) -> float:
+        seen = self.__dict__["asked_at"]
+        if self.looks == 0 and not self.asked_in_between:
+            self.asked_in_between = True
+            self.wanted()
+        return seen
+
+    @_asked_at.setter
+    def _asked_at(self, at: float) -> None:
+        self.__dict__["asked_at"] = at
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+def make(kind: type[Feed], catalog) -> Feed:
+    return kind(None, lambda: None, catalog, 20_000, None)  # no server is asked: `look` is another one
+
+
+def test_a_page_that_opens_just_when_the_feed_goes_to_rest_is_served(catalog) -> None:
+    feed = make(Askable, catalog)
+    feed.start()
+    until(lambda: feed.looks)
+    feed.stop(5)
+
+
+def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
+    feed = make(Askable, catalog)
+    feed.start()
+    began = time.monotonic()
+    while time.monotonic() < began + 0.5:
+        feed.wanted()
+        time.sleep(0.001)
+    feed.stop(5)
+    assert 1 <= feed.looks <= 2
+
+
+class Raising(Feed):
+    wrong = True
+
+    def look(self) -> None:
+        if self.wrong:
+            raise KeyError("date")
+
+
+def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(catalog) -> None:
+    feed = make(Raising, catalog)
+    feed.start()
+    feed.wanted()
+    until(lambda: feed.picture.problem)
+    assert "KeyError: 'date'" in feed.picture.problem
+    assert feed.picture.snapshot is None
+    assert "page: " in feed.loop.defect()
+    feed.wrong = False
+    until(lambda: feed.loop.problem() is None)
+    feed.stop(5)
+
+
+@pytest.mark.parametrize("error", [ValueError("port"), ServerError("no answer"), SystemExit()])
+def test_a_look_at_kafka_that_fails_says_nothing_of_kafka(error) -> None:
+    answers = [True, error]
+    looked = threading.Event()
+
+    def look() -> bool:
+        answer = answers.pop(0) if answers else error
+        if answer is True:
+            return True
+        looked.set()
+        raise answer
+
+    prober = Prober(look, 0.01)
+    prober.start()
+    assert looked.wait(5)
+    until(lambda: prober.up is None)
+    assert prober.loop.problem() is not None
+    prober.stop()
+
+
+@pytest.mark.parametrize("server", ["x" * 64 + ":9092", "a..b:9092"])
+def test_a_name_that_cannot_be_one_is_a_kafka_that_does_not_answer(server) -> None:
+    state = probe_kafka((server,))
+    assert not state.up
+    assert server in state.error
