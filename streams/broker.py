@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.errors import ServerError
-from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +21,6 @@ class KafkaAddress:
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> KafkaAddress:
-        """The address that the settings name."""
-        sasl = settings.kafka_security_protocol.startswith("SASL")
-        password = settings.kafka_sasl_password
-        return cls(
-            bootstrap_servers=tuple(settings.kafka_bootstrap_servers.split(",")),
-            security_protocol=settings.kafka_security_protocol,
-            sasl_mechanism=settings.kafka_sasl_mechanism if sasl else None,
-            sasl_username=settings.kafka_sasl_username if sasl else None,
-            sasl_password=password.get_secret_value() if sasl and password else None,
-            ssl_cafile=_text(settings.kafka_ssl_cafile),
-            ssl_certfile=_text(settings.kafka_ssl_certfile),
-            ssl_keyfile=_text(settings.kafka_ssl_keyfile),
-        )
 
     def __repr__(self) -> str:
         return f"KafkaAddress({','.join(self.bootstrap_servers)}, {self.security_protocol})"
@@ -85,7 +68,3 @@ class KafkaAddress:
         else:
             hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
         return ServerError(f"Kafka at {servers} does not answer as needed: {text}; {hint}")
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pydantic import SecretStr
+
 from streams.broker import KafkaAddress
 from streams.events import TimeBounds
 from streams.live.connection import RedisAddress
@@ -16,7 +20,17 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         SettingsError: only the defaults say so, and a stack that was named does not run.
     """
     refuse_stopped_stack(settings, "kafka_bootstrap_servers")
-    return KafkaAddress.from_settings(settings)
+    sasl = settings.kafka_security_protocol.startswith("SASL")
+    return KafkaAddress(
+        bootstrap_servers=tuple(settings.kafka_bootstrap_servers.split(",")),
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism if sasl else None,
+        sasl_username=settings.kafka_sasl_username if sasl else None,
+        sasl_password=_secret(settings.kafka_sasl_password) if sasl else None,
+        ssl_cafile=_path(settings.kafka_ssl_cafile),
+        ssl_certfile=_path(settings.kafka_ssl_certfile),
+        ssl_keyfile=_path(settings.kafka_ssl_keyfile),
+    )
 
 
 def redis_address(settings: Settings) -> RedisAddress:
@@ -26,12 +40,11 @@ def redis_address(settings: Settings) -> RedisAddress:
         SettingsError: as above.
     """
     refuse_stopped_stack(settings, "redis_url")
-    password = settings.redis_password
     return RedisAddress(
         url=settings.redis_url,
         username=settings.redis_username,
-        password=password.get_secret_value() if password else None,
-        tls_ca_file=str(settings.redis_tls_ca_file) if settings.redis_tls_ca_file else None,
+        password=_secret(settings.redis_password),
+        tls_ca_file=_path(settings.redis_tls_ca_file),
     )
 
 
@@ -52,3 +65,11 @@ def topic_designs(settings: Settings) -> list[TopicDesign]:
         )
         for name in (settings.topic, settings.rejected_topic)
     ]
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def _path(value: Path | None) -> str | None:
+    return str(value) if value else None

@@ -202,7 +202,7 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
         f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {options.speed:g}, run {plan.run}; "
         f"calendar shift {shift} s; first event at {_iso(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
     )
-    limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX)
+    limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
     publisher = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
     publisher.connect()
     pace = Pace(begin_s, now, options.speed)

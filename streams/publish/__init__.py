@@ -6,14 +6,15 @@ with VisitPublisher("kafka:9092", secrets={"mbn": secret}) as publisher:
 
 from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.identity import new_event_id, pseudonym
-from streams.publish.ledger import Deliveries, Undelivered
 from streams.publish.limits import PublisherLimits
-from streams.publish.publisher import VisitPublisher
+from streams.publish.outbox import Deliveries, Undelivered
+from streams.publish.publisher import PublisherHealth, VisitPublisher
 
 __all__ = [
     "BufferFull",
     "Deliveries",
     "NotDelivered",
+    "PublisherHealth",
     "PublisherLimits",
     "Undelivered",
     "VisitPublisher",

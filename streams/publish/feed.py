@@ -10,9 +10,9 @@ from typing import BinaryIO
 from streams.errors import InputError, VigieError
 from streams.publish.emitted import Skip
 from streams.publish.errors import BufferFull
-from streams.publish.ledger import Undelivered
 from streams.publish.lines import Damaged, Line, read_lines
 from streams.publish.mark import Book, MarkFile
+from streams.publish.outbox import Undelivered
 from streams.publish.publisher import VisitPublisher
 from streams.publish.readers import LineReader, NativeLines, Outgoing
 from streams.publish.tally import LINES_BETWEEN_LOOKS, Named, Tally, judge

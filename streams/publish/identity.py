@@ -12,19 +12,26 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 
 
-def pseudonym(secret: bytes | str, user_id: str) -> str:
+def pseudonym(secret: bytes | str, user_id: str | int) -> str:
     """Return the `visitor` of an event: HMAC-SHA-256 of the ENT's user id with the project's secret, 64 hexadecimal digits.
 
-    Text is taken as UTF-8. The same person must always be given by the same text: `42` and `042` are two visitors. The secret stays with
-    the ENT; Vigie never sees it, nor the user id.
+    Text is taken as UTF-8, a whole number as its decimal digits. The same person must always be given by the same text: `42` and `042` are
+    two visitors. The secret stays with the ENT; Vigie never sees it, nor the user id.
 
     Raises:
-        InputError: the secret or the user id is empty.
+        InputError: the secret or the user id is empty, or no text.
     """
-    if not secret or not user_id:
-        raise InputError("A pseudonym needs a secret and a user id that are not empty; see docs/integration.md")
+    user = str(user_id) if isinstance(user_id, int) and not isinstance(user_id, bool) else user_id
+    if not secret or not user or not isinstance(user, str):
+        raise InputError(
+            f"A pseudonym needs a secret and a user id that are not empty, the user id as text, not {type(user_id).__name__}; "
+            "see docs/integration.md"
+        )
     key = secret.encode() if isinstance(secret, str) else secret
-    return hmac.digest(key, user_id.encode(), "sha256").hex()
+    try:
+        return hmac.digest(key, user.encode(), "sha256").hex()
+    except UnicodeEncodeError:
+        raise InputError("A user id holds half a character (a lone surrogate): give it as it was decoded") from None
 
 
 def new_event_id(ts_ms: int | None = None) -> str:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, cast
 import orjson
 
 from streams.errors import InputError
-from streams.publish.producer import RECORD_BYTES_MAX
+from streams.publish.limits import RECORD_BYTES_MAX
 
 #: The reader buffers this much of a file.
 READ_BYTES = 1 << 20

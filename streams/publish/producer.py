@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
 from streams.errors import ServerError
-from streams.publish.limits import PublisherLimits
+from streams.publish.limits import RECORD_BYTES_MAX, PublisherLimits
 from streams.publish.partitioner import VisitorPartitioner
 
-#: Kafka's own limit of one record; the broker's `message.max.bytes` is a little above it.
-RECORD_BYTES_MAX = 1_048_576
 #: How long Kafka, once it answers, may take to know the topic.
 METADATA_SECONDS_MAX = 2.0
 #: How long an answer may take before the request is sent again (idempotent: Kafka knows it).
@@ -64,7 +62,40 @@ def open_producer(address: KafkaAddress, topic: str, limits: PublisherLimits) ->
     return producer
 
 
-def abandon(producer: Any) -> None:
+class KafkaSender:
+    """A producer that is connected to one topic; used by one thread.
+
+    Raises:
+        ServerError: as `open_producer`.
+    """
+
+    def __init__(self, address: KafkaAddress, topic: str, limits: PublisherLimits) -> None:
+        self._address = address
+        self._topic = topic
+        self._producer = open_producer(address, topic, limits)
+
+    def send(self, value: bytes, key: bytes | None) -> Any:
+        """Hand one record to the producer; return the future of its confirmation.
+
+        Raises:
+            MessageSizeTooLargeError: it is no record for Kafka.
+            ServerError: the producer takes none now.
+        """
+        try:
+            return self._producer.send(self._topic, value, key)
+        except MessageSizeTooLargeError:
+            raise
+        except KafkaError as error:
+            raise self._address.explain(error) from error
+
+    def close(self, *, abandon: bool) -> None:
+        """End the producer; `abandon` fails what is pending, at once."""
+        if abandon:
+            _abandon(self._producer)
+        self._producer.close(timeout=ABANDON_SECONDS_MAX)
+
+
+def _abandon(producer: Any) -> None:
     """Fail everything that is pending, at once; the producer can then be closed.
 
     `KafkaProducer.close(timeout)` raises and leaves the producer running when a batch is not confirmed in time, so its thread is told

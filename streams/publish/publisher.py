@@ -1,5 +1,8 @@
 """`VisitPublisher`: what an ENT server embeds to publish its events. It reports rather than drops: the event is taken, or you are told.
 
+It never makes the program that embeds it wait for Kafka: events are buffered from the first one, and a thread of its own connects, sends,
+and looks what became of them.
+
 An event that was taken ends in exactly one of `delivered` (Kafka confirmed it, on all in-sync replicas, once: the producer is
 idempotent) or `failed` (with its reason, by callback and in the counters). "Failed" means *not confirmed*: an event whose confirmation
 got lost may have arrived; publishing it again under the same `id` is safe.
@@ -7,28 +10,53 @@ got lost may have arrived; publishing it again under the same `id` is safe.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import orjson
-from kafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
-from streams.errors import InputError, ServerError, VigieError
+from streams.errors import InputError, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION, Reason, decode
 from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.identity import new_event_id, pseudonym
-from streams.publish.ledger import WAIT_STEP_SECONDS, Deliveries, Ledger, Undelivered
-from streams.publish.limits import PublisherLimits
-from streams.publish.producer import ABANDON_SECONDS_MAX, abandon, open_producer
+from streams.publish.limits import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
+from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
+
+log = logging.getLogger(__name__)
 
 SECRET_BYTES_MIN = 16
-#: After a failed attempt to connect, callers are refused at once for this long, so that they do not queue up behind one another.
+#: How often the thread looks what became of events; a new event wakes it at once.
+LOOK_SECONDS = 0.05
+#: After a failed attempt to connect, the next one comes no sooner than this.
 RECONNECT_SECONDS = 1.0
+_LOOP_RULES = LoopRules(
+    "vigie-publisher",
+    LOOK_SECONDS,
+    failing="Kafka takes no events, they wait in the buffer",
+    working="Kafka takes events",
+    retry_seconds=RECONNECT_SECONDS,
+)
+#: Kafka has confirmed nothing for so long although something is pending: the health says so.
+SILENCE_SECONDS = 5.0
+#: How long `close` waits for the thread, beside its own timeout: a little more than one call of Kafka's client may take.
+END_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherHealth:
+    """How a publisher stands: `connected` to Kafka at least once, events `pending`, and the `problem` in words, or None."""
+
+    connected: bool
+    pending: int
+    problem: str | None
 
 
 class VisitPublisher:
@@ -38,11 +66,12 @@ class VisitPublisher:
         address: a `KafkaAddress`, or `host:port[,host:port]` for a Kafka without authentication.
         secrets: project code -> secret of at least 16 bytes for its pseudonyms; only `publish` needs it.
         topic: where events go.
-        on_failed: called once for every event that failed (its `tag` is the event's id), mostly from a thread of the publisher;
-            it must be quick and must not raise.
+        on_failed: called once for every event that failed (its `tag` is the event's id), mostly from the publisher's thread; it must
+            be quick. What it raises is logged, and the publisher goes on.
         limits: the bounds.
 
-    The connection is made by the first event, or by `connect()`, which tells early what is wrong.
+    The first event begins to connect, in the background; until then, and while Kafka is away, events wait in the buffer. `connect()`
+    tells early what is wrong, `health()` at any time.
     """
 
     def __init__(
@@ -61,11 +90,13 @@ class VisitPublisher:
         _check_secrets(self._secrets)
         self._topic = topic
         self.limits = limits or PublisherLimits()
-        self._ledger = Ledger(self.limits, on_failed)
+        self._outbox = Outbox(self.limits, on_failed)
+        self._loop = BackgroundLoop(self._work, _LOOP_RULES)
+        self._starting, self._started = threading.Lock(), False
         self._connecting = threading.Lock()
-        self._producer: Any = None
-        self._closed = False
+        self._sender: Any = None
         self._refused: tuple[float, str] | None = None
+        self._closed = self._ended = False
 
     # --- publishing
 
@@ -74,7 +105,7 @@ class VisitPublisher:
         *,
         service: str,
         uai: str,
-        user_id: str,
+        user_id: str | int,
         profile: str | None = None,
         project: str | None = None,
         ts_ms: int | None = None,
@@ -91,13 +122,12 @@ class VisitPublisher:
 
         Raises:
             BufferFull: as many events as allowed wait already; this one was not taken.
-            ServerError: Kafka was never reached yet, or the topic does not exist; this event was not taken.
-            InputError: the event breaks the contract, so that Vigie would reject it.
+            InputError: the event breaks the contract, so that Vigie would reject it; or the publisher is closed.
         """
         code, secret = self._project(project)
         now_ms = time.time_ns() // 1_000_000 if ts_ms is None else ts_ms
         visitor = pseudonym(secret, user_id)
-        event_id = new_event_id(now_ms) if id is None else id
+        event_id = new_event_id(now_ms if isinstance(now_ms, int) else None) if id is None else id
         event: dict[str, object] = {
             "v": VERSION,
             "id": event_id,
@@ -117,87 +147,115 @@ class VisitPublisher:
         """Send bytes as they are; `key` places them (a visitor's key is the UTF-8 of `visitor`), `tag` comes back with a failure.
 
         Raises:
-            BufferFull, ServerError: as `publish`.
-            InputError: `value` is larger than Kafka takes (1 MiB with the default settings).
+            BufferFull: as `publish`.
+            InputError: `value` is larger than Kafka takes (1 MiB with the default settings), or the publisher is closed.
         """
-        producer = self._producer or self._connected()
+        if self._closed:
+            raise _closed_error()
+        if not isinstance(value, bytes) or not isinstance(key, bytes | None):
+            raise InputError(f"An event and its key are bytes, not {type(value).__name__} and {type(key).__name__}")
         size = len(value) + (0 if key is None else len(key))
-        if not self._ledger.wait_for_room(size):
+        if size + RECORD_OVERHEAD_BYTES > RECORD_BYTES_MAX:
+            raise InputError(
+                f"an event of {len(value)} bytes is larger than Kafka takes; Vigie counts events of at most {VALUE_BYTES_MAX}"
+            )
+        if not self._outbox.wait_for_room(size):
             raise self._buffer_full()
-        try:
-            future = producer.send(self._topic, value, key)
-        except KafkaError as error:
-            raise self._refusal(error, len(value)) from error
-        self._ledger.add(future, value, key, tag, size)
+        if not self._outbox.add(value, key, tag):
+            raise _closed_error()
+        if not self._started:
+            self._start()
+        self._loop.wake()
 
     def _buffer_full(self) -> BufferFull:
         waiting = self.pending
-        servers = ",".join(self._address.bootstrap_servers)
         return BufferFull(
-            f"{waiting} events wait for Kafka at {servers}, no more are taken: Kafka is away or slower than the events. "
+            f"{waiting} events wait for Kafka at {self._servers()}, no more are taken: Kafka is away or slower than the events. "
             "Those that wait are not lost; keep this one and publish it again later, and look at Kafka",
             waiting,
         )
 
-    def _refusal(self, error: KafkaError, value_bytes: int) -> VigieError:
-        if isinstance(error, MessageSizeTooLargeError):
-            return InputError(
-                f"an event of {value_bytes} bytes is larger than Kafka takes; Vigie counts events of at most {VALUE_BYTES_MAX}"
-            )
-        if isinstance(error, IllegalStateError):
-            return _closed_error()
-        return self._address.explain(error)
+    def _servers(self) -> str:
+        return ",".join(self._address.bootstrap_servers)
 
     # --- what became of the events
 
     @property
     def pending(self) -> int:
         """Events taken that Kafka has neither confirmed nor refused yet, as of the last 0.1 s."""
-        return self._ledger.pending
+        return self._outbox.pending
 
     @property
     def delivered(self) -> int:
         """Events that Kafka confirmed."""
-        return self._ledger.delivered
+        return self._outbox.delivered
 
     @property
     def failed(self) -> int:
         """Events that Kafka did not confirm."""
-        return self._ledger.failed
+        return self._outbox.failed
 
     def deliveries(self) -> Deliveries:
         """Return how the events taken so far stand."""
-        return self._ledger.deliveries()
+        return self._outbox.deliveries()
+
+    def health(self) -> PublisherHealth:
+        """Return how the publisher stands, for a health page of the program that embeds it: at once, without asking Kafka."""
+        silent = self._outbox.oldest_seconds()
+        problem = self._loop.problem() if self._refused is None else self._refused[1]
+        if problem is None and silent > SILENCE_SECONDS:
+            problem = f"Kafka at {self._servers()} has not confirmed an event for {silent:.0f} s: look whether it runs"
+        return PublisherHealth(self._sender is not None, self.pending, problem)
 
     # --- beginning and ending
 
     def connect(self) -> None:
-        """Connect now instead of at the first event.
+        """Connect now, and wait for it, instead of in the background.
 
         Raises:
             ServerError: Kafka is down, refuses us, or does not have the topic.
+            InputError: the publisher is closed.
         """
-        self._connected()
+        if self._closed:
+            raise _closed_error()
+        self._connect()
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
+        from streams.publish.producer import KafkaSender  # kafka takes 120 ms, which are not for the import of an SDK
+
         with self._connecting:
-            if self._closed:
-                raise _closed_error()
-            if self._producer is None:
+            if self._sender is None:
                 if self._refused is not None and time.monotonic() < self._refused[0]:
                     raise ServerError(self._refused[1])
                 try:
-                    self._producer = open_producer(self._address, self._topic, self.limits)
+                    sender = KafkaSender(self._address, self._topic, self.limits)
                 except ServerError as error:
                     self._refused = (time.monotonic() + RECONNECT_SECONDS, str(error))
                     raise
-                self._ledger.start()
-            return self._producer
+                if self._ended:  # closed meanwhile, by somebody who did not wait for us
+                    sender.close(abandon=True)
+                    raise ServerError(CLOSED)
+                self._sender, self._refused = sender, None
+            return self._sender
+
+    def _work(self) -> None:
+        """What the thread does: connect, hand over what waits, see what became of the rest."""
+        try:
+            self._outbox.hand_over((self._sender or self._connect()).send)
+        finally:
+            self._outbox.expire()
+            self._outbox.sweep()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._started:
+                self._loop.start()
+                self._started = True
 
     def flush(self, timeout_seconds: float = 30.0) -> int:
         """Wait until no event is pending, at most `timeout_seconds`; return how many still are."""
         deadline = time.monotonic() + timeout_seconds
-        while self._ledger.sweep() and time.monotonic() < deadline:
+        while self._outbox.sweep() and time.monotonic() < deadline:
             time.sleep(WAIT_STEP_SECONDS)
         return self.pending
 
@@ -206,14 +264,14 @@ class VisitPublisher:
 
         Return how all events stand; nothing is pending any more. Closing again returns the same.
         """
-        with self._connecting:
-            producer, self._producer = self._producer, None
-            self._closed = True
-        if producer is not None:
-            if self.flush(timeout_seconds):
-                abandon(producer)
-            producer.close(timeout=ABANDON_SECONDS_MAX)
-            self._ledger.stop()
+        self._closed = True
+        waits = self.flush(timeout_seconds) > 0
+        self._ended = True
+        self._loop.stop(END_SECONDS_MAX)
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close(abandon=waits)
+        self._outbox.close()
         return self.deliveries()
 
     def __enter__(self) -> VisitPublisher:
@@ -257,8 +315,11 @@ def _check_secrets(secrets: Mapping[str, bytes | str]) -> None:
 
 
 def _encode(event: Mapping[str, object]) -> bytes:
-    value = orjson.dumps(event)
-    judged = decode(value)
-    if isinstance(judged, Reason):
-        raise InputError(f"The event breaks the contract ({judged.value}) and would be rejected: {value[:200]!r}")
+    try:
+        value = orjson.dumps(event)
+    except TypeError as error:  # a type that JSON has not, half a character, a number beyond 64 bits
+        raise InputError(f"The event cannot be written as JSON: {error}") from None
+    read = decode(value)
+    if isinstance(read, Reason):
+        raise InputError(f"The event breaks the contract ({read.value}) and would be rejected: {value[:200]!r}")
     return value

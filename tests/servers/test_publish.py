@@ -6,13 +6,14 @@ import gc
 import gzip
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from streams.publish.feed import Feed
 from streams.publish.mark import MarkFile
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
-from tests.servers.conftest import Installation
+from tests.servers.conftest import Installation, KafkaServer
 
 pytestmark = [
     pytest.mark.servers,
@@ -114,27 +115,87 @@ def test_a_missing_topic_is_named(installation: Installation) -> None:
     limits = PublisherLimits(connect_seconds_max=2)
     publisher = VisitPublisher(kafka_address(installation.settings), topic="no.such.topic", limits=limits)
     with pytest.raises(ServerError, match=r"no topic 'no\.such\.topic': `vigie check` creates it"):
-        publisher.send_raw(b"{}", None)
-    assert publisher.close().taken == 0
+        publisher.connect()
+    publisher.send_raw(b"{}", None)
+    assert "no topic" in (publisher.health().problem or "")
+    assert (publisher.close(0.1).taken, publisher.failed) == (1, 1)
 
 
-def test_a_kafka_that_is_away_at_the_start(installation: Installation) -> None:
-    limits = PublisherLimits(connect_seconds_max=1)
-    publisher = VisitPublisher(KafkaAddress(("127.0.0.1:9",)), topic="visits", limits=limits)
-    for _ in range(2):  # the second at once: it is not tried again within a second
-        with pytest.raises(ServerError, match="ECONNREFUSED"):
-            publisher.send_raw(b"{}", None)
-    publisher.close()
+def test_a_kafka_that_is_away_at_the_start_makes_nobody_wait(tmp_path: Path) -> None:
+    """The first events are buffered, the health says why, and they arrive when Kafka comes up: once, in order."""
+    port, controller_port = free_ports(2)
+    address = KafkaAddress((f"127.0.0.1:{port}",))
+    limits = PublisherLimits(buffer_events_max=500, connect_seconds_max=1)
+    failures: list[Undelivered] = []
+    with VisitPublisher(address, {"mbn": SECRET}, topic="visits", limits=limits, on_failed=failures.append) as made:
+        longest = 0.0
+        for number in range(500):
+            began = time.monotonic()
+            made.publish(service="NOTES", uai="0541234Y", user_id=number, id=str(number))
+            longest = max(longest, time.monotonic() - began)
+        assert longest < 0.5, "ten seconds each, it was"
+        with pytest.raises(BufferFull):
+            made.send_raw(b"{}", None)
+        _await(lambda: "ECONNREFUSED" in (made.health().problem or ""))
+        assert (made.health().connected, made.pending, made.failed) == (False, 500, 0)
+        server = _run(kafka(tmp_path, port, controller_port, heap_mib=256))
+        try:
+            ensure_topics(address, [TopicDesign("visits", 2, 1, 1, 168)])
+            assert made.flush(30) == 0
+            assert (made.health().connected, made.health().problem, made.delivered) == (True, None, 500)
+            arrived = everything(address, "visits")
+            for partition in (0, 1):
+                ids = [int(orjson.loads(value)["id"]) for number, _, value in arrived if number == partition]
+                assert ids == sorted(ids)
+            assert len(arrived) == 500
+        finally:
+            made.close(1)
+            server.stop()
+    assert not failures
     with pytest.raises(InputError, match="closed"):
-        publisher.send_raw(b"{}", None)
+        made.send_raw(b"{}", None)
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_wrong_credentials_are_named(installation: Installation) -> None:
     address = KafkaAddress(
         kafka_address(installation.settings).bootstrap_servers, "SASL_PLAINTEXT", "SCRAM-SHA-512", "ent", "wrong"
     )
+    limits = PublisherLimits(connect_seconds_max=1)
+    publisher = VisitPublisher(address, {"mbn": SECRET}, limits=limits)
+    publisher.publish(service="NOTES", uai="0541234Y", user_id=31415)
+    _await(lambda: publisher.health().problem is not None)
+    assert "check kafka_security_protocol, kafka_sasl_username" in (publisher.health().problem or "")
     with pytest.raises(ServerError, match="check kafka_security_protocol, kafka_sasl_username"):
-        VisitPublisher(address, limits=PublisherLimits(connect_seconds_max=1)).connect()
+        publisher.connect()
+    assert publisher.close(0.1).failed == 1
+
+
+def test_what_is_no_event_is_an_input_error(publisher: VisitPublisher) -> None:
+    """Whatever an ENT's code hands over: `InputError`, or the event is taken. Nothing else is raised."""
+    for wrong in (
+        {"user_id": None},
+        {"user_id": ""},
+        {"user_id": True},
+        {"user_id": "\ud800"},
+        {"user_id": b"1"},
+        {"ts_ms": "now"},
+        {"ts_ms": 2**70},
+        {"id": object()},
+        {"service": "\udfff"},
+        {"service": b"NOTES"},
+    ):
+        with pytest.raises(InputError):
+            publisher.publish(**{"service": "NOTES", "uai": "0541234Y", "user_id": "1", **wrong})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="bytes"):
+        publisher.send_raw("{}", None)  # type: ignore[arg-type]
+    assert publisher.deliveries().taken == 0
 
 
 def _run(program: Program) -> Process:
@@ -218,6 +279,21 @@ class _AbandonedPublisher(VisitPublisher):
 
     def close(self, timeout_seconds: float = 0.0):  # type: ignore[no-untyped-def]
         return super().close(timeout_seconds)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/integration.md"])
+def test_the_documented_snippet_runs(kafka_server: KafkaServer, document: str) -> None:
+    text = (Path(__file__).parents[2] / document).read_text(encoding="utf-8")
+    (snippet,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "VisitPublisher(" in block]
+    ours = re.sub(r'"[^"]*:1?9092"', f'"{kafka_server.bootstrap_servers}"', snippet)
+    assert ours != snippet
+    address = KafkaAddress((kafka_server.bootstrap_servers,))
+    ensure_topics(address, [TopicDesign("ent.visits", 8, 1, 1, 168)])
+    before = len(everything(address, "ent.visits"))
+    failures: list[Undelivered] = []
+    names = {"secret": SECRET, "own_id": f"own-{document}", "keep_for_later": failures.append}
+    exec(compile(ours, document, "exec"), names)
+    assert (len(everything(address, "ent.visits")) - before, failures) == (1, [])
 
 
 # --- the command
