@@ -118,6 +118,10 @@ class BackgroundLoop:
             self._thread.join(seconds_max)
         return not self._thread.is_alive()
 
+    def goes_on(self) -> None:
+        """Called by a long action: it does not hang."""
+        self._run_state.began_at = time.monotonic()
+
     @property
     def stopping(self) -> bool:
         """Whether it was asked to end: a long action looks at it."""
@@ -142,7 +146,7 @@ class BackgroundLoop:
                 self._woken.clear()
                 if self._stopping.is_set():
                     return
-                pause = self._round()
+                pause = self.round()
                 if pause is None:
                     return
                 self._woken.wait(None if pause == REST else pause)
@@ -152,8 +156,8 @@ class BackgroundLoop:
                 problem = self.state.problem or "its thread has ended"
                 self._guarded(lambda: self._on_gone(f"{self.rules.name}: {problem}"))
 
-    def _round(self) -> float | None:
-        """One call; return the pause after it, None where the loop gives up."""
+    def round(self) -> float | None:
+        """One call of the action, as the thread makes it; return the pause after it, None where the loop gives up."""
         run = self._run_state
         began_at = run.began_at = time.monotonic()
         try:

@@ -5,6 +5,7 @@
      +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
+     +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends
 
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
 """
@@ -34,3 +35,9 @@ class StateError(VigieError):
 
 class InputError(VigieError):
     """A file, a line or an argument cannot be used."""
+
+
+class DefectError(VigieError):
+    """A defect of Vigie, with which going on would be a lie: its traceback is in the log, the process ends and is started again."""
+
+    exit_code = 5

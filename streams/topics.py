@@ -62,9 +62,8 @@ class TopicFacts:
     configs: dict[str, str]
 
 
-@contextmanager
-def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
-    """Open an admin client.
+def open_admin_client(address: KafkaAddress) -> KafkaAdminClient:
+    """Open an admin client; who opens it closes it.
 
     Raises:
         ServerError: Kafka is down or refuses us.
@@ -72,15 +71,33 @@ def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
     # kafka-python logs every failed attempt; the one error raised here says it all.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     with connecting(address) as opened:
-        client = KafkaAdminClient(
+        return KafkaAdminClient(
             **address.client_options(),
             bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
             kafka_client=opened,
         )
+
+
+@contextmanager
+def explained(address: KafkaAddress) -> Iterator[None]:
+    """Turn what a client of this Kafka raises into `ServerError`."""
     try:
-        yield client
+        yield
     except (KafkaError, OSError) as error:
         raise address.explain(error) from error
+
+
+@contextmanager
+def admin_client(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
+    """Open an admin client and close it after the block.
+
+    Raises:
+        ServerError: Kafka is down or refuses us.
+    """
+    client = open_admin_client(address)
+    try:
+        with explained(address):
+            yield client
     finally:
         client.close()
 

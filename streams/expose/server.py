@@ -11,7 +11,7 @@ import uvicorn
 from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
-from streams.errors import ServerError, StateError
+from streams.errors import DefectError, ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
@@ -91,7 +91,7 @@ class ObserverServer:
         """Serve until stopped.
 
         Raises:
-            ServerError: the loop ended by itself.
+            DefectError: a thread ended by itself.
         """
         if self._archivist:
             self._archivist.start()
@@ -106,8 +106,8 @@ class ObserverServer:
         if self._archivist:
             self._archivist.stop(ARCHIVIST_SECONDS_MAX)
         if self._ended_by_itself:
-            raise ServerError(
-                "the observer's loop ended by itself: see the traceback above, and start `vigie serve` again"
+            raise DefectError(
+                "a thread of the observer ended by itself: see the traceback above, report it, and start `vigie serve` again"
             )
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,12 @@ class WorkerState:
     port: int
     unready: str | None = "starting"
     fatal: VigieError | None = None
+    #: What nobody foresaw and that is so now.
+    defect: Callable[[], str | None] = lambda: None
+
+    def not_ready_because(self) -> str | None:
+        """Why it is not ready, None where it is."""
+        return self.unready or self.defect()
 
 
 class FaustLog:

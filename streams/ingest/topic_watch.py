@@ -10,15 +10,15 @@ the start of the new one, without a word. Offsets of another log mean other even
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
-from streams.errors import ServerError, StateError
-from streams.topics import TopicFacts, admin_client, identify_topic, log_ends
+from streams.errors import DefectError, ServerError, StateError, VigieError
+from streams.topics import TopicFacts, admin_client, explained, identify_topic, log_ends, open_admin_client
 
 if TYPE_CHECKING:
     from kafka.admin import KafkaAdminClient
@@ -27,7 +27,16 @@ log = logging.getLogger(__name__)
 
 #: For at most this long events of another topic could be counted as if they were of this one, where its offsets happen to fit.
 IDENTITY_SECONDS = 5.0
-PERIOD_SECONDS = 1.0
+#: Once nobody knows any more which topic it is, going on counting would be a lie: so many defects in a row end the worker.
+RULES = LoopRules(
+    "topic-watch",
+    1.0,
+    "Kafka does not say where the log ends",
+    "Kafka says again where the log ends",
+    retry_seconds_max=1.0,
+    hung_seconds=60.0,
+    defects_max=5,
+)
 #: A broker that has just started may not know its topics yet: absence is believed when it was seen this often in a row.
 ABSENT_TIMES = 3
 
@@ -43,24 +52,27 @@ class LogEnds:
 class TopicWatch:
     """Watches one topic. `partitions` is how many it has: they may grow. `wanted` are those whose ends are asked for, `ends` the answer."""
 
-    def __init__(self, address: KafkaAddress, facts: TopicFacts, on_problem: Callable[[StateError], None]) -> None:
+    def __init__(self, address: KafkaAddress, facts: TopicFacts, on_problem: Callable[[VigieError], None]) -> None:
         self._address = address
         self._facts = facts
         self._on_problem = on_problem
         self._absent = 0
-        self._ended = threading.Event()
+        self._client: KafkaAdminClient | None = None
         self._next_identity = 0.0
+        self.loop = BackgroundLoop(
+            self._round, RULES, on_failure=self._begin_anew, at_end=self._close, on_gone=self._give_up
+        )
         self.partitions = facts.partitions
         self.wanted: tuple[int, ...] = ()
         self.ends = LogEnds(0.0, {})
 
     def start(self) -> None:
         """Begin to watch; `on_problem` is called once, from the watching thread, with the reason why counting must stop."""
-        threading.Thread(target=self._run, name="topic-watch", daemon=True).start()
+        self.loop.start()
 
     def stop(self) -> None:
         """Stop watching; a look that is under way ends by itself."""
-        self._ended.set()
+        self.loop.end()
 
     def look(self) -> None:
         """Ask Kafka now; where it does not answer, the next look will tell.
@@ -77,29 +89,34 @@ class TopicWatch:
         if problem is not None:
             raise problem
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                with admin_client(self._address) as client:
-                    self._watch(client)
-            except ServerError as error:
-                # A topic that is gone has no ends to tell: the identity is asked first next time.
-                self._next_identity = 0.0
-                log.debug("Kafka does not say where the log ends: %s", error)
-                self._ended.wait(PERIOD_SECONDS)
-
-    def _watch(self, client: KafkaAdminClient) -> None:
-        while not self._ended.is_set():
-            began = time.monotonic()
-            if began >= self._next_identity:
-                self._next_identity = began + IDENTITY_SECONDS
-                problem = self._judge(client)
+    def _round(self) -> None:
+        if self._client is None:
+            self._client = open_admin_client(self._address)
+        with explained(self._address):
+            if time.monotonic() >= self._next_identity:
+                self._next_identity = time.monotonic() + IDENTITY_SECONDS
+                problem = self._judge(self._client)
                 if problem is not None:
-                    self._ended.set()
+                    self.loop.end()
                     self._on_problem(problem)
+                    return
             asked_at = time.monotonic()
-            self.ends = LogEnds(asked_at, log_ends(client, self._facts.name, self.wanted))
-            self._ended.wait(max(0.0, began + PERIOD_SECONDS - time.monotonic()))
+            self.ends = LogEnds(asked_at, log_ends(self._client, self._facts.name, self.wanted))
+
+    def _begin_anew(self) -> None:
+        # A topic that is gone has no ends to tell: the identity is asked first next time.
+        self._next_identity = 0.0
+        self._close()
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _give_up(self, problem: str) -> None:
+        self._on_problem(
+            DefectError(f"nobody knows any more whether {self._facts.name} is still the same topic: {problem}")
+        )
 
     def _judge(self, client: KafkaAdminClient) -> StateError | None:
         found = identify_topic(client, self._facts.name)

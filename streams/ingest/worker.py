@@ -16,6 +16,7 @@ from types import FrameType
 import faust
 import uvloop
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import Rules
 from streams.errors import ServerError, StateError, VigieError
@@ -54,7 +55,7 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     _limit_logs(options.log_level, metrics)
     _end_on_signal()
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
-    health = serve_health(options.host, options.port, metrics.registry, lambda: state.unready)
+    health = serve_health(options.host, options.port, metrics.registry, state.not_ready_because)
     try:
         facts = _wait_for_servers(options, catalog, state)
         _run_faust(options, catalog, facts, metrics, state)
@@ -115,7 +116,7 @@ def _run_faust(
         options.kafka, options.topics[1].name, facts.name, options.rejects_kept_per_minute, metrics
     )
 
-    def stop_counting(problem: StateError) -> None:
+    def stop_counting(problem: VigieError) -> None:
         state.fatal = problem  # the heartbeat ends the worker; nothing is applied meanwhile
 
     watch = TopicWatch(options.kafka, facts, stop_counting)
@@ -133,7 +134,8 @@ def _run_faust(
     add_heartbeat(app, Heart(app, ingestor, writer, state, watch), state)
     app.finalize()
     watch.start()
-    threading.Thread(target=_bound_the_end, args=(app, state), name="end-bound", daemon=True).start()
+    state.defect = watch.loop.defect
+    _bound_the_end(app, state).start()
     worker = StoppableWorker(
         app, loglevel=options.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
@@ -202,11 +204,17 @@ def _end_on_signal() -> None:
     signal.signal(signal.SIGINT, on_signal)
 
 
-def _bound_the_end(app: faust.App, state: WorkerState) -> None:
+def _bound_the_end(app: faust.App, state: WorkerState) -> BackgroundLoop:
     """A worker that crashes while Kafka is down would hang as one that is stopped: the same bound, and the reason is said."""
-    while not (app.should_stop or state.fatal is not None):
-        time.sleep(END_LOOK_SECONDS)
-    start_countdown(state)
+
+    def look() -> None:
+        if app.should_stop or state.fatal is not None:
+            start_countdown(state)
+            loop.end()
+
+    rules = LoopRules("end-bound", END_LOOK_SECONDS, "the end is not bounded", "the end is bounded again")
+    loop = BackgroundLoop(look, rules)
+    return loop  # `look` ends it
 
 
 def start_countdown(state: WorkerState | None) -> None:

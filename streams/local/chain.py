@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.count import Cut, Field
-from streams.errors import VigieError
 from streams.live import LiveReader, Snapshot
 
 _READ_SECONDS = 1.0
+RULES = LoopRules("chain-watcher", _READ_SECONDS, "the view shows no figures", "the view shows figures again")
 #: The rate is that of the last `_RATE_SECONDS`.
 _RATE_SECONDS = 10.0
 #: Regions and services are ranked over the last minutes that hold anything.
@@ -43,27 +43,23 @@ class ChainWatcher:
 
     def __init__(self, reader: LiveReader) -> None:
         self._reader = reader
-        self._stop = threading.Event()
         self._samples: deque[tuple[float, int]] = deque(maxlen=int(_RATE_SECONDS / _READ_SECONDS) + 1)
         self.latest: Chain | None = None
         self.problem: str | None = None
-        self._thread = threading.Thread(target=self._run, name="chain-watcher", daemon=True)
-        self._thread.start()
+        self._loop = BackgroundLoop(self._round, RULES, on_failure=self._forget)
+        self._loop.start()
 
     def close(self) -> None:
         """Stop reading; waits for a read under way, at most 6 s."""
-        self._stop.set()
-        self._thread.join(timeout=6)
+        self._loop.stop(6)
         self._reader.close()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.latest, self.problem = self._read(), None
-            except VigieError as error:
-                self.latest, self.problem = None, str(error)
-                self._samples.clear()
-            self._stop.wait(_READ_SECONDS)
+    def _round(self) -> None:
+        self.latest, self.problem = self._read(), None
+
+    def _forget(self) -> None:
+        self.latest, self.problem = None, self._loop.state.problem
+        self._samples.clear()
 
     def _read(self) -> Chain:
         snapshot = self._reader.snapshot()

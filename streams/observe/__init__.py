@@ -5,7 +5,7 @@ from streams.observe.archivist import Archivist
 from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
 from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
 from streams.observe.detector import Detector, DetectorFigures, DetectorParts, ExpectedRow
-from streams.observe.loop import LoopState, Observer, Rules, not_ready_because
+from streams.observe.loop import Observer, Rules, not_ready_because
 
 __all__ = [
     "DAY",
@@ -20,7 +20,6 @@ __all__ = [
     "DetectorParts",
     "ExpectedRow",
     "Kept",
-    "LoopState",
     "Observer",
     "Rules",
     "catalogs_in_use",

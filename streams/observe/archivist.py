@@ -15,11 +15,10 @@ Any number of observers may do this, on one directory or on several. A pass that
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from streams.errors import VigieError
+from streams.background import BackgroundLoop, LoopRules
 from streams.history.archive import Archive, Updated
 from streams.history.days import paris_date
 from streams.history.from_live import clock_minutes, hour_reading, sketches_of
@@ -30,7 +29,7 @@ from streams.observe.archive_rules import ArchiveFigures, ArchiveRules, fresh
 
 logger = logging.getLogger(__name__)
 
-PERIOD_SECONDS = 5.0
+RULES = LoopRules("archivist", 5.0, "nothing is archived", "archiving goes on", retry_seconds=5.0, hung_seconds=600.0)
 #: A day's own sketches go on in the regions west of Paris; after that many hours of the next day all of them are over.
 LATEST_DAY_END_HOURS = 12
 #: Hours trimmed in one pass at most.
@@ -58,19 +57,18 @@ class Archivist:
     _due_again: set[int] = field(default_factory=set)
     _last_hour: int = 0
     _id: str | None = None
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    loop: BackgroundLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._note_failure)
 
     def start(self) -> None:
         """Start the thread; returns at once."""
-        self._thread = threading.Thread(target=self._run, name="archivist", daemon=True)
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, seconds_max: float) -> None:
         """Ask the thread to end and wait for it, no longer than `seconds_max`: a file is whole or not there, whenever it ends."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(seconds_max)
+        self.loop.stop(seconds_max)
 
     def archive_pass(self) -> None:
         """One pass.
@@ -190,26 +188,15 @@ class Archivist:
     def _waiting_minutes(self, hours: range) -> int:
         return sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.try_pass()
-            self._stopping.wait(
-                0.0 if self.figures.problem is None and self.figures.waiting_minutes else PERIOD_SECONDS
-            )
-
     def try_pass(self) -> None:
         """One pass; a failure is told once and counted."""
-        before = self.figures
-        try:
-            self.archive_pass()
-        except VigieError as error:
-            self.figures = _failed(self.figures, str(error))
-            if before.problem is None:
-                logger.warning("nothing is archived: %s (tried again until it works)", error)
-            return
-        if before.problem is not None:
-            logger.info("archiving goes on")
+        self.loop.round()
 
+    def _round(self) -> float | None:
+        self.archive_pass()
+        self.figures = replace(self.figures, problem=None)
+        return 0.0 if self.figures.waiting_minutes else None
 
-def _failed(before: ArchiveFigures, problem: str) -> ArchiveFigures:
-    return replace(before, failures=before.failures + 1, problem=problem)
+    def _note_failure(self) -> None:
+        state = self.loop.state
+        self.figures = replace(self.figures, failures=state.failures_total, problem=state.problem)

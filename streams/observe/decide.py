@@ -12,12 +12,6 @@ from streams.count.settle import UNOWNED_MS
 from streams.live import Announced, Snapshot
 from streams.live.keys import LAYOUT, SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT
 
-#: Wait between rounds while Redis does not answer: each second at first, so that a restart is seen at once, then less often.
-RETRY_SECONDS = 1.0
-RETRY_SECONDS_MAX = 5.0
-#: Failures in a row after which the wait is `RETRY_SECONDS_MAX`.
-QUICK_RETRIES_MAX = 60
-
 
 def settling(snapshot: Snapshot, lateness_ms: int) -> Settling:
     """Up to where time is settled in this snapshot, and which partitions are idle or stale."""
@@ -83,8 +77,3 @@ def partitions_unowned(snapshot: Snapshot) -> tuple[int, ...]:
         for number in range(snapshot.partitions)
         if (beat := snapshot.heartbeats.get(number)) is None or snapshot.now_ms - beat.at_ms > UNOWNED_MS
     )
-
-
-def retry_seconds(failures: int) -> float:
-    """Return how long to wait after `failures` (1 or more) rounds in a row that failed."""
-    return RETRY_SECONDS if failures <= QUICK_RETRIES_MAX else RETRY_SECONDS_MAX

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.errors import VigieError
 from streams.history import SchoolCalendar
@@ -38,8 +39,9 @@ from streams.watch import Array, Judge, Maintenance, Measure, Scope, Told
 
 logger = logging.getLogger(__name__)
 
-PERIOD_SECONDS = 1.0
-RETRY_SECONDS = 5.0
+RULES = LoopRules(
+    "detector", 1.0, "minutes are not judged", "minutes are judged again", retry_seconds=5.0, hung_seconds=300.0
+)
 #: Minutes judged and told at once: in a catch-up, an hour.
 MINUTES_A_STEP = 60
 
@@ -84,10 +86,13 @@ class ExpectedRow:
 
 
 class Detector:
-    """Judges until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie."""
+    """Judges until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
+
+    After any other defect it loads anew: judges of which nobody knows what they were fed would judge wrongly.
+    """
 
     def __init__(self, parts: DetectorParts, on_end: Callable[[], None] | None = None) -> None:
-        self._parts, self._on_end = parts, on_end
+        self._parts = parts
         self.plan: Plan = make_plan(parts.catalog, parts.calendar)
         self.figures = DetectorFigures()
         self._never = NeverSeen(expected_projects(parts.catalog, parts.calendar, self.plan), parts.shift_minutes)
@@ -96,18 +101,19 @@ class Detector:
         self._loading: Loading | None = None
         self._arrivals: Arrivals | None = None
         self._tell_from = 0
+        self._loaded = False
+        self._untold: list[AlertRecord] = []  # ended, and not told to Redis yet
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="detector", daemon=True)
+        gone = on_end or (lambda: None)
+        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._note_failure, on_gone=lambda _problem: gone())
 
     def start(self) -> None:
         """Start the thread; returns at once."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, seconds_max: float) -> None:
         """Ask the thread to end and wait for it, no longer than `seconds_max`."""
-        self._stopping.set()
-        self._thread.join(seconds_max)
+        self.loop.stop(seconds_max)
 
     def expected(self, scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
         """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h."""
@@ -169,22 +175,26 @@ class Detector:
             return
         if loading.cold is None:  # nothing was counted yet when it loaded
             loading.cold = _cold(state, shift)
+        if self._untold:  # Redis did not answer when they ended
+            self._tell()
         end = state.settled_ms // 60_000 + shift
         known_from = end if state.oldest is None else max(state.oldest, state.trimmed_before) + shift
-        while loading.fed < end and not self._stopping.is_set():
+        while loading.fed < end and not self.loop.stopping:
+            self.loop.goes_on()
             if known_from > loading.fed:  # nobody knows these minutes any more
                 self._feed(loading.unknown(min(known_from, end, loading.fed + 1440) - loading.fed))
                 continue
             minutes = min(MINUTES_A_STEP, end - loading.fed)
             clock = range(loading.fed - shift, loading.fed - shift + minutes)
             counts = rows_of(tuple(self._parts.reader.fetch(clock)), shift)
-            ended = self._feed(Block(loading.fed, self.plan.table(counts, loading.fed, np.ones(minutes))))
-            self._tell(ended)
+            self._untold += self._feed(Block(loading.fed, self.plan.table(counts, loading.fed, np.ones(minutes))))
+            self._tell()
         self.figures = replace(self.figures, judged_to=loading.fed - shift, problem=None)
 
     def _say(self, done: int, days: int) -> None:
         self.figures = replace(self.figures, days_loaded=done, days_to_load=days)
-        if self._stopping.is_set():
+        self.loop.goes_on()
+        if self.loop.stopping:
             raise VigieError("the observer stops")
 
     def _feed(self, block: Block) -> list[AlertRecord]:
@@ -201,50 +211,40 @@ class Detector:
         new = [(judge, one) for judge, one in told if one.until > self._tell_from - judge.group.step_minutes]
         return merged_measures([*(teller.record(judge, one) for judge, one in new), *ended])
 
-    def _tell(self, ended: list[AlertRecord]) -> None:
+    def _tell(self) -> None:
         teller, loading = self._teller, self._loading
         assert teller is not None
         assert loading is not None
         running = [teller.record(judge, one) for judge in self._judges for one in judge.running()]
         running += self._never.running(loading.fed)
         minute = loading.fed - 1 - self._parts.shift_minutes
-        self._parts.store.judged(minute, merged_measures(running), ended)
+        self._parts.store.judged(minute, merged_measures(running), self._untold)
+        self._untold = []
 
-    def _run(self) -> None:
-        try:
-            loaded = False
-            while not self._stopping.is_set():
-                loaded = self._try(self.follow if loaded else self.load) or loaded
-                if loaded and self._past_came():
-                    logger.info("days of the past have reached the archive: it is read anew")
-                    self.figures = replace(self.figures, judged_to=None)
-                    loaded = False
-                    continue
-                self._stopping.wait(PERIOD_SECONDS if self.figures.problem is None else RETRY_SECONDS)
-        finally:
-            if not self._stopping.is_set() and self._on_end is not None:
-                self._on_end()
+    def _round(self) -> float | None:
+        if self._loaded:
+            self.follow()
+        else:
+            self.load()
+            self._loaded = True
+        came = self._past_came()
+        if came:
+            logger.info("days of the past have reached the archive: it is read anew")
+            self._loaded = False
+        self.figures = replace(self.figures, judged_to=None if came else self.figures.judged_to, problem=None)
+        return 0.0 if came else None
+
+    def _note_failure(self) -> None:
+        state = self.loop.state
+        self._loaded = self._loaded and not state.is_defect
+        judged_to = None if state.is_defect else self.figures.judged_to
+        self.figures = replace(self.figures, judged_to=judged_to, failures=state.failures_total, problem=state.problem)
 
     def _past_came(self) -> bool:
         arrivals, history = self._arrivals, self._parts.history
         if arrivals is None or history is None or not arrivals.is_due(time.monotonic()):
             return False
         return arrivals.came(history.held())
-
-    def _try(self, action: Callable[[], None]) -> bool:
-        before = self.figures.problem
-        try:
-            action()
-        except VigieError as error:
-            if not self._stopping.is_set():
-                self.figures = replace(self.figures, failures=self.figures.failures + 1, problem=str(error))
-                if before is None:
-                    logger.warning("minutes are not judged: %s (tried again until it works)", error)
-            return False
-        if before is not None:
-            logger.info("minutes are judged again")
-        self.figures = replace(self.figures, problem=None)
-        return True
 
 
 def _cold(state: ArchiveState, shift: int) -> Span | None:

@@ -9,23 +9,20 @@ error: it is logged once, shown, and tried again.
 from __future__ import annotations
 
 import itertools
-import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streams.background import BackgroundLoop, LoopRules, LoopState
 from streams.catalog import Catalog
 from streams.count.days import LocalDays
-from streams.errors import ServerError, StateError
+from streams.errors import StateError
 from streams.live import ArchiveReader, LiveReader, SketchReader
 from streams.observe.archive_rules import fresh
 from streams.observe.census import Census, take_census
-from streams.observe.decide import Kept, held_back, progress_problem, retry_seconds, settling, what_is_kept
+from streams.observe.decide import Kept, held_back, progress_problem, settling, what_is_kept
 
-logger = logging.getLogger(__name__)
-
-PERIOD_SECONDS = 1.0
+RULES = LoopRules("observer", 1.0, "minutes are not settled", "minutes are settled again", hung_seconds=60.0)
 #: A loop without a good round for this long is not ready, whatever its last round said: it may hang.
 READY_SECONDS_MAX = 10.0
 #: Minutes, sketches of minutes and of days that one call trims at most: no Lua call holds Redis for long.
@@ -36,16 +33,6 @@ CENSUS_SECONDS_MIN = 5.0
 FORGET_SECONDS = 60.0
 #: Calls in one round: what a catch-up leaves behind is gone in seconds.
 TRIM_CALLS_A_ROUND_MAX = 10
-
-
-@dataclass(frozen=True, slots=True)
-class LoopState:
-    """Where the loop stands: `rounds` that ended well, when the last of them did (monotonic seconds), why the last round failed."""
-
-    rounds: int = 0
-    ended_at: float | None = None
-    failures: int = 0
-    problem: str | None = None
 
 
 def not_ready_because(state: LoopState, now: float) -> str | None:
@@ -93,23 +80,25 @@ class Observer:
         self._archives = archives
         self._rules = rules
         self._folded_to: int | None = None
-        self._on_end = on_end
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
         self._kept: Kept | None = None  # up to where everything is known to be trimmed
-        self.state = LoopState()
         self.census: Census | None = None
         self._census_at = 0.0
         self._forget_at = 0.0
+        gone = on_end or (lambda: None)
+        self.loop = BackgroundLoop(self.round, RULES, on_failure=self._forget, on_gone=lambda _problem: gone())
+
+    @property
+    def state(self) -> LoopState:
+        """Where its loop stands."""
+        return self.loop.state
 
     def start(self) -> None:
         """Start the thread; returns at once, whether Redis answers or not."""
-        self._thread.start()
+        self.loop.start()
 
     def stop(self, seconds_max: float) -> None:
         """Ask the thread to end and wait for it, no longer than `seconds_max` (it may be in a call to Redis)."""
-        self._stopping.set()
-        self._thread.join(seconds_max)
+        self.loop.stop(seconds_max)
 
     def round(self) -> None:
         """One round.
@@ -176,30 +165,5 @@ class Observer:
             archives.fold_establishments(date, of_day[0], of_day[-1] + 1)
         self._folded_to = held.stop
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                began = time.monotonic()
-                self._try_round()
-                if self.state.problem is None:
-                    pause = max(0.0, began + PERIOD_SECONDS - time.monotonic())
-                else:
-                    pause = retry_seconds(self.state.failures)
-                self._stopping.wait(pause)
-        finally:
-            if not self._stopping.is_set() and self._on_end is not None:
-                self._on_end()
-
-    def _try_round(self) -> None:
-        before = self.state
-        try:
-            self.round()
-        except (ServerError, StateError) as error:
-            self.state = LoopState(before.rounds, before.ended_at, before.failures + 1, str(error))
-            self.census = None  # Redis may come back with other figures
-            if before.problem is None:
-                logger.warning("minutes are not settled: %s (tried again until it works)", error)
-            return
-        self.state = LoopState(before.rounds + 1, time.monotonic())
-        if before.problem is not None:
-            logger.info("minutes are settled again after %d failed rounds", before.failures)
+    def _forget(self) -> None:
+        self.census = None  # Redis may come back with other figures

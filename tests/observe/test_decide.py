@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from streams.background import LoopState
 from streams.count import PartitionState
 from streams.count.settle import UNOWNED_MS
 from streams.live import Heartbeat, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import (
-    LoopState,
     catalogs_in_use,
     not_ready_because,
     partitions_unowned,
     progress_problem,
     settling,
 )
-from streams.observe.decide import QUICK_RETRIES_MAX, RETRY_SECONDS, RETRY_SECONDS_MAX, retry_seconds
 from streams.observe.loop import READY_SECONDS_MAX
 
 NOW_MS = 1_788_242_592_345
@@ -52,13 +51,6 @@ def test_another_layout_is_not_read():
     assert progress_problem(snapshot({}, {})) is None
     assert progress_problem(snapshot({}, {}, layout=None)) is None  # an empty Redis
     assert "layout 0" in (progress_problem(snapshot({}, {}, layout="0")) or "")
-
-
-def test_retries_are_quick_at_first_and_bounded():
-    assert retry_seconds(1) == RETRY_SECONDS
-    assert retry_seconds(QUICK_RETRIES_MAX) == RETRY_SECONDS
-    assert retry_seconds(QUICK_RETRIES_MAX + 1) == RETRY_SECONDS_MAX
-    assert retry_seconds(10_000) == RETRY_SECONDS_MAX
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,24 @@ def test_a_server_that_is_down_is_tried_again_and_logged_once(observe, caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_a_defect_ends_the_thread_and_says_so(observe, monkeypatch):
-    seen = []
-    monkeypatch.setattr(threading, "excepthook", lambda given: seen.append(given.exc_value))
+def test_a_defect_is_shown_and_the_loop_goes_on(observe, caplog):
     ended = threading.Event()
-    observer, _reader = observe(RuntimeError("a defect"), ended.set)
+    observer, reader = observe(KeyError("date"), ended.set)
+    observer.start()
+    assert reader.called_twice.wait(5)
+    assert "KeyError: 'date'" in observer.loop.defect()
+    assert not ended.is_set()
+    observer.stop(5)
+    assert caplog.text.count("Traceback") == 1
+
+
+def test_a_thread_that_is_gone_is_told(observe, monkeypatch):
+    ended = threading.Event()
+    observer, _reader = observe(ServerError("down"), ended.set)
+    monkeypatch.setattr(observer.loop, "round", lambda: None)  # what only a defect of the loop itself could do
     observer.start()
     assert ended.wait(5)
-    observer.stop(5)
-    assert [str(error) for error in seen] == ["a defect"]
+    assert "restart this process" in observer.loop.defect()
 
 
 def test_a_stop_that_was_asked_for_is_no_defect(observe):

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
 from streams.local.probes import http_ok
+from streams.observe.loop import RULES
 from streams.settings import Settings
 
 TOPIC = "ent.visits"
@@ -112,11 +113,10 @@ def observing(place: Place, port: int | None = None) -> Iterator[Observer]:
     It looks at Redis more often than once a second.
     """
     port = port or free_ports(1)[0]
-    server = ObserverServer(place.settings(port))
-    thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.observe.loop.PERIOD_SECONDS", 0.1)
-        patch.setattr("streams.observe.decide.RETRY_SECONDS", 0.1)
+        patch.setattr("streams.observe.loop.RULES", replace(RULES, period_seconds=0.1, retry_seconds=0.1))
+        server = ObserverServer(place.settings(port))
+        thread = threading.Thread(target=server.run)
         thread.start()
         try:
             yield Observer(port)

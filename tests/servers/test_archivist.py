@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from streams.catalog import Catalog
 from streams.history.archive import Archive
 from streams.history.rows import CutName
+from streams.observe.archivist import RULES
 from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
@@ -226,7 +228,7 @@ def test_trimming_without_an_archive_is_as_ever_and_is_remembered(chain: Chain) 
 
 
 def test_two_observers_on_one_directory_at_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.observe.archivist.PERIOD_SECONDS", 0.1)
+    monkeypatch.setattr("streams.observe.archivist.RULES", replace(RULES, period_seconds=0.1, retry_seconds=0.1))
     chain.count(hours(*range(0, 12), every=5))
     chain.settle(MIDNIGHT + 12 * 60)
     several = [chain.archivist() for _ in range(3)]
