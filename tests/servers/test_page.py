@@ -77,6 +77,17 @@ def address(observer):
     return f"http://127.0.0.1:{observer.port}/"
 
 
+def surge(minute, **changes):
+    """A surge of Grand Est that runs at a minute."""
+    given = {
+        "id": f"surge:region=44:{minute - 4}", "kind": "surge", "scope": "region", "region": "44", "service": None, "project": None,
+        "measure": "visits", "start_ms": (minute - 4) * 60_000, "raised_ms": (minute - 1) * 60_000, "until_ms": minute * 60_000,
+        "end_ms": None, "observed": 4200.0, "expected": 2000.0, "lower": 1700.0, "upper": 2300.0,
+        "drivers": (Driver(region="44", service="CAHIER_TEXTES", project=None, observed=900.0, expected=300.0, ratio=3.0),),
+    }  # fmt: skip
+    return AlertRecord(**{**given, **changes})
+
+
 def shown(page):
     """The big number."""
     expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
@@ -111,6 +122,46 @@ def test_axe_finds_nothing(browser, address, size, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "the page scrolls sideways"
 
 
+def test_what_is_asked_first_is_above_the_fold_while_alerts_run(browser, address, scene):
+    """The headline with the verdict beside it, the whole curve with its axis, the alerts with their count, the map: nothing is scrolled."""
+    store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
+    minute = scene.last
+    others = [
+        region.code for region in CATALOG.regions if region.code not in ("44", "53")
+    ]  # which another test looks at
+    many = [surge(minute, id=f"surge:region={code}:{minute}", region=code) for code in others]
+    store.judged(minute + 1, many, [])
+    for size in (WIDE, WALL):
+        with opened(browser, address, size) as page:
+            shown(page)
+            expect(page.locator("#alerts-count")).to_have_text(f"{len(many)} en cours")
+            page.locator(".u-over").wait_for()
+            for part in FIRST:
+                box = page.locator(part).bounding_box()
+                assert box["height"] > 0, part
+                assert box["y"] >= 0, part
+                assert box["y"] + box["height"] <= size[1], part
+            big, verdict = (page.locator(part).bounding_box() for part in ("#big", "#trust summary"))
+            assert abs(big["y"] + big["height"] / 2 - verdict["y"] - verdict["height"] / 2) < 30, "not beside it"
+            assert page.locator("#alerts").evaluate("box => box.scrollHeight > box.clientHeight"), "it scrolls inside"
+    store.judged(minute + 2, [], [msgspec.structs.replace(one, end_ms=(minute + 1) * 60_000) for one in many])
+    store.close()
+
+
+#: What must be seen without scrolling.
+FIRST = (
+    "h1",
+    "#big",
+    "#trust-answer",
+    "#against",
+    "#curve canvas",
+    "#t-alerts",
+    "#map > svg",
+    "#map .overseas",
+    "#map-scale",
+)
+
+
 def test_the_whole_page_and_its_address_follow_the_scope(browser, address):
     with opened(browser, address, WALL) as page:
         france = shown(page)
@@ -139,7 +190,7 @@ def test_keys_alone_are_enough(browser, address):
     with opened(browser, f"{address}?region=11") as page:
         shown(page)
         page.keyboard.press("Tab")
-        expect(page.locator(".skip")).to_be_focused()
+        expect(page.locator(".skip").first).to_be_focused()
         page.locator("#curve").focus()
         page.keyboard.press("End")
         page.keyboard.press("ArrowLeft")
@@ -208,25 +259,20 @@ new MutationObserver((_changes, self) => { window.bigChangedMs = Date.now(); sel
 def test_an_alert_appears_and_ends(browser, address, scene):
     store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
     minute = scene.last
-    surge = AlertRecord(
-        id=f"surge:region=44:{minute - 4}", kind="surge", scope="region", region="44", service=None, project=None, measure="visits",
-        start_ms=(minute - 4) * 60_000, raised_ms=(minute - 1) * 60_000, until_ms=minute * 60_000, end_ms=None,
-        observed=4200.0, expected=2000.0, lower=1700.0, upper=2300.0,
-        drivers=(Driver(region="44", service="CAHIER_TEXTES", project=None, observed=900.0, expected=300.0, ratio=3.0),),
-    )  # fmt: skip
+    rising = surge(minute)
     with opened(browser, f"{address}?region=44") as page:
         shown(page)
         expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
-        store.judged(minute + 1, [surge], [])
+        store.judged(minute + 1, [rising], [])
         scene.more()
         running = page.locator("#alerts .running .alert")
         expect(running.locator("h3")).to_have_text("Hausse – Grand Est")
         expect(running).to_contain_text("× 2,1")
         expect(running).to_contain_text("Cahier de textes (× 3,0)")
         expect(page.locator("#k-alert")).to_be_visible()
-        expect(running.get_by_role("link", name="que faire ?")).to_have_attribute("href", "/runbooks/EntSurge")
+        expect(running.get_by_role("link", name="que faire ?")).to_have_attribute("href", "runbooks/EntSurge")
         assert violations(page) == []
-        store.judged(minute + 2, [], [msgspec.structs.replace(surge, end_ms=(minute + 1) * 60_000)])
+        store.judged(minute + 2, [], [msgspec.structs.replace(rising, end_ms=(minute + 1) * 60_000)])
         scene.more()
         expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
         expect(page.locator("#alerts")).to_contain_text("1 alerte finie")

@@ -4,7 +4,7 @@ import { byId, make, number } from "./words.js";
 const NS = "http://www.w3.org/2000/svg";
 const shapes = new Map();
 // Visits expressed against the expected: from far below to far above. Without expected: shares of the busiest region.
-const RATIO_STEPS = [[0.5, "moins de la moitié de l'attendu", "low2"], [0.75, "sous l'attendu", "low1"], [1.33, "comme attendu", "mid"], [2, "au-dessus de l'attendu", "high1"], [Infinity, "plus du double", "high2"]];
+const RATIO_STEPS = [[0.5, "moins de la moitié", "low2"], [0.75, "moins", "low1"], [1.33, "comme attendu", "mid"], [2, "plus", "high1"], [Infinity, "plus du double", "high2"]];
 // What the outlines of mainland France and Corsica fill of their own square of 1010.
 const MAINLAND = "0 0 1010 1010";
 // Fewer visits than this expected in five minutes: a ratio of them is noise.
@@ -28,7 +28,7 @@ function shape(entry, choose) {
 export async function startMap(names, choose) {
   const box = byId("map");
   if (box.firstChild) return;
-  const answer = await fetch("/static/vendor/carte/regions.json");
+  const answer = await fetch("static/vendor/carte/regions.json");
   const entries = await answer.json();
   if (box.firstChild) return;
   const mainland = document.createElementNS(NS, "svg");
@@ -65,7 +65,7 @@ export function paint(rows, chosen, names) {
     const against = row.expected ? `, attendu ${number(Math.round(row.expected))}` : "";
     known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} visites en 5 min${against}`;
   }
-  byId("map-note").textContent = hasExpected ? "Visites des 5 dernières minutes arrêtées, par rapport à l'attendu." : `Visites des 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu auquel les rapporter"}.`;
+  byId("map-note").textContent = hasExpected ? "Sur l'attendu, 5 dernières minutes arrêtées" : `Visites, 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;
   scale(hasExpected, busiest);
 }
 
@@ -80,7 +80,7 @@ function scale(hasExpected, busiest) {
     return make("li", {}, swatch, label);
   };
   const items = hasExpected
-    ? [...RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label)), item("var(--line)", "trop peu pour comparer")]
+    ? [...RATIO_STEPS.map(([, label, name]) => item(`var(--${name})`, label)), item("var(--line)", "trop peu pour dire")]
     : [item("var(--line)", "aucune"), ...SHARE_STEPS.map((limit, at) => item(`rgb(var(--heat) / ${[18, 36, 54, 74, 95][at]}%)`, `jusqu'à ${number(Math.ceil(limit * busiest))}`))];
   byId("map-scale").replaceChildren(...items);
 }

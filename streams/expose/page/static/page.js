@@ -17,6 +17,7 @@ let pulseAt = 0; // performance.now() of the last pulse
 let movedAt = 0; // performance.now() when settled time was last seen to move
 let lostSince = null;
 let refused = null;
+let shown = null; // the address's question that is shown
 
 const wanted = () => new URLSearchParams(location.search);
 
@@ -29,7 +30,7 @@ function query(changes) {
   }
   if (asked.has("academie") || asked.has("ent")) asked.delete("service");
   const text_ = asked.toString();
-  return text_ ? `/?${text_}` : "/";
+  return text_ ? `?${text_}` : "./"; // relative: the page may lie below a prefix
 }
 
 // A link on what is chosen already takes the choice back; a service next to an academy or ENT leads to its region.
@@ -42,7 +43,7 @@ function link({ region, service, project }) {
 }
 
 function go(address) {
-  if (address === location.pathname + location.search) return;
+  if (new URL(address, location).search === location.search) return;
   history.pushState(null, "", address);
   connect();
 }
@@ -50,9 +51,10 @@ function go(address) {
 function connect() {
   source?.close();
   refused = null;
+  shown = location.search;
   byId("reset").hidden = !location.search;
   syncChoice();
-  source = new EventSource(`/page/stream${location.search}`);
+  source = new EventSource(`page/stream${location.search}`);
   source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
   source.addEventListener("board", (event) => { board = JSON.parse(event.data); showBoard(); });
   source.addEventListener("pulse", (event) => {
@@ -74,7 +76,7 @@ function connect() {
 async function explain() {
   const mine = source;
   try {
-    const answer = await fetch(`/page/stream${location.search}`, { headers: { accept: "text/event-stream" } });
+    const answer = await fetch(`page/stream${location.search}`, { headers: { accept: "text/event-stream" } });
     if (answer.status === 422 && mine === source) refuse();
     await answer.body?.cancel();
   } catch { /* the observer is away: tried again below */ }
@@ -88,7 +90,7 @@ function refuse() {
   for (const node of [byId("big"), ...document.querySelectorAll("#figures dd")]) text(node, "–");
   if (lists) { syncChoice(); return; }
   // The lists to choose from come with the stream of any place.
-  const other = new EventSource("/page/stream");
+  const other = new EventSource("page/stream");
   other.addEventListener("hello", (event) => { other.close(); hello(JSON.parse(event.data)); });
 }
 
@@ -211,7 +213,10 @@ byId("place").addEventListener("change", (event) => {
   go(query(kind ? { [kind]: code } : { region: "" }));
 });
 byId("service").addEventListener("change", (event) => go(query({ service: event.target.value })));
-addEventListener("popstate", connect);
+addEventListener("popstate", () => { if (location.search !== shown) connect(); }); // not for a skip link's fragment
+// What is above the fold has the height that the bars leave.
+const fit = new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${byId("contenu").offsetTop}px`));
+for (const bar of document.querySelectorAll(".top, .strip")) fit.observe(bar);
 startCurve();
 startTables(() => { if (board) matrix(board.regions, board.scope, lists, link); });
 connect();

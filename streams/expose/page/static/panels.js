@@ -67,12 +67,14 @@ export function alerts(found) {
   drawnAlerts = key;
   const box = byId("alerts");
   if (found === null || found === undefined) {
+    text(byId("alerts-count"), "");
     box.replaceChildren(make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
     return;
   }
   const running = found.filter((alert) => alert.endMinute === null);
   const ended = found.filter((alert) => alert.endMinute !== null);
-  const calm = running.length ? make("p", { class: "out" }, `${running.length} en cours`) : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
+  text(byId("alerts-count"), running.length ? `${running.length} en cours` : "");
+  const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
   const list = (items, more) => make("ul", more, ...items.map(item));
   const past = ended.length ? make("details", {}, make("summary", {}, ended.length > 1 ? `${ended.length} alertes finies` : "1 alerte finie"), list(ended, {})) : null;
   if (past) past.open = box.querySelector("details")?.open ?? !running.length;
@@ -85,7 +87,13 @@ function item(alert) {
   const span = isOver ? `de ${hm(alert.startMinute * 60000)} à ${hm(alert.endMinute * 60000)}` : `en cours depuis ${duration(alert.seconds)}`;
   const more = [alert.planned ? `prévu : ${alert.planned}` : null, alert.learning ? "en apprentissage" : null].filter(Boolean);
   const tone = isOver ? " ended" : alert.planned ? " planned" : alert.kind === "surge" ? " surge" : "";
-  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation.replaceAll("× ", "×\u00a0")), make("p", { class: "meta" }, `${[span, ...more].join(" · ")} · `, make("a", { href: `/runbooks/${RUNBOOKS[alert.kind]}` }, "que faire ?")));
+  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation.replaceAll("× ", "×\u00a0")), make("p", { class: "meta" }, `${[span, ...more].join(" · ")} · `, make("a", { href: `runbooks/${RUNBOOKS[alert.kind]}` }, "que faire ?")));
+}
+
+// What the worst checks say: a chip that says « Non » must not need a click.
+function reasons(found) {
+  const worst = found.checks.filter((check) => check.state === found.state).map((check) => `${check.title} : ${check.value}.`);
+  return [found.why, ...worst].join(" ");
 }
 
 let drawnTrust = "";
@@ -94,9 +102,11 @@ export function trust(found) {
   if (key === drawnTrust) return;
   drawnTrust = key;
   const answer = byId("trust-answer");
-  answer.className = `answer s-${found.state}`;
+  byId("trust").className = `trust s-${found.state}`;
   answer.replaceChildren(mark(found.state), found.answer);
-  text(byId("trust-why"), found.why);
+  const why = byId("trust-why");
+  why.className = `why s-${found.state}`;
+  text(why, found.state === "ok" ? "" : reasons(found));
   byId("trust-checks").replaceChildren(...found.checks.map((check) => {
     const name = make("dt", {}, check.title, make("span", { class: "out" }, ` (${STATE_WORDS[check.state]})`));
     const row = make("div", {}, name, make("dd", {}, check.value), check.note ? make("dd", { class: "note" }, check.note) : null);
