@@ -50,6 +50,18 @@ def simulation_notice(now_ms: int, shift_seconds: int) -> str | None:
     return f"simulation du {french_moment(scenario_time(now_ms, shift_seconds))}"
 
 
+def paris_text(epoch_ms: int, shift_seconds: int, timespec: str = "minutes") -> str:
+    """`2026-09-01 07:52+02:00`: what commands print for a moment, in Paris and in the scenario's time. `timespec` as for `isoformat`."""
+    return scenario_time(epoch_ms, shift_seconds).isoformat(sep=" ", timespec=timespec)
+
+
+def simulation_note(now_ms: int, shift_seconds: int) -> str | None:
+    """What commands print above their figures in a simulation; None in production."""
+    if shift_seconds == 0:
+        return None
+    return f"simulation: times are the scenario's, in Paris, where it is {paris_text(now_ms, shift_seconds)} now"
+
+
 def iso_utc(epoch_ms: int, *, milliseconds: bool = False) -> str:
     """`2026-09-01T06:03:00Z`, with `.123` before the Z where `milliseconds` are wanted."""
     text = datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(

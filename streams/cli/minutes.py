@@ -2,48 +2,144 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import NoReturn
 
 import click
 import orjson
 
-from streams.catalog import load_catalog
+from streams.catalog import Catalog, load_catalog
+from streams.clock import iso_utc, simulation_note
 from streams.edges import redis_address
+from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
-from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
-from streams.expose.rows import read_rows
-from streams.expose.tables import ROWS_SHOWN_MAX, print_minutes
-from streams.live import LiveReader, SketchReader
-from streams.settings import load_settings
+from streams.expose.minutes_text import MinuteLines
+from streams.expose.question import EVENTS, GROUPINGS, MEASURES, VISITS, Question, read_question
+from streams.expose.rows import Row, read_rows
+from streams.live import LiveReader, SketchReader, Snapshot
+from streams.settings import Settings, load_settings
+
+#: More lines than this say nothing on a screen; `--json` gives them all.
+LINES_SHOWN_MAX = 500
+#: What `--follow` begins with, unless `--since` says so.
+FOLLOWED_MINUTES = 10
+FOLLOW_SECONDS = 2.0
+_AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])", re.ASCII)
+_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, and nothing else.")
-@click.option("--from", "from_text", metavar="TIME", help="First start of a minute, ISO 8601; UTC without an offset.")
-@click.option("--to", "to_text", metavar="TIME", help="Start of a minute that is left out, ISO 8601.")
-@click.option("--by", "by_text", default=DEFAULT_BY, show_default=True, help=f"One of: {' | '.join(GROUPINGS)}.")
+@click.option(
+    "--since", "--from", "since", metavar="TIME", help="First start of a minute: 15m, 6h or 3d ago, or ISO 8601 (UTC)."
+)
+@click.option("--to", "to_text", metavar="TIME", help="Start of a minute that is left out, ISO 8601 (UTC).")
+@click.option("--by", "by_text", default="none", show_default=True, help=f"One of: {' | '.join(GROUPINGS)}.")
 @click.option("--measure", help=f"One of: {' | '.join(MEASURES)}; all that the grouping has unless given.")
-def minutes(as_json: bool, from_text: str | None, to_text: str | None, by_text: str, measure: str | None) -> None:
-    """Print the counts by minute that Redis holds: all of them unless bounded, running minutes included.
+@click.option("--follow", is_flag=True, help="Go on: print each minute once it is settled, until Ctrl-C.")
+def minutes(
+    *, as_json: bool, since: str | None, to_text: str | None, by_text: str, measure: str | None, follow: bool
+) -> None:
+    """Print the counts by minute that Redis holds, a line a minute for all of France: all of them unless bounded.
 
-    Rows of zero are left out. A row is `settled` when its minute will not move any more but for late events. Codes that config/ no longer
-    lists are under INCONNU.
+    Times are in Paris, with the offset; in a simulation those of the scenario. JSON has UTC. Rows of zero are left out. A minute is
+    running until it will not move any more but for late events. Codes that config/ no longer lists are under INCONNU.
 
     Visits are by the ministry's rule (a gap of 30 minutes starts another), at the event that starts them; by service they are the visits
     of that service, and do not add up. Users are distinct visitors, approximate (0.81 % standard error), kept for about 20 settled
     minutes, and do not add up either.
     """
-    question = read_question(from_text, to_text, by_text, measure)
+    if follow and to_text is not None:
+        raise InputError("--follow goes on until Ctrl-C: leave --to out")
     settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
-    address = redis_address(settings)
-    reader = LiveReader(address, settings.redis_prefix)
-    sketches = SketchReader(address, settings.redis_prefix, catalog)
-    snapshot = reader.snapshot()
-    pages = read_rows(reader, sketches, snapshot, question, Codes.of(catalog))
-    if not as_json:
-        print_minutes(pages, question, snapshot, settings.calendar_shift_seconds, ROWS_SHOWN_MAX)
+    found = _Minutes(settings, load_catalog(settings.config_dir))
+    if ago := _AGO.fullmatch((since or "").strip()):
+        since = iso_utc((int(time.time()) // 60 - int(ago[1]) * _UNIT_MINUTES[ago[2]]) * 60_000)
+    question = read_question(since, to_text, by_text, measure)
+    lines = MinuteLines(question, found.catalog, settings.calendar_shift_seconds)
+    if follow:
+        found.follow(question, None if as_json else lines)
+    elif as_json:
+        for page in found.read(question, found.snapshot()):
+            _write(page, None)
+    else:
+        found.show(question, lines)
+
+
+class _Minutes:
+    """The minutes of one installation, read and printed."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        address = redis_address(settings)
+        self.catalog = catalog
+        self._shift_seconds = settings.calendar_shift_seconds
+        self._reader = LiveReader(address, settings.redis_prefix)
+        self._sketches = SketchReader(address, settings.redis_prefix, catalog)
+        self._codes = Codes.of(catalog)
+        self.snapshot: Callable[[], Snapshot] = self._reader.snapshot
+
+    def read(self, question: Question, snapshot: Snapshot) -> Iterator[list[Row]]:
+        """Yield the rows page by page."""
+        return read_rows(self._reader, self._sketches, snapshot, question, self._codes)
+
+    def show(self, question: Question, lines: MinuteLines) -> None:
+        """Print the last lines, what they add up to, and how many were left out."""
+        snapshot = self.snapshot()
+        self._print_head(lines, snapshot)
+        shown: deque[Row] = deque(maxlen=LINES_SHOWN_MAX)
+        # Users never add up, and visits of services neither.
+        summed = [name for name in question.measures if name in (EVENTS, VISITS) and question.grouping.adds_up(name)]
+        sums = dict.fromkeys(summed, 0)
+        count = 0
+        for page in self.read(question, snapshot):
+            shown.extend(page)
+            count += len(page)
+            for name in summed:
+                sums[name] += sum(int(row[name]) for row in page)
+        _write(shown, lines)
+        if count > len(shown):
+            click.echo(f"{count - len(shown):,} earlier lines are not shown: use --since, a coarser --by, or --json")
+        click.echo("".join(f"{number:,} {name}, " for name, number in sums.items()) + f"{count:,} lines")
+
+    def follow(self, question: Question, lines: MinuteLines | None) -> NoReturn:
+        """Print the rows of each minute once it is settled, as JSON where `lines` is None; ends with Ctrl-C."""
+        following = question.first
+        says_head, says_away = lines is not None, True
+        while True:
+            try:
+                snapshot = self.snapshot()
+                end = (snapshot.settled_ms or 0) // 60_000
+                if says_head and lines is not None:
+                    self._print_head(lines, snapshot)
+                says_head = False
+                following = end - FOLLOWED_MINUTES if following is None and end else following
+                if following is not None and following < end:
+                    for page in self.read(replace(question, first=following, end=end), snapshot):
+                        _write(page, lines)
+                    following = end
+                says_away = True
+            except ServerError as error:
+                if says_away:
+                    click.echo(f"{error} (tried again until it answers)", err=True)
+                says_away = False
+            time.sleep(FOLLOW_SECONDS)
+
+    def _print_head(self, lines: MinuteLines, snapshot: Snapshot) -> None:
+        if note := simulation_note(snapshot.now_ms, self._shift_seconds):
+            click.echo(note)
+        click.echo(lines.head())
+
+
+def _write(rows: Iterable[Row], lines: MinuteLines | None) -> None:
+    """Write rows to standard output at once: as text, or as JSON where `lines` is None."""
+    if lines is None:
+        sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+        sys.stdout.buffer.flush()
         return
-    for page in pages:
-        sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page))
-    sys.stdout.buffer.flush()
+    for row in rows:
+        click.echo(lines.row(row))

@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from streams.audit.log import open_log
@@ -19,6 +17,7 @@ from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printab
 from streams.audit.replay import DONE, Outcome, Replayer
 from streams.audit.tally import GROUPINGS, tally
 from streams.cli.progress import Meter
+from streams.cli.terminal import open_console
 from streams.clock import iso_utc
 from streams.count import Cut
 from streams.edges import kafka_address, redis_address, time_bounds
@@ -183,10 +182,10 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
         own = [f"{number:,}" for number in (counted or {}).get(cell[1], (0, 0))] if counted is not None else []
         numbers = [f"{row.kept:,}", f"{row.replayed:,}"] if row else ["0", "0"]
         names = [
-            escape(printable(name.encode(), NAME_CHARACTERS_MAX)) for name in cell
+            printable(name.encode(), NAME_CHARACTERS_MAX) for name in cell
         ]  # a sender's text may hold terminal codes
         table.add_row(*(names[:1] if by == "reason" else names), *own, *numbers)
-    Console(width=max(100, Console().width)).print(table)
+    open_console().print(table)
     totals = found.totals()
     click.echo(f"{totals.kept:,} kept, {totals.replayed:,} replayed")
 

@@ -8,6 +8,7 @@ import click
 import orjson
 
 from streams.catalog import load_catalog
+from streams.cli.terminal import open_console
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
 from streams.expose.probes import installation, open_reader, open_sketches, read_status
@@ -22,7 +23,7 @@ def status(as_json: bool) -> None:
     """Print the state of the chain: servers, settled time, partitions, lag, totals, users, processes.
 
     Exit 0 when Redis and Kafka answer and what Redis holds can be continued, else 1; the state is printed in both cases. A worker that is
-    missing is named under problems and does not change the exit code.
+    missing is named under problems and does not change the exit code. Times are in Paris; in a simulation those of the scenario.
     """
     settings = load_settings()
     reader = open_reader(settings)
@@ -39,6 +40,6 @@ def status(as_json: bool) -> None:
         sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()
     else:
-        print_status(found)
+        print_status(open_console(), found, settings.calendar_shift_seconds)
     if not found.ready:
         sys.exit(1)

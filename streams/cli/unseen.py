@@ -7,12 +7,14 @@ from contextlib import closing
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from streams.catalog import load_catalog
+from streams.cli.terminal import open_console
+from streams.clock import paris_text
 from streams.edges import redis_address
+from streams.expose.question import read_time
 from streams.expose.unseen import UnseenRow, unseen_rows
 from streams.live import LiveReader
 from streams.settings import load_settings
@@ -44,17 +46,16 @@ def unseen(as_json: bool) -> None:
     if not rows:
         click.echo("every value of the last 24 hours is known")
         return
-    _print(rows)
+    _print(rows, settings.calendar_shift_seconds)
 
 
-def _print(rows: list[UnseenRow]) -> None:
+def _print(rows: list[UnseenRow], shift_seconds: int) -> None:
     table = Table(box=None, header_style="bold")
-    for name, side in (("list", "left"), ("value", "left"), ("events", "right"), ("last seen", "left")):
+    for name, side in (("list", "left"), ("value", "left"), ("events", "right"), ("last seen (Paris)", "left")):
         table.add_column(name, justify="right" if side == "right" else "left")
     for row in rows:
-        table.add_row(row.list, Text(_quoted(row.value)), f"{row.events:,}", row.last_seen or "")
-    console = Console(width=max(120, Console().width), markup=False, highlight=False)
-    console.print(table)
+        table.add_row(row.list, Text(_quoted(row.value)), f"{row.events:,}", _seen(row.last_seen, shift_seconds))
+    open_console().print(table)
     for row in rows:
         if row.meant is not None:
             click.echo(f"{row.list}: {_quoted(row.value)} differs from {row.meant} by blanks or capitals: tell the ENT")
@@ -65,6 +66,10 @@ def _print(rows: list[UnseenRow]) -> None:
             )
     for name in dict.fromkeys(row.list for row in rows if not row.listed and row.meant is None):
         click.echo(f"{name}: {_MENDS[name]}")
+
+
+def _seen(last_seen: str | None, shift_seconds: int) -> str:
+    return "" if last_seen is None else paris_text(read_time("last_seen", last_seen), shift_seconds, "seconds")
 
 
 def _quoted(value: str | None) -> str:

@@ -1,85 +1,45 @@
-"""Minutes and the state of the chain as tables for a terminal."""
+"""The state of the chain as tables for a terminal."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.clock import iso_utc, simulation_notice
-from streams.expose.question import EVENTS, USERS, VISITS, Question
-from streams.expose.rows import Row
+from streams.clock import paris_text, simulation_note
+from streams.expose.question import read_time
 from streams.expose.status import Status
-from streams.live import Snapshot
 
+#: A time of the status (ISO 8601, or None), and what to print for None -> the text.
+Clock = Callable[[str | None, str], str]
 _WINDOW_NAMES = {"5m": "5 minutes", "15m": "15 minutes", "day": "the day in Paris"}
-#: More rows than this say nothing on a screen; `--json` gives them all.
-ROWS_SHOWN_MAX = 500
 
 
-def print_minutes(
-    pages: Iterator[list[Row]], question: Question, snapshot: Snapshot, shift_seconds: int, rows_max: int
-) -> None:
-    """Print the last `rows_max` rows and how many were left out; reads all pages."""
-    console = Console()
-    _print_notice(console, simulation_notice(snapshot.now_ms, shift_seconds))
-    shown: deque[Row] = deque(maxlen=rows_max)
-    rows = 0
-    # Users never add up, and visits of services neither: only what does is summed below the table.
-    summed = [name for name in question.measures if name in (EVENTS, VISITS) and question.grouping.adds_up(name)]
-    sums = dict.fromkeys(summed, 0)
-    for page in pages:
-        shown.extend(page)
-        rows += len(page)
-        for name in summed:
-            sums[name] += sum(int(row[name]) for row in page)
-    settled = iso_utc(snapshot.settled_ms) if snapshot.settled_ms is not None else "nothing yet"
-    totals = "".join(f"{number:,} {name}, " for name, number in sums.items())
-    table = Table(caption=f"{totals}{rows:,} rows; settled up to {settled}", caption_justify="left")
-    table.add_column("minute (UTC)", no_wrap=True, min_width=20)
-    for member in question.grouping.members:
-        table.add_column(member)
-    for name in question.measures:
-        table.add_column("users ≈" if name == USERS else name, justify="right")
-    table.add_column("settled")
-    for row in shown:
-        codes = [str(row[member]) for member in question.grouping.members]
-        numbers = [f"{row[name]:,}" if name in row else "-" for name in question.measures]
-        table.add_row(str(row["minute"]), *codes, *numbers, "yes" if row["settled"] else "running")
-    console.print(table)
-    if rows > len(shown):
-        console.print(
-            f"{rows - len(shown):,} earlier rows are not shown: use --from and --to, a coarser --by, or --json."
-        )
+def print_status(console: Console, status: Status, shift_seconds: int) -> None:
+    """Print the state of the chain compactly; times are in Paris, `shift_seconds` after the clock (a scenario's)."""
 
+    def clock(iso: str | None, otherwise: str) -> str:
+        return otherwise if iso is None else paris_text(read_time("time", iso), shift_seconds, "seconds")
 
-def print_status(status: Status) -> None:
-    """Print the state of the chain compactly."""
-    console = Console()
-    _print_notice(console, status.simulation)
-    console.print(_chain_table(status))
+    if note := simulation_note(read_time("at", status.at), shift_seconds):
+        console.print(Text(note, style="bold magenta"))
+    console.print(_chain_table(status, clock))
     if status.partitions.list:
-        console.print(_partition_table(status))
+        console.print(_partition_table(status, clock))
     if status.processes:
         console.print(_process_table(status))
     for problem in status.problems:
         console.print(Text(f"! {problem}", style="yellow"))
 
 
-def _print_notice(console: Console, notice: str | None) -> None:
-    if notice is not None:
-        console.print(Text(f"« {notice} »", style="bold magenta"))
-
-
-def _chain_table(status: Status) -> Table:
+def _chain_table(status: Status, clock: Clock) -> Table:
     table = Table(show_header=False, title="Chain: ready" if status.ready else "Chain: NOT ready", title_justify="left")
     table.add_row("redis", f"up, appendonly {status.redis.appendonly}" if status.redis.up else "DOWN")
     table.add_row("kafka", f"up ({', '.join(status.kafka.servers)})" if status.kafka.up else "DOWN")
     age = "" if status.settled_age_seconds is None else f" ({status.settled_age_seconds:.0f} s ago)"
-    table.add_row("settled up to", f"{status.settled or ('nothing yet' if status.redis.up else '?')}{age}")
+    table.add_row("settled up to", clock(status.settled, "nothing yet" if status.redis.up else "?") + age)
     table.add_row("events", f"{_number(status.events)}, {_number(status.duplicates)} repeats removed{_window(status)}")
     table.add_row("visits", _number(status.visits))
     users = status.users or {}
@@ -110,17 +70,19 @@ def _window(status: Status) -> str:
     return "" if seconds is None else f" (ids of the last {seconds / 60:.0f} minutes are known)"
 
 
-def _partition_table(status: Status) -> Table:
+def _partition_table(status: Status, clock: Clock) -> Table:
     held = status.partitions
     title = f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up"
     table = Table(title=title, title_justify="left")
     for name in ("partition", "offset", "end", "lag"):
         table.add_column(name, justify="right")
-    table.add_column("watermark")
+    table.add_column("watermark (Paris)")
     table.add_column("owner")
     for p in held.list:
         owner = (p.owner or "nobody") + ("" if p.warming is None else f", warming up {p.warming:.0%}")
-        table.add_row(str(p.partition), _number(p.offset), _number(p.end), _number(p.lag), p.watermark or "-", owner)
+        table.add_row(
+            str(p.partition), _number(p.offset), _number(p.end), _number(p.lag), clock(p.watermark, "-"), owner
+        )
     return table
 
 

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streams.clock import scenario_time, simulation_notice
+from streams.clock import paris_text, scenario_time, simulation_note
 from streams.local.chain import RANKED_MINUTES, TOP, Chain, ranked
 from streams.local.supervisor import State, Status
 
@@ -150,8 +150,8 @@ class Screen:
         text.append(f"  up {_duration(view.up_seconds)}", style="dim")
         if view.left_seconds is not None:
             text.append(f", stops in {_duration(max(view.left_seconds, 0))}", style="dim")
-        if notice := simulation_notice(int(view.clock * 1000), view.shift_seconds):
-            text.append(f"\n« {notice} »", style="bold yellow")
+        if note := simulation_note(int(view.clock * 1000), view.shift_seconds):
+            text.append(f"\n{note}", style="bold yellow")
         return text
 
     def _figures(self, chain: Chain, clock: float, shift_seconds: int) -> RenderableType:
@@ -205,8 +205,8 @@ class Screen:
 def line(view: View) -> str:
     """The plain line."""
     parts = [f"{scenario_time(int(view.clock * 1000), 0):%H:%M:%S}"]  # Paris, as the settled time below
-    if notice := simulation_notice(int(view.clock * 1000), view.shift_seconds):
-        parts.append(f"« {notice} »")
+    if view.shift_seconds:
+        parts.append(f"scenario {paris_text(int(view.clock * 1000), view.shift_seconds)}")
     if chain := view.chain:
         rate = "-" if chain.rate is None else f"{chain.rate:,.0f}"
         parts += [

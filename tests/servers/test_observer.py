@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -124,7 +125,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
         ]
         # A process of its own, as a person runs it: nothing but JSON on its standard output.
         printed = subprocess.run(
-            [sys.executable, "-m", "streams", "minutes", "--json"],
+            [sys.executable, "-m", "streams", "minutes", "--json", "--by", "region,service"],
             env={**os.environ, **place.environment},
             capture_output=True,
             check=True,
@@ -194,21 +195,43 @@ def test_the_status_works_whatever_is_down(observed):
     assert vigie(nowhere, "minutes").code == 3
 
 
-def test_the_tables_show_the_minutes(observed):
+def test_the_minutes_are_lines_that_nothing_is_cut_of(observed):
     place, _observer = observed
-    shown = vigie(place, "minutes", "--by", "service").stdout.decode()
-    assert "NOTES" in shown
-    assert "3 events, 1 rows" in shown
+    shown = vigie(place, "minutes").stdout.decode().splitlines()
+    assert [len(shown), shown[0].split()] == [3, ["minute", "(Paris)", "events", "visits", "users", "≈"]]
+    assert shown[2] == "3 events, 1 visits, 1 lines"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d\+0[12]:00 +(running)? +3 +1 +\S+", shown[1])
+    by_service = vigie(place, "minutes", "--by", "service").stdout.decode()
+    assert "NOTES Notes" in by_service, "the name stands beside the code, whole"
+    assert "3 events, 1 lines" in by_service
     only = [orjson.loads(line) for line in vigie(place, "minutes", "--json", "--measure", "visits").stdout.splitlines()]
     assert [(row["visits"], "events" in row) for row in only] == [(1, False)]
-    assert "3 events, 1 visits, 1 rows" in vigie(place, "minutes", "--by", "region").stdout.decode()
-    assert "simulation" not in shown
+    assert "3 events, 1 visits, 1 lines" in vigie(place, "minutes", "--by", "region").stdout.decode()
+    assert "simulation" not in by_service
+    assert len(vigie(place, "minutes", "--since", "2d").stdout.splitlines()) == 3
+    assert vigie(place, "minutes", "--since", "1m", "--to", "2020-01-01").code == 2
+    assert vigie(place, "minutes", "--follow", "--to", "2020-01-01").code == 2
     simulated = replace(place, calendar_shift_seconds=-86_400)
     for command in ("minutes", "status"):
-        assert "« simulation du " in vigie(simulated, command).stdout.decode()
+        assert "simulation: times are the scenario's, in Paris" in vigie(simulated, command).stdout.decode()
     # Standard output of --json stays JSON alone.
     assert orjson.loads(vigie(simulated, "status", "--json").stdout)["simulation"].startswith("simulation du ")
     assert len(vigie(simulated, "minutes", "--json").stdout.splitlines()) == 1
+
+
+def test_minutes_are_followed_as_they_settle(place, filler):
+    first = now_minute() - 30
+    filler.count({first: events(3)}, watermark_ms=(first + 2) * 60_000)
+    command = [sys.executable, "-m", "streams", "minutes", "--follow", "--json"]
+    environment = {**os.environ, **place.environment}
+    with observing(place), subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as following:
+        assert following.stdout is not None
+        assert orjson.loads(following.stdout.readline())["events"] == 3
+        filler.count({first + 3: events(4), first + 5: events(9)}, watermark_ms=(first + 5) * 60_000)
+        row = orjson.loads(following.stdout.readline())
+        assert (row["minute"], row["events"], row["settled"]) == (iso_utc((first + 3) * 60_000), 4, True)
+        following.send_signal(signal.SIGINT)
+        assert (following.stdout.read(), following.wait(30)) == (b"", 130)
 
 
 def test_the_api_keeps_to_its_openapi_description(observed):
