@@ -1,85 +1,113 @@
-"""One line of an access log in the combined format of Apache and nginx, also with the virtual host in front.
+"""One line of an access log in the combined format of Apache and nginx, also with the virtual host or a syslog prefix in front.
 
 203.0.113.7 - 31415 [01/Sep/2026:08:03:12 +0200] "GET /path?x=1 HTTP/1.1" 200 5120 "https://..." "Mozilla/5.0 ..."
 ent.example.fr:443 203.0.113.7 - 31415 [...] "..." 200 5120 "..." "..."
+
+Both servers write quotes, backslashes and control characters as escapes. Where one stands as it is, or a second time outside of quotes, two
+lines may have run into each other, and what is whose cannot be told.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from streams.publish.emitted import TS_MS_MAX, Unreadable
+from streams.publish.fields import text_of, unescaped
 
-_LINE = re.compile(
-    r'(?P<head>[^\[\]"]{1,600}) \[(?P<time>[^\]]{1,40})\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) '
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_DATE = rb"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+))"
+#: RFC 5424, else RFC 3164 or what rsyslog writes to files: `Nov 29 19:00:00 web1 nginx: `.
+_SYSLOG = re.compile(
+    rb"(?:<[0-9]{1,3}>)?(?:1 " + _DATE + rb" \S+ \S+ \S+ \S+ (?:-|\[[^\]]*\]) (?:\xef\xbb\xbf)?"
+    rb"|" + _DATE + rb" \S+ [^ :\[]+(?:\[[0-9]+\])?: ?)"
 )
-_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
+_LINE = re.compile(
+    rb'(?P<head>(?:[^"\\\[]++|\\.|\[|"(?:[^"\\]++|\\.)*+"){1,600}?)(?<= )\[(?P<time>[^\]"]{1,40})\] '
+    rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[0-9]{3})(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
+)
+_FIELD = re.compile(rb'[^ "]+')
+#: A user, quoted or not; Apache writes one whose name is empty as `""`.
+_USER = re.compile(rb'(?:[^"\\]++|\\.)*+|"((?:[^"\\]++|\\.)*+)"')
+#: What another line leaves within a user: its address and ident, or the beginning of its time.
+_GLUED = re.compile(rb"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*) - | \[[0-9]{2}/")
+_ADDRESS = re.compile(rb"[0-9.]+(?::[0-9]+)?|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?(?::[0-9]+)?|unknown|-", re.IGNORECASE)
+_TIME = re.compile(
+    r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]{1,9})? ([+-])([01][0-9])([0-5][0-9])"
+)
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * n : 3 * n + 3]: n + 1 for n in range(12)}
-_REQUEST = re.compile(r"(?P<method>[A-Z]{1,20}) (?P<target>\S+)(?: HTTP/\d(?:\.\d)?)?")
-_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
+#: A target that holds blanks, which some servers take, is told by the version behind it.
+_REQUEST = re.compile(rb"([A-Z][A-Z_-]{0,19}) (?:(\S+)|(\S.*) HTTP/[0-9](?:\.[0-9])?)")
+_ABSOLUTE = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OFFSET_MAX = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One request. `host` is None where the line names none, `user` where nobody was authenticated; `target` is path and query.
+    """One request, its fields as bytes whose escapes are undone. `host` is None where the line names none, `client` is who asked.
 
-    Both `method` and `target` are empty where there was none: a connection that was closed (`"-" 408`), or no HTTP at all.
+    `method` is empty where the request is none of HTTP, `target` then holds what stands there: `-` for a connection that was closed.
     """
 
     ts_ms: int
-    host: str | None
-    user: str | None
+    host: bytes | None
+    client: bytes
+    user: bytes
     method: str
-    target: str
+    target: bytes
     status: int
 
 
-def text_of(raw: bytes) -> str:
-    """Decode a line or a value: UTF-8, else Latin-1, so that two different users never become one by a replacement character."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def read_hit(text: str) -> Hit | Unreadable:
+def read_hit(line: bytes) -> Hit | Unreadable:
     """Return the request of one line, or why there is none."""
-    found = _LINE.match(text)
+    line = line.rstrip()
+    if control := _CONTROL.search(line):
+        return Unreadable(f"a control character (byte {control[0][0]:#04x}, column {control.start() + 1})")
+    prefix = _SYSLOG.match(line)
+    found = _LINE.fullmatch(line, prefix.end() if prefix else 0)
     if found is None:
         return Unreadable("not a line of a combined access log")
-    ts_ms = _epoch_ms(found["time"])
+    ts_ms = _epoch_ms(text_of(found["time"]))
     if ts_ms is None:
-        return Unreadable(f"time is not as in 01/Sep/2026:08:03:12 +0200: {found['time']!r}")
-    who = _who(found["head"].split(" "))
+        return Unreadable(f"time is not as in 01/Sep/2026:08:03:12 +0200: {text_of(found['time'])!r}")
+    who = _who(found["head"][:-1])
     if who is None:
         return Unreadable("the fields before the time are not `address ident user`, nor these after a host")
-    host, user = who
-    request = _REQUEST.fullmatch(found["request"])
-    method, target = (request["method"], request["target"]) if request else ("", "")
+    host, client, user = who
+    request = _REQUEST.fullmatch(unescaped(found["request"]))
+    method, target = (request[1].decode(), request[2] or request[3]) if request else ("", found["request"])
     if absolute := _ABSOLUTE.fullmatch(target):
-        host, target = absolute[1], absolute[2] or "/"
-    return Hit(ts_ms, _bare(host), user, method, target, int(found["status"]))
+        host, target = absolute[1], absolute[2]
+        target = target if target.startswith(b"/") else b"/" + target
+    return Hit(ts_ms, host, client, user, method, target, int(found["status"]))
 
 
-def _who(fields: list[str]) -> tuple[str | None, str | None] | None:
-    """(host, user). A user may hold spaces; `ident` is nearly always `-`, which tells where the user begins."""
-    if len(fields) < 3:
-        return None
-    if len(fields) == 3 or fields[1] == "-":
-        host, user = None, " ".join(fields[2:])
-    elif len(fields) == 4 or fields[2] == "-":
-        host, user = fields[0], " ".join(fields[3:])
+def _who(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:
+    """(host, client, user). A user may hold blanks; `ident` is nearly always `-`, which tells where the user begins."""
+    front, dash, user = head.partition(b" - ")
+    if dash:
+        fields = re.sub(rb", +", b",", front).split()  # a proxy's list of addresses is one field
+        if user.startswith(b"- "):  # the address is not known, or a dash stands before the ident
+            fields, user = [*fields, b"-"] if len(fields) == 1 else fields, user[2:]
     else:
+        words = head.split()
+        fields, user = words[:-2], words[-1]
+    name = _USER.fullmatch(user)
+    if name is None or _GLUED.search(user) or not 1 <= len(fields) <= 2 or not all(map(_FIELD.fullmatch, fields)):
         return None
-    return host, None if user in ("-", "", '""') else user
+    *hosts, client = fields
+    if b"," in client and not all(map(is_address, client.split(b","))):
+        return None
+    host = hosts[0] if hosts and hosts[0] not in (b"-", b"_") else None
+    return host, client, unescaped(user if name[1] is None else name[1])
 
 
-def _bare(host: str | None) -> str | None:
-    """Without its port, in small letters."""
-    return re.sub(r":\d+$", "", host).lower() if host else None
+def is_address(field: bytes) -> bool:
+    """Whether this is an IP address, with or without a port, or what proxies write where they know none."""
+    return _ADDRESS.fullmatch(field) is not None
 
 
 @lru_cache(1024)  # many lines share a second
@@ -88,10 +116,12 @@ def _epoch_ms(text: str) -> int | None:
     if found is None or found[2] not in _MONTHS:
         return None
     day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
-    offset = timedelta(hours=int(found[8]), minutes=int(found[9])) * (1 if found[7] == "+" else -1)
+    leap = second == 60 and minute == 59  # the second after 59, wherever it stands
+    offset = timedelta(hours=int(found[9]), minutes=int(found[10])) * (1 if found[8] == "+" else -1)
     try:
-        moment = datetime(year, _MONTHS[found[2]], day, hour, minute, second, tzinfo=timezone(offset))
-    except ValueError:
+        moment = datetime(year, _MONTHS[found[2]], day, hour, minute, second - leap, tzinfo=UTC)
+        ms = (moment + timedelta(seconds=leap) - offset - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
         return None
-    ms = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000
-    return ms if 0 <= ms < TS_MS_MAX else None
+    ms += int(f"{found[7] or '.'}000"[1:4])
+    return ms if 0 <= ms < TS_MS_MAX and abs(offset) <= _OFFSET_MAX else None

@@ -1,20 +1,21 @@
 """The access log of an ENT's front end: host and path say which project, establishment and service, the third field says who.
 
 A line without a user is not authenticated. What is no page that was delivered is skipped: other methods than GET, answers other than 2xx
-and 304, the parts of a page (`ignored` endings), and paths for which the table has no row.
+and 304, the parts of a page (`ignored` endings), and hosts and paths for which the table has no row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.publish.accesslog import read_hit, text_of
+from streams.publish.accesslog import Hit, is_address, read_hit
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
+from streams.publish.fields import breaks_percent, host_of, path_of, text_of, user_of
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One row of the table: what begins with `path` on `host` is this project, establishment and service."""
+    """One row of the table: what begins with `path` on `host` is this project, establishment and service; both as `fields` writes them."""
 
     host: str
     path: str
@@ -39,46 +40,78 @@ class CombinedReader:
         # The longest path first: the first row that fits is the one that fits best.
         rows = sorted(tables.places, key=lambda row: -len(row.path))
         self._rows = [row for row in rows if project is None or row.project == project]
+        self._hosts = {row.host for row in rows}
         self._by_host: dict[str, list[Place]] = {}
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
-        hit = read_hit(text_of(line))
+        hit = read_hit(line)
         if isinstance(hit, Unreadable):
             return hit
-        if hit.user is None:
+        user = user_of(hit.user)
+        if user is None:
             return NOT_AUTHENTICATED
-        if not hit.method:
-            return Skip("no request")
-        if hit.method != "GET":
-            return kind_of("method", hit.method)
-        if not (200 <= hit.status < 300 or hit.status == 304):
-            return Skip(f"answer {hit.status // 100}xx")
-        path = hit.target.partition("?")[0].partition("#")[0]
+        if reason := _no_page(hit):
+            return reason
+        rows = self._rows_of(hit)
+        if not isinstance(rows, list):
+            return rows
+        path = path_of(hit.target)
+        if breaks_percent(hit.target.partition(b"?")[0]):
+            return Unreadable("its path is not well percent-encoded")
         if path.lower().endswith(self._ignored):
             return Skip("part of a page")
-        if hit.host is not None and hit.host not in self._by_host:
-            return Skip("host without a row")
-        place = self._place(hit.host, path)
-        if isinstance(place, Place):
-            return Visit(place.project, hit.ts_ms, hit.user, place.service, place.uai)
-        return place
+        place = _place(rows, path)
+        if b"%" in hit.target and _place(rows, path_of(path.encode())) != place:
+            return Unreadable("its path is percent-encoded twice: which service it is depends on who decodes it")
+        if not isinstance(place, Place):
+            return place
+        return user if isinstance(user, Unreadable) else Visit(place.project, hit.ts_ms, user, place.service, place.uai)
 
-    def _place(self, host: str | None, path: str) -> Place | Skip | Unreadable:
-        fits = [row for row in (self._rows if host is None else self._by_host[host]) if _begins(path, row.path)]
-        if not fits:
-            return Skip("path without a row")
-        best = [row for row in fits if len(row.path) == len(fits[0].path)]
-        if len({(row.project, row.uai, row.service) for row in best}) > 1:
-            return Unreadable(
-                f"names no host, and {len(best)} hosts of combined.yaml have this path: log the virtual host in front "
-                "(Apache's vhost_combined), or give --project"
-            )
-        return best[0]
+    def _rows_of(self, hit: Hit) -> list[Place] | Skip | Unreadable:
+        """The rows of the host of a line; all of them where it names none."""
+        if hit.host is None:
+            host = host_of(hit.client)  # `$host - $remote_user`: where others log who asks
+            return self._rows if host not in self._hosts else self._by_host.get(host or "", Skip("host without a row"))
+        host = host_of(hit.host)
+        if host in self._by_host:
+            return self._by_host[host]
+        if host is None or is_address(host.encode()):
+            return Unreadable(f"an address or a list where the host is expected: {text_of(hit.host)[:60]!r}")
+        return Skip("host without a row")
+
+
+def _no_page(hit: Hit) -> Skip | Unreadable | None:
+    """Why a request is no delivered page, None where it is."""
+    delivered = 200 <= hit.status < 300 or hit.status == 304
+    if not hit.method and hit.target in (b"-", b""):
+        return Skip("no request")
+    if hit.method not in ("", "GET"):
+        return kind_of("method", hit.method)
+    if not delivered:
+        return Skip(f"answer {hit.status // 100}xx")
+    return (
+        None
+        if hit.target.startswith(b"/") and hit.method
+        else Unreadable("its request is not as in GET /path HTTP/1.1")
+    )
+
+
+def _place(rows: list[Place], path: str) -> Place | Skip | Unreadable:
+    fits = [row for row in rows if _begins(path, row.path)]
+    if not fits:
+        return Skip("path without a row")
+    best = [row for row in fits if len(row.path) == len(fits[0].path)]
+    if len({(row.project, row.uai, row.service) for row in best}) > 1:
+        return Unreadable(
+            f"names no host, and {len(best)} hosts of combined.yaml have this path: log the virtual host in front "
+            "(Apache's vhost_combined), or give --project"
+        )
+    return best[0]
 
 
 def _begins(path: str, prefix: str) -> bool:
     """Whole members only: `/blog` begins `/blog` and `/blog/1`, not `/blogs`."""
-    return path.startswith(prefix) and (prefix.endswith("/") or path[len(prefix) : len(prefix) + 1] in ("", "/"))
+    return path.startswith(prefix) and (prefix == "/" or path[len(prefix) : len(prefix) + 1] in ("", "/"))

@@ -8,14 +8,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import orjson
 
 from streams.publish.emitted import NOT_AUTHENTICATED, TS_MS_MAX, Reading, Unreadable, Visit, code_of, kind_of
+from streams.publish.fields import user_of
 from streams.publish.lines import OVER_LINES, goes_on
 
 PORTAL = "PAGE_ENT"
+_MEMBER = re.compile(rb'"\s*:')
 _TYPES = {"ACCESS": "NATIF", "CONNECTOR": "TIERS", "LOGIN": "NATIF"}
 
 
@@ -43,44 +48,63 @@ class EntcoreReader:
             return Unreadable(OVER_LINES if goes_on(line) else f"not JSON: {error}")
         if not isinstance(document, dict):
             return Unreadable("JSON, but no object")
+        if len(_MEMBER.findall(line)) != len(document) and (why := _named_twice(line)):
+            return Unreadable(why)
         kind = document.get("event-type")
         if not isinstance(kind, str):
             return Unreadable("event-type is absent or no text")
+        kind = kind.strip().upper()
         if kind not in _TYPES:
             return kind_of("event-type", kind)
         ts_ms = _milliseconds(document.get("date"))
         if ts_ms is None:
             return Unreadable("date is no number of epoch milliseconds")
-        user_id = document.get("userId")
-        if user_id is None or user_id == "":
-            return NOT_AUTHENTICATED
-        if not isinstance(user_id, str):
-            return Unreadable("userId is no text")
-        try:
-            user_id.encode()
-        except UnicodeEncodeError:  # pragma: no cover  # orjson refuses lone surrogates; another parser might not
-            return Unreadable("userId is no Unicode text")
-        module = document.get("module")
-        name = module if isinstance(module, str) else ""
-        profile = document.get("profil")
+        for name in ("userId", "module", "profil"):
+            if not isinstance(document.get(name), str | None):
+                return Unreadable(f"{name} is no text")
+        user = user_of((document.get("userId") or "").encode())
+        if not isinstance(user, str):
+            return user or NOT_AUTHENTICATED
+        structures = _structures(document.get("structures"))
+        if structures is None:
+            return Unreadable("structures is no list of ids")
+        module, profile = (document.get("module") or "").strip(), (document.get("profil") or "").strip()
         return Visit(
             project=self._project,
             ts_ms=ts_ms,
-            user_id=user_id,
-            service=PORTAL if kind == "LOGIN" else self._tables.services.get(name) or code_of(name),
-            uai=self._uai(document.get("structures")),
-            profile=(self._tables.profiles.get(profile) or code_of(profile)) if isinstance(profile, str) else None,
+            user_id=user,
+            service=PORTAL if kind == "LOGIN" else self._tables.services.get(module) or code_of(module),
+            uai=self._uai(structures),
+            profile=self._tables.profiles.get(profile) or code_of(profile),
             type=_TYPES[kind],
-            tool=code_of(name),
+            tool=code_of(module),
         )
 
-    def _uai(self, structures: object) -> str | None:
+    def _uai(self, structures: list[str]) -> str | None:
         """The first one that the table knows; where it knows none, the first as it is, so that operators see what is missing."""
-        found = [each for each in structures if isinstance(each, str)] if isinstance(structures, list) else []
-        for each in found:
-            if uai := self._tables.structures.get(each):
-                return uai
-        return code_of(found[0]) if found else None
+        known = (uai for each in structures if (uai := self._tables.structures.get(each)))
+        return next(known, None) or (code_of(structures[0]) if structures else None)
+
+
+def _structures(found: object) -> list[str] | None:
+    """The ids, whether written as texts or as numbers; None where they are something else."""
+    several = [] if found is None else found if isinstance(found, list) else [found]
+    return [str(each) for each in several] if all(type(each) in (str, int) for each in several) else None
+
+
+def _named_twice(line: bytes) -> str | None:
+    """Which member an object has twice: parsers do not agree on which of both is meant."""
+    twice: list[str] = []
+
+    def note(members: list[tuple[str, object]]) -> None:
+        names = Counter(name for name, _ in members)
+        twice.extend(name for name, number in names.items() if number > 1)
+
+    try:
+        json.loads(line, object_pairs_hook=note, parse_int=len, parse_float=len)
+    except RecursionError:
+        return "nested too deeply"
+    return f"its member {twice[0][:40]!r} is given twice" if twice else None
 
 
 def _milliseconds(date: object) -> int | None:

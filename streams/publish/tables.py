@@ -14,6 +14,7 @@ from streams.catalog import Catalog, departement_of, read_yaml
 from streams.errors import SettingsError
 from streams.publish.combined import CombinedTables, Place
 from streams.publish.entcore import EntcoreTables
+from streams.publish.fields import host_of, path_of
 from streams.publish.xiti import XitiProject, XitiTables
 
 #: Service ids of the 2012 plan that are several services today, where no table says otherwise.
@@ -156,17 +157,15 @@ def combined_tables(config_dir: Path, catalog: Catalog) -> CombinedTables:
 
 
 def _place(file: _File, where: str, row: Any) -> Place | None:
-    if (
-        not isinstance(row, dict)
-        or not isinstance(row.get("host"), str)
-        or not str(row.get("path", "")).startswith("/")
-    ):
+    host, path = (row.get("host"), row.get("path")) if isinstance(row, dict) else (None, None)
+    name = host_of(host.encode()) if isinstance(host, str) else None
+    if name is None or not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#;"):
         file.problems.append(f"{where}: needs host, path (from /), project and service; uai may be left out")
         return None
     uai = row.get("uai")
     return Place(
-        host=row["host"].lower(),
-        path=str(row["path"]),
+        host=name,
+        path=path_of(path.encode()),
         project=file.code(where, "project", row.get("project")),
         uai=None if uai is None else file.uai(where, uai),
         service=file.code(where, "service", row.get("service")),

@@ -9,14 +9,18 @@ carries no time: that of its access-log line is taken, else `at_ms`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
-from streams.publish.accesslog import read_hit, text_of
+from streams.publish.accesslog import read_hit
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, code_of
+from streams.publish.fields import breaks_percent, means_nothing, path_of, percent_decoded, user_of
 
-#: Parameters that are looked at; a query may hold any number.
+#: A hit that has more parameters is none of the plan's.
 PARAMETERS_MAX = 100
+#: The parameters that are read.
+PARAMETERS = frozenset(("at", "SERVICE", "PROJET", "PROFIL", "UAI", "TYPE", "OUTIL", "p", "ac", "x1", "x2", "x3", "s2"))
+_NO_URL = re.compile(rb"[\x00-\x20\x7f\"<>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,28 @@ class XitiReader:
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
-        text = text_of(line).strip()
-        ts_ms, target = self._at_ms, text
-        if '] "' in text:
-            hit = read_hit(text)
+        ts_ms, target = self._at_ms, line.strip()
+        if b'] "' in line:
+            hit = read_hit(line)
             if isinstance(hit, Unreadable):
                 return hit
             ts_ms, target = hit.ts_ms, hit.target
-        path, mark, query = target.partition("?")
-        if not mark or not path.endswith("hit.xiti"):
-            return Skip("no hit.xiti") if '] "' in text else Unreadable("not a hit: hit.xiti?... is not in it")
-        values = _parameters(query)
-        person = values.get("at")
-        if not person:
-            return NOT_AUTHENTICATED
+            if not _names_a_hit(target):
+                return Skip("no hit.xiti")
+            if not hit.method:
+                return Unreadable("its request is not as in GET /hit.xiti?... HTTP/1.1")
+        else:
+            ts_ms, target = self._at_ms, line.strip()
+            if not _names_a_hit(target) or _NO_URL.search(target):
+                return Unreadable(
+                    "not a hit: a line of an access log, or a URL with hit.xiti?... and nothing around it"
+                )
+        values = _parameters(target.partition(b"?")[2].partition(b"#")[0])
+        if isinstance(values, Unreadable):
+            return values
+        person = user_of(values.get("at", "").encode())
+        if not isinstance(person, str):
+            return person or NOT_AUTHENTICATED
         if ts_ms is None:
             return Unreadable("a hit carries no time: give --at, or lines of an access log")
         sent = values.get("PROJET") or values.get("x3") or ""
@@ -95,11 +107,30 @@ class XitiReader:
         return known or number or label
 
 
-def _parameters(query: str) -> dict[str, str]:
-    """The first value of each name; plainer and faster than `urllib.parse.parse_qs`, and a `;` is no separator."""
+def _names_a_hit(target: bytes) -> bool:
+    return path_of(target).lower().endswith("hit.xiti")
+
+
+def _parameters(query: bytes) -> dict[str, str] | Unreadable:
+    """The values of `PARAMETERS` that say something; a `;` is no separator. Where one says two things, nobody knows which is meant."""
+    parts = query.split(b"&", PARAMETERS_MAX)
+    if len(parts) > PARAMETERS_MAX:
+        return Unreadable(f"a hit with more than {PARAMETERS_MAX} parameters")
+    if len(parts) == 1 and "at=" in percent_decoded(query)[1:]:
+        return Unreadable("its parameters are not separated by &")
     found: dict[str, str] = {}
-    for part in query.partition("#")[0].split("&", PARAMETERS_MAX)[:PARAMETERS_MAX]:
-        name, _, value = part.partition("=")
-        if name and name not in found:
-            found[name] = text_of(unquote_to_bytes(value.replace("+", " "))) if "%" in value or "+" in value else value
+    for part in parts:
+        raw_name, _, raw = part.partition(b"=")
+        name = percent_decoded(raw_name).removeprefix("amp;")
+        if (
+            name == "ref" and b"?" in raw
+        ):  # a referrer that is not encoded goes to the end of the query, with its own parameters
+            break
+        if name not in PARAMETERS:
+            continue
+        if breaks_percent(raw):
+            return Unreadable(f"its parameter {name} is not well percent-encoded")
+        value = percent_decoded(raw.replace(b"+", b" ")).strip()
+        if not means_nothing(value) and found.setdefault(name, value) != value:
+            return Unreadable(f"its parameter {name} is given twice")
     return found

@@ -1,0 +1,107 @@
+"""What a field of a log says, in whatever way it was written: the one place where escapes, percent-encoding and encodings are undone. Pure.
+
+Two ways of writing one person are one person, two ways of writing one path are one service. What cannot be told is said, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+from urllib.parse import unquote_to_bytes
+
+from streams.publish.emitted import Unreadable
+
+#: Escapes of log writers: `\xC3` (nginx), `\xc3` (Apache), `\"` and `\\` (both), `\u00e9` (JSON). Apache's `\b`, `\n`, `\r`, `\t` and `\v`
+#: stand for characters that no name holds: they are taken for a user of a Windows domain who is logged unescaped, `DOMAIN\bob`.
+_ESCAPE = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|u00([A-Fa-f][0-9A-Fa-f])|(["\\]))')
+#: What JavaScript's `escape` writes beyond Latin-1, but for halves of surrogate pairs.
+_UTF_16 = re.compile(r"%u(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})")
+_BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]*)?")
+#: What programs write where they know nobody, or nothing; compared without regard to case.
+_NOTHING = frozenset(
+    ("", "-", "undefined", "null", "(null)", "nil", "none", "nan", "false", "anonymous", "anonymoususer", "anonyme")
+)
+#: A user that is still encoded after so many rounds is not decoded further.
+ROUNDS_MAX = 4
+
+
+def text_of(raw: bytes) -> str:
+    """Decode UTF-8, else what Windows and ISO 8859-1 write: two different users never become one by a replacement character."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
+
+
+def unescaped(raw: bytes) -> bytes:
+    """Undo the escapes of Apache and nginx, once."""
+    return _ESCAPE.sub(_byte, raw) if b"\\" in raw else raw
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return bytes.fromhex(found[1].decode())
+    return chr(int(found[2], 16)).encode() if found[2] else found[3]
+
+
+def percent_decoded(raw: bytes) -> str:
+    """Undo percent-encoding, once; what is no such encoding stays as it is."""
+    text = text_of(unquote_to_bytes(raw)) if b"%" in raw else text_of(raw)
+    return _UTF_16.sub(lambda found: chr(int(found[1], 16)), text) if "%u" in text else text
+
+
+def breaks_percent(raw: bytes) -> bool:
+    """Whether a `%` begins no percent-encoding."""
+    return _BROKEN_PERCENT.search(raw) is not None
+
+
+def means_nothing(text: str) -> bool:
+    """Whether this is what programs write where they have no value: blank, `-`, `undefined`, `null`, ..."""
+    return text.strip().casefold() in _NOTHING
+
+
+def user_of(raw: bytes) -> str | Unreadable | None:
+    """Return the user's id as it becomes a pseudonym, None where it says that nobody is logged in.
+
+    Decoded until nothing is encoded, without blanks around it, composed (NFC): as an ENT that publishes itself has it.
+    """
+    text = percent_decoded(raw)
+    for _ in range(ROUNDS_MAX):
+        if "%" not in text or (after := percent_decoded(text.encode())) == text:
+            break
+        text = after
+    else:
+        return Unreadable("its user is percent-encoded over and over")
+    text = normalize("NFC", text.strip())
+    if means_nothing(text):
+        return None
+    if not text.isprintable():
+        return Unreadable("its user holds characters that cannot be printed")
+    return text
+
+
+def path_of(target: bytes) -> str:
+    """Return the path of a request's target: decoded once, composed, without query, path parameters, empty and dot members, final slash."""
+    raw = target.partition(b"?")[0].partition(b"#")[0]
+    members: list[str] = []
+    for member in normalize("NFC", percent_decoded(raw)).split("/"):
+        name = member.partition(";")[0]
+        if name == "..":
+            del members[-1:]
+        elif name not in ("", "."):
+            members.append(name)
+    return "/" + "/".join(members)
+
+
+@lru_cache(1024)
+def host_of(raw: bytes) -> str | None:
+    """Return a host in small letters, as DNS has it, without its port; None where it is none: a list of addresses, for instance."""
+    found = _HOST.fullmatch(text_of(raw).lower().removesuffix("."))
+    try:
+        return found[1].removesuffix(".").encode("idna").decode() if found else None
+    except UnicodeError:
+        return None
