@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import ServerError
+from streams.errors import KafkaUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,23 @@ class KafkaAddress:
             context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
         return context
 
-    def explain(self, error: Exception, cause: str = "") -> ServerError:
+    @contextmanager
+    def asking(self, *client_errors: type[Exception]) -> Iterator[None]:
+        """Call Kafka within this, and nothing else: a `TimeoutError` of another server, or of a disk, is an `OSError` too.
+
+        Raises:
+            KafkaUnavailable: what a call raised, in one clear message.
+        """
+        kinds: tuple[type[Exception], ...] = (*client_errors, OSError)
+        try:
+            yield
+        except kinds as error:
+            raise self.explain(error) from error
+
+    def explain(self, error: Exception, cause: str = "") -> KafkaUnavailable:
         """Turn a client error into one clear message; `cause` is what is known beside the error."""
         servers = ",".join(self.bootstrap_servers)
-        text = cause or str(error) or type(error).__name__
+        text = cause or str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
         name = f"{type(error).__name__} {cause}"
         if "Authentication" in name or "Sasl" in name:
             hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
@@ -65,6 +80,8 @@ class KafkaAddress:
             hint = "check kafka_security_protocol and the kafka_ssl_ files"
         elif "DNS" in name:
             hint = "correct the name in kafka_bootstrap_servers"
+        elif isinstance(error, TimeoutError):
+            hint = "it is slow or down: see its log"
         else:
             hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
-        return ServerError(f"Kafka at {servers} does not answer as needed: {text}; {hint}")
+        return KafkaUnavailable(f"Kafka at {servers} does not answer as needed: {text}; {hint}")

@@ -3,6 +3,8 @@
     VigieError                    anything a person can act upon: the message says what to do next
      +- SettingsError             a setting, file of settings or list of config/ is wrong (all problems at once)
      +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
+     |   +- KafkaUnavailable      a call to Kafka failed: it is down, slow, or refuses us
+     |   +- RedisUnavailable      the same of Redis
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
      +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends
@@ -25,6 +27,14 @@ class ServerError(VigieError):
     """A server is down, refuses the connection, or is not set up as Vigie needs it."""
 
     exit_code = 3
+
+
+class KafkaUnavailable(ServerError):
+    """Kafka did not answer a call as needed."""
+
+
+class RedisUnavailable(ServerError):
+    """Redis did not answer a call as needed."""
 
 
 class StateError(VigieError):

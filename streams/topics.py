@@ -80,10 +80,10 @@ def open_admin_client(address: KafkaAddress) -> KafkaAdminClient:
 
 @contextmanager
 def explained(address: KafkaAddress) -> Iterator[None]:
-    """Turn what a client of this Kafka raises into `ServerError`."""
+    """Turn what a client of this Kafka raises into `KafkaUnavailable`; any other error passes, an `OSError` is not Kafka's."""
     try:
         yield
-    except (KafkaError, OSError) as error:
+    except KafkaError as error:
         raise address.explain(error) from error
 
 

@@ -60,15 +60,13 @@ def log_ends(kafka: KafkaAddress, topic: str) -> dict[int, int]:
     Raises:
         ServerError: Kafka does not answer.
     """
-    try:
+    with kafka.asking(KafkaError):
         consumer = KafkaConsumer(**kafka.client_options())
         try:
             partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
             return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
         finally:
             consumer.close()
-    except (KafkaError, OSError) as error:
-        raise kafka.explain(error) from error
 
 
 def redis_figures(chain: Chain) -> Figures:

@@ -132,7 +132,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         starts = {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
         ends = {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
         yield LogReader(consumer, topic, starts, ends)
-    except (KafkaError, OSError) as error:
+    except KafkaError as error:
         raise address.explain(error) from error
     finally:
         consumer.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 from yarl import URL
 
@@ -41,16 +43,20 @@ class WorkerState:
 
 
 class FaustLog:
-    """Kafka, as the ingestor needs it, through Faust's consumer."""
+    """Kafka, as the ingestor needs it, through Faust's consumer.
 
-    def __init__(self, app: Any, topic: str, watch: TopicWatch) -> None:
+    What asks Kafka raises `KafkaUnavailable` where it does not answer within `SEEK_SECONDS_MAX`.
+    """
+
+    def __init__(self, app: Any, address: KafkaAddress, topic: str, watch: TopicWatch) -> None:
         self._app = app
+        self._address = address
         self._topic = topic
         self._watch = watch
 
     async def seek(self, partition: int, offset: int) -> None:
         """Read this partition from `offset` again."""
-        async with asyncio.timeout(SEEK_SECONDS_MAX):
+        async with self._asking():
             await self._app.consumer.seek_wait({TP(self._topic, partition): offset})
 
     def epoch(self, partition: int) -> int:
@@ -60,16 +66,22 @@ class FaustLog:
     async def log_start(self, partition: int) -> int:
         """The first offset that retention has left."""
         tp = TP(self._topic, partition)
-        async with asyncio.timeout(SEEK_SECONDS_MAX):
+        async with self._asking():
             starts = await self._app.consumer.earliest_offsets(tp)
         return int(starts[tp])
 
     async def log_end(self, partition: int) -> int:
         """The offset after the last one in the log."""
         tp = TP(self._topic, partition)
-        async with asyncio.timeout(SEEK_SECONDS_MAX):
+        async with self._asking():
             ends = await self._app.consumer.highwaters(tp)
         return int(ends[tp])
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        with self._address.asking(KafkaError):
+            async with asyncio.timeout(SEEK_SECONDS_MAX):
+                yield
 
     async def confirm_topic(self) -> None:
         """Ask now whether the topic is still the one that is counted."""
@@ -78,7 +90,7 @@ class FaustLog:
     async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
         """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
         asked = {TP(self._topic, n): ms for n, ms in append_times_ms.items()}
-        async with asyncio.timeout(SEEK_SECONDS_MAX):
+        async with self._asking():
             found = await self._app.consumer.offsets_at(asked)
         return {tp.partition: offset for tp, offset in found.items()}
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import faust
 
-from streams.errors import ServerError, VigieError
+from streams.errors import KafkaUnavailable, RedisUnavailable, ServerError, VigieError
 from streams.ingest.app import WorkerState
 from streams.ingest.ledger import Ingestor, Ledger
 from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.worker_metrics import OwnedPartition
 from streams.live import HeartbeatLine, LiveWriter
-from streams.live.connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +59,24 @@ class Heart:
             stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines)
             await self._announce()
             await ingestor.compare(stored)
-        except REDIS_ERRORS as error:
+        except RedisUnavailable as error:
             ingestor.metrics.redis_failure()
-            state.unready = f"Redis does not answer: {error}"
-            log.error("Redis did not take a heartbeat: %s", error)
-            self._stalls.forget()
+            self._put_off(error)
+            return
+        except KafkaUnavailable as error:
+            self._put_off(error)
             return
         if ledgers:
             state.unready = None if ends or self._app.rebalancing else "Kafka does not say where the log ends"
         standing = self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
         for number in standing:
             await ingestor.pass_over_what_is_gone(number, ends[number])
+
+    def _put_off(self, error: ServerError) -> None:
+        """A server failed, and the error says which: the next heartbeat tries again."""
+        self._state.unready = str(error)
+        log.error("a heartbeat failed: %s", error)
+        self._stalls.forget()
 
     async def _announce(self) -> None:
         """Tell Redis, and with it every observer, of partitions that were added."""

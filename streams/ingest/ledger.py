@@ -21,18 +21,20 @@ from enum import StrEnum
 from typing import TypeVar
 
 from streams.count import Batch, Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
-from streams.errors import StateError
+from streams.errors import RedisUnavailable, StateError
 from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
-from streams.live.connection import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Pauses between two tries of a Redis call, in seconds: the last one repeats until Redis answers or the partition is given up.
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+#: How long a Redis that does not answer may hold up an assignment: with a last call, less than `transport.SEEK_SECONDS_MAX`, so that the
+#: error names Redis.
+PLACE_SECONDS_MAX = 12.0
 #: How often a partition may be read again without counting anything before the worker stops and says so.
 REREADS_MAX = 20
 
@@ -40,9 +42,9 @@ REREADS_MAX = 20
 class _GivenUp(Exception):
     """Redis did not answer before the partition had to be let go; the chunk is counted later, from the log."""
 
-
-def _never() -> bool:
-    return False
+    def __init__(self, error: RedisUnavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Verdict(StrEnum):
@@ -123,11 +125,20 @@ class Ingestor:
 
         Raises:
             StateError: a stored offset lies past the end of the log: the log is not the one that was counted.
+            RedisUnavailable: Redis did not answer for `PLACE_SECONDS_MAX`.
         """
+        deadline = time.monotonic() + PLACE_SECONDS_MAX
+
+        def late() -> bool:
+            return time.monotonic() > deadline
+
         # Nothing may be counted while positions are compared: a chunk in hand finds its ledger gone.
         known, self.ledgers = self.ledgers, {}
-        await self._until_answered(self.prepare)
-        states = await self._until_answered(lambda: self.store.load(list(log_bounds)))
+        try:
+            await self._until_answered(self.prepare, late)
+            states = await self._until_answered(lambda: self.store.load(list(log_bounds)), late)
+        except _GivenUp as given_up:
+            raise given_up.error from None
         self.ledgers = ledgers = await self._open(log_bounds, states, known)
         return {number: max(ledger.expected, ledger.log_start) for number, ledger in ledgers.items()}
 
@@ -306,7 +317,7 @@ class Ingestor:
         while not self.halted():
             try:
                 return await self.store.apply(ledger.partition, delta)
-            except REDIS_ERRORS as error:
+            except RedisUnavailable as error:
                 self.metrics.redis_failure()
                 log.error("Redis did not take a chunk of partition %d: %s; trying again", ledger.partition, error)
                 await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
@@ -323,13 +334,16 @@ class Ingestor:
         if state is not None:
             times = {ledger.partition: self.rules.plan.rewind_start_ms(state.append_ms)}
             _rewind(fresh, (await self.kafka.offsets_at(times))[ledger.partition])
-        fresh.rereads = ledger.rereads
-        if self.ledgers.get(ledger.partition) is ledger:
-            self.ledgers[ledger.partition] = fresh
-            await self._read_again(fresh, "moved")
+        await self._read_again(ledger, "moved", fresh)
 
-    async def _read_again(self, ledger: Ledger, kind: str) -> None:
+    async def _read_again(self, ledger: Ledger, kind: str, fresh: Ledger | None = None) -> None:
+        """Seek to where the ledger stands, or to where `fresh` does, which takes its place.
+
+        Not before the seek is done: after one that failed, the next heartbeat finds the old ledger, and that Redis tells something else.
+        """
+        target = fresh or ledger
         ledger.rereads += 1
+        target.rereads = ledger.rereads
         if ledger.rereads > REREADS_MAX:
             raise StateError(
                 f"partition {ledger.partition} was read again {REREADS_MAX} times without counting anything: is another worker of another "
@@ -338,13 +352,15 @@ class Ingestor:
         if self.ledgers.get(ledger.partition) is not ledger:
             return  # a rebalance took over meanwhile, with a seek of its own
         self.metrics.seek(kind)
-        await self.kafka.seek(ledger.partition, max(ledger.expected, ledger.log_start))
-        ledger.epoch = self.kafka.epoch(ledger.partition)
+        await self.kafka.seek(ledger.partition, max(target.expected, target.log_start))
+        target.epoch = self.kafka.epoch(ledger.partition)
+        if self.ledgers.get(ledger.partition) is ledger:
+            self.ledgers[ledger.partition] = target
 
-    async def _until_answered(self, call: Callable[[], Awaitable[T]], give_up: Callable[[], bool] = _never) -> T:
+    async def _until_answered(self, call: Callable[[], Awaitable[T]], give_up: Callable[[], bool]) -> T:
         """Call Redis until it answers.
 
-        Bounded from outside: a seek has its own limit; elsewhere `give_up` tells that a rebalance waits for us or the worker stops.
+        `give_up` tells that there is no more time, that a rebalance waits for us, or that the worker stops.
 
         Raises:
             _GivenUp: `give_up` said so.
@@ -353,11 +369,11 @@ class Ingestor:
         while True:
             try:
                 return await call()
-            except REDIS_ERRORS as error:
+            except RedisUnavailable as error:
                 if give_up():
-                    raise _GivenUp from error
+                    raise _GivenUp(error) from error
                 self.metrics.redis_failure()
-                log.error("Redis does not answer: %s; trying again", error)
+                log.error("%s; trying again", error)
                 await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
                 tries += 1
 

@@ -21,7 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.count import Batch
-from streams.errors import ServerError
+from streams.errors import KafkaUnavailable
 from streams.ingest.batches import CoveredBatch, group_records
 
 #: Everything awaited inside the seek, together. Slower than Faust's broker_request_timeout (30 s) would end its recovery service without
@@ -147,7 +147,8 @@ class ChunkConsumer(driver.Consumer):
         """Seek every assigned partition to where Redis stands; may run twice in one rebalance.
 
         Raises:
-            ServerError: it took longer than `SEEK_SECONDS_MAX`; the worker then ends and is started again, which is the cure.
+            KafkaUnavailable: it took longer than `SEEK_SECONDS_MAX`, of which Redis may take the smaller part and then says so itself;
+                the worker ends and is started again, which is the cure.
         """
         place: Placer = self.app.vigie_place
         tps = {tp.partition: tp for tp in self.assignment()}
@@ -158,8 +159,9 @@ class ChunkConsumer(driver.Consumer):
                 if targets:
                     await self.seek_wait(targets)
         except TimeoutError:
-            raise ServerError(
-                f"no start position within {SEEK_SECONDS_MAX:.0f} s of an assignment: Kafka or Redis is too slow or down"
+            raise KafkaUnavailable(
+                f"Kafka did not tell where its partitions begin and end within {SEEK_SECONDS_MAX:.0f} s of an assignment: it is slow or "
+                "down; see its log"
             ) from None
         return targets
 

@@ -32,7 +32,6 @@ from streams.ingest.transport import register_transport
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.ingest.worker_options import WorkerOptions
 from streams.live import LiveWriter
-from streams.live.connection import REDIS_ERRORS, explain
 from streams.topics import TopicFacts, ensure_topics
 
 log = logging.getLogger(__name__)
@@ -92,8 +91,6 @@ async def _try_redis(options: WorkerOptions, catalog: Catalog, facts: TopicFacts
     writer = LiveWriter(options.redis, options.redis_prefix)
     try:
         await writer.prepare(catalog.digest, facts.name, facts.topic_id, facts.partitions)
-    except REDIS_ERRORS as error:
-        raise explain(error, options.redis) from error
     finally:
         await writer.close()
 
@@ -120,7 +117,7 @@ def _run_faust(
         state.fatal = problem  # the heartbeat ends the worker; nothing is applied meanwhile
 
     watch = TopicWatch(options.kafka, facts, stop_counting)
-    kafka = FaustLog(app, facts.name, watch)
+    kafka = FaustLog(app, options.kafka, facts.name, watch)
     ingestor = Ingestor(
         rules=Rules.of(catalog, options.bounds, options.lateness_ms, options.shift_seconds),
         store=writer,

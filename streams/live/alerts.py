@@ -14,7 +14,7 @@ import msgspec
 
 from streams.errors import StateError
 from streams.live import scripts
-from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys
 
 #: Alerts kept, running ones included: a year of a nervous installation. About 1 kB each.
@@ -113,10 +113,8 @@ class AlertStore:
             for word in (alert.place, alert.id, str(alert.start_ms), str(alert.until_ms), _text(alert))
         ]
         numbers = [minute, ORPHAN_MINUTES, ALERTS_MAX, len(ended)]
-        try:
+        with asking_redis(self._address):
             self._judge(args=[self._base, *numbers, *words])
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def book(self) -> AlertBook:
         """Read all alerts kept.
@@ -127,10 +125,8 @@ class AlertStore:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hget(self._base + "meta", "judged_minute")
         pipeline.hgetall(self._base + "alerts")
-        try:
+        with asking_redis(self._address):
             judged, texts = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return AlertBook(int(judged) if judged else None, _sorted([_record(text) for text in texts.values()]))
 
     def latest(self) -> AlertBook:
@@ -139,12 +135,10 @@ class AlertStore:
         pipeline.hget(self._base + "meta", "judged_minute")
         pipeline.hgetall(self._base + "alert_places")
         pipeline.zrevrange(self._base + "alert_starts", 0, NEWEST_MAX - 1)
-        try:
+        with asking_redis(self._address):
             judged, places, newest = pipeline.execute()
             ids = sorted({*(text.rpartition(" ")[0] for text in places.values()), *newest})
             texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         alerts = _sorted([_record(text) for text in texts if text is not None])
         return AlertBook(int(judged) if judged else None, alerts)
 

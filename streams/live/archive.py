@@ -12,7 +12,7 @@ import redis
 from streams.count import Field, Sketch
 from streams.errors import StateError
 from streams.live import scripts
-from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, decode_field, encode_field
 from streams.live.reader import MinuteCounts
 
@@ -132,42 +132,32 @@ class ArchiveReader:
     def day_sketches(self, date: str) -> dict[tuple[str, ...], bytes]:
         """The sketches held of a date (`2026-09-01`): (kind, code) -> HyperLogLog string."""
         number = date.replace("-", "")
-        try:
+        with asking_redis(self._address):
             names: Any = self._redis.zrangebyscore(self._base + "days", number, number)
             keys = [f"{self._base}day:{name}" for name in names]
             values: Any = self._raw.mget(keys) if keys else []
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         found = {decode_field(name.partition(":")[2]): value for name, value in zip(names, values, strict=True)}
         return {key: value for key, value in found.items() if value is not None}
 
     def fold_establishments(self, date: str, first: int, end: int) -> None:
         """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date."""
-        try:
+        with asking_redis(self._address):
             self._fold(args=[self._base, date, first, end])
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def announce(self, archive_id: str, said: Announced) -> None:
         """Tell all observers how far an archive has come: none trims what it has not."""
-        try:
+        with asking_redis(self._address):
             self._redis.hset(self._base + "archives", archive_id, msgspec.json.encode(said).decode())
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def trim_archived(self, first: int, events: Sequence[int]) -> int | None:
         """Remove the minutes from `first` on of which an archive has so many events; return the first one that has more, None if done."""
-        try:
+        with asking_redis(self._address):
             _removed, minute = self._trim(args=[self._base, first, first + len(events), _pack(list(events))])
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return int(minute) if minute else None
 
     def _run(self, pipeline: Any) -> list[Any]:
-        try:
+        with asking_redis(self._address):
             answers: list[Any] = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return answers
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,7 @@ import redis.exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streams.errors import ServerError
+from streams.errors import RedisUnavailable
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
 CALL_SECONDS_MAX = 5.0
@@ -50,10 +52,23 @@ def connect(address: RedisAddress) -> redis.Redis:
 
 
 #: What a call may raise when Redis is down, slow, full, loading or refuses us.
-REDIS_ERRORS = (redis.exceptions.RedisError, OSError)
+_REDIS_ERRORS = (redis.exceptions.RedisError, OSError)
 
 
-def explain(error: Exception, address: RedisAddress) -> ServerError:
+@contextmanager
+def asking_redis(address: RedisAddress) -> Iterator[None]:
+    """Call Redis within this, and nothing else: a `TimeoutError` of another server, or of a disk, is an `OSError` too.
+
+    Raises:
+        RedisUnavailable: what a call raised, in one clear message.
+    """
+    try:
+        yield
+    except _REDIS_ERRORS as error:
+        raise _explain(error, address) from error
+
+
+def _explain(error: Exception, address: RedisAddress) -> RedisUnavailable:
     """Turn a client error into one clear message."""
     where = address.url.rpartition("@")[2] if "@" in address.url else address.url
     if isinstance(error, redis.exceptions.AuthenticationError):
@@ -66,4 +81,4 @@ def explain(error: Exception, address: RedisAddress) -> ServerError:
         hint = "start it (`vigie up` starts a local one), or set redis_url"
     else:
         hint = "see Redis's log"
-    return ServerError(f"Redis at {where} does not answer as needed: {error}; {hint}")
+    return RedisUnavailable(f"Redis at {where} does not answer as needed: {error}; {hint}")

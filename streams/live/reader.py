@@ -11,7 +11,7 @@ import orjson
 from streams.count import Field, PartitionProgress, PartitionState
 from streams.errors import ServerError, StateError
 from streams.live import scripts
-from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, decode_field, encode_field
 from streams.live.unseen import UnseenReader
 from streams.live.writer import parse_state
@@ -108,25 +108,19 @@ class LiveReader:
 
     def ping(self) -> None:
         """Ask Redis for a sign of life."""
-        try:
+        with asking_redis(self._address):
             self._redis.ping()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def persistence(self) -> str:
         """Return Redis's `appendonly` setting (`yes` or `no`), or `unknown` where the user may not ask."""
-        try:
+        with asking_redis(self._address):
             info: dict[str, Any] = self._redis.info("persistence")
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return {1: "yes", 0: "no"}.get(info.get("aof_enabled", -1), "unknown")
 
     def facts(self) -> RedisFacts:
         """Ask the server what it is."""
-        try:
+        with asking_redis(self._address):
             info: dict[str, Any] = self._redis.info()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return RedisFacts(
             version=str(info["redis_version"]),
             append_only=info.get("aof_enabled") == 1,
@@ -143,10 +137,8 @@ class LiveReader:
         """
         pipeline = self._redis.pipeline(transaction=True)
         self._ask(pipeline)
-        try:
+        with asking_redis(self._address):
             answers = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return _snapshot(answers)
 
     def _ask(self, pipeline: Any) -> None:
@@ -168,10 +160,8 @@ class LiveReader:
             pipeline.zrange(self._base + "minutes", 0, -1)
             for minute in held:
                 pipeline.hgetall(f"{self._base}minute:{minute}")
-            try:
+            with asking_redis(self._address):
                 answers = pipeline.execute()
-            except REDIS_ERRORS as error:
-                raise explain(error, self._address) from error
             if [int(text) for text in answers[SNAPSHOT_ANSWERS]] == held:
                 counts = answers[SNAPSHOT_ANSWERS + 1 :]
                 return _snapshot(answers), [_minute(*pair) for pair in zip(held, counts, strict=True)]
@@ -180,19 +170,15 @@ class LiveReader:
     def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
         """Return the minutes held with `first <= epoch minute < end`, in order; a minute without any count is not held."""
         held = self.held(first, end)
-        try:
+        with asking_redis(self._address):
             return self._fetch(held)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def held(self, first: int | None = None, end: int | None = None) -> list[int]:
         """Return the epoch minutes held with `first <= epoch minute < end`, in order, without their counts."""
         low = "-inf" if first is None else first
         high = "+inf" if end is None else f"({end}"
-        try:
+        with asking_redis(self._address):
             names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return [int(text) for text in names]
 
     def settled_since(self, since_ms: int) -> list[tuple[int, int]]:
@@ -200,10 +186,8 @@ class LiveReader:
 
         Oldest minute first.
         """
-        try:
+        with asking_redis(self._address):
             found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf", withscores=True)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return sorted((int(text), int(settled_ms)) for text, settled_ms in found)
 
     def began_minute(self) -> int | None:
@@ -211,18 +195,14 @@ class LiveReader:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.zrange(self._base + "settled", 0, 0)  # those of the first call to `settle`, oldest first
         pipeline.hget(self._base + "meta", "trimmed_before")
-        try:
+        with asking_redis(self._address):
             first, trimmed = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return int(first[0]) if first and int(first[0]) > int(trimmed or 0) else None
 
     def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included."""
-        try:
+        with asking_redis(self._address):
             return self._fetch(minutes)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def columns(self, minutes: Sequence[int], fields: Sequence[Field]) -> list[tuple[int, list[int]]]:
         """Return of each of these minutes the counts of these fields alone."""
@@ -230,10 +210,8 @@ class LiveReader:
         pipeline = self._redis.pipeline(transaction=False)
         for minute in minutes:
             pipeline.hmget(f"{self._base}minute:{minute}", names)
-        try:
+        with asking_redis(self._address):
             answers = pipeline.execute() if minutes and names else []
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return [(minute, [int(n or 0) for n in numbers]) for minute, numbers in zip(minutes, answers, strict=False)]
 
     def _fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
@@ -249,11 +227,9 @@ class LiveReader:
 
     def settle(self, candidate_ms: int) -> int:
         """Move settled time forward to `candidate_ms`, never back; return where it stands."""
-        try:
+        with asking_redis(self._address):
             settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
             return int(settled)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def trim(
         self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0, waited: bool = False
@@ -263,11 +239,9 @@ class LiveReader:
         At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901. Where the
         minutes `waited` for an archive in vain their events are counted as missed by it.
         """
-        try:
+        with asking_redis(self._address):
             removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
             return int(removed)
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
 
 def _snapshot(answers: list[Any]) -> Snapshot:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Sketch
-from streams.live.connection import REDIS_ERRORS, RedisAddress, connect, explain
+from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, decode_field, encode_field
 
 #: What the users of one minute may be counted by; `none` is France.
@@ -112,10 +112,8 @@ class SketchReader:
 
     def _held(self, first: int, end: int) -> Iterator[tuple[int, str, str, list[str]]]:
         """Minute, key, kind and codes of each sketch held of these minutes."""
-        try:
+        with asking_redis(self._address):
             names: Any = self._redis.zrangebyscore(self._base + "sketches", first, f"({end}")
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         for name in names:
             minute, _, sketch = name.partition(":")
             kind, *codes = decode_field(sketch)
@@ -125,10 +123,8 @@ class SketchReader:
         pipeline = self._redis.pipeline(transaction=False)
         for keys in unions:
             pipeline.pfcount(*keys)
-        try:
+        with asking_redis(self._address):
             return pipeline.execute() if unions else []
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
 
     def _count(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct:
         found: dict[str, dict[str, int]] = {"national": {}, "region": {}, "academy": {}, "project": {}}

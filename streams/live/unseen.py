@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from streams.live import scripts
-from streams.live.connection import REDIS_ERRORS, RedisAddress, explain
+from streams.live.connection import RedisAddress, asking_redis
 
 #: What may be unseen, in the order in which it is shown.
 LISTS = ("service", "profile", "project", "uai")
@@ -77,10 +77,8 @@ class UnseenReader:
         for kind in LISTS:
             pipeline.hgetall(f"{self._base}unseen:{kind}")
             pipeline.zrange(f"{self._base}unseen_at:{kind}", 0, -1, withscores=True)
-        try:
+        with asking_redis(self._address):
             (seconds, micros), *answers = pipeline.execute()
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         oldest_ms = seconds * 1000 + micros // 1000 - KEPT_MS
         found: list[UnseenValue] = []
         for kind, events, seen in zip(LISTS, answers[::2], answers[1::2], strict=True):
@@ -100,8 +98,6 @@ class UnseenReader:
 
     def forget(self) -> int:
         """Remove what is older than a day; return how many values. Any number of observers may do it."""
-        try:
+        with asking_redis(self._address):
             gone: Any = self._forget(args=[self._base, KEPT_MS, *LISTS])
-        except REDIS_ERRORS as error:
-            raise explain(error, self._address) from error
         return int(gone)

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from streams.count import Delta, PartitionState, SketchKey
 from streams.errors import StateError
 from streams.live import scripts
-from streams.live.connection import RedisAddress
+from streams.live.connection import RedisAddress, asking_redis
 from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
 from streams.live.unseen import KEPT_MS, VALUES_MAX, listed
 
@@ -64,9 +64,10 @@ class HeartbeatLine:
 
 
 class LiveWriter:
-    """The asyncio side. Every method may raise `connection.REDIS_ERRORS`; calling again is safe for all of them."""
+    """The asyncio side. Every method raises `RedisUnavailable` when Redis does not answer; calling again is safe for all of them."""
 
     def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._address = address
         self._base = Keys(prefix).base
         self._catalog = ""
         self._redis = redis.asyncio.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
@@ -86,7 +87,8 @@ class LiveWriter:
         """
         self._catalog = catalog_digest
         args: list[_Arg] = [self._base, LAYOUT, catalog_digest, topic, topic_id, partitions]
-        verdict, detail = await self._prepare(args=args)
+        with asking_redis(self._address):
+            verdict, detail = await self._prepare(args=args)
         if verdict == "ok":
             return str(detail)
         raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
@@ -96,7 +98,8 @@ class LiveWriter:
         numbers = list(partitions)
         if not numbers:
             return {}
-        texts: list[Any] = await self._redis.hmget(self._base + "offsets", [str(number) for number in numbers])
+        with asking_redis(self._address):
+            texts: list[Any] = await self._redis.hmget(self._base + "offsets", [str(number) for number in numbers])
         return {number: parse_state(text) for number, text in zip(numbers, texts, strict=True)}
 
     async def apply(self, partition: int, delta: Delta) -> Applied:
@@ -119,7 +122,8 @@ class LiveWriter:
         ]
         sketches = [_members(delta.minute_sketches), _members(delta.day_sketches)]
         counts = _pack([totals, minutes, *sketches, listed(delta.unseen)])
-        outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS])
+        with asking_redis(self._address):
+            outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS])
         return Applied(Outcome(outcome), str(stored))
 
     async def heartbeat(
@@ -147,7 +151,8 @@ class LiveWriter:
                 "catalog": self._catalog,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
-        stored: list[str] = await self._heartbeat(args=args)
+        with asking_redis(self._address):
+            stored: list[str] = await self._heartbeat(args=args)
         return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
 
 

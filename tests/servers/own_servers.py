@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,6 +73,16 @@ class KafkaHandle:
         """kill -9."""
         if self._process is not None:
             self._process.kill()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """SIGSTOP, then SIGCONT: it takes connections, and answers nothing."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
 
 def varied(installation: Installation, **changed: str | int) -> Installation:

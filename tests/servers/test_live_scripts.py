@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from streams.count import Cut, Delta, Field, PartitionState
-from streams.errors import StateError
+from streams.errors import RedisUnavailable, StateError
 from streams.live import HeartbeatLine, LiveReader, LiveWriter, Outcome
-from streams.live.connection import REDIS_ERRORS, RedisAddress
+from streams.live.connection import RedisAddress
 from streams.live.keys import LAYOUT
 
 pytestmark = pytest.mark.servers
@@ -128,7 +128,7 @@ def test_a_full_redis_refuses_before_it_writes(live: Live) -> None:
     before = live.raw.config_get("maxmemory")["maxmemory"]
     live.raw.config_set("maxmemory", "1mb")
     try:
-        with pytest.raises(REDIS_ERRORS):
+        with pytest.raises(RedisUnavailable, match="maxmemory"):
             live.apply(10, 20)
     finally:
         live.raw.config_set("maxmemory", before)

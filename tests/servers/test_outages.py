@@ -79,6 +79,15 @@ def test_both_are_down_at_the_start_then_kafka_is_killed_and_comes_back(
             kafka_server.kill()
             wait_for("said", is_said(group, "Kafka does not say where the log ends"), 40)
             kafka_server.start()
+            wait_for("ready again", lambda: not group.unready(), 60)
+            with kafka_server.paused(), redis.Redis.from_url(redis_server.url) as client:
+                client.flushall()  # to begin again asks Kafka where its log begins, and Kafka alone fails
+                wait_for(
+                    "said",
+                    is_said(group, f"Kafka at {kafka_server.servers} does not answer as needed: no answer in time"),
+                    60,
+                )
+                assert not is_said(group, "Redis")()
             nothing_is_lost(group, traffic, own, catalog)
             kafka_server.kill()
             ends_in_time(group)
@@ -91,7 +100,7 @@ def test_redis_is_killed_and_comes_back_while_a_worker_joins(installation: Insta
         traffic.begin(300)
         wait_for("counting", counting(own))
         server.kill()
-        wait_for("said", is_said(group, "Redis does not answer"), 40)
+        wait_for("said", is_said(group, "Redis at"), 40)
         assert group.metric("ent_worker_redis_failures_total") > 0
         group.remove(1)  # within its bound: checked by `stop`
         group.add(2)

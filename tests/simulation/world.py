@@ -17,6 +17,7 @@ import orjson
 
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, Delta, Field, PartitionState, Rules
+from streams.errors import RedisUnavailable
 from streams.ingest.ledger import Ingestor, Verdict
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
@@ -29,8 +30,8 @@ Totals = Counter[Field]
 Minutes = dict[int, Counter[Field]]
 
 
-class StoreDown(OSError):
-    """The store does not answer (what redis raises is an OSError too)."""
+class StoreDown(RedisUnavailable):
+    """The store does not answer."""
 
 
 @dataclass
