@@ -106,7 +106,7 @@ def test_runbooks_name_their_alert_its_parts_and_only_metrics_that_exist():
     texts = {path.stem: path.read_text() for path in (deploy_dir() / "runbooks").glob("*.md")}
     assert set(texts) == {rule["alert"] for rule in alerts()}
     for name, text in texts.items():
-        assert text.startswith(f"# {name}\n")
+        assert re.match(rf"# \w[^\n]* \({name}\)\n", text), "a title in French, and the alert's name"
         assert all(f"**{part}" in text for part in parts), name
         for metric in re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", text):
             assert metric in NAMES | recorded, f"{name} names {metric}"

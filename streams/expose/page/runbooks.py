@@ -22,7 +22,9 @@ def add_runbooks(app: FastAPI, directory: Path) -> None:
 
     @app.get("/runbooks/", include_in_schema=False)
     def runbooks() -> Response:
-        links = "".join(f'<li><a href="/runbooks/{name}">{name}</a></li>' for name in names(directory))
+        links = "".join(
+            f'<li><a href="{name}">{escape(_title(directory, name))}</a></li>' for name in names(directory)
+        )
         return _page("Procédures", f"<h1>Procédures</h1><ul>{links}</ul>")
 
     @app.get("/runbooks/{name}", include_in_schema=False)
@@ -30,12 +32,18 @@ def add_runbooks(app: FastAPI, directory: Path) -> None:
         # Only names that the directory lists: nothing of an address ever becomes a path.
         if name not in names(directory):
             raise HTTPException(404, f"no runbook {name[:60]!r}; /runbooks/ lists all")
-        return _page(name, _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
+        return _page(_title(directory, name), _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
 
 
 def names(directory: Path) -> list[str]:
     """Names of the runbooks, each that of its alert."""
     return sorted(path.stem for path in directory.glob("*.md"))
+
+
+def _title(directory: Path, name: str) -> str:
+    """Its first heading: what the alert says in French, and its name."""
+    with (directory / f"{name}.md").open(encoding="utf-8") as file:
+        return file.readline().lstrip("#").strip() or name
 
 
 def _page(title: str, body: str) -> Response:
