@@ -22,9 +22,7 @@ def add_runbooks(app: FastAPI, directory: Path) -> None:
 
     @app.get("/runbooks/", include_in_schema=False)
     def runbooks() -> Response:
-        links = "".join(
-            f'<li><a href="{name}">{escape(_title(directory, name))}</a></li>' for name in names(directory)
-        )
+        links = "".join(f'<li><a href="{name}">{escape(_title(directory, name))}</a></li>' for name in names(directory))
         return _page("Procédures", f"<h1>Procédures</h1><ul>{links}</ul>")
 
     @app.get("/runbooks/{name}", include_in_schema=False)
