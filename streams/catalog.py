@@ -51,20 +51,22 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of the ministry's marking plan; `weight` is its share of synthetic traffic."""
+    """A service of the ministry's marking plan; `weight` is its share of synthetic traffic, `column` its name in the weekly open data."""
 
     code: str
     label: str
     family: str
     weight: float
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of visitor; `share` is its part of the visits of the school year 2025-26."""
+    """A kind of visitor; `share` is its part of the visits of the school year 2025-26, `column` its name in the weekly open data."""
 
     code: str
     share: float
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +258,13 @@ def _region(item: dict[str, Any]) -> Region:
 
 
 def _service(item: dict[str, Any]) -> Service:
-    return Service(str(item["code"]), str(item["label"]), str(item["family"]), float(item["weight"]))
+    return Service(
+        str(item["code"]), str(item["label"]), str(item["family"]), float(item["weight"]), item.get("column")
+    )
 
 
 def _profile(item: dict[str, Any]) -> Profile:
-    return Profile(str(item["code"]), float(item["share_2526"]))
+    return Profile(str(item["code"]), float(item["share_2526"]), item.get("column"))
 
 
 def _project(item: dict[str, Any]) -> Project:

@@ -7,6 +7,7 @@
      |   +- RedisUnavailable      the same of Redis
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
+     |   +- FileRefused           what a file of figures holds: the message names the line
      +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends
 
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
@@ -45,6 +46,12 @@ class StateError(VigieError):
 
 class InputError(VigieError):
     """A file, a line or an argument cannot be used."""
+
+
+class FileRefused(InputError):
+    """What a file holds cannot be used, and nothing of it was; the message names the line as an editor counts it."""
+
+    exit_code = 1
 
 
 class DefectError(VigieError):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
 from streams.catalog import load_catalog
+from streams.csv_file import CsvFile, open_csv
 from streams.errors import InputError
 from streams.history.held import counted
 from streams.settings import load_settings
@@ -76,25 +76,16 @@ def import_(file: Path, archive: Path | None) -> None:
     directory = archive or settings.archive_dir
     if directory is None:
         raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
-    target = Archive(directory)
-    try:
-        with click.open_file(str(file), encoding="utf-8-sig") as lines:
-            head = lines.readline()
-            if "debutsemaine" in head:
-                _import_weeks(target, head, lines, str(file))
-            else:
-                _import_rows(target, head, lines, str(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{file} cannot be read: {reason}; name a CSV file in UTF-8") from None
+    with open_csv(file) as counts:
+        importing = _import_weeks if "debutsemaine" in counts.columns else _import_rows
+        importing(Archive(directory), counts)
 
 
-def _import_weeks(target: Archive, head: str, lines: IO[str], name: str) -> None:
+def _import_weeks(target: Archive, file: CsvFile) -> None:
     from streams.history.weekly import read_weeks
     from streams.history.weeks import save_weeks
 
-    settings = load_settings()
-    found = read_weeks(_with_head(head, lines), name, load_catalog(settings.config_dir), settings.config_dir)
+    found = read_weeks(file, load_catalog(load_settings().config_dir))
     about = target.about()
     target.prepare(simulated=about.simulated if about else False)
     save_weeks(target, found.weeks)
@@ -108,19 +99,12 @@ def _import_weeks(target: Archive, head: str, lines: IO[str], name: str) -> None
     )
 
 
-def _import_rows(target: Archive, head: str, lines: IO[str], name: str) -> None:
+def _import_rows(target: Archive, file: CsvFile) -> None:
     from streams.history.transfer import import_rows
 
-    done = import_rows(target, load_catalog(load_settings().config_dir), _with_head(head, lines), name)
+    done = import_rows(target, load_catalog(load_settings().config_dir), file)
     click.echo(
         f"{counted(done.rows, 'row')}, {counted(len(done.days), 'day')} from {done.days[0]} to {done.days[-1]}: "
         f"{counted(done.hours, 'hour')} imported, {done.hours_kept:,} left as they were counted or simulated",
         err=True,
     )
-
-
-def _with_head(head: str, lines: IO[str]) -> IO[str]:
-    """The lines of a file, the first of which was read."""
-    import io
-
-    return io.StringIO(head + lines.read())

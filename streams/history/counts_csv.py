@@ -6,18 +6,16 @@ region). An hour may come without some cuts; these are then unknown in it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import IO
 
 from streams.catalog import Catalog
 from streams.clock import iso_utc
-from streams.errors import InputError
+from streams.csv_file import CsvFile, CsvRow
 from streams.history.compose import HourReading
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, Source
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, no_rows
+from streams.values import moment, quoted, whole
 
 CODE_COLUMNS = ("region", "service", "project", "profile", "academy")
 COLUMNS = ("minute", "cut", *CODE_COLUMNS, "events", "visits", "late", "step", "source")
@@ -48,34 +46,32 @@ class Counts:
     simulated: bool
 
 
-def read_counts(lines: IO[str], name: str, catalog: Catalog) -> Counts:
+def read_counts(file: CsvFile, catalog: Catalog) -> Counts:
     """Read a file.
 
     Raises:
-        InputError: it cannot be used; the message names the line.
+        FileRefused: it cannot be used; the message names the line.
     """
-    reader = csv.DictReader(lines)
-    columns = reader.fieldnames or ()
-    if missing := [column for column in sorted(NEEDED) if column not in columns]:
-        raise InputError(f"{name}: no column {', '.join(missing)}: its first line must name {', '.join(COLUMNS)}")
+    file.check_columns(COLUMNS, NEEDED)
     items: list[_Item] = []
     seen: dict[tuple[CutName, Key, int], int] = {}
     known = _codes(catalog)
-    for number, row in enumerate(reader, 2):
+    for row in file.rows():
         try:
-            item = _item(number, row, known)
+            item = _item(row, file.columns, known)
             if before := seen.get((item.cut, item.key, item.minute)):
                 raise ValueError(f"the same minute and codes as line {before}: keep one of both")
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise InputError(f"{name}, line {number}: {error}; nothing was imported") from None
-        seen[item.cut, item.key, item.minute] = number
+        except ValueError as error:
+            raise file.refusal(row.line, f"{error}; nothing was imported") from None
+        seen[item.cut, item.key, item.minute] = row.line
         items.append(item)
     if not items:
-        raise InputError(f"{name} holds no counts")
-    _check_step(items, "step" in columns, name)
-    if len({item.simulated for item in items}) > 1:
-        raise InputError(f"{name} holds simulated and real figures: import them from two files into two archives")
-    hours = {hour: _reading(hour, some, name) for hour, some in sorted(_by_hour(items).items())}
+        raise file.refusal(file.line, "the file holds no counts below it")
+    _check_step(items, file)
+    if other := next((item for item in items if item.simulated != items[0].simulated), None):
+        reason = f"the file holds simulated and real figures (line {items[0].line} is of the other kind)"
+        raise file.refusal(other.line, f"{reason}: import them from two files into two archives")
+    hours = {hour: _reading(hour, some, file) for hour, some in sorted(_by_hour(items).items())}
     return Counts(len(items), hours, items[0].simulated)
 
 
@@ -89,40 +85,61 @@ def _codes(catalog: Catalog) -> Mapping[str, frozenset[str]]:
     }
 
 
-def _item(line: int, row: Mapping[str | None, str], known: Mapping[str, frozenset[str]]) -> _Item:
-    if None in row:
-        raise ValueError("it has more cells than the first line has columns")
-    step = row.get("step") or "minute"
+def _item(row: CsvRow, columns: Mapping[str, str], known: Mapping[str, frozenset[str]]) -> _Item:
+    step = row["step"] or "minute"
     if step != "minute":
         raise ValueError(f"it counts a whole {step}: export again with --step minute, only minutes can be imported")
-    moment = datetime.fromisoformat(row["minute"])
-    if moment.tzinfo is None:
-        raise ValueError(f"minute {row['minute']!r} has no offset: write 2026-09-01T06:00:00Z")
-    seconds = moment.timestamp()
-    if seconds % 60:
-        raise ValueError(f"minute {row['minute']!r} is not the start of a minute")
     cut = CutName(row["cut"])
-    for column in KEY_COLUMNS[cut]:
-        if row.get(column) not in known[column]:
-            raise ValueError(f"{column} {row.get(column)!r} is not in the lists of config/")
-    events, visits, late = (int(row.get(column) or 0) for column in ("events", "visits", "late"))
-    if not all(0 <= number <= COUNT_MAX for number in (events, visits, late)):
-        raise ValueError("a count is negative or too large")
     key = tuple(row[column] for column in KEY_COLUMNS[cut])
-    simulated = str(Source.SIMULATED) in (row.get("source") or "").split("+")
+    for column in CODE_COLUMNS:
+        if column not in KEY_COLUMNS[cut]:
+            if row[column]:
+                raise ValueError(f"{column} {quoted(row[column])} in a row of cut {cut}, which has none")
+        elif row[column] not in known[column]:
+            raise ValueError(f"{column} {quoted(row[column])} is not in the lists of config/")
+    events, visits = _count(row, "events"), _count(row, "visits")
+    late = _count(row, "late") if "late" in columns else 0
+    simulated = _is_simulated(row["source"])
     # A simulated past deals events and visits of a minute out to projects and profiles independently of one another.
     if max(visits, late) > events and not simulated:
         raise ValueError(f"{max(visits, late)} visits or late events of {events} events: there can't be more")
-    return _Item(line, cut, key, int(seconds) // 60, events, visits, late, simulated)
+    return _Item(row.line, cut, key, _minute(row["minute"]), events, visits, late, simulated)
 
 
-def _check_step(items: list[_Item], is_told: bool, name: str) -> None:
+def _minute(text: str) -> int:
+    found = moment(text)
+    if found.tzinfo is None:
+        raise ValueError(f"minute {quoted(text)} has no offset: write 2026-09-01T06:00:00Z")
+    seconds = found.timestamp()
+    if seconds % 60:
+        raise ValueError(f"minute {quoted(text)} is not the start of a minute")
+    return int(seconds) // 60
+
+
+def _count(row: CsvRow, column: str) -> int:
+    try:
+        found = whole(row[column])
+    except ValueError as error:
+        raise ValueError(f"{column} {error}") from None
+    if found > COUNT_MAX:
+        raise ValueError(f"{column} {found:,} is too large: at most {COUNT_MAX:,}")
+    return found
+
+
+def _is_simulated(source: str) -> bool:
+    named = [Source(one) for one in source.split("+")] if source else []
+    return Source.SIMULATED in named
+
+
+def _check_step(items: list[_Item], file: CsvFile) -> None:
     moments = {item.minute for item in items}
-    if not is_told and len(moments) > ON_THE_HOUR_MAX and all(minute % MINUTES_AN_HOUR == 0 for minute in moments):
-        raise InputError(
-            f"{name}: every row is on the hour, as if it counted whole hours: only minutes can be imported. If these are minutes, add a "
-            "column step that says minute"
-        )
+    if "step" in file.columns or len(moments) <= ON_THE_HOUR_MAX or any(minute % MINUTES_AN_HOUR for minute in moments):
+        return
+    raise file.refusal(
+        items[0].line,
+        "every row is on the hour, as if it counted whole hours: only minutes can be imported. If these are minutes, add a "
+        "column step that says minute",
+    )
 
 
 def _by_hour(items: list[_Item]) -> Mapping[int, list[_Item]]:
@@ -132,18 +149,18 @@ def _by_hour(items: list[_Item]) -> Mapping[int, list[_Item]]:
     return found
 
 
-def _reading(hour: int, items: list[_Item], name: str) -> HourReading:
+def _reading(hour: int, items: list[_Item], file: CsvFile) -> HourReading:
     by_cut: dict[CutName, list[_Item]] = {}
     for item in items:
         by_cut.setdefault(item.cut, []).append(item)
     if CutName.REGION not in by_cut:
-        raise InputError(
-            f"{name}, line {items[0].line}: the hour from {_iso(hour * 60)} has no rows of cut region: without them no total is "
-            "known. Add them; nothing was imported"
+        raise file.refusal(
+            items[0].line,
+            f"the hour from {_iso(hour * 60)} has no rows of cut region: without them no total is known. Add them; nothing was imported",
         )
     for cut in by_cut:
         if cut is not CutName.REGION:
-            _check_sums(by_cut[CutName.REGION], by_cut[cut], name)
+            _check_sums(by_cut[CutName.REGION], by_cut[cut], file)
     cuts = tuple(cut for cut in CutName if cut in by_cut)
     mark = HourMark(
         hour,
@@ -174,19 +191,19 @@ class _Sum:
         )
 
 
-def _check_sums(region: list[_Item], other: list[_Item], name: str) -> None:
+def _check_sums(region: list[_Item], other: list[_Item], file: CsvFile) -> None:
     cut = other[0].cut
     of_region = cut in (CutName.REGION_SERVICE, CutName.PROFILE_REGION)
     sums = [_sums(items, of_region) for items in (region, other)]
     for place in sorted({*sums[0], *sums[1]}):
-        whole, parts = (found.get(place) or _Sum() for found in sums)
+        total, parts = (found.get(place) or _Sum() for found in sums)
         for what in ("events",) if cut is CutName.REGION_SERVICE else ("events", "visits"):
-            if getattr(whole, what) != getattr(parts, what):
+            if getattr(total, what) != getattr(parts, what):
                 where = f"region {place[1]}" if of_region else "all regions"
-                raise InputError(
-                    f"{name}, line {parts.line or whole.line}: at {_iso(place[0])} {where} has {getattr(whole, what):,} {what} by "
-                    f"region, {getattr(parts, what):,} by {cut}: each cut holds every event. Mend it, or leave that cut out of the "
-                    "whole hour; nothing was imported"
+                raise file.refusal(
+                    parts.line or total.line,
+                    f"at {_iso(place[0])} {where} has {getattr(total, what):,} {what} by region, {getattr(parts, what):,} by {cut}: each "
+                    "cut holds every event. Mend it, or leave that cut out of the whole hour; nothing was imported",
                 )
 
 

@@ -14,6 +14,7 @@ from typing import IO
 
 from streams.catalog import Catalog
 from streams.clock import PARIS, iso_utc
+from streams.csv_file import CsvFile
 from streams.errors import InputError
 from streams.history.archive import Archive, ArchiveError
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
@@ -83,14 +84,15 @@ class Imported:
     hours_kept: int
 
 
-def import_rows(archive: Archive, catalog: Catalog, lines: IO[str], name: str) -> Imported:
+def import_rows(archive: Archive, catalog: Catalog, file: CsvFile) -> Imported:
     """Read counts by minute and put them into an archive. Hours that were counted live stay; imported ones are replaced.
 
     Raises:
-        InputError: a line cannot be used, figures contradict one another, or a day's file is damaged; nothing was written then.
+        FileRefused: a line cannot be used, or figures contradict one another; nothing was written then.
+        InputError: a day's file is damaged; nothing was written then.
         ArchiveError: the archive holds figures of the other kind, or cannot be written.
     """
-    found = read_counts(lines, name, catalog)
+    found = read_counts(file, catalog)
     about = archive.about()
     archive.prepare(simulated=found.simulated or (about.simulated if about else False))
     by_day: dict[date, list[int]] = {}

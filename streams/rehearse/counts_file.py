@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import math
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streams.errors import InputError
+from streams import values
+from streams.csv_file import CsvFile, open_csv
+from streams.values import quoted
 from streams.watch import Array, Index, Scope
 
 COLUMNS = ("timestamp", "count", "region", "service")
+COUNT_MAX = 1e12
 STEP_MINUTES_MAX = 60
 #: Rows between the first time stamp and the last, measured or not: 20 years of minutes would be a mistake in a time stamp.
 GRID_ROWS_MAX = 6_000_000
 SERIES_MAX = 2_000
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
-_EXPECTED = "expected a first line `timestamp,count` or `timestamp,count,region,service`"
+#: `1.234`, `1,234`: a fraction, or thousands?
+_AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,85 +60,107 @@ def read_counts(path: Path, zone: ZoneInfo) -> Counts:
     """Read `path`; time stamps without an offset are in `zone`.
 
     Raises:
-        InputError: the file cannot be used; the message names the line and says what to do.
+        FileRefused: the file cannot be used; the message names the line and says what to do.
+        InputError: it cannot be read.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            read, clock = _rows(path, csv.reader(file), zone)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None
-    if not read.minutes:
-        raise InputError(f"{path} has no rows: give at least the counts of some weeks")
-    return _grid(path, read, clock)
+    with open_csv(path) as file:
+        file.check_columns(COLUMNS, COLUMNS[:2])
+        read, clock = _rows(file, zone)
+        return _grid(file, read, clock)
 
 
-def _rows(path: Path, reader: Iterator[list[str]], zone: ZoneInfo) -> tuple[_Read, _Clock]:
-    head = [name.strip().lower() for name in next(reader, [])]
-    if head[:2] != ["timestamp", "count"] and not {"timestamp", "count"} <= set(head):
-        raise InputError(f"{path}: {_EXPECTED}, found {','.join(head)[:80]!r}")
-    strange = [name for name in head if name not in COLUMNS]
-    if strange or len(set(head)) != len(head):
-        raise InputError(f"{path}: {_EXPECTED}; column {(strange or head)[0]!r} is not one of them or occurs twice")
-    at = [head.index(name) if name in head else None for name in COLUMNS]
-    read, stamps = _Read(), _Stamps(path)
-    for line, row in enumerate(reader, 2):
-        if not row or (len(row) == 1 and not row[0].strip()):
-            continue
-        if len(row) != len(head):
-            raise InputError(f"{path}, line {line}: {len(row)} columns where the first line has {len(head)}")
-        place = tuple(row[index].strip() if index is not None else "" for index in at[2:])
-        series = read.scopes.setdefault((place[0], place[1]), len(read.scopes))
-        text = row[at[0] or 0].strip() if at[0] is not None else ""
-        stamps.add(text, series, line)
+def _rows(file: CsvFile, zone: ZoneInfo) -> tuple[_Read, _Clock]:
+    read, stamps, numbers = _Read(), _Stamps(), _Numbers()
+    for row in file.rows():
+        try:
+            series = read.scopes.setdefault((_label(row["region"]), _label(row["service"])), len(read.scopes))
+            stamps.add(row["timestamp"], series)
+            read.counts.append(numbers.read(row["count"], row.line))
+            if len(read.scopes) > SERIES_MAX:
+                raise ValueError(f"more than {SERIES_MAX:,} series of region and service")
+        except ValueError as error:
+            raise file.refusal(row.line, error) from None
         read.series.append(series)
-        read.texts.append(text)
-        read.lines.append(line)
-        read.counts.append(_count(path, line, row[at[1]] if at[1] is not None else ""))
-    if len(read.scopes) > SERIES_MAX:
-        raise InputError(f"{path} has {len(read.scopes)} series of region and service: at most {SERIES_MAX}")
+        read.texts.append(row["timestamp"])
+        read.lines.append(row.line)
+    if not read.lines:
+        raise file.refusal(file.line, "the file has no rows below it: give at least the counts of some weeks")
+    if numbers.ambiguous:
+        line, text = numbers.ambiguous
+        raise file.refusal(line, f"{quoted(text)}: a fraction, or thousands? Write all counts of the file as 1234.5")
     clock = _Clock(stamps, zone)
     read.minutes = clock.minutes()
     return read, clock
 
 
-def _count(path: Path, line: int, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and 0 <= value <= 1e12):
-        unknown = text.strip().lower() in ("", "nan", "null", "none", "na", "n/a")
-        said = "is no count: leave the row out where nothing was measured" if unknown else "is not a count"
-        raise InputError(f"{path}, line {line}: {text.strip()[:40]!r} {said} (0 or more)")
-    return value
+def _label(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{quoted(text)} holds a line break or a character that is not seen")
+    return text
+
+
+class _Numbers:
+    """Counts as written. `ambiguous`: (line, text) of one that could be a fraction or thousands, where the whole file leaves that open.
+
+    A program's fractions are not all of three digits, or no count is without one; where thousands are set apart, small counts have no mark.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[int, str] | None = None
+        self._whole = self._told = False
+        self._marks: set[str] = set()
+
+    @property
+    def ambiguous(self) -> tuple[int, str] | None:
+        one_mark_told = len(self._marks) == 1 and (self._told or (self._marks == {"."} and not self._whole))
+        return None if one_mark_told else self._first
+
+    def read(self, text: str, line: int) -> float:
+        """A count.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if text.lower() in ("", "nan", "null", "none", "na", "n/a"):
+            raise ValueError(f"{text!r} is no count: leave the row out where nothing was measured (0 or more)")
+        try:
+            value = values.number(text)
+        except ValueError:
+            value = COUNT_MAX + 1
+        if value > COUNT_MAX:
+            raise ValueError(f"{quoted(text)} is not a count (0 or more)")
+        mark = "." if "." in text else "," if "," in text else ""
+        self._whole = self._whole or not mark
+        if mark:
+            self._marks.add(mark)
+            if not _AMBIGUOUS.fullmatch(text):
+                self._told = True
+            elif self._first is None:
+                self._first = line, text
+        return value
 
 
 class _Stamps:
     """Time stamps as written: all with an offset, or all without."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
         self.moments: list[datetime.datetime] = []
         self.series: list[int] = []
         self.aware: bool | None = None
 
-    def add(self, text: str, series: int, line: int) -> None:
-        try:
-            moment = datetime.datetime.fromisoformat(text)
-        except ValueError:
-            raise InputError(
-                f"{self.path}, line {line}: {text[:40]!r} is not a time stamp: write 2026-09-01T08:00 or 2026-09-01T08:00+02:00"
-            ) from None
-        aware = moment.tzinfo is not None
+    def add(self, text: str, series: int) -> None:
+        """The next one.
+
+        Raises:
+            ValueError: it is none, or written another way than those before.
+        """
+        found = values.moment(text)
+        aware = found.tzinfo is not None
         if self.aware is None:
             self.aware = aware
         elif self.aware != aware:
-            raise InputError(
-                f"{self.path}, line {line}: time stamps with an offset and without are mixed: write all of them one way"
-            )
-        self.moments.append(moment)
+            raise ValueError("time stamps with an offset and without are mixed: write all of them one way")
+        self.moments.append(found)
         self.series.append(series)
 
 
@@ -209,17 +233,19 @@ def _wall_minute(moment: datetime.datetime) -> int:
     return (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
 
 
-def _grid(path: Path, read: _Read, clock: _Clock) -> Counts:
+def _grid(file: CsvFile, read: _Read, clock: _Clock) -> Counts:
     minutes = np.array(read.minutes, dtype=np.int64)
-    step = _step(path, np.unique(minutes))
+    step = _step(file, np.unique(minutes))
     phase = int(np.bincount(minutes % step).argmax())
     cells = (minutes - phase) // step
     first, last = int(cells.min()), int(cells.max())
     rows = last - first + 1
     if rows > GRID_ROWS_MAX:
-        raise InputError(
-            f"{path}: from the first time stamp to the last there would be {rows:,} rows of {step} min, at most {GRID_ROWS_MAX:,}: "
-            "is a time stamp wrong?"
+        far = read.lines[int(np.abs(cells - np.median(cells)).argmax())]
+        raise file.refusal(
+            far,
+            f"from the first time stamp to the last there would be {rows:,} rows of {step} min, at most {GRID_ROWS_MAX:,}: "
+            "is a time stamp wrong?",
         )
     values = np.full((len(read.scopes), rows), np.nan)
     texts = [""] * rows
@@ -227,8 +253,8 @@ def _grid(path: Path, read: _Read, clock: _Clock) -> Counts:
         (cells - first).tolist(), read.series, read.counts, read.texts, read.lines, strict=True
     ):
         if values[series, cell] == values[series, cell]:
-            raise InputError(
-                f"{path}, line {line}: {text} lies in a row of {step} min that was there before: one row a time, region and service"
+            raise file.refusal(
+                line, f"{text} lies in a row of {step} min that was there before: one row a time, region and service"
             )
         values[series, cell] = count
         texts[cell] = texts[cell] or text
@@ -239,11 +265,11 @@ def _grid(path: Path, read: _Read, clock: _Clock) -> Counts:
     return Counts(scopes, step, int(starts[0]), values, tuple(texts), dates, of_day // step, (note,) if note else ())
 
 
-def _step(path: Path, minutes: Index) -> int:
+def _step(file: CsvFile, minutes: Index) -> int:
     if len(minutes) < 2:
         return STEP_MINUTES_MAX
     gaps, number = np.unique(np.diff(minutes), return_counts=True)
     step = int(gaps[number.argmax()])
     if step > STEP_MINUTES_MAX:
-        raise InputError(f"{path}: rows are {step} min apart: give counts of 1 to {STEP_MINUTES_MAX} minutes")
+        raise file.refusal(file.line, f"rows are {step} min apart: give counts of 1 to {STEP_MINUTES_MAX} minutes")
     return step

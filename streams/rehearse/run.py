@@ -115,9 +115,9 @@ def _begins(drop: Found, silence: Found) -> bool:
 
 
 def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:
-    last = episode.last
-    if running:  # to the last row that was measured
-        last = int(np.flatnonzero(np.isfinite(counts.values[series]))[-1])
+    # To the last row that was measured: what cut an alert off may begin after a row that was not, and such a row has no time stamp.
+    measured = np.isfinite(counts.values[series, episode.start : None if running else episode.last + 1])
+    last = episode.start + int(np.flatnonzero(measured)[-1])
     rows = slice(episode.start, last + 1)
     known = np.isfinite(counts.values[series, rows]) & np.isfinite(expected[series, rows])
     return Found(

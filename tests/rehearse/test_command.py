@@ -80,6 +80,16 @@ def test_what_still_runs_ends_with_the_last_row(tmp_path: Path) -> None:
     assert (alert["kind"], alert["end"], alert["ratio"]) == ("silence", "2026-02-13 11:45:00", 0.0)
 
 
+def test_what_a_silence_cuts_off_ends_with_the_last_row_that_was_measured(tmp_path: Path) -> None:
+    rows = changed(cycle(15), "2026-02-10 10:00", "2026-02-10 11:00", lambda n: 3 * n)
+    rows = changed(rows, "2026-02-10 11:00", "2026-02-10 13:00", lambda n: 0)
+    rows = [row for row in rows if not "2026-02-10 11:00" <= str(row[0])[:16] < "2026-02-10 11:30"]
+    surge, silence = rehearse(write(tmp_path / "c.csv", rows))
+    assert (surge["kind"], surge["start"], surge["end"]) == ("surge", "2026-02-10 10:00:00", "2026-02-10 10:45:00")
+    assert (silence["kind"], silence["end"]) == ("silence", "2026-02-10 12:45:00")
+    assert silence["start"] >= "2026-02-10 11:30:00"
+
+
 def test_absent_is_not_zero(tmp_path: Path) -> None:
     rows = [row for row in cycle(15) if not "2026-02-10 10" <= str(row[0]) < "2026-02-10 13"]
     assert rehearse(write(tmp_path / "c.csv", rows)) == []
@@ -168,7 +178,7 @@ def test_school_calendar(tmp_path: Path) -> None:
         (["timestamp,count", "2026-01-05 00:00,-1"], "line 2: '-1' is not a count"),
         (["timestamp,count", "2026-01-05 00:00,nan"], "leave the row out"),
         (["timestamp,count", "2026-01-05 00:00,"], "leave the row out"),
-        (["timestamp,count", "2026-01-05 00:00,1,2"], "line 2: 3 columns"),
+        (["timestamp,count", "2026-01-05 00:00,1,2"], "line 2: it has more cells"),
         (["timestamp,count", "2026-01-05 00:00,1", "2026-01-05 00:00,2"], "line 3: 2026-01-05 00:00 lies in a row"),
         (["timestamp,count", "2026-01-05 00:00,1", "2026-01-05 00:01+01:00,2"], "line 3: time stamps with an offset and"),
         (["timestamp,count", "2026-01-05 00:00,1", "2026-01-06 00:00,2"], "rows are 1440 min apart"),

@@ -1,0 +1,92 @@
+"""What a text of a file says: a whole number, a number, a moment, a day. Pure, and strict: what could mean two things is refused.
+
+Files come from programs and from spreadsheets, so blanks between thousands, a decimal comma and `.00` are read; `1_000`, `1e3` where a
+whole number belongs, other digits than 0 to 9, `NaN` and `inf` are not. Each function raises a ValueError that quotes the text.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+
+#: Digits of a whole number; more would not be exact as a float, and are no count.
+DIGITS_MAX = 15
+YEAR_MIN, YEAR_MAX = 1970, 2199
+_BLANKS = " \u00a0\u2009\u202f"  # those that French programs put between thousands
+_GROUPED = re.compile(rf"[0-9]{{1,3}}(?:[{_BLANKS}][0-9]{{3}})+(?![0-9])")
+_WHOLE = re.compile(rf"([0-9]{{1,{DIGITS_MAX}}})(?:[.,]0{{1,2}})?")
+_NUMBER = re.compile(rf"[0-9]{{1,{DIGITS_MAX}}}(?:,[0-9]+|(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,2}})?)")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?) ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_OTHER_ORDER = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}\b.*")
+_SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
+SHOWN_MAX = 40
+
+
+def quoted(text: str) -> str:
+    """The text as a message shows it: in quotes, and cut."""
+    return repr(text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "…")
+
+
+def whole(text: str) -> int:
+    """A whole number from 0 on: `1234`, `1 234`, `1234.0`, `1234,00`."""
+    found = _WHOLE.fullmatch(_ungrouped(text))
+    if not found:
+        raise ValueError(f"{quoted(text)} is no count: negative or too large, or no whole number")
+    return int(found[1])
+
+
+def number(text: str) -> float:
+    """A number from 0 on: `1234.5`, `1234,5`, `1 234,5`, `1.2e+03`."""
+    bare = _ungrouped(text)
+    if not _NUMBER.fullmatch(bare):
+        raise ValueError(f"{quoted(text)} is no number from 0 on")
+    return float(bare.replace(",", "."))
+
+
+def moment(text: str) -> datetime:
+    """A moment: `2026-09-01T06:00`, with seconds, `Z` or an offset where it has them; a day alone is its midnight."""
+    found = _MOMENT.fullmatch(text.strip())
+    if not found:
+        raise ValueError(
+            f"{quoted(text)} is not a time stamp{_hint(text)}: write 2026-09-01T08:00 or 2026-09-01T08:00+02:00"
+        )
+    day, clock, offset = found.groups()
+    try:
+        return _in_bounds(datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or ''}"))
+    except ValueError as error:
+        raise ValueError(f"{error}, in {quoted(text)}") from None
+
+
+def day(text: str) -> date:
+    """A day: `2026-09-01`, or its midnight as a moment."""
+    try:
+        found = moment(text)
+    except ValueError as error:
+        raise ValueError(
+            str(error).replace("a time stamp", "a day").split(": write")[0] + " (write 2026-09-01)"
+        ) from None
+    if found.time() != datetime.min.time():
+        raise ValueError(f"{quoted(text)} is not a day, it has a time (write 2026-09-01)")
+    return found.date()
+
+
+def _ungrouped(text: str) -> str:
+    bare = text.strip()
+    found = _GROUPED.match(bare)
+    return re.sub(f"[{_BLANKS}]", "", found[0]) + bare[found.end() :] if found else bare
+
+
+def _in_bounds(found: datetime) -> datetime:
+    if not YEAR_MIN <= found.year <= YEAR_MAX:
+        raise ValueError(f"year must be in {YEAR_MIN}..{YEAR_MAX}")
+    return found
+
+
+def _hint(text: str) -> str:
+    if _OTHER_ORDER.fullmatch(text.strip()):
+        return ", as nobody knows whether the day or the month comes first"
+    if _SERIAL.fullmatch(text.strip()):
+        return ", it looks like a spreadsheet's own number of a day"
+    return ""
