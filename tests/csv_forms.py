@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from streams.csv_file import CsvFile, open_csv
@@ -187,3 +188,14 @@ def plain_rows(data: bytes) -> list[dict[str, str]]:
     names, *rows = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
     keys = [re.sub("[^a-z0-9]", "", unicodedata.normalize("NFKD", name).lower()) for name in names]
     return [dict(zip(keys, row, strict=False)) for row in rows if any(cell.strip() for cell in row)]
+
+
+def changed(data: st.DataObject, table: Table, column: str, cell: str) -> tuple[Written, int]:
+    """The table with that cell in some row, in some form, and the line of that row."""
+    row = data.draw(st.integers(0, len(table.rows) - 1))
+    written = data.draw(forms(table.with_cell(row, column, cell)))
+    return written, written.lines[row]
+
+
+#: For tests that write each example to the same temporary file.
+EXAMPLES = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streams.rehearse.counts_file import Counts, local_days
+from streams.rehearse.clocks import local_days
+from streams.rehearse.counts_file import Counts
 from streams.rehearse.run import Found, Progress, Rehearsal, rehearse
 from streams.watch import Array, Index, KeysOf, Past, Scope, Sensitivity
 from streams.watch.chosen import KNOWN_PART_MIN

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from csv_forms import COUNTS_READ, COUNTS_REFUSED, MOMENTS_REFUSED, Table, edits, forms, line_of, plain_rows
-from hypothesis import HealthCheck, given, settings
+from csv_forms import COUNTS_READ, COUNTS_REFUSED, EXAMPLES, MOMENTS_REFUSED, Table, edits, forms, line_of, plain_rows
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import FileRefused
@@ -22,7 +22,6 @@ TABLE = Table(
         (f"2026-01-05T{hour:02}:00", str(100 * hour + 7), region, "") for hour in range(6) for region in ("44", "Île")
     ),
 )
-EXAMPLES = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 #: As whole numbers are, but what may have decimals, or an exponent.
 REFUSED = {
     "count": [

@@ -1,19 +1,20 @@
-"""`history import` of files as spreadsheets, portals and accidents leave them: read right, or refused by line."""
+"""`history import` of weekly figures as spreadsheets, portals and accidents leave them: read right, or refused by line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 from csv_forms import (
     COUNTS_READ,
     COUNTS_REFUSED,
+    EXAMPLES,
     MOMENTS_REFUSED,
     Table,
-    Written,
+    changed,
     edits,
     forms,
     line_of,
@@ -21,41 +22,15 @@ from csv_forms import (
     plain_count,
     plain_rows,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.catalog import Catalog
 from streams.csv_file import CsvFile
 from streams.errors import FileRefused
-from streams.history.counts_csv import COLUMNS, Counts, read_counts
-from streams.history.rows import KEY_COLUMNS, CutName
 from streams.history.weekly import ReadWeeks, read_weeks
 from tests.history.days_made import run
 
-COUNTS = Table(
-    COLUMNS,
-    tuple(
-        (
-            f"2026-09-01T06:0{minute}:00Z",
-            cut,
-            *codes,
-            str(40 + 2 * minute),
-            "20",
-            "1" if cut == "region" else "0",
-            "minute",
-            "live",
-        )
-        for minute in range(3)
-        for cut, codes in (
-            ("region", ("44", "", "", "", "")),
-            ("region_service", ("44", "NOTES", "", "", "")),
-            ("project", ("", "", "mbn", "", "")),
-            ("profile_region", ("44", "", "", "ELEVE", "")),
-            ("academy", ("", "", "", "", "12")),
-        )
-    ),
-)
-REGIONS = Table(COLUMNS, COUNTS.rows[::5])
 WEEKS = Table(
     ("debutSemaine", "UAI", "académie", "visites_globales", "visites_eleve", "visites_parent", "visites_notes"),
     tuple(
@@ -69,23 +44,8 @@ WEEK_CODES = {
     "visitesparent": ("profile", "PARENT"),
     "visitesnotes": ("service", "NOTES"),
 }
-EXAMPLES = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 Figures = dict[tuple[object, ...], tuple[int, ...]]
-
-
-def counts_of(found: object) -> Figures:
-    assert isinstance(found, Counts), found
-    return {
-        (cut, key, minute): tuple(counts)
-        for reading in found.hours.values()
-        for cut, rows in reading.rows.items()
-        for key, minute, *counts in zip(
-            (rows.keys[place] for place in rows.series.tolist()),
-            *(column.tolist() for column in (rows.minute, rows.events, rows.visits, rows.late)),
-            strict=True,
-        )
-    }
 
 
 def weeks_of(found: object) -> Figures:
@@ -99,24 +59,8 @@ def weeks_of(found: object) -> Figures:
 
 
 @pytest.fixture
-def counts_reader(catalog: Catalog) -> Callable[[CsvFile], Counts]:
-    return lambda file: read_counts(file, catalog)
-
-
-@pytest.fixture
 def weeks_reader(catalog: Catalog) -> Callable[[CsvFile], ReadWeeks]:
     return lambda file: read_weeks(file, catalog)
-
-
-@EXAMPLES
-@given(data=st.data())
-def test_counts_in_any_form_are_the_same(
-    tmp_path: Path, counts_reader: Callable[[CsvFile], Counts], data: st.DataObject
-) -> None:
-    good = counts_of(opened(tmp_path / "good.csv", COUNTS.plain().encode(), counts_reader))
-    assert len(good) == 15
-    written = data.draw(forms(COUNTS))
-    assert counts_of(opened(tmp_path / "c.csv", written.data, counts_reader)) == good
 
 
 @EXAMPLES
@@ -127,52 +71,6 @@ def test_weeks_in_any_form_are_the_same(
     good = weeks_of(opened(tmp_path / "good.csv", WEEKS.plain().encode(), weeks_reader))
     assert len(good) == 12
     assert weeks_of(opened(tmp_path / "c.csv", data.draw(forms(WEEKS)).data, weeks_reader)) == good
-
-
-def changed(data: st.DataObject, table: Table, column: str, cell: str) -> tuple[Written, int]:
-    """The table with that cell in some row, in some form, and the line of that row."""
-    row = data.draw(st.integers(0, len(table.rows) - 1))
-    written = data.draw(forms(table.with_cell(row, column, cell)))
-    return written, written.lines[row]
-
-
-#: Of each column of the CSV of counts, cells that a row of cut region must not have.
-REFUSED_IN_COUNTS = {
-    "events": [*COUNTS_REFUSED, ""],
-    "visits": [*COUNTS_REFUSED, ""],
-    "late": [*COUNTS_REFUSED, ""],
-    "minute": [*MOMENTS_REFUSED, "2026-09-01T06:00:00", "2026-09-01T06:00:07Z", "2026-09-01 06:00"],
-    "cut": ["", "Region", "city", "region_service"],
-    "region": ["", "1", "4", "XX", "044", "44.0"],
-    "service": ["NOTES"],
-    "academy": ["12"],
-    "step": ["hour", "day", "Minute"],
-    "source": ["simulated", "simulate", "LIVE", "live+"],
-}
-
-
-@pytest.mark.parametrize("column", REFUSED_IN_COUNTS)
-@settings(EXAMPLES, max_examples=25)
-@given(data=st.data())
-def test_counts_that_are_none_are_refused_by_line(
-    tmp_path: Path, counts_reader: Callable[[CsvFile], Counts], column: str, data: st.DataObject
-) -> None:
-    written, line = changed(data, REGIONS, column, data.draw(st.sampled_from(REFUSED_IN_COUNTS[column])))
-    named = line_of(opened(tmp_path / "c.csv", written.data, counts_reader), written.data)
-    # One row says that it was simulated, the next one that it was not: either may be named.
-    assert named == line or column == "source"
-
-
-@EXAMPLES
-@given(data=st.data())
-def test_counts_as_spreadsheets_write_them_are_read(
-    tmp_path: Path, counts_reader: Callable[[CsvFile], Counts], data: st.DataObject
-) -> None:
-    table = Table(COLUMNS, tuple((*row[:7], "2000", *row[8:]) for row in REGIONS.rows))
-    cell = data.draw(st.sampled_from(sorted(COUNTS_READ)))
-    written, _line = changed(data, table, "visits", cell)
-    found = counts_of(opened(tmp_path / "c.csv", written.data, counts_reader))
-    assert sorted(counts[1] for counts in found.values()) == sorted([20, 20, COUNTS_READ[cell]])
 
 
 #: Of each column of the weekly figures, cells that it must not have.
@@ -218,27 +116,6 @@ def test_weeks_as_spreadsheets_write_them_are_read(
     )
     found = weeks_of(opened(tmp_path / "c.csv", written.data, weeks_reader))
     assert sum(first == date(2025, 9, 15) for first, *_rest in found) == 2
-
-
-@settings(EXAMPLES, max_examples=300)
-@given(data=st.data())
-def test_any_edit_of_counts_is_read_right_or_refused_by_line(
-    tmp_path: Path, counts_reader: Callable[[CsvFile], Counts], data: st.DataObject
-) -> None:
-    edited = data.draw(edits(data.draw(st.sampled_from([COUNTS, REGIONS])).plain().encode()))
-    found = opened(tmp_path / "c.csv", edited, counts_reader)
-    if isinstance(found, FileRefused):
-        line_of(found, edited)
-        return
-    said: Figures = {}
-    for row in plain_rows(edited):
-        cut = CutName(row["cut"].strip())
-        when = row["minute"].strip().replace(" ", "T", 1).replace(" ", "").replace("Z", "+00:00")
-        minute = int(datetime.fromisoformat(when).timestamp()) // 60
-        counts = tuple(plain_count(row[column]) for column in ("events", "visits", "late"))
-        if any(counts):  # a row of zeros is kept as none
-            said[cut, tuple(row[column].strip() for column in KEY_COLUMNS[cut]), minute] = counts
-    assert counts_of(found) == said
 
 
 @settings(EXAMPLES, max_examples=300)

@@ -1,0 +1,106 @@
+"""From time stamps of a file to epoch minutes and local days, on clocks that change or do not."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from streams import values
+from streams.watch import Index
+
+_EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
+
+
+class Stamps:
+    """Time stamps as written: all with an offset, or all without."""
+
+    def __init__(self) -> None:
+        self.moments: list[datetime.datetime] = []
+        self.series: list[int] = []
+        self.aware: bool | None = None
+
+    def add(self, text: str, series: int) -> None:
+        """The next one.
+
+        Raises:
+            ValueError: it is none, or written another way than those before.
+        """
+        found = values.moment(text)
+        aware = found.tzinfo is not None
+        if self.aware is None:
+            self.aware = aware
+        elif self.aware != aware:
+            raise ValueError("time stamps with an offset and without are mixed: write all of them one way")
+        self.moments.append(found)
+        self.series.append(series)
+
+
+class WrittenClock:
+    """From time stamps to epoch minutes, and from those to local days."""
+
+    def __init__(self, stamps: Stamps, zone: ZoneInfo) -> None:
+        self._stamps, self._zone = stamps, zone
+        self._offsets: dict[tuple[int, int, int, int, int], int] = {}
+        #: Rows lie in an hour that the zone skips: these clocks are not set forward, so the zone's changes are left out.
+        self.fixed = not stamps.aware and any(self._skipped(moment) for moment in stamps.moments)
+
+    def minutes(self) -> list[int]:
+        """Epoch minute of each row. Of a local time that occurs twice, the second row of a series is the later one."""
+        if self._stamps.aware:
+            return [int(moment.timestamp()) // 60 for moment in self._stamps.moments]
+        found, seen = [], set()
+        for moment, series in zip(self._stamps.moments, self._stamps.series, strict=True):
+            wall = _wall_minute(moment)
+            if self.fixed:
+                found.append(wall)
+                continue
+            first, second = self._offset(moment, 0), self._offset(moment, 1)
+            if first != second and (series, wall) in seen:
+                found.append(wall - second)
+                continue
+            if first != second:
+                seen.add((series, wall))
+            found.append(wall - first)
+        return found
+
+    def local(self, minutes: Index) -> tuple[Index, Index]:
+        """(date ordinals, minutes of the local day) of epoch minutes."""
+        return local_days(minutes, None if self.fixed else self._zone)
+
+    def note(self) -> str | None:
+        """What whoever wrote the file should know of its days."""
+        if self.fixed:
+            return f"rows lie in an hour that {self._zone.key} skips: its clock changes are left out; give --timezone if it is another"
+        first = self._stamps.moments[0]
+        if self._stamps.aware and first.utcoffset() != first.astimezone(self._zone).utcoffset():
+            return f"time stamps have another offset than {self._zone.key}, whose days are judged; give --timezone if it is another"
+        return None
+
+    def _offset(self, moment: datetime.datetime, fold: int) -> int:
+        key = (moment.year, moment.month, moment.day, moment.hour * 4 + moment.minute // 15, fold)
+        if key not in self._offsets:
+            offset = moment.replace(tzinfo=self._zone, fold=fold).utcoffset() or datetime.timedelta()
+            self._offsets[key] = int(offset.total_seconds()) // 60
+        return self._offsets[key]
+
+    def _skipped(self, moment: datetime.datetime) -> bool:
+        # In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.
+        return self._offset(moment, 0) < self._offset(moment, 1)
+
+
+def local_days(minutes: Index, zone: ZoneInfo | None) -> tuple[Index, Index]:
+    """(date ordinals, minutes of the local day) of epoch minutes; without a zone by the minutes as they are."""
+    offsets = np.zeros(len(minutes), dtype=np.int64)
+    if zone is not None:
+        quarters, place = np.unique(minutes // 15, return_inverse=True)
+        moments = (datetime.datetime.fromtimestamp(int(quarter) * 900, zone) for quarter in quarters)
+        known = [moment.utcoffset() or datetime.timedelta() for moment in moments]
+        offsets = np.array([int(one.total_seconds()) // 60 for one in known], dtype=np.int64)[place]
+    local = minutes + offsets
+    return local // 1440 + _EPOCH_DAY, local % 1440
+
+
+def _wall_minute(moment: datetime.datetime) -> int:
+    return (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
