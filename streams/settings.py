@@ -122,7 +122,11 @@ class Settings(BaseSettings):
     worker_host: str = Field("127.0.0.1", description="address that `vigie worker` listens on")
     worker_port: int = Field(8001, ge=1, le=65535, description="port of slot 0; slot n listens on worker_port + n")
     prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://", description="of the local stack")
-    alertmanager_url: str = Field("http://127.0.0.1:19093", pattern=r"^https?://", description="of the local stack")
+    alertmanager_url: str = Field(
+        "http://127.0.0.1:19093",
+        pattern=r"^https?://",
+        description="whose silences say who has taken an incident in charge; `vigie alerts ack` sets them",
+    )
     alert_smtp: str | None = Field(
         None, description="host:port that the local Alertmanager sends e-mail to; none: no e-mail"
     )

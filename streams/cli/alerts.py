@@ -1,8 +1,12 @@
-"""`vigie alerts`."""
+"""`vigie alerts` and `vigie alerts ack`."""
 
 from __future__ import annotations
 
+import getpass
+import re
 import sys
+import time
+from collections.abc import Sequence
 
 import click
 import orjson
@@ -10,56 +14,154 @@ import orjson
 from streams.catalog import load_catalog
 from streams.clock import simulation_notice
 from streams.edges import redis_address
-from streams.errors import InputError
-from streams.expose.alerts import ALL, STATES, alert_row, chosen
+from streams.errors import InputError, ServerError
+from streams.expose.alertmanager import acknowledge, read_acknowledgements
+from streams.expose.alerts import ALL, STATES, alert_row, chosen, read_times
 from streams.expose.french import Words
+from streams.expose.incidents import Telling, incident_of
 from streams.expose.question import read_time
+from streams.expose.scope import project_regions
+from streams.incidents import Acknowledgement, AlertRecord, Incident, matchers_of
 from streams.live import AlertStore
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
+
+#: An acknowledgement is for so long at most: what lasts longer is a planned stop (config/maintenances.yaml).
+HOURS_MAX = 72
+_UNITS_MS = {"m": 60_000, "h": 3_600_000}
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--state", type=click.Choice(STATES), default=ALL, show_default=True)
 @click.option(
-    "--from", "from_text", metavar="TIME", help="Alerts that ran then or later, ISO 8601; UTC without an offset."
+    "--from", "from_text", metavar="TIME", help="Incidents that ran then or later, ISO 8601; UTC without an offset."
 )
-@click.option("--to", "to_text", metavar="TIME", help="Alerts that began before.")
-@click.option("--explain", metavar="ID", help="One alert in full: against what, what drives it, what to do first.")
+@click.option("--to", "to_text", metavar="TIME", help="Incidents that began before.")
+@click.option("--each", is_flag=True, help="Each alert by itself, also those that another one explains.")
+@click.option(
+    "--explain", metavar="ID", help="One in full: against what, what drives it, what it explains, what to do."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout, and nothing else.")
-def alerts(state: str, from_text: str | None, to_text: str | None, explain: str | None, as_json: bool) -> None:
-    """Print the alerts that run and those of the last weeks, newest first, with their figures as judged.
+@click.pass_context
+def alerts(
+    context: click.Context,
+    state: str,
+    from_text: str | None,
+    to_text: str | None,
+    *,
+    each: bool,
+    explain: str | None,
+    as_json: bool,
+) -> None:
+    """Print the incidents that run and those of the last weeks: alerts, each with those that it explains.
 
     Times of the text are those of screens, in Paris (in a simulation: of the scenario).
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = load_settings()
     words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
-    store = AlertStore(redis_address(settings), settings.redis_prefix)
-    book = store.book()
+    book = AlertStore(redis_address(settings), settings.redis_prefix).book()
+    telling = Telling(words, _acknowledgements(settings))
+    incidents = telling.fold(book)
+    bounds = read_times(from_text, to_text, "--")
     if explain is not None:
-        found = [one for one in book.alerts if one.id == explain]
-        if not found:
-            raise InputError(f"no alert {explain[:120]!r} is kept: `vigie alerts` lists them")
-    else:
-        bounds = [
-            None if text is None else read_time(name, text) for name, text in (("--from", from_text), ("--to", to_text))
-        ]
-        found = chosen(book.alerts, state, bounds[0], bounds[1])
-    if as_json:
-        for one in found:
-            row = alert_row(one, words, full=explain is not None)
-            sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.buffer.flush()
+        _explain(telling, incidents, explain, as_json=as_json)
         return
-    if book.judged_minute is not None and (
-        notice := simulation_notice(book.judged_minute * 60_000, words.shift_seconds)
-    ):
+    kept = {one.id for one in chosen(book.alerts, state, *bounds)}
+    if each:
+        singles = [one for one in book.alerts if one.id in kept]
+        _print_json([alert_row(one, words) for one in singles]) if as_json else _print_each(words, singles)
+        return
+    found = [one for one in incidents if one.id in kept]
+    if as_json:
+        _print_json([telling.row(one) for one in found])
+        return
+    minute = book.judged_minute
+    if minute is not None and (notice := simulation_notice(minute * 60_000, words.shift_seconds)):
         click.echo(f"« {notice} »")
     for one in found:
-        click.echo(words.explanation(one) if explain else f"{one.id}\n  {words.sentence(one)}")
-    if not explain:
-        running = sum(one.end_ms is None for one in found)
-        minute = book.judged_minute
-        judged = "no minute was judged yet"
-        if minute is not None:
-            judged = f"judged up to {words.clock((minute + 1) * 60_000)}"
-        click.echo(f"{len(found)} alerts, {running} running; {judged}")
+        click.echo(f"{one.id}\n  {telling.row(one).explanation}")
+    if telling.acknowledgements is None and any(one.is_running for one in found):
+        click.echo(
+            f"who has taken what in charge is unknown: Alertmanager does not answer at {settings.alertmanager_url}"
+        )
+    running = sum(one.is_running for one in found)
+    folded = sum(1 + len(one.explains) for one in found)
+    judged = "no minute was judged yet" if minute is None else f"judged up to {words.clock((minute + 1) * 60_000)}"
+    click.echo(f"{len(found)} incidents of {folded} alerts, {running} running; {judged}")
+
+
+@alerts.command()
+@click.argument("incident_id", metavar="ID")
+@click.option("--for", "length", default="2h", show_default=True, metavar="TIME", help="For how long: 45m, 2h.")
+@click.option("--until", metavar="TIME", help="Until when instead, ISO 8601; UTC without an offset.")
+@click.option("--by", help="Who takes it in charge.  [default: your user name]")
+@click.option("--comment", default="pris en charge", show_default=True, help="What others read beside it.")
+def ack(incident_id: str, length: str, until: str | None, by: str | None, comment: str) -> None:
+    """Take an incident in charge: a silence of Alertmanager, so that nobody else is called; all screens say who and until when."""
+    settings = load_settings()
+    words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
+    book = AlertStore(redis_address(settings), settings.redis_prefix).book()
+    found = _found(Telling(words, None).fold(book), incident_id)
+    if found.id != incident_id:
+        raise InputError(f"{incident_id} is a part of {found.id}: take that in charge")
+    if not found.is_running:
+        raise InputError(f"{incident_id} is over: nobody is called for it any more")
+    now_ms = time.time_ns() // 1_000_000
+    until_ms = now_ms + _length_ms(length) if until is None else read_time("--until", until)
+    if not now_ms < until_ms <= now_ms + HOURS_MAX * 3_600_000:
+        raise InputError(
+            f"it must end within {HOURS_MAX} h from now: a longer stop belongs into config/maintenances.yaml"
+        )
+    by = by or getpass.getuser()
+    regions = project_regions(words.catalog)
+    for alert in (found.alert, *found.called_before):
+        given = Acknowledgement(by, until_ms, comment, tuple(matchers_of(alert, regions)))
+        acknowledge(settings.alertmanager_url, given, now_ms)
+    click.echo(f"{words.title(found.alert)} : {words.acknowledged(Acknowledgement(by, until_ms, comment, ()))}")
+
+
+def _acknowledgements(settings: Settings) -> Sequence[Acknowledgement] | None:
+    try:
+        return read_acknowledgements(settings.alertmanager_url)
+    except ServerError:
+        return None
+
+
+def _found(incidents: Sequence[Incident], alert_id: str) -> Incident:
+    found = incident_of(incidents, alert_id)
+    if found is None:
+        raise InputError(f"no alert {alert_id[:120]!r} is kept: `vigie alerts` lists them")
+    return found
+
+
+def _explain(telling: Telling, incidents: Sequence[Incident], alert_id: str, *, as_json: bool) -> None:
+    found, words = _found(incidents, alert_id), telling.words
+    if as_json:
+        _print_json([telling.row(found, full=True)])
+        return
+    if found.id != alert_id:
+        part = next(one for one in found.explains if one.id == alert_id)
+        click.echo(f"{words.explanation(part)}\n\nFait partie de : {found.id}\n")
+    click.echo(telling.row(found, full=True).explanation)
+    for one in found.explains:
+        click.echo(f"  {one.id}\n    {words.sentence(one)}")
+
+
+def _print_each(words: Words, found: Sequence[AlertRecord]) -> None:
+    for one in found:
+        click.echo(f"{one.id}\n  {words.sentence(one)}")
+    click.echo(f"{len(found)} alerts, {sum(one.end_ms is None for one in found)} running")
+
+
+def _print_json(rows: Sequence[object]) -> None:
+    for row in rows:
+        sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def _length_ms(text: str) -> int:
+    known = re.fullmatch(r"(\d{1,4})([mh])", text.strip())
+    if known is None:
+        raise InputError(f"--for: {text[:40]!r} is no length; write 45m or 2h")
+    return int(known[1]) * _UNITS_MS[known[2]]

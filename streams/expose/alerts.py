@@ -144,6 +144,18 @@ def chosen(alerts: Sequence[AlertRecord], state: str, from_ms: int | None, to_ms
     ]
 
 
+def read_times(from_text: str | None, to_text: str | None, dashes: str = "") -> tuple[int | None, int | None]:
+    """Two bounds in epoch ms; `dashes` stand before their names in an error.
+
+    Raises:
+        InputError: one is no time.
+    """
+    return (
+        None if from_text is None else read_time(f"{dashes}from", from_text),
+        None if to_text is None else read_time(f"{dashes}to", to_text),
+    )
+
+
 def read_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> Scope:
     """The scope of three parameters; without any, France.
 
@@ -194,8 +206,7 @@ def add_alerts(
         """Surges, drops, silences and projects never seen: those that run, those that ended, or all that are kept."""
         refuse(request, ("state", "from", "to"))
         book = parts.store.book()
-        bounds = [None if text is None else read_time(name, text) for name, text in (("from", from_), ("to", to))]
-        found = chosen(book.alerts, state, bounds[0], bounds[1])
+        found = chosen(book.alerts, state, *read_times(from_, to))
         judged = None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
         return _answer(AlertsAnswer(judged, [alert_row(one, parts.words) for one in found]))
 

@@ -22,6 +22,7 @@ from streams.errors import InputError, VigieError
 from streams.expose.alerts import AlertParts, add_alerts
 from streams.expose.codes import Codes
 from streams.expose.collector import Scraper, render
+from streams.expose.incidents import IncidentParts, add_incidents
 from streams.expose.page import Feed, add_page, add_runbooks
 from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.rows import Row, read_rows
@@ -101,6 +102,7 @@ class Parts:
     catalog: Catalog
     status: Callable[[], Status]
     alerts: AlertParts
+    incidents: IncidentParts
     feed: Feed
     shift_seconds: int
     runbooks: Path
@@ -136,6 +138,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_api(app, parts)
     _add_unseen(app, parts)
     add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
+    add_incidents(app, parts.incidents, _refuse_unknown, _REFUSED)
     add_page(app, parts.feed, parts.shift_seconds)
     add_runbooks(app, parts.runbooks)
     return app

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from streams.catalog import Catalog
 from streams.clock import french_date, scenario_time
-from streams.live import AlertRecord, Driver
+from streams.incidents import Acknowledgement, AlertRecord, Driver, Incident
 
 _MINUTE_MS = 60_000
 _KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
 _NBSP = "\u202f"
 #: Higher multiples are not told to the unit: next to nothing was expected.
 TIMES_MAX = 100
+#: So few are almost none; below so many a decimal is told.
+ALMOST_NONE, DECIMALS_BELOW = 0.05, 10
 
 #: What to do first, by kind.
 _FIRST = {
@@ -49,13 +51,14 @@ class Words:
 
     def sentence(self, alert: AlertRecord) -> str:
         """One or two sentences: what, where, how much against what, since when, what drives it."""
-        head = f"{self.title(alert)} : {self._figures(alert)} {self._when(alert)}."
+        head = f"{self.title(alert)} : {self._figures(alert)}."
         return " ".join(part for part in (head, self._rentree(alert), self._drivers(alert, 3)) if part)
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""
         day = french_date(scenario_time(alert.start_ms, self.shift_seconds))
-        lines = [f"{self.title(alert)}, {day}", f"{self._figures(alert)} {self._when(alert)}.".capitalize()]
+        figures = self._figures(alert)
+        lines = [f"{self.title(alert)}, {day}", f"{figures[:1].upper()}{figures[1:]}."]
         if alert.expected > 0:
             lines.append(
                 f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
@@ -71,17 +74,36 @@ class Words:
         lines.append(_FIRST.get(alert.kind, ""))
         return "\n".join(line for line in lines if line)
 
+    def explained(self, incident: Incident) -> str:
+        """`Explique 316 autres alertes : 13 régions, 13 ENT, 290 services.`, "" where it explains none."""
+        counts = incident.counts
+        several = {"region": "régions", "project": "ENT", "service": "services"}
+        one = {"national": "la France entière", "region": "1 région", "project": "1 ENT", "service": "1 service"}
+        named = [one[level] if n == 1 else f"{number(n)} {several[level]}" for level, n in counts.items() if n]
+        total = sum(counts.values())
+        alerts = "1 autre alerte" if total == 1 else f"{number(total)} autres alertes"
+        return f"Explique {alerts} : {', '.join(named)}." if total else ""
+
+    def acknowledged(self, known: Acknowledgement | None) -> str:
+        """`Pris en charge par astreinte jusqu'à 10:00 (je regarde).`, "" where nobody has."""
+        if known is None:
+            return ""
+        return f"Pris en charge par {known.by} jusqu'à {self.clock(known.until_ms)}{f' ({known.comment})' if known.comment else ''}."
+
     def _figures(self, alert: AlertRecord) -> str:
-        what, none, of = (
-            ("visite", "aucune", "attendue") if alert.measure == "visits" else ("événement", "aucun", "attendu")
-        )
-        expected = counted(alert.expected, of)
+        """`300 visites pour 100 attendues depuis 07:52 (× 3,0), × 4,1 maintenant`: a ratio since the start, beside the one of now."""
         if alert.kind == "never_seen":
-            return "projet attendu, aucun événement reçu à ce jour,"
-        if alert.kind == "silence":
-            return f"{none} {what} pour {expected}"
-        ratio = "" if alert.ratio is None else f" ({times(alert.ratio)})"
-        return f"{counted(alert.observed, what)} pour {expected}{ratio}"
+            return f"projet attendu, aucun événement reçu à ce jour, {self._when(alert)}"
+        feminine = alert.measure == "visits"
+        what, of = ("visite", "attendue") if feminine else ("événement", "attendu")
+        observed = (
+            f"aucun{'e' if feminine else ''} {what}" if alert.kind == "silence" else counted(alert.observed, what)
+        )
+        told = f"{observed} pour {hoped(alert.expected, of)} {self._when(alert)}"
+        if alert.kind == "silence" or alert.ratio is None:
+            return told
+        now = alert.ratio_now
+        return f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} maintenant'}"
 
     def _when(self, alert: AlertRecord) -> str:
         start = self.clock(alert.start_ms)
@@ -118,6 +140,15 @@ def number(value: float) -> str:
 def counted(value: float, word: str) -> str:
     """`12 visites`, `1 visite`, `0 visite`: what is below two is one."""
     return f"{number(value)} {word}{'s' if round(value) >= 2 else ''}"
+
+
+def hoped(value: float, word: str) -> str:
+    """`100 attendues`, `1,4 attendue`, `presque aucune attendue`: few are never told as none. `word` is `attendue` or `attendu`."""
+    if value < ALMOST_NONE:
+        return f"{'presque ' if value else ''}aucun{'e' if word.endswith('e') else ''} {word}"
+    if value < DECIMALS_BELOW:
+        return f"{value:.1f} {word}{'s' if value >= 2 else ''}".replace(".", ",")
+    return counted(value, word)
 
 
 def decimal(value: float) -> str:

@@ -13,10 +13,12 @@ from streams.count.days import LocalDays
 from streams.edges import kafka_address
 from streams.errors import DefectError, ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
+from streams.expose.alertmanager import Acknowledgements
 from streams.expose.alerts import AlertParts
 from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
 from streams.expose.french import Words
+from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.prober import Prober
 from streams.expose.probes import (
@@ -75,7 +77,18 @@ class ObserverServer:
         self._detector = open_detector(settings, catalog, self._on_end) if settings.detector else None
         brokers = kafka_address(settings).bootstrap_servers
         self._prober = Prober(lambda: probe_kafka(brokers).up)
-        parts = _parts(settings, catalog, reader, sketches, observer, self._archivist, self._detector, self._prober)
+        self._acknowledgements = Acknowledgements(settings.alertmanager_url)
+        parts = _parts(
+            settings,
+            catalog,
+            reader,
+            sketches,
+            observer,
+            self._archivist,
+            self._detector,
+            self._prober,
+            self._acknowledgements,
+        )
         config = uvicorn.Config(
             create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
             log_config=None,
@@ -98,8 +111,10 @@ class ObserverServer:
         if self._detector:
             self._detector.start()
         self._prober.start()
+        self._acknowledgements.start()
         with self._listening:
             self._server.run(sockets=[self._listening])
+        self._acknowledgements.stop()
         self._prober.stop()
         if self._detector:
             self._detector.stop(DETECTOR_SECONDS_MAX)
@@ -136,6 +151,7 @@ def _parts(
     archivist: Archivist | None,
     detector: Detector | None,
     prober: Prober,
+    acknowledgements: Acknowledgements,
 ) -> Parts:
     lists = Lists.of(catalog)
     known = installation(settings, catalog)
@@ -158,6 +174,7 @@ def _parts(
     store = open_alerts(settings)
     words = Words(catalog, settings.calendar_shift_seconds)
     alerts = AlertParts(store, words, expected, _now_ms)
+    incidents = IncidentParts(store, words, lambda: acknowledgements.known)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.latest, figures, expected, lambda: prober.up, _now_ms)
     scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped)
@@ -167,11 +184,23 @@ def _parts(
         store,
         words,
         open_rentree(settings, catalog),
+        lambda: acknowledgements.known,
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
     runbooks = deploy_dir() / "runbooks"
     return Parts(
-        reader, sketches, observer, scraper, lists.codes, catalog, status, alerts, feed, shift_seconds, runbooks
+        reader,
+        sketches,
+        observer,
+        scraper,
+        lists.codes,
+        catalog,
+        status,
+        alerts,
+        incidents,
+        feed,
+        shift_seconds,
+        runbooks,
     )
 
 

@@ -3,7 +3,8 @@
 `LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
 """
 
-from streams.live.alerts import AlertBook, AlertRecord, AlertStore, Driver
+from streams.incidents import AlertBook, AlertRecord, Driver
+from streams.live.alerts import AlertStore
 from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader

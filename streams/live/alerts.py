@@ -7,12 +7,12 @@ judged the same minute changes nothing. One scope runs at most one alert of a ki
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from streams.errors import StateError
+from streams.incidents import AlertBook, AlertRecord
 from streams.live import scripts
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys
@@ -23,70 +23,6 @@ ALERTS_MAX = 2000
 NEWEST_MAX = 300
 #: A running alert that no observer upheld for so many judged minutes ends with the last one in which it was.
 ORPHAN_MINUTES = 5
-
-
-class Driver(msgspec.Struct, frozen=True):
-    """A part of the alert's scope that deviates most, over the same minutes."""
-
-    region: str | None
-    service: str | None
-    project: str | None
-    observed: float
-    expected: float
-    ratio: float | None
-
-
-class AlertRecord(msgspec.Struct, frozen=True):
-    """One alert, with its figures as judged. Times are epoch ms of the clock.
-
-    `scope` is `national`, `region`, `service` (of a region) or `project`. `observed`, `expected`, `lower` and `upper` are sums over the
-    rows from `start_ms` to `until_ms` (the end of the last judged row, or of the last row that deviates once it has ended). `end_ms` is
-    None while it runs. `planned`: why it was to be expected (a maintenance); nobody is called for such an alert. `last_rentree`: observed
-    over the same minutes of last year's rentrée.
-    """
-
-    id: str
-    kind: str
-    scope: str
-    region: str | None
-    service: str | None
-    project: str | None
-    measure: str
-    start_ms: int
-    raised_ms: int
-    until_ms: int
-    end_ms: int | None
-    observed: float
-    expected: float
-    lower: float
-    upper: float
-    learning: bool = False
-    planned: str | None = None
-    last_rentree: float | None = None
-    drivers: tuple[Driver, ...] = ()
-
-    @property
-    def ratio(self) -> float | None:
-        """observed / expected; None where nothing was expected."""
-        return self.observed / self.expected if self.expected > 0 else None
-
-    @property
-    def place(self) -> str:
-        """What runs at most once at a time: kind and codes."""
-        return "|".join((self.kind, self.scope, self.region or "-", self.service or "-", self.project or "-"))
-
-
-@dataclass(frozen=True, slots=True)
-class AlertBook:
-    """All alerts kept, newest start first, and the epoch minute (of the clock) up to which some observer judged; None before the first."""
-
-    judged_minute: int | None
-    alerts: tuple[AlertRecord, ...]
-
-    @property
-    def running(self) -> tuple[AlertRecord, ...]:
-        """Those that have not ended."""
-        return tuple(alert for alert in self.alerts if alert.end_ms is None)
 
 
 class AlertStore:

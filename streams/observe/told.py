@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.live import AlertRecord, Driver
+from streams.incidents import NOW_MINUTES, AlertRecord, Driver
 from streams.watch import Judge, Maintenance, Measure, Part, Scope, Told, drivers, level_of, planned_because, sums
 
 
@@ -23,6 +23,7 @@ class Teller:
         series = judge.group.series[told.series]
         scope = series.scope
         figures = sums(judge, told.series, told.start, told.until)
+        now = sums(judge, told.series, max(told.start, told.until - NOW_MINUTES), told.until)
         start_ms = self._clock_ms(told.start)
         where = f"{told.kind}:{scope.name}:{start_ms}"
         return AlertRecord(
@@ -45,6 +46,8 @@ class Teller:
             planned=self._planned(told, scope),
             last_rentree=judge.last_rentree(told.series, told.start, told.until),
             drivers=tuple(_driver(part) for part in drivers(self.judges, series, told, self.project_regions)),
+            observed_now=round(now.observed, 1),
+            expected_now=round(now.expected, 1),
         )
 
     def _clock_ms(self, minute: int) -> int:

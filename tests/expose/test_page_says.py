@@ -16,10 +16,10 @@ from streams.expose.french import Words, counted, times
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.judged import LastRentree, Sources, band
 from streams.expose.page.picture import Flow, Hope, Picture
-from streams.expose.page.scope import Scope, projects_of, read_scope, region_of
 from streams.expose.page.telling import told
 from streams.expose.page.verdict import duration, number, percent, trust
 from streams.expose.page.window import MinuteFigures
+from streams.expose.scope import FRENCH, Scope, projects_of, read_scope, region_of
 from streams.history import load_calendar
 from streams.history.reading import Panel
 from streams.live import AlertBook, AlertRecord, MinuteCounts
@@ -63,7 +63,7 @@ def picture(catalog, make_snapshot, census):
 
 def test_an_address_names_one_place_and_a_service(catalog):
     def read(**given):
-        return read_scope(catalog, **{"region": None, "academie": None, "ent": None, "service": None, **given})
+        return read_scope(catalog, *(given.get(name) for name in FRENCH))
 
     assert read() == FRANCE
     assert read(region="44", service="CAHIER_TEXTES") == Scope("region", "44", "CAHIER_TEXTES")
@@ -203,7 +203,7 @@ def alert(**changes):
     }
     figures = {"start_ms": 60_000, "raised_ms": 120_000, "until_ms": 180_000, "end_ms": None}
     counts = {"observed": 0.0, "expected": 90.0, "lower": 60.0, "upper": 120.0}
-    return AlertRecord(id="a", **{**given, **figures, **counts, **changes})
+    return AlertRecord(**{"id": "a", **given, **figures, **counts, **changes})
 
 
 def state_of_ent(picture, catalog, code="atrium"):
@@ -214,41 +214,17 @@ def test_an_ent_that_is_quiet_when_nobody_is_about_is_not_mute(picture, catalog)
     assert state_of_ent(picture, catalog) == "muet"
     quiet = replace(picture, project_hopes={"atrium": Hope(0.3, 0.0)})
     assert state_of_ent(quiet, catalog) == "calme"
-    assert state_of_ent(replace(quiet, alerts=(alert(),)), catalog) == "muet"
-    assert state_of_ent(replace(picture, alerts=(alert(planned="mise à jour"),)), catalog) == "prevu"
-
-
-@pytest.mark.parametrize(
-    ("scope", "shown"),
-    [
-        (FRANCE, ["national", "44", "atrium"]),
-        (Scope("region", "44"), ["national", "44"]),
-        (Scope("region", "93"), ["national", "atrium"]),
-        (Scope("project", "atrium"), ["national", "atrium"]),
-        (Scope("project", "agora06"), ["national"]),
-        (Scope("academy", "12"), ["national", "44"]),
-    ],
-)
-def test_a_scope_shows_the_alerts_that_concern_it(picture, catalog, scope, shown):
-    alerts = (
-        alert(kind="surge", scope="national", project=None),
-        alert(kind="surge", scope="region", region="44", project=None),
-        alert(),
-    )
-    judged = replace(picture, alerts=alerts, judged_to=10)
-    found = told(sources(catalog, lambda *_: []), judged, scope, catalog)
-    assert [one["project"] or one["region"] or "national" for one in found.alerts] == shown
-    here = [one for one in found.alerts if one["here"]]
-    assert len(here) == (scope.kind != "academy" and (scope.code or "national") in shown)
+    assert state_of_ent(replace(quiet, book=AlertBook(1, (alert(),))), catalog) == "muet"
+    assert state_of_ent(replace(picture, book=AlertBook(1, (alert(planned="mise à jour"),))), catalog) == "prevu"
 
 
 def test_what_nobody_judges_says_why(picture, catalog):
-    say = lambda scope, **changes: told(sources(catalog, lambda *_: []), replace(picture, **changes), scope, catalog)  # noqa: E731
+    say = lambda scope, **changes: told(sources(catalog, lambda *_: []), replace(picture, **changes), scope)  # noqa: E731
     assert "détecteur se prépare" in say(FRANCE).note
     assert "aucun jour comparable" in say(FRANCE, judged_to=10).note
     assert "pas par académie" in say(Scope("academy", "12"), judged_to=10).note
     assert "région par région" in say(Scope("france", "", "PAGE_ENT"), judged_to=10).note
-    assert say(FRANCE).alerts is None
+    assert say(FRANCE).incidents is None
 
 
 def test_the_last_rentree_at_the_same_hour(catalog):
@@ -334,7 +310,7 @@ def test_what_is_not_counted_yet_is_not_called_unmeasured(picture):
 
 def test_an_ent_with_an_alert_is_not_called_normal(picture, catalog):
     def state(**changes):
-        shown = board(replace(picture, alerts=(alert(project="mbn", **changes),)), FRANCE, catalog)
+        shown = board(replace(picture, book=AlertBook(1, (alert(project="mbn", **changes),))), FRANCE, catalog)
         return next(row["state"] for row in shown["projects"] if row["code"] == "mbn")
 
     assert state(kind="surge") == "hausse"

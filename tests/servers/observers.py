@@ -37,13 +37,14 @@ DEDUPE_WINDOW_MS = 754_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an observer under test reads, and a port where nobody listens in place of Kafka."""
+    """Where an observer under test reads, and a port where nobody listens in place of Kafka and Alertmanager."""
 
     redis_url: str
     prefix: str
     directory: Path
     calendar_shift_seconds: int = 0
     archive_dir: Path | None = None
+    alertmanager_url: str = "http://127.0.0.1:9"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,6 +53,7 @@ class Place:
             "VIGIE_REDIS_URL": self.redis_url,
             "VIGIE_REDIS_PREFIX": self.prefix,
             "VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+            "VIGIE_ALERTMANAGER_URL": self.alertmanager_url,
             "VIGIE_CALENDAR_SHIFT_SECONDS": str(self.calendar_shift_seconds),
             "VIGIE_STACK_FILE": str(self.directory / "no-stack.json"),
         }
@@ -64,6 +66,7 @@ class Place:
             kafka_bootstrap_servers="127.0.0.1:9",
             calendar_shift_seconds=self.calendar_shift_seconds,
             archive_dir=self.archive_dir,
+            alertmanager_url=self.alertmanager_url,
             observer_port=observer_port,
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from observers import Filler, Place, events, now_minute, observing, wait_until
+from observers import Filler, Observer, Place, events, now_minute, observing, wait_until
 from test_alert_store import MINUTE, alert
 
 from streams.catalog import load_catalog
@@ -41,7 +41,7 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
             "scope": "service", "region": "44", "service": "NOTES", "project": None, "observed": 250.0, "expected": 60.0, "ratio": 4.167,
         }  # fmt: skip
         assert first["explanation"] == (
-            "Hausse – Grand Est : 300 visites pour 100 attendues (× 3,0) depuis 22:20. Surtout : Notes (× 4,2)."
+            "Hausse – Grand Est : 300 visites pour 100 attendues depuis 22:20 (× 3,0). Surtout : Notes (× 4,2)."
         )
         by_state = {
             s: len(observer.json(f"/api/v1/alerts?state={s}")[1]["alerts"]) for s in ("running", "ended", "all")
@@ -52,6 +52,7 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         assert "Bornes habituelles" in one["explanation"]
         assert observer.json("/api/v1/alerts/surge:nowhere:1")[0] == 404
         assert observer.json("/api/v1/alerts?state=dead")[0] == 422
+        _incidents(observer, running.id, ended.id)
         assert observer.json("/api/v1/expected?region=GONE")[0] == 422
         assert observer.json("/api/v1/expected?service=NOTES")[0] == 422
 
@@ -63,6 +64,32 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         (row,) = counted()
         # Nothing to compare with yet: nothing is invented.
         assert (row["observed"], row["expected"], row["lower"], row["learning"]) == (10.0, None, None, True)
+
+
+def _incidents(observer: Observer, running: str, ended: str) -> None:
+    status, answer = observer.json("/api/v1/incidents")
+    assert (status, answer["alerts"], answer["acknowledgements"]) == (200, 2, "unknown")
+    assert [(one["id"], one["called"], one["explains"]["alerts"]) for one in answer["incidents"]] == [
+        (running, True, 0),
+        (ended, False, 0),
+    ]
+    assert answer["incidents"][0]["links"] == {
+        "page": "?region=44",
+        "board": f"d/vigie-region/region-et-service?from={(MINUTE - 60) * 60_000}&to=now&var-region=44",
+        "runbook": "runbooks/EntSurge",
+        "json": f"api/v1/incidents/{quote(running, safe='')}",
+    }
+    status, one = observer.json("/" + answer["incidents"][0]["links"]["json"])
+    assert (status, one["id"], one["alerts"]) == (200, running, [])
+    assert "Bornes habituelles" in one["explanation"]
+    found = {
+        query: len(observer.json(f"/api/v1/incidents?{query}")[1].get("incidents", []))
+        for query in ("state=running", "region=44", "region=11", "academy=12", "project=mbn", "project=atrium")
+    }
+    assert list(found.values()) == [1, 2, 0, 2, 2, 0]
+    for wrong in ("region=GONE", "ent=mbn", "region=44&project=mbn", "state=dead"):
+        assert observer.json(f"/api/v1/incidents?{wrong}")[0] == 422, wrong
+    assert observer.json("/api/v1/incidents/surge:nowhere:1")[0] == 404
 
 
 def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(

@@ -31,7 +31,7 @@ def vigie(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_no_alert_yet(place: Place) -> None:
     done = vigie(place)
-    assert (done.returncode, done.stdout) == (0, "0 alerts, 0 running; no minute was judged yet\n")
+    assert (done.returncode, done.stdout) == (0, "0 incidents of 0 alerts, 0 running; no minute was judged yet\n")
 
 
 def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
@@ -42,12 +42,15 @@ def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")][:2] == [running.id, ended.id]
     assert "Hausse – Grand Est : 300 visites pour 100 attendues" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("2 alerts, 1 running; judged up to ")
+    assert done.stdout.splitlines()[-1].startswith("2 incidents of 2 alerts, 1 running; judged up to ")
+    assert "Alertmanager does not answer at" in done.stdout
     assert vigie(place, "--state", "running").stdout.count("surge:") == 1
     told = vigie(place, "--explain", running.id).stdout
     for part in ("300 visites pour 100 attendues", "Notes (× 4,2)", "Bornes habituelles", "À faire d'abord"):
         assert part in told
     (row,) = [json.loads(line) for line in vigie(place, "--state", "ended", "--json").stdout.splitlines()]
+    assert (row["id"], row["alert"]["ratio"]) == (ended.id, 3.0)
+    (row,) = [json.loads(line) for line in vigie(place, "--state", "ended", "--each", "--json").stdout.splitlines()]
     assert (row["id"], row["ratio"]) == (ended.id, 3.0)
 
 
@@ -57,6 +60,7 @@ def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
         (("--explain", "surge:nowhere:1"), "`vigie alerts` lists them"),
         (("--from", "yesterday"), "--from"),
         (("--state", "dead"), "dead"),
+        (("ack", "surge:nowhere:1"), "`vigie alerts` lists them"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(place: Place, words: tuple[str, ...], said: str) -> None:

@@ -275,7 +275,7 @@ def test_an_alert_appears_and_ends(browser, address, scene):
         store.judged(minute + 2, [], [msgspec.structs.replace(rising, end_ms=(minute + 1) * 60_000)])
         scene.more()
         expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
-        expect(page.locator("#alerts")).to_contain_text("1 alerte finie")
+        expect(page.locator("#alerts")).to_contain_text("1 incident fini")
         page.locator("#place").select_option("region:53")
         expect(page.locator("h1")).to_have_text("Bretagne")
         expect(page.locator("#alerts .alert")).to_have_count(0)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut
 from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
-from streams.expose.page.scope import Scope, projects_of, region_of
 from streams.expose.page.verdict import chain, trust
 from streams.expose.page.window import added
+from streams.expose.scope import Scope, projects_of, region_of
 from streams.live import Distinct
 
 #: An ENT without any event for so many settled minutes is silent.
@@ -21,12 +22,15 @@ CALM_VISITS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JudgedParts:
-    """As JSON: the band of the curve, why there is none, the last rentrée, the alerts of a scope (None: nobody judged yet)."""
+    """As JSON: the band of the curve, why there is none, the last rentrée, the incidents of a scope (None: nobody judged yet), and when
+    alerts of the scope itself ran.
+    """
 
     band: dict[str, Any] | None = None
     note: str | None = None
     rentree: dict[str, Any] | None = None
-    alerts: list[dict[str, Any]] | None = None
+    incidents: dict[str, Any] | None = None
+    spans: Sequence[Sequence[int | None]] = ()
 
 
 NOT_JUDGED = JudgedParts()
@@ -83,7 +87,8 @@ def board(picture: Picture, scope: Scope, catalog: Catalog, judged: JudgedParts 
         "expected": judged.band,
         "expectedNote": judged.note,
         "rentree": judged.rentree,
-        "alerts": judged.alerts,
+        "incidents": judged.incidents,
+        "spans": list(judged.spans),
         "regions": _regions(picture, catalog),
         "projects": _projects(picture, scope, catalog),
     }
@@ -156,14 +161,15 @@ def _state(picture: Picture, code: str) -> str:
     (a planned stop), `jamais-vu`, `inconnu`.
     """
     settled, last = picture.settled_minute, picture.last_seen.get(code)
-    running = [one for one in picture.alerts or () if one.project == code and one.end_ms is None]
+    running = [one for one in (picture.book.running if picture.book else ()) if one.project == code]
     if last is None:
         return "jamais-vu"
     if settled is None:
         return "inconnu"
     if last > settled - SILENT_MINUTES:
         told = {one.kind for one in running if one.planned is None}
-        return "hausse" if "surge" in told else "baisse" if "drop" in told else "normal"
+        named = {"silence": "muet", "surge": "hausse", "drop": "baisse"}
+        return next((word for kind, word in named.items() if kind in told), "normal")
     if any(one.planned for one in running):
         return "prevu"
     hope = picture.project_hopes.get(code)

@@ -143,13 +143,14 @@ class Feed:
         census = self._census()
         settled = snapshot.settled_ms and snapshot.settled_ms // 60_000
         was_settled = before.settled_ms and before.settled_ms // 60_000
-        judged = self._judged(before, snapshot)
+        judged, acknowledgements = self._judged(before, snapshot), self.sources.acknowledgements()
         news = (
             changed
             or settled != was_settled
             or census is not before.census
             or before.snapshot is None
-            or (judged.alerts, judged.judged_to) != (before.alerts, before.judged_to)
+            or (judged.book, judged.judged_to) != (before.book, before.judged_to)
+            or acknowledgements != before.acknowledgements
         )
         self.picture = replace(
             judged,
@@ -164,6 +165,7 @@ class Feed:
             last_seen=dict(self._read.last_seen),
             flow=self._flow(snapshot),
             settled_ms=snapshot.settled_ms,
+            acknowledgements=acknowledgements,
         )
 
     def _judged(self, before: Picture, snapshot: Snapshot) -> Picture:
@@ -177,13 +179,14 @@ class Feed:
             return before
         self._asked_alerts = asked
         try:
-            alerts = self.sources.alerts(snapshot.now_ms)
+            book = self.sources.lately(snapshot.now_ms)
         except (ServerError, StateError):
-            return replace(before, alerts=None, judged_to=None, region_hopes={}, project_hopes={})
+            return replace(before, book=None, judged_to=None, region_hopes={}, project_hopes={})
         if judged_to is None:  # loading: another observer may have judged
-            return replace(before, alerts=alerts or None, judged_to=None, region_hopes={}, project_hopes={})
+            known = book if book.alerts else None
+            return replace(before, book=known, judged_to=None, region_hopes={}, project_hopes={})
         regions, projects = self.sources.hopes(self.catalog, judged_to - 1)
-        return replace(before, alerts=alerts, judged_to=judged_to, region_hopes=regions, project_hopes=projects)
+        return replace(before, book=book, judged_to=judged_to, region_hopes=regions, project_hopes=projects)
 
     def _read_minutes(self, snapshot: Snapshot) -> bool:
         """Bring the window up to date; whether a settled minute changed."""

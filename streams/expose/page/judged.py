@@ -14,17 +14,17 @@ from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.expose.french import Words
 from streams.expose.page.picture import TABLE_MINUTES, Hope
-from streams.expose.page.scope import Scope
+from streams.expose.scope import Scope
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.days import paris_date, paris_day
 from streams.history.reading import History
-from streams.live import AlertRecord, AlertStore
+from streams.incidents import Acknowledgement, AlertBook
+from streams.live import AlertStore
 from streams.observe import ExpectedRow
 from streams.watch import Scope as Judged
 
-#: Ended alerts stay on the page for so long, and no more than so many are shown.
+#: Ended alerts stay on the page for so long.
 ENDED_HOURS = 12
-ALERTS_SHOWN_MAX = 40
 #: Rows this old tell nothing about now: judging stands still.
 HOPE_AGE_MINUTES_MAX = 15
 
@@ -33,7 +33,7 @@ HOPE_AGE_MINUTES_MAX = 15
 class Sources:
     """`expected` gives judged rows of a scope, in minutes of the clock; `judged_to` the minute before which all is judged (None: it loads).
 
-    `rentree` is None without an archive.
+    `rentree` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
     """
 
     expected: Callable[[Judged, int, int], Sequence[ExpectedRow]]
@@ -41,6 +41,7 @@ class Sources:
     store: AlertStore
     words: Words
     rentree: LastRentree | None
+    acknowledgements: Callable[[], Sequence[Acknowledgement] | None] = lambda: None
 
     def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
         """What was expected of each region and of each ENT in the last settled minutes."""
@@ -49,23 +50,16 @@ class Sources:
         projects = {code: _hope(self.expected(Judged(project=code), first, end)) for code in catalog.project_codes}
         return _known(regions), _known(projects)
 
-    def alerts(self, now_ms: int) -> tuple[AlertRecord, ...]:
-        """Running alerts, those of whole places and of most visits first, then those that ended lately, newest start first.
+    def lately(self, now_ms: int) -> AlertBook:
+        """All alerts that run, and those that ended lately.
 
         Raises:
             ServerError: Redis does not answer.
             StateError: it holds alerts of another version.
         """
-        since_ms = now_ms - ENDED_HOURS * 3_600_000
-        lately = [one for one in self.store.book().alerts if one.end_ms is None or one.end_ms >= since_ms]
-        return tuple(sorted(lately, key=_weight)[:ALERTS_SHOWN_MAX])
-
-
-def _weight(alert: AlertRecord) -> tuple[bool, bool, bool, float]:
-    if alert.end_ms is not None:
-        return (True, False, False, 0.0)  # the order of the store stays: newest first
-    quiet = alert.planned is not None or alert.learning
-    return (False, quiet, alert.service is not None, -abs(alert.observed - alert.expected))
+        since_ms, book = now_ms - ENDED_HOURS * 3_600_000, self.store.book()
+        lately = tuple(one for one in book.alerts if one.end_ms is None or one.end_ms >= since_ms)
+        return AlertBook(book.judged_minute, lately)
 
 
 def judged_scope(scope: Scope) -> Judged | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.expose.page.window import MinuteFigures
-from streams.live import AlertRecord, Snapshot
+from streams.incidents import Acknowledgement, AlertBook
+from streams.live import Snapshot
 from streams.observe import Census, progress_problem
 
 #: Minutes that the curve shows, the running ones included.
@@ -50,8 +51,8 @@ class Picture:
 
     `minutes` are those of the last `WINDOW_MINUTES` that are held. `whole_from` is the first epoch minute that was counted from its
     beginning (None: all were); from it on a missing one is a measured zero. `last_seen` is the epoch minute of each ENT's last event.
-    `snapshot` is None, and `problem` says why, while Redis is down; minutes stay those of the last good look. `alerts` is None where
-    nobody judged yet.
+    `snapshot` is None, and `problem` says why, while Redis is down; minutes stay those of the last good look. `book` holds all alerts
+    of the last hours, None where nobody judged yet; `acknowledgements` is None where Alertmanager does not answer.
     """
 
     version: int = 0
@@ -65,7 +66,8 @@ class Picture:
     last_seen: Mapping[str, int] = field(default_factory=dict)
     flow: Flow | None = None
     settled_ms: int | None = None
-    alerts: tuple[AlertRecord, ...] | None = None
+    book: AlertBook | None = None
+    acknowledgements: Sequence[Acknowledgement] | None = None
     judged_to: int | None = None
     region_hopes: Mapping[str, Hope] = field(default_factory=dict)
     project_hopes: Mapping[str, Hope] = field(default_factory=dict)

@@ -18,8 +18,8 @@ from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
 from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
-from streams.expose.page.scope import Scope, read_scope
 from streams.expose.page.telling import told
+from streams.expose.scope import Scope, read_scope
 
 STATIC = Path(__file__).parent / "static"
 #: How often a stream looks whether the feed has read anew.
@@ -94,7 +94,7 @@ async def _events(
 
 
 def _board(feed: Feed, picture: Picture, scope: Scope) -> dict[str, Any]:
-    return board(picture, scope, feed.catalog, told(feed.sources, picture, scope, feed.catalog))
+    return board(picture, scope, feed.catalog, told(feed.sources, picture, scope))
 
 
 def _event(name: str, value: object) -> ServerSentEvent:

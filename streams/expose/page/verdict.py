@@ -10,7 +10,7 @@ from typing import Any
 
 from streams.count.settle import UNOWNED_MS
 from streams.expose.page.picture import Picture
-from streams.expose.page.scope import Scope
+from streams.expose.scope import Scope
 from streams.live import Snapshot
 from streams.observe import partitions_unowned, settling
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streams.count import Cut
 from streams.expose.codes import Codes
-from streams.expose.page.scope import Scope
+from streams.expose.scope import Scope
 from streams.live import MinuteCounts
 
 _Counts = Mapping[tuple[str, ...], int]

@@ -38,8 +38,8 @@ function shade(u) {
   const column = (minute) => u.valToPos(shifted(minute * 60000) / 1000, "x", true);
   const clip = (x) => Math.min(Math.max(x, bbox.left), bbox.left + bbox.width);
   ctx.save();
-  for (const alert of latest?.alerts ?? []) {
-    const from = clip(column(alert.startMinute)), to = clip(column(alert.endMinute ?? latest.figures.minutes.at(-1)));
+  for (const [start, end] of latest?.board.spans ?? []) {
+    const from = clip(column(start)), to = clip(column(end ?? latest.figures.minutes.at(-1)));
     if (to <= from) continue;
     ctx.globalAlpha = 0.72;
     ctx.fillStyle = colour("--bad-soft");
@@ -121,9 +121,9 @@ export function startCurve() {
 
 export function draw(board, running) {
   const figures = grid(board, running);
-  latest = { board, running, figures, unit: board.scope.service ? "utilisations" : "visites", alerts: (board.alerts ?? []).filter((alert) => alert.here) };
+  latest = { board, running, figures, unit: board.scope.service ? "utilisations" : "visites" };
   byId("k-band").hidden = !board.expected;
-  byId("k-alert").hidden = !latest.alerts.length;
+  byId("k-alert").hidden = !board.spans.length;
   table(figures);
   if (!figures.minutes.length) text(byId("readout"), "Rien n'est encore arrêté : la courbe commence avec la première minute.");
   else if (!plot) text(byId("readout"), "");

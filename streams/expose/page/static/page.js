@@ -1,7 +1,8 @@
 // The page: what it looks at is in its address; what it shows comes over one stream of server-sent events, whole, so that nothing piles up.
 import { draw, startCurve } from "./curve.js";
+import { incidents } from "./incidents.js";
 import { paint, startMap } from "./map.js";
-import { alerts, chain, now, trust } from "./panels.js";
+import { chain, now, trust } from "./panels.js";
 import { ents, matrix, partitions, startTables } from "./tables.js";
 import { byId, date, duration, hm, hms, make, setShift, text } from "./words.js";
 
@@ -142,7 +143,7 @@ function showBoard() {
   now(board, lists);
   matrix(board.regions, board.scope, lists, link);
   ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
-  alerts(board.alerts);
+  incidents(board.incidents);
   showMap();
   redraw();
 }

@@ -1,5 +1,5 @@
-// Figures of now, alerts, the verdict, the chain.
-import { STATE_WORDS, approx, byId, decimal, duration, hm, make, mark, number, text, times } from "./words.js";
+// Figures of now, the verdict, the chain.
+import { STATE_WORDS, approx, byId, decimal, hm, make, mark, number, text, times } from "./words.js";
 
 export function now(board, lists) {
   const { scope } = board;
@@ -58,36 +58,6 @@ function against(board, visits) {
   if (before?.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` la rentrée du ${before.day}, même heure (${number(Math.round(before.visits))})`));
   else items.push(make("li", { class: "muted" }, before ? `Pas de chiffre archivé du ${before.day} à cette heure` : "Pas d'archive de la dernière rentrée"));
   byId("against").replaceChildren(...items);
-}
-
-let drawnAlerts = "";
-export function alerts(found) {
-  const key = JSON.stringify(found ?? null, (name, value) => (name === "seconds" ? Math.floor(value / 60) : value));
-  if (key === drawnAlerts) return;
-  drawnAlerts = key;
-  const box = byId("alerts");
-  if (found === null || found === undefined) {
-    text(byId("alerts-count"), "");
-    box.replaceChildren(make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
-    return;
-  }
-  const running = found.filter((alert) => alert.endMinute === null);
-  const ended = found.filter((alert) => alert.endMinute !== null);
-  text(byId("alerts-count"), running.length ? `${running.length} en cours` : "");
-  const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
-  const list = (items, more) => make("ul", more, ...items.map(item));
-  const past = ended.length ? make("details", {}, make("summary", {}, ended.length > 1 ? `${ended.length} alertes finies` : "1 alerte finie"), list(ended, {})) : null;
-  if (past) past.open = box.querySelector("details")?.open ?? !running.length;
-  box.replaceChildren(...[calm, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
-}
-
-const RUNBOOKS = { surge: "EntSurge", drop: "EntDrop", silence: "EntSilence", never_seen: "EntNeverSeen" };
-function item(alert) {
-  const isOver = alert.endMinute !== null;
-  const span = isOver ? `de ${hm(alert.startMinute * 60000)} à ${hm(alert.endMinute * 60000)}` : `en cours depuis ${duration(alert.seconds)}`;
-  const more = [alert.planned ? `prévu : ${alert.planned}` : null, alert.learning ? "en apprentissage" : null].filter(Boolean);
-  const tone = isOver ? " ended" : alert.planned ? " planned" : alert.kind === "surge" ? " surge" : "";
-  return make("li", { class: `alert${tone}` }, make("h3", {}, alert.title), make("p", {}, alert.explanation.replaceAll("× ", "×\u00a0")), make("p", { class: "meta" }, `${[span, ...more].join(" · ")} · `, make("a", { href: `runbooks/${RUNBOOKS[alert.kind]}` }, "que faire ?")));
 }
 
 // What the worst checks say: a chip that says « Non » must not need a click.

@@ -1,0 +1,47 @@
+"""Where an incident leads: the page and the board of its scope at its time, what to do, the figures as JSON. Pure.
+
+Addresses begin at the observer's own, `board` at Grafana's; none has a slash in front, so that they hold behind any prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from streams.incidents import ALERT_NAMES, AlertRecord
+
+_MINUTE_MS = 60_000
+#: A board shows so much before an incident began, and after it was over.
+AROUND_MINUTES = 60
+#: Boards of all of France and of one place.
+_FRANCE, _PLACE = "d/vigie-direct/direct", "d/vigie-region/region-et-service"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """`page` and `board` show the scope, the board from before the start on; `runbook` says what to do, `json` is the incident itself."""
+
+    page: str
+    board: str
+    runbook: str
+    json: str
+
+
+def links_of(alert: AlertRecord, project_regions: Mapping[str, str | None]) -> Links:
+    """The links of an alert or of its incident."""
+    place = {"ent": alert.project} if alert.project else {"region": alert.region, "service": alert.service}
+    named = {name: code for name, code in place.items() if code}
+    region = alert.region or project_regions.get(alert.project or "")
+    variables = {"var-region": region, "var-service": alert.service, "var-project": alert.project}
+    times = {
+        "from": str(alert.start_ms - AROUND_MINUTES * _MINUTE_MS),
+        "to": "now" if alert.end_ms is None else str(alert.end_ms + AROUND_MINUTES * _MINUTE_MS),
+    }
+    asked = urlencode({**times, **{name: code for name, code in variables.items() if code}})
+    return Links(
+        page=f"?{urlencode(named)}" if named else "./",
+        board=f"{_FRANCE if alert.scope == 'national' else _PLACE}?{asked}",
+        runbook=f"runbooks/{ALERT_NAMES.get(alert.kind, '')}",
+        json=f"api/v1/incidents/{quote(alert.id, safe='')}",
+    )

@@ -1,0 +1,49 @@
+// Incidents: what the observer folded alerts into, with what each explains, who has taken it in charge, and where it leads.
+import { byId, duration, hm, make, mark, number, text } from "./words.js";
+
+let drawn = "";
+export function incidents(found) {
+  const key = JSON.stringify(found ?? null, (name, value) => (name === "seconds" ? Math.floor(value / 60) : value));
+  if (key === drawn) return;
+  drawn = key;
+  const box = byId("alerts");
+  if (!found) {
+    text(byId("alerts-count"), "");
+    box.replaceChildren(make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
+    return;
+  }
+  const open = new Set([...box.querySelectorAll("details[open][data-id]")].map((node) => node.dataset.id));
+  const running = found.list.filter((one) => one.endMinute === null);
+  const ended = found.list.filter((one) => one.endMinute !== null);
+  text(byId("alerts-count"), running.length ? `${many(found.running, "incident")} en cours, ${many(found.alerts, "alerte")}` : "");
+  const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
+  const list = (items, more) => make("ul", more, ...items.map((one) => item(one, open)));
+  const past = ended.length ? make("details", {}, make("summary", {}, `${many(found.ended, "incident")} ${found.ended > 1 ? "finis" : "fini"}`), cut(ended.length, found.ended), list(ended, {})) : null;
+  if (past) past.open = box.querySelector(":scope > details")?.open ?? !running.length;
+  const unknown = running.length && !found.acknowledgementsKnown ? make("p", { class: "muted" }, "Prises en charge inconnues : Alertmanager ne répond pas.") : null;
+  box.replaceChildren(...[calm, cut(running.length, found.running), unknown, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
+}
+
+const many = (n, word) => `${number(n)} ${word}${n > 1 ? "s" : ""}`;
+const cut = (shown, all) => (shown < all ? make("p", { class: "muted" }, `${number(shown)} sur ${number(all)}`) : null);
+const QUIET = { learning: "en apprentissage, personne n'est prévenu", small: "trop peu de visites pour prévenir quelqu'un" };
+const spaced = (words) => words.replaceAll("× ", "×\u00a0");
+
+function item(one, open) {
+  const isOver = one.endMinute !== null;
+  const span = isOver ? `de ${hm(one.startMinute * 60000)} à ${hm(one.endMinute * 60000)}` : `en cours depuis ${duration(one.seconds)}`;
+  const quiet = one.planned ? `prévu : ${one.planned}, personne n'est prévenu` : QUIET[one.quiet];
+  const taken = one.acknowledged ? `pris en charge par ${one.acknowledged.by} jusqu'à ${hm(one.acknowledged.untilMs)}` : null;
+  const tone = isOver ? " ended" : one.planned ? " planned" : one.kind === "surge" ? " surge" : "";
+  const more = [span, quiet, taken, one.apart ? `${many(one.apart, "autre incident")} dans ce périmètre` : null].filter(Boolean);
+  return make("li", { class: `alert${tone}` }, make("h3", {}, make("a", { href: one.links.page }, one.title)), make("p", {}, spaced(one.explanation)), explained(one, open),
+    make("p", { class: "meta" }, `${more.join(" · ")} · `, make("a", { href: one.links.runbook }, "que faire ?"), " · ", make("a", { href: one.links.json }, "JSON")));
+}
+
+// What an incident explains is folded: a count, and the parts when asked.
+function explained(one, open) {
+  if (!one.explained) return null;
+  const ratio = (part) => (part.ratio === null ? "" : ` (×\u00a0${part.ratio.toLocaleString("fr-FR", { maximumFractionDigits: 1 })})`);
+  const parts = make("ul", { class: "parts" }, ...one.parts.map((part) => make("li", {}, `${part.title}${ratio(part)}`)));
+  return make("details", { "data-id": one.id, open: open.has(one.id) }, make("summary", {}, one.explained), cut(one.parts.length, one.explains.alerts), parts);
+}
