@@ -15,7 +15,7 @@ export function incidents(found) {
   const open = new Set([...box.querySelectorAll("details[open][data-id]")].map((node) => node.dataset.id));
   const running = found.list.filter((one) => one.endMinute === null);
   const ended = found.list.filter((one) => one.endMinute !== null);
-  text(byId("alerts-count"), running.length ? `${many(found.running, "incident")} en cours, ${many(found.alerts, "alerte")}` : "");
+  text(byId("alerts-count"), running.length ? `${number(found.running)} en cours${found.alerts > found.running ? `, de ${number(found.alerts)} alertes` : ""}` : "");
   const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
   const list = (items, more) => make("ul", more, ...items.map((one) => item(one, open)));
   const past = ended.length ? make("details", {}, make("summary", {}, `${many(found.ended, "incident")} ${found.ended > 1 ? "finis" : "fini"}`), cut(ended.length, found.ended), list(ended, {})) : null;
