@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-import yaml
 
+from streams import values
 from streams.errors import SettingsError
+from streams.yaml_file import read_mapping, unknown_keys
 
 UNKNOWN = "INCONNU"
 #: Control letter of a UAI: CONTROL[first seven digits % 23] (source: the ministry's directory of establishments).
@@ -209,27 +211,16 @@ def load_catalog(config_dir: Path) -> Catalog:
     return Catalog(regions, services, profiles, projects, digest, UaiIndex(places), groups)
 
 
-def read_yaml(path: Path) -> Any:
-    """Read one YAML file of `config/`.
-
-    Raises:
-        SettingsError: the file is missing or is not YAML; the message names the line.
-    """
-    try:
-        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
-        raise SettingsError(f"{path} is missing: restore it from the repository, or set VIGIE_CONFIG_DIR") from None
-    except (yaml.YAMLError, OSError, ValueError) as error:  # a ValueError: not UTF-8, or a date that does not exist
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-
-
 def _read(path: Path, name: str, problems: list[str]) -> list[Any]:
     try:
-        document = read_yaml(path)
+        document = read_mapping(path)
+        items = document.get(name)
+        problems += [
+            f"{path.name}: {key}: no such list" for key in unknown_keys(document, (name, *_BESIDE.get(name, ())))
+        ]
     except SettingsError as error:
         problems.append(str(error))
         return []
-    items = document.get(name) if isinstance(document, dict) else None
     if not isinstance(items, list) or not items:
         problems.append(f"{path.name}: needs a non-empty list under `{name}:`")
         return []
@@ -250,44 +241,80 @@ def _name(item: Any) -> str:
     return str(item.get("code") or item.get("id") or "without a code") if isinstance(item, dict) else "not a mapping"
 
 
+#: What else than the list a file may hold.
+_BESIDE = {"services": ("published_groups",)}
+#: Members of an entry; those that no code here reads are said of it for other readers, or for people.
+_REGION = ("code", "iso", "name", "zone", "tz", "colleges", "weight", "departements", "academies")
+_ACADEMY = ("code", "name", "departements")
+_SERVICE = ("code", "column", "label", "family", "old", "old_id", "conf", "weight", "visits_2526")
+_PROFILE = ("code", "old_id", "entcore", "column", "ldap", "share_2526", "share_2425")
+_PROJECT = ("id", "name", "region", "departements", "expected_since", "scope", "vendor", "url")
+
+
 def _region(item: dict[str, Any]) -> Region:
+    _known(item, _REGION)
+    for academy in item["academies"]:
+        _known(academy, _ACADEMY)
     academies = tuple(Academy(str(a["code"]), str(a["name"]), _strings(a["departements"])) for a in item["academies"])
-    others = _strings(item.get("departements", []))
-    zone = item.get("zone")
-    return Region(str(item["code"]), str(item["name"]), str(item["tz"]), zone, float(item["weight"]), academies, others)
+    others = _strings(item.get("departements") or [])
+    timezone, zone = str(item["tz"]), item.get("zone")
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"tz: {timezone!r} is no time zone") from None
+    weight = _weight(item, "weight")
+    return Region(str(item["code"]), str(item["name"]), timezone, zone and str(zone), weight, academies, others)
 
 
 def _service(item: dict[str, Any]) -> Service:
-    return Service(
-        str(item["code"]), str(item["label"]), str(item["family"]), float(item["weight"]), item.get("column")
-    )
+    _known(item, _SERVICE)
+    code, label, family = (str(item[member]) for member in ("code", "label", "family"))
+    return Service(code, label, family, _weight(item, "weight"), item.get("column"))
 
 
 def _profile(item: dict[str, Any]) -> Profile:
-    return Profile(str(item["code"]), float(item["share_2526"]), item.get("column"))
+    _known(item, _PROFILE)
+    return Profile(str(item["code"]), _weight(item, "share_2526"), item.get("column"))
 
 
 def _project(item: dict[str, Any]) -> Project:
+    _known(item, _PROJECT)
     region = item["region"]
     return Project(
         str(item["id"]),
         str(item["name"]),
         None if region is None else str(region),
-        _strings(item.get("departements", [])),
+        _strings(item.get("departements") or []),
         _date(item.get("expected_since")),
     )
 
 
+def _known(item: Any, members: tuple[str, ...]) -> None:
+    if not isinstance(item, dict):
+        raise ValueError(f"{item!r} is no entry: write {{{members[0]}: ..., ...}}")
+    if unknown := unknown_keys(item, members):
+        raise ValueError(f"{', '.join(unknown)}: no such member (there are {', '.join(members)})")
+
+
+def _weight(item: dict[str, Any], member: str) -> float:
+    found = item[member]
+    if not isinstance(found, int | float) or found < 0:
+        raise ValueError(f"{member}: {found!r} is no number from 0 on")
+    return float(found)
+
+
 def _date(value: Any) -> date | None:
-    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
-        raise ValueError(f"expected_since: {value!r} is not a date (write 2026-09-01)")
-    return value
+    if value is None:
+        return None
+    try:
+        return values.day(str(value))
+    except ValueError:
+        raise ValueError(f"expected_since: {value!r} is not a date (write 2026-09-01)") from None
 
 
 def _groups(path: Path, known: set[str], problems: list[str]) -> dict[str, tuple[str, ...]]:
     try:
-        document = read_yaml(path)
-        found = (document.get("published_groups") if isinstance(document, dict) else None) or {}
+        found = read_mapping(path).get("published_groups") or {}
         groups = {str(name): _strings(codes) for name, codes in found.items()}
     except (SettingsError, ValueError, AttributeError) as error:
         problems += [] if isinstance(error, SettingsError) else [f"services.yaml: published_groups: {error}"]

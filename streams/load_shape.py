@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.catalog import Catalog, read_yaml
-from streams.sections import convert_section, section_error
+from streams.catalog import Catalog
+from streams.yaml_file import convert_section, read_mapping, section_error
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -54,10 +54,8 @@ def load_shape(config_dir: Path, catalog: Catalog) -> LoadShape:
         SettingsError: it cannot be used; the message says where.
     """
     path = config_dir / "load_shape.yaml"
-    document = read_yaml(path)
-    section = document.get("load_shape") if isinstance(document, dict) else None
     problems: list[str] = []
-    shape = convert_section(section, LoadShape, "load_shape", problems)
+    shape = convert_section(read_mapping(path).get("load_shape"), LoadShape, "load_shape", problems)
     if shape:
         problems += [f"weekday: {day} is missing" for day in WEEKDAYS if day not in shape.weekday]
         known = set(catalog.service_codes)

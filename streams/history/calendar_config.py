@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
-from streams.catalog import read_yaml
-from streams.errors import SettingsError
 from streams.history.types import Break, DayType
+from streams.yaml_file import convert_section, read_mapping, section_error
+
+T = TypeVar("T")
 
 
 class ToldBreak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +28,7 @@ class SchoolYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One whole school year of one zone, in place of whatever was known of it; `summer` is its first day of summer holidays."""
 
     zone: str
-    year: int
+    year: Annotated[int, Meta(ge=2000, le=2199)]
     rentree: date
     summer: date
     breaks: tuple[ToldBreak, ...] = ()
@@ -98,10 +100,10 @@ def read_calendar_config(config_dir: Path, zones: Mapping[str, str | None]) -> C
         SettingsError: with every problem of a file at once.
     """
     path, overrides_path = config_dir / "calendar.yaml", config_dir / "calendar_overrides.yaml"
-    base: _Calendar = _convert(path, read_yaml(path), _Calendar)
-    told: _Overrides = _convert(overrides_path, read_yaml(overrides_path) or {}, _Overrides)
-    _raise(path, _base_problems(base, zones))
-    _raise(overrides_path, _override_problems(told, zones))
+    base, told = _converted(path, _Calendar), _converted(overrides_path, _Overrides)
+    for where, found in ((path, _base_problems(base, zones)), (overrides_path, _override_problems(told, zones))):
+        if problems := list(found):
+            raise section_error(where, problems)
     return CalendarConfig(
         base.packaged_first,
         base.packaged_last,
@@ -146,16 +148,9 @@ def _override_problems(told: _Overrides, zones: Mapping[str, str | None]) -> Ite
             yield f"days: {forced.label}: region {code!r} is not in regions.yaml"
 
 
-def _convert(path: Path, document: Any, kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        _raise(path, [str(error)])
-        raise AssertionError from error  # not reached: there was a problem
-
-
-def _raise(path: Path, found: Iterator[str] | list[str]) -> None:
-    problems = list(found)
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend this file, then start again.")
+def _converted(path: Path, kind: type[T]) -> T:
+    problems: list[str] = []
+    found = convert_section(read_mapping(path), kind, "", problems)
+    if found is None:
+        raise section_error(path, problems)
+    return found

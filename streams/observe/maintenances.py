@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from streams.catalog import Catalog, read_yaml
+from streams.catalog import Catalog
 from streams.clock import PARIS
 from streams.errors import SettingsError
 from streams.watch import Maintenance
+from streams.yaml_file import read_mapping, section_error
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,13 +45,12 @@ def load_maintenances(config_dir: Path, catalog: Catalog) -> tuple[Maintenance, 
     if not path.exists():
         return ()
     try:
-        read = msgspec.convert(read_yaml(path) or {}, _File, strict=False)
+        read = msgspec.convert(read_mapping(path), _File)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}; the head of the file shows how an entry looks") from None
     problems = [problem for one in read.maintenances for problem in _problems(one, catalog)]
     if problems:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise SettingsError(f"{len(problems)} problem(s) in {path}:\n{lines}\nMend the file, then start again.")
+        raise section_error(path, problems)
     return tuple(one.planned() for one in read.maintenances)
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streams.catalog import Catalog, departement_of, read_yaml
+from streams.catalog import Catalog, departement_of
 from streams.errors import SettingsError
 from streams.publish.combined import CombinedTables, Place
 from streams.publish.entcore import EntcoreTables
 from streams.publish.fields import host_of, path_of
 from streams.publish.xiti import XitiProject, XitiTables
+from streams.yaml_file import read_mapping, section_error, unknown_keys
 
 #: Service ids of the 2012 plan that are several services today, where no table says otherwise.
 SEVERAL_TODAY = {"13": "RESSOURCE_PRODUCTION"}
@@ -24,7 +25,7 @@ SEVERAL_TODAY = {"13": "RESSOURCE_PRODUCTION"}
 class _File:
     """One table under reading: looks members up and notes what is wrong with them."""
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    def __init__(self, path: Path, catalog: Catalog, members: tuple[str, ...]) -> None:
         self.path = path
         self._codes = {
             "service": set(catalog.service_codes),
@@ -32,20 +33,34 @@ class _File:
             "project": set(catalog.project_codes),
         }
         self.problems: list[str] = []
-        document = read_yaml(path)
-        self.document: dict[str, Any] = document if isinstance(document, dict) else {}
-        if document is not self.document and document is not None:
-            self.problems.append("is no mapping")
+        self.document = read_mapping(path)
+        self.members("", self.document, members)
 
-    def mapping(self, where: str, holder: Any, name: str) -> dict[str, Any]:
-        """Return the mapping `name` of `holder`, {} where it is absent."""
-        found = holder.get(name) if isinstance(holder, dict) else None
-        if found is None:
+    def members(self, where: str, holder: Any, known: tuple[str, ...]) -> dict[str, Any]:
+        """Return what holds these members and no others, {} where there is nothing."""
+        if holder is None:
             return {}
-        if not isinstance(found, dict):
+        if not isinstance(holder, dict):
+            self.problems.append(f"{where}must be a mapping of {', '.join(known)}")
+            return {}
+        self.problems += [f"{where}{key}: no such member ({', '.join(known)})" for key in unknown_keys(holder, known)]
+        return holder
+
+    def mapping(self, where: str, holder: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return the mapping `name` of `holder`, {} where it is absent."""
+        found = holder.get(name)
+        if found is not None and not isinstance(found, dict):
             self.problems.append(f"{where}{name}: must be a mapping")
             return {}
-        return {str(key): value for key, value in found.items()}
+        return found or {}
+
+    def list(self, where: str, holder: dict[str, Any], name: str) -> list[Any]:
+        """Return the list `name` of `holder`, [] where it is absent."""
+        found = holder.get(name)
+        if found is not None and not isinstance(found, list):
+            self.problems.append(f"{where}{name}: must be a list, for instance [{found}]")
+            return []
+        return found or []
 
     def code(self, where: str, kind: str, value: Any) -> str:
         """Return a code of the closed lists."""
@@ -62,8 +77,7 @@ class _File:
     def end(self) -> None:
         """Raise what was noted."""
         if self.problems:
-            lines = "\n".join(f"  - {problem}" for problem in self.problems)
-            raise SettingsError(f"{len(self.problems)} problem(s) in {self.path}:\n{lines}\nMend it, then start again.")
+            raise section_error(self.path, self.problems)
 
 
 def entcore_tables(config_dir: Path, catalog: Catalog, project: str) -> EntcoreTables:
@@ -72,7 +86,7 @@ def entcore_tables(config_dir: Path, catalog: Catalog, project: str) -> EntcoreT
     Raises:
         SettingsError: the file is missing or wrong; all problems at once.
     """
-    file = _File(config_dir / "entcore.yaml", catalog)
+    file = _File(config_dir / "entcore.yaml", catalog, ("modules", "projects"))
     services = {
         module: file.code(f"modules: {module}", "service", service)
         for module, service in file.mapping("", file.document, "modules").items()
@@ -80,7 +94,8 @@ def entcore_tables(config_dir: Path, catalog: Catalog, project: str) -> EntcoreT
     structures: dict[str, str] = {}
     for name, held in file.mapping("", file.document, "projects").items():
         file.code("projects", "project", name)
-        for structure, uai in file.mapping(f"{name}: ", held, "structures").items():
+        members = file.members(f"{name}: ", held, ("structures",))
+        for structure, uai in file.mapping(f"{name}: ", members, "structures").items():
             checked = file.uai(f"{name}: structure {structure}", uai)
             if name == project:
                 structures[structure] = checked
@@ -95,20 +110,21 @@ def xiti_tables(config_dir: Path, catalog: Catalog) -> XitiTables:
     Raises:
         SettingsError: as above.
     """
-    file = _File(config_dir / "xiti.yaml", catalog)
+    file = _File(config_dir / "xiti.yaml", catalog, ("services", "projects"))
     ids = {project.code: project.code for project in catalog.projects}
     projects: dict[str, XitiProject] = {}
     for name, held in file.mapping("", file.document, "projects").items():
         file.code("projects", "project", name)
-        for number in (held or {}).get("ids") or [] if isinstance(held, dict) else []:
+        members = file.members(f"{name}: ", held, ("ids", "services", "establishments"))
+        for number in file.list(f"{name}: ", members, "ids"):
             if ids.get(str(number), name) != name:
                 file.problems.append(f"{name}: id {number} is also that of {ids[str(number)]}")
             ids[str(number)] = name
         projects[name] = XitiProject(
-            services=_services(file, f"{name}: ", held),
+            services=_services(file, f"{name}: ", members),
             establishments={
                 number: file.uai(f"{name}: establishment {number}", uai)
-                for number, uai in file.mapping(f"{name}: ", held, "establishments").items()
+                for number, uai in file.mapping(f"{name}: ", members, "establishments").items()
             },
         )
     services = {
@@ -122,7 +138,7 @@ def xiti_tables(config_dir: Path, catalog: Catalog) -> XitiTables:
     )
 
 
-def _services(file: _File, where: str, holder: Any) -> dict[str, str]:
+def _services(file: _File, where: str, holder: dict[str, Any]) -> dict[str, str]:
     return {
         number: file.code(f"{where}service {number}", "service", service)
         for number, service in file.mapping(where, holder, "services").items()
@@ -135,11 +151,10 @@ def combined_tables(config_dir: Path, catalog: Catalog) -> CombinedTables:
     Raises:
         SettingsError: as above.
     """
-    file = _File(config_dir / "combined.yaml", catalog)
-    rows = file.document.get("places") or []
+    file = _File(config_dir / "combined.yaml", catalog, ("places", "ignored"))
     places = [
         place
-        for number, row in enumerate(rows if isinstance(rows, list) else [], 1)
+        for number, row in enumerate(file.list("", file.document, "places"), 1)
         if (place := _place(file, f"places: row {number}", row)) is not None
     ]
     if not places:
@@ -148,8 +163,8 @@ def combined_tables(config_dir: Path, catalog: Catalog) -> CombinedTables:
     file.problems += [
         f"host {host}, path {path}: listed twice" for host, path in sorted({k for k in keys if keys.count(k) > 1})
     ]
-    ignored = file.document.get("ignored") or []
-    if not isinstance(ignored, list) or not all(isinstance(ending, str) and ending for ending in ignored):
+    ignored = file.list("", file.document, "ignored")
+    if not all(isinstance(ending, str) and ending for ending in ignored):
         file.problems.append("ignored: must be a list of endings, for instance [.css, .js]")
         ignored = []
     file.end()
@@ -162,6 +177,7 @@ def _place(file: _File, where: str, row: Any) -> Place | None:
     if name is None or not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#;"):
         file.problems.append(f"{where}: needs host, path (from /), project and service; uai may be left out")
         return None
+    file.members(f"{where}: ", row, ("host", "path", "project", "uai", "service"))
     uai = row.get("uai")
     return Place(
         host=name,
@@ -175,7 +191,7 @@ def _place(file: _File, where: str, row: Any) -> Place | None:
 def _column(config_dir: Path, name: str, column: str) -> dict[str, str]:
     """Value of a column -> code, of one of the closed lists; where rows share a value, the first one."""
     found: dict[str, str] = {}
-    for item in read_yaml(config_dir / f"{name}.yaml")[name]:
+    for item in read_mapping(config_dir / f"{name}.yaml")[name]:
         value = item.get(column)
         if value not in (None, ""):
             found.setdefault(str(value), str(item["code"]))

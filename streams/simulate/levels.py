@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from streams.catalog import Catalog, Region, read_yaml
+from streams.catalog import Catalog, Region
 from streams.history import SchoolCalendar
 from streams.history.day_weight import day_weight
 from streams.load_shape import LoadShape, curve
-from streams.sections import convert_section, section_error
 from streams.simulate.courses import VisitRule, make_courses
 from streams.simulate.scenario import Positive, Traffic
+from streams.yaml_file import convert_section, read_mapping, section_error
 
 _DAY = datetime.timedelta(days=1)
 
@@ -80,9 +80,8 @@ def load_past(config_dir: Path, catalog: Catalog) -> PastPlan:
         SettingsError: it cannot be used; the message says where.
     """
     path = config_dir / "scenarios.yaml"
-    document = read_yaml(path)
     problems: list[str] = []
-    plan = convert_section((document or {}).get("past"), PastPlan, "past", problems)
+    plan = convert_section(read_mapping(path).get("past"), PastPlan, "past", problems)
     if plan:
         problems += [
             f"past: project {code} is not in projects.yaml"

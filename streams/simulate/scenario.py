@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from streams.catalog import read_yaml
 from streams.errors import InputError
-from streams.sections import convert_section, section_error
+from streams.yaml_file import convert_section, read_mapping, section_error
 
 PARIS = ZoneInfo("Europe/Paris")
 #: Simulated seconds per second while the run-up is sent: 40 simulated minutes arrive in 96 s.
@@ -145,9 +144,8 @@ def load_scenarios(config_dir: Path) -> Scenarios:
         SettingsError: with one problem of each section that has any.
     """
     path = config_dir / "scenarios.yaml"
-    document = read_yaml(path)
+    sections = read_mapping(path)
     problems: list[str] = []
-    sections = document if isinstance(document, dict) else {}
     traffic = convert_section(sections.get("traffic"), Traffic, "traffic", problems)
     if traffic and traffic.repeat_delay_seconds_max + traffic.delay_seconds_max > DELAYS_SECONDS_MAX:
         problems.append(
