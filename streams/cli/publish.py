@@ -22,8 +22,8 @@ from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.feed import Feed
 from streams.publish.formats import Question, line_reader, read_moment
-from streams.publish.lines import open_events
 from streams.publish.mark import Book, MarkFile
+from streams.publish.opening import is_packed, open_events
 from streams.publish.publisher import SECRET_BYTES_MIN
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.rehearse import NO_SECRET, Rehearsal, rehearse
@@ -57,7 +57,7 @@ _LIMITS = PublisherLimits(block_seconds_max=0.25)
 def publish(
     file: str, format_name: str, project: str | None, at: str | None, dry_run: bool, again: bool, no_mark: bool
 ) -> None:
-    """Publish the lines of FILE (.gz too), or of standard input: events of the contract, or the log of another emitter.
+    """Publish the lines of FILE (also compressed), or of standard input: events of the contract, or the log of another emitter.
 
     Native: every JSON object is sent as it is, under its `visitor`; what breaks the contract shows in `vigie status` and in the dead-letter
     topic. The other formats become events by the tables of config/; users become pseudonyms with the secret in VIGIE_SECRET_<PROJECT>.
@@ -123,9 +123,7 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
     elif marks is not None:
         trials = marks_around(marks, neighbours=at_ms is None)
         marks.keep(tuple(trial.mark for trial in trials if trial.path == marks.path))
-    if not trials and not (
-        source.regular and source.name.endswith(".gz")
-    ):  # gzip tells only at its end that it is whole
+    if not trials and not (source.regular and is_packed(source.name)):
         return Book(*of, at_ms=at_ms)
     with source.opened() as (stream, raw), Meter("look through", source.bytes_total) as meter:
         lines = hold_against(stream, trials, lambda number: meter.show(raw.tell(), f"{number:,} lines"))

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from streams.errors import InputError, VigieError
 from streams.publish.emitted import Skip
 from streams.publish.errors import BufferFull
-from streams.publish.lines import Damaged, Line, read_lines
+from streams.publish.lines import Damaged, Line, is_blank, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered
 from streams.publish.publisher import VisitPublisher
@@ -140,7 +140,7 @@ class Feed:
             was, now = self._reader.read(before), judge(line, self._reader)
             same = isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
             self.grown = (number, same)
-        elif line.content and not line.content.isspace():  # only what `judge` would have given to the reader
+        elif not is_blank(line.content):  # only what `judge` would have given to the reader
             self._reader.pass_by(line.content)
 
     def _hand_over(

@@ -1,24 +1,18 @@
-"""Files of lines: opening and reading them, and, where lines are events, what is refused and under which key the rest goes."""
+"""Files of lines: reading them, and, where lines are events, what is refused and under which key the rest goes."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import sys
-import zlib
 from collections.abc import Iterator
 from hashlib import blake2b
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
 from streams.errors import InputError
 from streams.publish.limits import RECORD_BYTES_MAX
+from streams.publish.opening import UTF8_BOM, Packing, text_stream
 
-#: The reader buffers this much of a file.
-READ_BYTES = 1 << 20
 #: What Kafka takes as value and key of one record: its own bound without what wraps them.
 LINE_BYTES_MAX = RECORD_BYTES_MAX - 1024
 TOO_LONG = f"longer than {LINE_BYTES_MAX:,} bytes, which is more than Kafka takes"
@@ -27,9 +21,7 @@ OVER_LINES = (
     "one event a line is expected, but this line opens JSON that goes on in the next one: `jq -c . FILE > events.ndjson` writes one a line "
     "(`jq -c '.[]'` where the whole is an array)"
 )
-_UTF8_BOM = b"\xef\xbb\xbf"
-_OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_GZIP_MAGIC = b"\x1f\x8b"
+_NUL = b"\0"
 
 GOES_ON_BYTES_MAX = 1000
 
@@ -73,7 +65,7 @@ def digest_of(content: bytes) -> int:
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
-    """Read a stream line by line, in bounded memory.
+    """Read a stream line by line, unpacked if it is compressed, in bounded memory.
 
     Raises:
         InputError: the stream is not text at all.
@@ -81,16 +73,36 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
     """
     number = 0
     try:
-        skip_mark(stream)
+        stream = text_stream(stream)
         while raw := stream.readline(LINE_BYTES_MAX):
             number += 1
-            if raw[-1] != 10 and len(raw) == LINE_BYTES_MAX:
+            if len(raw) == LINE_BYTES_MAX and raw.startswith(_NUL):
+                raw = _behind_hole(raw, stream)
+            if len(raw) == LINE_BYTES_MAX and raw[-1] != 10:
                 yield _long_line(raw, stream)
             else:
                 content = without_end(raw)
-                yield Line(content, raw[-1] == 10, len(content))
-    except (EOFError, zlib.error, OSError) as error:
-        raise Damaged(_damage(error, number), isinstance(error, zlib.error | gzip.BadGzipFile)) from None
+                yield Line(content, raw[-1:] == b"\n", len(content))
+    except (EOFError, Packing, OSError) as error:
+        raise Damaged(_damage(error, number), isinstance(error, Packing)) from None
+
+
+def _behind_hole(raw: bytes, stream: BinaryIO) -> bytes:
+    """What follows the zeros that a server leaves which goes on writing where it was after its file was truncated (`copytruncate`)."""
+    while len(raw) == LINE_BYTES_MAX and raw.startswith(_NUL) and raw[-1] != 10:
+        raw = raw.lstrip(_NUL)
+        raw += stream.readline(LINE_BYTES_MAX - len(raw))
+    return raw
+
+
+def bare(line: bytes) -> bytes:
+    """Return a line without the zeros and the byte order mark in front, which rotated files and files put together have."""
+    return line.lstrip(_NUL).removeprefix(UTF8_BOM)
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether there is nothing in a line, or zeros only: what a file system that lost power leaves at the end of a file."""
+    return not line.strip(b"\0 \t\r\n\v\f")
 
 
 def _long_line(raw: bytes, stream: BinaryIO) -> Line:
@@ -106,15 +118,13 @@ def _long_line(raw: bytes, stream: BinaryIO) -> Line:
 def _damage(error: Exception, lines: int) -> str:
     if isinstance(error, EOFError):
         return (
-            f"its gzip data ends in the middle, after line {lines}: it was cut off or is still being written. Get the whole file under the "
-            "same name, then run the same command again"
+            f"its compressed data ends in the middle, after line {lines}: it was cut off or is still being written. Get the whole file "
+            "under the same name, then run the same command again"
         )
-    if isinstance(error, gzip.BadGzipFile) and not lines:
-        return "is no gzip file, whatever its name says: rename it without .gz where it is plain text, or get it again"
-    if isinstance(error, zlib.error | gzip.BadGzipFile):
+    if isinstance(error, Packing):
         return (
-            f"its gzip data is damaged after line {lines} ({error}): the same command again cannot help. Get the file again from where it "
-            "came, under the same name, and run the command then"
+            f"its compressed data is damaged after line {lines} ({error}): the same command again cannot help. Get the file again from "
+            "where it came, under the same name, and run the command then"
         )
     return f"cannot be read on after line {lines} ({getattr(error, 'strerror', None) or error}): look at the disk or the network it is on"
 
@@ -178,51 +188,5 @@ def _kind(document: object) -> str:
 
 
 def without_end(raw: bytes) -> bytes:
-    """Return a line without its newline, and without the carriage return before it."""
-    if raw[-1:] != b"\n":
-        return raw
-    return raw[:-2] if raw[-2:] == b"\r\n" else raw[:-1]
-
-
-def open_events(name: str) -> tuple[BinaryIO, BinaryIO]:
-    """Open a file of events, `-` for standard input; return the stream of lines and the file below it, whose position shows progress.
-
-    Names that end in `.gz` are decompressed.
-
-    Raises:
-        InputError: there is no such file, or it cannot be read.
-    """
-    if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed: name a file of events, or give some on standard input")
-        return sys.stdin.buffer, sys.stdin.buffer
-    try:
-        raw = open(name, "rb", buffering=0)  # noqa: SIM115  # closed by the caller
-    except FileNotFoundError:
-        raise InputError(f"There is no file {name}: name a file of events, or - for standard input") from None
-    except IsADirectoryError:
-        raise InputError(
-            f"{name} is a directory: name a file of events, or use `cat {name}/* | vigie publish -`"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from None
-    if Path(name).suffix == ".gz":
-        # Without a buffer of our own: filling it would drop the good lines before a damaged spot.
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw)), raw
-    return io.BufferedReader(raw, READ_BYTES), raw
-
-
-def skip_mark(stream: BinaryIO) -> None:
-    """Skip the byte order mark that some editors put in front of UTF-8.
-
-    Raises:
-        InputError: the stream begins like UTF-16 or gzip.
-    """
-    peek = getattr(stream, "peek", None)
-    start: bytes = peek(4)[:4] if peek else b""
-    if start.startswith(_UTF8_BOM):
-        stream.read(len(_UTF8_BOM))
-    elif start.startswith(_OTHER_BOMS):
-        raise InputError("This is UTF-16, not UTF-8: convert it, for instance with `iconv -f UTF-16 -t UTF-8`")
-    elif start.startswith(_GZIP_MAGIC):
-        raise InputError("This is compressed: give a file whose name ends in .gz, or pipe it through `zcat`")
+    """Return a line without its newline, and without the carriage return before it, also where the newline is not there yet."""
+    return raw.removesuffix(b"\n").removesuffix(b"\r")

@@ -19,7 +19,7 @@ from streams.errors import SettingsError
 from streams.events import VERSION, Reason, TimeBounds, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.identity import pseudonym
-from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, key_of
+from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
 
 #: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
@@ -63,7 +63,8 @@ class NativeLines:
     """Events of the contract: every JSON object is sent as it is, under its `visitor`."""
 
     def read(self, line: bytes) -> Outgoing | Unreadable:
-        """Return the line itself and its key."""
+        """Return the line and its key."""
+        line = bare(line)
         try:
             key = key_of(line)
         except NotAnObject as why:
@@ -118,7 +119,7 @@ class EmittedLines:
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""
         which = self._occurrences.of(line)
-        found = self._read_line(line)
+        found = self._read_line(bare(line))
         if not isinstance(found, Visit):
             return found
         secret = self._secrets.get(found.project)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from streams.publish.emitted import Skip, Unreadable
-from streams.publish.lines import Damaged, read_lines
+from streams.publish.lines import Damaged, is_blank, read_lines
 from streams.publish.mark import Book
 from streams.publish.readers import LineReader, breaks_contract
 from streams.publish.tally import LINES_BETWEEN_LOOKS, Named, Tally, judge
@@ -44,7 +44,7 @@ def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[R
         for line in read_lines(stream):
             done.lines += 1
             if book.is_done(done.lines):
-                if line.content and not line.content.isspace():
+                if not is_blank(line.content):
                     reader.pass_by(line.content)
                 done.passed += 1
                 continue

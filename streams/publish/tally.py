@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from streams.publish.emitted import Skip, Unreadable
-from streams.publish.lines import TOO_LONG, Line
+from streams.publish.lines import TOO_LONG, Line, is_blank
 from streams.publish.readers import LineReader, Outgoing
 
 #: Lines that are named in the report, of each kind.
@@ -23,7 +23,7 @@ def judge(line: Line, reader: LineReader) -> Outgoing | Skip | Unreadable:
     """Return what becomes of a line, the same for `publish` and its rehearsal."""
     if line.too_long:
         return Unreadable(TOO_LONG)
-    if not line.content or line.content.isspace():
+    if is_blank(line.content):
         return EMPTY_LINE
     return reader.read(line.content)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import InputError
-from streams.publish.lines import NotAnObject, key_of, open_events, skip_mark
+from streams.publish.lines import NotAnObject, key_of
 
 OBJECTS = {
     b'{"visitor":"abc"}': b"abc",
@@ -74,27 +70,3 @@ def test_any_bytes_have_a_key_or_a_reason(line: bytes) -> None:
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.lists(st.floats(allow_nan=False))))
 def test_every_object_that_python_writes_is_sent(document: dict[str, object]) -> None:
     key_of(json.dumps(document).replace("Infinity", "1e400").encode())
-
-
-def test_marks_of_editors() -> None:
-    stream = io.BufferedReader(io.BytesIO(b"\xef\xbb\xbf{}\n"))  # type: ignore[arg-type]
-    skip_mark(stream)
-    assert stream.read() == b"{}\n"
-    for start, why in ((b"\xff\xfe{\x00", "UTF-16"), (gzip.compress(b"{}"), "compressed")):
-        with pytest.raises(InputError, match=why):
-            skip_mark(io.BufferedReader(io.BytesIO(start)))  # type: ignore[arg-type]
-
-
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file"):
-        open_events(str(tmp_path / "nothing.ndjson"))
-    with pytest.raises(InputError, match="directory"):
-        open_events(str(tmp_path))
-
-
-def test_gz_is_decompressed(tmp_path: Path) -> None:
-    path = tmp_path / "events.ndjson.gz"
-    path.write_bytes(gzip.compress(b'{"a":1}\n{"a":2}'))
-    stream, raw = open_events(str(path))
-    with raw, stream:
-        assert list(stream) == [b'{"a":1}\n', b'{"a":2}']
