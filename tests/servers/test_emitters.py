@@ -14,7 +14,8 @@ from streams.catalog import Catalog
 from streams.count import Cut
 from tests.publish.samples import Sample, samples
 from tests.servers.conftest import Installation
-from tests.servers.test_publish import records, vigie
+from tests.servers.test_publish import records
+from tests.servers.test_publish_command import vigie
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
 from tests.servers.workers import workers
 
