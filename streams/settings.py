@@ -14,11 +14,12 @@ Only the edges (commands, process entry points) read settings; the rooms receive
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,6 +28,7 @@ from pydantic_settings import (
 )
 
 from streams.errors import SettingsError
+from streams.values import check_setting, setting_number
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -64,7 +66,8 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Every setting of every process. Names carry their unit; secrets never show in a `repr` or an error."""
 
-    model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="forbid")
+    #: An empty variable is none, as compose files and env files leave it.
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     # --- Kafka
     kafka_bootstrap_servers: str = Field("127.0.0.1:19092", description="host:port, several separated by commas")
@@ -86,7 +89,9 @@ class Settings(BaseSettings):
     topic_partitions: int = Field(8, ge=1, le=1000, description="of a topic that is created; one worker each at most")
     topic_replication_factor: int = Field(1, ge=1, le=7, description="of a topic that is created; 3 in production")
     topic_min_insync_replicas: int = Field(1, ge=1, le=7, description="at least; 2 in production")
-    topic_retention_hours: int = Field(168, ge=1, description="at least: as far back as counts can be made again")
+    topic_retention_hours: int = Field(
+        168, ge=1, le=24 * 3660, description="at least: as far back as counts can be made again"
+    )
     consumer_group: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="of all workers")
 
     # --- Redis
@@ -109,8 +114,12 @@ class Settings(BaseSettings):
     archive_wait_hours: int = Field(
         72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
     )
-    rejects_kept_per_minute: int = Field(1000, ge=0, description="dead letters kept a minute and reason by one worker")
-    calendar_shift_seconds: int = Field(0, description="scenario time minus clock; 0 in production")
+    rejects_kept_per_minute: int = Field(
+        1000, ge=0, le=10_000_000, description="dead letters kept a minute and reason by one worker"
+    )
+    calendar_shift_seconds: int = Field(
+        0, ge=-(10**10), le=10**10, description="scenario time minus clock; 0 in production"
+    )
     calendar_stand_in_zone: Literal["A", "B", "C"] | None = Field(
         None,
         description="zone whose dates of school regions without known ones have; for simulations, which are made so",
@@ -150,20 +159,45 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return (init_settings, env_settings, _StackSource(settings_cls), _file_source(settings_cls))
 
-    @field_validator("kafka_bootstrap_servers")
+    @field_validator("*", mode="before")
     @classmethod
-    def _check_servers(cls, value: str) -> str:
-        for server in value.split(","):
-            host, _, port = server.strip().rpartition(":")
-            if not host or not port.isdigit() or not 0 < int(port) < 65536:
-                raise ValueError(f"{server.strip()!r} is not host:port")
-        return ",".join(part.strip() for part in value.split(","))
+    def _check_value(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, str):
+            check_setting(value, secret=kind == SecretStr | None)
+        return setting_number(value) if kind is int else value
+
+    @field_validator("kafka_bootstrap_servers", "alert_smtp")
+    @classmethod
+    def _check_servers(cls, value: str | None, info: ValidationInfo) -> str | None:
+        servers = [server.strip() for server in value.split(",")] if value is not None else []
+        if info.field_name == "alert_smtp" and len(servers) > 1:
+            raise ValueError(f"{value!r} is not one host:port")
+        for server in servers:
+            host, _, port = server.rpartition(":")
+            if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+                raise ValueError(f"{server!r} is not host:port")
+        return ",".join(servers) or None
 
     @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "redis_tls_ca_file")
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError(f"no such file: {value}")
+            raise ValueError(f"is a directory: {value}" if value.is_dir() else f"no such file: {value}")
+        return value
+
+    @field_validator("archive_dir")
+    @classmethod
+    def _check_archive_dir(cls, value: Path | None) -> Path | None:
+        if value is not None and value.exists() and not value.is_dir():
+            raise ValueError(f"is no directory: {value}")
+        return value
+
+    @field_validator("archive_dir", "config_dir", mode="after")
+    @classmethod
+    def _check_home(cls, value: Path | None) -> Path | None:
+        if value is not None and value.parts[:1] and value.parts[0].startswith("~"):
+            raise ValueError(f"{value}: only a shell knows what ~ is: write the whole path")
         return value
 
     @field_validator("config_dir")
@@ -209,8 +243,10 @@ class _StackSource(PydanticBaseSettingsSource):
 def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
     named = os.environ.get("VIGIE_SETTINGS_FILE")
     path = Path(named) if named else default_config_dir() / "vigie.toml"
-    if named and not path.is_file():
-        raise SettingsError(f"VIGIE_SETTINGS_FILE names {path}, which does not exist: create it or unset the variable")
+    if path.exists() != path.is_file() or (named and not path.exists()):
+        what = "is no file" if path.exists() else "does not exist"
+        where = f"VIGIE_SETTINGS_FILE names {path}, which {what}" if named else f"{path} {what}"
+        raise SettingsError(f"{where}: create it or unset the variable" if named else f"{where}: move it away")
     try:
         return TomlConfigSettingsSource(settings_cls, path)
     except (ValueError, OSError) as error:  # not TOML, not UTF-8, or not readable
@@ -230,7 +266,11 @@ def read_stack() -> dict[str, Any] | None:
             return None
     except FileNotFoundError:
         return None
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+    except OSError as error:
+        raise SettingsError(
+            f"{stack_file()} cannot be read: {error.strerror}: mend that, or set VIGIE_STACK_FILE"
+        ) from None
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
         raise SettingsError(
             f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`"
         ) from None
@@ -290,10 +330,13 @@ OTHER_VARIABLES = ("VIGIE_SETTINGS_FILE", "VIGIE_STACK_FILE")
 
 def _unknown_variables() -> list[str]:
     known = {f"VIGIE_{name.upper()}" for name in Settings.model_fields} | set(OTHER_VARIABLES)
+    ours = [name for name in sorted(os.environ) if name.upper().startswith("VIGIE_")]
     return [
-        f"{name}: no such setting (a typing error would be ignored silently otherwise)"
-        for name in sorted(os.environ)
-        if name.startswith("VIGIE_") and name.upper() not in known and not name.startswith("VIGIE_SECRET")
+        f"{name}: write {name.upper()}"
+        if name != name.upper()
+        else f"{name}: no such setting (a typing error would be ignored silently otherwise)"
+        for name in ours
+        if name != name.upper() or (name not in known and not name.startswith("VIGIE_SECRET"))
     ]
 
 

@@ -20,6 +20,7 @@ _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?) ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 _OTHER_ORDER = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}\b.*")
+_SETTING = re.compile(rf"-?[0-9]{{1,{DIGITS_MAX}}}")
 _SERIAL = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 SHOWN_MAX = 40
 
@@ -70,6 +71,25 @@ def day(text: str) -> date:
     if found.time() != datetime.min.time():
         raise ValueError(f"{quoted(text)} is not a day, it has a time (write 2026-09-01)")
     return found.date()
+
+
+def check_setting(text: str, *, secret: bool = False) -> None:
+    """Hold that a setting is no accident of the file or the shell that it comes from; a secret is not shown, and may be in quotes."""
+    if not text.strip():
+        raise ValueError("is blank: give a value, or leave it out")
+    if text != text.strip() or not text.isprintable():
+        raise ValueError(
+            "begins or ends with a blank, or holds a line break or a character that is not seen: take it out"
+        )
+    if not secret and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
+        raise ValueError(f"{quoted(text)} is in quotes, which belong to the value here: take them out")
+
+
+def setting_number(value: object) -> object:
+    """What is to be a whole number: nothing but digits where it is a text, and neither true nor false."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _SETTING.fullmatch(value)):
+        raise ValueError(f"{value!r} is no whole number: write digits alone, 1000 and not 1_000 or 1e3")
+    return value
 
 
 def _ungrouped(text: str) -> str:
