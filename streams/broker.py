@@ -23,6 +23,8 @@ class KafkaAddress:
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
+    #: What a record batch may unpack to; whoever reads the log must be told the same, or counts otherwise.
+    unpacked_bytes_max: int = 64 << 20
 
     def __repr__(self) -> str:
         return f"KafkaAddress({','.join(self.bootstrap_servers)}, {self.security_protocol})"

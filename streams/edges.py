@@ -30,6 +30,7 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         ssl_cafile=_path(settings.kafka_ssl_cafile),
         ssl_certfile=_path(settings.kafka_ssl_certfile),
         ssl_keyfile=_path(settings.kafka_ssl_keyfile),
+        unpacked_bytes_max=settings.unpacked_mib_max << 20,
     )
 
 

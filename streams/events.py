@@ -30,7 +30,7 @@ class Reason(StrEnum):
     """Why an event was rejected. A closed list: it is a Prometheus label. Checked in this order; the first that holds is given."""
 
     EMPTY = "empty"  # no value at all (a Kafka tombstone) or zero bytes
-    TOO_LARGE = "too_large"  # over VALUE_BYTES_MAX
+    TOO_LARGE = "too_large"  # over VALUE_BYTES_MAX, or in a batch that unpacks to more than a worker may take
     NOT_JSON = "not_json"  # not JSON in UTF-8, or nested too deeply to be read
     NOT_OBJECT = "not_object"  # JSON, but not an object
     UNSUPPORTED_VERSION = "unsupported_version"  # `v` is a number other than 1
@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"  # id or visitor over its bound
     TOO_OLD = "too_old"  # ts more than max_age before the broker's append time
     TOO_FAR_AHEAD = "too_far_ahead"  # ts more than max_ahead after the broker's append time
+    CORRUPT = "corrupt"  # of every record of a batch that is damaged: nobody can read it
 
 
 class VisitEvent(msgspec.Struct, gc=False):

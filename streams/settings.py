@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     archive_wait_hours: int = Field(
         72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
     )
+    unpacked_mib_max: int = Field(
+        64, ge=1, le=1024, description="MiB that a record batch may unpack to; the records of a larger one are rejected"
+    )
     rejects_kept_per_minute: int = Field(
         1000, ge=0, le=10_000_000, description="dead letters kept a minute and reason by one worker"
     )

@@ -28,6 +28,8 @@ class Plain:
         totals: Counter[Field] = Counter()
         for item in batches:
             self.append_ms = max(self.append_ms, item.append_ms)
+            if item.unread and item.reason:
+                totals[(Cut.REJECTED, item.reason.value)] += item.unread
             for raw in item.values:
                 found = judge(raw, self.append_ms, BOUNDS)
                 if isinstance(found, Reason):

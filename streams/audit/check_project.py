@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from streams.audit.check import Finding, Level, guarded
+from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.project import VALUES_NAMED, ProjectView, share_of
 from streams.audit.rejects import printable
@@ -57,6 +58,11 @@ def look_at_project(
         total, read = sum(log.ends.values()) - sum(cut.values()), 0
         oldest_ms: dict[int, int] = {}
         for number, records in log.read(log.ends, cut):
+            if isinstance(records, Unread):
+                oldest_ms.setdefault(number, records.append_ms)
+                view.add_unread(records.number)
+                read += records.number
+                continue
             for record in records:
                 oldest_ms.setdefault(number, record.timestamp)
                 view.add(number, record.timestamp, record.key, record.value)
@@ -101,6 +107,9 @@ def _rejects(view: ProjectView) -> Iterator[Finding]:
         yield Finding(Level.OK, "rejected", "none that names this project")
     if view.nobodys:
         text = f"{view.nobodys:,} records name no project that can be read: should some be yours, see `vigie rejects list --project -`"
+        yield Finding(Level.WARNING, "rejected", text)
+    if view.unread:
+        text = f"{view.unread:,} records are in batches that unpack to more than unpacked_mib_max, or are damaged: they may be anybody's"
         yield Finding(Level.WARNING, "rejected", text)
 
 

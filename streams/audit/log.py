@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from streams.audit.codecs import read_every_codec
+from streams.audit.fetched import Piece, Unread, read_in_pieces
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
 from streams.errors import ServerError, StateError
@@ -19,9 +20,6 @@ from streams.errors import ServerError, StateError
 BOOTSTRAP_SECONDS_MAX = 8.0
 #: How long Kafka may send nothing while there is something to read.
 SILENCE_SECONDS_MAX = 30.0
-RECORDS_A_POLL = 20_000
-#: Kafka's numbering of timestamps that the broker gave.
-LOG_APPEND_TIME = 1
 
 
 class LogReader:
@@ -41,12 +39,12 @@ class LogReader:
 
     def read(
         self, until: Mapping[int, int], since: Mapping[int, int] | None = None
-    ) -> Iterator[tuple[int, Sequence[Any]]]:
+    ) -> Iterator[tuple[int, Sequence[Any] | Unread]]:
         """Yield (partition, records) in log order of each partition, up to the offset `until[partition]`, that one not included.
 
         Reading begins at the start of the log, or at `since[partition]`.
 
-        Records have `timestamp` (epoch ms), `value` and `offset`.
+        Records have `timestamp` (epoch ms), `key`, `value`, `headers` and `offset`. A batch that nobody can read comes as `Unread`.
 
         Raises:
             ServerError: Kafka fell silent.
@@ -62,19 +60,17 @@ class LogReader:
         heard = time.monotonic()
         while left:
             try:
-                found = consumer.poll(timeout_ms=500, max_records=RECORDS_A_POLL)
+                found = consumer.poll(timeout_ms=500, max_records=1)
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 raise StateError(
                     f"Retention removed records of {self._topic} while they were read: start again"
                 ) from error
-            for tp, records in found.items():
-                heard = time.monotonic()
-                if records[0].timestamp_type != LOG_APPEND_TIME:
-                    raise _unfit(self._topic)
+            for tp, pieces in found.items():
                 end = left.get(tp)
                 if end is not None:
-                    yield tp.partition, records if records[-1].offset < end else [r for r in records if r.offset < end]
-                    heard = time.monotonic()  # the caller may have taken its time
+                    for piece in pieces:
+                        yield tp.partition, _until(piece, end)
+                heard = time.monotonic()  # the caller may have taken its time
             # The position, not the last record: what ends a log may be no record (a compacted or a control batch).
             for tp in [tp for tp, end in left.items() if consumer.position(tp) >= end]:
                 del left[tp]
@@ -97,10 +93,13 @@ class LogReader:
                 )
 
 
-def _unfit(topic: str) -> StateError:
-    return StateError(
-        f"{topic} is not stamped by the broker (message.timestamp.type): `vigie check` says how to mend it"
-    )
+def _until(piece: Piece, end: int) -> Sequence[Any] | Unread:
+    records = piece.records
+    if piece.offset < end:
+        return records
+    if isinstance(records, Unread):
+        return replace(records, number=max(0, records.number - (records.end - end)), end=end)
+    return [record for record in records if record.offset < end]
 
 
 @contextmanager
@@ -111,7 +110,6 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         ServerError: Kafka is down or refuses us, or there is no such topic.
     """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the errors raised here say it
-    read_every_codec()
     with connecting(address) as client:
         consumer = KafkaConsumer(
             **address.client_options(),
@@ -125,6 +123,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
             kafka_client=client,
         )
     try:
+        read_in_pieces(consumer, address.unpacked_bytes_max)
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             raise ServerError(f"Kafka has no topic {topic!r}: `vigie check` creates it, or set another topic")

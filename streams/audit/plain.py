@@ -74,6 +74,12 @@ class PlainCount:
             _add(rows, ("late", region))
         self._watermark_ms[partition] = max(watermark_ms, min(event.ts, append_ms) - self._lateness_ms)
 
+    def add_unread(self, partition: int, append_ms: int, reason: Reason, number: int) -> None:
+        """Count the records of a batch that nobody can read."""
+        self.records += number
+        self._append_ms[partition] = max(append_ms, self._append_ms.get(partition, 0))
+        self.apart["rejected", reason.value] = self.apart.get(("rejected", reason.value), 0) + number
+
     def _is_repeat(self, partition: int, append_ms: int, event_id: str) -> bool:
         number = append_ms // IDS_STRETCH_MS
         last, present, before = self._ids.get(partition, (number, set(), set()))

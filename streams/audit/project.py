@@ -66,6 +66,7 @@ class ProjectView:
     repeats_elsewhere: Sample = field(default_factory=Sample)
     no_key: int = 0
     other_key: Sample = field(default_factory=Sample)
+    unread: int = 0
     wrong_partition: Sample = field(default_factory=Sample)
     short_visitors: Sample = field(default_factory=Sample)
     visitors: set[str] = field(default_factory=set)
@@ -92,6 +93,10 @@ class ProjectView:
         self._place(partition, key, found)
         if len(found.visitor) < PSEUDONYM_CHARACTERS_MIN:
             self.short_visitors.add(printable(found.visitor.encode(), 8))
+
+    def add_unread(self, number: int) -> None:
+        """Take notice of records that nobody can read: they may be anybody's."""
+        self.unread += number
 
     def _note_last(self, seen: Seen) -> None:
         # Partitions come one after the other: the newest of all of them are wanted.

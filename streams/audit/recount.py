@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streams.audit.compare import Compared, LogPart, compare, scope
+from streams.audit.fetched import Unread
 from streams.audit.log import LogReader, open_log
 from streams.audit.plain import PlainCount
 from streams.audit.plain_visits import STRETCHES, stretch_ms
@@ -81,6 +82,10 @@ def _count(
     to_read = sum(max(0, end - log.starts.get(number, 0)) for number, end in until.items())
     add = plain.add
     for partition, records in log.read(until):
+        if isinstance(records, Unread):
+            first_append_ms.setdefault(partition, records.append_ms)
+            plain.add_unread(partition, records.append_ms, records.reason, records.number)
+            continue
         if records:
             first_append_ms.setdefault(partition, records[0].timestamp)
         for record in records:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from streams.audit.fetched import Unread
 from streams.audit.log import LogReader
 from streams.events import VisitEvent
 
@@ -67,8 +68,10 @@ class Wanted:
 
 def read_rejects(
     log: LogReader, wanted: Wanted, look: Callable[[int], None] = lambda _read: None
-) -> Iterator[Rejected | ReplayMark]:
+) -> Iterator[Rejected | ReplayMark | Unread]:
     """Yield the rejects that are meant, each once, and every replay mark read on the way. `look` is told how many records were read.
+
+    What nobody can read is yielded too: it may be either.
 
     Order is that of the log within a partition. Memory grows by some 100 bytes a reject.
 
@@ -80,6 +83,9 @@ def read_rejects(
     seen: set[str] = set()
     read = 0
     for _partition, records in log.read(log.ends, starts):
+        if isinstance(records, Unread):
+            yield records
+            continue
         for record in records:
             found = parse(record)
             if isinstance(found, ReplayMark):

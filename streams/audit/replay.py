@@ -26,11 +26,12 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
+from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.plain import IDS_STRETCH_MS
 from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
 from streams.broker import KafkaAddress
-from streams.errors import ServerError
+from streams.errors import ServerError, StateError
 from streams.events import Reason, TimeBounds, judge
 from streams.publish.limits import PublisherLimits
 from streams.publish.producer import open_producer
@@ -128,6 +129,11 @@ class Replayer:
             ):
                 if isinstance(found, ReplayMark):
                     memory.add(found)
+                elif isinstance(found, Unread) and found.reason is Reason.CORRUPT:
+                    raise StateError(
+                        f"{self.rejected_topic} is damaged before offset {found.end}: what was replayed already may be noted there, and "
+                        "would be replayed again. Restore the topic, or replay nothing"
+                    )
         return memory
 
     def _resolve(self, memory: Memory, sender: _Sender | None, look: Look) -> int:
@@ -137,11 +143,11 @@ class Replayer:
         read = 0
         with open_log(self.address, self.topic) as log:
             for _partition, records in log.read(log.ends, log.offsets_at(since_ms)):
-                for record in records:
+                for record in () if isinstance(records, Unread) else records:  # what nobody can read was not counted
                     for name, value in record.headers or ():
                         if name == ORIGIN_HEADER and (mark := memory.doubtful.pop(value.decode(), None)):
                             published.append(mark)
-                read += len(records)
+                read += records.number if isinstance(records, Unread) else len(records)
                 look("an earlier replay ended in its middle: looking for its events: read", read)
         for mark in published:
             memory.done.add(mark.key)
@@ -187,7 +193,7 @@ class _Chosen:
     value: bytes
 
 
-def _groups(found: Iterator[Rejected | ReplayMark]) -> Iterator[list[Rejected]]:
+def _groups(found: Iterator[Rejected | ReplayMark | Unread]) -> Iterator[list[Rejected]]:
     group: list[Rejected] = []
     for each in found:
         if isinstance(each, Rejected):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 import orjson
 from rich.table import Table
 
+from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.mend import Through
 from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
@@ -253,9 +254,19 @@ def _report(outcome: Outcome, dry_run: bool) -> None:
         click.echo(f"left out, would be rejected again as {reason}: {number:,}")
 
 
-def _read(settings: Settings, wanted: Wanted) -> Any:
-    """Yield what `read_rejects` finds, with progress."""
+def _read(settings: Settings, wanted: Wanted) -> Iterator[Rejected | ReplayMark]:
+    """Yield what `read_rejects` finds, with progress; say at the end how much nobody can read."""
+    unread = 0
     with open_log(kafka_address(settings), settings.rejected_topic) as log:
         total = sum(log.ends.values()) - sum(log.starts.values())
         with Meter("rejects", total) as meter:
-            yield from read_rejects(log, wanted, lambda read: meter.show(read, f"{read:,} records read"))
+            for found in read_rejects(log, wanted, lambda read: meter.show(read, f"{read:,} records read")):
+                if isinstance(found, Unread):
+                    unread += found.number
+                else:
+                    yield found
+    if unread:
+        click.echo(
+            f"vigie: {unread:,} records of {settings.rejected_topic} cannot be read: damaged, or larger than unpacked_mib_max",
+            err=True,
+        )

@@ -15,8 +15,7 @@ from streams.settings import load_settings
 @click.option(
     "--slot", type=click.IntRange(0, 999), default=0, show_default=True, help="Number of this worker on its host."
 )
-@click.option("--documented", is_flag=True, help="Read records through aiokafka's public API: slower, and equal.")
-def worker(slot: int, documented: bool) -> None:
+def worker(slot: int) -> None:
     """Count the events of the partitions that Kafka assigns to this worker.
 
     Serves /metrics, /readyz and /healthz on worker_port + slot. Ends with an error when it cannot go on; start it again then, as a
@@ -41,6 +40,5 @@ def worker(slot: int, documented: bool) -> None:
         host=settings.worker_host,
         port=settings.worker_port + slot,
         log_level=settings.log_level,
-        raw_batches=not documented,
     )
     sys.exit(run_worker(options, catalog))

@@ -80,7 +80,7 @@ class PartitionCounter:
 
         Records below `next_offset` must have been cut away (`streams.count.cut_before`).
         """
-        first = batches[0].offsets[0] if batches[0].offsets else batches[0].end
+        first = batches[0].first
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
         self._reader.begin_chunk()
         rejects = Rejects()
@@ -88,7 +88,9 @@ class PartitionCounter:
         blocks: list[tuple[int, int]] = []
         records = size = 0
         for batch in batches:
-            records += len(batch.values)
+            records += len(batch.values) + batch.unread
+            if batch.unread and batch.reason is not None:
+                rejects.add_unread(batch.reason, batch.unread)
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
             for first_index, values in _pieces(batch):
@@ -160,10 +162,11 @@ def cut_after(batches: Sequence[Batch], offset: int) -> list[Batch]:
     for batch in batches:
         if batch.end <= offset:
             kept.append(batch)
-            continue
-        size = sum(1 for record_offset in batch.offsets if record_offset < offset)
-        if size:
-            kept.append(Batch(batch.append_ms, batch.values[:size], batch.keys[:size], batch.offsets[:size], offset))
+        elif batch.first < offset:
+            size = sum(1 for record_offset in batch.offsets if record_offset < offset)
+            unread = offset - batch.first if batch.unread else 0
+            values, keys, offsets = batch.values[:size], batch.keys[:size], batch.offsets[:size]
+            kept.append(Batch(batch.append_ms, values, keys, offsets, offset, unread, batch.reason))
     return kept
 
 
@@ -173,12 +176,10 @@ def cut_before(batches: Sequence[Batch], offset: int) -> list[Batch]:
     for batch in batches:
         if batch.end <= offset:
             continue
-        skip = (
-            sum(1 for record_offset in batch.offsets if record_offset < offset)
-            if batch.offsets and batch.offsets[0] < offset
-            else 0
-        )
-        if skip:
-            batch = Batch(batch.append_ms, batch.values[skip:], batch.keys[skip:], batch.offsets[skip:], batch.end)
+        if batch.first < offset:
+            skip = sum(1 for record_offset in batch.offsets if record_offset < offset)
+            unread = min(batch.unread, batch.end - offset)
+            values, keys, offsets = batch.values[skip:], batch.keys[skip:], batch.offsets[skip:]
+            batch = Batch(batch.append_ms, values, keys, offsets, batch.end, unread, batch.reason)
         kept.append(batch)
     return kept

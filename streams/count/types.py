@@ -59,6 +59,8 @@ class Batch:
 
     `values[i]` lies at `offsets[i]` (a `range` where offsets are dense) with the key `keys[i]`. `end` is the offset after the batch: it can
     exceed the last record's offset + 1 where compaction removed records. `append_ms` is the broker's append time, one for the batch.
+
+    A batch that nobody can read has no values: the `unread` records before `end` are rejected for `reason`.
     """
 
     append_ms: int
@@ -66,6 +68,13 @@ class Batch:
     keys: Sequence[bytes | None]
     offsets: Sequence[int]
     end: int
+    unread: int = 0
+    reason: Reason | None = None
+
+    @property
+    def first(self) -> int:
+        """The offset of its first record; `end` where it has none."""
+        return self.offsets[0] if self.offsets else self.end - self.unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +97,30 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejects:
-    """The rejected records of a chunk, in log order. Each `Reject` is made when somebody looks at it: of a flood, nobody does."""
+    """The rejected records of a chunk, in log order. Each `Reject` is made when somebody looks at it: of a flood, nobody does.
+
+    `len` counts those that nobody can read, too; iteration leaves them out.
+    """
 
     def __init__(self) -> None:
         #: (batch, indexes of its rejected records, their reasons, append time)
         self._pieces: list[tuple[Batch, Sequence[int], Sequence[Reason], int]] = []
         self._number = 0
+        self._unread: Counter[Reason] = Counter()
 
     def add(self, batch: Batch, indexes: Sequence[int], reasons: Sequence[Reason], append_ms: int) -> None:
         """Take those of one batch, or of a part of it."""
         self._pieces.append((batch, indexes, reasons, append_ms))
         self._number += len(indexes)
 
+    def add_unread(self, reason: Reason, number: int) -> None:
+        """Take records that nobody can read: counted, and nothing to look at."""
+        self._unread[reason] += number
+        self._number += number
+
     def by_reason(self) -> Counter[Reason]:
         """How many there are of each."""
-        return Counter(chain.from_iterable(reasons for _, _, reasons, _ in self._pieces))
+        return Counter(chain.from_iterable(reasons for _, _, reasons, _ in self._pieces)) + self._unread
 
     def __len__(self) -> int:
         return self._number

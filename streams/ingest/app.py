@@ -16,7 +16,8 @@ from yarl import URL
 
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
-from streams.ingest.ledger import Ingestor, Verdict
+from streams.ingest.ledger import Ingestor
+from streams.ingest.partition import Verdict
 from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkSchema
 
@@ -142,11 +143,13 @@ def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: Worker
     @app.agent(topic, name="vigie.count")
     async def count(stream: Any) -> None:
         async for event in stream.noack().events():
+            chunk = event.message.value
             try:
-                verdict = await ingestor.handle(event.message.value)
+                verdict = await ingestor.handle(chunk)
             except VigieError as error:
                 state.fatal = error
                 raise
+            chunk.let_go()
             if verdict in (Verdict.COUNTED, Verdict.KNOWN, Verdict.WARMED):  # step 6
                 event.ack()
 

@@ -13,7 +13,8 @@ import faust
 
 from streams.errors import KafkaUnavailable, RedisUnavailable, ServerError, VigieError
 from streams.ingest.app import WorkerState
-from streams.ingest.ledger import Ingestor, Ledger
+from streams.ingest.ledger import Ingestor
+from streams.ingest.partition import Ledger
 from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.worker_metrics import OwnedPartition
 from streams.live import HeartbeatLine, LiveWriter

@@ -17,12 +17,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeVar
 
 from streams.count import Batch, Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
 from streams.errors import RedisUnavailable, StateError
 from streams.ingest.needs import DeadLetters, Log, Store
+from streams.ingest.partition import Ledger, Verdict
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
@@ -45,53 +45,6 @@ class _GivenUp(Exception):
     def __init__(self, error: RedisUnavailable) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-class Verdict(StrEnum):
-    """What became of a chunk."""
-
-    COUNTED = "counted"
-    KNOWN = "known"  # counted before: nothing to do
-    WARMED = "warmed"  # counted before, read again into the counter's memory
-    AWAY = "away"  # does not continue the partition: it is read again from its position
-    GIVEN_UP = "given_up"  # the partition is being taken away, or the worker stops; counted later from the log
-
-
-@dataclass(slots=True)
-class Ledger:
-    """One owned partition: its counter and where it stands.
-
-    `warm_at` is the next offset to read into the counter's memory; warm-up is over when it reaches `position`. `warm_from` is where it
-    began.
-    """
-
-    partition: int
-    counter: PartitionCounter
-    log_start: int
-    warm_from: int
-    warm_at: int
-    #: Chunks of an earlier epoch were fetched before the last seek of this partition and are ignored.
-    epoch: int
-    rereads: int = 0
-    #: Clock (s) at which everything in the log was counted, or since when this worker looks after it.
-    complete_until: float = field(default_factory=time.time)
-
-    @property
-    def position(self) -> int:
-        """The next offset to count."""
-        return self.log_start if self.counter.next_offset is None else self.counter.next_offset
-
-    @property
-    def expected(self) -> int:
-        """The next offset this partition has use for: to warm up with, else to count."""
-        return min(self.warm_at, self.position)
-
-    @property
-    def warming(self) -> float | None:
-        """How far the warm-up has come, 0 to 1; None when there is none."""
-        if self.warm_at >= self.position:
-            return None
-        return (self.warm_at - self.warm_from) / (self.position - self.warm_from)
 
 
 @dataclass(slots=True)
@@ -154,7 +107,10 @@ class Ingestor:
             state = states[number]
             epoch = self.kafka.epoch(number) + 1  # that of the seek which follows
             if state is not None and state.next_offset > log_end:
-                raise _past_the_end(number, state.next_offset, log_end)
+                # The end was asked before Redis: another worker that still counts may have counted what came between.
+                log_end = await self.kafka.log_end(number)
+                if state.next_offset > log_end:
+                    raise _past_the_end(number, state.next_offset, log_end)
             known = before.get(number)
             if known is not None and state is not None and known.counter.next_offset == state.next_offset:
                 # It came back unmoved: eager rebalancing must not blind everybody.
@@ -173,16 +129,23 @@ class Ingestor:
         return Ledger(number, counter, log_start, position, position, epoch)
 
     async def handle(self, chunk: Chunk) -> Verdict:
-        """Carry one chunk through the steps; see the module's head."""
+        """Carry one chunk through the steps; see the module's head.
+
+        Raises:
+            StateError: counting cannot go on: the log, or what Redis holds, is not as it must be.
+        """
         async with self._turn:
             ledger = self.ledgers.get(chunk.partition)
             if ledger is None:
                 return Verdict.GIVEN_UP
             try:
-                return await self._handle(ledger, chunk)
+                verdict = await self._handle(ledger, chunk)
             except _GivenUp:
                 self._discard(ledger)
                 return Verdict.GIVEN_UP
+        if chunk.problem is not None and verdict not in (Verdict.AWAY, Verdict.GIVEN_UP):
+            raise chunk.problem  # what lies before it is counted
+        return verdict
 
     async def _handle(self, ledger: Ledger, chunk: Chunk) -> Verdict:
         if chunk.epoch < ledger.epoch:  # step 1
@@ -220,19 +183,18 @@ class Ingestor:
     async def _judge_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
         """Return how many offsets of a gap are lost for ever, or None when the partition is being read again.
 
-        The first chunk after a seek was fetched from the expected offset: what it leaves out is not in the log. It is a hole without
-        events (compaction, transaction markers), or retention removed it before it was counted. Any other chunk that leaves something
-        out tells that a piece between was dropped on its way here.
+        The first chunk after a seek was fetched from the expected offset: what it leaves out was removed by retention before it was
+        counted. Any other chunk that leaves something out tells that a piece between was dropped on its way here. (A hole without events,
+        compaction or transaction markers, is covered by its chunk.)
         """
         if not chunk.first:
             await self._read_again(ledger, "gap")
             return None
         log_start = await self.kafka.log_start(chunk.partition)
-        if chunk.exact and chunk.start > log_start:
-            # Neither a hole, which an exact chunk covers, nor retention: the fetch did not begin where we sought.
+        if chunk.start > log_start:  # not retention: the fetch did not begin where we sought
             await self._read_again(ledger, "gap")
             return None
-        lost = max(0, min(log_start, chunk.start) - ledger.position)
+        lost = max(0, chunk.start - ledger.position)
         if lost:
             log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
         return lost

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -21,8 +21,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.count import Batch
-from streams.errors import KafkaUnavailable
-from streams.ingest.batches import CoveredBatch, group_records
+from streams.errors import KafkaUnavailable, StateError
+from streams.ingest.batches import BatchRecords, CoveredBatch, Held
 
 #: Everything awaited inside the seek, together. Slower than Faust's broker_request_timeout (30 s) would end its recovery service without
 #: a word: the worker would live on and consume nothing.
@@ -38,8 +38,8 @@ class Chunk:
 
     `epoch` is the number of seeks that this partition had seen when the fetch began (`NO_EPOCH`: it was assigned anew since the last of
     them, so that nobody knows where this fetch began), `first` whether it is the first chunk since the last of them. A first chunk
-    begins where the seek went: if its `start` lies higher, the log has no event in between. `exact` tells that `start` is where the
-    fetch began, not its first record.
+    begins where the seek went: if its `start` lies higher, retention removed what was in between. `problem` tells why counting must stop
+    here.
     """
 
     partition: int
@@ -48,7 +48,13 @@ class Chunk:
     batches: list[Batch]
     epoch: int
     first: bool
-    exact: bool = False
+    problem: StateError | None = None
+    held: list[Held | None] = field(default_factory=list)
+
+    def let_go(self) -> None:
+        """Give back the memory of what was counted, or is of no use: whoever brought the chunk may keep it until the next one comes."""
+        self.batches.clear()
+        self.held.clear()
 
 
 @dataclass(slots=True)
@@ -68,12 +74,11 @@ class ChunkRecord:
     serialized_value_size: int = 0
 
 
-def make_chunk(partition: int, records: list[Any], epoch: int = 0, first: bool = False) -> Chunk:
-    """Join what was fetched, raw batches or public records, into one chunk."""
-    exact = type(records[0]) is CoveredBatch
-    covered: list[CoveredBatch] = records if exact else group_records(records)
+def make_chunk(partition: int, covered: list[CoveredBatch], epoch: int = 0, first: bool = False) -> Chunk:
+    """Join what was fetched into one chunk."""
     batches = [item.batch for item in covered]
-    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first, exact)
+    held = [item.held for item in covered]
+    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first, covered[-1].problem, held)
 
 
 class ChunkSchema(faust.Schema):
@@ -106,6 +111,8 @@ class ChunkConsumer(driver.Consumer):
         self._sought_under: dict[int, object] = {}
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
+        if not await BatchRecords.hand.wait():
+            return {}
         epochs = dict(self.epochs)  # before the fetch: a seek meanwhile makes what it returns stale
         assignment = self._assignment_now()
         fetched = await super()._getmany(active_partitions, timeout)

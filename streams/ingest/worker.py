@@ -101,10 +101,7 @@ def _run_faust(
     uvloop.install()
     _tune_collector()
     register_transport()
-    if options.raw_batches and not use_raw_batches():
-        log.warning(
-            "this aiokafka is not the one whose record batches are known: reading records one by one, slower and equal"
-        )
+    use_raw_batches(options.kafka.unpacked_bytes_max)
     # Kafka gives a member that is back the partitions it had. Those of a deleted topic are none: the id makes it another member.
     instance_id = f"{options.group}-{state.worker}-{facts.topic_id}".replace(":", "-")
     app = build_app(options.kafka, options.group, instance_id)

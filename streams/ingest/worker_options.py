@@ -26,4 +26,3 @@ class WorkerOptions:
     host: str
     port: int
     log_level: str
-    raw_batches: bool = True

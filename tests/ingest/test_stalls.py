@@ -9,7 +9,7 @@ from streams.count import PartitionCounter, Rules
 from streams.errors import ServerError
 from streams.ingest import heartbeat
 from streams.ingest.heartbeat import STALL_SECONDS_MAX, STANDING_SECONDS, Stalls
-from streams.ingest.ledger import Ledger
+from streams.ingest.partition import Ledger
 from tests.plain import BOUNDS, LATENESS_MS
 
 

@@ -198,28 +198,6 @@ def test_rejects_beyond_the_bound_are_counted_as_not_kept(installation: Installa
     assert Counter(reason for reason, _value, _key in kept) == {"not_json": 301 - not_kept}
 
 
-def test_the_documented_way_counts_the_same(installation: Installation) -> None:
-    """Without aiokafka's private parts: slower, and equal."""
-    settings = installation.settings
-    fill(settings.kafka_bootstrap_servers, settings.topic, 60_000, int(time.time() * 1000), default_config_dir())
-    found = []
-    for name, options in (("raw", ()), ("documented", ("--documented",))):
-        environment = {
-            **installation.environment,
-            "VIGIE_REDIS_PREFIX": f"{settings.redis_prefix}.{name}",
-            "VIGIE_CONSUMER_GROUP": f"{settings.consumer_group}.{name}",
-        }
-        own = settings.model_copy(update={"redis_prefix": f"{settings.redis_prefix}.{name}"})
-        reader = reader_of(own)
-        with workers(environment, installation.directory, 1, *options) as (worker,):
-            wait_for(f"{name} counted", lambda: counted_records(reader.snapshot()) >= 60_000)  # noqa: B023
-            assert worker.stop() == 0
-        snapshot = reader.snapshot()
-        found.append((snapshot.totals, snapshot.offsets, [(m.minute, m.counts) for m in reader.minutes()]))
-        reader.close()
-    assert found[0] == found[1]
-
-
 def test_a_worker_shows_its_health_and_metrics(installation: Installation) -> None:
     with workers(installation.environment, installation.directory, 1) as (worker,):
         wait_for("alive", lambda: worker.get("/healthz")[0] == 200)

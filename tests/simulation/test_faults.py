@@ -10,7 +10,7 @@ import pytest
 from streams.catalog import Catalog
 from streams.errors import StateError
 from streams.ingest import ledger
-from streams.ingest.ledger import Verdict
+from streams.ingest.partition import Verdict
 from tests.simulation.stories import Events, tell
 from tests.simulation.world import Worker, World
 

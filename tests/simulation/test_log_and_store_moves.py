@@ -8,7 +8,7 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.errors import StateError
-from streams.ingest.ledger import Verdict
+from streams.ingest.partition import Verdict
 from streams.ingest.transport import NO_EPOCH
 from tests.simulation.test_single_faults import finish, piece, play
 from tests.simulation.world import Worker, World
@@ -21,7 +21,7 @@ def test_a_fetch_that_did_not_begin_where_we_sought_skips_nothing(catalog: Catal
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
         elsewhere = piece(world, worker, 2, 3, fresh=True)
-        chunk = replace(elsewhere, epoch=NO_EPOCH) if told == "epoch" else replace(elsewhere, exact=True)
+        chunk = replace(elsewhere, epoch=NO_EPOCH) if told == "epoch" else elsewhere
         assert await worker.ingestor.handle(chunk) is Verdict.AWAY
         assert world.store.states == {}
         await finish(world, worker)
@@ -110,6 +110,8 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
         await worker.assign([0])
         await worker.ingestor.handle(piece(world, worker, 0, 1))
         after = piece(world, worker, 2, 3, fresh=True)
+        position = world.store.states[0].next_offset
+        world.log.starts[0] = after.start  # retention took what lies between
         start = worker.log_start
 
         async def meanwhile(partition: int) -> int:
@@ -119,7 +121,43 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
         worker.log_start = meanwhile  # type: ignore[method-assign]
         assert await worker.ingestor.handle(after) is Verdict.GIVEN_UP
         worker.log_start = start  # type: ignore[method-assign]
-        assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset
+        assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset == position
+        while worker.fetch() or worker.fetched:
+            await worker.handle_one()
+        assert world.store.states[0].next_offset == world.log.end(0)
+        assert world.store.totals[("x",)] == after.start - position
+
+    play(catalog, scene)
+
+
+def test_a_store_that_another_worker_moved_meanwhile_is_no_log_that_lost_its_end(catalog: Catalog) -> None:
+    """The log's end is asked, then another worker counts one event more, then Redis is read."""
+
+    async def scene(world: World, worker: Worker) -> None:
+        batches = world.log.partitions[0]
+        world.log.partitions[0] = batches[:2]
+        bounds = {0: (0, world.log.end(0))}
+        world.log.partitions[0] = batches
+        other = Worker(world, "b")
+        await other.assign([0])
+        await other.ingestor.handle(piece(world, other, 0, 3))
+        assert await worker.ingestor.place(bounds) == {0: 0}  # its warm-up begins there
+        await worker.seek(0, 0)
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_what_stops_counting_stops_it_behind_what_came_before(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        chunk = replace(piece(world, worker, 0, 2), problem=StateError("stamped by its sender"))
+        with pytest.raises(StateError, match="stamped"):
+            await worker.ingestor.handle(chunk)
+        assert world.store.states[0].next_offset == chunk.end
+        nothing = replace(chunk, start=chunk.end, batches=[], problem=StateError("stamped by its sender"))
+        with pytest.raises(StateError, match="stamped"):
+            await worker.ingestor.handle(nothing)
         await finish(world, worker)
 
     play(catalog, scene)

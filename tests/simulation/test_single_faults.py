@@ -12,7 +12,7 @@ import pytest
 from streams.catalog import Catalog
 from streams.errors import StateError
 from streams.ingest import ledger
-from streams.ingest.ledger import Verdict
+from streams.ingest.partition import Verdict
 from streams.ingest.transport import Chunk
 from streams.live import Applied, Outcome
 from tests.simulation.world import Worker, World
@@ -28,8 +28,8 @@ def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) ->
     for seed in range(200):
         world = World(seed, catalog, 0.0)
         batches = world.log.partitions[0]
-        dense = all(list(b.offsets) == list(range(b.offsets[0], b.end)) for b in batches)
-        if dense and batches[0].offsets[0] == 0 and all(a.end == b.offsets[0] for a, b in pairwise(batches)):
+        dense = all(list(b.offsets) == list(range(b.first, b.end)) for b in batches)
+        if dense and batches[0].first == 0 and all(a.end == b.first for a, b in pairwise(batches)):
             world.log.partitions = {0: batches}
             worker = Worker(world, "a")
             world.workers = [worker]
@@ -41,7 +41,7 @@ def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) ->
 def piece(world: World, worker: Worker, first: int, end: int, *, fresh: bool = False) -> Chunk:
     """A chunk of whole batches, as fetched in the worker's current epoch."""
     batches = world.log.partitions[0][first:end]
-    return Chunk(0, batches[0].offsets[0], batches[-1].end, list(batches), worker.epoch(0), fresh)
+    return Chunk(0, batches[0].first, batches[-1].end, list(batches), worker.epoch(0), fresh)
 
 
 async def finish(world: World, worker: Worker) -> None:

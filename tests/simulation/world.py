@@ -18,7 +18,9 @@ import orjson
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, Delta, Field, PartitionState, Rules
 from streams.errors import RedisUnavailable
-from streams.ingest.ledger import Ingestor, Verdict
+from streams.events import Reason
+from streams.ingest.ledger import Ingestor
+from streams.ingest.partition import Verdict
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
@@ -106,18 +108,16 @@ class MemoryLog:
         offset = 0
         for batch in self.partitions[partition]:
             if batch.append_ms >= append_ms:
-                return max(batch.offsets[0] if batch.offsets else offset, self.starts[partition])
+                return max(batch.first if batch.end > batch.first else offset, self.starts[partition])
             offset = batch.end
         return None
 
-    def fetch(self, partition: int, offset: int, most: int, epoch_first: tuple[int, bool, bool]) -> Chunk | None:
+    def fetch(self, partition: int, offset: int, most: int, epoch_first: tuple[int, bool]) -> Chunk | None:
         offset = max(offset, self.starts[partition])
         batches = [b for b in self.partitions[partition] if b.end > offset][:most]
         if not batches:
             return None
-        first = batches[0].offsets[0] if batches[0].offsets else offset
-        covered = offset if epoch_first[2] else max(first, offset)
-        return Chunk(partition, covered, batches[-1].end, list(batches), *epoch_first)
+        return Chunk(partition, offset, batches[-1].end, list(batches), *epoch_first)
 
 
 #: One value for all workers of a catalog, as in a worker: the names of all fields are made once.
@@ -150,8 +150,6 @@ class Worker:
         self.fetch_at: dict[int, int] = {}
         self.epochs: Counter[int] = Counter()
         self.sought: set[int] = set()
-        #: Whether fetches tell what they cover (raw batches), or only their records (the documented way).
-        self.covers = world.rnd.random() < 0.5
         self.stopping = False
         self.ingestor = Ingestor(
             rules=_rules_of(world.catalog),
@@ -195,7 +193,7 @@ class Worker:
 
     def fetch(self) -> None:
         for partition in list(self.fetch_at):
-            how = (self.epochs[partition], partition in self.sought, self.covers)
+            how = (self.epochs[partition], partition in self.sought)
             chunk = self.world.log.fetch(partition, self.fetch_at[partition], self.world.rnd.randrange(1, 5), how)
             if chunk is not None:
                 self.sought.discard(partition)
@@ -241,7 +239,7 @@ class World:
 
 
 def make_log(rnd: random.Random, partitions: int = 3) -> MemoryLog:
-    """A small log: batches of a few events, some broken, offsets with holes, append times that sometimes step back."""
+    """A small log: batches of a few events, some broken, some unreadable, offsets with holes, append times that sometimes step back."""
     logs: dict[int, list[Batch]] = {}
     for partition in range(partitions):
         batches = []
@@ -251,6 +249,11 @@ def make_log(rnd: random.Random, partitions: int = 3) -> MemoryLog:
             append_ms += rnd.randrange(-500, 9_000) if rnd.random() < 0.6 else rnd.randrange(0, 900_000)
             if rnd.random() < 0.08:  # a transaction marker, or what compaction left of a batch
                 offset += rnd.randrange(1, 3)
+            if rnd.random() < 0.05:  # a batch that nobody can read
+                number = rnd.randrange(1, 5)
+                offset += number
+                reason = rnd.choice([Reason.TOO_LARGE, Reason.CORRUPT])
+                batches.append(Batch(append_ms, (), (), (), offset, number, reason))
             offsets, values = [], []
             for _ in range(rnd.randrange(1, 6)):
                 again = rnd.random() < 0.12 and recent

@@ -1,0 +1,153 @@
+"""What one message can do: batches that unpack to more than a worker has, that nobody can read, that no library would write."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import lz4.frame
+import orjson
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from streams.catalog import Catalog
+from streams.count import Cut
+from streams.settings import Settings
+from tests.record_batches import CODECS, MIB, PACK, bomb, record, sent
+from tests.servers.conftest import Installation
+from tests.servers.raw_produce import produce
+from tests.servers.truth import differences, snapshot_of, total, wait_drained
+from tests.servers.workers import WorkerProcess, wait_for, workers
+
+pytestmark = pytest.mark.servers
+
+#: What a worker or a command may take, of its data: heap and private maps.
+MEMORY_BYTES = 512 * MIB
+
+
+class Sender:
+    """Sends good events and bad batches, and knows how many."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._now_ms = time.time_ns() // 1_000_000
+        self.good = 0
+        self.bad: Counter[str] = Counter()
+
+    def event(self, **changed: object) -> bytes:
+        self.good += 1
+        event = {"v": 1, "id": f"e{self.good}", "ts": self._now_ms, "visitor": f"v{self.good}", "project": "mbn"}
+        return orjson.dumps({**event, "uai": "0541234Y", "service": "NOTES", "profile": "ELEVE", **changed})
+
+    def send(self, partition: int, batch: bytes) -> int:
+        return produce(self._settings.kafka_bootstrap_servers, self._settings.topic, partition, batch)
+
+    def send_good(self, partition: int, codec: str, number: int = 20) -> None:
+        records = b"".join(record(n, self.event()) for n in range(number))
+        self.send(partition, sent(codec, PACK[codec](records), number))
+
+    def send_bad(self, partition: int, reason: str, batch: bytes, number: int) -> None:
+        self.send(partition, batch)
+        self.bad[reason] += number
+
+
+def capped(worker: WorkerProcess) -> WorkerProcess:
+    resource.prlimit(worker.process.pid, resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    return worker
+
+
+def capped_vigie(installation: Installation, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    done = subprocess.run(
+        ["prlimit", f"--data={MEMORY_BYTES}", sys.executable, "-m", "streams", *arguments],
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def allow_large_batches(settings: Settings) -> None:
+    """Snappy does not unpack to more than the bound from the one megabyte that Kafka takes by itself."""
+    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    try:
+        client.alter_configs(
+            [
+                ConfigResource(
+                    ConfigResourceType.TOPIC,
+                    settings.topic,
+                    configs={"max.message.bytes": str(16 * MIB), "message.timestamp.type": "LogAppendTime"},
+                )
+            ]
+        )
+    finally:
+        client.close()
+
+
+def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
+    installation: Installation, catalog: Catalog
+) -> None:
+    settings = installation.settings
+    allow_large_batches(settings)
+    sender = Sender(settings)
+    for partition, codec in enumerate(CODECS):
+        sender.send_good(partition, codec)
+        for _ in range(3):
+            sender.send_bad(partition, "too_large", sent(codec, bomb(codec, 200, records=2), 2), 2)
+        sender.send_good(partition, codec)
+    # A fetch that holds 40 batches, each within the bound, of 1.6 GB in all.
+    many = sent("zstd", bomb("zstd", 40, records=10), 10)
+    for _ in range(40):
+        sender.send_bad(4, "too_large", many, 10)
+    sender.send_good(4, "zstd")
+    # What Kafka takes, and no library reads: it does not look at lz4's checksum, nor behind the last block.
+    records = b"".join(record(n, sender.event(id=f"corrupt{n}")) for n in range(3))
+    sender.good -= 3
+    unsound = bytearray(lz4.frame.compress(records, content_checksum=True, block_linked=False))
+    unsound[-1] ^= 1
+    sender.send_bad(5, "corrupt", sent("lz4", bytes(unsound), 3), 3)
+    sender.send_good(5, "lz4")
+    for codec in ("lz4", "gzip", "snappy"):
+        sender.send_bad(5, "corrupt", sent(codec, PACK[codec](records) + b"gar", 3), 3)
+    sender.send_good(5, "gzip")
+    # A header's name is any bytes to Kafka; to clients it is text.
+    named = record(0, sender.event(), [(b"\xff\xfe", b"x")]) + record(1, sender.event())
+    sender.send(6, sent("lz4", PACK["lz4"](named), 2))
+    sender.send_good(6, "snappy")
+
+    with workers(installation.environment, installation.directory, 2) as running:
+        for worker in running:
+            capped(worker)
+        wait_drained(settings, 120)
+        found = snapshot_of(settings)
+        assert total(found, Cut.EVENTS) == sender.good
+        rejected = {key[1]: number for key, number in found.totals.items() if key[0] == Cut.REJECTED}
+        assert rejected == sender.bad
+        unread = sender.bad["too_large"] - 400
+        assert found.totals[Cut.NOT_KEPT, "too_large"] >= unread, "there is nothing to keep of them"
+        assert found.totals[Cut.NOT_KEPT, "corrupt"] == sender.bad["corrupt"]
+        assert [worker.process.poll() for worker in running] == [None, None], "nobody was started again"
+        assert differences(settings, catalog) == []
+        # A worker that begins anew reads the log's tail again, all of this included.
+        assert running[0].stop() == 0
+        assert running[1].stop() == 0
+    with workers(installation.environment, installation.directory, 1) as (worker,):
+        capped(worker)
+        sender.send_good(0, "zstd")
+        wait_for("counted after the warm-up", lambda: total(snapshot_of(settings), Cut.EVENTS) == sender.good)
+        assert worker.process.poll() is None
+    code, text = capped_vigie(installation, "recount", "--visits")
+    assert code == 0, text
+    code, text = capped_vigie(installation, "check", "--project", "mbn")
+    assert f"{sender.good} that count" in text, text
+    assert "records are in batches that unpack to more than unpacked_mib_max" in text
+    code, text = capped_vigie(installation, "rejects", "list")
+    assert code == 0, text
+    code, text = capped_vigie(installation, "rejects", "replay", "--dry-run")
+    assert code in (0, 1), text
