@@ -25,7 +25,7 @@ _SYSLOG = re.compile(
     rb"|" + _DATE + rb" \S+ [^ :\[]+(?:\[[0-9]+\])?: ?)"
 )
 _LINE = re.compile(
-    rb'(?P<head>(?:[^"\\\[]++|\\.|\[|"(?:[^"\\]++|\\.)*+"){1,600}?)(?<= )\[(?P<time>[^\]"]{1,40})\] '
+    rb'(?P<head>(?:[^"\\\[]++|\\.|\[|"(?:[^"\\]++|\\.)*+"){1,600}?)(?<= )\[(?P<time>[^\[\]"]{1,40})\] '
     rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[0-9]{3})(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
 )
 _FIELD = re.compile(rb'[^ "]+')
@@ -33,6 +33,7 @@ _FIELD = re.compile(rb'[^ "]+')
 _USER = re.compile(rb'(?:[^"\\]++|\\.)*+|"((?:[^"\\]++|\\.)*+)"')
 #: What another line leaves within a user: its address and ident, or the beginning of its time.
 _GLUED = re.compile(rb"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*) - | \[[0-9]{2}/")
+_IPV4 = re.compile(rb"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})")
 _ADDRESS = re.compile(rb"[0-9.]+(?::[0-9]+)?|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?(?::[0-9]+)?|unknown|-", re.IGNORECASE)
 _TIME = re.compile(
     r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]{1,9})? ([+-])([01][0-9])([0-5][0-9])"
@@ -99,6 +100,8 @@ def _who(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:
     if name is None or _GLUED.search(user) or not 1 <= len(fields) <= 2 or not all(map(_FIELD.fullmatch, fields)):
         return None
     *hosts, client = fields
+    if not client.strip(b"0123456789.") and not _IPV4.fullmatch(client):  # what was left of one, and the next line
+        return None
     if b"," in client and not all(map(is_address, client.split(b","))):
         return None
     host = hosts[0] if hosts and hosts[0] not in (b"-", b"_") else None

@@ -68,7 +68,10 @@ class XitiReader:
                 return Unreadable(
                     "not a hit: a line of an access log, or a URL with hit.xiti?... and nothing around it"
                 )
-        values = _parameters(target.partition(b"?")[2].partition(b"#")[0])
+        query = target.partition(b"?")[2].partition(b"#")[0]
+        if b"hit.xiti?" in query.lower():
+            return Unreadable("two hits in one line")
+        values = _parameters(query)
         if isinstance(values, Unreadable):
             return values
         person = user_of(values.get("at", "").encode())
