@@ -12,9 +12,9 @@ from typing import Any
 from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
-from streams.expose.page.judged import LastRentree
+from streams.expose.page import LastRentree, Lines, PastVisits
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
-from streams.history import load_calendar
+from streams.history import SchoolCalendar, load_calendar
 from streams.history.archive import Archive
 from streams.history.reading import History
 from streams.live import AlertStore, ArchiveReader, LiveReader, SketchReader, Snapshot
@@ -73,8 +73,7 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
         SettingsError: the calendar or the list of maintenances is wrong.
     """
     address, prefix = redis_address(settings), settings.redis_prefix
-    history = History(Archive(settings.archive_dir), catalog) if settings.archive_dir else None
-    calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
+    history, calendar = _history(settings, catalog), _calendar(settings, catalog)
     parts = DetectorParts(
         reader=LiveReader(address, prefix),
         archives=ArchiveReader(address, prefix),
@@ -91,14 +90,24 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
 
 def open_rentree(settings: Settings, catalog: Catalog) -> LastRentree | None:
     """The day of the last rentrée, None where `archive_dir` is not set."""
-    if settings.archive_dir is None:
+    history = _history(settings, catalog)
+    if history is None:
         return None
-    history = History(Archive(settings.archive_dir), catalog)
-    return LastRentree(
-        history,
-        load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
-        settings.calendar_shift_seconds // 60,
-    )
+    return LastRentree(history, _calendar(settings, catalog), settings.calendar_shift_seconds // 60)
+
+
+def open_lines(settings: Settings, catalog: Catalog, reader: LiveReader) -> Lines:
+    """The lines of the page's curve; without `archive_dir` they end where Redis's minutes do."""
+    past = PastVisits(_history(settings, catalog), reader, catalog, settings.calendar_shift_seconds // 60)
+    return Lines(past, _calendar(settings, catalog))
+
+
+def _history(settings: Settings, catalog: Catalog) -> History | None:
+    return History(Archive(settings.archive_dir), catalog) if settings.archive_dir else None
+
+
+def _calendar(settings: Settings, catalog: Catalog) -> SchoolCalendar:
+    return load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
 
 
 def _address(settings: Settings) -> RedisAddress:

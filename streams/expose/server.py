@@ -27,6 +27,7 @@ from streams.expose.probes import (
     open_alerts,
     open_archives,
     open_detector,
+    open_lines,
     open_reader,
     open_rentree,
     open_sketches,
@@ -184,6 +185,7 @@ def _parts(
         store,
         words,
         open_rentree(settings, catalog),
+        open_lines(settings, catalog, reader),
         lambda: acknowledgements.known,
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from streams.expose.french import Words, hoped
 from streams.expose.page.board import board
+from streams.expose.page.grid import NO_GRID
 from streams.expose.page.incident_list import INCIDENTS_MAX, PARTS_MAX
 from streams.expose.page.judged import Sources
 from streams.expose.page.picture import Picture
@@ -28,7 +29,7 @@ def picture(make_snapshot):
 
 
 def listed(catalog, picture, scope=FRANCE):
-    return told(Sources(lambda *_: (), lambda: 10, None, Words(catalog, 0), None), picture, scope)
+    return told(Sources(lambda *_: (), lambda: 10, None, Words(catalog, 0), None, None), picture, scope, NO_GRID)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ from streams.errors import InputError
 from streams.expose.codes import Codes
 from streams.expose.french import Words, counted, times
 from streams.expose.page.board import board, lists, pulse
-from streams.expose.page.judged import LastRentree, Sources, band
+from streams.expose.page.grid import SPANS, Grid
+from streams.expose.page.judged import LastRentree, Sources, band, compared
+from streams.expose.page.lines import Lines
+from streams.expose.page.past import PastVisits
 from streams.expose.page.picture import Flow, Hope, Picture
 from streams.expose.page.telling import told
 from streams.expose.page.verdict import duration, number, percent, trust
@@ -28,6 +31,7 @@ from streams.settings import default_config_dir
 from streams.watch import Scope as Judged
 
 FRANCE = Scope("france", "")
+GRID = Grid(100, 110, 1)
 SETTLED = 29_804_042  # the minute that ends where the fixture's time is settled, cut to a minute
 
 
@@ -56,6 +60,18 @@ def picture(catalog, make_snapshot, census):
     minutes = {m: figures(catalog) for m in range(last - 9, last + 1)} | {last + 1: figures(catalog, 2)}
     return Picture(7, 3, snapshot.now_ms, snapshot, None, census, minutes, last - 9, {"mbn": last, "atrium": last - 40},
                    Flow(60.0, 6000, 12, 30, 3), snapshot.settled_ms)  # fmt: skip
+
+
+@pytest.fixture
+def curve(catalog):
+    """The curve of an hour, with neither an archive nor older minutes in Redis."""
+
+    class Nothing:
+        def held(self, first, end):
+            return []
+
+    lines = Lines(PastVisits(None, Nothing(), catalog, 0), load_calendar(default_config_dir(), catalog))
+    return lambda picture, scope: lines.curve(picture, scope, SPANS["1h"])
 
 
 # --- scope
@@ -105,16 +121,17 @@ def test_a_scope_knows_its_region_and_its_ent(catalog):
         (Scope("project", "INCONNU"), 0, 0),
     ],
 )
-def test_every_scope_has_its_own_figures(picture, catalog, scope, events, visits):
-    shown = board(picture, scope, catalog)
-    assert (shown["events"][-1], shown["visits"][-1]) == (events, visits)
-    assert len(shown["visits"]) == 10
-    assert shown["first"] == picture.whole_from
+def test_every_scope_has_its_own_figures(picture, catalog, curve, scope, events, visits):
+    shown = board(picture, scope, catalog, curve(picture, scope))
+    assert shown["now"] == {"minute": picture.settled_minute, "events": events, "visits": visits}
+    assert shown["visits"][-10:] == [visits] * 10
+    assert shown["visits"][:-10] == [None] * 50
+    assert shown["first"] == picture.whole_from - 50
 
 
-def test_a_minute_that_is_not_held_between_others_is_a_measured_zero(picture, catalog):
+def test_a_minute_that_is_not_held_between_others_is_a_measured_zero(picture, curve):
     holed = replace(picture, minutes={m: f for m, f in picture.minutes.items() if m != picture.settled_minute - 1})
-    assert board(holed, FRANCE, catalog)["visits"][-3:] == [10, 0, 10]
+    assert curve(holed, FRANCE).visits[-3:] == [10, 0, 10]
 
 
 def test_running_minutes_come_with_the_pulse_alone(picture, catalog):
@@ -168,15 +185,25 @@ def sources(catalog, expected, alerts=(), rentree=None):
         def book(self):
             return AlertBook(1, tuple(alerts))
 
-    return Sources(expected, lambda: 10, Book(), Words(catalog, 0), rentree)
+    return Sources(expected, lambda: 10, Book(), Words(catalog, 0), rentree, None)
 
 
 def test_a_band_lies_on_the_grid_whatever_the_step_of_the_rows():
-    found = band(rows(100, [50.0, None, 20.0], step=5), 103, 113)
+    found = band(rows(100, [50.0, None, 20.0], step=5), Grid(103, 113, 1))
     assert found["expected"] == [5.0, 5.0, None, None, None, None, None, 2.0, 2.0, 2.0]
     assert found["upper"][:2] == [10.0, 10.0]
-    assert band(rows(100, [None]), 100, 101) is None
-    assert band([], 100, 101) is None
+    assert band(rows(100, [50.0, 20.0, None], step=5), Grid(100, 115, 10))["expected"] == [3.5, None]
+    assert band(rows(100, [None]), Grid(100, 101, 1)) is None
+    assert band([], Grid(100, 101, 1)) is None
+
+
+def test_a_figure_is_held_against_its_own_minute_or_against_whole_rows_of_minutes():
+    assert compared(rows(100, [10.0, 12.0]), 101)["expected"] == 6.0
+    assert compared(rows(100, [10.0, 12.0]), 102) is None  # not judged yet: nothing, not the minute before
+    assert compared([], 100) is None
+    five = compared(rows(100, [50.0, 60.0], step=5), 111)
+    assert (five["first"], five["minutes"], five["visits"], five["expected"]) == (105, 5, 60.0, 30.0)
+    assert compared(rows(100, [50.0], step=5), 200) is None
 
 
 def test_a_rate_is_that_of_the_rows_that_were_judged(catalog, picture):
@@ -219,7 +246,9 @@ def test_an_ent_that_is_quiet_when_nobody_is_about_is_not_mute(picture, catalog)
 
 
 def test_what_nobody_judges_says_why(picture, catalog):
-    say = lambda scope, **changes: told(sources(catalog, lambda *_: []), replace(picture, **changes), scope)  # noqa: E731
+    def say(scope, **changes):
+        return told(sources(catalog, lambda *_: []), replace(picture, **changes), scope, GRID)
+
     assert "détecteur se prépare" in say(FRANCE).note
     assert "aucun jour comparable" in say(FRANCE, judged_to=10).note
     assert "pas par académie" in say(Scope("academy", "12"), judged_to=10).note

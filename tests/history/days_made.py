@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, datetime
 
 from click.testing import CliRunner
 
 from streams.cli import cli
+from streams.clock import PARIS
 from streams.errors import VigieError
+from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.days import paris_day
 from streams.history.marks import HourMark, Source
-from streams.history.rows import CutName, CutRows, Rows
+from streams.history.rows import CutName, CutRows, Rows, Sketches
 
 DAY = date(2026, 9, 1)
 FIRST_HOUR = paris_day(DAY)[0] // 60
@@ -49,6 +52,17 @@ def reading(
         FIRST_HOUR + hour, source, ((first, first + measured),), topic_id, offsets or {"0": (0, 1000)}, read_ms=1
     )
     return HourReading(mark, rows({first + minute: events for minute in range(measured)}))
+
+
+def archived(archive: Archive, day: date, visits: int, hours: Iterable[int] = range(24)) -> None:
+    """Put a day into an archive: so many visits a minute in each of two regions, in these hours of Paris."""
+    first, end = paris_day(day)
+    made = []
+    for begin in range(first, end, 60):
+        if datetime.fromtimestamp(begin * 60, PARIS).hour in hours:
+            mark = HourMark(begin // 60, Source.LIVE, ((begin, begin + 60),), "t", {"0": (0, 1)}, read_ms=1)
+            made.append(HourReading(mark, rows(dict.fromkeys(range(begin, begin + 60), 3 * visits))))
+    archive.update(day, made, Sketches.none())
 
 
 def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:

@@ -4,61 +4,27 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from contextlib import ExitStack, contextmanager
 
 import msgspec
 import pytest
-from browser import PHONE, WALL, WIDE, chromium, elsewhere, opened, violations
-from observers import Filler, Place, now_minute, observing
+from browser import PHONE, WALL, WIDE, chromium, opened, violations
+from observers import observing, wait_until
+from page_scene import CATALOG, FAKE_STREAM, VISITS, WATCH_BIG, WRITTEN, Scene, shown, surge
 from playwright.sync_api import expect
-from scenes import fill, morning
 
-from streams.catalog import load_catalog
-from streams.live import AlertRecord, AlertStore, Driver
+from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, free_ports, redis
-from streams.settings import default_config_dir, deploy_dir
+from streams.settings import deploy_dir
 
 pytestmark = pytest.mark.servers
-
-CATALOG = load_catalog(default_config_dir())
-VISITS = 14_000
-#: Playwright's default of 5 s is for a machine that does nothing else.
-PATIENT_MS = 15_000
-expect.set_options(timeout=PATIENT_MS)
 
 
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as found:
         yield found
-
-
-class Scene:
-    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it."""
-
-    def __init__(self, redis_url, directory, hours=3):
-        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory)
-        self.filler = Filler(self.place, CATALOG.digest, partitions=2)
-        self.last = now_minute() - 9  # settled time never passes the clock: later minutes must lie before it
-        self.level = morning(self.last - 60 * hours + 1, 60 * hours)
-        elsewhere(
-            fill, self.filler, CATALOG, self.last - 60 * hours + 1, self.last + 1, self.level, VISITS, people=3000
-        )
-
-    def more(self, level=None, mute=frozenset()):
-        """One minute more, settled at once."""
-        self.last += 1
-        elsewhere(
-            fill, self.filler, CATALOG, self.last, self.last + 1, level or self.level, VISITS, mute=lambda _minute: mute
-        )
-
-    def catch_up(self):
-        """All minutes until now, settled up to a second ago."""
-        first, self.last = self.last + 1, now_minute()
-        at_ms = int(time.time() * 1000) - 1000
-        elsewhere(fill, self.filler, CATALOG, first, self.last + 1, self.level, VISITS, watermark_ms=at_ms)
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +41,6 @@ def observer(scene):
 @pytest.fixture(scope="module")
 def address(observer):
     return f"http://127.0.0.1:{observer.port}/"
-
-
-def surge(minute, **changes):
-    """A surge of Grand Est that runs at a minute."""
-    given = {
-        "id": f"surge:region=44:{minute - 4}", "kind": "surge", "scope": "region", "region": "44", "service": None, "project": None,
-        "measure": "visits", "start_ms": (minute - 4) * 60_000, "raised_ms": (minute - 1) * 60_000, "until_ms": minute * 60_000,
-        "end_ms": None, "observed": 4200.0, "expected": 2000.0, "lower": 1700.0, "upper": 2300.0,
-        "drivers": (Driver(region="44", service="CAHIER_TEXTES", project=None, observed=900.0, expected=300.0, ratio=3.0),),
-    }  # fmt: skip
-    return AlertRecord(**{**given, **changes})
-
-
-def shown(page):
-    """The big number."""
-    expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
-    return int(re.sub(r"\D", "", page.locator("#big").text_content()))
 
 
 def test_the_page_paints_within_a_second_and_needs_no_other_server(browser, address):
@@ -200,6 +149,52 @@ def test_keys_alone_are_enough(browser, address):
         expect(page.locator("h1")).to_have_text("Bretagne")
 
 
+def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, address):
+    with opened(browser, f"{address}?region=44") as page:
+        shown(page)
+        expect(page.locator("#readout")).to_have_text(re.compile(r"7 jours avant 500$"))
+        expect(page.locator("#k-week")).to_have_text(re.compile(r"7 jours avant, \w+ \d+"))
+        expect(page.locator("#k-year")).to_be_hidden()
+        page.locator("#curve").focus()
+        page.keyboard.press("Home")
+        first = page.locator("#curve").get_attribute("aria-valuetext")
+        assert first.endswith("7 jours avant 500")
+        assert first == page.locator("#readout").text_content()
+        page.keyboard.press("PageDown")
+        assert page.locator("#curve").get_attribute("aria-valuenow") == "10"
+        page.get_by_text("24 h", exact=True).click()
+        assert page.url.endswith("/?region=44&duree=24h")
+        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 5 min")
+        expect(page.locator("#readout")).to_have_text(
+            re.compile(r"^\d\d:\d\d à \d\d:\d\d : [\d\s]+ visites par minute")
+        )
+        page.reload()
+        expect(page.locator("[value='24h']")).to_be_checked()
+        page.locator("#place").select_option("region:53")
+        expect(page.locator("h1")).to_have_text("Bretagne")
+        expect(page.locator("#k-week")).to_have_text("7 jours avant : indisponible")
+        expect(page.locator("#readout")).to_have_text(re.compile("7 jours avant indisponible"))
+        for summary in page.locator(".minutes summary").all():
+            summary.click()
+        expect(page.locator("#curve-table tbody tr")).to_have_count(288)
+        page.locator("[value='24h']").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 30 min")
+        assert page.url.endswith("/?duree=7j&region=53")
+
+
+def test_every_length_shows_four_times_on_a_telephone(browser, address):
+    with opened(browser, address, PHONE, script=WRITTEN) as page:
+        for name in ("1 h", "6 h", "24 h", "7 jours"):
+            page.evaluate("written.clear()")
+            page.get_by_text(name, exact=True).click()
+            wait_until(lambda: len([text for text in page.evaluate("[...written]") if TIME.match(text)]) >= 4)
+
+
+#: What the curve's axis shows: 07:30, or the name of a day.
+TIME = re.compile(r"\d\d:\d\d$|[a-z]+\.")
+
+
 def test_an_unknown_scope_is_said(browser, address):
     with opened(browser, f"{address}?region=nope") as page:
         expect(page.locator("#trouble")).to_have_text(re.compile("périmètre ou un service inconnu"))
@@ -247,13 +242,6 @@ def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):
             if took[-1] < 2_000:
                 return
     pytest.fail(f"a settled minute showed after {', '.join(f'{ms:.0f} ms' for ms in took)}")
-
-
-#: When the big number changes, said by the page itself: asking for it costs a busy machine seconds.
-WATCH_BIG = """
-new MutationObserver((_changes, self) => { window.bigChangedMs = Date.now(); self.disconnect(); })
-  .observe(document.getElementById("big"), { childList: true, characterData: true, subtree: true })
-"""
 
 
 def test_an_alert_appears_and_ends(browser, address, scene):
@@ -358,39 +346,3 @@ def measured(page):
     return page.evaluate(
         "gc(), gc(), {nodes: document.querySelectorAll('*').length, heap: performance.memory.usedJSHeapSize}"
     )
-
-
-#: The page's stream, replaced by one that hands on a day of minutes as fast as the page takes them: a `board` and a `pulse` a minute.
-FAKE_STREAM = """
-const Real = window.EventSource;
-window.EventSource = class {
-  constructor(url) { this.url = url; this.heard = {}; window.fake = this; }
-  addEventListener(name, listener) { this.heard[name] = listener; }
-  close() {}
-};
-window.startFake = () => new Promise((done) => {
-  window.taken = {};
-  const real = new Real(fake.url);
-  for (const name of ["hello", "board", "pulse"]) real.addEventListener(name, (event) => {
-    taken[name] = JSON.parse(event.data);
-    fake.heard[name]?.(event);
-    if (name === "pulse") { real.close(); done(); }
-  });
-});
-window.day = async (minutes) => {
-  for (let n = 0; n < minutes; n += 1) {
-    const { board, pulse } = taken;
-    board.first += 1;
-    board.visits = [...board.visits.slice(1), Math.round(5000 + 3000 * Math.sin(n / 40))];
-    board.events = board.visits.map((v) => v * 9);
-    for (const row of board.regions) { row.visits += 7; for (const code in row.services) row.services[code] += n % 5; }
-    pulse.settledMs += 60000;
-    pulse.readMs += 60000;
-    pulse.running = [[board.first + board.visits.length, 900, 100]];
-    pulse.trust.checks[0].value = `il y a ${n} s`;
-    fake.heard.board({ data: JSON.stringify(board) });
-    fake.heard.pulse({ data: JSON.stringify(pulse) });
-    if (n % 20 === 0) await new Promise((next) => setTimeout(next, 0));
-  }
-};
-"""

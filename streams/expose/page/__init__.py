@@ -5,7 +5,9 @@ feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sen
 
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import LastRentree, Sources
+from streams.expose.page.lines import Lines
+from streams.expose.page.past import PastVisits
 from streams.expose.page.routes import add_page
 from streams.expose.page.runbooks import add_runbooks
 
-__all__ = ["Feed", "LastRentree", "Sources", "add_page", "add_runbooks"]
+__all__ = ["Feed", "LastRentree", "Lines", "PastVisits", "Sources", "add_page", "add_runbooks"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut
+from streams.expose.page.lines import NO_CURVE, Curve
 from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
 from streams.expose.page.verdict import chain, trust
 from streams.expose.page.window import added
@@ -22,11 +23,12 @@ CALM_VISITS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JudgedParts:
-    """As JSON: the band of the curve, why there is none, the last rentrée, the incidents of a scope (None: nobody judged yet), and when
-    alerts of the scope itself ran.
+    """As JSON: the band of the curve, what the last minute is held against, why there is none, the last rentrée, the incidents of a scope
+    (None: nobody judged yet), and when alerts of the scope itself ran.
     """
 
     band: dict[str, Any] | None = None
+    compared: dict[str, Any] | None = None
     note: str | None = None
     rentree: dict[str, Any] | None = None
     incidents: dict[str, Any] | None = None
@@ -69,10 +71,10 @@ def pulse(picture: Picture, scope: Scope, lateness_ms: int) -> dict[str, Any]:
     }
 
 
-def board(picture: Picture, scope: Scope, catalog: Catalog, judged: JudgedParts = NOT_JUDGED) -> dict[str, Any]:
+def board(
+    picture: Picture, scope: Scope, catalog: Catalog, curve: Curve = NO_CURVE, judged: JudgedParts = NOT_JUDGED
+) -> dict[str, Any]:
     """The curve, the figures of now, the tables. `judged` is what the detector and the archive say of this scope."""
-    grid = picture.grid
-    pairs = [picture.minutes[m].of_scope(scope) if m in picture.minutes else (0, 0) for m in grid]
     return {
         "scope": {
             "kind": scope.kind,
@@ -80,11 +82,15 @@ def board(picture: Picture, scope: Scope, catalog: Catalog, judged: JudgedParts 
             "service": scope.service,
             "region": region_of(scope, catalog),
         },
-        "first": grid.start,
-        "events": [events for events, _visits in pairs],
-        "visits": [visits for _events, visits in pairs],
+        "now": _now(picture, scope),
+        "first": curve.grid.first,
+        "step": curve.grid.step_minutes,
+        "visits": curve.visits,
+        "week": curve.week and {"day": curve.week.day, "visits": curve.week.visits},
+        "lastYear": curve.rentree and {"day": curve.rentree.day, "visits": curve.rentree.visits},
         "users": _users(picture, scope),
         "expected": judged.band,
+        "compared": judged.compared,
         "expectedNote": judged.note,
         "rentree": judged.rentree,
         "incidents": judged.incidents,
@@ -92,6 +98,15 @@ def board(picture: Picture, scope: Scope, catalog: Catalog, judged: JudgedParts 
         "regions": _regions(picture, catalog),
         "projects": _projects(picture, scope, catalog),
     }
+
+
+def _now(picture: Picture, scope: Scope) -> dict[str, int] | None:
+    """The last settled minute; None where none is whole."""
+    if not picture.grid:
+        return None
+    minute = picture.grid[-1]
+    events, visits = picture.minutes[minute].of_scope(scope) if minute in picture.minutes else (0, 0)
+    return {"minute": minute, "events": events, "visits": visits}
 
 
 def _users(picture: Picture, scope: Scope) -> dict[str, int | None]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.expose.french import Words
+from streams.expose.page.grid import Grid
+from streams.expose.page.lines import Lines
 from streams.expose.page.picture import TABLE_MINUTES, Hope
 from streams.expose.scope import Scope
 from streams.history import SchoolCalendar, school_year_of
@@ -33,7 +35,7 @@ HOPE_AGE_MINUTES_MAX = 15
 class Sources:
     """`expected` gives judged rows of a scope, in minutes of the clock; `judged_to` the minute before which all is judged (None: it loads).
 
-    `rentree` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
+    `lines` are those of the curve; `rentree` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
     """
 
     expected: Callable[[Judged, int, int], Sequence[ExpectedRow]]
@@ -41,6 +43,7 @@ class Sources:
     store: AlertStore
     words: Words
     rentree: LastRentree | None
+    lines: Lines
     acknowledgements: Callable[[], Sequence[Acknowledgement] | None] = lambda: None
 
     def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
@@ -88,19 +91,35 @@ def _known(hopes: Mapping[str, Hope | None]) -> dict[str, Hope]:
     return {code: hope for code, hope in hopes.items() if hope is not None}
 
 
-def band(rows: Sequence[ExpectedRow], first: int, end: int) -> dict[str, object] | None:
-    """Expectations a minute on the grid `first <= minute < end`; None where none of it is known."""
-    lines: dict[str, list[float | None]] = {
-        name: [None] * max(0, end - first) for name in ("expected", "lower", "upper")
-    }
+def band(rows: Sequence[ExpectedRow], grid: Grid) -> dict[str, object] | None:
+    """Expectations a minute in the slots of a grid; None where none of it is known."""
+    first, end = grid.first, grid.end
+    lines = {name: np.full(end - first, np.nan) for name in ("expected", "lower", "upper")}
     for row in rows:
+        minutes = slice(max(0, row.minute - first), max(0, min(end, row.minute + row.step_minutes) - first))
         for name, line in lines.items():
             value = getattr(row, name)
-            for minute in range(max(first, row.minute), min(end, row.minute + row.step_minutes)):
-                line[minute - first] = None if value is None else round(value / row.step_minutes, 1)
-    if all(value is None for value in lines["expected"]):
+            line[minutes] = np.nan if value is None else value / row.step_minutes
+    if not np.isfinite(lines["expected"]).any():
         return None
-    return {**lines, "learning": rows[-1].learning}
+    return {**{name: grid.means(line) for name, line in lines.items()}, "learning": rows[-1].learning}
+
+
+def compared(rows: Sequence[ExpectedRow], last: int) -> dict[str, object] | None:
+    """What goes beside the figure of minute `last`: that minute's own row, or the last row of several minutes; None until it is judged."""
+    known = [row for row in rows if row.expected is not None and row.observed is not None]
+    row = known[-1] if known else None
+    if row is None or row.minute < (last if row.step_minutes == 1 else last - HOPE_AGE_MINUTES_MAX):
+        return None
+    return {
+        "first": row.minute,
+        "minutes": row.step_minutes,
+        "visits": row.observed,
+        "expected": row.expected,
+        "lower": row.lower,
+        "upper": row.upper,
+        "learning": row.learning,
+    }
 
 
 @dataclass(frozen=True, slots=True)

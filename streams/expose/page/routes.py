@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from streams.errors import ServerError
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
+from streams.expose.page.grid import Span, read_span
 from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
@@ -28,6 +30,14 @@ POLL_SECONDS = 0.2
 RETRY_MS = 1000
 #: Pages open at once on one observer; each costs a few milliseconds a second.
 PAGES_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one page shows: its address."""
+
+    scope: Scope
+    span: Span
 
 
 class _Static(StaticFiles):
@@ -56,19 +66,20 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         academie: Annotated[str | None, Query()] = None,
         ent: Annotated[str | None, Query()] = None,
         service: Annotated[str | None, Query()] = None,
+        duree: Annotated[str | None, Query()] = None,
     ) -> Response:
-        scope = read_scope(catalog, region, academie, ent, service)
+        view = View(read_scope(catalog, region, academie, ent, service), read_span(duree))
         if len(open_pages) >= PAGES_MAX:
             raise ServerError(
                 f"{PAGES_MAX} pages are open on this observer: close some, or open the page of another observer"
             )
-        return EventSourceResponse(_events(request, feed, scope, hello, open_pages), ping=15, send_timeout=10)
+        return EventSourceResponse(_events(request, feed, view, hello, open_pages), ping=15, send_timeout=10)
 
     app.mount("/static", _Static(directory=STATIC), name="static")
 
 
 async def _events(
-    request: Request, feed: Feed, scope: Scope, hello: dict[str, object], open_pages: set[object]
+    request: Request, feed: Feed, view: View, hello: dict[str, object], open_pages: set[object]
 ) -> AsyncIterator[ServerSentEvent]:
     me = object()
     open_pages.add(me)
@@ -87,14 +98,16 @@ async def _events(
             seen, first = picture.version, -1
             if picture.board_version != shown:
                 shown = picture.board_version
-                yield _event("board", await asyncio.to_thread(_board, feed, picture, scope))
-            yield _event("pulse", await asyncio.to_thread(pulse, picture, scope, feed.lateness_ms))
+                yield _event("board", await asyncio.to_thread(_board, feed, picture, view))
+            yield _event("pulse", await asyncio.to_thread(pulse, picture, view.scope, feed.lateness_ms))
     finally:
         open_pages.discard(me)
 
 
-def _board(feed: Feed, picture: Picture, scope: Scope) -> dict[str, Any]:
-    return board(picture, scope, feed.catalog, told(feed.sources, picture, scope))
+def _board(feed: Feed, picture: Picture, view: View) -> dict[str, Any]:
+    curve = feed.sources.lines.curve(picture, view.scope, view.span)
+    judged = told(feed.sources, picture, view.scope, curve.grid)
+    return board(picture, view.scope, feed.catalog, curve, judged)
 
 
 def _event(name: str, value: object) -> ServerSentEvent:

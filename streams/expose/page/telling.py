@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from streams.errors import VigieError
 from streams.expose.page.board import JudgedParts
+from streams.expose.page.grid import Grid
 from streams.expose.page.incident_list import incidents, spans
-from streams.expose.page.judged import Sources, band, judged_scope
+from streams.expose.page.judged import Sources, band, compared, judged_scope
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
+from streams.observe import ExpectedRow
 
 logger = logging.getLogger(__name__)
 
@@ -20,21 +23,24 @@ _NOT_HERE = {
 }
 
 
-def told(sources: Sources, picture: Picture, scope: Scope) -> JudgedParts:
+def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> JudgedParts:
     """Ask both; what cannot be had is None, with a note in French where a person would wonder."""
-    grid, where = picture.grid, judged_scope(scope)
+    where = judged_scope(scope)
+    rows: Sequence[ExpectedRow] = ()
     found, note = None, None
     if where is None:
         note = _NOT_HERE[scope.kind]
     elif picture.judged_to is None:
         note = "Pas encore d'attendu : le détecteur se prépare"
-    elif grid:
-        found = band(sources.expected(where, grid.start, grid.stop), grid.start, grid.stop)
+    elif grid.minutes:
+        rows = sources.expected(where, grid.first, grid.end)
+        found = band(rows, grid)
         note = None if found else "Pas encore d'attendu : aucun jour comparable"
     return JudgedParts(
         found,
+        compared(rows, grid.end - 1),
         note,
-        _rentree(sources, scope, grid.stop - 1) if grid else None,
+        _rentree(sources, scope, grid.end - 1) if grid.minutes else None,
         None if picture.book is None else incidents(picture.book, picture, scope, sources.words),
         () if picture.book is None else spans(picture.book, where),
     )

@@ -1,36 +1,37 @@
-// The curve of a day's minutes: settled visits, running ones, the expected band, alerts as shaded spans. uPlot draws on a canvas;
-// the same figures are in the table below it, and arrow keys move through the minutes.
-import { byId, hm, make, minuteText, number, shifted, text } from "./words.js";
+// The curve: settled visits, running ones, the expected band, the same weekday a week before, on a rentrée the last one, alerts as shaded
+// spans. uPlot draws on a canvas; the same figures are in the table below the page's first screen, and arrow keys read them out.
+import { byId, clockHour, clockText, dayText, make, minuteText, number, shifted, text } from "./words.js";
 
-const TABLE_ROWS = 60;
 const BAND = 2; // the series whose drawing fills the band: alerts are shaded over it, and the curve drawn over both
+const PAGE = 10; // points that PageUp and PageDown move by
+// Minutes between the times of the axis, of which at least TIMES_MIN are shown.
+const STEPS = [5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440];
+const TIMES_MIN = 4;
 let plot = null;
 let box = null;
 let latest = null;
+let isRead = false; // somebody points at a minute
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
-// Bring a board and the running minutes of a pulse onto one grid.
+// Bring a board and the running minutes of a pulse onto one grid. A point that is the mean of several minutes has no running ones.
 export function grid(board, running) {
-  const length = board.visits.length;
-  const last = board.first + length - 1;
-  const end = Math.max(last, ...running.map(([minute]) => minute));
-  const minutes = [], settled = [], run = [], events = [], expected = [], lower = [], upper = [];
-  const live = new Map(running.map(([minute, e, v]) => [minute, [e, v]]));
-  const band = board.expected;
-  for (let minute = board.first; minute <= end; minute += 1) {
-    const at = minute - board.first;
-    const isSettled = at < length;
-    const now = live.get(minute) ?? [0, 0];
-    minutes.push(minute);
-    settled.push(isSettled ? board.visits[at] : null);
-    run.push(isSettled ? null : now[1]);
-    events.push(isSettled ? board.events[at] : now[0]);
-    expected.push(band?.expected[at] ?? null);
-    lower.push(band?.lower[at] ?? null);
-    upper.push(band?.upper[at] ?? null);
+  const { first, step, visits } = board;
+  const live = new Map(step === 1 ? running.map(([minute, , v]) => [minute, v]) : []);
+  const last = first + (visits.length - 1) * step;
+  const figures = { step, lastSettled: last, minutes: [], settled: [], run: [], expected: [], lower: [], upper: [], week: [], year: [] };
+  for (let minute = first; minute <= Math.max(last, ...live.keys()); minute += step) {
+    const at = (minute - first) / step;
+    const isSettled = at < visits.length;
+    figures.minutes.push(minute);
+    figures.settled.push(isSettled ? visits[at] : null);
+    figures.run.push(isSettled ? null : live.get(minute) ?? 0);
+    for (const name of ["expected", "lower", "upper"]) figures[name].push(board.expected?.[name][at] ?? null);
+    figures.week.push(board.week?.visits?.[at] ?? null);
+    figures.year.push(board.lastYear?.visits?.[at] ?? null);
   }
-  return { minutes, settled, run, events, expected, lower, upper, lastSettled: last };
+  return figures;
 }
 
 function shade(u) {
@@ -53,55 +54,83 @@ function shade(u) {
 
 // What was counted and expected sets the height; a wide band is cut off at the top rather than pressing the curve flat.
 function ceiling() {
-  const { settled, run, expected, upper } = latest.figures;
-  const highest = Math.max(1, ...settled, ...run, ...expected);
+  const { settled, run, expected, upper, week, year } = latest.figures;
+  const highest = Math.max(1, ...settled, ...run, ...expected, ...week, ...year);
   return Math.max(4, Math.min(Math.max(highest * 1.08, ...upper.map((n) => n * 1.04)), highest * 1.45));
 }
 
+// Round times on the clock in Paris, whatever the width: at least four of them.
+function splits(u, _axis, from, to) {
+  const minutes = (to - from) / 60;
+  const room = Math.max(TIMES_MIN, Math.floor(u.bbox.width / devicePixelRatio / (rem() * 3.6)));
+  const found = STEPS.findIndex((step) => minutes / step <= room);
+  let at = found < 0 ? STEPS.length - 1 : found;
+  while (at > 0 && minutes / STEPS[at] < TIMES_MIN) at -= 1;
+  const step = STEPS[at] * 60, every = Math.min(step, 3600), times = [];
+  for (let time = Math.ceil(from / every) * every; time <= to; time += every) if (step <= 3600 || clockHour(time * 1000) % (step / 3600) === 0) times.push(time);
+  return times;
+}
+
 function options(width, height) {
-  const font = `${Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.82)}px system-ui, sans-serif`;
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const size = rem();
+  const axis = { stroke: colour("--muted"), font: `${Math.round(size * 0.82)}px system-ui, sans-serif`, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const line = (name, more) => ({ stroke: colour(name), points: { show: false }, ...more });
   return {
-    width, height, padding: [rem * 0.5, rem * 1.4, 0, 0], legend: { show: false },
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Europe/Paris"),
+    width, height, padding: [size * 0.5, size * 1.4, 0, 0], legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
     scales: { x: { time: true }, y: { range: () => [0, ceiling()] } },
     axes: [
-      { ...axis, size: rem * 2, space: rem * 6, values: (_u, ticks) => ticks.map((s) => new Intl.DateTimeFormat("fr-FR", { timeZone: "Europe/Paris", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(s * 1000)), grid: { show: false } },
-      { ...axis, size: rem * 4.6, space: rem * 3, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
+      { ...axis, size: size * 2, splits, values: (_u, times) => times.map((s) => (times[1] - times[0] > 82000 ? dayText(s * 1000, width > 480) : clockText(s * 1000))), grid: { show: false } },
+      { ...axis, size: size * 3.8, space: size * 3, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
     ],
     series: [
       {},
-      { stroke: "transparent", points: { show: false } },
-      { stroke: "transparent", points: { show: false } },
-      { stroke: colour("--run"), width: 1.5, dash: [6, 5], points: { show: false } },
-      { stroke: colour("--accent"), width: 2.6, points: { show: false } },
+      line("--surface", { width: 0 }),
+      line("--surface", { width: 0 }),
+      line("--run", { width: 1.5, dash: [6, 5] }),
+      line("--week", { width: 1.4 }),
+      line("--year", { width: 1.6, dash: [2, 3] }),
+      line("--accent", { width: 2.6 }),
       // A running minute is not whole yet: a line down to it would look like a fall.
       { stroke: colour("--accent"), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, stroke: colour("--accent"), fill: colour("--surface") } },
     ],
     bands: [{ series: [2, 1], fill: colour("--band") }],
-    hooks: { drawSeries: [(u, index) => { if (index === BAND) shade(u); }], setCursor: [(u) => say(u.cursor.idx)] },
+    hooks: { drawSeries: [(u, index) => { if (index === BAND) shade(u); }], setCursor: [(u) => { isRead = u.cursor.idx !== null && u.cursor.idx !== undefined; say(); }] },
   };
 }
 
-function say(index) {
-  const out = byId("readout");
-  const at = latest?.figures;
-  if (!at || index === null || index === undefined || at.minutes[index] === undefined) { text(out, ""); return; }
-  const minute = at.minutes[index];
-  const isSettled = minute <= at.lastSettled;
-  const visits = isSettled ? at.settled[index] : at.run[index];
-  const hoped = at.expected[index] === null ? "" : `, attendu ${number(Math.round(at.expected[index]))}`;
-  out.replaceChildren(make("b", {}, minuteText(minute)), ` : ${number(visits)} ${latest.unit}${hoped}${isSettled ? "" : " (provisoire)"}`);
+const time = (minute, step) => (step === 1 ? minuteText(minute) : `${step > 5 ? `${dayText(shifted(minute * 60000))}, ` : ""}${minuteText(minute)} à ${minuteText(minute + step)}`);
+const known = (n) => (n === null ? "indisponible" : number(Math.round(n)));
+
+// What is known of one point, as [time, rest]; the last settled one while nobody points at any.
+function reading() {
+  const { figures, unit, board } = latest;
+  const index = (isRead ? plot?.cursor.idx : null) ?? Math.max(0, figures.minutes.indexOf(figures.lastSettled));
+  const minute = figures.minutes[index];
+  const isSettled = minute <= figures.lastSettled;
+  const visits = isSettled ? figures.settled[index] : figures.run[index];
+  const parts = [visits === null ? "indisponible" : `${number(Math.round(visits))} ${unit}${figures.step > 1 ? " par minute" : ""}${isSettled ? "" : " (provisoire)"}`];
+  if (figures.expected[index] !== null) parts.push(`attendu ${known(figures.expected[index])} (${known(figures.lower[index])} à ${known(figures.upper[index])})`);
+  if (board.week) parts.push(`7 jours avant ${known(figures.week[index])}`);
+  if (board.lastYear) parts.push(`dernière rentrée ${known(figures.year[index])}`);
+  return { index, when: time(minute, figures.step), rest: parts.join(" · ") };
+}
+
+function say() {
+  if (!latest?.figures.minutes.length) return;
+  const { index, when, rest } = reading();
+  byId("readout").replaceChildren(make("b", {}, when), ` : ${rest}`);
+  box.setAttribute("aria-valuenow", index);
+  box.setAttribute("aria-valuetext", `${when} : ${rest}`);
 }
 
 function step(event) {
-  if (!plot || !["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return;
-  event.preventDefault();
+  if (!plot) return;
   const last = latest.figures.minutes.length - 1;
   const from = plot.cursor.idx ?? last;
-  const wanted = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last }[event.key];
+  const wanted = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from - PAGE, PageDown: from + PAGE, Home: 0, End: last }[event.key];
+  if (wanted === undefined) return;
+  event.preventDefault();
   const index = Math.min(Math.max(wanted, 0), last);
   plot.setCursor({ left: plot.valToPos(plot.data[0][index], "x"), top: 10 });
 }
@@ -109,6 +138,7 @@ function step(event) {
 export function startCurve() {
   box = byId("curve");
   box.addEventListener("keydown", step);
+  box.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }));
   new ResizeObserver(() => {
     if (plot) plot.setSize({ width: box.clientWidth, height: box.clientHeight });
   }).observe(box);
@@ -117,41 +147,64 @@ export function startCurve() {
     plot = null;
     if (latest) draw(latest.board, latest.running);
   });
+  byId("curve-table").closest("details").addEventListener("toggle", table);
+}
+
+function legend(board) {
+  const other = (item, found, name) => {
+    item.hidden = !found;
+    item.classList.toggle("none", !found?.visits);
+    if (found) text(item, `${name}${found.visits ? `, ${found.day}` : " : indisponible"}`);
+  };
+  byId("k-band").hidden = !board.expected;
+  byId("k-alert").hidden = !board.spans.length;
+  byId("k-run").hidden = board.step > 1;
+  other(byId("k-week"), board.week, "7 jours avant");
+  other(byId("k-year"), board.lastYear, "dernière rentrée");
+  text(byId("k-line"), `${latest.unit}, ${board.step > 1 ? `moyenne de ${board.step} min` : "minute arrêtée"}`);
 }
 
 export function draw(board, running) {
   const figures = grid(board, running);
   latest = { board, running, figures, unit: board.scope.service ? "utilisations" : "visites" };
-  byId("k-band").hidden = !board.expected;
-  byId("k-alert").hidden = !board.spans.length;
-  table(figures);
+  legend(board);
+  table();
   if (!figures.minutes.length) text(byId("readout"), "Rien n'est encore arrêté : la courbe commence avec la première minute.");
-  else if (!plot) text(byId("readout"), "");
   if (!figures.minutes.length || typeof uPlot === "undefined") return;
-  const seconds = figures.minutes.map((minute) => shifted(minute * 60000) / 1000);
-  const data = [seconds, figures.lower, figures.upper, figures.expected, figures.settled, figures.run];
+  const seconds = figures.minutes.map((minute) => shifted((minute + (figures.step - 1) / 2) * 60000) / 1000);
+  const data = [seconds, figures.lower, figures.upper, figures.expected, figures.week, figures.year, figures.settled, figures.run];
   if (plot) plot.setData(data);
   else {
     plot = new uPlot(options(box.clientWidth, box.clientHeight), data, box);
     box.setAttribute("tabindex", "0");
-    box.setAttribute("role", "img");
+    box.setAttribute("role", "slider");
+    box.setAttribute("aria-valuemin", "0");
   }
   const shown = figures.settled.filter((n) => n !== null);
   const top = Math.max(0, ...shown);
   const peak = figures.minutes[figures.settled.indexOf(top)];
-  box.setAttribute("aria-label", shown.length ? `Courbe des ${latest.unit} par minute de ${hm(figures.minutes[0] * 60000)} à ${hm(figures.lastSettled * 60000)} : dernière ${number(shown.at(-1))}, plus haute ${number(top)} à ${minuteText(peak)}. Flèches gauche et droite : minute par minute.` : `Courbe des ${latest.unit} par minute : rien n'est encore arrêté.`);
+  box.setAttribute("aria-valuemax", figures.minutes.length - 1);
+  box.setAttribute("aria-label", shown.length ? `Courbe des ${latest.unit} par minute jusqu'à ${minuteText(figures.lastSettled)}, plus haute ${number(Math.round(top))} à ${minuteText(peak)} ; flèches gauche et droite pour la lire` : `Courbe des ${latest.unit} par minute : rien n'est encore arrêté`);
+  say();
 }
 
-function table(figures) {
-  const body = document.querySelector("#curve-table tbody");
-  const rows = [];
-  for (let index = figures.minutes.length - 1; index >= 0 && rows.length < TABLE_ROWS; index -= 1) {
-    const isSettled = figures.minutes[index] <= figures.lastSettled;
-    rows.push([minuteText(figures.minutes[index]), number(isSettled ? figures.settled[index] : figures.run[index]), number(figures.events[index]), figures.expected[index] === null ? "–" : number(Math.round(figures.expected[index])), isSettled ? "arrêtée" : "provisoire"]);
-  }
+function table() {
+  const details = byId("curve-table").closest("details");
+  if (!latest || !details.open) return;
+  const { figures, board } = latest;
+  byId("th-year").hidden = !board.lastYear;
+  const body = byId("curve-table").tBodies[0];
+  const cells = (at) => {
+    const isSettled = figures.minutes[at] <= figures.lastSettled;
+    const n = (value) => (value === null ? "–" : number(Math.round(value)));
+    const row = [time(figures.minutes[at], figures.step), n(isSettled ? figures.settled[at] : figures.run[at]), n(figures.expected[at]), n(figures.week[at])];
+    return [...row, ...(board.lastYear ? [n(figures.year[at])] : []), isSettled ? "arrêtée" : "provisoire"];
+  };
+  const rows = figures.minutes.map((_minute, at) => cells(at)).reverse();
   while (body.rows.length > rows.length) body.deleteRow(-1);
-  rows.forEach((cells, at) => {
+  rows.forEach((values, at) => {
     const row = body.rows[at] ?? body.insertRow();
-    cells.forEach((value, column) => text(row.cells[column] ?? row.insertCell(), value));
+    while (row.cells.length > values.length) row.deleteCell(-1);
+    values.forEach((value, column) => text(row.cells[column] ?? row.insertCell(), value));
   });
 }

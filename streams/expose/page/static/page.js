@@ -10,6 +10,7 @@ const SILENT_SECONDS = 6; // a pulse comes every second
 const STALE_SECONDS = 180;
 const STUCK_SECONDS = 10; // settled time that runs after the clock, as after a start, is not stuck
 const PARAMETERS = { region: "region", academy: "academie", project: "ent" };
+const SPAN = "1h"; // the length of the curve where the address names none
 let lists = null;
 let board = null;
 let pulse = null;
@@ -53,7 +54,8 @@ function connect() {
   source?.close();
   refused = null;
   shown = location.search;
-  byId("reset").hidden = !location.search;
+  byId("reset").hidden = !["service", ...Object.values(PARAMETERS)].some((name) => wanted().has(name));
+  byId("reset").href = query({ region: "", service: "" });
   syncChoice();
   source = new EventSource(`page/stream${location.search}`);
   source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
@@ -130,6 +132,7 @@ function syncChoice() {
   const kind = Object.keys(PARAMETERS).find((name) => asked.get(PARAMETERS[name]));
   choose(byId("place"), kind ? `${kind}:${asked.get(PARAMETERS[kind])}` : "");
   choose(byId("service"), asked.get("service") ?? "");
+  for (const span of document.querySelectorAll("[name=duree]")) span.checked = span.value === (asked.get("duree") || SPAN);
   byId("service").disabled = kind === "academy" || kind === "project";
   byId("service").title = byId("service").disabled ? "Les académies et les ENT ne sont pas mesurés par service" : "";
 }
@@ -214,6 +217,7 @@ byId("place").addEventListener("change", (event) => {
   go(query(kind ? { [kind]: code } : { region: "" }));
 });
 byId("service").addEventListener("change", (event) => go(query({ service: event.target.value })));
+byId("lengths").addEventListener("change", (event) => go(query({ duree: event.target.value === SPAN ? "" : event.target.value })));
 addEventListener("popstate", () => { if (location.search !== shown) connect(); }); // not for a skip link's fragment
 // What is above the fold has the height that the bars leave.
 const fit = new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${byId("contenu").offsetTop}px`));

@@ -9,10 +9,8 @@ export function now(board, lists) {
   const unit = scope.service ? "utilisations" : "visites";
   text(byId("big-unit"), `${unit} par minute`);
   text(byId("t-curve"), `${scope.service ? "Utilisations" : "Visites"} par minute`);
-  text(byId("k-line"), `${unit}, minute arrêtée`);
   text(byId("th-visits"), scope.service ? "Utilisations" : "Visites");
-  const visits = board.visits.at(-1), events = board.events.at(-1);
-  const last = board.first + board.visits.length - 1;
+  const visits = board.now?.visits, events = board.now?.events;
   const big = byId("big");
   const shown = visits === undefined ? "–" : number(visits);
   if (big.textContent !== shown) {
@@ -21,7 +19,7 @@ export function now(board, lists) {
     void big.offsetWidth;
     big.classList.add("fresh-number");
   }
-  text(byId("big-when"), visits === undefined ? "Aucune minute n'est encore arrêtée." : `minute de ${hm(last * 60000)}, arrêtée`);
+  text(byId("big-when"), visits === undefined ? "Aucune minute n'est encore arrêtée." : `minute de ${hm(board.now.minute * 60000)}, arrêtée`);
   // What is absent before the first settled minute is to come; after it, it is not measured for this place.
   const absent = visits === undefined ? "pas encore" : "non mesuré ici";
   figure("users-15m", approx(board.users["15m"]), absent);
@@ -38,22 +36,21 @@ function figure(id, value, absent) {
   node.classList.toggle("none", value === null);
 }
 
-// The expectation of a minute comes a second after the minute itself: until then the last comparison stays.
+// A figure is held against what was expected of the same minutes, or of nothing: the expectation of a minute comes a second after it.
 function against(board, visits) {
   const items = [];
-  const at = board.visits.length - 1;
-  const band = board.expected;
-  const judged = band && visits !== undefined && band.expected[at] !== null;
-  if (band && !judged && band.expected[at - 1] !== null && byId("against").firstChild) return;
-  if (judged) {
-    const tone = visits > band.upper[at] ? "high" : visits < band.lower[at] ? "low" : "as";
+  const row = board.compared;
+  if (row && visits !== undefined) {
+    const observed = row.minutes === 1 ? visits : row.visits;
+    const tone = observed > row.upper ? "high" : observed < row.lower ? "low" : "as";
     const where = { high: "au-dessus de la fourchette", low: "sous la fourchette", as: "dans la fourchette" }[tone];
-    const limits = `${where}, ${number(Math.round(band.lower[at]))} à ${number(Math.round(band.upper[at]))}`;
-    const ratio = make("b", {}, band.expected[at] ? times(visits / band.expected[at]) : "–");
+    const limits = `${where}, ${number(Math.round(row.lower))} à ${number(Math.round(row.upper))}`;
+    const ratio = make("b", {}, row.expected ? times(observed / row.expected) : "–");
+    const when = row.minutes === 1 ? "" : ` de ${hm(row.first * 60000)} à ${hm((row.first + row.minutes) * 60000)}`;
     // A band that is still being learned is wide: what lies in it is no news, however the middle compares.
-    if (band.learning && tone === "as") items.push(make("li", { class: "muted" }, `Attendu encore en apprentissage : ${limits}`));
-    else items.push(make("li", { class: tone }, ratio, ` l'attendu (${limits}${band.learning ? ", en apprentissage" : ""})`));
-  } else items.push(make("li", { class: "muted" }, board.expectedNote ?? "Pas encore d'attendu"));
+    if (row.learning && tone === "as") items.push(make("li", { class: "muted" }, `Attendu encore en apprentissage : ${limits}`));
+    else items.push(make("li", { class: tone }, ratio, ` l'attendu${when} (${limits}${row.learning ? ", en apprentissage" : ""})`));
+  } else items.push(make("li", { class: "muted" }, board.expectedNote ?? (board.expected ? "Attendu de cette minute : dans un instant" : "Pas encore d'attendu")));
   const before = board.rentree;
   if (before?.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` la rentrée du ${before.day}, même heure (${number(Math.round(before.visits))})`));
   else items.push(make("li", { class: "muted" }, before ? `Pas de chiffre archivé du ${before.day} à cette heure` : "Pas d'archive de la dernière rentrée"));

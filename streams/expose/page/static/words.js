@@ -18,6 +18,10 @@ function clock(zone, options) {
 export const hms = (ms, zone = "Europe/Paris") => clock(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(shifted(ms));
 export const hm = (ms, zone = "Europe/Paris") => clock(zone, { hour: "2-digit", minute: "2-digit" }).format(shifted(ms));
 export const date = (ms, zone = "Europe/Paris") => clock(zone, { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(shifted(ms)).replace(/ 1 /, " 1er ");
+// The same of times that are shifted already.
+export const clockText = (ms) => clock("Europe/Paris", { hour: "2-digit", minute: "2-digit" }).format(ms);
+export const clockHour = (ms) => Number(clockText(ms).slice(0, 2));
+export const dayText = (ms, withNumber = true) => clock("Europe/Paris", { weekday: "short", ...(withNumber ? { day: "numeric" } : {}) }).format(ms);
 export const minuteText = (minute) => hm(minute * 60000);
 
 export function duration(seconds) {

@@ -1,0 +1,120 @@
+"""The lines of the curve: the minutes themselves, the same weekday a week before, and on a rentrée the last one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.clock import PARIS, french_date
+from streams.errors import VigieError
+from streams.expose.page.grid import NO_GRID, Grid, Line, Minutes, Span
+from streams.expose.page.past import PastVisits
+from streams.expose.page.picture import Picture
+from streams.expose.scope import Scope
+from streams.history import SchoolCalendar, school_year_of
+from streams.history.days import paris_day, paris_days_of
+
+logger = logging.getLogger(__name__)
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A line of earlier days; `day` is the one that goes with the curve's last minute. `visits` is None where nothing of it is known."""
+
+    day: str
+    visits: Line | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A grid, the visits on it, and those of earlier days. `rentree` is None but on the day of one."""
+
+    grid: Grid
+    visits: Line
+    week: Earlier | None
+    rentree: Earlier | None
+
+
+NO_CURVE = Curve(NO_GRID, [], None, None)
+
+
+class Lines:
+    """Lines of any scope on any grid, in minutes of the clock."""
+
+    def __init__(self, past: PastVisits, calendar: SchoolCalendar) -> None:
+        self._past, self._calendar = past, calendar
+
+    def curve(self, picture: Picture, scope: Scope, span: Span) -> Curve:
+        """All lines of a span that ends with the last settled minute."""
+        if picture.settled_minute is None:
+            return NO_CURVE
+        grid = Grid.before(picture.settled_minute + 1, span, self._past.shift_minutes)
+        week = self._earlier(scope, grid, lambda day: day - WEEK)
+        return Curve(grid, self._visits(picture, scope, grid), week, self._earlier(scope, grid, self._last_rentree))
+
+    def _visits(self, picture: Picture, scope: Scope, grid: Grid) -> Line:
+        """What was counted: what the picture holds, before it what the past tells. A past that cannot be read is not known."""
+        held = picture.grid
+        known = [picture.minutes[m].of_scope(scope)[1] if m in picture.minutes else 0 for m in held if m >= grid.first]
+        begin = grid.end - len(known)
+        before = np.full(max(0, begin - grid.first), np.nan)
+        if len(before):
+            try:
+                before = self._past.between(scope, grid.first, begin, picture.whole_from)
+            except VigieError as error:
+                logger.warning("the curve is shown without its past: %s", error)
+        return grid.means(np.concatenate([before, np.array(known, np.float64)]))
+
+    def _last_rentree(self, day: date) -> date | None:
+        """On the day of a rentrée (zone A), that of the year before."""
+        year = school_year_of(day)
+        return self._calendar.rentree(year - 1) if self._calendar.rentree(year) == day else None
+
+    def _earlier(self, scope: Scope, grid: Grid, other_of: Callable[[date], date | None]) -> Earlier | None:
+        shift = self._past.shift_minutes
+        values, named = np.full(len(grid.minutes), np.nan), None
+        for day in paris_days_of(grid.first + shift, grid.end + shift):
+            other = other_of(day)
+            if other is None:
+                continue
+            named = other
+            begin, stop = (minute - shift for minute in paris_day(day))
+            low, high = max(begin, grid.first), min(stop, grid.end)
+            found = self._of_day(scope, other)
+            if found is not None:
+                values[low - grid.first : high - grid.first] = same_times(found, day, other)[low - begin : high - begin]
+        if named is None:
+            return None
+        name = french_date(datetime.combine(named, time(12), PARIS))
+        return Earlier(name, grid.means(values) if np.isfinite(values).any() else None)
+
+    def _of_day(self, scope: Scope, day: date) -> Minutes | None:
+        try:
+            return self._past.day(scope, day)
+        except VigieError as error:
+            logger.warning("a day is not shown: %s", error)
+            return None
+
+
+def same_times(values: Minutes, day: date, other: date) -> Minutes:
+    """Values of the minutes of `other` brought onto those of `day` with the same time on the clock in Paris, NaN where it has none."""
+    times, others = _times(day), _times(other)
+    if len(times) == len(others):
+        return values
+    at = np.full(24 * 60, -1)
+    at[others[::-1]] = np.arange(len(others))[::-1]
+    return np.where(at[times] < 0, np.nan, values[at[times]])
+
+
+def _times(day: date) -> NDArray[np.int64]:
+    """The time on the clock in Paris, in minutes since midnight, of each minute of a day: 23, 24 or 25 hours."""
+    begin, end = paris_day(day)
+    hours = [datetime.fromtimestamp(m * 60, UTC).astimezone(PARIS).hour for m in range(begin, end, 60)]
+    return (np.array(hours)[:, None] * 60 + np.arange(60)).ravel()

@@ -1,0 +1,126 @@
+"""What the tests of the live page look at, and how they look."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from browser import elsewhere
+from observers import Filler, Place, now_minute
+from playwright.sync_api import expect
+from scenes import fill, morning
+
+from streams.catalog import load_catalog
+from streams.history.archive import Archive
+from streams.history.days import paris_date
+from streams.incidents import AlertRecord, Driver
+from streams.settings import default_config_dir
+from tests.history.days_made import archived
+
+CATALOG = load_catalog(default_config_dir())
+VISITS = 14_000
+WEEK_BEFORE = 500  # in Grand Est and in Auvergne-Rhône-Alpes each
+#: Playwright's default of 5 s is for a machine that does nothing else.
+PATIENT_MS = 15_000
+expect.set_options(timeout=PATIENT_MS)
+
+
+class Scene:
+    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it. The archive has a week before it."""
+
+    def __init__(self, redis_url, directory, hours=3):
+        archive = Archive(directory / "archive")
+        archive.prepare(simulated=False)
+        for day in {paris_date(now_minute() - 7 * 1440 + minutes) for minutes in (-200, 200)}:
+            archived(archive, day, WEEK_BEFORE)
+        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory, archive_dir=archive.directory)
+        self.filler = Filler(self.place, CATALOG.digest, partitions=2)
+        self.last = now_minute() - 9  # settled time never passes the clock: later minutes must lie before it
+        self.level = morning(self.last - 60 * hours + 1, 60 * hours)
+        elsewhere(
+            fill, self.filler, CATALOG, self.last - 60 * hours + 1, self.last + 1, self.level, VISITS, people=3000
+        )
+
+    def more(self, level=None, mute=frozenset()):
+        """One minute more, settled at once."""
+        self.last += 1
+        elsewhere(
+            fill, self.filler, CATALOG, self.last, self.last + 1, level or self.level, VISITS, mute=lambda _minute: mute
+        )
+
+    def catch_up(self):
+        """All minutes until now, settled up to a second ago."""
+        first, self.last = self.last + 1, now_minute()
+        at_ms = int(time.time() * 1000) - 1000
+        elsewhere(fill, self.filler, CATALOG, first, self.last + 1, self.level, VISITS, watermark_ms=at_ms)
+
+
+def surge(minute, **changes):
+    """A surge of Grand Est that runs at a minute."""
+    given = {
+        "id": f"surge:region=44:{minute - 4}", "kind": "surge", "scope": "region", "region": "44", "service": None, "project": None,
+        "measure": "visits", "start_ms": (minute - 4) * 60_000, "raised_ms": (minute - 1) * 60_000, "until_ms": minute * 60_000,
+        "end_ms": None, "observed": 4200.0, "expected": 2000.0, "lower": 1700.0, "upper": 2300.0,
+        "drivers": (Driver(region="44", service="CAHIER_TEXTES", project=None, observed=900.0, expected=300.0, ratio=3.0),),
+    }  # fmt: skip
+    return AlertRecord(**{**given, **changes})
+
+
+def shown(page):
+    """The big number."""
+    expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
+    return int(re.sub(r"\D", "", page.locator("#big").text_content()))
+
+
+#: When the big number changes, said by the page itself: asking for it costs a busy machine seconds.
+WATCH_BIG = """
+new MutationObserver((_changes, self) => { window.bigChangedMs = Date.now(); self.disconnect(); })
+  .observe(document.getElementById("big"), { childList: true, characterData: true, subtree: true })
+"""
+
+
+#: What is written on canvases.
+WRITTEN = """
+window.written = new Set();
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...more) { written.add(text); return write.call(this, text, ...more); };
+"""
+
+
+#: The page's stream, replaced by one that hands on a day of minutes as fast as the page takes them: a `board` and a `pulse` a minute.
+FAKE_STREAM = """
+const Real = window.EventSource;
+window.EventSource = class {
+  constructor(url) { this.url = url; this.heard = {}; window.fake = this; }
+  addEventListener(name, listener) { this.heard[name] = listener; }
+  close() {}
+};
+window.startFake = () => new Promise((done) => {
+  window.taken = {};
+  const real = new Real(fake.url);
+  for (const name of ["hello", "board", "pulse"]) real.addEventListener(name, (event) => {
+    taken[name] = JSON.parse(event.data);
+    fake.heard[name]?.(event);
+    if (name === "pulse") { real.close(); done(); }
+  });
+});
+window.day = async (minutes) => {
+  for (let n = 0; n < minutes; n += 1) {
+    const { board, pulse } = taken;
+    board.first += 1;
+    board.now.minute += 1;
+    board.visits = [...board.visits.slice(1), Math.round(5000 + 3000 * Math.sin(n / 40))];
+    board.now.visits = board.visits.at(-1);
+    board.now.events = board.now.visits * 9;
+    for (const row of board.regions) { row.visits += 7; for (const code in row.services) row.services[code] += n % 5; }
+    pulse.settledMs += 60000;
+    pulse.readMs += 60000;
+    pulse.running = [[board.first + board.visits.length, 900, 100]];
+    pulse.trust.checks[0].value = `il y a ${n} s`;
+    fake.heard.board({ data: JSON.stringify(board) });
+    fake.heard.pulse({ data: JSON.stringify(pulse) });
+    if (n % 20 === 0) await new Promise((next) => setTimeout(next, 0));
+  }
+};
+"""
