@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.alerting.chain import Chain, get, running
 from tests.alerting.modes import MODES, Mode
 from tests.alerting.sinks import Sinks
+from tests.board_pictures import take_boards
 from tests.servers.browser import PHONE, WALL, WIDE, chromium, opened
 
 RECENT_SECONDS = 150
@@ -36,13 +37,16 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A mode of `make prove-alerts`, how many minutes must have been judged, the kind of alert that must run, and the pictures."""
+    """A mode of `make prove-alerts`, how many minutes must have been judged, the kind of alert that must run, and the pictures; with
+    `boards` also those of Grafana's boards.
+    """
 
     mode: Mode
     shots: tuple[Shot, ...]
     judged_minutes: int = 4
     kind: str | None = None
     scale: str = "0.02"
+    boards: bool = False
 
 
 SCENES = {
@@ -52,7 +56,7 @@ SCENES = {
         judged_minutes=6,
         scale="0.2",
     ),
-    "surge": Scene(MODES["storm"], (Shot("page-hausse", scheme="dark"),), kind="surge"),
+    "surge": Scene(MODES["storm"], (Shot("page-hausse", scheme="dark"),), kind="surge", boards=True),
     "silence": Scene(MODES["project"], (Shot("page-region-muette", "?region=44"), Shot("page-ent-muet", "?ent=mbn")), kind="silence"),
     "stale": Scene(replace(MODES["kafka"], seconds=600), (Shot("page-chaine-arretee"),)),
 }  # fmt: skip
@@ -105,6 +109,9 @@ def play(scene: Scene, past: Path, out: Path) -> None:
                     time.sleep(150)
                 for shot in scene.shots:
                     take(chain, shot, out)
+                if scene.boards:
+                    for path in take_boards(chain.prometheus, out):
+                        print(path, flush=True)
             except BaseException:
                 print((directory / "up.log").read_text()[-3000:], file=sys.stderr)
                 raise

@@ -33,6 +33,7 @@ class Chain:
     directory: Path
     observer: str
     alertmanager: str
+    prometheus: str
 
     def stop(self, what: str) -> None:
         """Hold a process, so that the supervisor does not start it again; `detector`: the observer starts again without one."""
@@ -95,7 +96,7 @@ def running(mode: Mode, past: Path, scale: str, directory: Path, log: Path, sink
     archive = directory / "data" / f"archive-{mode.scenario}-{scale}"
     copy_past(past, archive, datetime.date.fromisoformat(mode.date))
     kafka, _controller, redis, prometheus, alertmanager, observer, worker, _other = free_ports(8)
-    chain = Chain(directory, f"http://127.0.0.1:{observer}", f"http://127.0.0.1:{alertmanager}")
+    chain = Chain(directory, *(f"http://127.0.0.1:{port}" for port in (observer, alertmanager, prometheus)))
     chain.settings_file.write_text("detector = true\n")
     environment = {
         **os.environ,

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from board_queries import BoardQuery, queries
+from board_queries import BoardQuery, boards, panels, queries
 from confluent_kafka import Producer
 from workers import reader_of, wait_for, workers
 
@@ -32,6 +32,8 @@ from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
+from tests.board_pictures import DRAW, Span
+from tests.board_pictures import ask as ask_panel
 
 pytestmark = pytest.mark.servers
 
@@ -39,6 +41,7 @@ MINUTES = 26
 EVENTS_A_MINUTE = 60
 #: Days of the past from which the detector learns what to expect: the same weekday, some weeks back.
 WEEKS = 2
+WEEK_SECONDS = 7 * 86_400
 #: Older than what an observer judges again when it starts, which takes a while.
 FIRST_WEEK = 6
 
@@ -187,8 +190,12 @@ def scraped(installation, catalog, past, tmp_path):
 
 
 def empty(port, at):
-    """The queries that answer nothing."""
-    return [query.where for query in queries() if not ask(port, query.sent, at, instant=query.is_instant)]
+    """The queries that answer nothing; what looks a week back is asked in a week."""
+    return [
+        query.where
+        for query in queries()
+        if not ask(port, query.sent, at + WEEK_SECONDS * (" offset 7d" in query.sent), instant=query.is_instant)
+    ]
 
 
 def total(query: BoardQuery, port: int, at: float) -> float:
@@ -231,3 +238,19 @@ def test_every_query_answers_and_two_observers_double_none(scraped):
     for port in (scraped.both, scraped.one):
         (minutes,) = ask(port, curve, at // 60 * 60, instant=False).values()
         assert max(minutes.values()) == EVENTS_A_MINUTE
+
+
+def test_every_panel_is_drawn_with_a_name_for_each_line_and_a_unit(scraped):
+    span = Span(time.time() - MINUTES * 60, time.time())
+    prometheus = f"http://127.0.0.1:{scraped.both}"
+    for title, board in boards().items():
+        for panel in panels(board):
+            drawn = ask_panel(prometheus, panel, span)
+            picture = DRAW[panel["type"]](panel, drawn, span)
+            # The alerts of the fixture may have ended by now: the test above holds that their queries answer.
+            assert "aucune donnée" not in picture or panel["title"].startswith("Alertes"), (title, panel["title"])
+            for target in drawn:
+                names = [one.name for one in target]
+                if panel["type"] == "timeseries":
+                    assert len(set(names)) == len(names), (title, panel["title"], names)
+                    assert all(names), (title, panel["title"])

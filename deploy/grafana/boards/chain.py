@@ -213,7 +213,7 @@ def _workers() -> list[Any]:
             "Mémoire des compteurs",
             "bytes",
             About("Octets de la mémoire des identifiants et des visiteurs, par worker.", _OF_WORKER, "EntWorkerDown"),
-            Query("ent_worker_memory_bytes", "{{instance}}"),
+            Query("ent_worker_memory_bytes", "{{instance}} {{kind}}"),
         ),
         lines(
             "Relecture",
@@ -242,7 +242,10 @@ def _workers() -> list[Any]:
             About(
                 "Partitions relues depuis là où Redis en est, par seconde et par cause.", _OF_WORKER, "EntWorkerDown"
             ),
-            Query(f"sum by (kind) (rate(ent_worker_seeks_total{_RATE})) or vector(0)", "{{kind}}"),
+            Query(
+                f'sum by (kind) (rate(ent_worker_seeks_total{_RATE})) or label_replace(vector(0), "kind", "aucune", "", "")',
+                "{{kind}}",
+            ),
             decimals=2,
         ),
     ]

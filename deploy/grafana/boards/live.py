@@ -103,7 +103,7 @@ def _now() -> list[Any]:
 
 def _curve() -> list[Any]:
     about = About(
-        "Visites de chaque minute arrêtée, à son heure, avec l'attendu et sa fourchette ; les alertes sont en annotation.",
+        "Visites de chaque minute arrêtée, à son heure, avec l'attendu et sa fourchette, et la même heure une semaine plus tôt ; les alertes sont en annotation.",
         "une minute absente n'est pas un zéro : elle n'est pas arrêtée. Un rattrapage se dessine à l'heure des événements.",
         "EntSettlingStale",
     )
@@ -114,6 +114,7 @@ def _curve() -> list[Any]:
     queries = [
         Query(f"sum({minute('ent_minute_visits')})", "visites"),
         *(Query(f"max by (region) ({minute(metric, FRANCE)})", name) for metric, name in hope),
+        Query(f"sum({minute('ent_minute_visits', ago=' offset 7d')})", "il y a une semaine"),
     ]
     panel = lines("Visites par minute et attendu", VISITS, about, *queries, size=(24, 10))
     from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
@@ -129,6 +130,7 @@ def _curve() -> list[Any]:
             ],
         )
         .override_by_name("fourchette, bas", faint)
+        .override_by_name("il y a une semaine", [Set(id_val="custom.lineWidth", value=1)])
         .override_by_name("attendu", [Set(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})])
     ]
 

@@ -40,9 +40,9 @@ def now(metric: str, selector: str = "") -> str:
     return f"{_RECORDED[metric]}{selector}"
 
 
-def minute(metric: str, selector: str = "") -> str:
-    """Settled minutes at their own time: nothing is drawn after the last one, and two observers are one."""
-    return f"max without (instance, pod) (last_over_time({metric}{selector}[1m]))"
+def minute(metric: str, selector: str = "", ago: str = "") -> str:
+    """Settled minutes at their own time: nothing is drawn after the last one, and two observers are one. `ago` shifts them."""
+    return f"max without (instance, pod) (last_over_time({metric}{selector}[1m]{ago}))"
 
 
 def lately(metric: str, selector: str = "") -> str:
