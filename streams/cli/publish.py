@@ -20,11 +20,11 @@ from streams.cli.publish_report import report, report_rehearsal
 from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
+from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.feed import Feed
 from streams.publish.formats import Question, line_reader, read_moment
 from streams.publish.mark import Book, MarkFile
 from streams.publish.opening import is_packed, open_events
-from streams.publish.publisher import SECRET_BYTES_MIN
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.rehearse import NO_SECRET, Rehearsal, rehearse
 from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around

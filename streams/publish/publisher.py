@@ -19,20 +19,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import orjson
-
 from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
 from streams.errors import InputError, ServerError
-from streams.events import VALUE_BYTES_MAX, VERSION, Reason, decode
+from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.errors import BufferFull, NotDelivered
+from streams.publish.event import ProjectSecrets, encode_event
 from streams.publish.identity import new_event_id, pseudonym
 from streams.publish.limits import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
 from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
 
 log = logging.getLogger(__name__)
 
-SECRET_BYTES_MIN = 16
 #: How often the thread looks what became of events; a new event wakes it at once.
 LOOK_SECONDS = 0.05
 #: After a failed attempt to connect, the next one comes no sooner than this.
@@ -86,8 +84,7 @@ class VisitPublisher:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", topic):
             raise InputError(f"{topic!r} is no name of a Kafka topic: letters, digits, '.', '_' and '-' only")
         self._address = KafkaAddress(tuple(address.split(","))) if isinstance(address, str) else address
-        self._secrets = dict(secrets or {})
-        _check_secrets(self._secrets)
+        self._secrets = ProjectSecrets(secrets or {})
         self._topic = topic
         self.limits = limits or PublisherLimits()
         self._outbox = Outbox(self.limits, on_failed)
@@ -124,23 +121,24 @@ class VisitPublisher:
             BufferFull: as many events as allowed wait already; this one was not taken.
             InputError: the event breaks the contract, so that Vigie would reject it; or the publisher is closed.
         """
-        code, secret = self._project(project)
+        code, secret = self._secrets.of(project)
         now_ms = time.time_ns() // 1_000_000 if ts_ms is None else ts_ms
         visitor = pseudonym(secret, user_id)
         event_id = new_event_id(now_ms if isinstance(now_ms, int) else None) if id is None else id
-        event: dict[str, object] = {
-            "v": VERSION,
-            "id": event_id,
-            "ts": now_ms,
-            "project": code,
-            "uai": uai,
-            "service": service,
-            "visitor": visitor,
-        }
-        for name, given in (("profile", profile), ("type", type), ("tool", tool), ("device", device)):
-            if given is not None:
-                event[name] = given
-        self.send_raw(_encode(event), visitor.encode(), event_id)
+        optional = {"profile": profile, "type": type, "tool": tool, "device": device}
+        value = encode_event(
+            {
+                "v": VERSION,
+                "id": event_id,
+                "ts": now_ms,
+                "project": code,
+                "uai": uai,
+                "service": service,
+                "visitor": visitor,
+            }
+            | {name: given for name, given in optional.items() if given is not None}
+        )
+        self.send_raw(value, visitor.encode(), event_id)
         return event_id
 
     def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None:
@@ -287,39 +285,6 @@ class VisitPublisher:
                 f"{found.failed} of {found.taken} events were not confirmed by Kafka ({why}): publish them again"
             )
 
-    def _project(self, project: str | None) -> tuple[str, bytes | str]:
-        if project is None:
-            if len(self._secrets) != 1:
-                held = ", ".join(self._secrets) or "none"
-                raise InputError(f"Name the project of the event: this publisher has the secrets of {held}")
-            return next(iter(self._secrets.items()))
-        secret = self._secrets.get(project)
-        if secret is None:
-            raise InputError(
-                f"No secret for project {project!r}: give VisitPublisher(..., secrets={{{project!r}: ...}})"
-            )
-        return project, secret
-
 
 def _closed_error() -> InputError:
     return InputError("This VisitPublisher is closed: make another one")
-
-
-def _check_secrets(secrets: Mapping[str, bytes | str]) -> None:
-    for project, secret in secrets.items():
-        if len(secret if isinstance(secret, bytes) else secret.encode()) < SECRET_BYTES_MIN:
-            raise InputError(
-                f"The secret of project {project!r} is shorter than {SECRET_BYTES_MIN} bytes, so that pseudonyms could be guessed: "
-                "make one with `openssl rand -hex 32` and keep it"
-            )
-
-
-def _encode(event: Mapping[str, object]) -> bytes:
-    try:
-        value = orjson.dumps(event)
-    except TypeError as error:  # a type that JSON has not, half a character, a number beyond 64 bits
-        raise InputError(f"The event cannot be written as JSON: {error}") from None
-    read = decode(value)
-    if isinstance(read, Reason):
-        raise InputError(f"The event breaks the contract ({read.value}) and would be rejected: {value[:200]!r}")
-    return value

@@ -32,7 +32,7 @@ from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
-from tests.board_pictures import DRAW, Span
+from tests.board_panels import DRAW, Span
 from tests.board_pictures import ask as ask_panel
 
 pytestmark = pytest.mark.servers
