@@ -240,17 +240,21 @@ def test_every_query_answers_and_two_observers_double_none(scraped):
         assert max(minutes.values()) == EVENTS_A_MINUTE
 
 
-def test_every_panel_is_drawn_with_a_name_for_each_line_and_a_unit(scraped):
+def undrawn(scraped):
+    """The panels that show nothing, or lines that have no name of their own."""
     span = Span(time.time() - MINUTES * 60, time.time())
-    prometheus = f"http://127.0.0.1:{scraped.both}"
+    found = []
     for title, board in boards().items():
         for panel in panels(board):
-            drawn = ask_panel(prometheus, panel, span)
-            picture = DRAW[panel["type"]](panel, drawn, span)
+            drawn = ask_panel(f"http://127.0.0.1:{scraped.both}", panel, span)
+            names = [[one.name for one in target] for target in drawn if panel["type"] == "timeseries"]
+            is_unnamed = any(len(set(some)) < len(some) or not all(some) for some in names)
             # The alerts of the fixture may have ended by now: the test above holds that their queries answer.
-            assert "aucune donnée" not in picture or panel["title"].startswith("Alertes"), (title, panel["title"])
-            for target in drawn:
-                names = [one.name for one in target]
-                if panel["type"] == "timeseries":
-                    assert len(set(names)) == len(names), (title, panel["title"], names)
-                    assert all(names), (title, panel["title"])
+            is_empty = "aucune donnée" in DRAW[panel["type"]](panel, drawn, span)
+            if is_unnamed or (is_empty and not panel["title"].startswith("Alertes")):
+                found.append((title, panel["title"], names))
+    return found
+
+
+def test_every_panel_is_drawn_with_a_name_for_each_line_and_a_unit(scraped):
+    assert not soon(lambda: undrawn(scraped))
