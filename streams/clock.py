@@ -7,7 +7,17 @@ day types, local days and the times that screens show go through the shift, and 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+import msgspec
+
+#: Minutes and times of which calendars know the date: before the year 9999, whatever the zone.
+MINUTE_MAX = 253_370_764_800 // 60
+MS_MAX = MINUTE_MAX * 60_000
+#: Types of such members of what is decoded.
+Minute = Annotated[int, msgspec.Meta(ge=0, le=MINUTE_MAX)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MS_MAX)]
 
 PARIS = ZoneInfo("Europe/Paris")
 _DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")

@@ -246,6 +246,10 @@ def _problems(
             f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
             f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other"
         )
+    if snapshot.sketches_replaced:
+        problems.append(
+            f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low"
+        )
     if redis.appendonly == "no":
         problems.append(
             "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"

@@ -6,14 +6,14 @@ judged the same minute changes nothing. One scope runs at most one alert of a ki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from streams.errors import StateError
-from streams.incidents import AlertBook, AlertRecord
-from streams.live import scripts
+from streams.clock import MS_MAX
+from streams.incidents import LEVELS, AlertBook, AlertRecord
+from streams.live import checked, scripts
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys
 
@@ -63,7 +63,7 @@ class AlertStore:
         pipeline.hgetall(self._base + "alerts")
         with asking_redis(self._address):
             judged, texts = pipeline.execute()
-        return AlertBook(int(judged) if judged else None, _sorted([_record(text) for text in texts.values()]))
+        return self._book(judged, texts)
 
     def latest(self) -> AlertBook:
         """Read the alerts that run, and the newest of the others: cheap enough for each scrape."""
@@ -74,24 +74,23 @@ class AlertStore:
         with asking_redis(self._address):
             judged, places, newest = pipeline.execute()
             ids = sorted({*(text.rpartition(" ")[0] for text in places.values()), *newest})
-            texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []
-        alerts = _sorted([_record(text) for text in texts if text is not None])
-        return AlertBook(int(judged) if judged else None, alerts)
+            texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []  # one that is gone is None
+        return self._book(judged, {name: text for name, text in zip(ids, texts, strict=True) if text is not None})
 
+    def _book(self, judged: str | None, texts: Mapping[str, str]) -> AlertBook:
+        alerts = [self._alert(name, text) for name, text in texts.items()]
+        in_order = tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
+        minute = None if judged is None else checked.minute(judged, self._base + "meta judged_minute")
+        return AlertBook(minute, in_order)
 
-def _sorted(alerts: list[AlertRecord]) -> tuple[AlertRecord, ...]:
-    return tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
+    def _alert(self, name: str, text: str) -> AlertRecord:
+        key = self._base + "alerts"
+        alert = checked.json_object(text, key, name, AlertRecord)
+        times_ms = (alert.start_ms, alert.raised_ms, alert.until_ms, alert.end_ms or 0)
+        if alert.scope not in LEVELS or not 0 <= min(times_ms) <= max(times_ms) <= MS_MAX:
+            raise checked.foreign(f"{key} {name}", text, "a scope or a time that no alert has")
+        return alert
 
 
 def _text(alert: AlertRecord) -> str:
     return msgspec.json.encode(alert).decode()
-
-
-def _record(text: Any) -> AlertRecord:
-    try:
-        return msgspec.json.decode(text, type=AlertRecord)
-    except msgspec.DecodeError as error:
-        raise StateError(
-            f"an alert in Redis was not written by this version of Vigie ({error}): run the version that wrote it, or remove the key "
-            "ending in `:alerts` (past alerts are lost, counts are not)"
-        ) from error

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import redis
 
+from streams.clock import Milliseconds, Minute
 from streams.count import Field, Sketch
 from streams.errors import StateError
-from streams.live import scripts
+from streams.live import checked, scripts
+from streams.live.checked import PARTITIONS_MAX, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, decode_field, encode_field
+from streams.live.keys import Keys, encode_field
 from streams.live.reader import MinuteCounts
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -22,16 +24,17 @@ _pack = msgspec.msgpack.Encoder().encode
 class Announced(msgspec.Struct, frozen=True):
     """What an archive says of itself: at `at_ms` it held all minutes before `minute` and the sketches of days before `date` (20260901)."""
 
-    minute: int
-    date: int
-    at_ms: int
+    minute: Minute
+    date: Annotated[int, msgspec.Meta(ge=0, le=9999_12_31)]
+    at_ms: Milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveState:
     """Where archiving may begin. Minutes before `trimmed_before` were removed. `missed_events` were removed with no archive having them.
 
-    `oldest` is the oldest epoch minute held, None for none. `archives` are those that are kept of this Redis, by id.
+    `oldest` is the oldest epoch minute held, None for none. `archives` are those that are kept of this Redis, by id; `unreadable` says
+    what one of them is that nobody can read: nothing is trimmed before it was removed.
     """
 
     now_ms: int
@@ -41,6 +44,7 @@ class ArchiveState:
     missed_events: int
     oldest: int | None
     archives: Mapping[str, Announced]
+    unreadable: StateError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,24 @@ class ArchiveReader:
         pipeline.hgetall(self._base + "meta")
         pipeline.zrange(self._base + "minutes", 0, 0)
         pipeline.hgetall(self._base + "archives")
-        (seconds, micros), meta, oldest, archives = self._run(pipeline)
+        (seconds, micros), stored, oldest, said = self._run(pipeline)
+        meta = Meta.of(stored, self._base + "meta")
+        archives: dict[str, Announced] = {}
+        unreadable = None
+        for name, text in said.items():
+            try:
+                archives[name] = checked.json_object(text, self._base + "archives", name, Announced)
+            except StateError as error:
+                unreadable = error
         return ArchiveState(
             now_ms=seconds * 1000 + micros // 1000,
-            layout=meta.get("layout"),
-            settled_ms=int(meta["settled_ms"]) if "settled_ms" in meta else None,
-            trimmed_before=int(meta.get("trimmed_before", 0)),
-            missed_events=int(meta.get("missed_events", 0)),
-            oldest=int(oldest[0]) if oldest else None,
-            archives={name: msgspec.json.decode(text, type=Announced) for name, text in archives.items()},
+            layout=meta.layout,
+            settled_ms=meta.settled_ms,
+            trimmed_before=meta.trimmed_before,
+            missed_events=meta.missed_events,
+            oldest=checked.minute(oldest[0], self._base + "minutes") if oldest else None,
+            archives=archives,
+            unreadable=unreadable,
         )
 
     def hour(self, first: int, end: int) -> HourCounts:
@@ -104,13 +117,13 @@ class ArchiveReader:
         pipeline.zmscore(self._base + "settled", [str(minute) for minute in minutes])
         for minute in minutes:
             pipeline.hgetall(f"{self._base}minute:{minute}")
-        (seconds, micros), meta, offsets, totals, scores, *counts = self._run(pipeline)
-        if "applying" in meta:
+        (seconds, micros), stored, offsets, totals, scores, *counts = self._run(pipeline)
+        meta = Meta.of(stored, self._base + "meta")
+        if meta.mark is not None:
             raise StateError(
                 "Redis holds a chunk that was written only in part: see `vigie status`; nothing is archived meanwhile"
             )
-        kept_from = int(meta.get("trimmed_before", 0))
-        settled_end = int(meta.get("settled_ms", 0)) // 60_000
+        kept_from, settled_end = meta.trimmed_before, (meta.settled_ms or 0) // 60_000
         kept = [
             (minute, fields)
             for minute, fields in zip(minutes, counts, strict=True)
@@ -118,16 +131,26 @@ class ArchiveReader:
         ]
         return HourCounts(
             now_ms=seconds * 1000 + micros // 1000,
-            topic_id=meta.get("topic_id", ""),
-            offsets={int(number): _range(text) for number, text in offsets.items()},
-            totals={decode_field(field): int(number) for field, number in totals.items()},
+            topic_id=meta.topic_id or "",
+            offsets=dict(self._range(*item) for item in offsets.items()),
+            totals=checked.fields(totals, self._base + "totals"),
             settled=tuple(
                 m
                 for m, score in zip(minutes, scores, strict=True)
                 if score is not None and kept_from <= m < settled_end
             ),
-            minutes=tuple(MinuteCounts(minute, _counts(fields)) for minute, fields in kept if fields),
+            minutes=tuple(
+                MinuteCounts(minute, checked.fields(fields, f"{self._base}minute:{minute}"))
+                for minute, fields in kept
+                if fields
+            ),
         )
+
+    def _range(self, partition: str, text: str) -> tuple[int, tuple[int, int]]:
+        key = self._base + "offsets"
+        first = checked.first_offset(text, key, partition)
+        following = checked.partition_state(text, key, partition).next_offset
+        return checked.integer(partition, key, PARTITIONS_MAX), (first, following)
 
     def day_sketches(self, date: str) -> dict[tuple[str, ...], bytes]:
         """The sketches held of a date (`2026-09-01`): (kind, code) -> HyperLogLog string."""
@@ -135,14 +158,19 @@ class ArchiveReader:
         with asking_redis(self._address):
             names: Any = self._redis.zrangebyscore(self._base + "days", number, number)
             keys = [f"{self._base}day:{name}" for name in names]
-            values: Any = self._raw.mget(keys) if keys else []
-        found = {decode_field(name.partition(":")[2]): value for name, value in zip(names, values, strict=True)}
+            sketches: Any = self._raw.mget(keys) if keys else []
+        fields = [checked.field(name.partition(":")[2], self._base + "days") for name in names]
+        found = dict(zip(fields, sketches, strict=True))
         return {key: value for key, value in found.items() if value is not None}
 
-    def fold_establishments(self, date: str, first: int, end: int) -> None:
-        """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date."""
+    def fold_establishments(self, date: str, first: int, end: int) -> list[str]:
+        """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date.
+
+        Returns the sketches that are none.
+        """
         with asking_redis(self._address):
-            self._fold(args=[self._base, date, first, end])
+            failed: Any = self._fold(args=[self._base, date, first, end])
+        return list(failed)
 
     def announce(self, archive_id: str, said: Announced) -> None:
         """Tell all observers how far an archive has come: none trims what it has not."""
@@ -168,12 +196,3 @@ SCHOOL_SKETCHES = (Sketch.REGION_SCHOOLS, Sketch.PROJECT_SCHOOLS)
 def sketch_name(kind: Sketch, code: str) -> str:
     """The name of a sketch of a day, without its date."""
     return encode_field((kind, code))
-
-
-def _range(text: str) -> tuple[int, int]:
-    first, following, _append, _watermark = text.split(" ")
-    return int(first), int(following)
-
-
-def _counts(fields: Mapping[str, str]) -> dict[Field, int]:
-    return {decode_field(field): int(number) for field, number in fields.items()}

@@ -12,7 +12,7 @@ import redis.exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streams.errors import RedisUnavailable
+from streams.errors import RedisUnavailable, StateError, VigieError
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
 CALL_SECONDS_MAX = 5.0
@@ -33,6 +33,7 @@ class RedisAddress:
         """Options of `redis.Redis.from_url` and `redis.asyncio.Redis.from_url`. No silent retries: callers count and bound theirs."""
         options: dict[str, Any] = {
             "decode_responses": True,
+            "encoding_errors": "backslashreplace",  # bytes that are no text reach the reader, who says which entry they are
             "socket_timeout": self.call_seconds_max,
             "socket_connect_timeout": min(CONNECT_SECONDS_MAX, self.call_seconds_max),
             "health_check_interval": 15,
@@ -61,6 +62,7 @@ def asking_redis(address: RedisAddress) -> Iterator[None]:
 
     Raises:
         RedisUnavailable: what a call raised, in one clear message.
+        StateError: it is what Redis holds that is wrong.
     """
     try:
         yield
@@ -68,8 +70,17 @@ def asking_redis(address: RedisAddress) -> Iterator[None]:
         raise _explain(error, address) from error
 
 
-def _explain(error: Exception, address: RedisAddress) -> RedisUnavailable:
+#: What Redis says of a key that Vigie cannot have written, and a script of ours of an entry, before it writes anything. What stops a script
+#: in its middle is no such thing: the mark that it leaves tells more.
+_NOT_OURS, _SAID_BY_US, _IN_A_SCRIPT = ("WRONGTYPE", "INVALIDOBJ"), "FOREIGN", "@user_script"
+START_OVER = "run the version that wrote it, remove it if a stranger wrote it, or start over (docs/operations.md)"
+
+
+def _explain(error: Exception, address: RedisAddress) -> VigieError:
     """Turn a client error into one clear message."""
+    said = str(error)
+    if _SAID_BY_US in said or (_IN_A_SCRIPT not in said and any(word in said for word in _NOT_OURS)):
+        return StateError(f"Redis holds what was not written by this version of Vigie: {error}; {START_OVER}")
     where = address.url.rpartition("@")[2] if "@" in address.url else address.url
     if isinstance(error, redis.exceptions.AuthenticationError):
         hint = "check redis_username and redis_password"

@@ -51,8 +51,3 @@ class Keys:
 def encode_field(field: Field) -> str:
     """`(Cut.EVENTS, "44", "NOTES")` -> `e:44:NOTES`. Codes never hold a colon: the catalog refuses them."""
     return ":".join(field)
-
-
-def decode_field(text: str) -> Field:
-    """The reverse of `encode_field`."""
-    return tuple(text.split(":"))

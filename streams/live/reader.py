@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
+import msgspec
 
+from streams.clock import Milliseconds
 from streams.count import Field, PartitionProgress, PartitionState
-from streams.errors import ServerError, StateError
-from streams.live import scripts
+from streams.errors import ServerError
+from streams.live import checked, scripts
+from streams.live.checked import PARTITIONS_MAX, Integer, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, decode_field, encode_field
+from streams.live.keys import Keys, encode_field
 from streams.live.unseen import UnseenReader
-from streams.live.writer import parse_state
 
 #: Minutes fetched in one round trip.
 MINUTES_A_CALL = 240
@@ -61,6 +62,8 @@ class Snapshot:
     first_offsets: dict[int, int]
     heartbeats: dict[int, Heartbeat]
     totals: dict[Field, int]
+    #: Sketches of visitors or establishments that were none any more and were begun anew.
+    sketches_replaced: int = 0
 
     def progress(self) -> list[PartitionProgress]:
         """The partitions as `streams.count.settle` judges them."""
@@ -139,7 +142,7 @@ class LiveReader:
         self._ask(pipeline)
         with asking_redis(self._address):
             answers = pipeline.execute()
-        return _snapshot(answers)
+        return self._snapshot(answers)
 
     def _ask(self, pipeline: Any) -> None:
         """Queue what `_snapshot` parses: `SNAPSHOT_ANSWERS` commands."""
@@ -162,9 +165,9 @@ class LiveReader:
                 pipeline.hgetall(f"{self._base}minute:{minute}")
             with asking_redis(self._address):
                 answers = pipeline.execute()
-            if [int(text) for text in answers[SNAPSHOT_ANSWERS]] == held:
+            if self._minutes(answers[SNAPSHOT_ANSWERS]) == held:
                 counts = answers[SNAPSHOT_ANSWERS + 1 :]
-                return _snapshot(answers), [_minute(*pair) for pair in zip(held, counts, strict=True)]
+                return self._snapshot(answers), [self._minute(*pair) for pair in zip(held, counts, strict=True)]
         raise ServerError("Redis gains or loses minutes faster than they can be read together: try again in a moment")
 
     def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
@@ -179,7 +182,11 @@ class LiveReader:
         high = "+inf" if end is None else f"({end}"
         with asking_redis(self._address):
             names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
-        return [int(text) for text in names]
+        return self._minutes(names)
+
+    def _minutes(self, names: Iterable[str]) -> list[int]:
+        key = self._base + "minutes"
+        return [checked.minute(text, key) for text in names]
 
     def settled_since(self, since_ms: int) -> list[tuple[int, int]]:
         """Return (epoch minute, epoch ms at which it settled) of the minutes that settled at `since_ms` (Redis's clock) or later.
@@ -188,7 +195,8 @@ class LiveReader:
         """
         with asking_redis(self._address):
             found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf", withscores=True)
-        return sorted((int(text), int(settled_ms)) for text, settled_ms in found)
+        key = self._base + "settled"
+        return sorted((checked.minute(text, key), checked.score(at, key, text)) for text, at in found)
 
     def began_minute(self) -> int | None:
         """Return the epoch minute in which counting began: it is not whole. None where it was trimmed, or nothing has settled yet."""
@@ -197,7 +205,8 @@ class LiveReader:
         pipeline.hget(self._base + "meta", "trimmed_before")
         with asking_redis(self._address):
             first, trimmed = pipeline.execute()
-        return int(first[0]) if first and int(first[0]) > int(trimmed or 0) else None
+        began = checked.minute(first[0], self._base + "settled") if first else -1
+        return began if began > checked.minute(trimmed or "0", self._base + "meta trimmed_before") else None
 
     def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included."""
@@ -212,7 +221,10 @@ class LiveReader:
             pipeline.hmget(f"{self._base}minute:{minute}", names)
         with asking_redis(self._address):
             answers = pipeline.execute() if minutes and names else []
-        return [(minute, [int(n or 0) for n in numbers]) for minute, numbers in zip(minutes, answers, strict=False)]
+        return [
+            (minute, [checked.integer(n or "0", f"{self._base}minute:{minute}") for n in numbers])
+            for minute, numbers in zip(minutes, answers, strict=False)
+        ]
 
     def _fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         found: list[MinuteCounts] = []
@@ -222,7 +234,7 @@ class LiveReader:
             for minute in some:
                 pipeline.hgetall(f"{self._base}minute:{minute}")
             for minute, counts in zip(some, pipeline.execute(), strict=True):
-                found.append(_minute(minute, counts))
+                found.append(self._minute(minute, counts))
         return found
 
     def settle(self, candidate_ms: int) -> int:
@@ -243,53 +255,48 @@ class LiveReader:
             removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
             return int(removed)
 
+    def _minute(self, minute: int, counts: dict[str, str]) -> MinuteCounts:
+        return MinuteCounts(minute, checked.fields(counts, f"{self._base}minute:{minute}"))
 
-def _snapshot(answers: list[Any]) -> Snapshot:
-    try:
-        return _parse_snapshot(answers)
-    except (ValueError, KeyError, TypeError) as error:
-        raise StateError(
-            f"what Redis holds was not written by this version of Vigie ({error!r}): set another redis_prefix, or run the version "
-            "that wrote it"
-        ) from error
-
-
-def _parse_snapshot(answers: list[Any]) -> Snapshot:
-    (seconds, micros), meta, offsets, heartbeats, totals = answers[:SNAPSHOT_ANSWERS]
-    settled = meta.get("settled_ms")
-    return Snapshot(
-        now_ms=seconds * 1000 + micros // 1000,
-        layout=meta.get("layout"),
-        catalog=meta.get("catalog"),
-        topic_id=meta.get("topic_id"),
-        mark=meta.get("applying"),
-        partitions=int(meta.get("partitions", 0)),
-        settled_ms=int(settled) if settled else None,
-        offsets={int(number): state for number, text in offsets.items() if (state := parse_state(text))},
-        first_offsets={int(number): int(text.split(" ")[0]) for number, text in offsets.items()},
-        heartbeats={int(number): _heartbeat(text) for number, text in heartbeats.items()},
-        totals={decode_field(field): int(number) for field, number in totals.items()},
-    )
+    def _snapshot(self, answers: list[Any]) -> Snapshot:
+        (seconds, micros), stored, offsets, heartbeats, totals = answers[:SNAPSHOT_ANSWERS]
+        meta = Meta.of(stored, self._base + "meta")
+        offsets_key, heartbeats_key = self._base + "offsets", self._base + "heartbeats"
+        places = {name: checked.integer(name, offsets_key, PARTITIONS_MAX) for name in offsets}
+        owners = {name: checked.integer(name, heartbeats_key, PARTITIONS_MAX) for name in heartbeats}
+        return Snapshot(
+            now_ms=seconds * 1000 + micros // 1000,
+            layout=meta.layout,
+            catalog=meta.catalog,
+            topic_id=meta.topic_id,
+            mark=meta.mark,
+            partitions=meta.partitions,
+            settled_ms=meta.settled_ms,
+            offsets={places[n]: checked.partition_state(text, offsets_key, n) for n, text in offsets.items()},
+            first_offsets={places[n]: checked.first_offset(text, offsets_key, n) for n, text in offsets.items()},
+            heartbeats={owners[n]: _heartbeat(text, heartbeats_key, n) for n, text in heartbeats.items()},
+            totals=checked.fields(totals, self._base + "totals"),
+            sketches_replaced=meta.sketches_replaced,
+        )
 
 
-def _minute(minute: int, counts: dict[str, str]) -> MinuteCounts:
-    return MinuteCounts(minute, {decode_field(field): int(number) for field, number in counts.items()})
+class _Said(msgspec.Struct, frozen=True, rename={"log_end": "end"}):
+    """A heartbeat as it is stored."""
+
+    worker: str
+    pid: Integer
+    port: Integer
+    position: Integer
+    log_end: Integer | None
+    lag_seconds: Annotated[float, msgspec.Meta(ge=0)]
+    at_ms: Milliseconds
+    confirmed_ms: Milliseconds | None
+    idle_since_ms: Milliseconds | None
+    warming: float | None
+    dedupe_window_ms: Milliseconds
+    visit_window_ms: Milliseconds = 0  # absent: an older version's, in a rolling restart
+    catalog: str | None = None
 
 
-def _heartbeat(text: str) -> Heartbeat:
-    raw = orjson.loads(text)
-    return Heartbeat(
-        worker=raw["worker"],
-        pid=raw["pid"],
-        port=raw["port"],
-        position=raw["position"],
-        log_end=raw["end"],
-        lag_seconds=raw["lag_seconds"],
-        at_ms=raw["at_ms"],
-        confirmed_ms=raw["confirmed_ms"],
-        idle_since_ms=raw["idle_since_ms"],
-        warming=raw["warming"],
-        dedupe_window_ms=raw["dedupe_window_ms"],
-        visit_window_ms=raw.get("visit_window_ms", 0),  # absent: an older version's, in a rolling restart
-        catalog=raw.get("catalog"),
-    )
+def _heartbeat(text: str, key: str, entry: str) -> Heartbeat:
+    return Heartbeat(**msgspec.structs.asdict(checked.json_object(text, key, entry, _Said)))

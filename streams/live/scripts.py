@@ -3,6 +3,27 @@
 The shebang makes Redis 7 refuse a script when memory is full before it writes anything, instead of in its middle.
 """
 
+#: What a script finds that Vigie cannot have written is an error of this first word, before it writes anything (`connection.explain`).
+FOREIGN = "FOREIGN"
+_FOREIGN = """
+local function foreign(what) return redis.error_reply('FOREIGN ' .. what .. ' holds what was not written by this version of Vigie') end
+"""
+#: The events of a minute, or else what is wrong with it.
+_EVENTS_OF = """
+local function events_of(base, minute)
+  if not tonumber(minute) then return 0, base .. 'minutes ' .. minute end
+  local fields, events = redis.call('HGETALL', base .. 'minute:' .. minute), 0
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'e:' then
+      local number = tonumber(fields[i + 1])
+      if not number then return 0, base .. 'minute:' .. minute .. ' ' .. fields[i] end
+      events = events + number
+    end
+  end
+  return events
+end
+"""
+
 #: One chunk of one partition, exactly once. Steps 4-6 of a chunk in docs/guarantees.md.
 #:
 #: ARGV: base, layout, partition, start ('' for nothing stored), first, end, append_ms, watermark_ms, counts (MessagePack of
@@ -10,7 +31,10 @@ The shebang makes Redis 7 refuse a script when memory is full before it writes a
 #: kept, unseen values held of each list, for how many ms.
 #: Returns {outcome, stored next offset or ''}: `applied`, `already` (a retry of a chunk that went through), `moved` (somebody is ahead or
 #: Redis went back), `layout`, `marked` (an earlier script ended in its middle).
-APPLY = """#!lua
+APPLY = (
+    "#!lua"
+    + _FOREIGN
+    + """
 local base, part = ARGV[1], ARGV[3]
 local meta, offsets = base .. 'meta', base .. 'offsets'
 if redis.call('HGET', meta, 'layout') ~= ARGV[2] then return {'layout', ''} end
@@ -19,6 +43,10 @@ if mark then return {'marked', mark} end
 local stored = redis.call('HGET', offsets, part)
 local first, next = '', ''
 if stored then first, next = string.match(stored, '^(%d+) (%d+) ') end
+if not next then return {'moved', ''} end -- not written by Vigie: whoever loads it says so
+-- Read before anything is written: an error after that stops every worker.
+local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
+if not settled then return foreign(meta .. ' settled_ms') end
 if next == ARGV[6] and next ~= ARGV[4] then return {'already', next} end
 if next ~= ARGV[4] then return {'moved', next} end
 local counts = cmsgpack.unpack(ARGV[9])
@@ -32,9 +60,16 @@ for minute, fields in pairs(counts[2]) do
 end
 local function add_members(key, members)
   -- Lua's stack holds a few thousand values.
-  for i = 1, #members, 4000 do redis.call('PFADD', key, unpack(members, i, math.min(i + 3999, #members))) end
+  for i = 1, #members, 4000 do
+    local last = math.min(i + 3999, #members)
+    local added = redis.pcall('PFADD', key, unpack(members, i, last))
+    if type(added) == 'table' and added.err then -- half-written, or a stranger's: what is approximate does not stop what is exact
+      redis.call('UNLINK', key)
+      redis.call('HINCRBY', meta, 'sketches_replaced', 1)
+      redis.call('PFADD', key, unpack(members, i, last))
+    end
+  end
 end
-local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
 local oldest_sketch = math.floor(settled / 60000) - tonumber(ARGV[10])
 for minute, sketches in pairs(counts[3]) do
   if tonumber(minute) >= oldest_sketch then
@@ -71,6 +106,7 @@ redis.call('HSET', offsets, part, first .. ' ' .. ARGV[6] .. ' ' .. ARGV[7] .. '
 redis.call('HDEL', meta, 'applying')
 return {'applied', ARGV[6]}
 """
+)
 
 #: Begin or continue an installation. ARGV: base, layout, catalog digest, topic, topic id, partitions.
 #: Returns {verdict, detail}: `ok` and the catalog the counts were begun under, else `layout`, `topic` or `marked` and what is stored.
@@ -87,7 +123,8 @@ if topic ~= ARGV[4] then return {'topic', topic} end
 local id = redis.call('HGET', meta, 'topic_id')
 if id ~= ARGV[5] then return {'topic_id', id} end
 -- The partitions of a topic only grow; a worker that started before they did may come later.
-if tonumber(ARGV[6]) > tonumber(redis.call('HGET', meta, 'partitions') or '0') then redis.call('HSET', meta, 'partitions', ARGV[6]) end
+local known = tonumber(redis.call('HGET', meta, 'partitions') or '0') or 0
+if tonumber(ARGV[6]) > known then redis.call('HSET', meta, 'partitions', ARGV[6]) end
 return {'ok', redis.call('HGET', meta, 'catalog')}
 """
 
@@ -103,7 +140,8 @@ local offsets = {}
 for i = 2, #ARGV, 3 do
   local part, line, ago = ARGV[i], cjson.decode(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local old = redis.call('HGET', base .. 'heartbeats', part)
-  local before = old and cjson.decode(old) or {}
+  local is_json, before = pcall(cjson.decode, old or '{}')
+  if not is_json or type(before) ~= 'table' then before = {} end -- not written by Vigie: replaced
   local stored = redis.call('HGET', base .. 'offsets', part)
   local next = stored and tonumber(string.match(stored, '^%d+ (%d+) '))
   offsets[#offsets + 1] = stored and string.match(stored, '^%d+ (%d+) ') or ''
@@ -127,10 +165,14 @@ return offsets
 
 #: Move settled time forward, never back, and note when each minute settled. ARGV: base, candidate in epoch ms, minutes to remember at most.
 #: Returns settled time. Safe to run from any number of observers.
-SETTLE = """#!lua
+SETTLE = (
+    "#!lua"
+    + _FOREIGN
+    + """
 local base, candidate, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local meta, settled_minutes = base .. 'meta', base .. 'settled'
 local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
+if not settled then return foreign(meta .. ' settled_ms') end
 if candidate <= settled then return settled end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -140,32 +182,39 @@ if settled > 0 then
   first = math.floor(settled / 60000)
 else
   local oldest = redis.call('ZRANGE', base .. 'minutes', 0, 0)[1]
-  if oldest then first = tonumber(oldest) end
+  if oldest then first = tonumber(oldest) or first end
 end
 if first < last - most + 1 then first = last - most + 1 end
 for minute = first, last do redis.call('ZADD', settled_minutes, 'NX', now, minute) end
 redis.call('HSET', meta, 'settled_ms', string.format('%d', candidate))
 return candidate
 """
+)
 
 #: Remove what is older than its bound. ARGV: base, first epoch minute to keep, how many of each kind to remove at most in this call, first
 #: epoch minute whose sketches are kept, first date (20260901) whose sketches are kept. Returns how many were removed of the kind (minutes,
 #: sketches of minutes, of days) of which most were: below the bound, nothing is left to remove. Idempotent.
 #: A sixth argument `1` says that minutes are removed because they waited for an archive for too long: their events are counted as missed.
-TRIM = """#!lua
+TRIM = (
+    "#!lua"
+    + _FOREIGN
+    + _EVENTS_OF
+    + """
 local base, most = ARGV[1], ARGV[3]
 local meta, waited = base .. 'meta', ARGV[6] == '1'
 local function oldest(key, bound)
   return redis.call('ZRANGE', base .. key, '-inf', '(' .. bound, 'BYSCORE', 'LIMIT', 0, most)
 end
+-- All is read before anything is removed: an error does not undo what was written before it.
+local trimmed_before = tonumber(redis.call('HGET', meta, 'trimmed_before') or '0')
+if not trimmed_before then return foreign(meta .. ' trimmed_before') end
 local old, missed = oldest('minutes', ARGV[2]), 0
 for _, minute in ipairs(old) do
-  if waited then
-    local fields = redis.call('HGETALL', base .. 'minute:' .. minute)
-    for i = 1, #fields, 2 do
-      if string.sub(fields[i], 1, 2) == 'e:' then missed = missed + tonumber(fields[i + 1]) end
-    end
-  end
+  local events, wrong = events_of(base, minute)
+  if wrong then return foreign(wrong) end
+  if waited then missed = missed + events end
+end
+for _, minute in ipairs(old) do
   redis.call('UNLINK', base .. 'minute:' .. minute)
   redis.call('ZREM', base .. 'minutes', minute)
 end
@@ -180,32 +229,36 @@ for _, name in ipairs(old_days) do
 end
 local settled = redis.call('ZRANGE', base .. 'settled', 0, 999)
 for _, minute in ipairs(settled) do
-  if tonumber(minute) < tonumber(ARGV[2]) then redis.call('ZREM', base .. 'settled', minute) end
+  if (tonumber(minute) or 0) < tonumber(ARGV[2]) then redis.call('ZREM', base .. 'settled', minute) end
 end
 if redis.call('EXISTS', meta) == 1 then
   -- All below the bound is gone, or where more is left, what was removed now. Such minutes are never read for the archive again.
   local trimmed = tonumber(ARGV[2])
   if #old >= tonumber(most) then trimmed = tonumber(old[#old]) + 1 end
-  if trimmed > tonumber(redis.call('HGET', meta, 'trimmed_before') or '0') then redis.call('HSET', meta, 'trimmed_before', trimmed) end
+  if trimmed > trimmed_before then redis.call('HSET', meta, 'trimmed_before', trimmed) end
   if missed > 0 then redis.call('HINCRBY', meta, 'missed_events', missed) end
 end
 return math.max(#old, #old_sketches, #old_days)
 """
+)
 
 #: Remove minutes that the archive has: all of a range or none. ARGV: base, first epoch minute, the one after the last, MessagePack of a
 #: list of the events that the archive has of each. A range in which a minute has more is left alone; events only ever come more, so an
 #: equal number is the same minute. A minute that was removed before and is there again, for an event that came later than anything is
 #: kept, is counted as missed by the archive and removed. Returns {how many were removed, minute that the archive does not have or ''}.
-TRIM_ARCHIVED = """#!lua
+TRIM_ARCHIVED = (
+    "#!lua"
+    + _FOREIGN
+    + _EVENTS_OF
+    + """
 local base, first, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local meta, archived = base .. 'meta', cmsgpack.unpack(ARGV[4])
 local trimmed = tonumber(redis.call('HGET', meta, 'trimmed_before') or '0')
+if not trimmed then return foreign(meta .. ' trimmed_before') end
 local held, missed = redis.call('ZRANGE', base .. 'minutes', first, '(' .. last, 'BYSCORE'), 0
 for _, minute in ipairs(held) do
-  local fields, events = redis.call('HGETALL', base .. 'minute:' .. minute), 0
-  for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 2) == 'e:' then events = events + tonumber(fields[i + 1]) end
-  end
+  local events, wrong = events_of(base, minute)
+  if wrong then return foreign(wrong) end
   if tonumber(minute) < trimmed then missed = missed + events
   elseif events > (archived[tonumber(minute) - first + 1] or 0) then return {0, minute} end
 end
@@ -220,18 +273,21 @@ if redis.call('EXISTS', meta) == 1 then
 end
 return {#held, ''}
 """
+)
 
 #: Add the establishments of minutes to those of a day. ARGV: base, date, first epoch minute, the one after the last. Idempotent.
+#: Returns the sketches that are none, or whose day's is none: half-written, or a stranger's.
 FOLD = """#!lua
-local base, date = ARGV[1], ARGV[2]
+local base, date, failed = ARGV[1], ARGV[2], {}
 for _, name in ipairs(redis.call('ZRANGE', base .. 'sketches', ARGV[3], '(' .. ARGV[4], 'BYSCORE')) do
   local kind = string.match(name, '^%d+:(s[rp]:.+)$')
   if kind then
-    redis.call('PFMERGE', base .. 'day:' .. date .. ':' .. kind, base .. 'sketch:' .. name)
-    redis.call('ZADD', base .. 'days', (string.gsub(date, '-', '')), date .. ':' .. kind)
+    local merged = redis.pcall('PFMERGE', base .. 'day:' .. date .. ':' .. kind, base .. 'sketch:' .. name)
+    if merged.err then failed[#failed + 1] = name
+    else redis.call('ZADD', base .. 'days', (string.gsub(date, '-', '')), date .. ':' .. kind) end
   end
 end
-return 1
+return failed
 """
 
 #: Forget unseen values. ARGV: base, ms for which they are kept, lists. Returns how many were removed. Idempotent.
@@ -262,7 +318,7 @@ local function running(place)
   local text = redis.call('HGET', places, place)
   if not text then return nil, 0 end
   local id, told = string.match(text, '^(.+) (%d+)$')
-  return id, tonumber(told)
+  return id, tonumber(told) or 0
 end
 local function with_id(json, id) return (string.gsub(json, '^{"id":"[^"]*"', function() return '{"id":"' .. id .. '"' end)) end
 for i = 6, #ARGV, 5 do
@@ -270,7 +326,7 @@ for i = 6, #ARGV, 5 do
   local known, told = running(place)
   local is_over = i < 6 + 5 * ended
   -- What began after this one was over is another alert of the same place.
-  if known and is_over and tonumber(string.match(known, ':(%d+)$')) > until_ms then known = nil end
+  if known and is_over and (tonumber(string.match(known, ':(%d+)$')) or 0) > until_ms then known = nil end
   if is_over then
     local old = redis.call('HGET', alerts, known or id)
     if known then
@@ -288,7 +344,7 @@ for i = 6, #ARGV, 5 do
   else
     -- Another observer may have ended it already: it is not raised from the dead, unless time has gone on since.
     local old = redis.call('HGET', alerts, id)
-    local judged = tonumber(redis.call('HGET', meta, 'judged_minute') or '0')
+    local judged = tonumber(redis.call('HGET', meta, 'judged_minute') or '0') or 0
     if not old or minute > judged then
       redis.call('HSET', alerts, id, json)
       redis.call('ZADD', starts, start, id)
@@ -299,7 +355,8 @@ end
 local open = redis.call('HGETALL', places)
 for i = 1, #open, 2 do
   local id, told = string.match(open[i + 1], '^(.+) (%d+)$')
-  if tonumber(told) < minute - orphan then
+  if not id then redis.call('HDEL', places, open[i]) -- not written by Vigie
+  elseif tonumber(told) < minute - orphan then
     local json = redis.call('HGET', alerts, id)
     if json then
       local over = '"end_ms":' .. string.format('%d', (tonumber(told) + 1) * 60000)
@@ -313,6 +370,6 @@ for i = 1, #ids - most do
   redis.call('HDEL', alerts, ids[i])
   redis.call('ZREM', starts, ids[i])
 end
-if minute > tonumber(redis.call('HGET', meta, 'judged_minute') or '0') then redis.call('HSET', meta, 'judged_minute', minute) end
+if minute > (tonumber(redis.call('HGET', meta, 'judged_minute') or '0') or 0) then redis.call('HSET', meta, 'judged_minute', minute) end
 return 1
 """

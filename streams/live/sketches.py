@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Sketch
+from streams.live import checked
 from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, decode_field, encode_field
+from streams.live.keys import Keys, encode_field
 
 #: What the users of one minute may be counted by; `none` is France.
 UsersBy = Literal["none", "region", "academy", "project"]
@@ -116,8 +117,8 @@ class SketchReader:
             names: Any = self._redis.zrangebyscore(self._base + "sketches", first, f"({end}")
         for name in names:
             minute, _, sketch = name.partition(":")
-            kind, *codes = decode_field(sketch)
-            yield int(minute), f"{self._base}sketch:{name}", kind, codes
+            kind, *codes = checked.field(sketch, self._base + "sketches")
+            yield checked.minute(minute, self._base + "sketches"), f"{self._base}sketch:{name}", kind, codes
 
     def _numbers(self, unions: Collection[list[str]]) -> list[int]:
         pipeline = self._redis.pipeline(transaction=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from streams.live import scripts
+from streams.live import checked, scripts
 from streams.live.connection import RedisAddress, asking_redis
 
 #: What may be unseen, in the order in which it is shown.
@@ -82,10 +82,12 @@ class UnseenReader:
         oldest_ms = seconds * 1000 + micros // 1000 - KEPT_MS
         found: list[UnseenValue] = []
         for kind, events, seen in zip(LISTS, answers[::2], answers[1::2], strict=True):
-            young = [(value, int(at_ms)) for value, at_ms in seen if at_ms >= oldest_ms]
-            named = [UnseenValue(kind, value, int(events.get(value, 0)), at_ms) for value, at_ms in young]
+            key = f"{self._base}unseen:{kind}"
+            numbers = {value: checked.integer(text, f"{key} {value}") for value, text in events.items()}
+            young = [(value, checked.score(at_ms, key, value)) for value, at_ms in seen if at_ms >= oldest_ms]
+            named = [UnseenValue(kind, value, numbers.get(value, 0), at_ms) for value, at_ms in young]
             found += sorted(named, key=lambda each: (-each.events, each.value))
-            if rest := int(events.get(REST, 0)):
+            if rest := numbers.get(REST, 0):
                 found.append(UnseenValue(kind, REST, rest, None))
         return found
 

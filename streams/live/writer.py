@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from streams.count import Delta, PartitionState, SketchKey
 from streams.errors import StateError
 from streams.live import scripts
+from streams.live.checked import partition_state
 from streams.live.connection import RedisAddress, asking_redis
 from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
 from streams.live.unseen import KEPT_MS, VALUES_MAX, listed
@@ -94,13 +95,21 @@ class LiveWriter:
         raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
 
     async def load(self, partitions: Iterable[int]) -> dict[int, PartitionState | None]:
-        """Return where each partition stands; None where nothing was counted yet."""
+        """Return where each partition stands; None where nothing was counted yet.
+
+        Raises:
+            StateError: what Redis holds was not written by this version.
+        """
         numbers = list(partitions)
         if not numbers:
             return {}
+        key = self._base + "offsets"
         with asking_redis(self._address):
-            texts: list[Any] = await self._redis.hmget(self._base + "offsets", [str(number) for number in numbers])
-        return {number: parse_state(text) for number, text in zip(numbers, texts, strict=True)}
+            texts: list[Any] = await self._redis.hmget(key, [str(number) for number in numbers])
+        return {
+            number: None if text is None else partition_state(text, key, str(number))
+            for number, text in zip(numbers, texts, strict=True)
+        }
 
     async def apply(self, partition: int, delta: Delta) -> Applied:
         """Add a chunk's counts and move its partition's offset, in one atomic call, if the stored offset is the chunk's start."""
@@ -154,14 +163,6 @@ class LiveWriter:
         with asking_redis(self._address):
             stored: list[str] = await self._heartbeat(args=args)
         return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
-
-
-def parse_state(text: str | None) -> PartitionState | None:
-    """Parse one value of the `offsets` hash."""
-    if text is None:
-        return None
-    _first, next_offset, append_ms, watermark_ms = text.split(" ")
-    return PartitionState(int(next_offset), int(append_ms), int(watermark_ms))
 
 
 def _members(sketches: Mapping[K, Mapping[SketchKey, list[str]]]) -> dict[K, dict[str, list[str]]]:

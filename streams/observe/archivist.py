@@ -92,8 +92,8 @@ class Archivist:
         size = self._archive_some(archive, hours)
         minute = self._archived_before(hours)
         self._announce(self._id, minute, state)
-        self._trim(hours, state, state.settled_ms)
         self._note(hours, minute, size or self.figures.file_bytes, state)
+        self._trim(hours, state, state.settled_ms)
 
     def _hours(self, state: ArchiveState, settled_ms: int) -> range:
         """Hours of archive time that Redis holds something of and that are settled whole."""
@@ -162,6 +162,8 @@ class Archivist:
         self.reader.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
 
     def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
+        if state.unreadable is not None:
+            raise state.unreadable
         if state.oldest is not None and state.oldest < state.trimmed_before:
             self.reader.trim_archived(state.oldest, [0] * min(state.trimmed_before - state.oldest, MINUTES_AN_HOUR))
         kept_from = settled_ms // 60_000 - self.rules.minutes_kept_hours * MINUTES_AN_HOUR

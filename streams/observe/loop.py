@@ -9,6 +9,7 @@ error: it is logged once, shown, and tried again.
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,15 @@ from streams.observe.archive_rules import fresh
 from streams.observe.census import Census, take_census
 from streams.observe.decide import Kept, held_back, progress_problem, settling, what_is_kept
 
-RULES = LoopRules("observer", 1.0, "minutes are not settled", "minutes are settled again", hung_seconds=60.0)
+logger = logging.getLogger(__name__)
+
+RULES = LoopRules(
+    "observer",
+    1.0,
+    "minutes are not settled or trimmed, or users not counted",
+    "minutes are settled again",
+    hung_seconds=60.0,
+)
 #: A loop without a good round for this long is not ready, whatever its last round said: it may hang.
 READY_SECONDS_MAX = 10.0
 #: Minutes, sketches of minutes and of days that one call trims at most: no Lua call holds Redis for long.
@@ -120,8 +129,11 @@ class Observer:
         if settled_ms is None:
             self.census = None  # also where Redis was emptied
             return
-        self._trim(what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days), settled_ms // 60_000)
-        self._keep_census(settled_ms)
+        kept = what_is_kept(settled_ms, self._rules.minutes_kept_hours, self._rules.days)
+        try:
+            self._trim(kept, settled_ms // 60_000)
+        finally:  # what cannot be trimmed does not keep anybody from being counted
+            self._keep_census(settled_ms)
 
     def _keep_census(self, settled_ms: int) -> None:
         now = time.monotonic()
@@ -137,6 +149,8 @@ class Observer:
         full, waited = kept, False
         if self._archives is not None:
             state = self._archives.state()
+            if state.unreadable is not None:
+                raise state.unreadable
             archives = fresh(state.archives, state.now_ms, self._rules.archive_wait_hours)
             if archives or self._rules.has_archive:
                 self._fold(self._archives, range(state.oldest or settled_minute, settled_minute), kept.sketch_minute)
@@ -162,7 +176,8 @@ class Observer:
         minutes = [minute for minute in held if minute < first_kept or minute >= first]
         for date, same_day in itertools.groupby(minutes, self._rules.days.paris):
             of_day = list(same_day)
-            archives.fold_establishments(date, of_day[0], of_day[-1] + 1)
+            for name in archives.fold_establishments(date, of_day[0], of_day[-1] + 1):
+                logger.warning("sketch %s is none: its establishments are not among those of %s", name, date)
         self._folded_to = held.stop
 
     def _forget(self) -> None:

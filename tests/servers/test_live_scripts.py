@@ -102,7 +102,7 @@ def test_redis_emptied_in_mid_flow_asks_to_prepare_again(live: Live) -> None:
 def test_an_error_in_the_middle_leaves_a_mark_that_stops_everybody(live: Live) -> None:
     live.apply(None, 10)
     live.raw.set(live.key("minute:100"), "not a hash")  # HINCRBY raises after the totals were written
-    with pytest.raises(redis.exceptions.ResponseError):
+    with pytest.raises(RedisUnavailable, match="WRONGTYPE"):
         live.apply(10, 20)
     assert live.apply(10, 20)[0] is Outcome.MARKED
     with pytest.raises(StateError, match="written only in part"):
@@ -193,3 +193,67 @@ def test_trimming_is_bounded_and_repeatable(live: Live) -> None:
     assert live.reader.trim(105) == 0
     assert [m.minute for m in live.reader.minutes()] == [105, 106, 107, 108, 109]
     assert live.reader.snapshot().totals == {EVENTS: 10}
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "value"),
+    [
+        ("offsets", "0", "10 x 5 4"),
+        ("offsets", "0", "half a"),
+        ("offsets", "0", ""),
+        ("meta", "settled_ms", "yesterday"),
+    ],
+)
+def test_a_chunk_on_what_nobody_can_read_writes_nothing(live: Live, key: str, entry: str, value: str) -> None:
+    live.apply(None, 10, 3)
+    before = live.raw.hget(live.key(key), entry)
+    live.raw.hset(live.key(key), entry, value)
+    totals = live.raw.hgetall(live.key("totals"))
+    if key == "offsets":
+        assert live.apply(10, 15)[0] == Outcome.MOVED
+        with pytest.raises(StateError, match="offsets 0 in Redis holds"):
+            live.write(lambda writer: writer.load([0]))
+    else:
+        with pytest.raises(StateError, match=r"FOREIGN .*settled_ms"):
+            live.apply(10, 15)
+    assert live.raw.hgetall(live.key("totals")) == totals
+    assert live.raw.hget(live.key("meta"), "applying") is None
+    if before is None:
+        live.raw.hdel(live.key(key), entry)
+    else:
+        live.raw.hset(live.key(key), entry, before)
+    assert live.apply(10, 15) == (Outcome.APPLIED, "15")
+
+
+@pytest.mark.parametrize("value", ["", "no JSON", "5", "null", '"text"', "[]", '{"confirmed_ms":"now"}'])
+def test_a_heartbeat_that_nobody_can_read_is_replaced_by_the_next_one(live: Live, value: str) -> None:
+    live.apply(None, 10)
+    live.raw.hset(live.key("heartbeats"), "0", value)
+    with pytest.raises(StateError, match="heartbeats 0 in Redis holds"):
+        live.reader.snapshot()
+    assert live.write(lambda writer: writer.heartbeat("w", 1, 2, [HeartbeatLine(0, 10, 10, 0.0)])) == {0: 10}
+    assert live.reader.snapshot().heartbeats[0].position == 10
+
+
+@pytest.mark.parametrize("foreign", [b"", b"HYLL", b"no sketch", b"\xff\xfe"])
+def test_a_sketch_that_is_none_is_begun_anew_and_told_and_stops_no_chunk(live: Live, foreign: bytes) -> None:
+    sketch = ("ua", "44", "12")
+    key = live.key("sketch:100:ua:44:12")
+    live.raw.set(key, foreign)
+    delta = Delta(None, 0, 10, 5, 4, 10, {100: {EVENTS: 1}}, {EVENTS: 1}, minute_sketches={100: {sketch: ["one"]}})
+    assert live.write(lambda writer: writer.apply(0, delta)).outcome == Outcome.APPLIED
+    assert live.raw.pfcount(key) == 1
+    assert live.reader.snapshot().sketches_replaced == 1
+    assert live.raw.hget(live.key("meta"), "applying") is None
+
+
+def test_minutes_that_waited_are_counted_as_missed_before_any_is_removed(live: Live) -> None:
+    live.apply(None, 10, 3, minute=100)
+    live.apply(10, 20, 4, minute=101)
+    live.raw.hset(live.key("minute:101"), "e:44:NOTES", "many")
+    with pytest.raises(StateError, match="minute:101 e:44:NOTES"):
+        live.reader.trim(200, waited=True)
+    assert live.reader.held() == [100, 101]
+    live.raw.hset(live.key("minute:101"), "e:44:NOTES", "4")
+    assert live.reader.trim(200, waited=True) == 2
+    assert live.raw.hget(live.key("meta"), "missed_events") == "7"

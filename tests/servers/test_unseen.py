@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from click.testing import CliRunner
 
 from streams.catalog import load_catalog
@@ -127,7 +126,7 @@ def test_they_are_gone_after_a_day(live: Live) -> None:
 
 def test_an_error_in_their_part_leaves_the_mark(live: Live) -> None:
     live.raw.set(live.key("unseen:service"), "not a hash")
-    with pytest.raises(redis.exceptions.ResponseError):
+    with pytest.raises(RedisUnavailable, match="WRONGTYPE"):
         apply(live, None, 10, {("service", "X"): 1})
     assert live.reader.snapshot().mark == "0  10"
 
