@@ -16,6 +16,7 @@ from streams.catalog import load_catalog
 from streams.cli import cli
 from streams.count import Cut, Delta, Field
 from streams.edges import kafka_address
+from streams.errors import RedisUnavailable
 from streams.live import HeartbeatLine, LiveReader, LiveWriter, Outcome, UnseenValue
 from streams.live.connection import RedisAddress
 from streams.live.unseen import KEPT_MS, LISTS, VALUES_MAX
