@@ -13,13 +13,7 @@ from typing import Any
 
 import pytest
 
-from streams.background import (
-    QUICK_RETRIES_MAX,
-    REST,
-    BackgroundLoop,
-    LoopRules,
-    retry_seconds,
-)
+from streams.background import QUICK_RETRIES_MAX, REST, BackgroundLoop, LoopRules, retry_seconds
 from streams.errors import ServerError
 
 RULES = LoopRules("test", 0.001, "nothing is done", "it is done again", retry_seconds=0.001, retry_seconds_max=0.001)
@@ -155,8 +149,7 @@ def test_a_loop_for_which_going_on_would_be_a_lie_gives_up() -> None:
     until(lambda: gone)
     assert loop.state.defects == 4, "a good round in between begins a new row"
     assert loop.stop(5)
-    assert len(gone) == len(ends) == 1
-    assert "KeyError: 'b'" in gone[0]
+    assert (len(ends), [text.count("KeyError: 'b'") for text in gone]) == (1, [1])
 
 
 def test_a_thread_that_is_gone_is_a_defect() -> None:
@@ -192,10 +185,8 @@ def test_a_failure_is_told_after_it_is_shown_and_what_is_told_may_fail(caplog: p
         seen.append(loop.state.problem)
         raise ValueError("wrong, too")
 
-    loop = BackgroundLoop(raising(ServerError("down")), RULES, on_failure=on_failure)
-    loop.start()
-    until(lambda: len(seen) >= 2)
-    assert loop.stop(5)
+    with running(raising(ServerError("down")), on_failure=on_failure) as loop:
+        until(lambda: len(seen) >= 2)
     assert seen[0] == "down"
     assert "wrong, too" in caplog.text
 
@@ -225,10 +216,8 @@ def test_a_wake_during_a_round_is_not_lost() -> None:
             loop.wake()  # between its look at the world and its rest
         return REST
 
-    loop = BackgroundLoop(action, RULES)
-    loop.start()
-    until(lambda: len(rounds) == 100)
-    assert loop.stop(5)
+    with running(action) as loop:
+        until(lambda: len(rounds) == 100)
 
 
 def test_it_can_be_stopped_from_its_own_action_and_before_it_began() -> None:

@@ -287,28 +287,3 @@ def test_days_of_a_simulation_are_those_of_its_own_time(chain: Chain) -> None:
 def _no_leftovers(chain: Chain) -> Iterator[None]:
     yield
     chain.flush()
-
-
-def test_an_archive_that_nobody_can_read_holds_back_trimming_and_nothing_else(chain: Chain) -> None:
-    chain.count(hours(7, 8))
-    chain.settle(MIDNIGHT + (9 + KEPT_HOURS) * 60)
-    archivist, observer = chain.archivist(), chain.observer()
-    key = "{" + chain.prefix + "}:archives"
-    redis = chain.reader()._redis
-    for foreign in ('{"minute":1}', '{"minute":1,"date":20260901,"at_ms":-1}', "", "null", "5", '{"minute":1,"da'):
-        redis.hset(key, "stranger", foreign)
-        archivist.try_pass()
-        assert f"{key} stranger in Redis holds" in (archivist.figures.problem or "")
-        assert archivist.loop.defect() is None
-        assert len(chain.archived()) == 8
-        observer.loop.round()
-        assert f"{key} stranger" in (observer.loop.problem() or "")
-        assert observer.loop.defect() is None
-        assert len(chain.reader().held()) == 8
-    redis.hdel(key, "stranger")
-    for _pass in range(4):
-        archivist.try_pass()
-    observer.loop.round()
-    assert (archivist.figures.problem, observer.loop.problem()) == (None, None)
-    assert chain.reader().held() == []
-    assert archivist.figures.missed_events == 0

@@ -97,13 +97,8 @@ def test_a_full_list_forgets_what_was_seen_longest_ago(live: Live) -> None:
     at_ms = now_ms() - 1000
     apply(live, None, 10, {("service", "often"): 7}, at_ms)
     for n in range(10):
-        apply(
-            live,
-            10 + n,
-            11 + n,
-            {("service", f"S{n}-{i}"): 1 for i in range(100)} | {("service", "often"): 1},
-            at_ms + 1 + n,
-        )
+        values = {("service", f"S{n}-{i}"): 1 for i in range(100)} | {("service", "often"): 1}
+        apply(live, 10 + n, 11 + n, values, at_ms + 1 + n)
     found = {each.value: each.events for each in live.reader.unseen.values()}
     assert len(found) == VALUES_MAX + 1
     assert found["often"] == 17, "what comes again and again stays"
@@ -241,8 +236,8 @@ def test_a_service_is_added_by_one_line_and_a_rolling_restart(
 
 
 def owners(reader: LiveReader) -> set[str]:
-    snapshot = reader.snapshot()
-    return {beat.worker for beat in snapshot.heartbeats.values() if snapshot.now_ms - beat.at_ms < 3000}
+    found = reader.snapshot()
+    return {beat.worker for beat in found.heartbeats.values() if found.now_ms - beat.at_ms < 3000}
 
 
 def send_devoirs(settings: Settings, first: int) -> None:
