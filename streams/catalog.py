@@ -6,6 +6,7 @@ academy of an event come from its UAI (the ministry's number of the establishmen
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,6 +151,11 @@ class Catalog:
     def project_name(self, code: str) -> str:
         """Name of a project, `Inconnu` for `INCONNU`."""
         return next((project.name for project in self.projects if project.code == code), "Inconnu")
+
+    def project_like(self, code: str) -> str | None:
+        """The listed project that one which is not listed was probably meant to be."""
+        codes = [project.code for project in self.projects]
+        return next(iter(difflib.get_close_matches(code.strip().lower(), codes, 1)), None)
 
     def service_label(self, code: str) -> str:
         """French label of a service, `Inconnu` for `INCONNU`."""

@@ -34,6 +34,9 @@ func main() {
 	var delivered, failed atomic.Int64
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
+		if strings.TrimSpace(lines.Text()) == "" {
+			continue
+		}
 		var use struct{ ID, User, UAI, Service, Profile string }
 		if err := json.Unmarshal(lines.Bytes(), &use); err != nil || use.User == "" {
 			failed.Add(1)

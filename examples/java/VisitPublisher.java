@@ -13,11 +13,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 /** Publishes visits to Vigie. Standard input: one JSON object a line, with user, uai, service, profile and, where a line may be sent again, id. */
 public final class VisitPublisher {
     public static void main(String[] args) throws Exception {
-        if (args.length != 3) throw new IllegalArgumentException("usage: VisitPublisher SERVERS TOPIC PROJECT < LINES");
-        String servers = args[0], topic = args[1], project = args[2], text = Objects.requireNonNullElse(System.getenv("ENT_SECRET"), "");
-        byte[] secret = text.startsWith("hex:") ? HexFormat.of().parseHex(text.substring(4)) : text.getBytes(UTF_8);
+        if (args.length != 3) stop("usage: VisitPublisher SERVERS TOPIC PROJECT < LINES");
+        String servers = args[0], topic = args[1], project = args[2];
+        byte[] secret = secretOf(Objects.requireNonNullElse(System.getenv("ENT_SECRET"), ""));
         if (secret.length < 16) // short, anybody who knows the user ids could compute the pseudonyms
-            throw new IllegalArgumentException("ENT_SECRET needs the project's secret, of at least 16 bytes (text, or hex: and hexadecimal digits)");
+            stop("ENT_SECRET needs the project's secret, of at least 16 bytes (text, or hex: and hexadecimal digits)");
         Mac mac = Mac.getInstance("HmacSHA256");
         mac.init(new SecretKeySpec(secret, "HmacSHA256"));
         Map<String, Object> config = Map.of(
@@ -29,6 +29,7 @@ public final class VisitPublisher {
         var lines = new BufferedReader(new InputStreamReader(System.in, UTF_8));
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                if (line.isBlank()) continue;
                 JsonNode use;
                 try { use = json.readTree(line); } catch (com.fasterxml.jackson.core.JsonProcessingException error) { use = json.missingNode(); }
                 if (!use.path("user").isValueNode()) {
@@ -53,5 +54,16 @@ public final class VisitPublisher {
         } // close() waits for what is pending
         System.err.println(delivered + " delivered, " + failed + " failed");
         System.exit(failed.get() == 0 ? 0 : 1);
+    }
+
+    /** The bytes of a secret; none where it is not hexadecimal though it says so. */
+    private static byte[] secretOf(String text) {
+        if (!text.startsWith("hex:")) return text.getBytes(UTF_8);
+        try { return HexFormat.of().parseHex(text.substring(4)); } catch (IllegalArgumentException error) { return new byte[0]; }
+    }
+
+    private static void stop(String why) {
+        System.err.println(why);
+        System.exit(2);
     }
 }

@@ -76,7 +76,9 @@ def look_at_project(
 def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Iterator[Finding]:
     """What was seen, in the order in which it should be mended."""
     if view.project not in {each.code for each in view.catalog.projects}:
-        text = f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there"
+        alike = view.catalog.project_like(view.project)
+        meant = f". Is it {alike}?" if alike else ""
+        text = f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there{meant}"
         yield Finding(Level.PROBLEM, "project", text)
     period = (
         f"since {iso_utc(looked.since_ms)} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"

@@ -27,7 +27,7 @@ from streams.publish.mark import Book, MarkFile
 from streams.publish.opening import is_packed, open_events
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.rehearse import NO_SECRET, Rehearsal, rehearse
-from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around
+from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
 from streams.settings import Settings, load_settings
 
 #: Short, so that progress and Ctrl-C are not kept waiting while Kafka is away; the feed asks again.
@@ -70,16 +70,17 @@ def publish(
     """
     settings = load_settings()
     question = Question(Format(format_name), project, None if at is None else read_moment(at))
-    secret_of = (lambda _project: NO_SECRET) if dry_run else secrets_from(os.environ, SECRET_BYTES_MIN)
-    make_reader = line_reader(question, settings.config_dir, secret_of)
+    secret_of = secrets_from(os.environ, SECRET_BYTES_MIN)
+    make_reader = line_reader(question, settings.config_dir, (lambda _project: NO_SECRET) if dry_run else secret_of)
     source = _Source(file, _is_regular(file))
     marks = MarkFile(Path(file)) if source.regular and not no_mark else None
     of = (question.format.value, project or "", settings.topic)
-    if dry_run:
-        sys.exit(_dry_run(source, make_reader(), _begin(source, marks, of, again, question.at_ms)))
-    with marks.held() if marks else nullcontext():
+    with marks.held() if marks and not dry_run else nullcontext():
         book = _begin(source, marks, of, again, question.at_ms)
-        sys.exit(_publish(source, settings, make_reader(), book, marks))
+        refuse_another_secret(source.name, book, secret_of)
+        sys.exit(
+            _dry_run(source, make_reader(), book) if dry_run else _publish(source, settings, make_reader(), book, marks)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,7 @@ class Feed:
             failed, self._failed = self._failed, []
         for number, digest in failed:
             self.book.fail(number, digest)
+        self.book.note_secrets(self._reader.secrets)
         mark = self.book.mark()
         if mark is not None:
             self._marks.write(mark)

@@ -66,8 +66,10 @@ def _reader(question: Question, config_dir: Path) -> Callable[[bytes], Reading]:
     catalog = load_catalog(config_dir)
     project = question.project
     if project is not None and project not in {each.code for each in catalog.projects}:
+        alike = catalog.project_like(project)
+        meant = f". Is it {alike}?" if alike else ""
         raise InputError(
-            f"--project {project!r} is not in {config_dir / 'projects.yaml'}: name one of its ids, or add it there"
+            f"--project {project!r} is not in {config_dir / 'projects.yaml'}: name one of its ids, or add it there{meant}"
         )
     if question.format is Format.XITI:
         return XitiReader(xiti_tables(config_dir, catalog), project, question.at_ms).read

@@ -34,6 +34,11 @@ def pseudonym(secret: bytes | str, user_id: str | int) -> str:
         raise InputError("A user id holds half a character (a lone surrogate): give it as it was decoded") from None
 
 
+def fingerprint(secret: bytes) -> str:
+    """Return 8 hexadecimal digits that tell two secrets apart, but too few to find one by trying."""
+    return hmac.digest(secret, b"fingerprint of a secret", "sha256").hex()[:8]
+
+
 def new_event_id(ts_ms: int | None = None) -> str:
     """Return a ULID: 26 characters that sort by time (`ts_ms`, else now) and hold 80 random bits."""
     number = (time.time_ns() // 1_000_000 if ts_ms is None else ts_ms) & 0xFFFF_FFFF_FFFF

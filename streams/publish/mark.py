@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from streams.errors import InputError
+from streams.publish.identity import fingerprint
 from streams.publish.lines import Line, digest_of
 from streams.publish.sample import Sample
 
@@ -31,7 +32,8 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`lines` lines were dealt with: `sent` are confirmed by Kafka, `skipped` are no events, `lost` are closed unsent, the rest is open.
 
     `digest`: the sum of the digests of all that are not open. `open`: (first line, how many). `tail_bytes`: length of the last line where
-    it had no end, else 0. `at_ms`: the time of lines that carry none.
+    it had no end, else 0. `at_ms`: the time of lines that carry none. `secrets`: project -> fingerprint of the secret with which its users
+    became pseudonyms.
     """
 
     format: str
@@ -46,6 +48,7 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tail_bytes: int
     sample: Sample
     at_ms: int | None = None
+    secrets: dict[str, str] = {}
 
     def open_lines(self) -> Iterator[int]:
         """The numbers of the open lines."""
@@ -71,6 +74,7 @@ class Book:
         self, format_name: str, project: str, topic: str, mark: Mark | None = None, at_ms: int | None = None
     ) -> None:
         self.at_ms = at_ms
+        self.secrets = dict(mark.secrets) if mark else {}
         self.of = (format_name, project, topic)
         self.lines = mark.lines if mark else 0
         self.sent = mark.sent if mark else 0
@@ -135,6 +139,10 @@ class Book:
         if number == self.lines:
             self.tail_bytes = 0 if line.ended else line.length
 
+    def note_secrets(self, secrets: Mapping[str, bytes]) -> None:
+        """Note with which secret the users of each project became pseudonyms."""
+        self.secrets.update({project: fingerprint(secret) for project, secret in secrets.items()})
+
     def mark(self) -> Mark | None:
         """Return the mark as of now; only while Kafka owes no answer. None where nothing is dealt with."""
         if len(self.open) == self.lines:
@@ -142,7 +150,9 @@ class Book:
         digest = f"{self._sum % (1 << DIGEST_BITS):032x}"
         ranges = _ranges(self.open)
         numbers = (self.lines, self.sent, self.skipped, self.lost)
-        return Mark(*self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy(), self.at_ms)
+        return Mark(
+            *self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy(), self.at_ms, dict(self.secrets)
+        )
 
 
 def _ranges(numbers: set[int]) -> tuple[tuple[int, int], ...]:

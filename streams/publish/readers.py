@@ -50,6 +50,11 @@ class Outgoing:
 class LineReader(Protocol):
     """Turns lines into records; every line of a file is given to it once, in order, in one of the two ways."""
 
+    @property
+    def secrets(self) -> Mapping[str, bytes]:
+        """The secrets that were used so far: project -> secret."""
+        ...
+
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return what becomes of the next line."""
         ...
@@ -61,6 +66,8 @@ class LineReader(Protocol):
 
 class NativeLines:
     """Events of the contract: every JSON object is sent as it is, under its `visitor`."""
+
+    secrets: Mapping[str, bytes] = {}
 
     def read(self, line: bytes) -> Outgoing | Unreadable:
         """Return the line and its key."""
@@ -113,7 +120,7 @@ class EmittedLines:
         self._format = format_name.value.encode()
         self._read_line = read_line
         self._secret_of = secret_of
-        self._secrets: dict[str, bytes] = {}
+        self.secrets: dict[str, bytes] = {}
         self._occurrences = Occurrences()
 
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
@@ -122,9 +129,9 @@ class EmittedLines:
         found = self._read_line(bare(line))
         if not isinstance(found, Visit):
             return found
-        secret = self._secrets.get(found.project)
+        secret = self.secrets.get(found.project)
         if secret is None:
-            secret = self._secrets[found.project] = self._secret_of(found.project)
+            secret = self.secrets[found.project] = self._secret_of(found.project)
         visitor = pseudonym(secret, found.user_id)
         parts = (self._format, found.project.encode(), line, str(found.ts_ms).encode(), which.encode())
         event: dict[str, object] = {

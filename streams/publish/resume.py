@@ -17,10 +17,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from streams.errors import InputError
+from streams.errors import InputError, SettingsError
+from streams.publish.identity import fingerprint
 from streams.publish.lines import Damaged, Line, digest_of, read_lines
 from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, Mark, MarkFile
-from streams.publish.readers import Format
+from streams.publish.readers import Format, secret_name
 from streams.publish.sample import short_of
 
 #: Files of marks in the same directory that are looked at, those first that were written last.
@@ -170,6 +171,25 @@ def decide(
             "published from its beginning. Publish the rotated file, too: what came to it after that is in no other"
         )
     return Start(Book(*of, at_ms=at_ms), said)
+
+
+def refuse_another_secret(name: str, book: Book, secret_of: Callable[[str], bytes]) -> None:
+    """See that the rest of a file gets the pseudonyms that its beginning got.
+
+    Raises:
+        InputError: the secret of a project is another one now.
+    """
+    for project, known in book.secrets.items():
+        try:
+            secret = secret_of(project)
+        except SettingsError:
+            continue  # it is told where a line needs it
+        if fingerprint(secret) != known:
+            raise InputError(
+                f"{name}: {book.sent:,} of its lines were published with another {secret_name(project)}: under this one each person of the "
+                "rest would be another visitor. Nothing was sent. Give the secret of before; where it was changed on purpose, put the "
+                "lines that were never sent into a file of their own"
+            )
 
 
 def _of(mark: Mark) -> tuple[str, str, str]:

@@ -73,6 +73,9 @@ def test_an_unknown_project(catalog: Catalog) -> None:
     unknown = view_of("mbm", catalog, TimeBounds())
     add(unknown, project="mbm")
     assert "mbm is not in projects.yaml" in texts(unknown, Level.PROBLEM)
+    assert "send the id that is there. Is it mbn?" in texts(unknown, Level.PROBLEM)
+    assert "Is it mbn?" in texts(view_of("MBN ", catalog, TimeBounds()), Level.PROBLEM)
+    assert "Is it" not in texts(view_of("quelque chose", catalog, TimeBounds()), Level.PROBLEM)
 
 
 def test_rejects_with_a_sample_and_the_decoders_word(view: ProjectView) -> None:

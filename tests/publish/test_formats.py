@@ -236,6 +236,7 @@ def test_secrets_come_from_the_environment() -> None:
     [
         (["--format", "entcore"], "needs --project"),
         (["--format", "entcore", "--project", "nobody"], "not in .*projects.yaml"),
+        (["--format", "entcore", "--project", "mbm"], "Is it mbn"),
         (["--format", "native", "--project", "mbn"], "--project does not go with"),
         (["--format", "combined", "--at", "2026-09-01"], "--at does not go with"),
         (["--format", "xiti", "--at", "this morning"], "is no time"),

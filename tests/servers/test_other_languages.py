@@ -80,7 +80,7 @@ def run(command: list[str], installation: Installation) -> subprocess.CompletedP
     settings = installation.settings
     return subprocess.run(
         [*command, settings.kafka_bootstrap_servers, settings.topic, "mbn"],
-        input="".join(json.dumps(use, ensure_ascii=False) + "\n" for use in uses()),
+        input="".join(json.dumps(use, ensure_ascii=False) + "\n \n" for use in uses()),  # blank lines are no uses
         env={**os.environ, "ENT_SECRET": SECRET},
         capture_output=True,
         text=True,
@@ -134,6 +134,16 @@ def test_java_go_and_python_place_and_name_visitors_alike(
     found = snapshot_of(installation.settings)
     assert total(found, Cut.EVENTS) == len(uses())
     assert total(found, Cut.DUPLICATE) == 2 * len(uses())
+
+
+def test_a_secret_that_is_none_is_said_in_one_line(java: list[str], go: list[str]) -> None:
+    for command in (java, go):
+        for secret in ("", "too short", "hex:0f0f", "hex:no digits, but of sixteen bytes"):
+            environment = {**os.environ, "ENT_SECRET": secret}
+            words = [*command, "127.0.0.1:9", "visits", "mbn"]
+            done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+            assert "secret" in done.stderr or "hex" in done.stderr
 
 
 def test_the_java_example_names_the_version_that_is_tried() -> None:
