@@ -51,7 +51,7 @@ def look_at_project(
     """
     since_ms = now_ms - minutes * 60_000
     with open_log(address, topic) as log:
-        starts = log.offsets_at(since_ms)
+        starts = log.offsets_since(since_ms)
         each_max = RECORDS_MAX // len(starts)
         view.partitions = len(starts)
         cut = {number: max(start, log.ends[number] - each_max) for number, start in starts.items()}
@@ -59,11 +59,14 @@ def look_at_project(
         oldest_ms: dict[int, int] = {}
         for number, records in log.read(log.ends, cut):
             if isinstance(records, Unread):
-                oldest_ms.setdefault(number, records.append_ms)
-                view.add_unread(records.number)
                 read += records.number
+                if records.append_ms >= since_ms:
+                    oldest_ms.setdefault(number, records.append_ms)
+                    view.add_unread(records.number)
                 continue
             for record in records:
+                if record.timestamp < since_ms:
+                    continue
                 oldest_ms.setdefault(number, record.timestamp)
                 view.add(number, record.timestamp, record.key, record.value)
             read += len(records)

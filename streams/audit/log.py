@@ -12,6 +12,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from streams.append_times import offsets_since
 from streams.audit.fetched import Piece, Unread, read_in_pieces
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
@@ -25,17 +26,19 @@ SILENCE_SECONDS_MAX = 30.0
 class LogReader:
     """One reading of a topic. `starts` and `ends` are the offsets of the log by partition, as of the opening."""
 
-    def __init__(self, consumer: Any, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+    def __init__(
+        self, address: KafkaAddress, consumer: Any, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]
+    ) -> None:
+        self._address = address
         self._consumer = consumer
         self._topic = topic
         self.starts = starts
         self.ends = ends
 
-    def offsets_at(self, since_ms: int) -> dict[int, int]:
-        """Return, of each partition, the offset of the first record that the broker took at `since_ms` or later, else the log's end."""
-        asked = {TopicPartition(self._topic, number): since_ms for number in self.ends}
-        found = self._consumer.offsets_for_times(asked)
-        return {tp.partition: self.ends[tp.partition] if at is None else at.offset for tp, at in found.items()}
+    def offsets_since(self, since_ms: int) -> dict[int, int]:
+        """Return, of each partition, where to begin for what the broker took at `since_ms` or later; a little of before may come first."""
+        found = offsets_since(self._address, self._topic, dict.fromkeys(self.ends, since_ms))
+        return {number: min(offset, self.ends[number]) for number, offset in found.items()}
 
     def read(
         self, until: Mapping[int, int], since: Mapping[int, int] | None = None
@@ -130,7 +133,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         starts = {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
         ends = {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
-        yield LogReader(consumer, topic, starts, ends)
+        yield LogReader(address, consumer, topic, starts, ends)
     except KafkaError as error:
         raise address.explain(error) from error
     finally:

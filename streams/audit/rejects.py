@@ -79,7 +79,7 @@ def read_rejects(
         ServerError: Kafka fell silent.
     """
     # A dead letter is never written before the record it keeps.
-    starts = None if wanted.since_ms is None else log.offsets_at(wanted.since_ms)
+    starts = None if wanted.since_ms is None else log.offsets_since(wanted.since_ms)
     seen: set[str] = set()
     read = 0
     for _partition, records in log.read(log.ends, starts):

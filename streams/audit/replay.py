@@ -142,7 +142,7 @@ class Replayer:
         published: list[ReplayMark] = []
         read = 0
         with open_log(self.address, self.topic) as log:
-            for _partition, records in log.read(log.ends, log.offsets_at(since_ms)):
+            for _partition, records in log.read(log.ends, log.offsets_since(since_ms)):
                 for record in () if isinstance(records, Unread) else records:  # what nobody can read was not counted
                     for name, value in record.headers or ():
                         if name == ORIGIN_HEADER and (mark := memory.doubtful.pop(value.decode(), None)):

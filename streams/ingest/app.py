@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 from yarl import URL
 
+from streams.append_times import offsets_since
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
 from streams.ingest.ledger import Ingestor
@@ -88,12 +89,10 @@ class FaustLog:
         """Ask now whether the topic is still the one that is counted."""
         await asyncio.to_thread(self._watch.look)
 
-    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
-        """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
-        asked = {TP(self._topic, n): ms for n, ms in append_times_ms.items()}
+    async def offsets_since(self, append_times_ms: Mapping[int, int]) -> dict[int, int]:
+        """By partition, an offset from which on everything lies that was appended at that time (epoch ms) or later."""
         async with self._asking():
-            found = await self._app.consumer.offsets_at(asked)
-        return {tp.partition: offset for tp, offset in found.items()}
+            return await asyncio.to_thread(offsets_since, self._address, self._topic, append_times_ms)
 
     def halted(self) -> bool:
         """Whether a rebalance is under way or the worker stops."""

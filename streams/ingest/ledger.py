@@ -119,7 +119,7 @@ class Ingestor:
             ledgers[number] = ledger = self._fresh(number, state, log_start, epoch)
             if state is not None:
                 rewinds[ledger.partition] = self.rules.plan.rewind_start_ms(state.append_ms)
-        for number, offset in (await self.kafka.offsets_at(rewinds)).items() if rewinds else ():
+        for number, offset in (await self.kafka.offsets_since(rewinds)).items() if rewinds else ():
             _rewind(ledgers[number], offset)
         return ledgers
 
@@ -295,7 +295,7 @@ class Ingestor:
         fresh = self._fresh(ledger.partition, state, log_start, ledger.epoch)
         if state is not None:
             times = {ledger.partition: self.rules.plan.rewind_start_ms(state.append_ms)}
-            _rewind(fresh, (await self.kafka.offsets_at(times))[ledger.partition])
+            _rewind(fresh, (await self.kafka.offsets_since(times))[ledger.partition])
         await self._read_again(ledger, "moved", fresh)
 
     async def _read_again(self, ledger: Ledger, kind: str, fresh: Ledger | None = None) -> None:
@@ -352,7 +352,6 @@ def _past_the_end(partition: int, position: int, log_end: int) -> StateError:
     )
 
 
-def _rewind(ledger: Ledger, offset: int | None) -> None:
-    """Begin the warm-up at this offset, as far as the log reaches back; None: nothing was appended since, nothing is to be known."""
-    if offset is not None:
-        ledger.warm_from = ledger.warm_at = min(max(offset, ledger.log_start), ledger.position)
+def _rewind(ledger: Ledger, offset: int) -> None:
+    """Begin the warm-up at this offset, as far as the log reaches back."""
+    ledger.warm_from = ledger.warm_at = min(max(offset, ledger.log_start), ledger.position)

@@ -41,8 +41,8 @@ class Log(Protocol):
     async def log_end(self, partition: int) -> int:
         """The offset after the last one in the log."""
 
-    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
-        """By partition, the first offset appended at that time (epoch ms) or later; None where there is none."""
+    async def offsets_since(self, append_times_ms: Mapping[int, int]) -> dict[int, int]:
+        """By partition, an offset from which on everything lies that was appended at that time (epoch ms) or later."""
 
     async def confirm_topic(self) -> None:
         """Ask now whether the topic is still the one that is counted; raises `StateError` when it was created anew."""

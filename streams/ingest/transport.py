@@ -180,12 +180,6 @@ class ChunkConsumer(driver.Consumer):
         ends = await self.highwaters(*tps.values())
         return {number: (starts[tp], ends[tp]) for number, tp in tps.items()}
 
-    async def offsets_at(self, append_times_ms: Mapping[TP, int]) -> dict[TP, int | None]:
-        """The first offset appended at that time (epoch ms) or later, None where there is none; asked from Kafka now."""
-        client = self._thread._ensure_consumer()
-        found = await self._thread.call_thread(client.offsets_for_times, dict(append_times_ms))
-        return {tp: None if found.get(tp) is None else int(found[tp].offset) for tp in append_times_ms}
-
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """No gaps: a chunk holds many offsets, and Redis knows where we are."""
 

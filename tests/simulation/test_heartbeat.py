@@ -32,7 +32,7 @@ class SilentKafka:
     async def earliest_offsets(self, *_: object) -> None:
         await asyncio.sleep(3600)
 
-    highwaters = seek_wait = offsets_at = earliest_offsets
+    highwaters = seek_wait = earliest_offsets
 
 
 class StoreWriter:

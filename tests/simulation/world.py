@@ -104,13 +104,13 @@ class MemoryLog:
         batches = self.partitions[partition]
         return batches[-1].end if batches else 0
 
-    def offset_at(self, partition: int, append_ms: int) -> int | None:
+    def offset_since(self, partition: int, append_ms: int) -> int:
         offset = 0
         for batch in self.partitions[partition]:
             if batch.append_ms >= append_ms:
                 return max(batch.first if batch.end > batch.first else offset, self.starts[partition])
             offset = batch.end
-        return None
+        return offset
 
     def fetch(self, partition: int, offset: int, most: int, epoch_first: tuple[int, bool]) -> Chunk | None:
         offset = max(offset, self.starts[partition])
@@ -179,8 +179,10 @@ class Worker:
     async def confirm_topic(self) -> None:
         """The world has one topic."""
 
-    async def offsets_at(self, append_times_ms: Mapping[int, int]) -> dict[int, int | None]:
-        return {number: self.world.log.offset_at(number, ms) for number, ms in append_times_ms.items()}
+    async def offsets_since(self, append_times_ms: Mapping[int, int]) -> dict[int, int]:
+        early = self.world.rnd.choice([0, 0, 3, 20])
+        found = {number: self.world.log.offset_since(number, ms) for number, ms in append_times_ms.items()}
+        return {number: max(self.world.log.starts[number], offset - early) for number, offset in found.items()}
 
     async def assign(self, partitions: list[int]) -> None:
         bounds = {number: (self.world.log.starts[number], self.world.log.end(number)) for number in partitions}
