@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from streams.broker import KafkaAddress
 from streams.events import TimeBounds
-from streams.live.connection import RedisAddress
 from streams.settings import Settings, refuse_stopped_stack
-from streams.topics import TopicDesign
+
+if TYPE_CHECKING:  # imported where they are made: `vigie publish` needs neither Redis's client nor Kafka's admin
+    from streams.live.connection import RedisAddress
+    from streams.topics import TopicDesign
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:
@@ -40,6 +43,8 @@ def redis_address(settings: Settings) -> RedisAddress:
     Raises:
         SettingsError: as above.
     """
+    from streams.live.connection import RedisAddress
+
     refuse_stopped_stack(settings, "redis_url")
     return RedisAddress(
         url=settings.redis_url,
@@ -56,6 +61,8 @@ def time_bounds(settings: Settings) -> TimeBounds:
 
 def topic_designs(settings: Settings) -> list[TopicDesign]:
     """The events topic, then the dead-letter topic."""
+    from streams.topics import TopicDesign
+
     return [
         TopicDesign(
             name=name,

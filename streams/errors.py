@@ -8,6 +8,16 @@
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
      |   +- FileRefused           what a file of figures holds: the message names the line
+     |   +- NotAnObject           a line of events that is no JSON object
+     |   +- Damaged               a compressed file of events that is cut off or broken
+     |   +- ArchiveError          an archive that cannot be used as one
+     |   +- DamagedFileError      a day's file of the archive whose bytes are wrong
+     +- BufferFull                too many events wait for Kafka: this one was not taken, publish it again later
+     +- NotDelivered              a publisher was closed and some events were not confirmed by Kafka
+     +- Interrupted               Ctrl-C while `vigie publish` waits for its next line
+     +- NoDataError               nothing is kept of the days that a report asks for
+     +- MissingPyarrowError       the archive is used and the extra `history` is not installed
+     +- SimulationError           a process that makes simulated days ended
      +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends
 
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.

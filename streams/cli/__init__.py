@@ -32,6 +32,16 @@ COMMANDS = {
     "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
 }
 
+#: What is installed beside the base for a command; the others need `engine`. docs/operations.md
+_EXTRAS = {
+    "publish": None,
+    "history": "history",
+    "report": "history",
+    "rehearse": "history",
+    "up": "lab",
+    "simulate": "lab",
+}
+
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,13 +52,18 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"streams.cli.{COMMANDS[cmd_name][0]}")
+        try:
+            module = importlib.import_module(f"streams.cli.{COMMANDS[cmd_name][0]}")
+        except ModuleNotFoundError as error:
+            raise _missing_extra(cmd_name, error) from error
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise _missing_extra(str(ctx.invoked_subcommand), error) from error
         except BrokenPipeError:  # `vigie minutes | head` ends quietly; click itself would make it exit code 1
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)
@@ -62,6 +77,14 @@ class _Commands(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
+
+
+def _missing_extra(command: str, error: ModuleNotFoundError) -> Exception:
+    """What to install for a command of which a package is missing; the error itself where it is one of ours."""
+    extra = _EXTRAS.get(command, "engine")
+    if extra is None or (error.name or "streams").partition(".")[0] == "streams":
+        return error
+    return InputError(f"`vigie {command}` needs {error.name}, which the base has not: pip install 'vigie[{extra}]'")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

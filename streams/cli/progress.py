@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from types import TracebackType
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 TERMINAL_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
+_BAR_WIDTH = 24
+_CLEAR = "\r\x1b[2K"
 
 
 class Meter:
@@ -21,21 +22,8 @@ class Meter:
         self._what = what
         self._total = total
         self._began = time.monotonic()
-        self._live: Progress | None = None
-        self._every = PLAIN_SECONDS
-        if sys.stderr.isatty():
-            self._every = TERMINAL_SECONDS
-            self._live = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn() if total else TextColumn(""),
-                TextColumn("{task.fields[text]}"),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                auto_refresh=False,
-                transient=True,
-            )
-            self._task = self._live.add_task(what, total=total, text="")
+        self._is_live = sys.stderr.isatty()
+        self._every = TERMINAL_SECONDS if self._is_live else PLAIN_SECONDS
         self._next = self._began + self._every
 
     @property
@@ -52,20 +40,20 @@ class Meter:
         if not self.due():
             return
         self._next = time.monotonic() + self._every
-        if self._live is not None:
-            self._live.update(self._task, completed=done, text=text)
-            self._live.refresh()
+        share = min(done / self._total, 1.0) if self._total else None
+        percent = "" if share is None else f" {share:.0%}"
+        if self._is_live:
+            bar = "" if share is None else f" [{'#' * int(share * _BAR_WIDTH):{_BAR_WIDTH}}]"
+            line = f"{self._what}{bar}{percent} {text}, {self.seconds:.0f} s"
+            click.echo(_CLEAR + line[: shutil.get_terminal_size().columns - 1], err=True, nl=False)
         else:
-            share = f" {100 * done // self._total} %" if self._total else ""
-            click.echo(f"{self._what}:{share} {text}", err=True)
+            click.echo(f"{self._what}:{percent.replace('%', ' %')} {text}", err=True)
 
     def __enter__(self) -> Meter:
-        if self._live is not None:
-            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._is_live:
+            click.echo(_CLEAR, err=True, nl=False)

@@ -1,9 +1,4 @@
-"""Errors of publishing.
-
-VigieError
- +- BufferFull        too many events wait for Kafka: the event was not taken, call again later
- +- NotDelivered      a publisher was closed and some events were not confirmed by Kafka
-"""
+"""Errors of publishing; the whole tree is in `streams.errors`."""
 
 from streams.errors import VigieError
 

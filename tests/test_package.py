@@ -1,0 +1,62 @@
+"""What an ENT installs and imports is small; its public names are a closed list; every error is in one tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import streams.errors
+import streams.publish
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPORT_MS_MAX = 120
+#: None of them is loaded by `import streams.publish`: they are another extra's, or loaded when a connection is made.
+NOT_LOADED = {"aiokafka", "click", "faust", "fastapi", "kafka", "numpy", "pydantic", "redis", "rich", "uvicorn", "yaml"}
+
+
+def test_the_names_of_the_sdk_are_a_closed_list() -> None:
+    assert streams.publish.__all__ == [
+        "BufferFull",
+        "Deliveries",
+        "NotDelivered",
+        "PublisherHealth",
+        "PublisherLimits",
+        "Undelivered",
+        "VisitPublisher",
+        "new_event_id",
+        "pseudonym",
+    ]
+    assert all(hasattr(streams.publish, name) for name in streams.publish.__all__)
+    assert (Path(streams.__file__).parent / "py.typed").exists()
+
+
+def test_importing_the_sdk_is_quick_and_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, time\nbegan = time.perf_counter()\nimport streams.publish\n"
+        "print((time.perf_counter() - began) * 1000)\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    runs = []
+    for _ in range(5):  # the quickest: the machine may be busy
+        took, loaded = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.splitlines()
+        runs.append(float(took))
+    assert not NOT_LOADED & set(loaded.split())
+    assert min(runs) < IMPORT_MS_MAX
+
+
+def test_every_error_is_drawn_in_one_tree() -> None:
+    parents: dict[str, str] = {}
+    for path in (ROOT / "streams").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and len(node.bases) == 1:
+                parents[node.name] = ast.unparse(node.bases[0])
+
+    def is_ours(name: str) -> bool:
+        return name == "VigieError" or (name in parents and is_ours(parents[name]))
+
+    drawn = set(re.findall(r"^ +[|+ -]*([A-Z]\w+) ", streams.errors.__doc__ or "", re.MULTILINE))
+    assert drawn == {name for name in parents if is_ours(name)}
