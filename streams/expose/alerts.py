@@ -172,8 +172,6 @@ def read_scope(region: str | None, service: str | None, project: str | None, cat
             raise InputError(f"{name}: {code[:40]!r} is not in config/{name}s.yaml; allowed: {', '.join(codes)}")
     if project is not None and (region is not None or service is not None):
         raise InputError("project goes without region and service: ask for it alone")
-    if service is not None and region is None:
-        raise InputError("service goes with a region: services are judged region by region")
     return Scope(region, service, project)
 
 
@@ -230,7 +228,7 @@ def add_alerts(
         service: str | None = None,
         project: str | None = None,
     ) -> Response:
-        """What visits were expected of France, a region, a service of a region, or a project; judged minutes of the last 72 hours."""
+        """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
         refuse(request, ("from", "to", "region", "service", "project"))
         scope = read_scope(region, service, project, parts.words.catalog)
         end = parts.now_ms() if to is None else read_time("to", to)

@@ -4,7 +4,8 @@ from streams.observe.archive_rules import ArchiveFigures, ArchiveRules
 from streams.observe.archivist import Archivist
 from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_census
 from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
-from streams.observe.detector import Detector, DetectorFigures, DetectorParts, ExpectedRow
+from streams.observe.detector import Detector, DetectorFigures, DetectorParts
+from streams.observe.expected import ExpectedRow
 from streams.observe.loop import Observer, Rules, not_ready_because
 
 __all__ = [

@@ -30,6 +30,7 @@ from streams.live.keys import LAYOUT
 from streams.observe.arrivals import Arrivals
 from streams.observe.backlog import Block
 from streams.observe.cold import ColdShape, filled
+from streams.observe.expected import ExpectedRow, summed
 from streams.observe.loading import COLD_MINUTES, Loading, Span
 from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
@@ -72,19 +73,6 @@ class DetectorFigures:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedRow:
-    """One judged row of a scope; `minute` is an epoch minute of the clock, the row is `step_minutes` long."""
-
-    minute: int
-    step_minutes: int
-    observed: float | None
-    expected: float | None
-    lower: float | None
-    upper: float | None
-    learning: bool
-
-
 class Detector:
     """Judges until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
 
@@ -116,15 +104,21 @@ class Detector:
         self.loop.stop(seconds_max)
 
     def expected(self, scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
-        """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h."""
+        """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h.
+
+        A service of all of France is the sum of its regions.
+        """
         shift = self._parts.shift_minutes
+        found = []
         with self._lock:
             for judge in self._judges:
                 for number, series in enumerate(judge.group.series):
-                    if series.scope == scope and series.measure is Measure.VISITS:
+                    if series.measure is Measure.VISITS and _is_part(series.scope, scope):
                         first, values = judge.bands.between(begin + shift, end + shift)
-                        return _rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift)
-        return []
+                        found.append(
+                            _rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift)
+                        )
+        return found[0] if len(found) == 1 else summed(found)
 
     def _with_shape(self, judge: Judge, series: int, first: int, values: Array) -> Array:
         """Judged rows of a series, with the load shape where there is no comparable day."""
@@ -252,6 +246,11 @@ def _cold(state: ArchiveState, shift: int) -> Span | None:
     if state.oldest is None or state.trimmed_before >= state.oldest:
         return None
     return Span(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
+
+
+def _is_part(series: Scope, scope: Scope) -> bool:
+    """Whether a series is that of a scope, or of a region in a service's France."""
+    return series == scope or (scope.service is not None and scope.region is None and series.service == scope.service)
 
 
 def _rows(judge: Judge, first: int, values: Array, shift: int) -> list[ExpectedRow]:

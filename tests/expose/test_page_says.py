@@ -149,16 +149,42 @@ def test_tables_add_up_the_last_settled_minutes(picture, catalog):
     assert (ents["pcn"]["state"], ents["pcn"]["lastMinute"]) == ("jamais-vu", None)
 
 
-def test_users_are_never_added_up_nor_shown_where_they_are_not_measured(picture, catalog):
-    assert board(picture, FRANCE, catalog)["users"] == {"5m": 9, "15m": 12, "day": 400, "establishments": 3}
-    assert board(picture, Scope("region", "44"), catalog)["users"]["15m"] == 9
-    assert board(picture, Scope("academy", "12"), catalog)["users"] == {
-        "5m": 7,
-        "15m": 8,
-        "day": None,
-        "establishments": None,
-    }
-    assert set(board(picture, Scope("region", "44", "PAGE_ENT"), catalog)["users"].values()) == {None}
+def test_a_scope_has_the_figures_that_are_measured_for_it_and_says_once_which_are_not(picture, catalog):
+    def shown(scope):
+        return {one["title"]: one["value"] for one in board(picture, scope, catalog)["figures"]}
+
+    users, schools = "Utilisateurs, 15 min", "Établissements, 15 min"
+    assert shown(FRANCE) == {users: 12, "Utilisateurs, aujourd'hui": 400, "Événements par minute": 31, schools: 3}
+    assert shown(Scope("region", "44"))[users] == 9
+    assert shown(Scope("academy", "12")) == {users: 8, "Visites, 15 min": 60, "Événements par minute": 20}
+    assert shown(Scope("project", "mbn")) == {users: 12, "Visites, 15 min": 60, "Événements par minute": 20, schools: 3}
+    of_service = {"Événements par minute": 20, "Utilisations, 15 min": 0, "Part des événements, 15 min": 100.0}
+    assert shown(Scope("region", "44", "NOTES")) == of_service
+    assert shown(Scope("france", "", "PAGE_ENT"))["Part des événements, 15 min"] == round(1000 / 31, 1)
+    assert set(one["value"] for one in board(Picture(), FRANCE, catalog)["figures"]) == {None}
+    for scope, said in (
+        (FRANCE, None), (Scope("region", "44"), None), (Scope("academy", "12"), "académie"), (Scope("project", "mbn"), "par ENT"),
+        (Scope("region", "44", "NOTES"), "Utilisateurs, établissements et ENT ne sont pas mesurés par service."),
+    ):  # fmt: skip
+        found = board(picture, scope, catalog)["unmeasured"]
+        assert found is None if said is None else said in found
+
+
+def test_a_service_filters_regions_and_what_is_expected_of_them(picture, catalog):
+    def expected(scope, begin, end):
+        if scope.service is None:
+            return rows(begin, [8.0] * (end - begin))
+        return rows(end - 5, [30.0 if scope.region == "44" else 0.0], step=5)
+
+    judged = replace(picture, judged_to=picture.settled_minute + 1)
+    scope = Scope("region", "44", "CAHIER_TEXTES")
+    shown = board(judged, scope, catalog, judged=told(sources(catalog, expected), judged, scope, GRID))
+    by_code = {row["code"]: row for row in shown["regions"]}
+    assert (by_code["44"]["visits"], by_code["44"]["expected"], by_code["44"]["ratio"]) == (25, 15.0, 2.0)
+    assert (by_code["11"]["visits"], by_code["11"]["ratio"]) == (0, None)
+    loading = replace(picture, judged_to=None)
+    none = board(loading, scope, catalog, judged=told(sources(catalog, expected), loading, scope, GRID))
+    assert {row["expected"] for row in none["regions"]} == {None}  # not that of all services
 
 
 def test_everything_can_be_written(picture, catalog):
@@ -252,7 +278,7 @@ def test_what_nobody_judges_says_why(picture, catalog):
     assert "détecteur se prépare" in say(FRANCE).note
     assert "aucun jour comparable" in say(FRANCE, judged_to=10).note
     assert "pas par académie" in say(Scope("academy", "12"), judged_to=10).note
-    assert "région par région" in say(Scope("france", "", "PAGE_ENT"), judged_to=10).note
+    assert "aucun jour comparable" in say(Scope("france", "", "PAGE_ENT"), judged_to=10).note
     assert say(FRANCE).incidents is None
 
 
@@ -330,10 +356,10 @@ def test_a_kafka_that_hangs_is_no_chain_to_believe(picture):
 def test_what_is_not_counted_yet_is_not_called_unmeasured(picture):
     def reporting(scope, census):
         checks = trust(replace(picture, census=census), scope)["checks"]
-        return next(check["value"] for check in checks if check["key"] == "reporting")
+        return next((check["value"] for check in checks if check["key"] == "reporting"), None)
 
     assert reporting(FRANCE, None) == "pas encore mesuré"
-    assert reporting(Scope("academy", "12"), None) == "non mesuré ici"
+    assert reporting(Scope("academy", "12"), None) is None  # said once, for all figures that are not measured
     assert reporting(FRANCE, picture.census) == "environ 3 sur 15 min"
 
 

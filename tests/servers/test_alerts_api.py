@@ -54,7 +54,7 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         assert observer.json("/api/v1/alerts?state=dead")[0] == 422
         _incidents(observer, running.id, ended.id)
         assert observer.json("/api/v1/expected?region=GONE")[0] == 422
-        assert observer.json("/api/v1/expected?service=NOTES")[0] == 422
+        assert observer.json("/api/v1/expected?service=GONE")[0] == 422
 
         def counted() -> list[dict[str, Any]]:
             rows = observer.json("/api/v1/expected?region=44")[1]["rows"]
@@ -64,6 +64,12 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
         (row,) = counted()
         # Nothing to compare with yet: nothing is invented.
         assert (row["observed"], row["expected"], row["lower"], row["learning"]) == (10.0, None, None, True)
+        # A service of all of France is the sum of its regions.
+        status, france = observer.json("/api/v1/expected?service=NOTES")
+        region = observer.json("/api/v1/expected?region=44&service=NOTES")[1]
+        observed = [{row["minute"]: row["observed"] for row in found["rows"]} for found in (france, region)]
+        assert status == 200
+        assert observed[0].items() <= observed[1].items()
 
 
 def _incidents(observer: Observer, running: str, ended: str) -> None:

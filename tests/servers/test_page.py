@@ -218,11 +218,25 @@ def test_no_figure_of_the_tables_is_cut(browser, address, size):
         assert columns.count() == 3 + len(CATALOG.services) + 1
 
 
-def test_a_service_is_used_not_visited(browser, address):
+def test_a_service_filters_all_that_is_measured_by_service_and_the_rest_is_said_once(browser, address):
     with opened(browser, f"{address}?region=44&service=PAGE_ENT") as page:
         shown(page)
         expect(page.locator("#t-curve")).to_have_text("Utilisations par minute")
         expect(page.locator("#k-line")).to_have_text("utilisations, minute arrêtée")
+        expect(page.locator("#matrix .measure")).to_have_text("Utilisations")
+        expect(page.locator("#map-note")).to_contain_text("Utilisations")
+        row = page.locator("#matrix tbody tr", has_text="Grand Est").locator("td").all_text_contents()
+        column = page.locator("#matrix thead th").all_text_contents().index("Accueil / page ENT")
+        assert row[0] == row[column - 1] != "0"
+        titles = page.locator("#figures dt").all_text_contents()
+        assert titles == ["Événements par minute", "Utilisations, 15 min", "Part des événements, 15 min"]
+        expect(page.locator(".ents")).to_be_hidden()
+        said = page.locator("body").inner_text()
+        assert len(re.findall("mesuré", said)) == 1
+        expect(page.locator("#unmeasured")).to_contain_text("ne sont pas mesurés par service")
+        page.locator("#service").select_option("")
+        expect(page.locator(".ents")).to_be_visible()
+        expect(page.locator("#unmeasured")).to_be_hidden()
 
 
 def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):

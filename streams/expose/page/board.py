@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut
+from streams.expose.page.figures import figures, unmeasured
 from streams.expose.page.lines import NO_CURVE, Curve
 from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
 from streams.expose.page.verdict import chain, trust
 from streams.expose.page.window import added
 from streams.expose.scope import Scope, projects_of, region_of
-from streams.live import Distinct
 
 #: An ENT without any event for so many settled minutes is silent.
 SILENT_MINUTES = 15
@@ -24,7 +24,7 @@ CALM_VISITS_MAX = 2.0
 @dataclass(frozen=True, slots=True)
 class JudgedParts:
     """As JSON: the band of the curve, what the last minute is held against, why there is none, the last rentrée, the incidents of a scope
-    (None: nobody judged yet), and when alerts of the scope itself ran.
+    (None: nobody judged yet), when alerts of the scope itself ran, and what was expected of a service region by region.
     """
 
     band: dict[str, Any] | None = None
@@ -33,6 +33,7 @@ class JudgedParts:
     rentree: dict[str, Any] | None = None
     incidents: dict[str, Any] | None = None
     spans: Sequence[Sequence[int | None]] = ()
+    region_hopes: Mapping[str, Hope] | None = None
 
 
 NOT_JUDGED = JudgedParts()
@@ -88,14 +89,17 @@ def board(
         "visits": curve.visits,
         "week": curve.week and {"day": curve.week.day, "visits": curve.week.visits},
         "lastYear": curve.rentree and {"day": curve.rentree.day, "visits": curve.rentree.visits},
-        "users": _users(picture, scope),
+        "figures": figures(picture, scope),
+        "unmeasured": unmeasured(scope),
         "expected": judged.band,
         "compared": judged.compared,
         "expectedNote": judged.note,
         "rentree": judged.rentree,
         "incidents": judged.incidents,
         "spans": list(judged.spans),
-        "regions": _regions(picture, catalog),
+        "regions": _regions(
+            picture, scope, catalog, picture.region_hopes if judged.region_hopes is None else judged.region_hopes
+        ),
         "projects": _projects(picture, scope, catalog),
     }
 
@@ -109,36 +113,15 @@ def _now(picture: Picture, scope: Scope) -> dict[str, int] | None:
     return {"minute": minute, "events": events, "visits": visits}
 
 
-def _users(picture: Picture, scope: Scope) -> dict[str, int | None]:
-    """Approximate distinct visitors by window, and establishments; None where not measured. They are not counted by service."""
-    census = picture.census
-    if census is None or scope.service:
-        return {"5m": None, "15m": None, "day": None, "establishments": None}
-    found: dict[str, int | None] = {window: _of(users, scope) for window, users in census.users.items()}
-    if scope.kind in ("academy", "project"):
-        found["day"] = None  # days are counted by region alone
-    return found | {"establishments": None if scope.kind == "academy" else _of(census.establishments, scope)}
-
-
-def _of(distinct: Distinct, scope: Scope) -> int:
-    if scope.kind == "region":
-        return distinct.by_region.get(scope.code, 0)
-    if scope.kind == "academy":
-        return distinct.by_academy.get(scope.code, 0)
-    if scope.kind == "project":
-        return distinct.by_project.get(scope.code, 0)
-    return distinct.national
-
-
-def _regions(picture: Picture, catalog: Catalog) -> list[dict[str, Any]]:
-    """One row a region: visits, and visits of each service, in the last settled minutes; those before beside them."""
-    figures = picture.settled_figures()
-    visits, used = added(figures, Cut.VISITS), added(figures, Cut.SERVICE_VISITS)
+def _regions(picture: Picture, scope: Scope, catalog: Catalog, hopes: Mapping[str, Hope]) -> list[dict[str, Any]]:
+    """One row a region: visits in the last settled minutes, of the scope's service where it has one, and visits of each service."""
+    lately = picture.settled_figures()
+    visits, used = added(lately, Cut.VISITS), added(lately, Cut.SERVICE_VISITS)
     return [
         {
             "code": code,
-            "visits": visits.get((code,), 0),
-            **_hope(picture.region_hopes.get(code)),
+            "visits": used.get((code, scope.service), 0) if scope.service else visits.get((code,), 0),
+            **_hope(hopes.get(code)),
             "services": {s: n for s in catalog.service_codes if (n := used.get((code, s), 0))},
         }
         for code in catalog.region_codes
@@ -146,8 +129,8 @@ def _regions(picture: Picture, catalog: Catalog) -> list[dict[str, Any]]:
 
 
 def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str, Any]]:
-    figures = picture.settled_figures()
-    events, visits = added(figures, Cut.PROJECT), added(figures, Cut.VISIT_PROJECT)
+    lately = picture.settled_figures()
+    events, visits = added(lately, Cut.PROJECT), added(lately, Cut.VISIT_PROJECT)
     census = picture.census
     reporting = census.establishments.by_project if census else {}
     return [

@@ -49,9 +49,14 @@ class Sources:
     def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
         """What was expected of each region and of each ENT in the last settled minutes."""
         first, end = last - HOPE_AGE_MINUTES_MAX, last + 1
-        regions = {code: _hope(self.expected(Judged(region=code), first, end)) for code in catalog.region_codes}
         projects = {code: _hope(self.expected(Judged(project=code), first, end)) for code in catalog.project_codes}
-        return _known(regions), _known(projects)
+        return self.region_hopes(catalog, last), _known(projects)
+
+    def region_hopes(self, catalog: Catalog, last: int, service: str | None = None) -> dict[str, Hope]:
+        """What was expected of each region, or of a service in each, in the last settled minutes."""
+        first, end = last - HOPE_AGE_MINUTES_MAX, last + 1
+        asked = {code: self.expected(Judged(code, service), first, end) for code in catalog.region_codes}
+        return _known({code: _hope(rows) for code, rows in asked.items()})
 
     def lately(self, now_ms: int) -> AlertBook:
         """All alerts that run, and those that ended lately.
@@ -66,8 +71,8 @@ class Sources:
 
 
 def judged_scope(scope: Scope) -> Judged | None:
-    """The detector's name of a page's scope, None where it is not judged: academies, and a service in all of France."""
-    if scope.kind == "academy" or (scope.kind == "france" and scope.service):
+    """The detector's name of a page's scope, None where it is not judged: academies."""
+    if scope.kind == "academy":
         return None
     if scope.kind == "project":
         return Judged(project=scope.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streams.errors import VigieError
@@ -11,16 +11,14 @@ from streams.expose.page.board import JudgedParts
 from streams.expose.page.grid import Grid
 from streams.expose.page.incident_list import incidents, spans
 from streams.expose.page.judged import Sources, band, compared, judged_scope
-from streams.expose.page.picture import Picture
+from streams.expose.page.picture import Hope, Picture
 from streams.expose.scope import Scope
 from streams.observe import ExpectedRow
+from streams.observe.series import SERVICE_ROWS
 
 logger = logging.getLogger(__name__)
 
-_NOT_HERE = {
-    "academy": "L'attendu se calcule par région et par ENT, pas par académie",
-    "france": "L'attendu d'un service se calcule région par région",
-}
+_NOT_HERE = "L'attendu se calcule par région et par ENT, pas par académie"
 
 
 def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> JudgedParts:
@@ -29,11 +27,11 @@ def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> Judged
     rows: Sequence[ExpectedRow] = ()
     found, note = None, None
     if where is None:
-        note = _NOT_HERE[scope.kind]
+        note = _NOT_HERE
     elif picture.judged_to is None:
         note = "Pas encore d'attendu : le détecteur se prépare"
     elif grid.minutes:
-        rows = sources.expected(where, grid.first, grid.end)
+        rows = sources.expected(where, grid.first - SERVICE_ROWS, grid.end)  # a row may begin before the curve
         found = band(rows, grid)
         note = None if found else "Pas encore d'attendu : aucun jour comparable"
     return JudgedParts(
@@ -43,7 +41,16 @@ def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> Judged
         _rentree(sources, scope, grid.end - 1) if grid.minutes else None,
         None if picture.book is None else incidents(picture.book, picture, scope, sources.words),
         () if picture.book is None else spans(picture.book, where),
+        _service_hopes(sources, picture, scope),
     )
+
+
+def _service_hopes(sources: Sources, picture: Picture, scope: Scope) -> Mapping[str, Hope] | None:
+    if scope.service is None:
+        return None
+    if picture.judged_to is None:
+        return {}
+    return sources.region_hopes(sources.words.catalog, picture.judged_to - 1, scope.service)
 
 
 def _rentree(sources: Sources, scope: Scope, minute: int) -> dict[str, Any] | None:

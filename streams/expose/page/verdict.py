@@ -40,7 +40,7 @@ def trust(picture: Picture, scope: Scope) -> dict[str, Any]:
         *_flow(picture),
         _late(picture),
         _lost(picture.snapshot),
-        _reporting(picture, scope),
+        *_reporting(picture, scope),
     ]
     worst = min((check["state"] for check in checks), key=_ORDER.index)
     state = "ok" if worst == "info" else worst
@@ -183,16 +183,16 @@ def _lost(snapshot: Snapshot | None) -> Check:
     return _check("lost", "ok", "Perdus avant comptage", "aucun")
 
 
-def _reporting(picture: Picture, scope: Scope) -> Check:
-    title = "Établissements qui remontent"
+def _reporting(picture: Picture, scope: Scope) -> list[Check]:
     if scope.service or scope.kind == "academy":
-        return _check("reporting", "info", title, "non mesuré ici")
+        return []  # not measured: the page says it once, for all figures
+    title = "Établissements qui remontent"
     if picture.census is None:
-        return _check("reporting", "info", title, "pas encore mesuré")
+        return [_check("reporting", "info", title, "pas encore mesuré")]
     seen = picture.census.establishments
     by = {"region": seen.by_region, "project": seen.by_project}.get(scope.kind)
     found = seen.national if by is None else by.get(scope.code, 0)
-    return _check("reporting", "info", title, f"environ {number(found)} sur 15 min")
+    return [_check("reporting", "info", title, f"environ {number(found)} sur 15 min")]
 
 
 def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:

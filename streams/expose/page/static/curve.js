@@ -151,16 +151,16 @@ export function startCurve() {
 }
 
 function legend(board) {
-  const other = (item, found, name) => {
+  const other = (item, found, name, withYear) => {
     item.hidden = !found;
     item.classList.toggle("none", !found?.visits);
-    if (found) text(item, `${name}${found.visits ? `, ${found.day}` : " : indisponible"}`);
+    if (found) text(item, `${name}${found.visits ? `, ${found.day.replace(withYear ? "" : / \d{4}$/, "")}` : " : indisponible"}`);
   };
   byId("k-band").hidden = !board.expected;
   byId("k-alert").hidden = !board.spans.length;
   byId("k-run").hidden = board.step > 1;
-  other(byId("k-week"), board.week, "7 jours avant");
-  other(byId("k-year"), board.lastYear, "dernière rentrée");
+  other(byId("k-week"), board.week, "7 jours avant", false);
+  other(byId("k-year"), board.lastYear, "dernière rentrée", true);
   text(byId("k-line"), `${latest.unit}, ${board.step > 1 ? `moyenne de ${board.step} min` : "minute arrêtée"}`);
 }
 

@@ -53,7 +53,9 @@ function fillOf(row, busiest, hasExpected) {
   return `rgb(var(--heat) / ${[18, 36, 54, 74, 95][step]}%)`;
 }
 
-export function paint(rows, chosen, names) {
+export function paint(rows, scope, names) {
+  const chosen = scope.kind === "france" ? null : scope.region;
+  const unit = scope.service ? "utilisations" : "visites";
   const isLearning = rows.some((row) => row.learning);
   const hasExpected = !isLearning && rows.some((row) => row.ratio !== null);
   const busiest = Math.max(1, ...rows.map((row) => row.visits));
@@ -63,9 +65,9 @@ export function paint(rows, chosen, names) {
     known.path.style.fill = fillOf(row, busiest, hasExpected);
     known.path.classList.toggle("chosen", row.code === chosen);
     const against = row.expected ? `, attendu ${number(Math.round(row.expected))}` : "";
-    known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} visites en 5 min${against}`;
+    known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} ${unit} en 5 min${against}`;
   }
-  byId("map-note").textContent = hasExpected ? "Sur l'attendu, 5 dernières minutes arrêtées" : `Visites, 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;
+  byId("map-note").textContent = hasExpected ? `${unit[0].toUpperCase()}${unit.slice(1)} sur l'attendu, 5 dernières minutes arrêtées` : `${unit[0].toUpperCase()}${unit.slice(1)}, 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;
   scale(hasExpected, busiest);
 }
 

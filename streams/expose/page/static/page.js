@@ -138,7 +138,7 @@ function syncChoice() {
 }
 
 function showMap() {
-  paint(board.regions, board.scope.kind === "france" ? null : board.scope.region, lists.regionNames);
+  paint(board.regions, board.scope, lists.regionNames);
 }
 
 function showBoard() {
@@ -146,6 +146,7 @@ function showBoard() {
   now(board, lists);
   matrix(board.regions, board.scope, lists, link);
   ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
+  for (const part of document.querySelectorAll(".ents, .skip[href='#t-ents']")) part.hidden = Boolean(board.scope.service); // not measured by service
   incidents(board.incidents);
   showMap();
   redraw();

@@ -20,20 +20,21 @@ export function now(board, lists) {
     big.classList.add("fresh-number");
   }
   text(byId("big-when"), visits === undefined ? "Aucune minute n'est encore arrêtée." : `minute de ${hm(board.now.minute * 60000)}, arrêtée`);
-  // What is absent before the first settled minute is to come; after it, it is not measured for this place.
-  const absent = visits === undefined ? "pas encore" : "non mesuré ici";
-  figure("users-15m", approx(board.users["15m"]), absent);
-  figure("users-day", approx(board.users.day), absent);
-  figure("events", events === undefined ? null : number(events), absent);
-  figure("establishments", approx(board.users.establishments), absent);
+  figures(board.figures);
+  text(byId("unmeasured"), board.unmeasured);
   document.title = `${names[scope.kind]()}${service} : ${shown} ${unit} par minute – Vigie`;
   against(board, visits);
 }
 
-function figure(id, value, absent) {
-  const node = byId(id);
-  text(node, value ?? absent);
-  node.classList.toggle("none", value === null);
+function figures(found) {
+  const box = byId("figures");
+  if (box.children.length !== found.length) box.replaceChildren(...found.map(() => make("div", {}, make("dt"), make("dd"))));
+  found.forEach(({ title, value, unit }, at) => {
+    const [name, figure] = box.children[at].children;
+    text(name, title);
+    text(figure, value === null ? "pas encore" : unit === "%" ? `${decimal(value)}\u202f%` : unit ? approx(value) : number(value));
+    figure.classList.toggle("none", value === null);
+  });
 }
 
 // A figure is held against what was expected of the same minutes, or of nothing: the expectation of a minute comes a second after it.

@@ -64,6 +64,7 @@ export function matrix(rows, scope, lists, link) {
     if (here) anchor.setAttribute("aria-current", "true");
     anchor.href = link(anchor.dataset);
   }
+  text(table.tHead.querySelector(".measure"), scope.service ? "Utilisations" : "Visites");
   const tops = columns.map((code) => Math.max(1, ...sorted.map((row) => row.services[code] ?? 0)));
   sorted.forEach((row, at) => {
     const cells = table.tBodies[0].rows[at].cells;
@@ -79,7 +80,7 @@ export function matrix(rows, scope, lists, link) {
 }
 
 function build(table, rows, columns, lists, link) {
-  const head = make("tr", {}, make("th", { scope: "col" }, "Région"), make("th", { scope: "col" }, "Visites"), make("th", { scope: "col" }, "Sur l'attendu"));
+  const head = make("tr", {}, make("th", { scope: "col" }, "Région"), make("th", { scope: "col", class: "measure" }), make("th", { scope: "col" }, "Sur l'attendu"));
   for (const code of columns) head.append(make("th", { scope: "col" }, make("a", { "data-service": code, href: link({ service: code }) }, lists.serviceNames.get(code) ?? code)));
   table.tHead.replaceChildren(head);
   table.tBodies[0].replaceChildren(...rows.map((row) => {
