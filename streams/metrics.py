@@ -180,7 +180,8 @@ _ALERT = ("kind", "scope", "region", "service", "project")
 ALERT_ACTIVE = _observer(
     "ent_alert_active",
     Kind.GAUGE,
-    "1 while an alert of the detector runs that somebody should be called for; - where a label does not apply.",
+    "1 while an incident runs that somebody is called for, and for those of its alerts that somebody was called for before; "
+    "- where a label does not apply.",
     *_ALERT,
 )
 ALERT_RATIO = _observer(
@@ -189,8 +190,25 @@ ALERT_RATIO = _observer(
     "Observed over expected, from the start of the alert to the last judged minute.",
     *_ALERT,
 )
+ALERT_RATIO_NOW = _observer(
+    "ent_alert_ratio_now", Kind.GAUGE, "Observed over expected in the last five judged minutes of the alert.", *_ALERT
+)
+INCIDENT_ALERTS = _observer(
+    "ent_incident_alerts",
+    Kind.GAUGE,
+    "Of each incident that runs and somebody is called for: alerts that run in it, its own included, by level.",
+    *_ALERT,
+    "level",
+)
 ALERT_INFO = _observer(
-    "ent_alert_info", Kind.GAUGE, "1: what an alert is called in French, on boards.", *_ALERT, "title"
+    "ent_alert_info",
+    Kind.GAUGE,
+    "1: the id of an alert and what is said of it in French: what it is called, in a line, and in full with its figures of this minute.",
+    *_ALERT,
+    "id",
+    "title",
+    "summary",
+    "sentence",
 )
 ALERT_OBSERVED = _observer(
     "ent_alert_observed_visits",
@@ -200,24 +218,11 @@ ALERT_OBSERVED = _observer(
 )
 ALERT_EXPECTED = _observer("ent_alert_expected_visits", Kind.GAUGE, "What was expected over the same minutes.", *_ALERT)
 ALERT_START = _observer("ent_alert_start_timestamp_seconds", Kind.GAUGE, "Start of the alert.", *_ALERT)
-ALERT_LAST_RENTREE = _observer(
-    "ent_alert_last_rentree_visits",
-    Kind.GAUGE,
-    "On days of the rentrée: what was counted over the same minutes of last year's.",
-    *_ALERT,
-)
-ALERT_DRIVER = _observer(
-    "ent_alert_driver_ratio",
-    Kind.GAUGE,
-    "Observed over expected of the parts that make most of an alert up; driver is the code of a region, service or project.",
-    *_ALERT,
-    "driver",
-)
 ALERTS_QUIET = _observer(
     "ent_alerts_quiet",
     Kind.GAUGE,
     "Alerts that run and that nobody is called for, by reason: planned stops, series that are still learned, "
-    "services too small, services that are part of their region's alert, more than are exposed.",
+    "services too small, parts of an incident, more than are exposed.",
     "kind",
     "reason",
 )

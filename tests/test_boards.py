@@ -47,7 +47,7 @@ def test_three_boards_at_the_addresses_that_alerts_name() -> None:
     assert set(found) == {"vigie-direct", "vigie-region", "vigie-chaine"}
     assert all(not board["editable"] and board["timezone"] == "Europe/Paris" for board in found.values())
     rules = "".join(path.read_text() for path in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
-    named = set(re.findall(r"dashboard_url: /d/([\w-]+)/", rules))
+    named = set(re.findall(r"(vigie-[a-z]+)/[a-z]", rules))
     assert named <= set(found)
     choices = [variable["name"] for variable in found["vigie-region"]["templating"]["list"]]
     assert choices == ["vigie", "datasource", "region", "academy", "project", "service"]

@@ -1,4 +1,4 @@
-"""Alerts and expectations as Prometheus families: what runs, against what, since when, what drives it; names in French beside the codes."""
+"""Incidents and expectations as Prometheus families: what runs, against what, since when; in French beside the codes."""
 
 from __future__ import annotations
 
@@ -14,79 +14,57 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.families import Row, Stamped, family
 from streams.expose.french import Words
+from streams.expose.incidents import Telling
 from streams.expose.samples import FRANCE
-from streams.live import AlertBook, AlertRecord, Driver
+from streams.expose.scope import project_regions
+from streams.incidents import AlertBook, AlertRecord, labels_of, quiet_because
 from streams.observe import DetectorFigures, ExpectedRow
 from streams.watch import Scope
 
-#: In place of a label that does not apply.
-NONE = "-"
-PLANNED, LEARNING, SMALL = "planned", "learning", "small"
-#: A service calls somebody only where so many visits a minute were counted or expected: three instead of one wake nobody.
-SERVICE_VISITS_A_MINUTE_MIN = 10.0
-#: A service of a region whose own alert of that kind runs is a part of it; more than the bound are counted only.
+#: Why a running alert calls nobody, beside the reasons of `streams.incidents`: another alert explains it; more than are exposed.
 PART, BOUND = "part", "bound"
-SCOPES = ("national", "region", "project", "service")
-#: So long after a wider alert is over, what is left of it in its parts calls nobody.
-TAIL_MINUTES = 30
-#: Parts of an alert that are exposed: those that an e-mail names.
-DRIVERS_MAX = 3
-#: Alerts exposed at most, the newest: a country in flames is still a bounded number of series.
+#: Alerts exposed at most, the widest first: a country in flames is still a bounded number of series.
 ACTIVE_MAX = 200
 
 
-def quiet_because(alert: AlertRecord) -> str | None:
-    """Why nobody is called for an alert that runs: it was planned, its series is still learned, or too small; None where somebody is."""
-    if alert.planned is not None:
-        return PLANNED
-    if alert.learning:
-        return LEARNING
-    minutes = max(1.0, (alert.until_ms - alert.start_ms) / 60_000)
-    small = max(alert.observed, alert.expected) < SERVICE_VISITS_A_MINUTE_MIN * minutes
-    return SMALL if alert.service is not None and small else None
+def alert_families(book: AlertBook, words: Words) -> Iterator[Family]:
+    """The incidents that run and somebody is called for, those of their alerts that somebody was called for before, and how many alerts
+    are quiet. What is said of them changes with their figures, once a minute: one series a minute and alert.
+    """
+    regions = project_regions(words.catalog)
+    incidents = [one for one in Telling(words, None).fold(book) if one.is_running]
+    called = [one for one in incidents if one.quiet is None]
+    shown = called[:ACTIVE_MAX]
+    # Who was called before something explained it is told of its end, not of an end that is none.
+    before = [alert for one in incidents for alert in one.called_before]
+    active = [*(one.alert for one in shown), *before][:ACTIVE_MAX]
+    said = {one.id: _said(one.alert, words.incident(one), words) for one in shown}
+    said |= {one.id: _said(one, words.part(one, whole), words) for whole in incidents for one in whole.called_before}
+    quiet = Counter((alert.kind, why.value) for alert in book.running if (why := quiet_because(alert)))
+    heads, told = {one.id for one in called}, {alert.id for alert in active}
+    left = [alert for alert in book.running if quiet_because(alert) is None and alert.id not in told]
+    quiet.update((alert.kind, BOUND if alert.id in heads or alert in before else PART) for alert in left)
 
+    def labels(alert: AlertRecord) -> tuple[str, ...]:
+        return tuple(labels_of(alert, regions).values())
 
-def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
-    """What runs and somebody is called for, and how many run quietly. A project's alerts carry the region it lies in."""
-    regions = {project.code: project.region for project in catalog.projects}
-    words = Words(catalog, 0)
-
-    def labels_of(alert: AlertRecord) -> tuple[str, ...]:
-        region = alert.region or regions.get(alert.project or "") or NONE
-        return (alert.kind, alert.scope, region, alert.service or NONE, alert.project or NONE)
-
-    called = [alert for alert in book.running if quiet_because(alert) is None]
-    wide = {(alert.kind, alert.region) for alert in called if alert.service is None and alert.project is None}
-    parts = [
-        one
-        for one in called
-        if (one.service and wide & {(one.kind, None), (one.kind, one.region)})
-        or _outlasts(one, one.region or regions.get(one.project or ""), book)
-    ]
-    # The widest first: where there are too many, what explains the others must not be what is left out.
-    whole = sorted((one for one in called if one not in parts), key=lambda one: SCOPES.index(one.scope))
-    active = whole[:ACTIVE_MAX]
-    quiet = Counter((alert.kind, why) for alert in book.running if (why := quiet_because(alert)))
-    quiet.update((alert.kind, PART) for alert in parts)
-    quiet.update((alert.kind, BOUND) for alert in whole[ACTIVE_MAX:])
     rows: list[tuple[metrics.Metric, list[Row]]] = [
-        (metrics.ALERT_ACTIVE, [(labels_of(one), 1) for one in active]),
-        (metrics.ALERT_RATIO, [(labels_of(one), round(one.ratio, 4)) for one in active if one.ratio is not None]),
-        (metrics.ALERT_INFO, [((*labels_of(one), words.title(one)), 1) for one in active]),
-        (metrics.ALERT_OBSERVED, [(labels_of(one), one.observed) for one in active]),
-        (metrics.ALERT_EXPECTED, [(labels_of(one), one.expected) for one in active]),
-        (metrics.ALERT_START, [(labels_of(one), one.start_ms / 1000) for one in active]),
+        (metrics.ALERT_ACTIVE, [(labels(one), 1) for one in active]),
+        (metrics.ALERT_RATIO, [(labels(one), round(one.ratio, 4)) for one in active if one.ratio is not None]),
         (
-            metrics.ALERT_LAST_RENTREE,
-            [(labels_of(one), one.last_rentree) for one in active if one.last_rentree is not None],
+            metrics.ALERT_RATIO_NOW,
+            [(labels(one), round(one.ratio_now, 4)) for one in active if one.ratio_now is not None],
         ),
+        (metrics.ALERT_INFO, [((*labels(one), *said[one.id]), 1) for one in active]),
+        (metrics.ALERT_OBSERVED, [(labels(one), one.observed) for one in active]),
+        (metrics.ALERT_EXPECTED, [(labels(one), one.expected) for one in active]),
+        (metrics.ALERT_START, [(labels(one), one.start_ms / 1000) for one in active]),
         (
-            metrics.ALERT_DRIVER,
+            metrics.INCIDENT_ALERTS,
             [
-                ((*labels_of(one), _code(driver)), driver.ratio)
-                for one in active
-                for driver in one.drivers[:DRIVERS_MAX]
-                if driver.ratio is not None
+                ((*labels(one.alert), level), number + (level == one.alert.scope))
+                for one in shown
+                for level, number in one.counts.items()
             ],
         ),
         (metrics.ALERTS_QUIET, [(key, number) for key, number in sorted(quiet.items())]),
@@ -97,24 +75,8 @@ def alert_families(book: AlertBook, catalog: Catalog) -> Iterator[Family]:
         yield family(metrics.JUDGED, [((), (book.judged_minute + 1) * 60)])
 
 
-def _outlasts(alert: AlertRecord, region: str | None, book: AlertBook) -> bool:
-    """Whether an alert is the tail of a wider one of its kind that is over: France calms down a few minutes before its last region."""
-    rank = SCOPES.index(alert.scope)
-    now_ms = ((book.judged_minute or 0) + 1) * 60_000
-    return any(
-        wider.end_ms is not None
-        and wider.kind == alert.kind
-        and SCOPES.index(wider.scope) < min(rank, SCOPES.index("project"))
-        and wider.region in (None, region)
-        and alert.start_ms < wider.end_ms
-        and now_ms - wider.end_ms <= TAIL_MINUTES * 60_000
-        and quiet_because(wider) is None
-        for wider in book.alerts
-    )
-
-
-def _code(driver: Driver) -> str:
-    return driver.project or driver.service or driver.region or NONE
+def _said(alert: AlertRecord, sentence: str, words: Words) -> tuple[str, ...]:
+    return alert.id, words.title(alert), words.summary(alert), sentence
 
 
 def expected_families(
@@ -184,7 +146,7 @@ class AlertScraper:
         """
         shift = screen_shift(self.now_ms(), self.shift_seconds)
         found = [
-            *alert_families(self.book(), self.catalog),
+            *alert_families(self.book(), Words(self.catalog, self.shift_seconds)),
             *name_families(self.catalog),
             family(metrics.SCREEN_SHIFT, [((), shift)]),
         ]

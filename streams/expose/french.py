@@ -45,6 +45,24 @@ class Words:
         """`Hausse - Grand Est`."""
         return f"{_KINDS.get(alert.kind, alert.kind)} – {self.place(alert.region, alert.service, alert.project)}"
 
+    def summary(self, alert: AlertRecord) -> str:
+        """`Hausse – Grand Est : × 3,0 depuis 07:52, × 4,1 maintenant`."""
+        said = {"silence": "plus rien n'arrive", "never_seen": "attendu, rien n'est arrivé"}.get(alert.kind)
+        if said is None and alert.ratio is not None:
+            now = alert.ratio_now
+            said = f"{times(alert.ratio)} {self._when(alert)}{'' if now is None else f', {times(now)} maintenant'}"
+        return f"{self.title(alert)} : {said or self._when(alert)}"
+
+    def incident(self, incident: Incident) -> str:
+        """One paragraph: its alert, what it explains, what to do first."""
+        alert = incident.alert
+        told = (self.sentence(alert), self.explained(incident), _FIRST.get(alert.kind, ""))
+        return " ".join(text for text in told if text)
+
+    def part(self, alert: AlertRecord, whole: Incident) -> str:
+        """The same of an alert that another one explains."""
+        return f"{self.sentence(alert)} Fait partie de : {self.title(whole.alert)}."
+
     def clock(self, ms: int) -> str:
         """`07:52`."""
         return f"{scenario_time(ms, self.shift_seconds):%H:%M}"

@@ -177,7 +177,7 @@ def _parts(
     alerts = AlertParts(store, words, expected, _now_ms)
     incidents = IncidentParts(store, words, lambda: acknowledgements.known)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
-    scraped = AlertScraper(catalog, shift_seconds, store.latest, figures, expected, lambda: prober.up, _now_ms)
+    scraped = AlertScraper(catalog, shift_seconds, store.book, figures, expected, lambda: prober.up, _now_ms)
     scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),

@@ -6,8 +6,7 @@ judged the same minute changes nothing. One scope runs at most one alert of a ki
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,8 +18,6 @@ from streams.live.keys import Keys
 
 #: Alerts kept, running ones included: a year of a nervous installation. About 1 kB each.
 ALERTS_MAX = 2000
-#: Of alerts that are over, so many of the newest are read beside those that run.
-NEWEST_MAX = 300
 #: A running alert that no observer upheld for so many judged minutes ends with the last one in which it was.
 ORPHAN_MINUTES = 5
 
@@ -63,21 +60,6 @@ class AlertStore:
         pipeline.hgetall(self._base + "alerts")
         with asking_redis(self._address):
             judged, texts = pipeline.execute()
-        return self._book(judged, texts)
-
-    def latest(self) -> AlertBook:
-        """Read the alerts that run, and the newest of the others: cheap enough for each scrape."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hget(self._base + "meta", "judged_minute")
-        pipeline.hgetall(self._base + "alert_places")
-        pipeline.zrevrange(self._base + "alert_starts", 0, NEWEST_MAX - 1)
-        with asking_redis(self._address):
-            judged, places, newest = pipeline.execute()
-            ids = sorted({*(text.rpartition(" ")[0] for text in places.values()), *newest})
-            texts: Any = self._redis.hmget(self._base + "alerts", ids) if ids else []  # one that is gone is None
-        return self._book(judged, {name: text for name, text in zip(ids, texts, strict=True) if text is not None})
-
-    def _book(self, judged: str | None, texts: Mapping[str, str]) -> AlertBook:
         alerts = [self._alert(name, text) for name, text in texts.items()]
         in_order = tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
         minute = None if judged is None else checked.minute(judged, self._base + "meta judged_minute")

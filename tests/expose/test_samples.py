@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as plain_text_families
 
 from streams.count import Cut
-from streams.expose.alert_samples import ACTIVE_MAX, AlertScraper, alert_families
+from streams.expose.alert_samples import AlertScraper
 from streams.expose.collector import Scrape, render
 from streams.expose.samples import (
     Lists,
@@ -76,9 +76,11 @@ def alert(**changes):
     base = AlertRecord(
         id="surge:region=44:1788242400000", kind="surge", scope="region", region="44", service=None, project=None, measure="visits",
         start_ms=1_788_242_400_000, raised_ms=1_788_242_460_000, until_ms=1_788_242_580_000, end_ms=None,
-        observed=300.0, expected=100.0, lower=80.0, upper=130.0, last_rentree=150.0, drivers=(driver,),
+        observed=300.0, expected=100.0, lower=80.0, upper=130.0, last_rentree=150.0, drivers=(driver,), observed_now=41.0,
+        expected_now=10.0,
     )  # fmt: skip
-    return msgspec.structs.replace(base, **changes)
+    found = msgspec.structs.replace(base, **changes)
+    return msgspec.structs.replace(found, id=f"{found.place}:{found.start_ms}")
 
 
 def alert_scraper(catalog, book):
@@ -126,9 +128,20 @@ def test_alerts_say_what_runs_against_what_and_what_drives_it(families):
     assert values(families, "ent_alert_ratio") == {labels: 3}
     assert values(families, "ent_alert_observed_visits") == {labels: 300}
     assert values(families, "ent_alert_expected_visits") == {labels: 100}
-    assert values(families, "ent_alert_driver_ratio") == {(*labels, "NOTES"): 4.167}
+    assert values(families, "ent_alert_ratio_now") == {labels: 4.1}
+    assert values(families, "ent_incident_alerts") == {
+        (*labels, level): number for level, number in (("national", 0), ("region", 1), ("project", 0), ("service", 0))
+    }
     assert values(families, "ent_alert_start_timestamp_seconds") == {labels: 1_788_242_400}
-    assert values(families, "ent_alert_info") == {(*labels, "Hausse – Grand Est"): 1}
+    (said,) = families["ent_alert_info"].samples
+    assert {name: said.labels[name] for name in ("id", "title", "summary", "sentence")} == {
+        "id": alert().id,
+        "title": "Hausse – Grand Est",
+        "summary": "Hausse – Grand Est : × 3,0 depuis 08:00, × 4,1 maintenant",
+        "sentence": "Hausse – Grand Est : 300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 maintenant. C'est × 2,0 la dernière "
+        "rentrée. Surtout : Notes (× 4,2). À faire d'abord : vérifier que la chaîne suit (retard, "
+        "rejets), puis prévenir les exploitants des ENT concernés.",
+    }
     assert values(families, "ent_region_info")["44", "Grand Est"] == 1
     assert values(families, "ent_academy_info")["24", "Créteil"] == 1
     # In September Paris is two hours ahead of UTC.
@@ -145,25 +158,6 @@ def test_expectations_carry_their_own_time_and_what_is_not_judged_is_left_out(fa
         ("-", 4.5, MINUTE * 60.0),
         ("44", 4.5, MINUTE * 60.0),
     ]
-
-
-def test_the_number_of_active_alerts_is_bounded_and_the_widest_come_first(catalog):
-    many = tuple(alert(scope="project", project=f"p{number}") for number in range(300))
-    national = alert(scope="national", region=None)
-    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (*many, national)), catalog)}
-    samples = found["ent_alert_active"].samples
-    assert len(samples) == ACTIVE_MAX
-    assert samples[0].labels["scope"] == "national"
-    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("bound", 301 - ACTIVE_MAX)]
-
-
-def test_a_service_is_part_of_its_regions_alert_of_that_kind(catalog):
-    inside, other = (alert(scope="service", service="NOTES", region=region) for region in ("44", "11"))
-    drop = alert(scope="service", service="NOTES", kind="drop")
-    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (alert(), inside, other, drop)), catalog)}
-    active = {(s.labels["kind"], s.labels["region"], s.labels["service"]) for s in found["ent_alert_active"].samples}
-    assert active == {("surge", "44", "-"), ("surge", "11", "NOTES"), ("drop", "44", "NOTES")}
-    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("part", 1)]
 
 
 def test_an_observer_without_an_archive_says_nothing_of_one(families):
@@ -363,28 +357,3 @@ def test_an_hour_of_minutes_is_written_in_time(lists):
 
 def test_every_cut_with_a_minute_or_a_total_is_exposed(totals):
     assert {field[0] for field in totals} == {cut.value for cut in Cut}
-
-
-def test_three_visits_a_minute_of_a_service_call_nobody(catalog):
-    few = alert(scope="service", service="NOTES", observed=25.0, expected=5.0)  # of three minutes
-    many = alert(scope="service", service="NOTES", region="11", observed=5000.0, expected=100.0)
-    found = {f.name: f for f in alert_families(AlertBook(MINUTE, (few, many)), catalog)}
-    assert [s.labels["region"] for s in found["ent_alert_active"].samples] == ["11"]
-    assert [(s.labels["reason"], s.value) for s in found["ent_alerts_quiet"].samples] == [("small", 1)]
-
-
-def test_what_is_left_of_a_national_alert_in_its_regions_calls_nobody_for_half_an_hour(catalog):
-    start = MINUTE * 60_000 - 40 * 60_000
-    times = {"start_ms": start, "raised_ms": start, "until_ms": MINUTE * 60_000}
-    national = alert(scope="national", region=None, **times | {"until_ms": start + 600_000}, end_ms=start + 600_000)
-    tail, other_kind = alert(**times), alert(kind="drop", region="11", **times)
-    later = alert(region="84", **times | {"start_ms": start + 660_000})
-    project = alert(scope="project", region=None, project="mbn", **times)
-
-    def active(minute: int) -> set[tuple[str, str, str]]:
-        families = alert_families(AlertBook(minute, (national, tail, other_kind, later, project)), catalog)
-        (found,) = [one for one in families if one.name == "ent_alert_active"]
-        return {(s.labels["kind"], s.labels["region"], s.labels["project"]) for s in found.samples}
-
-    assert active(MINUTE - 1) == {("drop", "11", "-"), ("surge", "84", "-")}
-    assert active(MINUTE + 5) == active(MINUTE - 1) | {("surge", "44", "-"), ("surge", "44", "mbn")}

@@ -47,7 +47,7 @@ def test_two_observers_tell_one_alert_and_the_first_is_taken(stores: tuple[Alert
     assert [told.observed for told in one.book().running] == [300.0]
     other.judged(MINUTE + 4, [alert(until=MINUTE + 4, observed=400.0)], [])
     one.judged(MINUTE + 4, [alert(until=MINUTE + 4, observed=401.0)], [])
-    assert [told.observed for told in one.latest().running] == [400.0]
+    assert [told.observed for told in one.book().running] == [400.0]
     assert one.book().judged_minute == MINUTE + 4
 
 
@@ -61,7 +61,7 @@ def test_an_observer_that_saw_it_begin_at_another_minute_keeps_the_known_id(
     other.judged(MINUTE + 9, [], [alert(start=MINUTE + 1, until=MINUTE + 8, over=True)])
     one.judged(MINUTE + 9, [], [alert(until=MINUTE + 8, over=True)])
     assert [(told.id, told.end_ms) for told in one.book().alerts] == [(alert().id, (MINUTE + 8) * 60_000)]
-    assert not one.latest().running
+    assert not one.book().running
 
 
 def test_an_observer_behind_raises_nothing_from_the_dead(stores: tuple[AlertStore, AlertStore]) -> None:
@@ -69,7 +69,7 @@ def test_an_observer_behind_raises_nothing_from_the_dead(stores: tuple[AlertStor
     one.judged(MINUTE + 3, [alert()], [])
     one.judged(MINUTE + 9, [], [alert(until=MINUTE + 8, over=True)])
     other.judged(MINUTE + 8, [alert(until=MINUTE + 8)], [])
-    assert not one.latest().running
+    assert not one.book().running
     assert one.book().judged_minute == MINUTE + 9
 
 
@@ -79,14 +79,14 @@ def test_an_alert_that_ended_earlier_does_not_end_the_one_that_runs(stores: tupl
     one.judged(MINUTE + 63, [later], [])
     other.judged(MINUTE + 63, [later], [alert(until=MINUTE + 8, over=True)])
     assert [told.id for told in one.book().alerts] == [later.id, alert().id]
-    assert [told.id for told in one.latest().running] == [later.id]
+    assert [told.id for told in one.book().running] == [later.id]
 
 
 def test_what_nobody_upholds_ends_where_it_was_last_upheld(stores: tuple[AlertStore, AlertStore]) -> None:
     one, _other = stores
     one.judged(MINUTE + 3, [alert()], [])
     one.judged(MINUTE + 3 + ORPHAN_MINUTES, [], [])
-    assert one.latest().running
+    assert one.book().running
     one.judged(MINUTE + 4 + ORPHAN_MINUTES, [], [])
     assert [told.end_ms for told in one.book().alerts] == [(MINUTE + 4) * 60_000]
 

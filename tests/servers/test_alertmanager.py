@@ -70,16 +70,15 @@ def states(port: int) -> dict[str, str]:
     return {one["labels"]["alertname"] + one["labels"].get("scope", ""): one["status"]["state"] for one in found}
 
 
-def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_quiet(
+def test_a_surge_reaches_mail_and_webhook_in_french_and_is_silenced_by_the_command_at_its_foot(
     running: tuple[int, Sinks], tmp_path: Path
 ) -> None:
     port, sinks = running
     labels = {"severity": "critical", "team": "exploitation", "region": "44", "project": "-", "kind": "surge"}
     surge = {"alertname": "EntSurge", "scope": "region", "service": "-", **labels}
-    inside = {"alertname": "EntSurge", "scope": "service", "service": "NOTES", **labels}
-    send(port, surge, inside, {"alertname": "Watchdog", "severity": "none", "team": "vigie"})
+    send(port, surge, {"alertname": "Watchdog", "severity": "none", "team": "vigie"})
     wait_until(lambda: bool(sinks.mails) and bool(sinks.posts), 60)
-    assert states(port) == {"EntSurgeregion": "active", "EntSurgeservice": "suppressed", "Watchdog": "active"}
+    assert states(port) == {"EntSurgeregion": "active", "Watchdog": "active"}
     assert called(sinks) == {"EntSurge"}
     mail = sinks.mails[0]
     assert mail["Subject"] == "[Vigie] Résumé de EntSurge 44"
@@ -89,7 +88,6 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_what_it_explains_keeps_q
     assert re.findall(r'href="([^"]+)"', page) == [
         f"{PAGE}/runbooks/EntSurge", f"{PAGE}/?region=44", "http://127.0.0.1:13000/d/vigie-direct/direct"
     ]  # fmt: skip
-    assert "NOTES" not in page
     (tmp_path / "mail.html").write_text(page)
     # The command at its foot silences this alert, and nothing wider.
     command = html.unescape(page.partition("<code>")[2].partition("</code>")[0])
@@ -127,6 +125,23 @@ def test_a_mail_of_an_end_says_how_long_it_lasted(tmp_path: Path) -> None:
         "vigie.text", "text"
     )
     assert "L'alerte a duré 19 min." in html.unescape(rendered("vigie.html", "html"))
+
+
+def test_a_chain_that_does_not_count_keeps_quiet_what_it_says_of_traffic(running: tuple[int, Sinks]) -> None:
+    """Which alerts of traffic explain one another is no matter of Alertmanager any more: a region's does not hide a service's here."""
+    port, _sinks = running
+    labels = {"severity": "critical", "team": "exploitation", "region": "93", "project": "-", "kind": "drop"}
+    drops = [
+        {"alertname": "EntDrop", "scope": scope, "service": service, **labels}
+        for scope, service in (("region", "-"), ("service", "NOTES"))
+    ]
+    send(port, *drops)
+    wait_until(lambda: states(port).get("EntDropservice") == "active", 10)
+    assert states(port)["EntDropregion"] == "active"
+    lag = {"alertname": "EntLag", "severity": "warning", "team": "vigie"}
+    send(port, lag, *drops)
+    wait_until(lambda: {states(port)[f"EntDrop{scope}"] for scope in ("region", "service")} == {"suppressed"}, 10)
+    send(port, lag, *drops, ended=True)
 
 
 def test_a_dead_redis_keeps_everything_else_quiet_but_kafka(running: tuple[int, Sinks]) -> None:

@@ -148,7 +148,7 @@ def tell_alerts(settings):
         return AlertRecord(
             id=f"surge:region={region}:{minute * 60_000}", kind="surge", scope="region", region=region, service=None, project=None,
             measure="visits", start_ms=minute * 60_000, raised_ms=minute * 60_000, until_ms=(minute + 1) * 60_000, end_ms=None,
-            observed=300.0, expected=100.0, lower=80.0, upper=120.0, planned=planned,
+            observed=300.0, expected=100.0, lower=80.0, upper=120.0, planned=planned, observed_now=40.0, expected_now=10.0,
         )  # fmt: skip
 
     store.judged(minute + 1, [alert("44", None), alert("53", "mise à jour")], [])

@@ -19,6 +19,7 @@ from .parts import (
     About,
     Query,
     big,
+    folded,
     lately,
     lines,
     minute,
@@ -195,19 +196,35 @@ def _tables() -> list[Any]:
 
 def _alerts() -> list[Any]:
     about = About(
-        "Alertes en cours pour lesquelles quelqu'un est appelé : rapport entre l'observé et l'attendu.",
-        "« vigie alerts » les explique une à une ; sans alerte, ce tableau est vide et c'est bien.",
+        "Incidents en cours pour lesquels quelqu'un est appelé : rapport entre l'observé et l'attendu depuis le début.",
+        "« vigie alerts » les explique un à un ; sans incident, ce tableau est vide et c'est bien.",
+        "EntSurge",
+    )
+    parts = About(
+        "Incidents en cours : alertes qu'un incident explique, la sienne comprise, et rapport de maintenant (5 dernières minutes jugées).",
+        "comparez avec « vigie alerts » et la page directe : ce sont les mêmes.",
         "EntSurge",
     )
     return [
         lines(
-            "Alertes en cours",
+            "Incidents en cours",
             RATIO,
             about,
             Query(titled("ent_alert_ratio"), "{{title}}"),
-            size=(24, 7),
+            size=(14, 7),
             decimals=1,
-        )
+        ),
+        rows(
+            "Ce qu'ils expliquent",
+            COUNT,
+            parts,
+            "title",
+            [
+                ("Alertes", COUNT, f"sum by (title) ({folded()})"),
+                ("Maintenant", RATIO, f"max by (title) ({titled('ent_alert_ratio_now')})"),
+            ],
+            size=(10, 7),
+        ),
     ]
 
 

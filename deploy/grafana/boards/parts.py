@@ -61,10 +61,19 @@ def placed(expression: str) -> str:
     return named(with_place, "service")
 
 
+_ALERT = "kind, scope, region, service, project"
+
+
 def titled(metric: str, selector: str = "") -> str:
-    """Of alerts: with what an alert is called in French as `title`."""
-    by = "kind, scope, region, service, project"
-    return f"{now(metric, selector)} * on ({by}) group_left (title) max by ({by}, title) (ent_alert_info)"
+    """Of incidents (alerts that explain others, and that somebody is called for): with what one is called in French as `title`."""
+    of_incidents = f"{now(metric, selector)} and on ({_ALERT}) {now('ent_incident_alerts')}"
+    return f"({of_incidents}) * on ({_ALERT}) group_left (title) max by ({_ALERT}, title) (ent_alert_info)"
+
+
+def folded() -> str:
+    """How many alerts run in each incident, its own included, with its `title`."""
+    alerts = f"sum by ({_ALERT}) ({now('ent_incident_alerts')})"
+    return f"{alerts} * on ({_ALERT}) group_left (title) max by ({_ALERT}, title) (ent_alert_info)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +189,10 @@ def rows(
     *,
     size: tuple[int, int] = (12, 10),
 ) -> Any:
-    """A table of one row a `label`; a column is a title, a unit and an expression whose series carry that label and a `name`."""
+    """A table of one row a `label`; a column is a title, a unit and an expression whose series carry that label and a `name`.
+
+    A `title` is its own name.
+    """
     queries = [Query(expression) for _title, _unit, expression in columns]
     panel = _common(table.Panel(), title, unit, about, queries, size, instant=True, as_table=True)
     panel = panel.with_transformation(
@@ -192,9 +204,9 @@ def rows(
     hidden = {f"Time{suffix}": True for suffix in ("", *(f" {n}" for n in range(1, len(columns) + 1)))}
     hidden |= {f"{other} {n}": True for other in ("name", "job") for n in range(2, len(columns) + 1)} | {
         "job": True,
-        label: True,
+        label: label != "title",
     }
-    renamed |= {"name 1": "Nom", "name": "Nom"}
+    renamed |= {"name 1": "Nom", "name": "Nom", "title": "Nom"}
     panel = panel.with_transformation(
         dm.DataTransformerConfig(id_val="organize", options={"excludeByName": hidden, "renameByName": renamed})
     )

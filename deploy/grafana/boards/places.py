@@ -121,10 +121,10 @@ def _services() -> list[Any]:
             Query(f"{_PER_MINUTE}sum by (profile) (rate({now('ent_profile_visits_total', R)}{_RATE}))", "{{profile}}"),
         ),
         lines(
-            "Alertes",
+            "Incidents",
             RATIO,
             About(
-                "Observé sur attendu, pour les alertes en cours des régions choisies.",
+                "Observé sur attendu depuis le début, pour les incidents en cours des régions choisies.",
                 "« vigie alerts » les explique ; sans alerte, rien n'est dessiné.",
                 "EntSurge",
             ),
