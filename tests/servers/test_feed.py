@@ -33,7 +33,7 @@ class Morning:
         address = RedisAddress(redis_url)
         self.reader, self.away = LiveReader(address, self.place.prefix), LiveReader(AWAY, self.place.prefix)
         store = AlertStore(address, self.place.prefix)
-        sources = Sources(lambda *_: (), lambda: None, store, Words(CATALOG, 0), None)
+        sources = Sources(lambda *_: (), lambda: None, store, Words(CATALOG, 0), None, None)
         self.feed = Feed(self.reader, lambda: None, CATALOG, 20_000, sources)
         self.first = now_minute() - 150
         self.begin()
