@@ -111,7 +111,10 @@ def test_a_storm_is_one_incident_in_all_five_places(redis_server, tmp_path):
             # The e-mail.
             wait_until(lambda: bool(mailed(sinks)), 60)
             (mail,) = mailed(sinks)
-            assert mail["Subject"] == f"[Vigie] {title} : × 3,0 depuis {sentence.partition('depuis ')[2][:5]}, × 4,1 maintenant"
+            assert (
+                mail["Subject"]
+                == f"[Vigie] {title} : × 3,0 depuis {sentence.partition('depuis ')[2][:5]}, × 4,1 maintenant"
+            )
             body = html_of(mail)
             assert sentence.replace("'", "&#39;") in body
             assert links(body) == [one["links"][name] for name in ("runbook", "page", "board", "json")]
