@@ -48,6 +48,46 @@ def load_script(name: str) -> ModuleType:
 
 # --- code
 
+#: Modules that make whatever a file names, and calls that run what a text says.
+RUNS_A_FILE = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
+RUNS_A_TEXT = {"eval", "exec", "compile", "__import__", "unsafe_load", "full_load", "Unpickler"}
+
+
+def what_runs_a_file(source: str) -> list[str]:
+    """What in a module could run what a file says."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            found += [name for name in names if name.partition(".")[0] in RUNS_A_FILE]
+        elif isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            of = (
+                node.func.value.id
+                if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+                else ""
+            )
+            if (name in RUNS_A_TEXT and of != "re") or (of, name) == ("yaml", "load"):
+                found.append(f"{of}.{name}")
+            found += [word.arg for word in node.keywords if word.arg == "allow_pickle"]
+    return found
+
+
+def test_nothing_runs_what_a_file_says() -> None:
+    for path in tracked(".py"):
+        if path.is_relative_to(ROOT / "streams"):
+            assert what_runs_a_file(path.read_text()) == [], path
+            assert "pickle" not in path.read_text(), path
+
+
+def test_what_runs_a_file_would_be_noticed() -> None:
+    assert what_runs_a_file("import pickle") == ["pickle"]
+    assert what_runs_a_file("from pickle import loads") == ["pickle"]
+    assert what_runs_a_file("np.load(path, allow_pickle=True)") == ["allow_pickle"]
+    assert what_runs_a_file("yaml.load(text)") == ["yaml.load"]
+    assert what_runs_a_file("eval(text)") == [".eval"]
+    assert what_runs_a_file("re.compile(text); yaml.safe_load(text); msgspec.json.decode(text)") == []
+
 
 def test_modules_are_short() -> None:
     lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in tracked(".py")}

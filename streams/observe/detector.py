@@ -141,7 +141,9 @@ class Detector:
         told = None if book.judged_minute is None else book.judged_minute + 1 + shift
         self._tell_from = told if told is not None else settled or 0
         self._never.known(seen_in(parts.reader.snapshot().totals))
-        self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say)
+        # After a defect nothing that was left behind is trusted.
+        recalls = not self.loop.state.defects
+        self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say, recalls)
         today = paris_date(state.now_ms // 60_000 + shift)
         held = parts.history.held() if parts.history else []
         if self._arrivals is None:

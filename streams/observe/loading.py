@@ -41,12 +41,15 @@ class Span:
 
 @dataclass(slots=True)
 class Loading:
-    """Feeds the judges. `cold` are minutes that are not judged; `said` is called after each day with how many there are."""
+    """Feeds the judges. `cold` are minutes that are not judged; `said` is called after each day with how many there are. What an earlier
+    start left behind is taken only where it `recalls`.
+    """
 
     plan: Plan
     never: NeverSeen
     cold: Span | None
     said: Callable[[int, int], None]
+    recalls: bool = True
     fed: int = 0
     days: int = 0
     done: int = 0
@@ -65,7 +68,7 @@ class Loading:
         held = [day for day in history.held() if day <= today]
         files = stamps_of({day: history.path(day) for day in held})
         oldest = today - timedelta(days=JUDGED_DAYS)
-        known = recall(history.directory, key, files, oldest)
+        known = recall(history.directory, key, files, oldest, self.plan.groups) if self.recalls else None
         calendars = {id(group.keys_of): group.keys_of for group in self.plan.groups}.values()
         learned, judged = chosen_days(held, calendars, min(oldest, known.first) if known else oldest)
         judges = self.empty(paris_day(judged[0] if judged else today)[0])

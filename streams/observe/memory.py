@@ -2,49 +2,38 @@
 
 One file, `ARCHIVE/.detector/memory`: the judges as they stood at the end of a day, and from which files they came. It is taken only where
 code, lists, calendar and those files are the same to the byte count and time of writing; else it is as if it were not there. It holds
-counts and figures alone, and is read with an unpickler that makes nothing but this project's and numpy's plain values.
+counts and figures alone: a digest, and MessagePack of what is declared in `streams.watch.states`, checked by type, size and shape.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
+import math
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import numpy as np
 
 import streams.watch
 from streams.catalog import Catalog
 from streams.history import SchoolCalendar
-from streams.watch import Judge
+from streams.watch import Group, Judge
+from streams.watch.states import JudgeState, wrong_with
 
 logger = logging.getLogger(__name__)
 
 DIRECTORY, FILE = ".detector", "memory"
 #: Days younger than this may still be written again: late events come for two days.
 SETTLED_DAYS = 3
-_MODULE = "streams.watch."
-_PLAIN = frozenset(
-    {
-        ("datetime", "date"),
-        ("builtins", "frozenset"),
-        ("builtins", "set"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy._core.numeric", "_frombuffer"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "scalar"),
-        ("copyreg", "_reconstructor"),
-        ("builtins", "object"),
-    }
-)
+#: More than all groups leave behind: a larger file is none of ours, and is not read.
+BYTES_MAX = 1 << 30
+_DIGEST_BYTES = 32
 
 #: (bytes, time of writing in ns) of a day's file.
 Stamp = tuple[int, int]
@@ -57,7 +46,7 @@ class Remembered:
     key: str
     files: dict[date, Stamp]
     fed: int
-    states: list[dict[str, Any]]
+    states: list[JudgeState]
 
     @property
     def first(self) -> date:
@@ -87,17 +76,19 @@ def stamps_of(paths: Mapping[date, Path]) -> dict[date, Stamp]:
     return found
 
 
-def recall(directory: Path, key: str, files: Mapping[date, Stamp], oldest: date) -> Remembered | None:
+def recall(
+    directory: Path, key: str, files: Mapping[date, Stamp], oldest: date, groups: Sequence[Group]
+) -> Remembered | None:
     """What is kept, where it still holds: `files` are the stamps of all archived days, those from `oldest` on must have been judged."""
     path = directory / DIRECTORY / FILE
     try:
-        found = _Unpickler(io.BytesIO(path.read_bytes())).load()
+        found = _read(path, groups)
     except FileNotFoundError:
         return None
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the archive tells the same
+    except (OSError, ValueError, msgspec.DecodeError, RecursionError) as error:
         logger.warning("%s cannot be used, the archive is judged anew: %s", path, error)
         return None
-    if not isinstance(found, Remembered) or found.key != key or not found.files:
+    if found.key != key or not found.files:
         return None
     inside = {day: stamp for day, stamp in files.items() if min(oldest, found.first) <= day <= max(found.files)}
     return found if inside == found.files else None
@@ -109,10 +100,10 @@ def keep(directory: Path, key: str, files: Mapping[date, Stamp], fed: int, judge
     path = directory / DIRECTORY / FILE
     beside = path.with_name(f"{FILE}.{os.getpid()}")
     remembered = Remembered(key, dict(files), fed, [judge.state(first) for judge in judges])
+    body = msgspec.msgpack.encode(remembered, enc_hook=_plain)
     try:
         path.parent.mkdir(exist_ok=True)
-        with beside.open("wb") as out:
-            pickle.dump(remembered, out, protocol=5)
+        beside.write_bytes(hashlib.sha256(body).digest() + body)
         beside.replace(path)
     except OSError as error:
         logger.warning("%s cannot be written, the next start takes longer: %s", path, error)
@@ -120,9 +111,36 @@ def keep(directory: Path, key: str, files: Mapping[date, Stamp], fed: int, judge
         beside.unlink(missing_ok=True)
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        own = module.startswith(_MODULE) or (module, name) == (__name__, "Remembered")
-        if not own and (module, name) not in _PLAIN:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which no memory holds")
-        return super().find_class(module, name)
+def _read(path: Path, groups: Sequence[Group]) -> Remembered:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > BYTES_MAX:
+            raise ValueError(f"it has more than {BYTES_MAX} bytes")
+        content = file.read()
+    digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        raise ValueError("its digest is another one: it was damaged, or an earlier version wrote it")
+    found = msgspec.msgpack.decode(body, type=Remembered, dec_hook=_array)
+    if len(found.states) != len(groups):
+        raise ValueError(f"it is of {len(found.states)} groups, there are {len(groups)}")
+    for state, group in zip(found.states, groups, strict=True):
+        if wrong := wrong_with(state, group):
+            raise ValueError(f"{group.name}: {wrong}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """An array as (shape, bytes); its type is the declared one."""
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"{type(value).__name__} is no part of a judge's state")
+    return value.shape, value.tobytes()
+
+
+def _array(declared: Any, stored: Any) -> Any:
+    shape, content = msgspec.convert(stored, tuple[tuple[int, ...], bytes])
+    (scalar,) = get_args(get_args(declared)[1])
+    kind = np.dtype(scalar)
+    if any(length < 0 for length in shape) or math.prod(shape) * kind.itemsize != len(content):
+        raise ValueError(f"an array of {len(content)} bytes does not have the shape {shape}")
+    if kind == np.bool_:
+        return np.frombuffer(content, np.uint8).reshape(shape) != 0
+    return np.frombuffer(content, kind).reshape(shape).copy()

@@ -5,21 +5,21 @@ All minutes here are epoch minutes of archive time (scenario time in a simulatio
 
 from __future__ import annotations
 
-import copy
 import datetime
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.watch.episodes import Episode
 from streams.watch.groups import Group, Measure
 from streams.watch.panel import Band, Panel
-from streams.watch.store import Day, Past
+from streams.watch.states import BAND_DAYS, BAND_MINUTES, JudgeState
+from streams.watch.store import Day
 from streams.watch.types import SENSITIVITIES, Array, Index, Kind
 
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
@@ -27,9 +27,6 @@ JUDGED_DAYS = 30
 #: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.
 DAYS_OF_A_NAME = 8
 LOOK_BACK_DAYS = 400
-#: Minutes whose bands are kept for the API: as many as Redis keeps of counts.
-BAND_MINUTES = 72 * 60
-BAND_DAYS = 5
 #: Below so many expected visits in the best minute of a day, surges and drops are told from events.
 VISITS_PEAK_MIN = 1.0
 _TOP_QUANTILE = 0.95
@@ -83,6 +80,14 @@ class Bands:
         self._ring[:, :, places] = columns[:, :, number - kept :]
         self._count += number
 
+    def state(self) -> tuple[NDArray[np.float32], int]:
+        """The ring, and how many rows were put into it; for `resume`."""
+        return self._ring, self._count
+
+    def resume(self, ring: NDArray[np.float32], count: int) -> None:
+        """Go on from a state."""
+        self._ring, self._count = ring, count
+
     def between(self, begin: int, end: int) -> tuple[int, Array]:
         """(first minute, values) of the rows that begin in `begin <= minute < end` and are kept."""
         low = max(0, self._count - self._size, -(-(begin - self._first) // self._step))
@@ -113,18 +118,29 @@ class Judge:
         share = np.zeros(len(slots))
         self.panel.past.add(Day.of(date, self.group.keys_of(date), slots, nothing, share, None))
 
-    def state(self, first: datetime.date) -> dict[str, Any]:
+    def state(self, first: datetime.date) -> JudgeState:
         """All that feeding left behind but the days before `first`, for `resume`. Shares its arrays with this judge."""
-        state = {name: value for name, value in vars(self).items() if name not in ("group", "_rows")}
-        panel = copy.copy(self.panel)
-        panel.past = Past([day for day in self.panel.past.days if day.date >= first])
-        return {**state, "panel": panel}
+        ring, banded = self.bands.state()
+        part = np.concatenate([np.zeros((len(self.group.series), 0)), *self._part], axis=1)
+        untold = tuple((series, episode) for (series, _kind), episode in self._untold.items())
+        learning = tuple(self._learning.items())
+        return JudgeState(
+            self.panel.state(first), self.first, self._fed, ring, banded, learning, part, self._few, untold
+        )
 
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same group; the days that were learned meanwhile lie before its own."""
-        learned = self.panel.past.days
-        vars(self).update(state)
-        self.panel.past = Past([*learned, *self.panel.past.days])
+    def resume(self, state: JudgeState) -> None:
+        """Go on from a state of the same group (`states.wrong_with`); the days that were learned meanwhile lie before its own."""
+        self.first, self._fed, self._few = state.first, state.fed, state.few
+        self.bands = Bands(self.first, self.group.step_minutes, len(self.group.series))
+        self.bands.resume(state.ring, state.banded)
+        self._learning, self._part = dict(state.learning), [state.part]
+        self._untold = {(series, episode.kind): episode for series, episode in state.untold}
+        self.panel.resume(state.panel, self.group.keys_of)
+        today = state.panel.today
+        if today is not None:
+            self._prune(today.date)
+            self.panel.resume_day(today, self.group.keys_of(today.date))
+            self._date = today.date
 
     def feed(self, first: int, table: Array) -> list[Told]:
         """Judge the minutes of a table (all rows of the plan, minutes) from `first` on; return the alerts that ended in them."""

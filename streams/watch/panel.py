@@ -7,25 +7,24 @@ rehearsal. The alerts are the same, because each row is judged from a fixed stre
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from streams.watch.baseline import Baseline, make_baseline
-from streams.watch.days import DayKeys
+from streams.watch.days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Track, advance
 from streams.watch.flags import Errors, judge_rows
 from streams.watch.scales import Scales
 from streams.watch.score import Stretch
 from streams.watch.shift import Shifts
 from streams.watch.spread import Spread, learn_spread
+from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
 from streams.watch.types import Array, Flags, Index, Sensitivity
 
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
 LEARNED_MINUTES_MAX = 240
-#: Samples of residuals an hour.
-SAMPLES_PER_HOUR_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +120,36 @@ class Panel:
         known = np.isfinite(counts) & np.isfinite(expected)
         return float(counts[known].sum()), float(expected[known].sum())
 
+    def state(self, first: datetime.date) -> PanelState:
+        """All that feeding left behind but the days before `first`, for `resume`. Shares its arrays with this panel."""
+        today = self._today
+        return PanelState(
+            tuple(_day_state(day) for day in self.past.days if day.date >= first),
+            tuple(tuple(replace(track) for track in kinds) for kinds in self.tracks),
+            self.rows_judged,
+            self._counts,
+            self._expected,
+            self._extra,
+            tuple(self._ended),
+            None if today is None else _open_day(today, len(self.scales.windows), self.series),
+        )
+
+    def resume(self, state: PanelState, keys_of: KeysOf) -> None:
+        """Go on from a state of the same series, on the days before it that are in the past. What is left to do is `resume_day`."""
+        self.past = Past([*self.past.days, *(_day(day, keys_of) for day in state.days)])
+        self.tracks = [[replace(track) for track in kinds] for kinds in state.tracks]
+        self.rows_judged = state.rows_judged
+        self._counts, self._expected, self._extra = state.counts, state.expected, state.extra
+        self._ended = list(state.ended)
+
+    def resume_day(self, today: OpenDay, keys: DayKeys) -> Baseline:
+        """Go on with a day that is not over."""
+        baseline = self.begin_day(today.date, keys)
+        assert self._today is not None
+        self._today.slots, self._today.errors = [today.slots], [Errors(today.error, today.noise)]
+        self._today.first_row = self.rows_judged - len(today.slots)
+        return baseline
+
     def end_day(self) -> None:
         """Put the day into the past, without the rows that were judged a surge, a drop or a silence."""
         today, self._today = self._today, None
@@ -195,6 +224,26 @@ class Panel:
         upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
         lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)
         return Band(expected, lower, upper)
+
+
+def _day_state(day: Day) -> DayState:
+    left = day.residuals or Residuals(np.zeros((0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), np.float32))
+    return DayState(day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra)
+
+
+def _day(state: DayState, keys_of: KeysOf) -> Day:
+    left = Residuals(state.error, state.noise, state.extra) if state.error.size else None
+    return Day(state.date, keys_of(state.date), state.counts, state.judged, state.share, state.hours, left)
+
+
+def _open_day(today: _Today, windows: int, series: int) -> OpenDay:
+    nothing = np.zeros((windows, series, 0))
+    return OpenDay(
+        today.date,
+        np.concatenate([np.zeros(0, np.int64), *today.slots]),
+        np.concatenate([nothing, *(one.error for one in today.errors)], axis=2),
+        np.concatenate([nothing, *(one.noise for one in today.errors)], axis=2),
+    )
 
 
 def _by_slot(values: Array, slots: Index, number: int) -> Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from streams.history.reading import History, PastDay
 from streams.history.rows import CutName
 from streams.observe.backlog import Block, day_block
 from streams.observe.loading import COLD_MINUTES, Loading, Span
-from streams.observe.memory import DIRECTORY, FILE, key_of
+from streams.observe.memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
 from streams.settings import default_config_dir
 from streams.simulate.past import Past, load_inputs
+from streams.watch import Episode, Judge, Kind
+from streams.watch.states import JudgeState, wrong_with
 
 FIRST, TODAY = datetime.date(2026, 1, 5), datetime.date(2026, 1, 17)
 DAYS = (TODAY - FIRST).days
@@ -101,14 +103,83 @@ def test_memory_serves_later_days_too(archive: Path, past: Path, plan: Plan) -> 
     assert load(archive, past, plan, key="later")[0].done == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps(os.system), pickle.dumps(["of another kind"])])
-def test_a_file_that_is_no_memory_is_said_and_the_archive_judged(
-    content: bytes, archive: Path, past: Past, plan: Plan, caplog: pytest.LogCaptureFixture
+def with_digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest() + body
+
+
+NO_MEMORIES = {
+    "empty": b"",
+    "text": b"no memory",
+    "a command": b"cos\nsystem\n(S'echo ran > ran'\ntR.",  # a pickle: what an earlier version read
+    "a command with a digest": with_digest(b"cos\nsystem\n(S'echo ran > ran'\ntR."),
+    "another kind": with_digest(msgspec.msgpack.encode(["of another kind"])),
+    "nested": with_digest(b"\x91" * 100_000),
+    "no groups": with_digest(msgspec.msgpack.encode({"key": "k", "files": {}, "fed": 1, "states": []})),
+}
+
+
+@pytest.mark.parametrize("content", NO_MEMORIES.values(), ids=NO_MEMORIES)
+def test_a_file_that_is_no_memory_is_said_and_taken_for_none(
+    content: bytes, plan: Plan, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    load(archive, past, plan)
-    (archive / DIRECTORY / FILE).write_bytes(content)
-    assert load(archive, past, plan)[0].done == DAYS
-    assert ("judged anew" in caplog.text) is (b"another kind" not in content)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / DIRECTORY).mkdir()
+    (tmp_path / DIRECTORY / FILE).write_bytes(content)
+    assert recall(tmp_path, "k", {}, FIRST, plan.groups) is None
+    assert "judged anew" in caplog.text
+    assert not (tmp_path / "ran").exists()
+
+
+def changed(state: JudgeState, what: str) -> JudgeState:
+    """A state that no judge of the group left behind."""
+    panel, today, day = state.panel, state.panel.today, state.panel.days[0]
+    assert today is not None
+    episode = Episode(Kind.SURGE, 10**9, 0, 0, False)
+    wrong = {
+        "first": lambda: replace(state, first=state.first + 1),
+        "fed": lambda: replace(state, fed=state.fed + 60),
+        "banded": lambda: replace(state, banded=-1),
+        "few": lambda: replace(state, few=state.few[1:]),
+        "part": lambda: replace(state, part=np.zeros((len(state.few), 60))),
+        "ring": lambda: replace(state, ring=state.ring[:, :, 1:]),
+        "untold": lambda: replace(state, untold=((len(state.few), replace(episode, start=0)),)),
+        "rows_judged": lambda: replace(state, panel=replace(panel, rows_judged=0)),
+        "counts": lambda: replace(state, panel=replace(panel, counts=panel.counts.T.copy())),
+        "tracks": lambda: replace(state, panel=replace(panel, tracks=panel.tracks[1:])),
+        "ended": lambda: replace(state, panel=replace(panel, ended=((0, episode),))),
+        "days": lambda: replace(state, panel=replace(panel, days=(*panel.days, day))),
+        "day": lambda: replace(state, panel=replace(panel, days=(replace(day, share=day.share[1:]), *panel.days[1:]))),
+        "slots": lambda: replace(state, panel=replace(panel, today=replace(today, slots=today.slots + 10_000))),
+        "errors": lambda: replace(state, panel=replace(panel, today=replace(today, error=today.error[:1]))),
+    }
+    return wrong[what]()
+
+
+@pytest.fixture(scope="module")
+def judge(archive: Path, past: Past, plan: Plan) -> Judge:
+    return load(archive, past, plan, key="judge")[1][0]
+
+
+def test_a_memory_of_which_a_bit_changed_is_not_taken(judge: Judge, tmp_path: Path) -> None:
+    keep(tmp_path, "k", {FIRST: (1, 1)}, 0, [judge])
+    path = tmp_path / DIRECTORY / FILE
+    assert recall(tmp_path, "k", {FIRST: (1, 1)}, FIRST, [judge.group]) is not None
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert recall(tmp_path, "k", {FIRST: (1, 1)}, FIRST, [judge.group]) is None
+
+
+CHANGES = (
+    "first", "fed", "banded", "few", "part", "ring", "untold", "rows_judged", "counts", "tracks", "ended", "days", "day", "slots", "errors",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_state_of_other_sizes_or_shapes_is_none(judge: Judge, what: str) -> None:
+    state = judge.state(FIRST)
+    assert wrong_with(state, judge.group) is None
+    assert wrong_with(changed(state, what), judge.group) is not None
 
 
 def test_the_key_is_that_of_code_lists_and_calendar(past: Past) -> None:
