@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +16,12 @@ from streams.errors import InputError
 from streams.history.arrow import DamagedFileError, FileReader, need_pyarrow, write_file
 from streams.history.compose import HourReading, compose
 from streams.history.day_file import DayFile
+from streams.history.files import ArchiveError, UnreadableFileError, explained, replace_whole, unreadable
 from streams.history.marks import Choice, HourMark
 from streams.history.rows import CutName, Sketches, minute_events
 
 _LOCK = ".lock"
 _ABOUT = "archive.json"
-_TEMPORARY = ".tmp"
 
 
 class About(msgspec.Struct, frozen=True):
@@ -31,10 +29,6 @@ class About(msgspec.Struct, frozen=True):
 
     id: str
     simulated: bool
-
-
-class ArchiveError(InputError):
-    """The archive cannot be used or written; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +62,30 @@ class Archive:
         return self.directory / f"{day.year}" / f"{day}.parquet"
 
     def dates(self) -> list[date]:
-        """The days that are there, in order."""
-        return sorted(_date_of(path) for path in self.directory.glob("[0-9]*/[0-9]*-*-*.parquet") if _is_day(path))
+        """The days that are there, in order.
+
+        Raises:
+            UnreadableFileError: the system does not let them be listed.
+        """
+        try:
+            return sorted(_date_of(path) for path in self.directory.glob("[0-9]*/[0-9]*-*-*.parquet") if _is_day(path))
+        except OSError as error:
+            raise unreadable(self.directory, error) from None
 
     def open(self, day: date) -> FileReader | None:
         """One day's file, None where there is none.
 
         Raises:
-            DamagedFileError: it cannot be read.
+            UnreadableFileError: the system does not let it be read.
+            DamagedFileError: its bytes are wrong.
         """
+        return self._opened(day)
+
+    def _opened(self, day: date, content: bytes | None = None) -> FileReader | None:
         try:
-            reader = FileReader(self.path(day))
+            reader = FileReader(self.path(day), content)
         except FileNotFoundError:
             return None
-        except PermissionError as error:
-            raise ArchiveError(f"{error.filename} cannot be read: give this user the right to read it") from None
         if reader.head.date != day:
             raise DamagedFileError(
                 f"{self.path(day)} holds the day {reader.head.date}: move it away, or restore the file of {day}"
@@ -96,10 +99,12 @@ class Archive:
             return msgspec.json.decode(path.read_bytes(), type=About)
         except FileNotFoundError:
             return None
-        except (msgspec.DecodeError, OSError) as error:
+        except msgspec.DecodeError as error:
             raise ArchiveError(
-                f"{path} cannot be read ({error}): restore it, or remove it to have it written anew"
+                f"{path} is damaged ({error}): restore it, or remove it to have it written anew"
             ) from None
+        except OSError as error:
+            raise unreadable(path, error) from None
 
     def prepare(self, *, simulated: bool) -> About:
         """Create the directory where it is absent, and make sure that real and simulated figures are not mixed.
@@ -107,14 +112,14 @@ class Archive:
         Raises:
             ArchiveError: it cannot be written, or holds figures of the other kind.
         """
-        with _explained(self.directory):
+        with explained(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             with self.locked():
                 about = self.about()
                 if about is None:
                     found = self._holds_simulated()
                     about = About(uuid.uuid4().hex, simulated if found is None else found)
-                    _replace(self.directory / _ABOUT, lambda path: path.write_bytes(msgspec.json.encode(about)))
+                    replace_whole(self.directory / _ABOUT, lambda path: path.write_bytes(msgspec.json.encode(about)))
         if about.simulated != simulated:
             held, given = ("simulated", "real") if about.simulated else ("real", "simulated")
             raise ArchiveError(f"{self.directory} holds {held} figures, these are {given}: name another directory")
@@ -135,9 +140,10 @@ class Archive:
 
         Raises:
             ArchiveError: it cannot be written: the file that is there stays as it is.
+            UnreadableFileError: the file that is there cannot be read now, and stays as it is.
         """
         path = self.path(day)
-        with _explained(path), self.locked():
+        with explained(path), self.locked():
             path.parent.mkdir(exist_ok=True)
             old, damaged = self._read_whole(day)
             if old is not None and old.shift_seconds != shift_seconds:
@@ -157,24 +163,31 @@ class Archive:
             ArchiveError: it cannot be written.
         """
         path = self.path(day.date)
-        with _explained(path):
+        with explained(path):
             path.parent.mkdir(exist_ok=True)
             self._write(day)
             return path.stat().st_size
 
     def _write(self, day: DayFile) -> None:
-        _replace(self.path(day.date), lambda path: write_file(day, path))
+        replace_whole(self.path(day.date), lambda path: write_file(day, path))
 
     def _read_whole(self, day: date) -> tuple[DayFile | None, Path | None]:
+        path = self.path(day)
         try:
-            reader = self.open(day)
-            if reader is None:
-                return None, None
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None, None
+        except (OSError, MemoryError) as error:
+            raise unreadable(path, error) from None
+        try:
+            # From memory: whatever is wrong now is wrong with the bytes, and with nothing that passes.
+            reader = self._opened(day, content)
+            assert reader is not None
             with reader:
                 return reader.day(), None
         except DamagedFileError:
-            aside = self.path(day).with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
-            self.path(day).rename(aside)
+            aside = path.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
+            path.rename(aside)
             return None, aside
 
     def _holds_simulated(self) -> bool | None:
@@ -182,6 +195,8 @@ class Archive:
         for day in self.dates():
             try:
                 reader = self.open(day)
+            except UnreadableFileError:
+                raise  # it may be the one that tells
             except InputError:
                 continue
             if reader is not None:
@@ -195,43 +210,6 @@ class Archive:
         with (self.directory / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _replace(path: Path, write: object) -> None:
-    """Write beside, force to disk, then rename: the file is the old one or the new one, whenever the process dies.
-
-    The lock is held: a temporary file that is there was left by a process that died.
-    """
-    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
-    temporary.unlink(missing_ok=True)
-    try:
-        assert callable(write)
-        write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            hint = "no space is left: free some"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            hint = "give this user the right to write there, or set archive_dir"
-        else:
-            hint = "see that the directory can be written, or set archive_dir"
-        raise ArchiveError(f"the archive cannot be written at {path}: {error.strerror or error}; {hint}") from None
 
 
 def _is_day(path: Path) -> bool:

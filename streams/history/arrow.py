@@ -6,7 +6,8 @@ day. Row groups: the day, then one a cut, `region_service` one a region, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +19,7 @@ from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
 from streams.history.day_file import DayFile
 from streams.history.days import paris_day
+from streams.history.files import unreadable
 from streams.history.marks import HourMark
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 
@@ -38,7 +40,7 @@ class MissingPyarrowError(VigieError):
 
 
 class DamagedFileError(InputError):
-    """A file of the archive is not what was written."""
+    """A file of the archive is not what was written: its bytes are wrong."""
 
 
 class FileHead(msgspec.Struct, frozen=True):
@@ -101,25 +103,23 @@ def write_file(day: DayFile, target: BinaryIO | Path) -> None:
 
 
 class FileReader:
-    """One file, open. `head` is read at once, rows when asked for.
+    """One file, open. `head` is read at once, rows when asked for. `content` is all its bytes, where they were read already.
 
     Raises:
         FileNotFoundError: there is none.
-        DamagedFileError: it is no file of this archive, or was damaged; also from `rows` and `sketches`.
+        UnreadableFileError: the system does not let it be read; also from `rows` and `sketches`, as what follows.
+        DamagedFileError: it is no file of this archive, or was damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._path = path
-        try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+        with self._explained():
+            source = path if content is None else pa.BufferReader(content)
+            self._file = pq.ParquetFile(source, page_checksum_verification=True)
             self.head = msgspec.json.decode(self._file.schema_arrow.metadata[METADATA_KEY], type=FileHead)
-        except (pa.ArrowException, KeyError, TypeError, msgspec.DecodeError, OSError) as error:
-            if isinstance(error, FileNotFoundError | PermissionError):
-                raise
-            raise self._damaged(error) from None
         if self.head.format != FORMAT:
             raise InputError(
                 f"{path} has format {self.head.format}, this version reads {FORMAT}: use the version of Vigie that wrote it"
@@ -177,11 +177,23 @@ class FileReader:
         return DayFile(head.date, head.shift_seconds, head.hours, rows, self.sketches(), head.catalog)
 
     def _read(self, groups: Sequence[int], columns: list[str]) -> pa.Table:
+        with self._explained():
+            return self._file.read_row_groups(list(groups), columns=columns, use_threads=False)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         import pyarrow as pa
 
         try:
-            return self._file.read_row_groups(list(groups), columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError, ValueError) as error:
+            yield
+        except FileNotFoundError:
+            raise
+        except MemoryError as error:
+            raise unreadable(self._path, error) from None
+        except (pa.ArrowException, KeyError, TypeError, ValueError, msgspec.DecodeError, OSError) as error:
+            # Of the system's errors pyarrow keeps the number; what it finds wrong in a file has none.
+            if isinstance(error, OSError) and error.errno:
+                raise unreadable(self._path, error) from None
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> DamagedFileError:

@@ -35,7 +35,12 @@ def registers_of(sketch: bytes) -> Registers:
         raise InputError(
             "a sketch of users is damaged: it is no HyperLogLog of Redis; write the day anew or restore its file"
         )
-    return _dense(sketch) if sketch[4] == 0 else _sparse(sketch)
+    registers = _dense(sketch) if sketch[4] == 0 else _sparse(sketch)
+    if registers.max() > _Q + 1:
+        raise InputError(
+            "a sketch of users is damaged: no hash has so many zeros; write the day anew or restore its file"
+        )
+    return registers
 
 
 def sketch_of(registers: Registers) -> bytes:
@@ -80,14 +85,17 @@ def _dense(sketch: bytes) -> Registers:
 def _sparse(sketch: bytes) -> Registers:
     registers = np.zeros(REGISTERS, np.uint8)
     at, index = 0, _HEAD_BYTES
-    while index < len(sketch):
+    while index < len(sketch) and at <= REGISTERS:
         code = sketch[index]
         if code & 0x80:  # 1vvvvvxx: a value, so often
             length = (code & 0x3) + 1
             registers[at : at + length] = (code >> 2 & 0x1F) + 1
         elif code & 0x40:  # 01xxxxxx yyyyyyyy: zeros, 14 bits
-            length = ((code & 0x3F) << 8 | sketch[index + 1]) + 1
             index += 1
+            if index == len(sketch):  # cut in the middle of a run
+                at = -1
+                break
+            length = ((code & 0x3F) << 8 | sketch[index]) + 1
         else:  # 00xxxxxx: zeros
             length = (code & 0x3F) + 1
         at += length

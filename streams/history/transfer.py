@@ -16,9 +16,10 @@ from streams.catalog import Catalog
 from streams.clock import PARIS, iso_utc
 from streams.csv_file import CsvFile
 from streams.errors import InputError
-from streams.history.archive import Archive, ArchiveError
+from streams.history.archive import Archive
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.days import paris_date
+from streams.history.files import ArchiveError
 from streams.history.marks import MINUTES_AN_HOUR, Choice, Source
 from streams.history.reading import History, PastDay
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from streams.catalog import Catalog
-from streams.history.archive import Archive, ArchiveError
+from streams.history.archive import Archive
+from streams.history.files import ArchiveError, unreadable
 from streams.history.weekly import Figures
 
 KINDS = ("profile", "service")
@@ -100,7 +101,11 @@ def load_weeks(directory: Path, catalog: Catalog, firsts: Collection[date] | Non
 def held_weeks(directory: Path) -> list[date]:
     """The first days of the weeks that were imported."""
     found = set()
-    for path in (directory / "weekly").glob("[0-9]*-*-*-*.json"):
+    try:
+        paths = list((directory / "weekly").glob("[0-9]*-*-*-*.json"))
+    except OSError as error:
+        raise unreadable(directory / "weekly", error) from None
+    for path in paths:
         try:
             found.add(date.fromisoformat(path.stem[:10]))
         except ValueError:
@@ -125,8 +130,10 @@ def _read(path: Path) -> StoredWeek | None:
         return msgspec.json.decode(path.read_bytes(), type=StoredWeek)
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, OSError) as error:
+    except msgspec.DecodeError as error:
         raise ArchiveError(f"{path} is damaged ({error}): remove it and import that week again") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _week(stored: StoredWeek, catalog: Catalog) -> Week:

@@ -15,10 +15,13 @@ Any number of observers may do this, on one directory or on several. A pass that
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from streams.background import BackgroundLoop, LoopRules
+from streams.errors import InputError
+from streams.history import hll
 from streams.history.archive import Archive, Updated
 from streams.history.days import paris_date
 from streams.history.from_live import clock_minutes, hour_reading, sketches_of
@@ -120,13 +123,24 @@ class Archivist:
         of_day = [hour for hour in due if paris_date(hour * MINUTES_AN_HOUR) == day][:READ_HOURS_MAX]
         shift = self.rules.shift_minutes
         readings = [hour_reading(hour, self.reader.hour(*clock_minutes(hour, shift)), shift) for hour in of_day]
-        sketches = sketches_of(self.reader.day_sketches(day.isoformat()))
+        sketches = sketches_of(self._sound(day, self.reader.day_sketches(day.isoformat())))
         done = archive.update(
             day, readings, sketches, shift_seconds=self.rules.shift_seconds, catalog=self.rules.catalog
         )
         self._learn(done, of_day)
         self._say(day, done)
         return done.size_bytes
+
+    def _sound(self, day: date, held: Mapping[tuple[str, ...], bytes]) -> dict[tuple[str, ...], bytes]:
+        """The sketches that are some: one that is half-written, or a stranger's, does not keep the counts from being archived."""
+        found = {}
+        for key, sketch in held.items():
+            try:
+                hll.registers_of(sketch)
+                found[key] = sketch
+            except InputError as error:
+                logger.warning("day:%s:%s of Redis is not archived: %s", day, ":".join(key), error)
+        return found
 
     def _learn(self, done: Updated, hours: list[int]) -> None:
         for hour in hours:

@@ -15,9 +15,10 @@ from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.history import hll
-from streams.history.archive import Archive, ArchiveError
+from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
+from streams.history.files import ArchiveError
 from streams.history.marks import Choice, Source
 from streams.history.rows import CutName, CutRows, Sketches, minute_events
 from streams.observe import ArchiveRules, Archivist

@@ -9,8 +9,10 @@ import pytest
 from streams.catalog import Catalog
 from streams.count import Delta
 from streams.errors import StateError
+from streams.history import hll
+from streams.history.archive import Archive
 from streams.live import HeartbeatLine, Outcome
-from tests.servers.archive_chain import KEPT_HOURS, MIDNIGHT, Chain, hours
+from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, Chain, hours
 from tests.servers.conftest import RedisServer
 from tests.servers.test_live_scripts import EVENTS, Live, live
 
@@ -108,3 +110,19 @@ def test_an_archive_that_nobody_can_read_holds_back_trimming_and_nothing_else(
     assert (archivist.figures.problem, observer.loop.problem()) == (None, None)
     assert chain.reader().held() == []
     assert archivist.figures.missed_events == 0
+
+
+def test_a_half_written_sketch_keeps_no_count_from_the_archive(
+    redis_server: RedisServer, tmp_path: Path, catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    chain = Chain(redis_server.url, tmp_path, catalog)
+    chain.count(hours(7), day_sketches={DAY.isoformat(): {("dl", "44"): ["a"], ("dl", "84"): ["b", "c"]}})
+    chain.reader()._redis.set("{" + chain.prefix + f"}}:day:{DAY}:dl:44", b"HYLL\x01" + bytes(11) + b"\x7f")
+    chain.settle(MIDNIGHT + 8 * 60)
+    archivist = chain.archivist()
+    archivist.try_pass()
+    assert archivist.figures.problem is None
+    assert len(chain.archived()) == 4
+    assert f"day:{DAY}:dl:44 of Redis is not archived" in caplog.text
+    with Archive(chain.directory / "archive").open(DAY) as file:
+        assert {key: hll.count(sketch) for key, sketch in file.sketches().users.items()} == {("region", "84"): 2}
