@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.detection.kinds import SHAPES, Event, Made, make
 from streams.rehearse import Found, counts_of, rehearse
-from streams.watch import SENSITIVITIES, Array, Kind, Scope
+from streams.watch import SENSITIVITIES, Array, Kind, Scope, Sensitivity
 from streams.watch.days import weekly
 
 SEEDS = (1, 2, 3)
@@ -46,7 +46,9 @@ def main() -> int:
     )
     for shape in SHAPES:
         if options.kind in shape.name:
-            told = [judge(make(shape, int(seed)), options.sensitivity) for seed in options.seeds.split(",")]
+            told = [
+                judge(make(shape, int(seed)), SENSITIVITIES[options.sensitivity]) for seed in options.seeds.split(",")
+            ]
             print(row(told))
             if options.all:
                 for one in told:
@@ -54,19 +56,19 @@ def main() -> int:
     return 0
 
 
-def judge(made: Made, sensitivity: str = "normal") -> Told:
+def judge(made: Made, least: Sensitivity) -> Told:
     """The series without events, and with them."""
-    ordinary, eventful = (_alerts(made, counts, sensitivity) for counts in (made.ordinary, made.eventful))
+    ordinary, eventful = (_alerts(made, counts, least) for counts in (made.ordinary, made.eventful))
     near = max(1, NEAR_MINUTES // made.shape.step_minutes)
     hits = tuple((event, found_by(event, eventful)) for event in made.events)
     stray = tuple(one for one in eventful if not any(_overlap(one, event, near) for event in made.events))
     return Told(made, hits, tuple(ordinary), stray)
 
 
-def _alerts(made: Made, counts: Array, sensitivity: str) -> list[Found]:
+def _alerts(made: Made, counts: Array, least: Sensitivity) -> list[Found]:
     minute = int(made.first.timestamp()) // 60
     series = counts_of([Scope()], minute, made.shape.step_minutes, counts[None, :], ZoneInfo("UTC"))
-    return list(rehearse(series, weekly, SENSITIVITIES[sensitivity]).alerts)
+    return list(rehearse(series, weekly, least).alerts)
 
 
 def _overlap(one: Found, event: Event, near: int = 0) -> bool:

@@ -14,6 +14,7 @@ from bench.detection.rivals import Days, Scores, all_scores
 from bench.detection.truths import Truth, place_truths
 from bench.detection.world import Span, World
 from streams.watch import SENSITIVITIES, Array, Index, Kind, Panel
+from streams.watch.judging import of_a_region
 
 #: An alert that began so many minutes after a truth's end still found it.
 AFTER_MINUTES = 5
@@ -86,7 +87,7 @@ def _run_group(world: World, spans: list[Span], period: Period, rivals: bool) ->
     placed = [place_truths(world, span, period.judged, world.seed + 1000) for span in spans]
     ordinary = np.stack([span.counts for span in spans])
     eventful = np.stack([counts for counts, _ in placed])
-    panel = Panel(len(spans), 1, SENSITIVITIES["normal"])
+    panel = Panel(len(spans), 1, of_a_region(SENSITIVITIES["normal"]))
     _judge(world, panel, spans[0], ordinary, 0, first)
     raised = [
         _judge(world, copy.deepcopy(panel), spans[0], counts, first, len(spans[0].dates))

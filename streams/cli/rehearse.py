@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -74,6 +74,12 @@ from streams.watch.judging import JUDGED_DAYS
     "--timezone", default="Europe/Paris", show_default=True, help="Of local days, and of time stamps without an offset."
 )
 @click.option("--sensitivity", type=click.Choice(list(SENSITIVITIES)), default="normal", show_default=True)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0.01, 60.0),
+    metavar="NUMBER",
+    help="False alerts a month that each series may cost; unless given that of the sensitivity: low 0.25, normal 2, high 8.",
+)
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON array on stdout, and nothing else.")
 @click.option(
     "--plot",
@@ -92,6 +98,7 @@ def rehearse(
     calendar: str | None,
     timezone: str,
     sensitivity: str,
+    budget: float | None,
     json_wanted: bool,
     plot_file: Path | None,
 ) -> None:
@@ -104,6 +111,8 @@ def rehearse(
     """
     zone = _zone(timezone)
     least = SENSITIVITIES[sensitivity]
+    if budget is not None:
+        least = replace(least, budget_a_month=budget)
     if (counts_file is None) == (first is None or last is None):
         raise InputError("say what to judge: --counts FILE.csv, or --from DATE --to DATE for the archive")
     with Meter("rehearse", None) as meter:

@@ -92,7 +92,7 @@ def _past(earlier: Earlier, places: list[int], part: Counts, zone: ZoneInfo, key
         counts[:, slots[rows]] = earlier.values[places][:, rows]
         if np.isfinite(counts).any(axis=0).mean() >= KNOWN_PART_MIN:
             date = datetime.date.fromordinal(ordinal)
-            past.add(Day.of(date, keys_of(date), counts, np.zeros(counts.shape, bool), np.zeros(len(places)), None))
+            past.add(Day.unjudged(date, keys_of(date), counts))
     return past
 
 

@@ -48,6 +48,7 @@ def _line(counts: Counts, one: Found) -> str:
     where = " ".join(part for part in (one.scope.region, one.scope.service) if part) or "-"
     ratio = "" if one.ratio is None or one.kind == "silence" else f"  x{one.ratio:.2f}"
     notes = ["still running"] if one.running else []
+    notes += [f"score {one.score:.1f}, an ordinary day reaches {one.usual:.1f}"] if one.score else []
     notes += ["learning: few comparable days"] if one.learning else []
     marks = f"  ({', '.join(notes)})" if notes else ""
     return f"{one.kind.value:7}  {start}  {end}  {where}  {one.observed:,.0f} where {one.expected:,.0f} were expected{ratio}{marks}"

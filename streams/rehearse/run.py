@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class Found:
     """One alert over the rows `start` to `last` of the file; `raised` is the row at which it was raised, `running`
-    whether it had not ended.
+    whether it had not ended. `score`: the highest when it was raised, where ordinary days of the series reach `usual`; 0 of a silence.
     """
 
     kind: Kind
@@ -31,6 +31,8 @@ class Found:
     learning: bool
     observed: float
     expected: float
+    score: float = 0.0
+    usual: float = 0.0
 
     @property
     def ratio(self) -> float | None:
@@ -131,4 +133,6 @@ def _found(counts: Counts, expected: Array, series: int, episode: Episode, runni
         episode.learning,
         float(counts.values[series, rows][known].sum()),
         float(expected[series, rows][known].sum()),
+        episode.score,
+        episode.usual,
     )

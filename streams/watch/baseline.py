@@ -28,8 +28,11 @@ STALE_DAYS, STALE_SPREAD = 21, 0.12
 TELLING_EXTRA_MAX = 0.35
 #: Rows are left out of later baselines only if their own stood on so many comparable days.
 SURE_DAYS = 3
-#: What was judged on two of the three newest comparable days is no exception any more.
-NEWEST_DAYS, NEWEST_JUDGED = 3, 2
+#: What was judged on all of the newest comparable days is no exception any more.
+NEWEST_DAYS = 3
+#: With so many days of one name, those far from the densest half of them are left out: further than so many of its widths, and further
+#: than counting noise is likely to go (on a square-root scale, where it is 1/2 everywhere).
+DENSE_DAYS_MIN, NEAR_WIDTHS, NEAR_ROOTS = 4, 2.0, 1.25
 #: The level: days that are looked at, and how fast it forgets (days, e-fold).
 LEVEL_DAYS = 400
 LEVEL_FORGET_DAYS = 4.0
@@ -40,6 +43,7 @@ HUBER_DAYS, HUBER_DAYS_MIN, HUBER_AGE_DAYS = 7, 5, 21
 WINSOR_SPREADS = 3.0
 #: Smoothing along the day goes on until a slot stands on so many counts.
 COUNTS_ENOUGH = 300.0
+SMOOTH_WIDTHS = ((30, (1,)), (6, (1, 3)), (2, (1, 3, 7)), (0, (1, 5, 15, 31)))
 SMOOTH_SPREADS = 2.5
 #: The least that is ever expected in a row.
 EXPECTED_MIN = 0.02
@@ -72,7 +76,7 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
         days = rungs[rung]
         if not days or (rung and first >= ENOUGH_DAYS):
             continue
-        centre, number = _centre(past, days, level)
+        centre, number = _centre(past, days, level, alike=rung == 0)
         if expected is None:
             expected, extra = centre, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days)
         else:
@@ -107,15 +111,17 @@ def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
     return found
 
 
-def _centre(past: Past, days: list[int], level: _Level) -> tuple[Array, Array]:
+def _centre(past: Past, days: list[int], level: _Level, alike: bool) -> tuple[Array, Array]:
     """Robust mean of the days at today's level, smoothed; and on how many days each slot stands."""
     stacked = np.stack([past.days[index].counts for index in days], axis=1).astype(np.float64)
     judged = np.stack([past.days[index].judged for index in days], axis=1)
-    usual = judged[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_JUDGED
+    usual = judged[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_DAYS
     stacked[judged & ~usual[:, None, :]] = np.nan
     stacked *= np.stack([level.to_today(index) for index in days], axis=1)[:, :, None]
-    stacked.sort(axis=1)  # NaN last
+    if alike:
+        stacked = _of_most_days(stacked)
     number = np.isfinite(stacked).sum(axis=1)
+    stacked.sort(axis=1)  # NaN last
     trim = np.where(number == 3, 1, number // 4)
     place = np.arange(len(days))[None, :, None]
     inside = (place >= trim[:, None, :]) & (place < (number - trim)[:, None, :])
@@ -130,10 +136,44 @@ def _centre(past: Past, days: list[int], level: _Level) -> tuple[Array, Array]:
     return _smooth(centre, number), number.astype(np.float64)
 
 
+def _of_most_days(stacked: Array) -> Array:
+    """(series, days, slots) without what lies far from the densest half of the days, over an hour around each slot.
+
+    So an event that recurs on fewer than half of them is not expected. On a square-root scale, where counting noise is 1/2 everywhere.
+    """
+    number = stacked.shape[1]
+    if number < DENSE_DAYS_MIN:
+        return stacked
+    half = number // 2
+    known = np.isfinite(stacked)
+    width = stacked.shape[2] // 24 // 2 * 2 + 1
+    filled, seen = _hour_sum(np.where(known, stacked, 0.0), width), _hour_sum(known.astype(np.float64), width)
+    root = np.where(seen > 0, np.sqrt(np.maximum(filled, 0.0) * width / np.maximum(seen, 1.0)), np.inf)
+    ordered = np.sort(root, axis=1)
+    with np.errstate(invalid="ignore"):
+        widths = ordered[:, half - 1 :] - ordered[:, : number - half + 1]
+    widths = np.where(np.isfinite(widths), widths, np.inf)
+    at = widths.argmin(axis=1)[:, None, :]
+    dense = np.take_along_axis(widths, at, axis=1)
+    low, high = np.take_along_axis(ordered, at, axis=1), np.take_along_axis(ordered, at + half - 1, axis=1)
+    with np.errstate(invalid="ignore"):
+        middle, reach = (low + high) / 2.0, np.maximum(NEAR_ROOTS, NEAR_WIDTHS * dense)
+        for _ in range(2):  # two days may be alike by chance: their middle is moved to that of the days around it
+            near = np.abs(root - middle) <= reach
+            middle = np.where(near, root, 0.0).sum(axis=1, keepdims=True) / np.maximum(
+                near.sum(axis=1, keepdims=True), 1
+            )
+        near = np.abs(root - middle) <= reach
+    return np.where(near | ~np.isfinite(dense), stacked, np.nan)
+
+
+def _hour_sum(values: Array, width: int) -> Array:
+    return _box(values.reshape(-1, values.shape[2]), width).reshape(values.shape)
+
+
 def _smooth(centre: Array, number: Array) -> Array:
     """A mean over the neighbours, over as few as give enough counts to stand on."""
-    slots = centre.shape[1]
-    widths = (1, 5, 15, 31) if slots > 700 else (1, 3, 7) if slots >= 288 else (1, 3)
+    widths = smooth_widths(1440 / centre.shape[1])
     filled = np.isfinite(centre)
     own = np.where(filled, centre, 0.0) * number
     result = np.full(centre.shape, np.nan)
@@ -147,6 +187,11 @@ def _smooth(centre: Array, number: Array) -> Array:
         result = np.where(take, mean, result)
         open_ &= ~(total * np.maximum(number, 1) >= COUNTS_ENOUGH)
     return result
+
+
+def smooth_widths(step_minutes: float) -> tuple[int, ...]:
+    """Rows that are averaged, at most the last of them: no more than half an hour, over which a day is straight."""
+    return next(widths for least, widths in SMOOTH_WIDTHS if step_minutes >= least)
 
 
 def _box(values: Array, width: int) -> Array:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.flags import Rows
-from streams.watch.scales import Scales
-from streams.watch.score import QUANTUM, Stretch
-from streams.watch.types import Kind, Sensitivity
+from streams.watch.score import QUANTUM, Piece
+from streams.watch.standard import Standard
+from streams.watch.types import Kind
 
 KINDS = (Kind.SURGE, Kind.DROP, Kind.SILENCE)
 #: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.
@@ -21,13 +21,18 @@ SILENCE_BEGINS_EXPECTED = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An alert by row numbers, which count from the panel's first row and never wrap. `last` is the latest row that deviates."""
+    """An alert by row numbers, which count from the panel's first row and never wrap. `last` is the latest row that deviates.
+
+    `score`: the highest when it was raised, where ordinary days of the series reach `usual`; both 0 of a silence.
+    """
 
     kind: Kind
     start: int
     raised: int
     last: int
     learning: bool
+    score: float = 0.0
+    usual: float = 0.0
 
 
 @dataclass(slots=True)
@@ -49,24 +54,23 @@ class Change:
     ended: bool
 
 
-def advance(
-    tracks: list[list[Track]],
-    rows: Rows,
-    stretch: Stretch,
-    scales: Scales,
-    least: Sensitivity,
-    first: int,
-    base: int,
-    learning: bool,
-) -> list[Change]:
-    """Move the tracks (series x kind) over judged rows; `first` is the first judged row of the stretch, `base` its number in the panel."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rows that were judged; `base` is the number of the first of them in the panel."""
+
+    rows: Rows
+    piece: Piece
+    day: Standard
+    base: int
+
+
+def advance(tracks: list[list[Track]], judged: Judged) -> list[Change]:
+    """Move the tracks (series x kind) over judged rows."""
     changes: list[Change] = []
-    busy = np.asarray(rows.passing.any(axis=(0, 2)) | rows.silent.any(axis=1))
+    busy = np.asarray(judged.rows.passing.any(axis=(0, 2)) | judged.rows.silent.any(axis=1))
     for series, kinds in enumerate(tracks):
-        if not busy[series] and not any(track.open for track in kinds):
-            continue
-        walk = _Walk(series, kinds, rows, stretch, scales, least, first, base, learning)
-        changes += walk.run()
+        if busy[series] or any(track.open for track in kinds):
+            changes += _Walk(series, kinds, judged).run()
     changes.sort(key=lambda change: (change.row, change.series, change.episode.kind))
     return changes
 
@@ -74,29 +78,20 @@ def advance(
 class _Walk:
     """One series over the judged rows; hops from event to event."""
 
-    def __init__(
-        self,
-        series: int,
-        tracks: list[Track],
-        rows: Rows,
-        stretch: Stretch,
-        scales: Scales,
-        least: Sensitivity,
-        first: int,
-        base: int,
-        learning: bool,
-    ) -> None:
-        self.series, self.tracks, self.scales, self.learning = series, tracks, scales, learning
-        self.first, self.base = first, base
+    def __init__(self, series: int, tracks: list[Track], judged: Judged) -> None:
+        rows, stretch, day = judged.rows, judged.piece.stretch, judged.day
+        self.series, self.tracks, self.scales, self.learning = series, tracks, day.scales, day.learning
+        self.first, self.base = judged.piece.first, judged.base
         self.raised = [rows.passing[0, series] > 0, rows.passing[1, series] > 0, rows.silent[series]]
         self.passing, self.alone = rows.passing[:, series], rows.alone[:, series]
         self.over = [~rows.beyond[0, series], ~rows.beyond[1, series], rows.heard[series]]
         self.quiet = rows.quiet[:, series]
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
+        self.scores, self.usual = rows.score[:, series], day.limits.usual[:, series]
         self.counts, self.expected = stretch.counts[series], stretch.expected[series]
         self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
-        self.least = least
-        self.edges = (least.ratio_surge**FRESH_PART, least.ratio_drop**FRESH_PART)
+        self.least = day.least
+        self.edges = (self.least.ratio_surge**FRESH_PART, self.least.ratio_drop**FRESH_PART)
         self.changes: list[Change] = []
 
     def run(self) -> list[Change]:
@@ -127,7 +122,7 @@ class _Walk:
         old = kind != 2 and row - track.open.start >= self.scales.lasting[0]
         if not self.over[kind][at] and not (old and self.quiet[kind][at]):
             track.calm = 0
-            track.open = _until(track.open, row)
+            track.open = replace(track.open, last=row)
             return
         track.calm += 1
         if track.calm >= (1 if kind == 2 else self.scales.calm):
@@ -136,7 +131,8 @@ class _Walk:
     def _raise(self, kind: int, at: int) -> None:
         track, row = self.tracks[kind], self.base + at
         start = self._onset(kind, at)
-        track.open = Episode(KINDS[kind], start, row, row, self.learning)
+        score, usual = (0.0, 0.0) if kind == 2 else (float(self.scores[kind][at]), float(self.usual[kind]))
+        track.open = Episode(KINDS[kind], start, row, row, self.learning, score, usual)
         track.calm = 0
         self.changes.append(Change(self.series, row, track.open, False))
         if kind == 2:
@@ -164,14 +160,13 @@ class _Walk:
         for other in (0, 1):
             track = self.tracks[other]
             if track.open is not None:
-                track.open = Episode(
-                    track.open.kind,
-                    track.open.start,
-                    track.open.raised,
-                    max(start - 1, track.open.start),
-                    self.learning,
-                )
+                track.open = replace(track.open, last=self._measured_before(start, track.open.start))
                 self._end(other, row)
+
+    def _measured_before(self, row: int, start: int) -> int:
+        """The last measured row before `row`, `start` at the least."""
+        places = np.flatnonzero(self.known[: max(row - self.base + self.first, 0)])
+        return max(start, self.base - self.first + int(places[-1])) if len(places) else start
 
     def _end(self, kind: int, row: int) -> None:
         track = self.tracks[kind]
@@ -216,7 +211,3 @@ class _Walk:
                 beyond = ratio >= self.edges[0] if kind == 0 else ratio <= self.edges[1]
             places = np.flatnonzero(known & beyond)
         return self.base + at - (here - low) + (int(places[0]) if len(places) else here - low)
-
-
-def _until(episode: Episode, row: int) -> Episode:
-    return Episode(episode.kind, episode.start, episode.raised, row, episode.learning)

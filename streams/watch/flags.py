@@ -8,9 +8,8 @@ import numpy as np
 
 from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.scales import Scales
-from streams.watch.score import QUANTUM, Stretch, allow_for_learning, log_error, running_sum, score_of
-from streams.watch.shift import Shifts
-from streams.watch.spread import Spread
+from streams.watch.score import QUANTUM, LevelSpread, Piece, allow_for_learning, log_error, running_sum, score_of
+from streams.watch.standard import Standard
 from streams.watch.types import Array, Flags, Index, Sensitivity
 from streams.watch.window import Window, larger_extra, make_window
 
@@ -38,7 +37,7 @@ class Rows:
 
     `beyond`: the last rows deviate; `quiet`: the first lasting window does not. `passing` has bit n set where the n-th
     window of the scales is beyond its limits, `alone` where its ratio is, too, against comparable days alone; `score` is the highest
-    of the windows, `length` the rows of the one that has it.
+    of the windows where the last rows deviate, else 0, `length` the rows of the one that has it.
     """
 
     passing: Index
@@ -60,57 +59,46 @@ class Errors:
     noise: Array
 
 
-def judge_rows(
-    stretch: Stretch,
-    scales: Scales,
-    spread: Spread,
-    slots: Index,
-    extra: Array,
-    shifts: Shifts,
-    least: Sensitivity,
-    first: int,
-) -> tuple[Rows, Errors]:
-    """Judge the rows from `first` on. `slots` are their places in the local day, `extra` (rows of the stretch) the uncertainty of too few
-    comparable days, `shifts` that of when the day begins.
-    """
-    until = stretch.counts.shape[1]
-    hours = slots * scales.step_minutes // 60
-    shape = (2, stretch.counts.shape[0], until - first)
+def judge_rows(piece: Piece, day: Standard) -> tuple[Rows, Errors]:
+    """Judge the rows of a piece."""
+    scales, spread = day.scales, day.spread
+    hours = piece.slots * scales.step_minutes // 60
+    shape = (2, piece.stretch.counts.shape[0], piece.until - piece.first)
     best, length = np.zeros(shape), np.zeros(shape, dtype=np.int64)
     passing, alone = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     errors, noises = [], []
-    level_spread = np.sqrt(spread.level(len(scales.windows) - 2)[:, None] ** 2 + extra[first:] ** 2)
-    part_spread = spread.level(scales.part_window)
+    of_day = np.sqrt(spread.level(len(scales.windows) - 2)[:, None] ** 2 + piece.extra[piece.first :] ** 2)
+    level = LevelSpread(of_day, spread.level(scales.part_window))
     for number, rows in enumerate(scales.windows):
-        sudden = number < len(scales.sudden)
-        window = make_window(stretch, scales, shifts, slots, extra, level_spread, part_spread, rows, sudden, first)
+        window = make_window(piece, day, level, rows, number < len(scales.sudden))
         errors.append(np.where(window.known, log_error(window.observed, window.likely), np.nan))
         noises.append(1.0 / (window.likely + 0.5) + window.early)
-        days = max(spread.days, LEARNED_DAYS_MIN) * (SUDDEN_A_DAY if sudden else 1.0)
-        limit = limit_of(window.likely / (rows * scales.step_minutes), scales, least)
+        few = few_score(window.likely / (rows * scales.step_minutes), scales)
         for direction in range(2):
-            score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, days, least)
+            score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, day) - few
             length[direction] = np.where(score > best[direction], rows, length[direction])
             best[direction] = np.maximum(score, best[direction])
-            passes = score >= limit
+            passes = score >= day.limits.score[direction][:, None]
             passing[direction] |= passes.astype(np.int64) << number
-            alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, least)).astype(
+            alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, day.least)).astype(
                 np.int64
             ) << number
-    beyond, quiet = _last_rows(stretch, scales, spread, hours, extra, least, first)
-    silent, silent_rows, heard, empty = _silence(stretch, scales, level_spread, least, first)
+    beyond, quiet = _last_rows(piece, day)
+    silent, silent_rows, heard, empty = _silence(piece, day, of_day)
     passing *= beyond
     passing[1] *= ~empty
+    best *= beyond
     return Rows(passing, alone, beyond, quiet, best, length, silent, silent_rows, heard), Errors(
         np.stack(errors), np.stack(noises)
     )
 
 
-def _score(window: Window, tau_square: Array, direction: int, days: float, least: Sensitivity) -> Array:
+def _score(window: Window, tau_square: Array, direction: int, day: Standard) -> Array:
     """(series, rows) in standard deviations, 0 where the window is too small or too short to speak of."""
     score = np.zeros(window.observed.shape)
-    places = np.nonzero(window.known & _large_enough(window, direction, least))
+    places = np.nonzero(window.known & _large_enough(window, direction, day))
     if len(places[0]):
+        days = max(day.spread.days, LEARNED_DAYS_MIN) * (SUDDEN_A_DAY if window.sudden else 1.0)
         observed, likely, doubt = window.observed[places], window.likely[places], window.doubt[places]
         known = np.broadcast_to(tau_square, score.shape)[places]
         found = score_of(observed, likely, known + doubt) * (1.0, -1.0)[direction]
@@ -118,11 +106,9 @@ def _score(window: Window, tau_square: Array, direction: int, days: float, least
     return score
 
 
-def limit_of(rate: Array, scales: Scales, least: Sensitivity) -> Array:
-    """The score that it takes where `rate` counts a minute are likely: nights have most of the minutes, and the least to lose."""
-    if scales.single:
-        return np.full(rate.shape, least.score_min)
-    return np.where(rate < FEW_A_MINUTE, least.score_min + FEW_SCORE, least.score_min)
+def few_score(rate: Array, scales: Scales) -> Array:
+    """What it takes more where `rate` counts a minute are likely: nights have most of the minutes, and the least to lose."""
+    return np.where((rate < FEW_A_MINUTE) & (not scales.single), FEW_SCORE, 0.0)
 
 
 def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity, part: float = 1.0) -> Flags:
@@ -132,47 +118,46 @@ def _beyond(observed: Array, expected: Array, direction: int, least: Sensitivity
     return np.asarray(observed <= least.ratio_drop**part * expected)
 
 
-def _large_enough(window: Window, direction: int, least: Sensitivity) -> Flags:
+def _large_enough(window: Window, direction: int, day: Standard) -> Flags:
     """The ratio against comparable days and against the day so far, and the counts that are too many or too few.
 
     A sudden deviation must be nearly as large against the rows before it, and of the same direction against comparable
     days: a quiet day that wakes up is no surge.
     """
-    counts = (window.observed - window.expected) * (1.0, -1.0)[direction] >= least.counts_min
+    least = day.least
+    counts = (window.observed - window.expected) * (1.0, -1.0)[direction] >= day.worth[:, None]
     if not window.sudden:
         return counts & _beyond(window.observed, window.expected, direction, least)
     compared = _beyond(window.observed, window.expected, direction, least, COMPARED_PART)
     return counts & compared & _beyond(window.observed, window.likely, direction, least, LIKELY_PART)
 
 
-def _last_rows(
-    stretch: Stretch, scales: Scales, spread: Spread, hours: Index, extra: Array, least: Sensitivity, first: int
-) -> tuple[Flags, Flags]:
+def _last_rows(piece: Piece, day: Standard) -> tuple[Flags, Flags]:
     """Whether the last rows deviate still, and whether the first lasting window has nothing to say; (directions, series, rows)."""
-    until = stretch.counts.shape[1]
-    shape = (2, stretch.counts.shape[0], until - first)
+    scales, least = day.scales, day.least
+    hours = piece.slots * scales.step_minutes // 60
+    shape = (2, piece.stretch.counts.shape[0], piece.until - piece.first)
     beyond, quiet = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    observed, expected, measured = stretch.window(scales.fresh, first, until)
+    observed, expected, measured = piece.window(scales.fresh)
     known = (measured > 0) & (expected > 0)
     ratio = (observed + 0.5) / (expected + 0.5)
     number = len(scales.sudden)
-    whole, likely, seen = stretch.window(scales.lasting[0], first, until)
+    whole, likely, seen = piece.window(scales.lasting[0])
     for direction, bound in enumerate((least.ratio_surge, least.ratio_drop)):
         edge = bound**FRESH_PART
         beyond[direction] = known & (ratio >= edge if direction == 0 else ratio <= edge)
         tau_square = (
-            spread.tau[direction, :, number][:, hours] ** 2 + larger_extra(extra, scales.lasting[0], first) ** 2
+            day.spread.tau[direction, :, number][:, hours] ** 2
+            + larger_extra(piece.extra, scales.lasting[0], piece.first) ** 2
         )
         score = score_of(whole, likely, tau_square) * (1.0, -1.0)[direction]
         quiet[direction] = (seen > 0) & (likely > 0) & (score < CALM_SCORE)
     return beyond, quiet
 
 
-def _silence(
-    stretch: Stretch, scales: Scales, level_spread: Array, least: Sensitivity, first: int
-) -> tuple[Flags, Index, Flags, Flags]:
+def _silence(piece: Piece, day: Standard, level_spread: Array) -> tuple[Flags, Index, Flags, Flags]:
     """(silent, rows of nothing so far, something is heard, nothing although much was expected), each (series, rows)."""
-    until = stretch.counts.shape[1]
+    stretch, first, until = piece.stretch, piece.first, piece.until
     known = np.isfinite(stretch.counts) & np.isfinite(stretch.expected)
     something = known & (stretch.counts > 0)
     place = np.arange(until)[None, :]
@@ -184,8 +169,8 @@ def _silence(
     rows = stretch.measured_sum[:, first + 1 :] - np.take_along_axis(stretch.measured_sum, last + 1, axis=1)
     promised = expected * np.exp(-SILENCE_SPREADS * np.minimum(level_spread, 1.0))
     empty_row = known[:, first:] & (stretch.counts[:, first:] == 0)
-    silent = empty_row & (rows >= scales.silence_rows_min) & (promised >= least.silence_min)
-    observed, likely, measured = stretch.window(scales.fresh, first, until)
+    silent = empty_row & (rows >= day.scales.silence_rows_min) & (promised >= day.least.silence_min)
+    observed, likely, measured = piece.window(day.scales.fresh)
     heard = (measured > 0) & (observed > SILENCE_OVER_PART * likely) & something[:, first:]
     empty = empty_row & (stretch.expected[:, first:] > ZERO_ROW_EXPECTED)
     return silent, np.asarray(here - last), heard, empty

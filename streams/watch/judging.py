@@ -20,8 +20,10 @@ from streams.watch.groups import Group, Measure
 from streams.watch.panel import Band, Panel
 from streams.watch.states import BAND_DAYS, BAND_MINUTES, JudgeState
 from streams.watch.store import Day
-from streams.watch.types import SENSITIVITIES, Array, Index, Kind
+from streams.watch.types import SENSITIVITIES, Array, Index, Kind, Sensitivity
 
+#: False alerts a month that all regions together may cost an observer, and how many there are to share them.
+BUDGET_A_MONTH, REGIONS = 1.0, 18
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
 JUDGED_DAYS = 30
 #: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.
@@ -33,6 +35,12 @@ _TOP_QUANTILE = 0.95
 #: The rentrée before this one is longer ago.
 LAST_YEAR_DAYS_MIN = 300
 EPOCH = datetime.date(1970, 1, 1)
+
+
+def of_a_region(least: Sensitivity) -> Sensitivity:
+    """The sensitivity of one series of an observer: its part of the budget that all regions share."""
+    words = least.budget_a_month / SENSITIVITIES["normal"].budget_a_month
+    return replace(least, budget_a_month=words * BUDGET_A_MONTH / REGIONS)
 
 
 def local_minutes(first: int, rows: int, step: int, zone: ZoneInfo) -> Index:
@@ -101,7 +109,7 @@ class Judge:
     def __init__(self, group: Group, first: int, sensitivity: str = "normal") -> None:
         step = group.step_minutes
         self.group = group
-        self.panel = Panel(len(group.series), step, SENSITIVITIES[sensitivity])
+        self.panel = Panel(len(group.series), step, of_a_region(SENSITIVITIES[sensitivity]))
         self.first = -(-first // step) * step
         self.bands = Bands(self.first, step, len(group.series))
         self._learning: dict[datetime.date, bool] = {}
@@ -114,9 +122,7 @@ class Judge:
 
     def learn(self, date: datetime.date, slots: Array) -> None:
         """Put a day into the past as it was counted, unjudged; `slots` (series, slots), NaN where not measured."""
-        nothing = np.zeros(slots.shape, bool)
-        share = np.zeros(len(slots))
-        self.panel.past.add(Day.of(date, self.group.keys_of(date), slots, nothing, share, None))
+        self.panel.past.add(Day.unjudged(date, self.group.keys_of(date), slots))
 
     def state(self, first: datetime.date) -> JudgeState:
         """All that feeding left behind but the days before `first`, for `resume`. Shares its arrays with this judge."""

@@ -10,15 +10,18 @@ import datetime
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.watch.baseline import Baseline, make_baseline
 from streams.watch.days import DayKeys, KeysOf
-from streams.watch.episodes import KINDS, Change, Episode, Track, advance
+from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
+from streams.watch.limits import PRIOR_PEAK, learn_limits
 from streams.watch.scales import Scales
-from streams.watch.score import Stretch
+from streams.watch.score import Piece, Stretch
 from streams.watch.shift import Shifts
-from streams.watch.spread import Spread, learn_spread
+from streams.watch.spread import learn_spread
+from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
 from streams.watch.types import Array, Flags, Index, Sensitivity
@@ -41,12 +44,12 @@ class _Today:
     date: datetime.date
     keys: DayKeys
     baseline: Baseline
-    spread: Spread
+    standard: Standard
     extra: float
-    shifts: Shifts
     slots: list[Index]
     errors: list[Errors]
     first_row: int
+    peaks: NDArray[np.float32]
 
 
 class Panel:
@@ -54,7 +57,7 @@ class Panel:
 
     def __init__(self, series: int, step_minutes: int, least: Sensitivity, past: Past | None = None) -> None:
         self.series, self.scales = series, Scales.of(step_minutes)
-        self.least = least.for_chances(self.scales.chances / Scales.of(1).chances)
+        self.least = least
         self.slots = -(-1440 // step_minutes)
         self.past = past or Past()
         self.tracks = [[Track() for _ in KINDS] for _ in range(series)]
@@ -71,9 +74,18 @@ class Panel:
         baseline = make_baseline(self.past, date, keys, self.series, self.slots)
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
         shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
-        self._today = _Today(
-            date, keys, baseline, spread, spread.beyond(baseline.extra), shifts, [], [], self.rows_judged
+        standard = Standard(
+            self.scales,
+            self.least,
+            spread,
+            shifts,
+            learn_limits(self.past, self.series, self.least),
+            Standard.worth_of(baseline.expected, self.least),
+            baseline.learning,
         )
+        peaks = np.zeros((2, self.series, HOURS), np.float32)
+        extra = spread.beyond(baseline.extra)
+        self._today = _Today(date, keys, baseline, standard, extra, [], [], self.rows_judged, peaks)
         return baseline
 
     def judge(self, slots: Index, counts: Array) -> tuple[list[Change], Band]:
@@ -91,20 +103,12 @@ class Panel:
         self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
         stretch = Stretch.of(self._counts, self._expected)
         first = self._counts.shape[1] - counts.shape[1]
+        piece = Piece(stretch, slots, self._extra, first)
+        rows, errors = judge_rows(piece, today.standard)
         hours = slots * self.scales.step_minutes // 60
-        rows, errors = judge_rows(
-            stretch, self.scales, today.spread, slots, self._extra, today.shifts, self.least, first
-        )
-        changes = advance(
-            self.tracks,
-            rows,
-            stretch,
-            self.scales,
-            self.least,
-            first,
-            self.rows_judged,
-            today.baseline.learning,
-        )
+        for hour in np.unique(hours):
+            today.peaks[:, :, hour] = np.maximum(today.peaks[:, :, hour], rows.score[:, :, hours == hour].max(axis=2))
+        changes = advance(self.tracks, Judged(rows, piece, today.standard, self.rows_judged))
         self._ended += [(change.series, change.episode) for change in changes if change.ended]
         self.rows_judged += counts.shape[1]
         today.slots.append(slots)
@@ -146,9 +150,14 @@ class Panel:
         """Go on with a day that is not over."""
         baseline = self.begin_day(today.date, keys)
         assert self._today is not None
+        self._today.peaks = today.peaks.copy()
         self._today.slots, self._today.errors = [today.slots], [Errors(today.error, today.noise)]
         self._today.first_row = self.rows_judged - len(today.slots)
         return baseline
+
+    def score(self, series: int) -> float:
+        """What it takes today, of both directions on average; before the first day what an ordinary one reaches."""
+        return PRIOR_PEAK if self._today is None else float(self._today.standard.limits.score[:, series].mean())
 
     def end_day(self) -> None:
         """Put the day into the past, without the rows that were judged a surge, a drop or a silence."""
@@ -169,7 +178,9 @@ class Panel:
         by_slot = _by_slot(kept, slots, self.slots)
         judged_slots = _by_slot(np.where(judged, 1.0, np.nan), slots, self.slots) > 0
         residuals = self._residuals(today, slots, marked)
-        self.past.add(Day.of(today.date, today.keys, by_slot, judged_slots, share, residuals))
+        peaks = today.peaks if today.baseline.judged else None
+        day = Day.of(today.date, today.keys, by_slot, judged_slots, share)
+        self.past.add(replace(day, residuals=residuals, peaks=peaks))
 
     def _marked(self, begin: int, until: int) -> Flags:
         marked = np.zeros((self.series, until - begin), dtype=bool)
@@ -218,8 +229,10 @@ class Panel:
         number = len(self.scales.sudden)
         sides = []
         for direction in range(2):
-            tau = today.spread.tau[direction, :, number][:, hours]
-            wide = self.least.score_min * np.sqrt(1.0 / (expected + 0.5) + tau**2 + today.extra**2)
+            tau = today.standard.spread.tau[direction, :, number][:, hours]
+            wide = today.standard.limits.score[direction][:, None] * np.sqrt(
+                1.0 / (expected + 0.5) + tau**2 + today.extra**2
+            )
             sides.append(wide)
         upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
         lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)
@@ -228,12 +241,14 @@ class Panel:
 
 def _day_state(day: Day) -> DayState:
     left = day.residuals or Residuals(np.zeros((0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), np.float32))
-    return DayState(day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra)
+    peaks = np.zeros((0, 0, 0), np.float32) if day.peaks is None else day.peaks
+    return DayState(day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra, peaks)
 
 
 def _day(state: DayState, keys_of: KeysOf) -> Day:
     left = Residuals(state.error, state.noise, state.extra) if state.error.size else None
-    return Day(state.date, keys_of(state.date), state.counts, state.judged, state.share, state.hours, left)
+    peaks = state.peaks if state.peaks.size else None
+    return Day(state.date, keys_of(state.date), state.counts, state.judged, state.share, state.hours, left, peaks)
 
 
 def _open_day(today: _Today, windows: int, series: int) -> OpenDay:
@@ -243,6 +258,7 @@ def _open_day(today: _Today, windows: int, series: int) -> OpenDay:
         np.concatenate([np.zeros(0, np.int64), *today.slots]),
         np.concatenate([nothing, *(one.error for one in today.errors)], axis=2),
         np.concatenate([nothing, *(one.noise for one in today.errors)], axis=2),
+        today.peaks,
     )
 
 

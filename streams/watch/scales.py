@@ -47,11 +47,6 @@ class Scales:
         return min(range(len(self.sudden)), key=lambda number: abs(self.sudden[number] - self.level_part))
 
     @property
-    def chances(self) -> float:
-        """Windows that end in a minute: as many chances to be wrong."""
-        return len(self.windows) / self.step_minutes
-
-    @property
     def level_reach(self) -> int:
         """Rows before a sudden window that its level is read from."""
         return self.level_part * LEVEL_PARTS

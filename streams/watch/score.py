@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.watch.scales import LEVEL_PARTS, Scales
-from streams.watch.types import Array
+from streams.watch.types import Array, Index
 
 #: Expectations are rounded to this, so that sums do not depend on where a stretch begins.
 QUANTUM = 1 / 4096
@@ -80,6 +80,35 @@ def running_sum(values: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows of a stretch from `first` on, which are judged. `slots`: their places in the local day; `extra` (rows of the stretch): the
+    uncertainty of too few comparable days.
+    """
+
+    stretch: Stretch
+    slots: Index
+    extra: Array
+    first: int
+
+    @property
+    def until(self) -> int:
+        """The row after the last."""
+        return int(self.stretch.counts.shape[1])
+
+    def window(self, rows: int, back: int = 0) -> tuple[Array, Array, Array]:
+        """`Stretch.window` of the judged rows."""
+        return self.stretch.window(rows, self.first, self.until, back)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSpread:
+    """Standard deviations beyond counting noise: `of_day` (series, rows) of the level of a day, `of_part` (series) of a part of it."""
+
+    of_day: Array
+    of_part: Array
+
+
+@dataclass(frozen=True, slots=True)
 class SoFar:
     """The rows just before each window, part by part, the nearest one first: log(observed / expected) and the variance of its noise.
 
@@ -91,18 +120,15 @@ class SoFar:
     level: Array
 
 
-def day_so_far(
-    stretch: Stretch, scales: Scales, spread: Array, part_spread: Array, lag: int, first: int, until: int
-) -> SoFar:
+def day_so_far(piece: Piece, scales: Scales, spread: LevelSpread, lag: int) -> SoFar:
     """The day as far as it is known before a window of `lag` rows.
 
-    The nearest part of the level counts most; shrunk by what counting noise makes uncertain; bounded by `spread` (series, rows), the
-    standard deviation of the level of a day. `part_spread` (series): how much a part wavers, beyond counting noise.
+    The nearest part of the level counts most; shrunk by what counting noise makes uncertain; bounded by how much days waver.
     """
     parts, noises, counting = [], [], []
-    waver = part_spread[:, None] ** 2
+    waver = spread.of_part[:, None] ** 2
     for part in range(LEVEL_PARTS):
-        observed, expected, measured = stretch.window(scales.level_part, first, until, lag + part * scales.level_part)
+        observed, expected, measured = piece.window(scales.level_part, lag + part * scales.level_part)
         known = measured >= MEASURED_PART_MIN * scales.level_part
         parts.append(np.where(known, np.log((observed + 0.5) / (expected + 0.5)), 0.0))
         counting.append(np.where(known, 1.0 / (expected + 0.5), 1.0))
@@ -110,8 +136,8 @@ def day_so_far(
     weights = np.array(LEVEL_WEIGHTS)[:, None, None]
     middle = (np.stack(parts) * weights).sum(axis=0)
     noise = (np.stack(counting) * weights**2).sum(axis=0)
-    square = spread**2
-    limit = LEVEL_SPREADS_MAX * spread
+    square = spread.of_day**2
+    limit = LEVEL_SPREADS_MAX * spread.of_day
     return SoFar(parts, noises, np.clip(LEVEL_PART * middle * square / (square + noise), -limit, limit))
 
 

@@ -14,9 +14,14 @@ from streams.watch.types import Array, Index
 #: Errors as they are kept.
 Samples = NDArray[np.float32]
 
-#: Quantiles of the signed error that are set beside those of a normal distribution: (probability, its normal quantile).
-HOUR_QUANTILES = ((0.9, 1.2816), (0.95, 1.645))
-DAY_QUANTILES = ((0.9, 1.2816), (0.975, 1.96))
+#: The quantile of the signed errors of whole days that is set beside that of a normal distribution: (probability, its normal quantile).
+#: Lower than what is rare: what recurs for two hours on every other evening is in fewer than a tenth of the errors of a day.
+DAY_QUANTILE, DAY_NORMAL = 0.85, 1.0364
+#: The densest half of normal errors is so many standard deviations wide.
+HALF_WIDTH = 1.349
+#: How much of the spread's logarithm the errors around an hour tell; the rest those of whole days.
+HOUR_WEIGHT = 0.4
+_SQUARE_MIN = 1e-5
 #: Before anything is learned; weighed as so many days.
 PRIOR_TAU = 0.2
 PRIOR_DAYS = 0.5
@@ -25,8 +30,6 @@ TAU_MIN, TAU_MAX = 0.01, 1.5
 SHOWN_DAYS_MIN, SHOWN_PART_LEFT = 4, 0.3
 #: Fewer errors tell no quantile.
 KNOWN_MIN = 8
-#: Part of the whole day's spread (a standard deviation) that an hour has at least.
-HOUR_PART_MIN = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
     error = np.concatenate([one.error for one in kept], axis=3)
     # What is not known lies below everything.
     noise = np.where(np.isfinite(error), np.concatenate([one.noise for one in kept], axis=3), np.float32(np.inf))
-    near = Sample.of(_with_neighbours(error), _with_neighbours(noise))
+    # Of an hour the densest half, whatever the direction: an event on two evenings of five does not widen it.
+    by_hour = Sample.of(_with_neighbours(error), _with_neighbours(noise)).dense_square()
     whole = Sample.of(error.reshape(series, windows, 1, -1), noise.reshape(series, windows, 1, -1))
     square = np.empty_like(prior)
     for direction, sign in enumerate((1.0, -1.0)):
-        least = HOUR_PART_MIN**2 * whole.square(sign, DAY_QUANTILES)
-        square[direction] = np.maximum(near.square(sign, HOUR_QUANTILES), least)
+        of_day = np.maximum(whole.quantile_square(sign), _SQUARE_MIN)
+        square[direction] = np.maximum(by_hour, _SQUARE_MIN) ** HOUR_WEIGHT * of_day ** (1.0 - HOUR_WEIGHT)
     # Half of what a direction shows: a few weeks do not tell them apart well.
     square = 0.5 * square + 0.5 * square.mean(axis=0)
     days, extra = len(kept), math.sqrt(sum(one.extra**2 for one in kept) / len(kept))
@@ -89,19 +93,30 @@ class Sample:
     def of(error: Samples, noise: Samples) -> Sample:
         return Sample(error, noise, np.isfinite(noise).sum(axis=-1))
 
-    def square(self, sign: float, quantiles: tuple[tuple[float, float], ...]) -> Array:
-        """The tau^2 at which quantiles of error^2 / (noise + tau^2) of one sign are those of a normal distribution; the largest of them.
+    def quantile_square(self, sign: float) -> Array:
+        """The tau^2 at which the quantile of error^2 / (noise + tau^2) of one sign is that of a normal distribution.
 
         P(error^2 <= c^2 (noise + tau^2)) = p is P(error^2 / c^2 - noise <= tau^2) = p, so tau^2 is a plain quantile.
         """
         size = self.error.shape[-1]
         signed = self.error * np.float32(sign)
         side = np.where(signed > 0, signed * signed, np.float32(0.0))
-        result = np.zeros(self.number.shape)
-        for probability, normal in quantiles:
-            values = side * np.float32(1.0 / (normal * normal)) - self.noise
-            place = np.clip(size - 1 - np.floor((1.0 - probability) * self.number).astype(np.int64), 0, size - 1)
-            values.partition(np.unique(place), axis=-1)
-            found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-            result = np.maximum(result, np.where(self.number >= KNOWN_MIN, found, PRIOR_TAU**2))
-        return result
+        values = side * np.float32(1.0 / DAY_NORMAL**2) - self.noise
+        place = np.clip(size - 1 - np.floor((1.0 - DAY_QUANTILE) * self.number).astype(np.int64), 0, size - 1)
+        values.partition(np.unique(place), axis=-1)
+        found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
+        return np.where(self.number >= KNOWN_MIN, found, PRIOR_TAU**2)
+
+    def dense_square(self) -> Array:
+        """The tau^2 of normal errors whose densest half is as narrow as that of these, less what counting explains on average."""
+        size = self.error.shape[-1]
+        known = np.isfinite(self.noise)
+        values = np.where(known, self.error, np.float32(np.inf))
+        values.sort(axis=-1)
+        place, half = np.arange(size), np.maximum(self.number // 2, 1)[..., None]
+        upper = np.take_along_axis(values, np.minimum(place + half, size - 1), axis=-1)
+        inside = place + half < self.number[..., None]
+        width = np.where(inside, upper, np.float32(np.inf)) - np.where(inside, values, np.float32(0.0))
+        noise = np.where(known, self.noise, np.float32(0.0)).sum(axis=-1) / np.maximum(self.number, 1)
+        square = np.maximum((width.min(axis=-1) / HALF_WIDTH) ** 2 - noise, 0.0)
+        return np.where(self.number >= KNOWN_MIN, square, PRIOR_TAU**2)

@@ -30,7 +30,7 @@ MINUTES_A_DAY = 1440
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """A `store.Day` without its keys; `error` and `noise` are those of its residuals, of no size without any."""
+    """A `store.Day` without its keys; `error` and `noise` are those of its residuals; arrays have no size without any."""
 
     date: datetime.date
     counts: NDArray[np.float32]
@@ -40,16 +40,18 @@ class DayState:
     error: NDArray[np.float32]
     noise: NDArray[np.float32]
     extra: float
+    peaks: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDay:
-    """A local day that is not over: the places of its rows in the day, and their errors (windows, series, rows)."""
+    """A local day that is not over: the places of its rows in the day, their errors (windows, series, rows), and its highest scores."""
 
     date: datetime.date
     slots: Index
     error: Array
     noise: Array
+    peaks: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,14 @@ def _wrong_shapes(state: JudgeState, group: Group) -> Iterator[str]:
             (f"hours of {day.date}", day.hours, (series, HOURS)),
             (f"errors of {day.date}", day.error, residuals),
             (f"noise of {day.date}", day.noise, residuals),
+            (f"peaks of {day.date}", day.peaks, (2, series, HOURS) if day.peaks.size else (0, 0, 0)),
         ]
     if (today := panel.today) is not None:
         shapes += [
             ("slots of today", today.slots, (today.slots.size,)),
             ("errors of today", today.error, (windows, series, today.slots.size)),
             ("noise of today", today.noise, (windows, series, today.slots.size)),
+            ("peaks of today", today.peaks, (2, series, HOURS)),
         ]
     for name, values, shape in shapes:
         if values.shape != shape:

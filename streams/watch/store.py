@@ -47,6 +47,7 @@ class Day:
 
     `counts` (series, slots), NaN where not measured; `judged` (series, slots): where they were a surge, drop or silence;
     `share` (series): how much of what was expected of the day lay in those rows; `hours` (series, 24): means of the others.
+    `peaks` (directions, series, 24): the highest score of each hour, None where it was not judged.
     """
 
     date: datetime.date
@@ -55,21 +56,25 @@ class Day:
     judged: Flags
     share: Array
     hours: Array
-    residuals: Residuals | None
+    residuals: Residuals | None = None
+    peaks: NDArray[np.float32] | None = None
 
     @staticmethod
-    def of(
-        date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array, residuals: Residuals | None
-    ) -> Day:
+    def of(date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array) -> Day:
         """A day with the means of its hours."""
         hours = _by_hour(np.where(judged, np.nan, counts))
-        return Day(date, keys, counts.astype(np.float32), judged, share, hours, residuals)
+        return Day(date, keys, counts.astype(np.float32), judged, share, hours)
+
+    @staticmethod
+    def unjudged(date: datetime.date, keys: DayKeys, counts: Array) -> Day:
+        """A day as it was counted."""
+        return Day.of(date, keys, counts, np.zeros(counts.shape, bool), np.zeros(len(counts)))
 
     def adopted(self, series: Flags) -> Day:
         """The day with the judged rows of these series as ordinary ones."""
         judged = self.judged & ~series[:, None]
         hours = np.where(series[:, None], _by_hour(self.counts.astype(np.float64)), self.hours)
-        return Day(self.date, self.keys, self.counts, judged, self.share, hours, self.residuals)
+        return replace(self, judged=judged, hours=hours)
 
 
 @dataclass(slots=True)
@@ -84,6 +89,10 @@ class Past:
         sure = [one for one in kept if one.sure][-SPREAD_DAYS:]
         missing = SPREAD_DAYS_MIN - len(sure)
         return sure + [one for one in kept if not one.sure][-missing:] if missing > 0 else sure
+
+    def peaks(self) -> list[NDArray[np.float32]]:
+        """Highest scores of the days that were judged: (directions, series, hours) each."""
+        return [day.peaks for day in self.days if day.peaks is not None]
 
     def _forget_residuals(self) -> None:
         """They are large, and of older days nobody asks."""

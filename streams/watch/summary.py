@@ -43,7 +43,7 @@ def sums(judge: Judge, series: int, first: int, end: int) -> Sums:
     rows = values[:, series]
     known = np.isfinite(rows[0]) & np.isfinite(rows[1])
     observed, expected, _lower, _upper = rows[:, known].sum(axis=1)
-    lower, upper = bounds_of_sum(rows[1, known], rows[2, known], rows[3, known], judge.panel.least.score_min)
+    lower, upper = bounds_of_sum(rows[1, known], rows[2, known], rows[3, known], judge.panel.score(series))
     return Sums(float(observed), float(expected), lower, upper)
 
 

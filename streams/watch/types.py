@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -38,39 +37,28 @@ class Scope:
         return ",".join(f"{key}={value}" for key, value in parts if value is not None) or "all"
 
 
-#: No score is lower, however few the chances.
-SCORE_LEAST = 3.5
-
-
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
     """How much it takes to raise an alert.
 
-    `score_min` is in standard deviations as learned from the series; `ratio_surge` and `ratio_drop` are observed /
-    expected; `counts_min` the counts that must be too many or too few; `silence_min` the counts that were expected while nothing came.
+    `budget_a_month`: false alerts that a series may cost a month, which sets the score it takes (`streams.watch.limits`).
+    `ratio_surge` and `ratio_drop` are observed / expected; `counts_min` the counts that must be too many or too few; `silence_min` the
+    counts that were expected while nothing came.
     """
 
     name: str
-    score_min: float
+    budget_a_month: float
     ratio_surge: float
     ratio_drop: float
     counts_min: float
     silence_min: float
 
-    def for_chances(self, part: float) -> Sensitivity:
-        """The same where there are only `part` as many chances to be wrong as in rows of a minute, which `score_min` is meant for.
-
-        By the tail of a normal distribution, its score is reached by chance as often a week.
-        """
-        square = max(self.score_min**2 + 2.0 * math.log(part), SCORE_LEAST**2)
-        return replace(self, score_min=math.sqrt(square))
-
 
 SENSITIVITIES = {
     one.name: one
     for one in (
-        Sensitivity("low", score_min=7.0, ratio_surge=1.5, ratio_drop=0.67, counts_min=20.0, silence_min=30.0),
-        Sensitivity("normal", score_min=5.3, ratio_surge=1.2, ratio_drop=0.8, counts_min=10.0, silence_min=15.0),
-        Sensitivity("high", score_min=4.0, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
+        Sensitivity("low", 0.25, ratio_surge=1.5, ratio_drop=0.67, counts_min=20.0, silence_min=30.0),
+        Sensitivity("normal", 2.0, ratio_surge=1.2, ratio_drop=0.8, counts_min=10.0, silence_min=15.0),
+        Sensitivity("high", 8.0, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
     )
 }

@@ -115,7 +115,7 @@ def test_each_region_and_service_is_a_series(tmp_path: Path) -> None:
     for region, service, factor in (("44", "NOTES", 1), ("44", "", 1), ("11", "NOTES", 3)):
         rows = changed(cycle(seed=factor), "2026-02-10 10:00", "2026-02-10 14:00", lambda n, factor=factor: factor * n)
         lines += [f"{region},{moment},{service},{count}" for moment, count in rows]
-    (alert,) = rehearse(write_lines(tmp_path / "c.csv", lines))
+    (alert,) = rehearse(write_lines(tmp_path / "c.csv", lines), "--budget", "0.1")
     assert (alert["region"], alert["service"]) == ("11", "NOTES")
 
 
@@ -135,7 +135,9 @@ def test_clock_changes_raise_nothing(tmp_path: Path, begin: str) -> None:
     else:
         at = next(i for i, row in enumerate(wall) if str(row[0])[:16] == "2026-10-25 03:00")
         rows = wall[:at] + wall[at - 2 : at] + wall[at:]
-    done = CliRunner().invoke(cli, ["rehearse", "--counts", str(write(tmp_path / "c.csv", rows)), "--json"])
+    done = CliRunner().invoke(
+        cli, ["rehearse", "--counts", str(write(tmp_path / "c.csv", rows)), "--json", "--budget", "0.1"]
+    )
     assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from streams.history import load_calendar
 from streams.settings import default_config_dir
 from streams.watch import SENSITIVITIES, Panel, SchoolDays, weekly
 from streams.watch.baseline import make_baseline
-from streams.watch.flags import limit_of
+from streams.watch.flags import few_score
+from streams.watch.limits import PEAK_MIN, PRIOR_PEAK, learn_limits
 from streams.watch.scales import Scales
-from streams.watch.score import SoFar, Stretch, allow_for_learning, day_so_far
+from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far
 from streams.watch.shift import Shifts
-from streams.watch.spread import Sample
-from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Past
+from streams.watch.spread import DAY_NORMAL, DAY_QUANTILE, Sample
+from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Day, Past
 from tests.watch.test_panel import days, judged
 
 STEP = 60
@@ -70,8 +72,9 @@ def test_an_early_morning_shows_it_before_its_peak(minutes: int, level: float) -
     curve = 1000.0 * (1.0 + 1.5 * np.exp(-(((slots - 490) / 20) ** 2)))
     expected, counts = curve[None, :], level * np.interp(slots + minutes, slots, curve)[None, :]
     shifts = Shifts.of(expected, scales, days=8)
-    stretch, at, rows = Stretch.of(counts, expected), np.array([484]), 5
-    so_far = day_so_far(stretch, scales, np.full((1, 1), 0.3), np.array([0.03]), rows, 484, 485)
+    at, rows = np.array([484]), 5
+    piece = Piece(Stretch.of(counts[:, :485], expected[:, :485]), at, np.zeros(485), 484)
+    so_far = day_so_far(piece, scales, LevelSpread(np.full((1, 1), 0.3), np.array([0.03])), rows)
     shift, left = shifts.seen(rows, at, scales, so_far)
     untold = SoFar(so_far.ratios, [np.full((1, 1), 1e3)] * 3, so_far.level)
     without, before = shifts.seen(rows, at, scales, untold)
@@ -94,10 +97,9 @@ def test_what_was_learned_from_few_days_counts_less() -> None:
 
 def test_few_visits_a_minute_need_a_higher_score() -> None:
     """The same deviation in a night and in the day; rows of an hour are fewer anyway."""
-    least = SENSITIVITIES["normal"]
-    few, many = limit_of(np.array([10.0, 100.0]), Scales.of(1), least)
-    assert many == least.score_min < few
-    assert set(limit_of(np.array([10.0, 100.0]), Scales.of(60), least)) == {least.score_min}
+    few, many = few_score(np.array([10.0, 100.0]), Scales.of(1))
+    assert many == 0.0 < few
+    assert set(few_score(np.array([10.0, 100.0]), Scales.of(60))) == {0.0}
 
 
 def test_the_spread_is_the_quantile_that_it_says() -> None:
@@ -106,19 +108,77 @@ def test_the_spread_is_the_quantile_that_it_says() -> None:
     noise = rng.uniform(0.001, 0.02, error.shape).astype(np.float32)
     noise[0, :, :, ::3] = np.inf  # not known
     for sign in (1.0, -1.0):
-        found = Sample.of(error, noise).square(sign, ((0.9, 1.2816),))
+        found = Sample.of(error, noise).quantile_square(sign)
         for place in np.ndindex(2, 3, 1):
             known = np.isfinite(noise[place])
-            side = np.where(sign * error[place] > 0, error[place], 0.0)[known] ** 2 / 1.2816**2 - noise[place][known]
-            assert found[place] == pytest.approx(np.sort(side)[::-1][int((1.0 - 0.9) * known.sum())], rel=1e-4)
+            side = (
+                np.where(sign * error[place] > 0, error[place], 0.0)[known] ** 2 / DAY_NORMAL**2 - noise[place][known]
+            )
+            assert found[place] == pytest.approx(np.sort(side)[::-1][int((1.0 - DAY_QUANTILE) * known.sum())], rel=1e-4)
 
 
-def test_fewer_rows_are_fewer_chances() -> None:
-    normal = SENSITIVITIES["normal"]
-    scores = [Panel(1, step, normal).least.score_min for step in (1, 5, 15, 30, 60)]
-    assert scores[0] == normal.score_min
-    assert scores == sorted(scores, reverse=True)
-    assert scores[-1] > 4.0
+def test_events_on_two_days_of_five_do_not_widen_an_hour() -> None:
+    rng = np.random.default_rng(2)
+    error = rng.normal(0, 0.1, (1, 1, 1, 160)).astype(np.float32)
+    noise = np.full(error.shape, 1e-4, np.float32)
+    alone = Sample.of(error, noise).dense_square()
+    error[..., ::5] += 0.7  # x2
+    error[..., 1::5] += 0.7
+    assert np.sqrt(alone) == pytest.approx(0.1, rel=0.25)
+    assert np.sqrt(Sample.of(error, noise).dense_square()) < 0.19
+
+
+@pytest.mark.parametrize("event_days", [0, 2, 3])
+def test_what_most_days_do_is_expected(event_days: int) -> None:
+    """Of eight Mondays three have an evening twice as busy: the next one is expected as the other five."""
+    rng, past = np.random.default_rng(4), Past()
+    date = datetime.date(2026, 1, 5)
+    mean = np.full(24, 60.0)
+    for number in range(57):
+        day = date + datetime.timedelta(days=number)
+        counts = rng.poisson(mean).astype(float)[None, :]
+        if number % 7 == 0 and number // 7 % 3 == 1 and number // 21 < event_days:
+            counts[:, 18:20] = rng.poisson(2 * mean[18:20])
+        past.add(Day.unjudged(day, weekly(day), counts))
+    monday = date + datetime.timedelta(days=63)
+    expected = make_baseline(past, monday, weekly(monday), 1, 24).expected[0]
+    assert expected[18:20].mean() == pytest.approx(60.0, rel=0.12)
+
+
+def limits(peaks: list[float], budget: float = 2.0) -> tuple[float, float]:
+    """(score, usual) of surges once days reached these scores, each in an hour of its own."""
+    past = Past()
+    for number, peak in enumerate(peaks):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        by_hour = np.zeros((2, 1, 24), np.float32)
+        by_hour[0, 0, number * 7 % 24] = peak
+        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
+    found = learn_limits(past, 1, replace(SENSITIVITIES["normal"], budget_a_month=budget))
+    return float(found.score[0, 0]), float(found.usual[0, 0])
+
+
+def test_a_limit_knows_its_series() -> None:
+    quiet, wild = limits([2.0, 2.5] * 40), limits([3.0, 5.5] * 40)
+    assert PEAK_MIN < quiet[0] < limits([])[0] < wild[0]
+    assert limits([])[1] == PRIOR_PEAK
+    assert quiet[1] < 3.0 < 5.0 < wild[1]
+
+
+def test_a_smaller_budget_takes_more() -> None:
+    scores = [limits([3.0, 3.5] * 40, budget)[0] for budget in (8.0, 2.0, 0.25)]
+    assert scores == sorted(scores)
+
+
+def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
+    """Every other evening scores 8, other hours at most 3.2."""
+    past = Past()
+    for number in range(80):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        by_hour = np.zeros((2, 1, 24), np.float32)
+        by_hour[0, 0, number * 5 % 16] = 3.2
+        by_hour[0, 0, 19] = 8.0 if number % 2 else 1.0
+        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
+    assert learn_limits(past, 1, SENSITIVITIES["normal"]).usual[0, 0] < 3.5
 
 
 def test_a_wednesday_is_compared_with_wednesdays() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from bench.detection.kinds import SHAPES, Shape, make
 from bench.detection.other import judge, row
+from streams.watch import SENSITIVITIES
+from streams.watch.judging import of_a_region
 
 _BY_NAME = {shape.name: shape for shape in SHAPES}
 
@@ -14,7 +16,7 @@ _BY_NAME = {shape.name: shape for shape in SHAPES}
 @pytest.mark.parametrize("name", ["requests, 5 min, 2 weeks", "rare, 60 min, mean 3"])
 def test_events_are_found_and_little_else(name: str) -> None:
     shape: Shape = _BY_NAME[name]
-    told = judge(make(shape, seed=11))
+    told = judge(make(shape, seed=11), of_a_region(SENSITIVITIES["normal"]))
     assert len(told.hits) >= 5
     assert np.mean([found is not None for _, found in told.hits]) >= 0.8
     assert len(told.ordinary) <= 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streams.watch import SENSITIVITIES, Array, Change, Panel, weekly
+from streams.watch.judging import of_a_region
 
 MONDAY = datetime.date(2026, 1, 5)
 
@@ -95,7 +96,7 @@ def test_what_lasts_is_adopted_in_some_days() -> None:
     counts = days(70, series=1)
     for day in counts[40:]:
         day *= 2
-    changes = judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, 96)
+    changes = judged(Panel(1, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96)
     ended = [change for change in changes if change.ended]
     assert [change.episode.kind.value for change in ended] == ["surge"] * len(ended)
     assert {change.episode.start // 96 for change in ended} >= {40, 41, 42}
@@ -103,7 +104,7 @@ def test_what_lasts_is_adopted_in_some_days() -> None:
 
 
 def test_slow_growth_raises_nothing() -> None:
-    assert judged(Panel(2, 15, SENSITIVITIES["normal"]), days(80, series=2, growth=1.015), 96) == []
+    assert judged(Panel(2, 15, of_a_region(SENSITIVITIES["normal"])), days(80, series=2, growth=1.015), 96) == []
 
 
 @pytest.mark.parametrize("piece", [5, 96])
