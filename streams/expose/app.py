@@ -30,6 +30,7 @@ from streams.expose.status import Status
 from streams.expose.unseen import UnseenAnswer, unseen_rows
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
+from streams.web import exposed
 
 JSON = "application/json"
 _VISITS = (
@@ -184,8 +185,7 @@ def _add_health(app: FastAPI, observer: Observer) -> None:
 def _add_metrics(app: FastAPI, scraper: Scraper) -> None:
     @app.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
-        body, content_type = render(scraper.scrape(), request.headers.get("accept", ""))
-        return Response(body, media_type=content_type)
+        return exposed(request, *render(scraper.scrape(), request.headers.get("accept", "")))
 
 
 def _add_api(app: FastAPI, parts: Parts) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
-
-import uvicorn
 
 from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
-from streams.errors import DefectError, ServerError, StateError
+from streams.errors import DefectError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.alertmanager import Acknowledgements
 from streams.expose.alerts import AlertParts
@@ -40,6 +37,7 @@ from streams.live import LiveReader, SketchReader
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, Rules
 from streams.settings import Settings, deploy_dir, read_stack
 from streams.watch import Scope
+from streams.web import WebServer, listen
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +59,8 @@ class ObserverServer:
             ServerError: the port is taken.
         """
         catalog = load_catalog(settings.config_dir)
-        self._listening = _listen(settings.observer_host, settings.observer_port)
+        advice = "choose another with `vigie serve --port N` (setting observer_port)"
+        listening = listen(settings.observer_host, settings.observer_port, advice)
         reader, sketches = open_reader(settings), open_sketches(settings, catalog)
         days = LocalDays(catalog, settings.calendar_shift_seconds)
         archive = archive_rules(settings, catalog)
@@ -90,14 +89,8 @@ class ObserverServer:
             self._prober,
             self._acknowledgements,
         )
-        config = uvicorn.Config(
-            create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX)),
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=REQUESTS_SECONDS_MAX,
-            server_header=False,
-        )
-        self._server = uvicorn.Server(config)
+        app = create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX))
+        self._server = WebServer(app, listening, REQUESTS_SECONDS_MAX)
         self._feed = parts.feed
         self._ended_by_itself = False
 
@@ -113,8 +106,7 @@ class ObserverServer:
             self._detector.start()
         self._prober.start()
         self._acknowledgements.start()
-        with self._listening:
-            self._server.run(sockets=[self._listening])
+        self._server.serve_until_stopped()
         self._acknowledgements.stop()
         self._prober.stop()
         if self._detector:
@@ -128,7 +120,7 @@ class ObserverServer:
 
     def stop(self) -> None:
         """Ask it to end; from any thread."""
-        self._server.should_exit = True
+        self._server.stop()
         self._feed.end()  # or open pages would be waited for
 
     def _on_end(self) -> None:
@@ -208,14 +200,3 @@ def _parts(
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ServerError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; end what holds the port, or choose another with "
-            "`vigie serve --port N` (setting observer_port)"
-        ) from None

@@ -3,61 +3,70 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from collections.abc import Callable
 
 import orjson
-from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from streams.errors import ServerError
+from streams.web import WebServer, exposed, listen
 
 #: Returns why the worker is not ready, None when it is.
 Unready = Callable[[], str | None]
 
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """No access log."""
+STOP_SECONDS_MAX = 1
 
 
-class _Server(ThreadingWSGIServer):
-    daemon_threads = True
+class HealthServer:
+    """Serves from a daemon thread until `stop()`."""
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, unready: Unready) -> None:
+        """Listen, and begin.
+
+        Raises:
+            ServerError: the port cannot be had.
+        """
+        listening = listen(host, port, "choose another worker_port or --slot")
+        self._server = WebServer(_application(registry, unready), listening, STOP_SECONDS_MAX)
+        self._thread = threading.Thread(target=self._server.serve_until_stopped, name="health", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, within about two seconds."""
+        self._server.stop()
+        self._thread.join(STOP_SECONDS_MAX + 1)
 
 
-def serve_health(host: str, port: int, registry: CollectorRegistry, unready: Unready) -> WSGIServer:
-    """Serve on `host:port` from a daemon thread; `.shutdown()` ends it.
+def _application(registry: CollectorRegistry, unready: Unready) -> Starlette:
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return exposed(request, encode(registry), content_type)
 
-    Raises:
-        ServerError: the port cannot be had.
-    """
-    metrics_app = make_wsgi_app(registry)
+    async def healthz(_request: Request) -> Response:
+        return _json(200, {"status": "alive"})
 
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            exposed: Iterable[bytes] = metrics_app(environ, start_response)
-            return exposed
-        if path == "/healthz":
-            return _json(start_response, "200 OK", {"status": "alive"})
-        if path == "/readyz":
-            why = unready()
-            if why is None:
-                return _json(start_response, "200 OK", {"status": "ready"})
-            return _json(start_response, "503 Service Unavailable", {"status": "not ready", "reason": why})
-        return _json(start_response, "404 Not Found", {"error": "this worker serves /metrics, /readyz and /healthz"})
+    async def readyz(_request: Request) -> Response:
+        why = unready()
+        if why is None:
+            return _json(200, {"status": "ready"})
+        return _json(503, {"status": "not ready", "reason": why})
 
-    try:
-        server = make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
-    except OSError as error:
-        raise ServerError(
-            f"worker cannot listen on {host}:{port}: {error}; choose another worker_port or --slot"
-        ) from None
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    return server
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        answer = _json(
+            error.status_code, {"error": "this worker serves /metrics, /readyz and /healthz, to GET and HEAD"}
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
 
 
-def _json(start_response: Any, status: str, body: dict[str, str]) -> list[bytes]:
-    start_response(status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
-    return [orjson.dumps(body)]
+def _json(status: int, body: dict[str, str]) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")

@@ -23,7 +23,7 @@ from streams.errors import ServerError, StateError, VigieError
 from streams.ingest.app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.batches import use_raw_batches
 from streams.ingest.dead_letters import DeadLetterTopic
-from streams.ingest.health import serve_health
+from streams.ingest.health import HealthServer
 from streams.ingest.heartbeat import Heart, add_heartbeat
 from streams.ingest.ledger import Ingestor
 from streams.ingest.log_limit import LogLimit
@@ -54,13 +54,12 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     _limit_logs(options.log_level, metrics)
     _end_on_signal()
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
-    health = serve_health(options.host, options.port, metrics.registry, state.not_ready_because)
+    health = HealthServer(options.host, options.port, metrics.registry, state.not_ready_because)
     try:
         facts = _wait_for_servers(options, catalog, state)
         _run_faust(options, catalog, facts, metrics, state)
     finally:
-        health.shutdown()
-        health.server_close()
+        health.stop()
     if state.fatal is not None:
         raise state.fatal
     return 0

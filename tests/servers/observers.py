@@ -49,7 +49,8 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of `vigie` commands."""
-        return {
+        archive = {} if self.archive_dir is None else {"VIGIE_ARCHIVE_DIR": str(self.archive_dir)}
+        return archive | {
             "VIGIE_REDIS_URL": self.redis_url,
             "VIGIE_REDIS_PREFIX": self.prefix,
             "VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
@@ -130,12 +131,13 @@ def observing(place: Place, port: int | None = None) -> Iterator[Observer]:
 
 
 @contextmanager
-def observing_process(place: Place) -> Iterator[tuple[Observer, Process]]:
-    """Run `vigie serve` until the block ends."""
+def observing_process(place: Place, descriptors: int | None = None) -> Iterator[tuple[Observer, Process]]:
+    """Run `vigie serve` until the block ends; it may open so many `descriptors`, or as many as this process."""
     (port,) = free_ports(1)
+    limited = () if descriptors is None else ("sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh")
     program = Program(
         role="observer",
-        argv=(sys.executable, "-m", "streams", "serve", "--port", str(port)),
+        argv=(*limited, sys.executable, "-m", "streams", "serve", "--port", str(port)),
         directory=Path.cwd(),
         log_file=place.directory / f"observer-{port}.log",
         port=port,

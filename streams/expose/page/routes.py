@@ -13,6 +13,8 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from streams.errors import ServerError
 from streams.expose.page.board import board, lists, pulse
@@ -22,6 +24,7 @@ from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
 from streams.expose.scope import Scope, read_scope
+from streams.web import Place, Places, client_of
 
 STATIC = Path(__file__).parent / "static"
 #: How often a stream looks whether the feed has read anew.
@@ -49,9 +52,24 @@ class _Static(StaticFiles):
         return response
 
 
+class _Stream(EventSourceResponse):
+    """A stream of a page, which holds its place until it ends, also where it ends before its first event."""
+
+    def __init__(self, pages: Places, place: Place, events: AsyncIterator[ServerSentEvent]) -> None:
+        super().__init__(events, ping=15, send_timeout=10)
+        self._pages = pages
+        self._place = place
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pages.give_back(self._place)
+
+
 def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
     """Add the page, its files and its stream."""
-    open_pages: set[object] = set()
+    pages = Places(PAGES_MAX)
     catalog = feed.catalog
     hello = lists(catalog) | {"shiftMs": shift_seconds * 1000}
 
@@ -69,39 +87,41 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         duree: Annotated[str | None, Query()] = None,
     ) -> Response:
         view = View(read_scope(catalog, region, academie, ent, service), read_span(duree))
-        if len(open_pages) >= PAGES_MAX:
+        told_to_leave = asyncio.Event()
+
+        def leave() -> bool:
+            told_to_leave.set()
+            return True
+
+        place = pages.take(client_of(request.client.host if request.client else ""), leave)
+        if place is None:
             raise ServerError(
                 f"{PAGES_MAX} pages are open on this observer: close some, or open the page of another observer"
             )
-        return EventSourceResponse(_events(request, feed, view, hello, open_pages), ping=15, send_timeout=10)
+        return _Stream(pages, place, _events(request, feed, view, hello, told_to_leave))
 
     app.mount("/static", _Static(directory=STATIC), name="static")
 
 
 async def _events(
-    request: Request, feed: Feed, view: View, hello: dict[str, object], open_pages: set[object]
+    request: Request, feed: Feed, view: View, hello: dict[str, object], told_to_leave: asyncio.Event
 ) -> AsyncIterator[ServerSentEvent]:
-    me = object()
-    open_pages.add(me)
-    try:
+    feed.wanted()
+    yield _event("hello", hello)
+    seen = shown = -1
+    first = feed.picture.version
+    while not (feed.stopping or told_to_leave.is_set()) and not await request.is_disconnected():
         feed.wanted()
-        yield _event("hello", hello)
-        seen = shown = -1
-        first = feed.picture.version
-        while not feed.stopping and not await request.is_disconnected():
-            feed.wanted()
-            picture = feed.picture
-            # After a rest the last picture may be old: wait for a new one.
-            if picture.version in (seen, first, 0):
-                await asyncio.sleep(POLL_SECONDS)
-                continue
-            seen, first = picture.version, -1
-            if picture.board_version != shown:
-                shown = picture.board_version
-                yield _event("board", await asyncio.to_thread(_board, feed, picture, view))
-            yield _event("pulse", await asyncio.to_thread(pulse, picture, view.scope, feed.lateness_ms))
-    finally:
-        open_pages.discard(me)
+        picture = feed.picture
+        # After a rest the last picture may be old: wait for a new one.
+        if picture.version in (seen, first, 0):
+            await asyncio.sleep(POLL_SECONDS)
+            continue
+        seen, first = picture.version, -1
+        if picture.board_version != shown:
+            shown = picture.board_version
+            yield _event("board", await asyncio.to_thread(_board, feed, picture, view))
+        yield _event("pulse", await asyncio.to_thread(pulse, picture, view.scope, feed.lateness_ms))
 
 
 def _board(feed: Feed, picture: Picture, view: View) -> dict[str, Any]:

@@ -1,0 +1,11 @@
+"""How a process of Vigie answers over HTTP: bounded connections, the rules of every answer, the server itself.
+
+What is answered is the business of the rooms that use it (`expose`, `ingest`); nothing here knows it.
+"""
+
+from streams.web.edge import Edge
+from streams.web.exposition import exposed
+from streams.web.places import Place, Places, client_of
+from streams.web.server import WebServer, listen
+
+__all__ = ["Edge", "Place", "Places", "WebServer", "client_of", "exposed", "listen"]

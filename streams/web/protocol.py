@@ -1,0 +1,192 @@
+"""One HTTP connection with bounds, on uvicorn's HTTP/1.1 protocol, which has none for a head that never ends.
+
+A request's head has `HEAD_SECONDS` from its first byte, or from the connection's beginning; a connection at rest is closed after uvicorn's
+`timeout_keep_alive`; a client that does not take what it was answered is dropped. Over the bound of connections the answer is 503 at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from streams.web.places import Place, Places, client_of
+
+log = logging.getLogger(__name__)
+
+#: How long the head of a request may take.
+HEAD_SECONDS = 10.0
+#: A client that takes less than `TAKEN_BYTES` within this time, with more waiting for it, is dropped: 8 kB a second is a slow telephone.
+TAKE_SECONDS = 10.0
+TAKEN_BYTES = 80_000
+#: How long a client that is refused may take to read so.
+REFUSED_SECONDS = 1.0
+#: How often refusals are logged at most.
+LOG_SECONDS = 60.0
+CONNECTIONS_MAX = 512
+
+_FULL = b'{"error":"too many connections are open: close some, or try again in a few seconds"}'
+_REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\nconnection: close\r\n"
+    b"x-content-type-options: nosniff\r\ncache-control: no-store\r\ncontent-length: %d\r\n\r\n%s" % (len(_FULL), _FULL)
+)
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Seldom:
+    """Something that may happen a thousand times a second, and is worth a line of the log now and then."""
+
+    seconds: float
+    _times: int = field(default=0, init=False)
+    _told_at: float = field(default=float("-inf"), init=False)
+
+    def happened(self) -> int:
+        """Count it; how often it happened since it was told last where it is to be told now, else 0."""
+        self._times += 1
+        if time.monotonic() - self._told_at < self.seconds:
+            return 0
+        self._told_at = time.monotonic()
+        times, self._times = self._times, 0
+        return times
+
+
+@dataclass(slots=True)
+class Connections:
+    """All connections of one server. Half of the descriptors that the process may open are kept for Redis, the archive, Kafka, threads."""
+
+    places: Places
+    #: Connections that are just told 503, and those that the kernel holds until they are taken up: both in one go at most.
+    refused_max: int
+    backlog: int
+    #: Those that are just told, oldest first.
+    refused: dict[BoundedProtocol, None] = field(default_factory=dict)
+    _refusals: Seldom = field(default_factory=lambda: Seldom(LOG_SECONDS), init=False)
+
+    @classmethod
+    def within(cls, descriptors: int) -> Connections:
+        """For a process that may open so many descriptors."""
+        few = max(1, descriptors // 16)
+        return cls(Places(max(1, min(CONNECTIONS_MAX, descriptors // 2))), min(64, few), min(128, few))
+
+    def refuse(self, connection: BoundedProtocol) -> None:
+        """Note that this one is told 503; where too many are, the oldest has had its time."""
+        self.refused[connection] = None
+        if len(self.refused) > self.refused_max:
+            oldest = next(iter(self.refused))
+            del self.refused[oldest]
+            oldest.transport.abort()
+        if number := self._refusals.happened():
+            log.warning("all %d HTTP connections are taken: %d refused with 503", self.places.most, number)
+
+
+def descriptors_max() -> int:
+    """How many descriptors this process may open."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection."""
+
+    def __init__(self, all_connections: Connections, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._all = all_connections
+        self._place: Place | None = None
+        self._refused = False
+        #: Fires when a head takes too long, or a client that is refused.
+        self._deadline: asyncio.TimerHandle | None = None
+        #: Fires now and then while the client does not take what it was answered.
+        self._taking: asyncio.TimerHandle | None = None
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        # Nothing may wait for the client unseen, neither after a close, which waits for it without an end.
+        transport.set_write_buffer_limits(high=0)
+        self._place = self._all.places.take(client_of(self.client[0] if self.client else ""), self._leave)
+        if self._place is None:
+            self._refuse()
+        else:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._deadline, self._taking):
+            if timer is not None:
+                timer.cancel()
+        if self._place is not None:
+            self._all.places.give_back(self._place)
+        self._all.refused.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+        if self._busy:
+            self._in_time()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_taking()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    # --- the bounds
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self._busy or self.transport.is_closing():
+            return
+        if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]:
+            self.transport.write(_TOO_SLOW)
+        self.transport.close()
+
+    def _leave(self) -> bool:
+        """Make room for another client; not while a request is being answered."""
+        if self._busy:
+            return False
+        self.transport.abort()
+        return True
+
+    def _refuse(self) -> None:
+        self._refused = True
+        self._all.refuse(self)
+        # Closed at once, with a request unread, the kernel would reset the connection before the client has read why.
+        self.transport.write(_REFUSAL)
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(REFUSED_SECONDS, self.transport.abort)
+
+    def _watch_taking(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if waiting - self.transport.get_write_buffer_size() < TAKEN_BYTES:
+                self.transport.abort()
+            else:
+                self._watch_taking()
+
+        self._taking = self.loop.call_later(TAKE_SECONDS, look)
