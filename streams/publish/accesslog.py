@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from streams.publish.emitted import TS_MS_MAX, Unreadable
-from streams.publish.fields import text_of, unescaped
+from streams.publish.fields import host_of, text_of, unescaped
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _DATE = rb"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+))"
@@ -26,7 +26,7 @@ _SYSLOG = re.compile(
 )
 _LINE = re.compile(
     rb'(?P<head>(?:[^"\\\[]++|\\.|\[|"(?:[^"\\]++|\\.)*+"){1,600}?)(?<= )\[(?P<time>[^\[\]"]{1,40})\] '
-    rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[0-9]{3})(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
+    rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[1-5][0-9]{2}|000)(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
 )
 _FIELD = re.compile(rb'[^ "]+')
 #: A user, quoted or not; Apache writes one whose name is empty as `""`.
@@ -94,18 +94,25 @@ def _who(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:
         if user.startswith(b"- "):  # the address is not known, or a dash stands before the ident
             fields, user = [*fields, b"-"] if len(fields) == 1 else fields, user[2:]
     else:
-        words = head.split()
-        fields, user = words[:-2], words[-1]
+        *fields, _, user = [b"", b"", *head.split()]
+        fields = fields[2:]
     name = _USER.fullmatch(user)
     if name is None or _GLUED.search(user) or not 1 <= len(fields) <= 2 or not all(map(_FIELD.fullmatch, fields)):
         return None
     *hosts, client = fields
-    if not client.strip(b"0123456789.") and not _IPV4.fullmatch(client):  # what was left of one, and the next line
-        return None
-    if b"," in client and not all(map(is_address, client.split(b","))):
+    if not _may_ask(client, strictly=not dash):
         return None
     host = hosts[0] if hosts and hosts[0] not in (b"-", b"_") else None
     return host, client, unescaped(user if name[1] is None else name[1])
+
+
+def _may_ask(client: bytes, *, strictly: bool) -> bool:
+    """Whether a field is who asks: an address, a list of them, or the name of a host (else whatever stands there)."""
+    if b"," in client:
+        return all(map(is_address, client.split(b",")))
+    if not client.strip(b"0123456789."):
+        return _IPV4.fullmatch(client) is not None  # else what was left of one, and the next line
+    return not strictly or is_address(client) or host_of(client) is not None
 
 
 def is_address(field: bytes) -> bool:

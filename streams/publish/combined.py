@@ -78,8 +78,10 @@ class CombinedReader:
         host = host_of(hit.host)
         if host in self._by_host:
             return self._by_host[host]
-        if host is None or is_address(host.encode()):
-            return Unreadable(f"an address or a list where the host is expected: {text_of(hit.host)[:60]!r}")
+        if host is None or is_address(host.encode()) or hit.host.endswith(b":"):
+            return Unreadable(
+                f"an address, a list or a name of something else where the host is expected: {text_of(hit.host)[:60]!r}"
+            )
         return Skip("host without a row")
 
 

@@ -88,7 +88,7 @@ class EntcoreReader:
 
 def _structures(found: object) -> list[str] | None:
     """The ids, whether written as texts or as numbers; None where they are something else."""
-    several = [] if found is None else found if isinstance(found, list) else [found]
+    several = [each for each in (found if isinstance(found, list) else [found]) if each is not None]
     return [str(each) for each in several] if all(type(each) in (str, int) for each in several) else None
 
 

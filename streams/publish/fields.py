@@ -21,7 +21,27 @@ _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]*)?")
 #: What programs write where they know nobody, or nothing; compared without regard to case.
 _NOTHING = frozenset(
-    ("", "-", "undefined", "null", "(null)", "nil", "none", "nan", "false", "anonymous", "anonymoususer", "anonyme")
+    (
+        *(
+            "",
+            "-",
+            '""',
+            "''",
+            "undefined",
+            "null",
+            "(null)",
+            "<null>",
+            "\\n",
+            "nil",
+            "none",
+            "(none)",
+            "nan",
+            "n/a",
+            "false",
+            "unknown",
+        ),
+        *("anonymous", "anonymoususer", "anonyme", "inconnu"),
+    )
 )
 #: A user that is still encoded after so many rounds is not decoded further.
 ROUNDS_MAX = 4

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from streams.errors import SettingsError
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import NOT_AUTHENTICATED, Skip, Unreadable
 from streams.publish.formats import Question, line_reader
@@ -123,7 +126,19 @@ def test_users_in_plain_form_stay_what_they_are(written: bytes, user: str) -> No
             b"(null)",
             b"anonymous",
         ),
-        *(b"anonymousUser", b"%20", b"%2D", rb"\x20", "\N{NO-BREAK SPACE}".encode(), b"- -", b"- undefined"),
+        *(
+            b"anonymousUser",
+            b"unknown",
+            b"N/A",
+            rb"\N",
+            rb"\"\"",
+            b"%20",
+            b"%2D",
+            rb"\x20",
+            "\N{NO-BREAK SPACE}".encode(),
+            b"- -",
+            b"- undefined",
+        ),
     ],
 )
 def test_names_that_mean_nobody(user: bytes) -> None:
@@ -192,6 +207,8 @@ def test_hosts_addresses_and_prefixes(front: bytes, project: str) -> None:
         b"2026-09-01T05:52:01.000000000Z stdout F 203.0.113.7 -",
         b"sept. 01 07:52:01 web1 nginx: 203.0.113.7 -",
         b'{"log":"203.0.113.7 -',
+        b"haproxy[14389]: 203.0.113.7:33317",
+        b"nginx: 203.0.113.7 -",
         b"one two three four",
         b"203.0.113.7",
         b"",
@@ -200,6 +217,12 @@ def test_hosts_addresses_and_prefixes(front: bytes, project: str) -> None:
 @pytest.mark.parametrize("project", [None, "pcn"])
 def test_what_is_no_host_is_unreadable_and_not_somebody_elses(front: bytes, project: str | None) -> None:
     assert isinstance(read(line(front=front), project), Unreadable)
+
+
+def test_nothing_before_the_time() -> None:
+    for head in (b"", b" ", b"   ", b" - ", b"- ", b"-", b'"', b"\\", b" [", b","):
+        raw = head + b' [01/Sep/2026:07:52:01 +0200] "GET /messagerie HTTP/1.1" 200 5 "-" "M"'
+        assert isinstance(read(raw), Unreadable | Skip), head
 
 
 def test_a_line_without_a_user_is_skipped_whatever_its_host() -> None:
@@ -261,6 +284,33 @@ def test_paths_that_cannot_be_told(target: bytes) -> None:
     assert isinstance(read(line(target=target)), Unreadable)
 
 
+def test_rows_and_lines_are_written_alike(tmp_path: Path) -> None:
+    for name in ("services", "profiles", "projects", "regions"):
+        shutil.copy(default_config_dir() / f"{name}.yaml", tmp_path)
+    row = "  - {host: %s, path: %s, project: pcn, service: NOTES}\n"
+    (tmp_path / "combined.yaml").write_text(
+        "places:\n" + row % ("École.Exemple.fr:8443", "/%C3%A9l%C3%A8ves/") + row % ('"[2001:DB8::1]"', "//notes")
+    )
+    lines = line_reader(Question(Format.COMBINED), tmp_path, lambda _project: SECRET)()
+    for host, target in (
+        ("xn--cole-9oa.exemple.fr", "/élèves"),
+        ("école.exemple.fr", "/%c3%a9l%c3%a8ves/x"),
+        ("[2001:db8::1]:443", "/notes/"),
+    ):
+        sent = lines.read(line(front=f"{host} 203.0.113.7 -".encode(), target=target.encode()))
+        assert isinstance(sent, Outgoing), sent
+    (tmp_path / "combined.yaml").write_text(
+        "places:\n" + row % ("a.fr", "/b") + row % ("A.fr.", "/b/") + row % ("a b", "/")
+    )
+    with pytest.raises(SettingsError, match=r"(?s)row 3: needs host.*host a\.fr, path /b: listed twice"):
+        line_reader(Question(Format.COMBINED), tmp_path, lambda _project: SECRET)
+
+
+def test_haproxy_in_the_common_log_format_names_nobody() -> None:
+    raw = b'10.0.1.2 - - [01/Sep/2026:07:52:01 +0200] "GET /messagerie HTTP/1.1" 200 2750 "" "" 33317 655 "http-in" "a" 10 ---- "1wt.eu"'
+    assert read(raw) == NOT_AUTHENTICATED
+
+
 # --- what and when
 
 
@@ -310,6 +360,7 @@ def test_times(time: bytes, ts_ms: int | None) -> None:
         line(rest=b'200 5 "-" "M" "'),
         line(rest=b'200 5 "-" "M\0\0\0"'),
         line(rest=b"20"),
+        line(rest=b'700 5 "-" "M"'),
         line(request=b"messagerie"),
         line(request=b"get /messagerie HTTP/1.1"),
         line(request=b"GET /messagerie HTTP/1.%1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,26 @@ def test_ids_follow_from_format_project_line_time_and_occurrence() -> None:
     assert event(resumed.read(one)).id == first[3], "a run that goes on gives the ids that the first would have given"
     raw = b"/hit.xiti?at=1&x3=12&x1=3"
     assert event(reader("xiti", None, AT_MS).read(raw)).id != event(reader("xiti", None, AT_MS + 1).read(raw)).id
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("combined.log", "407169c0fddf78c28a555d3cbddd3c9b"),
+        ("xiti.log", "7e76b53af2a842fb2c05b9740f12f698"),
+        ("xiti-hits.txt", "5e74ecddff62341d27530c4b0010ff51"),
+        ("entcore.ndjson", "394a2cd1da78d08604174e2f4e29d159"),
+        ("native.ndjson", "daa4f563a95a2b8a3227c47a87715307"),
+    ],
+)
+def test_what_was_read_before_keeps_its_ids_and_pseudonyms(name: str, digest: str) -> None:
+    """Else an ENT that updates Vigie counts its visitors, and the files that it publishes again, twice."""
+    format_name = name.partition(".")[0].partition("-")[0]
+    options = {"xiti": (None, AT_MS), "entcore": ("enthdf", None)}.get(format_name, (None, None))
+    lines = reader(format_name, *options)
+    found = [lines.read(raw) for raw in (DATA / name).read_bytes().splitlines()]
+    sent = b"".join(each.value + b"\n" for each in found if isinstance(each, Outgoing))
+    assert hashlib.sha256(sent).hexdigest()[:32] == digest
 
 
 def test_occurrences_are_told_apart_in_bounded_memory() -> None:

@@ -223,6 +223,8 @@ def test_escapes_of_json() -> None:
     assert (found.visitor, found.uai) == (pseudonym(SECRET, "amélie"), "1045")
     assert event(entcore(raw.replace(b"e9", b"E9"))).visitor == found.visitor
     assert event(entcore(structures="s")).uai == "s"
+    assert event(entcore(structures=[None, "s"])).uai == "s"
+    assert event(entcore(structures=None)).uai is None
     assert event(entcore(module=" Blog ", profil=" Teacher")).service == "PRODUCTION_COLLABORATIVE"
     assert event(entcore(**{"event-type": " access"})).type == "NATIF"
 

@@ -173,8 +173,8 @@ def damage(format_name: Format, data: st.DataObject, lines: list[bytes], good: C
     until = data.draw(st.sampled_from([at, len(lines[0])]))
     piece = data.draw(DAMAGE)
     end = data.draw(st.sampled_from([b"\n", b""]))
-    if until == at and not piece and end:
-        return  # whole
+    if (until == at and not piece and end) or (piece == b'"' and lines[0][:at].endswith(b"\\")):
+        return  # whole; an escaped quote, which a name may hold
     content = lines[0][:at] + piece + lines[0][until:] + end + b"\n".join(lines[1:]) + b"\n"
     sent, skipped, unreadable = run(format_name, content)
     assert not Counter(sent) - good, content
@@ -318,3 +318,74 @@ def test_native_damaged(data: st.DataObject) -> None:
     lines = [orjson.dumps(native_event(visitor)) for visitor in ("a" * 64, "b" * 64, "c" * 64)]
     good = Counter(native_visit(each * 64) for each in "abc")
     damage(Format.NATIVE, data, lines, good, 1)
+
+
+# --- whatever it is
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b" ",
+            b"  ",
+            b"-",
+            b" - ",
+            b"[",
+            b"]",
+            b'"',
+            b'""',
+            b"\\",
+            b'\\"',
+            b"\\xC3",
+            b",",
+            b", ",
+            b":",
+            b";",
+            b"%",
+            b"%C3%A9",
+            b"\xe9",
+        ),
+        *(
+            b"\0",
+            b"\r",
+            b"\xef\xbb\xbf",
+            b"203.0.113.7",
+            b"::1",
+            b"ent.exemple.fr",
+            b"<1>",
+            b"Sep  1 08:00:00 w n: ",
+            b"u",
+            b"null",
+        ),
+        *(
+            b' [01/Sep/2026:08:00:00 +0200] "',
+            b"GET ",
+            b"/messagerie",
+            b"/hit.xiti?",
+            b"at=1",
+            b"&",
+            b"x3=12",
+            b' HTTP/1.1" 200 5',
+            b"/..",
+        ),
+        *(
+            b'{"event-type":"ACCESS"',
+            b'"date":1',
+            b'"userId":',
+            b'"u"',
+            b"}",
+            b"{",
+            b"[" * 1100,
+            b"1e999",
+            b"NaN",
+            b"\\ud800",
+            b"http://",
+        ),
+    ]
+)
+
+
+@given(st.sampled_from(list(Format)), st.lists(PIECES, max_size=14).map(b"".join))
+def test_no_line_ends_a_run(format_name: Format, content: bytes) -> None:
+    for line in read_lines(io.BytesIO(b"\n\n" + content)):
+        found = judge(line, reader(format_name))
+        assert isinstance(found, Outgoing | Skip) or found.why
