@@ -70,8 +70,12 @@ def topic_designs(settings: Settings) -> list[TopicDesign]:
             replication_factor=settings.topic_replication_factor,
             min_insync_replicas=settings.topic_min_insync_replicas,
             retention_hours=settings.topic_retention_hours,
+            partition_bytes_max=bytes_max,
         )
-        for name in (settings.topic, settings.rejected_topic)
+        for name, bytes_max in (
+            (settings.topic, None),
+            (settings.rejected_topic, settings.rejected_topic_mib_max << 20),
+        )
     ]
 
 

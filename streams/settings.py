@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     rejects_kept_per_minute: int = Field(
         1000, ge=0, le=10_000_000, description="dead letters kept a minute and reason by one worker"
     )
+    rejects_kept_kib_per_minute: int = Field(
+        4096, ge=0, le=1 << 20, description="KiB of them, uncompressed; of large values only the head is kept"
+    )
+    rejected_topic_mib_max: int = Field(
+        4096, ge=64, le=1 << 20, description="MiB that a partition of the rejected topic holds, once it is created"
+    )
     calendar_shift_seconds: int = Field(
         0, ge=-(10**10), le=10**10, description="scenario time minus clock; 0 in production"
     )

@@ -40,10 +40,13 @@ class TopicDesign:
     replication_factor: int
     min_insync_replicas: int
     retention_hours: int
+    partition_bytes_max: int | None = None
 
     def configs(self) -> dict[str, str]:
         """Topic configuration of a new topic."""
+        bound = {} if self.partition_bytes_max is None else {"retention.bytes": str(self.partition_bytes_max)}
         return {
+            **bound,
             "message.timestamp.type": "LogAppendTime",
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_hours * 3_600_000),
@@ -146,9 +149,7 @@ def create_topic(client: KafkaAdminClient, design: TopicDesign) -> None:
 def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     """Return what makes a topic unfit, each with the command that mends it; empty where it is as designed."""
     problems = []
-    alter = (
-        f"kafka-configs.sh --bootstrap-server ... --alter --entity-type topics --entity-name {facts.name} --add-config"
-    )
+    alter = _alter(facts.name)
     for key in ("message.timestamp.type", "cleanup.policy"):
         wanted, found = design.configs()[key], facts.configs.get(key)
         if found != wanted:
@@ -167,6 +168,18 @@ def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
             f"{facts.name}: unclean.leader.election.enable is true, events could vanish: {alter} unclean.leader.election.enable=false"
         )
     return problems
+
+
+def topic_warning(facts: TopicFacts, design: TopicDesign) -> str | None:
+    """Return what should be altered of a topic that can be used as it is, with the command."""
+    wanted = design.partition_bytes_max
+    if wanted is None or 0 <= int(facts.configs.get("retention.bytes", "-1")) <= wanted:
+        return None
+    return f"{facts.name} may fill the disk: a partition should hold at most {wanted} bytes: {_alter(facts.name)} retention.bytes={wanted}"
+
+
+def _alter(name: str) -> str:
+    return f"kafka-configs.sh --bootstrap-server ... --alter --entity-type topics --entity-name {name} --add-config"
 
 
 def await_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:

@@ -22,6 +22,7 @@ from streams.topics import (
     create_topic,
     describe_topic,
     topic_problems,
+    topic_warning,
 )
 
 REDIS_VERSION_MIN = (7, 0)
@@ -110,6 +111,8 @@ def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) ->
             f"{facts.name} has {facts.partitions} partitions, the settings say {design.partitions}: set topic_partitions to "
             f"{facts.partitions}; adding partitions to a topic in use moves visitors to others",
         )
+    if (warning := topic_warning(facts, design)) is not None:
+        yield Finding(Level.WARNING, "topic", warning)
     if not problems:
         was = "was absent: created" if created else "is as designed"
         yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")

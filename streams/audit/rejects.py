@@ -20,13 +20,18 @@ from streams.events import VisitEvent
 #: Header of a replay mark; its value is a `Stage`.
 REPLAY_HEADER = "replay"
 ID_HEADER = "id"
+#: Headers of a letter of which only a head is kept.
+BYTES_HEADER, DIGEST_HEADER = "value-bytes", "value-sha256"
 #: What stands for a project that cannot be read from the event.
 NO_PROJECT = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One rejected record. `key` names it; `project` and `event_id` are what its value says, as far as it can be read."""
+    """One rejected record. `key` names it; `project` and `event_id` are what its value says, as far as it can be read.
+
+    `partition` is that of its dead letter. Where `cut` is given, `value` is only the head.
+    """
 
     key: str
     reason: str
@@ -35,6 +40,16 @@ class Rejected:
     value: bytes | None
     project: str
     event_id: str | None
+    partition: int
+    cut: Whole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a value was of which only the head is kept."""
+
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class ReplayMark:
     """That the rejected record `key` is about to be replayed (`intent`) or was (`done`), as the event `event_id`."""
 
     key: str
+    partition: int
     stage: str
     event_id: str
     at_ms: int
@@ -82,12 +98,12 @@ def read_rejects(
     starts = None if wanted.since_ms is None else log.offsets_since(wanted.since_ms)
     seen: set[str] = set()
     read = 0
-    for _partition, records in log.read(log.ends, starts):
+    for partition, records in log.read(log.ends, starts):
         if isinstance(records, Unread):
             yield records
             continue
         for record in records:
-            found = parse(record)
+            found = parse(partition, record)
             if isinstance(found, ReplayMark):
                 yield found
             elif found is not None and found.key not in seen:
@@ -98,18 +114,19 @@ def read_rejects(
         look(read)
 
 
-def parse(record: Any) -> Rejected | ReplayMark | None:
+def parse(partition: int, record: Any) -> Rejected | ReplayMark | None:
     """Return what one record of the dead-letter topic is; None for one that Vigie did not write."""
     headers = {name: value for name, value in record.headers or ()}
     key = (record.key or b"").decode(errors="replace")
     if stage := headers.get(REPLAY_HEADER):
-        return ReplayMark(key, stage.decode(), headers.get(ID_HEADER, b"").decode(), record.timestamp)
+        return ReplayMark(key, partition, stage.decode(), headers.get(ID_HEADER, b"").decode(), record.timestamp)
     try:
         reason, append_ms = headers["reason"].decode(), int(headers["append_ms"])
+        cut = Whole(int(headers[BYTES_HEADER]), headers[DIGEST_HEADER].decode()) if BYTES_HEADER in headers else None
     except (KeyError, ValueError, AttributeError):
         return None
     project, event_id = members_of(record.value)
-    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, event_id)
+    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, event_id, partition, cut)
 
 
 def members_of(value: bytes | None) -> tuple[str, str | None]:

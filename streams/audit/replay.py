@@ -76,6 +76,7 @@ class Outcome:
     before: int = 0
     same_id: int = 0
     young: int = 0
+    cut: int = 0
     still: Counter[str] = field(default_factory=Counter)
     healed: int = 0
 
@@ -153,7 +154,7 @@ class Replayer:
             memory.done.add(mark.key)
             memory.ids.add(mark.event_id)
         if sender is not None:
-            sender.mark(DONE, [(mark.key, mark.event_id) for mark in published])
+            sender.mark(DONE, [(mark.key, mark.partition, mark.event_id) for mark in published])
         return len(published)
 
     def _choose(self, group: list[Rejected], memory: Memory, most: int, outcome: Outcome) -> list[_Chosen]:
@@ -161,6 +162,8 @@ class Replayer:
         for rejected in group:
             if rejected.key in memory.done:
                 outcome.before += 1
+            elif rejected.cut is not None:
+                outcome.cut += 1  # only its head is kept, of which nobody can make what it was
             else:
                 fresh.append(rejected)
         values = [rejected.value or b"" for rejected in fresh]
@@ -176,7 +179,7 @@ class Replayer:
                 outcome.same_id += 1
             elif len(chosen) < most:
                 memory.ids.add(event.id)
-                chosen.append(_Chosen(rejected.key, event.id, event.visitor.encode(), value))
+                chosen.append(_Chosen(rejected.key, rejected.partition, event.id, event.visitor.encode(), value))
         return chosen
 
     def _may_be_remembered(self, rejected: Rejected, now_ms: int) -> bool:
@@ -188,6 +191,7 @@ class Replayer:
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     key: str
+    partition: int
     event_id: str
     visitor: bytes
     value: bytes
@@ -217,7 +221,7 @@ class _Sender:
 
     def replay(self, chosen: list[_Chosen]) -> None:
         """Steps 1 to 3."""
-        names = [(each.key, each.event_id) for each in chosen]
+        names = [(each.key, each.partition, each.event_id) for each in chosen]
         self.mark(INTENT, names)
         self._await(
             [
@@ -228,8 +232,8 @@ class _Sender:
         )
         self.mark(DONE, names)
 
-    def mark(self, stage: str, names: list[tuple[str, str]]) -> None:
-        """Write a mark for each (key, event id)."""
+    def mark(self, stage: str, names: list[tuple[str, int, str]]) -> None:
+        """Write a mark for each (key, partition, event id): behind its letter, so that it lives at least as long."""
         self._await(
             [
                 self._send(
@@ -237,14 +241,22 @@ class _Sender:
                     None,
                     key.encode(),
                     [(REPLAY_HEADER, stage.encode()), (ID_HEADER, event_id.encode())],
+                    partition,
                 )
-                for key, event_id in names
+                for key, partition, event_id in names
             ]
         )
 
-    def _send(self, topic: str, value: bytes | None, key: bytes, headers: list[tuple[str, bytes]]) -> Any:
+    def _send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes,
+        headers: list[tuple[str, bytes]],
+        partition: int | None = None,
+    ) -> Any:
         try:
-            return self._producer.send(topic, value, key, headers)
+            return self._producer.send(topic, value, key, headers, partition)
         except KafkaError as error:
             raise self._failed(error) from error
 

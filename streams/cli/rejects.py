@@ -119,6 +119,8 @@ def _row(rejected: Rejected, replayed: bool) -> dict[str, Any]:
         "record_key": None if rejected.record_key is None else printable(rejected.record_key),
         "replayed": replayed,
         "value": None if rejected.value is None else rejected.value.decode(errors="backslashreplace"),
+        "value_bytes": len(rejected.value or b"") if rejected.cut is None else rejected.cut.size,
+        "value_sha256": None if rejected.cut is None else rejected.cut.sha256,
     }
 
 
@@ -139,6 +141,10 @@ def show(key: str, value_only: bool) -> None:
         raise InputError(
             f"no reject {key!r} is in {settings.rejected_topic}: `vigie rejects list` names those that are"
         )
+    if value_only and rejected.cut is not None:
+        raise InputError(
+            f"of {key} only the first {len(rejected.value or b'')} of {rejected.cut.size} bytes are kept: see them without --value"
+        )
     if value_only:
         sys.stdout.buffer.write(rejected.value or b"")
         sys.stdout.flush()
@@ -153,7 +159,11 @@ def show(key: str, value_only: bool) -> None:
     click.echo(f"record key  {'(none)' if rejected.record_key is None else printable(rejected.record_key)}")
     for mark in marks:
         click.echo(f"replay      {mark.stage} at {iso_utc(mark.at_ms, milliseconds=True)}, as event {mark.event_id}")
-    click.echo(f"bytes       {len(rejected.value or b'')}")
+    if rejected.cut is None:
+        click.echo(f"bytes       {len(rejected.value or b'')}")
+    else:
+        click.echo(f"bytes       {rejected.cut.size:,}, of which the first {len(rejected.value or b''):,} are kept")
+        click.echo(f"sha256      {rejected.cut.sha256}")
     click.echo(printable(rejected.value))
 
 
@@ -224,8 +234,8 @@ def replay(
     What was replayed is remembered beside the dead letters: the same command again sends nothing twice. An event that its publisher has
     sent again by itself, under the same id, counts once within the window of ids only: do not replay those.
 
-    Exit status: 0 when everything that was meant is replayed, 1 when some were left out because they would be rejected again, or are
-    too young.
+    Exit status: 0 when everything that was meant is replayed, 1 when some were left out because they would be rejected again, are too
+    young, or were so large that only their heads are kept.
     """
     settings = load_settings()
     mend = None if through is None else Through(through)
@@ -236,7 +246,7 @@ def replay(
         wanted = _wanted(reasons, project, since, until)
         outcome = replayer.run(wanted, limit, lambda what, number: meter.show(number, f"{what} {number:,}"))
     _report(outcome, dry_run)
-    sys.exit(1 if outcome.still or outcome.young else 0)
+    sys.exit(1 if outcome.still or outcome.young or outcome.cut else 0)
 
 
 def _report(outcome: Outcome, dry_run: bool) -> None:
@@ -247,6 +257,10 @@ def _report(outcome: Outcome, dry_run: bool) -> None:
         click.echo(
             f"left out, rules were changed since, and a worker may remember their ids from before: {outcome.young:,}; replay them "
             "20 minutes after they came"
+        )
+    if outcome.cut:
+        click.echo(
+            f"left out, only the head of a large value is kept: {outcome.cut:,}; whoever published them has the rest"
         )
     if outcome.healed:
         click.echo(f"an earlier replay ended in its middle: {outcome.healed:,} of its events had gone through")

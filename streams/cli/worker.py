@@ -37,6 +37,7 @@ def worker(slot: int) -> None:
         lateness_ms=settings.lateness_seconds * 1000,
         shift_seconds=settings.calendar_shift_seconds,
         rejects_kept_per_minute=settings.rejects_kept_per_minute,
+        rejects_kept_bytes_per_minute=settings.rejects_kept_kib_per_minute << 10,
         host=settings.worker_host,
         port=settings.worker_port + slot,
         log_level=settings.log_level,

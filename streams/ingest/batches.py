@@ -150,9 +150,7 @@ class BatchRecords(fetcher.PartitionRecords):
                     continue
                 if not raw.is_stamped_by_broker:
                     raise _stamped_by_sender(self._tp, raw.start)
-                batch, size = self._read(raw, whole)
-                self.next_fetch_offset = raw.end
-                yield CoveredBatch(start, batch, self.hand.take(size))
+                yield self._cover(start, raw, whole)  # and keep nothing of it while others work
                 start = raw.end
         except StateError as problem:
             # `next_fetch_offset` stays: a worker that goes on nevertheless comes here again.
@@ -162,6 +160,11 @@ class BatchRecords(fetcher.PartitionRecords):
         if last is not None and self.next_fetch_offset > start:
             # Markers at the end of the response: say that they were covered.
             yield CoveredBatch(start, Batch(last.append_ms, (), (), (), self.next_fetch_offset))
+
+    def _cover(self, start: int, raw: RawBatch, whole: bool) -> CoveredBatch:
+        batch, size = self._read(raw, whole)
+        self.next_fetch_offset = raw.end
+        return CoveredBatch(start, batch, self.hand.take(size))
 
     def _read(self, raw: RawBatch, whole: bool) -> tuple[Batch, int]:
         """The batch from `next_fetch_offset` on, and what it takes in bytes."""

@@ -1,8 +1,4 @@
-"""The dead-letter topic: rejected events, kept byte for byte up to a bound a minute and reason.
-
-Key `topic-partition-offset`, so that readers remove the repeats of at-least-once; value the original bytes; headers `reason`, `topic`,
-`partition`, `offset`, `append_ms`, and `key` where the record had one.
-"""
+"""The dead-letter topic: rejected events, kept up to a bound a minute and reason (`streams.ingest.letters`)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,6 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from streams.broker import KafkaAddress
 from streams.count import Cut, Delta, Reject
 from streams.events import Reason
+from streams.ingest.letters import RejectBudget, letter_headers, letter_value
 from streams.ingest.worker_metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
@@ -29,52 +26,20 @@ KEEP_SECONDS_MAX = 5.0
 #: After a failure nothing is tried for this long: an outage delays counting once, not at every chunk.
 PAUSE_SECONDS = 30.0
 
-
-#: A dead letter larger than this is not kept: with its headers Kafka might not take it, nor those that travel with it.
-LETTER_BYTES_MAX = 1_000_000
 #: Dead letters travel in batches of this size at most, which costs a fifth of sending each by itself.
 BATCH_BYTES_MAX = 262_144
-
-
-class RejectBudget:
-    """How many rejects are kept: `per_minute` for each minute of append time and reason."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._minute = -1
-        self._used: dict[Reason, int] = {}
-
-    def is_spent(self, reasons: Collection[Reason], append_ms: int) -> bool:
-        """Whether nothing of these reasons may be kept up to this append time: nobody needs to look at each of a flood."""
-        in_minute = append_ms < (self._minute + 1) * 60_000
-        return in_minute and all(self._used.get(reason, 0) >= self._per_minute for reason in reasons)
-
-    def choose(self, rejects: Iterable[Reject]) -> list[Reject]:
-        """Return those that may be kept; each uses one of its reason's places."""
-        kept: list[Reject] = []
-        end_ms, used, most = (self._minute + 1) * 60_000, self._used, self._per_minute
-        for reject in rejects:
-            if (
-                reject.append_ms >= end_ms
-            ):  # partitions differ by seconds: an older minute draws on the newest one's places
-                self._minute = reject.append_ms // 60_000
-                end_ms = (self._minute + 1) * 60_000
-                used.clear()
-            taken = used.get(reject.reason, 0)
-            if taken < most:
-                used[reject.reason] = taken + 1
-                kept.append(reject)
-        return kept
 
 
 class DeadLetterTopic:
     """Keeps rejects in Kafka. Never stops counting: what cannot be kept in time is counted as not kept."""
 
-    def __init__(self, address: KafkaAddress, topic: str, source: str, per_minute: int, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self, address: KafkaAddress, topic: str, source: str, budget: RejectBudget, metrics: WorkerMetrics
+    ) -> None:
         self._address = address
         self._topic = topic
         self._source = source
-        self._budget = RejectBudget(per_minute)
+        self._budget = budget
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
         self._paused_until = 0.0
@@ -85,8 +50,8 @@ class DeadLetterTopic:
         rejected = {reason: n for reason in Reason if (n := delta.totals.get((Cut.REJECTED, reason.value)))}
         spent = self._budget.is_spent(rejected, delta.append_ms)
         chosen = [] if spent else self._budget.choose(delta.rejects)
-        failed = await self._send(partition, [each for each in chosen if _size(each) <= LETTER_BYTES_MAX])
-        kept = Counter(each.reason for each in chosen if _size(each) <= LETTER_BYTES_MAX and each.offset not in failed)
+        failed = await self._send(partition, chosen)
+        kept = Counter(each.reason for each in chosen if each.offset not in failed)
         for reason, number in rejected.items():
             if number > kept[reason]:
                 delta.add_total((Cut.NOT_KEPT, reason.value), number - kept[reason])
@@ -130,7 +95,8 @@ class DeadLetterTopic:
         batch, offsets = producer.create_batch(), list[int]()
         for reject in rejects:
             key = f"{self._source}-{partition}-{reject.offset}".encode()
-            letter = {"timestamp": None, "key": key, "value": reject.value, "headers": self._headers(partition, reject)}
+            headers = letter_headers(self._source, partition, reject)
+            letter = {"timestamp": None, "key": key, "value": letter_value(reject.value), "headers": headers}
             if batch.append(**letter) is None:
                 yield batch, offsets
                 batch, offsets = producer.create_batch(), []
@@ -147,20 +113,14 @@ class DeadLetterTopic:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    def _headers(self, partition: int, reject: Reject) -> list[tuple[str, bytes]]:
-        headers = [
-            ("reason", reject.reason.value.encode()),
-            ("topic", self._source.encode()),
-            ("partition", str(partition).encode()),
-            ("offset", str(reject.offset).encode()),
-            ("append_ms", str(reject.append_ms).encode()),
-        ]
-        return headers if reject.key is None else [*headers, ("key", reject.key)]
-
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **aiokafka_options(self._address), enable_idempotence=True, acks="all", max_batch_size=BATCH_BYTES_MAX
+                **aiokafka_options(self._address),
+                enable_idempotence=True,
+                acks="all",
+                max_batch_size=BATCH_BYTES_MAX,
+                compression_type="lz4",
             )
             try:
                 await producer.start()
@@ -169,10 +129,6 @@ class DeadLetterTopic:
                 raise
             self._producer = producer
         return self._producer
-
-
-def _size(reject: Reject) -> int:
-    return len(reject.value or b"") + len(reject.key or b"")
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

@@ -126,6 +126,7 @@ class ChunkConsumer(driver.Consumer):
             if records:
                 under = known and self._sought_under.get(tp.partition) is assignment
                 found[tp] = [self._record(tp, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)]
+                records.clear()  # Faust's thread keeps what it returned until the next call: the chunk alone must hold it
         return found
 
     def _assignment_now(self) -> object:

@@ -26,6 +26,7 @@ from streams.ingest.dead_letters import DeadLetterTopic
 from streams.ingest.health import HealthServer
 from streams.ingest.heartbeat import Heart, add_heartbeat
 from streams.ingest.ledger import Ingestor
+from streams.ingest.letters import RejectBudget
 from streams.ingest.log_limit import LogLimit
 from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import register_transport
@@ -105,9 +106,8 @@ def _run_faust(
     instance_id = f"{options.group}-{state.worker}-{facts.topic_id}".replace(":", "-")
     app = build_app(options.kafka, options.group, instance_id)
     writer = LiveWriter(options.redis, options.redis_prefix)
-    dead_letters = DeadLetterTopic(
-        options.kafka, options.topics[1].name, facts.name, options.rejects_kept_per_minute, metrics
-    )
+    budget = RejectBudget(options.rejects_kept_per_minute, options.rejects_kept_bytes_per_minute)
+    dead_letters = DeadLetterTopic(options.kafka, options.topics[1].name, facts.name, budget, metrics)
 
     def stop_counting(problem: VigieError) -> None:
         state.fatal = problem  # the heartbeat ends the worker; nothing is applied meanwhile

@@ -23,6 +23,7 @@ class WorkerOptions:
     lateness_ms: int
     shift_seconds: int
     rejects_kept_per_minute: int
+    rejects_kept_bytes_per_minute: int
     host: str
     port: int
     log_level: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 import pytest
@@ -10,7 +11,7 @@ from streams.count import Batch, Reject
 from streams.events import Reason
 from streams.ingest import log_limit
 from streams.ingest.batches import CoveredBatch
-from streams.ingest.dead_letters import RejectBudget
+from streams.ingest.letters import HEAD_BYTES, WHOLE_BYTES_MAX, RejectBudget, letter_bytes, letter_headers, letter_value
 from streams.ingest.log_limit import LINES_MAX, LogLimit
 from streams.ingest.transport import make_chunk
 
@@ -26,7 +27,7 @@ def reject(append_ms: int, reason: Reason = Reason.NOT_JSON) -> Reject:
 
 
 def test_the_budget_is_a_minute_and_a_reason() -> None:
-    budget = RejectBudget(2)
+    budget = RejectBudget(2, 1 << 20)
     several = [reject(60_000), reject(60_000, Reason.EMPTY), reject(60_001), reject(60_002)]
     assert budget.choose(several) == several[:3]
     assert budget.choose([reject(60_000), reject(60_000, Reason.EMPTY)]) == [reject(60_000, Reason.EMPTY)]
@@ -36,12 +37,37 @@ def test_the_budget_is_a_minute_and_a_reason() -> None:
     assert budget.choose([reject(180_000)]) == [reject(180_000)]
 
 
+def large(offset: int, size: int = 980_000) -> Reject:
+    return Reject(offset, Reason.TOO_LARGE, 60_000, b"k" * 5000, b"x" * size)
+
+
+def test_a_large_value_is_cut_to_a_head_that_says_what_is_missing() -> None:
+    headers = dict(letter_headers("visits", 3, large(7)))
+    assert letter_value(large(7).value) == b"x" * HEAD_BYTES
+    assert headers["value-bytes"] == b"980000"
+    assert headers["value-sha256"] == hashlib.sha256(b"x" * 980_000).hexdigest().encode()
+    assert (len(headers["key"]), headers["key-bytes"]) == (1024, b"5000")
+    assert letter_bytes(large(7)) < 2500
+    whole = large(8, WHOLE_BYTES_MAX)
+    assert letter_value(whole.value) == whole.value
+    assert "value-bytes" not in dict(letter_headers("visits", 3, whole))
+
+
+def test_the_budget_is_bytes_as_well_for_each_reason() -> None:
+    budget = RejectBudget(1000, 10 * letter_bytes(large(0)))
+    assert len(budget.choose(large(n) for n in range(300))) == 10
+    assert budget.is_spent([Reason.TOO_LARGE], 60_000), "nobody needs to look at the rest"
+    assert len(budget.choose([reject(60_000)])) == 1, "another reason has its own"
+    assert budget.choose([large(1, 10)]) == [], "what comes later in the minute is not taken instead"
+    assert len(budget.choose([Reject(0, Reason.TOO_LARGE, 120_000, None, b"x")])) == 1, "another minute"
+
+
 def test_a_budget_of_zero_keeps_nothing() -> None:
-    assert RejectBudget(0).choose([reject(1)]) == []
+    assert RejectBudget(0, 1 << 20).choose([reject(1)]) == []
 
 
 def test_a_spent_budget_is_known_without_a_look_at_each_reject() -> None:
-    budget = RejectBudget(2)
+    budget = RejectBudget(2, 1 << 20)
     assert not budget.is_spent([Reason.NOT_JSON], 60_000)
     budget.choose([Reject(n, Reason.NOT_JSON, 60_000 + n, None, b"x") for n in range(2)])
     assert budget.is_spent([Reason.NOT_JSON], 119_999)
