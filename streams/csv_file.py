@@ -188,8 +188,12 @@ def _told_separator(line: str) -> str:
 
 def _encoding(start: bytes, name: str) -> str:
     if start.startswith(_SPREADSHEETS):
-        raise FileRefused(f"{name} is a spreadsheet or an archive, no CSV file: export the sheet as CSV in UTF-8")
+        raise FileRefused(
+            f"{name}, line 1: the file is a spreadsheet or an archive, no CSV file: export the sheet as CSV in UTF-8"
+        )
     for mark, command in _UNPACK.items():
         if start.startswith(mark):
-            raise FileRefused(f"{name} is compressed: unpack it first, `{command} {name} > counts.csv`")
+            raise FileRefused(
+                f"{name}, line 1: the file is compressed: unpack it first, `{command} {name} > counts.csv`"
+            )
     return "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"

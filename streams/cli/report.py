@@ -49,7 +49,7 @@ def report() -> None:
 @click.option("--against", type=click.IntRange(2000, 2100), help="Earlier school year.  [default: the one before]")
 @_output_options
 def rentree(year: int, against: int | None, **output: Any) -> None:
-    """The rentrée day, and the first four weeks, of two school years: day n against day n."""
+    """The rentrée day, and the first four weeks, of two school years: each day against the one that is like it."""
     from streams.history.question import rentree_question
 
     reporter = _Reporter.open(**output)
@@ -62,11 +62,11 @@ def rentree(year: int, against: int | None, **output: Any) -> None:
 @click.option("--against", type=_DATE, help="First of as many earlier days.  [default: 52 weeks before]")
 @_output_options
 def period(first: datetime.datetime, last: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
-    """Any days against as many earlier ones."""
+    """Any days against as many earlier ones: each against the nearest one that is like it."""
     from streams.history.question import period_question
 
     reporter = _Reporter.open(**output)
-    reporter.run(period_question(first.date(), last.date(), against.date() if against else None))
+    reporter.run(period_question(reporter.calendar, first.date(), last.date(), against.date() if against else None))
 
 
 @report.command()
@@ -74,7 +74,7 @@ def period(first: datetime.datetime, last: datetime.datetime, against: datetime.
 @click.option(
     "--against",
     type=_DATE,
-    help="[default: a rentrée's own day before; the same weekday nearest to day n within four weeks of one, else 52 weeks before]",
+    help="[default: a rentrée's own day before; the nearest like day to day n within four weeks of one, else to 52 weeks before]",
 )
 @_output_options
 def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
@@ -137,7 +137,8 @@ class _Reporter:
         elif self.as_csv:
             report_values.write_csv(made, sys.stdout)
         elif self.html is None:
-            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else 140))
+            # Into a pipe nothing is cut or left out.
+            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else 250))
 
 
 def _write_page(path: Path, page: str) -> None:

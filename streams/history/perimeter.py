@@ -1,7 +1,7 @@
 """What changed between two sides but the use: projects that joined, left or were silent. Pure.
 
 Growth is reported like with like: without the projects that changed. By region they are taken off; by service and profile, of which no
-figure by project exists, the regions that hold them are left out; an academy that holds one has no growth.
+figure by project exists, their share of a region's visits is, of each service and profile alike; an academy that holds one has no growth.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from streams.history.side import Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.
 VISITS_EXPECTED_MIN = 20
-#: Establishments seen may differ by this part before it is told.
-ESTABLISHMENTS_SHARE = 0.05
+#: What has no figures by project: the share of those that changed is taken off.
+BY_SHARE = ("service", "family", "group", "profile")
 
 
 class Change(StrEnum):
@@ -46,14 +46,13 @@ class ProjectChange:
 
 @dataclass(frozen=True, slots=True)
 class Perimeter:
-    """What is compared. `regions` hold a project that changed; `anywhere`: one changed that has no region of its own,
-    so that nothing but France can be told without it.
+    """What is compared. `academies` hold a project that changed; `anywhere`: one changed that has no region of its own, so that no region
+    can be told without it.
 
     `is_known` is False where figures by project are missing on a side.
     """
 
     changes: tuple[ProjectChange, ...]
-    regions: frozenset[str]
     academies: frozenset[str]
     anywhere: bool
     establishments: int | None
@@ -79,7 +78,6 @@ def find_perimeter(now: Side, then: Side, catalog: Catalog, extents: Mapping[Cut
     inside = np.isin(np.arange(len(now.days)), by_project.day_numbers)
     changes = [change for code in codes if (change := _change(code, now, then, inside))]
     changed = [known[change.project] for change in changes if change.project in known]
-    regions = frozenset(project.region for project in changed if project.region)
     academies = frozenset(
         academy.code
         for project in changed
@@ -91,7 +89,6 @@ def find_perimeter(now: Side, then: Side, catalog: Catalog, extents: Mapping[Cut
     tells_establishments = then.estimated or extents[CutName.REGION].is_nearly_whole
     return Perimeter(
         tuple(changes),
-        regions,
         academies,
         anywhere=any(project.region is None for project in changed),
         establishments=now.establishments.get(("national", "FR")),
@@ -137,13 +134,14 @@ def like_with_like(
     by: str, code: str, now: Side, then: Side, perimeter: Perimeter, catalog: Catalog
 ) -> Compared | None:
     """The visits of a code that can be compared, on both sides; None where nothing can."""
-    if by in ("service", "family", "group", "profile"):
+    if by in BY_SHARE:
         members = {code} if by == "profile" else _services(by, code, catalog)
         tables = [side.profile_visits if by == "profile" else side.service_visits for side in (now, then)]
         covered = then.regions if by == "profile" else then.service_regions
-        if not then.estimated and (perimeter.anywhere or not perimeter.is_known):
+        if not then.estimated and not perimeter.is_known:
             return None
-        return Compared(*(_of_regions(table, members, perimeter, covered) for table in tables))
+        kept = [_Kept(side, perimeter, catalog) for side in (now, then)]
+        return Compared(*(_of_regions(*one, members, covered) for one in zip(tables, kept, strict=True)))
     if then.estimated or by == "project":
         # The projects that changed stand out; whether others did is of no matter to one.
         return None if by == "project" and code in perimeter.projects else all_projects(by, code, now, then)
@@ -169,11 +167,40 @@ def _services(by: str, code: str, catalog: Catalog) -> set[str]:
     return set(catalog.published_groups[code]) if by == "group" else {code}
 
 
+class _Kept:
+    """Which part of a region's visits is not of the projects that changed."""
+
+    def __init__(self, side: Side, perimeter: Perimeter, catalog: Catalog) -> None:
+        regions = {project.code: project.region for project in catalog.projects}
+        self._side = side
+        self._of_region: dict[str, int] = {}
+        nowhere = 0
+        for code in perimeter.projects:
+            visits, region = side.sum_of("project", code).compared, regions.get(code)
+            if region is None:
+                nowhere += visits
+            else:
+                self._of_region[region] = self._of_region.get(region, 0) + visits
+        # Of a project of no region nobody knows where its visits are: everywhere alike.
+        self._everywhere = _part(side.sum_of("national", "FR").compared, nowhere)
+
+    def part(self, region: str) -> float:
+        """From 0 to 1."""
+        whole = self._side.sum_of("region", region).compared
+        return self._everywhere * _part(whole, self._of_region.get(region, 0))
+
+
+def _part(whole: int, gone: int) -> float:
+    return max(0.0, 1 - gone / whole) if whole else 1.0
+
+
 def _of_regions(
-    visits: Mapping[tuple[str, ...], int], members: set[str], perimeter: Perimeter, covered: frozenset[str] | None
+    visits: Mapping[tuple[str, ...], int], kept: _Kept, members: set[str], covered: frozenset[str] | None
 ) -> int:
-    return sum(
-        number
-        for (region, code), number in visits.items()
-        if code in members and region not in perimeter.regions and (covered is None or region in covered)
+    return round(
+        sum(
+            number * kept.part(region)
+            for (region, code), number in visits.items()
+            if code in members and (covered is None or region in covered)
+        )
     )

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from streams.errors import InputError
 from streams.history.calendar import SchoolCalendar, school_year_of
 from streams.history.days import dates
+from streams.history.pairing import Likeness, PairedDay, like_day, pair_days
 
 RENTREE_DAYS = 28
 #: A year of whole weeks: the same weekday.
@@ -17,11 +18,29 @@ DAYS_MAX = 400
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is compared: days, and as many earlier ones, day n against day n. `kind` is `rentree`, `period` or `day`."""
+    """What is compared: days in order, and of each the earlier one that is like it. `kind` is `rentree`, `period` or `day`."""
 
     kind: str
-    days: tuple[date, ...]
-    against: tuple[date, ...]
+    pairs: tuple[PairedDay, ...]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days asked for, in order."""
+        return tuple(pair.now for pair in self.pairs)
+
+    @property
+    def against(self) -> tuple[date, ...]:
+        """The earlier ones, in the order of their pairs."""
+        return tuple(pair.then for pair in self.pairs)
+
+    @property
+    def first_pair(self) -> Question:
+        """The same of the first day alone."""
+        return Question(self.kind, self.pairs[:1])
+
+    def ends(self) -> tuple[tuple[date, date], tuple[date, date]]:
+        """(first day, last day) of both sides."""
+        return (self.days[0], self.days[-1]), (min(self.against), max(self.against))
 
 
 def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> Question:
@@ -41,10 +60,10 @@ def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> Quest
             )
         firsts.append(first)
     sides = [tuple(dates(first, first + timedelta(days=RENTREE_DAYS - 1))) for first in firsts]
-    return Question("rentree", sides[0], sides[1])
+    return Question("rentree", pair_days(calendar, sides[0], sides[1]))
 
 
-def period_question(first: date, last: date, against: date | None) -> Question:
+def period_question(calendar: SchoolCalendar, first: date, last: date, against: date | None) -> Question:
     """A range of days against as many from another day on (None: the same weekdays a year before).
 
     Raises:
@@ -58,30 +77,26 @@ def period_question(first: date, last: date, against: date | None) -> Question:
     begin = against or first - timedelta(days=YEAR_DAYS)
     if begin == first:
         raise InputError(f"--against {begin} is the same period: name the first of as many other days")
-    return Question("period", tuple(dates(first, last)), tuple(dates(begin, begin + timedelta(days=length - 1))))
+    earlier = dates(begin, begin + timedelta(days=length - 1))
+    return Question("period", pair_days(calendar, tuple(dates(first, last)), tuple(earlier)))
 
 
 def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> Question:
-    """One day. Against none that is named: a rentrée against the one before; else the same weekday, a year of whole weeks before.
-
-    Within four weeks of a rentrée the same weekday is the one nearest to day n of the school year before.
+    """One day. Against none that is named: a rentrée against the one before; else the day like it that is nearest to a year of whole weeks
+    before, and within four weeks of a rentrée nearest to day n of the school year before.
 
     Raises:
         InputError: it is held against itself.
     """
     if against == day:
         raise InputError(f"--against {against} is the same day: name another one")
-    return Question("day", (day,), (against or _comparable(calendar, day),))
+    return Question("day", (PairedDay(day, against or _comparable(calendar, day), Likeness.SAME),))
 
 
 def _comparable(calendar: SchoolCalendar, day: date) -> date:
     rentree, before = calendar.rentree(school_year_of(day)), calendar.rentree(school_year_of(day) - 1)
     if not rentree or not before or not 0 <= (day - rentree).days < RENTREE_DAYS:
-        return day - timedelta(days=YEAR_DAYS)
+        return like_day(calendar, day, day - timedelta(days=YEAR_DAYS))
     if day == rentree:
         return before
-    day_n = before + (day - rentree)
-    # Of the seven days around day n, the one of that weekday; the rentrée itself, and the holidays before it, are like no other day.
-    ahead = (day.weekday() - day_n.weekday() + 3) % 7 - 3
-    found = day_n + timedelta(days=ahead)
-    return found if found > before else found + timedelta(days=7)
+    return like_day(calendar, day, before + (day - rentree))

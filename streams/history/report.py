@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import Extent
-from streams.history.perimeter import Compared, Perimeter, all_projects, find_perimeter, like_with_like
+from streams.history.perimeter import BY_SHARE, Compared, Perimeter, all_projects, find_perimeter, like_with_like
 from streams.history.question import Question
 from streams.history.rows import CutName
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
-from streams.history.unlike import UnlikeDays, unlike_days
+from streams.history.unlike import UnlikeDays, is_off, unlike_days
 
 MOVERS_MAX = 3
 
@@ -25,8 +26,11 @@ class Mark(StrEnum):
     ESTIMATED = "estimée d'après le DNMA"
     PARTIAL = "partly measured"  # compared are the minutes that both sides have
     PERIMETER_CHANGED = "perimeter changed"  # compared without the projects that did
+    BY_SHARE = (
+        "projects taken off by their share"  # no figures by project and service, or by project and profile, exist
+    )
     PERIMETER_UNKNOWN = "perimeter unknown"  # nobody can tell whether the same projects send on both sides
-    CALENDAR_UNKNOWN = "school calendar unknown"  # compared by date alone
+    CALENDAR_UNKNOWN = "school calendar unknown"  # days are paired as those of zones A, B and C
     UNLIKE_DAYS = "unlike days"  # other kinds of days are compared
     APPROXIMATE = "approximate users and establishments"
 
@@ -82,10 +86,12 @@ class Report:
     #: How much of the days is compared, of France; and of the first day.
     extent: Extent
     first_extent: Extent | None
-    #: Regions of which nobody told the school days: they are compared by date alone.
+    #: Regions of which nobody told the school days: theirs are paired as those of zones A, B and C.
     unknown_regions: tuple[str, ...]
     #: Kinds of days of which there are more on one side.
     unlike: tuple[UnlikeDays, ...]
+    #: Days of both sides without school in any zone: weekends, holidays.
+    days_off: frozenset[date]
     simulated: bool
 
     def of(self, by: str) -> list[Row]:
@@ -110,8 +116,7 @@ def make_report(
     """Compare two sides. `simulated`: the archive says so of itself."""
     now, then = sides.now, sides.then
     simulated = simulated or now.simulated or then.simulated
-    unknown = {*calendar.unknown_regions(question.days[0], question.days[-1])}
-    unknown |= {*calendar.unknown_regions(question.against[0], question.against[-1])}
+    unknown = {code for first, last in question.ends() for code in calendar.unknown_regions(first, last)}
     extent = sides.extents[CutName.REGION]
     unlike = unlike_days(calendar, question.days, question.against, extent.day_numbers)
     rows = _Rows(sides, catalog, frozenset(unknown), simulated, bool(unlike))
@@ -128,6 +133,7 @@ def make_report(
         sides.first.extents[CutName.REGION] if sides.first else None,
         tuple(sorted(unknown)),
         unlike,
+        frozenset(day for day in {*question.days, *question.against} if is_off(calendar, day)),
         simulated,
     )
 
@@ -201,6 +207,8 @@ class _Rows:
             marks.append(Mark.PERIMETER_UNKNOWN)
         elif compared is None or (compared.now, compared.then) != (raw.now, raw.then):
             marks.append(Mark.PERIMETER_CHANGED)
+            if by in BY_SHARE and compared is not None:
+                marks.append(Mark.BY_SHARE)
         if by == "region" and code in self._unknown:
             marks.append(Mark.CALENDAR_UNKNOWN)
         side = self._sides.now

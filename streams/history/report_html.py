@@ -12,12 +12,15 @@ from streams.history import french
 from streams.history.coverage import Extent
 from streams.history.question import RENTREE_DAYS
 from streams.history.report import Report, Row
+from streams.history.report_days import day_rows
 from streams.history.report_labels import ESTIMATED, GROUP_LABELS, by_label, label_of
 from streams.history.report_notes import extent_text, perimeter_note, warnings_note
 from streams.history.report_quality import quality_section
 from streams.history.report_style import STYLE
-from streams.history.report_svg import NOW, THEN, Line, growth_bars, lines, pairs
+from streams.history.report_svg import NOW, THEN, DayBar, Line, day_bars, growth_bars, lines
 
+_WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
+_LIKE_DAYS = "chaque jour face au même jour de la semaine, classe contre classe"
 SECTIONS = (
     ("region", "Par région", "Visites"),
     ("group", "Par groupe de services (rapport publié ; les groupes se recoupent)", "Utilisations"),
@@ -62,16 +65,16 @@ def _title(report: Report) -> str:
 
 
 def _subtitle(report: Report) -> str:
-    then = report.question.against
+    then, last = report.question.ends()[1]
     estimated = f" ({ESTIMATED})" if report.then.estimated else ""
     if report.question.kind == "rentree":
         return (
-            f"Jour de la rentrée ({_day(report.question.days[0])}) et quatre premières semaines, comparés à la rentrée {then[0].year} "
-            f"({_day(then[0])}), jour n contre jour n{estimated}"
+            f"Jour de la rentrée ({_day(report.question.days[0])}) et quatre premières semaines, comparés à la rentrée {then.year} "
+            f"({_day(then)}), {_LIKE_DAYS}{estimated}"
         )
     if report.question.kind == "day":
-        return f"Comparé au {_day(then[0])}{estimated}"
-    return f"Comparé à la période du {_day(then[0])} au {_day(then[-1])}, jour n contre jour n{estimated}"
+        return f"Comparé au {_day(then)}{estimated}"
+    return f"Comparé à la période du {_day(then)} au {_day(last)}, {_LIKE_DAYS}{estimated}"
 
 
 def _cards(report: Report) -> str:
@@ -119,19 +122,9 @@ def _card(title: str, value: str, text: str) -> str:
 
 def _charts(report: Report) -> str:
     parts = []
-    days, then_days = report.question.days, report.question.against
-    now, then = report.now.sum_of("national", "FR").by_day, report.then.sum_of("national", "FR").by_day
-    mine = Line(_range(days), [float(value) for value in now], NOW)
-    other = Line(
-        _range(then_days) + (f" ({ESTIMATED})" if report.then.estimated else ""), [float(value) for value in then], THEN
-    )
+    days = report.question.days
     if len(days) > 1:
-        labels = (
-            [f"J{number + 1}" for number in range(len(days))]
-            if len(days) <= RENTREE_DAYS
-            else [f"{day:%d/%m}" for day in days]
-        )
-        parts.append(f"<h2>Visites par jour</h2>{pairs('Visites par jour', labels, mine, other)}")
+        parts.append(f"<h2>Visites par jour, tous projets</h2>{_day_bars(report)}")
     if report.now.first_day and report.then.first_day:
         parts.append(f"<h2>{escape(_day(days[0]).capitalize())}, minute par minute</h2>{_first_day(report)}")
     grown = sorted(
@@ -147,6 +140,21 @@ def _charts(report: Report) -> str:
             f"<h2>Évolution par groupe de services</h2>{growth_bars('Évolution par groupe', sorted(groups, key=lambda g: -g[1]))}"
         )
     return "".join(parts)
+
+
+def _day_bars(report: Report) -> str:
+    mine, other = report.question.ends()
+    then = _range(other) + (f" ({ESTIMATED})" if report.then.estimated else "")
+    is_short = len(report.question.pairs) <= RENTREE_DAYS
+    bars = []
+    for row in day_rows(report):
+        day, earlier = row.pair.now, row.pair.then
+        told = f"{_day(day)} : {french.number(row.now)} visites"
+        if row.is_beside:
+            told += f" ; {_day(earlier)} : {french.number(row.then)} ({french.growth(row.growth)})"
+        label = (_WEEKDAYS[day.weekday()], f"{day.day}/{day.month}") if is_short else (f"{day:%d/%m}",)
+        bars.append(DayBar(label, float(row.now), float(row.then) if row.is_beside else None, told, row.is_off))
+    return day_bars("Visites par jour, tous projets", bars, _range(mine), then)
 
 
 def _first_day(report: Report) -> str:
@@ -233,7 +241,5 @@ def _day(day: date) -> str:
     return french_date(datetime(day.year, day.month, day.day, tzinfo=PARIS))
 
 
-def _range(days: tuple[date, ...]) -> str:
-    if len(days) == 1:
-        return _day(days[0])
-    return f"{days[0]:%d/%m/%Y} – {days[-1]:%d/%m/%Y}"
+def _range(ends: tuple[date, date]) -> str:
+    return f"{ends[0]:%d/%m/%Y} – {ends[1]:%d/%m/%Y}"

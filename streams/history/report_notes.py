@@ -9,17 +9,23 @@ from html import escape
 from streams.clock import PARIS, french_date
 from streams.history import french
 from streams.history.coverage import Extent
+from streams.history.pairing import Likeness
 from streams.history.perimeter import Change
 from streams.history.report import Report
+from streams.history.report_days import of_likeness
 from streams.history.report_labels import ESTIMATED
 from streams.history.unlike import Kind
 
 _KINDS = {
+    Kind.RENTREE: "jours de rentrée",
     Kind.SCHOOL: "jours de classe hors mercredi",
     Kind.WEDNESDAY: "mercredis de classe",
     Kind.SATURDAY: "samedis",
     Kind.SUNDAY: "dimanches",
+    Kind.PUBLIC: "jours fériés",
     Kind.FREE: "jours de semaine sans classe",
+    Kind.FREE_SATURDAY: "samedis de vacances",
+    Kind.FREE_SUNDAY: "dimanches de vacances",
     Kind.UNKNOWN: "jours de calendrier scolaire inconnu",
 }
 _CHANGES = {
@@ -86,7 +92,7 @@ def perimeter_note(report: Report) -> str:
         head = (
             "<b>Le périmètre a changé.</b> Les évolutions sont calculées à périmètre constant : "
             f"{french.growth(total.growth)}, contre {french.growth(total.growth_raw)} tous projets confondus. Par service et par "
-            "profil, les régions dont un projet a changé ne sont pas comparées."
+            "profil, dont il n'existe pas de chiffres par projet, la part de ces projets dans leur région est ôtée de chacun (approché)."
         )
     return _note(head, items)
 
@@ -103,14 +109,30 @@ def warnings_note(report: Report) -> str:
             f"La période de comparaison n'a pas été mesurée par Vigie : elle est {ESTIMATED} "
             "(chiffres hebdomadaires répartis selon la courbe de charge)."
         )
+    items += _pairs_told(report)
     for unlike in report.unlike:
         zones = f"zone{_s(len(unlike.zones))} {', '.join(unlike.zones)}"
         items.append(f"Jours dissemblables, {_KINDS[unlike.kind]} : {unlike.now} contre {unlike.then} ({zones}).")
     if report.unknown_regions:
         names = {row.code: row.label for row in report.of("region")}
         listed = ", ".join(names.get(code, code) for code in report.unknown_regions)
-        items.append(f"Calendrier scolaire inconnu, jours comparés par leur seule date : {listed}.")
+        items.append(f"Calendrier scolaire inconnu, jours appariés comme ceux des zones A, B et C : {listed}.")
     return _note("<b>À savoir</b>", items) if items else ""
+
+
+def _pairs_told(report: Report) -> list[str]:
+    """Days that are not held against the same weekday of the same kind."""
+    items = [
+        f"{_day(now).capitalize()} compte en face du {_day(then)}, autre jour de même nature, faute de même jour de la semaine."
+        for now, then in of_likeness(report, Likeness.KIND)
+    ]
+    if apart := of_likeness(report, Likeness.APART):
+        mine, other = (", ".join(f"{day:%d/%m/%Y}" for day in sorted(side)) for side in zip(*apart, strict=True))
+        items.append(
+            f"{_counted(len(apart), 'jour')} à part, sans jour comparable de l'autre côté (classe, vacances ou férié) : {mine} ; "
+            f"en face : {other}."
+        )
+    return items
 
 
 def _note(head: str, items: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from html import escape
 
 from streams.history import french
 
-NOW, THEN, INK, GRID, DOWN = "#1d4f91", "#9aa7b8", "#1f2933", "#dde3ea", "#b5482f"
+NOW, THEN, INK, GRID, DOWN, OFF = "#1d4f91", "#9aa7b8", "#1f2933", "#dde3ea", "#b5482f", "#eef1e6"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 30
 
 
@@ -43,30 +43,49 @@ def lines(
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="1.8" stroke-linejoin="round"/>'
         )
-    return _svg(title, width, height, parts) + _legend(series)
+    return _svg(title, width, height, parts) + _legend([(line.colour, line.label) for line in series])
 
 
-def pairs(title: str, labels: Sequence[str], now: Line, then: Line, width: int = 900, height: int = 240) -> str:
-    """Two bars a label: then, now."""
-    top = _nice(max([*now.values, *then.values, 1]))
-    inner_width, inner_height = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
-    step = inner_width / max(1, len(labels))
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """A day and the one beside it: `then` is None where none is like it. `label` has a line a part; `told` is what a pointer reads."""
+
+    label: tuple[str, ...]
+    now: float
+    then: float | None
+    told: str
+    is_off: bool
+
+
+def day_bars(title: str, days: Sequence[DayBar], now: str, then: str, width: int = 900, height: int = 256) -> str:
+    """Two bars a day: then, now. Days off (weekends, holidays) lie on a ground of their own."""
+    top = _nice(max([1.0, *(max(day.now, day.then or 0.0) for day in days)]))
+    bottom = _BOTTOM + 14
+    inner_width, inner_height = width - _LEFT - _RIGHT, height - _TOP - bottom
+    step = inner_width / max(1, len(days))
     bar = step * 0.38
 
     def y(value: float) -> float:
         return _TOP + inner_height * (1 - value / top)
 
-    parts = [_grid(top, y, width)]
-    every = max(1, -(-len(labels) * 44 // inner_width))
-    for index, label in enumerate(labels):
-        left = _LEFT + step * index + step * 0.1
-        for offset, line in ((0.0, then), (bar, now)):
-            tip = y(line.values[index])
-            size = f'width="{bar:.1f}" height="{max(0.0, y(0) - tip):.1f}"'
-            parts.append(f'<rect x="{left + offset:.1f}" y="{tip:.1f}" {size} fill="{line.colour}"/>')
+    grounds, bars, texts = [], [], []
+    every = max(1, -(-len(days) * 26 // inner_width))
+    for index, day in enumerate(days):
+        left = _LEFT + step * index
+        if day.is_off:
+            size = f'width="{step:.1f}" height="{inner_height:.1f}"'
+            grounds.append(f'<rect class="off" x="{left:.1f}" y="{_TOP}" {size} fill="{OFF}"/>')
+        for offset, value, colour in ((0.1 * step, day.then, THEN), (0.1 * step + bar, day.now, NOW)):
+            if value is not None:
+                size = f'width="{bar:.1f}" height="{max(0.0, y(0) - y(value)):.1f}"'
+                told = f"<title>{escape(day.told)}</title>"
+                bars.append(f'<rect x="{left + offset:.1f}" y="{y(value):.1f}" {size} fill="{colour}">{told}</rect>')
         if index % every == 0:
-            parts.append(f'<text x="{left + bar:.1f}" y="{height - 10}" text-anchor="middle">{escape(label)}</text>')
-    return _svg(title, width, height, parts) + _legend((then, now))
+            for number, text in enumerate(day.label):
+                place = f'x="{left + step / 2:.1f}" y="{height - bottom + 14 + 13 * number}"'
+                texts.append(f'<text {place} text-anchor="middle">{escape(text)}</text>')
+    legend = [(THEN, then), (NOW, now), *([(OFF, "week-ends, vacances et jours fériés")] if grounds else [])]
+    return _svg(title, width, height, [*grounds, _grid(top, y, width), *bars, *texts]) + _legend(legend)
 
 
 def growth_bars(title: str, rows: Sequence[tuple[str, float]], width: int = 900) -> str:
@@ -99,9 +118,9 @@ def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     return f'<div class="chart">{head}{body}</svg></div>'
 
 
-def _legend(series: Sequence[Line]) -> str:
-    items = "".join(f'<span><i style="background:{line.colour}"></i>{escape(line.label)}</span>' for line in series)
-    return f'<p class="legend">{items}</p>'
+def _legend(items: Sequence[tuple[str, str]]) -> str:
+    listed = "".join(f'<span><i style="background:{colour}"></i>{escape(text)}</span>' for colour, text in items)
+    return f'<p class="legend">{listed}</p>'
 
 
 def _grid(top: float, y: object, width: int) -> str:

@@ -9,6 +9,7 @@ from typing import IO, Any
 from streams.clock import iso_utc
 from streams.history.coverage import Extent
 from streams.history.report import Mark, Report, Row
+from streams.history.report_days import DayRow, day_rows
 from streams.history.side import Side
 
 #: Columns of the CSV, and members of a row in JSON.
@@ -65,6 +66,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "marks": report_marks(report),
         "compared": _extent(report.extent),
         "compared_first_day": _extent(report.first_extent) if report.first_extent else None,
+        "pairs": [_pair(row) for row in day_rows(report)],
         "unlike_days": [dataclasses.asdict(unlike) for unlike in report.unlike],
         "perimeter": {
             "same": found.is_same,
@@ -125,7 +127,19 @@ def _time(minute: int | None) -> str | None:
 
 
 def _ends(side: Side) -> dict[str, str]:
-    return {"from": side.days[0].isoformat(), "to": side.days[-1].isoformat()}
+    return {"from": min(side.days).isoformat(), "to": max(side.days).isoformat()}
+
+
+def _pair(row: DayRow) -> dict[str, Any]:
+    """A day, the one that it is held against, how like they are, and visits of all projects (of the minutes compared where they are)."""
+    return {
+        "day": row.pair.now.isoformat(),
+        "against": row.pair.then.isoformat(),
+        "likeness": str(row.pair.likeness),
+        "visits": row.now,
+        "visits_then": row.then,
+        "growth_all_projects": _rounded(row.growth),
+    }
 
 
 def _rounded(value: float | None) -> float | None:

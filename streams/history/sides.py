@@ -1,9 +1,12 @@
-"""The two sides of a report, day n beside day n: from the archive; the earlier one from weekly figures where it was hardly measured."""
+"""The two sides of a report, each day beside one that is like it, from the archive.
+
+The earlier side comes from weekly figures where it was hardly measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from streams.catalog import Catalog
@@ -11,6 +14,7 @@ from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import Known, both, extent, known_minutes, nothing_known
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError, held_text
+from streams.history.pairing import Likeness
 from streams.history.question import Question
 from streams.history.reading import History, PastDay
 from streams.history.rows import CutName
@@ -31,8 +35,8 @@ def both_sides(
     Raises:
         NoDataError: nothing is known of one of them.
     """
-    whole = _Pair(catalog, calendar, question.days, question.against)
-    first = _Pair(catalog, calendar, question.days[:1], question.against[:1]) if question.kind == "rentree" else None
+    whole = _Pair(catalog, calendar, question)
+    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
     pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
     for number, (now, then) in enumerate(pairs):
         for pair in (whole, first) if first and not number else (whole,):
@@ -49,22 +53,26 @@ def both_sides(
 class _Pair:
     """Adds up both sides, and what they have in common."""
 
-    def __init__(
-        self, catalog: Catalog, calendar: SchoolCalendar, days: Sequence[date], against: Sequence[date]
-    ) -> None:
-        self.now, self.then = Collector(catalog, calendar, days), Collector(catalog, calendar, against)
+    def __init__(self, catalog: Catalog, calendar: SchoolCalendar, question: Question) -> None:
+        self.now = Collector(catalog, calendar, question.days)
+        self.then = Collector(catalog, calendar, question.against)
+        self._pairs = question.pairs
         self.compared: list[Known] = []
         self._mine: list[Known] = []
 
     def add(self, number: int, now: PastDay | None, then: PastDay | None, told: Known | None = None) -> None:
         """Add day `number` of both sides; `told` is what is known of the earlier one by other means."""
-        mine, other = _known(now), told or _known(then)
+        mine, other = self._alike(number, _known(now)), told or _known(then)
         common = both(mine, other)
         self.compared.append(common)
         self._mine.append(mine)
         for collector, day in ((self.now, now), (self.then, then)):
             if day is not None:
                 collector.add(number, day, common)
+
+    def _alike(self, number: int, known: Known) -> Known:
+        """What may be compared of a day: nothing where no day is like it."""
+        return nothing_known() if self._pairs[number].likeness is Likeness.APART else known
 
     def minutes(self, told: Sequence[Known] | None = None) -> int:
         """Minutes compared; those that would be, were the earlier side told by other means."""
@@ -94,8 +102,8 @@ def _estimate(
 def _estimated(history: History, estimate: Estimate, question: Question) -> Sides:
     """The later side once more, beside an earlier one from weekly figures."""
     catalog, calendar = estimate.catalog, estimate.calendar
-    whole = _Pair(catalog, calendar, question.days, question.against)
-    first = _Pair(catalog, calendar, question.days[:1], question.against[:1]) if question.kind == "rentree" else None
+    whole = _Pair(catalog, calendar, question)
+    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
     for number, now in enumerate(history.each_day(question.days)):
         told = estimate.known(question.against[number])
         for pair in (whole, first) if first and not number else (whole,):
@@ -108,5 +116,5 @@ def _estimated(history: History, estimate: Estimate, question: Question) -> Side
 def _check(side: Side, history: History) -> None:
     if side.quality is None or not side.quality.measured_minutes:
         held = held_text(history.held(), history.directory)
-        first, last = side.days[0], side.days[-1]
+        first, last = min(side.days), max(side.days)
         raise NoDataError(f"no data {f'from {first} to {last}' if first != last else f'on {first}'}: {held}")

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar
+from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar, school_year_of
 
 
 class Kind(StrEnum):
     """How much use a day promises, in a zone."""
 
+    RENTREE = "rentrée"  # the first school day of a year
     SCHOOL = "school day"  # a Monday, Tuesday, Thursday or Friday with school
     WEDNESDAY = "Wednesday with school"
     SATURDAY = "Saturday"
     SUNDAY = "Sunday"
+    PUBLIC = "public holiday"  # on a weekday
     FREE = "weekday without school"
+    FREE_SATURDAY = "Saturday of holidays"
+    FREE_SUNDAY = "Sunday of holidays"
     UNKNOWN = "day of no known school calendar"
 
 
@@ -35,12 +39,26 @@ class UnlikeDays:
 def kind_of(calendar: SchoolCalendar, day: date, zone: str) -> Kind:
     """The kind of one day in a zone."""
     if day.weekday() >= 5:
-        return Kind.SATURDAY if day.weekday() == 5 else Kind.SUNDAY
+        is_free = calendar.is_known(day, zone) and calendar.break_on(day, zone) is not None
+        if day.weekday() == 5:
+            return Kind.FREE_SATURDAY if is_free else Kind.SATURDAY
+        return Kind.FREE_SUNDAY if is_free else Kind.SUNDAY
+    if calendar.public_holiday(day) is not None:
+        return Kind.PUBLIC
     if not calendar.is_known(day, zone):
         return Kind.UNKNOWN
     if not calendar.has_school(day, zone):
         return Kind.FREE
+    if calendar.rentree(school_year_of(day), zone) == day:
+        return Kind.RENTREE
     return Kind.WEDNESDAY if day.weekday() == 2 else Kind.SCHOOL
+
+
+def is_off(calendar: SchoolCalendar, day: date) -> bool:
+    """Whether there is no school in any zone."""
+    return day.weekday() >= 5 or all(
+        kind_of(calendar, day, zone) in (Kind.FREE, Kind.PUBLIC) for zone in PACKAGED_ZONES
+    )
 
 
 def unlike_days(

@@ -1,0 +1,102 @@
+"""Which earlier day each day is held against: a Monday with school against a Monday with school, never a Friday against a Saturday. Pure.
+
+Both sides have as many days. A day goes with the nearest one that is like it: the same weekday, of the same kind in every zone. What is
+left of one kind goes together whatever its weekday (a rentrée on a Tuesday leaves a Monday and a Tuesday over); the rest stays apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from streams.history.calendar import PACKAGED_ZONES, RENTREE_WEEK_DAYS, SchoolCalendar, school_year_of
+from streams.history.unlike import Kind, kind_of
+
+#: How far from the date where it would be expected a like day is looked for.
+LIKE_DAYS_MAX = 28
+
+
+class Likeness(StrEnum):
+    """How like two days are that are held against one another."""
+
+    SAME = "same weekday"  # and the same kind; or both are the rentrée
+    KIND = "same kind"  # of another weekday: they count, and are not drawn side by side
+    APART = "apart"  # school on one side, none on the other: they are not compared
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDay:
+    """A day, the one that it is held against, and how like they are."""
+
+    now: date
+    then: date
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A day and its kind in each zone."""
+
+    day: date
+    kinds: tuple[Kind, ...]
+    #: In the first week of a school year, which is like no later one.
+    is_early: bool
+
+    @property
+    def has_no_weekday(self) -> bool:
+        """Whether it is what it is whatever the weekday: the rentrée, a public holiday."""
+        return all(kind in (Kind.RENTREE, Kind.PUBLIC) for kind in self.kinds)
+
+    def is_like(self, other: _Dated) -> bool:
+        """Whether nothing says that they are of different kinds in some zone."""
+        pairs = zip(self.kinds, other.kinds, strict=True)
+        return all(mine is theirs or Kind.UNKNOWN in (mine, theirs) for mine, theirs in pairs)
+
+    def is_same(self, other: _Dated, places: int) -> bool:
+        """Whether it is the same weekday, too, and no early day against a later one `places` further on."""
+        if self.has_no_weekday and other.has_no_weekday:
+            return self.kinds == other.kinds
+        is_near = places <= RENTREE_WEEK_DAYS or not (self.is_early or other.is_early)
+        return is_near and self.day.weekday() == other.day.weekday() and self.is_like(other)
+
+
+def pair_days(calendar: SchoolCalendar, days: Sequence[date], against: Sequence[date]) -> tuple[PairedDay, ...]:
+    """A pair for each of the `days`, in their order; each of `against` is in one."""
+    now, then = ([_dated(calendar, day) for day in side] for side in (days, against))
+    left_now, left_then = dict(enumerate(now)), dict(enumerate(then))
+    found: dict[int, PairedDay] = {}
+    rules: tuple[tuple[Likeness, Callable[[_Dated, _Dated, int], bool]], ...] = (
+        (Likeness.SAME, _Dated.is_same),
+        (Likeness.KIND, lambda mine, other, _places: mine.is_like(other)),
+        (Likeness.APART, lambda _mine, _other, _places: True),
+    )
+    for likeness, fits in rules:
+        for place, other in _nearest_first(len(now)):
+            if place not in left_now or other not in left_then:
+                continue
+            if fits(left_now[place], left_then[other], abs(place - other)):
+                found[place] = PairedDay(left_now.pop(place).day, left_then.pop(other).day, likeness)
+    return tuple(found[place] for place in range(len(now)))
+
+
+def like_day(calendar: SchoolCalendar, day: date, near: date) -> date:
+    """The day like it that is nearest to a date, at most `LIKE_DAYS_MAX` off; the nearest of that weekday where none is of its kind."""
+    wanted = _dated(calendar, day)
+    offsets = sorted(range(-LIKE_DAYS_MAX, LIKE_DAYS_MAX + 1), key=abs)
+    around = [near + timedelta(days=offset) for offset in offsets]
+    same_weekday = next(one for one in around if one.weekday() == day.weekday())
+    return next((one for one in around if wanted.is_same(_dated(calendar, one), 0)), same_weekday)
+
+
+def _nearest_first(length: int) -> list[tuple[int, int]]:
+    """(place, place of the other side), those that are nearest first."""
+    shifts = sorted(range(1 - length, length), key=lambda shift: (abs(shift), -shift))
+    return [(place, place + shift) for shift in shifts for place in range(length) if 0 <= place + shift < length]
+
+
+def _dated(calendar: SchoolCalendar, day: date) -> _Dated:
+    kinds = tuple(kind_of(calendar, day, zone) for zone in PACKAGED_ZONES)
+    rentree = calendar.rentree(school_year_of(day))
+    return _Dated(day, kinds, rentree is not None and 0 <= (day - rentree).days < RENTREE_WEEK_DAYS)
