@@ -32,7 +32,7 @@ _FIELD = re.compile(rb'[^ "]+')
 #: A user, quoted or not; Apache writes one whose name is empty as `""`.
 _USER = re.compile(rb'(?:[^"\\]++|\\.)*+|"((?:[^"\\]++|\\.)*+)"')
 #: What another line leaves within a user: its address and ident, or the beginning of its time.
-_GLUED = re.compile(rb"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*) - | \[[0-9]{2}/")
+_GLUED = re.compile(rb"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}) - | \[[0-9]{2}/")
 _IPV4 = re.compile(rb"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})")
 _ADDRESS = re.compile(rb"[0-9.]+(?::[0-9]+)?|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?(?::[0-9]+)?|unknown|-", re.IGNORECASE)
 _TIME = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import cache
 from pathlib import Path
 
@@ -393,3 +394,38 @@ def test_requests_that_are_no_page() -> None:
     assert read(line(request=b"HEAD /messagerie HTTP/1.1")) == Skip("method HEAD")
     assert read(line(request=b"GET /messagerie", rest=b"200 5")) == visit("amélie"), "HTTP/0.9"
     assert read(line(request=b"GET /messagerie HTTP/3")) == visit("amélie")
+
+
+def test_no_line_takes_long() -> None:
+    """As long as a line may be: no pattern may need more than a look or a few at each byte."""
+    begun = time.process_time()
+    for piece in (
+        b"a",
+        b"1",
+        b"1.",
+        b"a:",
+        b":",
+        b"a, ",
+        b" - ",
+        b"[",
+        b" [01/",
+        b'"',
+        b'\\"',
+        b"\\",
+        b" ",
+        b"%25",
+        b"/..",
+        b";",
+        b"-",
+    ):
+        long = piece * (100_000 // len(piece))
+        for raw in (
+            long,
+            line(long),
+            line(front=long),
+            line(target=b"/" + long),
+            line(rest=b"200 5 " + long),
+            line(time=long),
+        ):
+            read(raw)
+    assert time.process_time() - begun < 20
