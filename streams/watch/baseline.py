@@ -64,11 +64,11 @@ class Baseline:
     telling: bool = False
 
 
-def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, slots: int) -> Baseline:
-    """The expectation for `date` from days before it."""
+def make_baseline(past: Past, date: datetime.date, keys: DayKeys, slots: int, heap: Array) -> Baseline:
+    """The expectation for `date` from days before it; `heap` (series): how many counts come together."""
     rungs = _rungs(past, date, keys)
     if not any(rungs[: keys.last_rung + 1]):
-        return Baseline(np.full((series, slots), np.nan), 1.0, 0, True, False)
+        return Baseline(np.full((len(heap), slots), np.nan), 1.0, 0, True, False)
     level = _Level(past, date, keys)
     expected: Array | None = None
     extra, first = 0.0, len(rungs[0])
@@ -76,7 +76,7 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, series: int, s
         days = rungs[rung]
         if not days or (rung and first >= ENOUGH_DAYS):
             continue
-        centre, number = _centre(past, days, level, alike=rung == 0)
+        centre, number = _centre(past, days, level, heap, alike=rung == 0)
         if expected is None:
             expected, extra = centre, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days)
         else:
@@ -111,13 +111,13 @@ def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
     return found
 
 
-def _centre(past: Past, days: list[int], level: _Level, alike: bool) -> tuple[Array, Array]:
+def _centre(past: Past, days: list[int], level: _Level, heap: Array, alike: bool) -> tuple[Array, Array]:
     """Robust mean of the days at today's level, smoothed; and on how many days each slot stands."""
     stacked = np.stack([past.days[index].counts for index in days], axis=1).astype(np.float64)
     judged = np.stack([past.days[index].judged for index in days], axis=1)
     usual = judged[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_DAYS
     stacked[judged & ~usual[:, None, :]] = np.nan
-    stacked *= np.stack([level.to_today(index) for index in days], axis=1)[:, :, None]
+    stacked *= np.stack([level.to_today(index) for index in days], axis=1)[:, :, None] / heap[:, None, None]
     if alike:
         stacked = _of_most_days(stacked)
     number = np.isfinite(stacked).sum(axis=1)
@@ -133,7 +133,7 @@ def _centre(past: Past, days: list[int], level: _Level, alike: bool) -> tuple[Ar
     clipped = np.clip(stacked, trimmed - near, trimmed + near)
     total = np.where(np.isfinite(clipped), clipped, 0.0).sum(axis=1)
     centre = np.where(number > 0, total / np.maximum(number, 1), np.nan)
-    return _smooth(centre, number), number.astype(np.float64)
+    return _smooth(centre, number) * heap[:, None], number.astype(np.float64)
 
 
 def _of_most_days(stacked: Array) -> Array:

@@ -125,11 +125,11 @@ def _large_enough(window: Window, direction: int, day: Standard) -> Flags:
     days: a quiet day that wakes up is no surge.
     """
     least = day.least
-    counts = (window.observed - window.expected) * (1.0, -1.0)[direction] >= day.worth[:, None]
+    counts = (window.observed - window.expected) * (1.0, -1.0)[direction] >= day.worth[direction][:, None]
     if not window.sudden:
-        return counts & _beyond(window.observed, window.expected, direction, least)
+        return np.asarray(counts & _beyond(window.observed, window.expected, direction, least))
     compared = _beyond(window.observed, window.expected, direction, least, COMPARED_PART)
-    return counts & compared & _beyond(window.observed, window.likely, direction, least, LIKELY_PART)
+    return np.asarray(counts & compared & _beyond(window.observed, window.likely, direction, least, LIKELY_PART))
 
 
 def _last_rows(piece: Piece, day: Standard) -> tuple[Flags, Flags]:

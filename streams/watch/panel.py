@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.watch.baseline import Baseline, make_baseline
+from streams.watch.bursts import DAYS_MAX as HEAP_DAYS
+from streams.watch.bursts import learn_heaps
 from streams.watch.days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
@@ -24,7 +26,7 @@ from streams.watch.spread import learn_spread
 from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
-from streams.watch.types import Array, Flags, Index, Sensitivity
+from streams.watch.types import Array, Flags, Index, Kind, Sensitivity
 
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
 LEARNED_MINUTES_MAX = 240
@@ -45,6 +47,7 @@ class _Today:
     keys: DayKeys
     baseline: Baseline
     standard: Standard
+    heap: Array
     extra: float
     slots: list[Index]
     errors: list[Errors]
@@ -71,7 +74,8 @@ class Panel:
     def begin_day(self, date: datetime.date, keys: DayKeys) -> Baseline:
         """Make the expectation of a local day; ends the day before."""
         self.end_day()
-        baseline = make_baseline(self.past, date, keys, self.series, self.slots)
+        heaps = learn_heaps([day.heaps for day in self.past.days[-HEAP_DAYS:]], self.series)
+        baseline = make_baseline(self.past, date, keys, self.slots, heaps.size)
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
         shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
         standard = Standard(
@@ -80,12 +84,14 @@ class Panel:
             spread,
             shifts,
             learn_limits(self.past, self.series, self.least),
-            Standard.worth_of(baseline.expected, self.least),
+            Standard.worth_of(baseline.expected, self.least, heaps),
             baseline.learning,
         )
         peaks = np.zeros((2, self.series, HOURS), np.float32)
         extra = spread.beyond(baseline.extra)
-        self._today = _Today(date, keys, baseline, standard, extra, [], [], self.rows_judged, peaks)
+        self._today = _Today(
+            date, keys, baseline, standard, heaps.size[:, None], extra, [], [], self.rows_judged, peaks
+        )
         return baseline
 
     def judge(self, slots: Index, counts: Array) -> tuple[list[Change], Band]:
@@ -101,7 +107,8 @@ class Panel:
         self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
         extra = np.full(counts.shape[1], today.extra)
         self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
-        stretch = Stretch.of(self._counts, self._expected)
+        # What is judged are events, not counts that come together.
+        stretch = Stretch.of(self._counts / today.heap, self._expected / today.heap)
         first = self._counts.shape[1] - counts.shape[1]
         piece = Piece(stretch, slots, self._extra, first)
         rows, errors = judge_rows(piece, today.standard)
@@ -195,7 +202,7 @@ class Panel:
         for series, episode in (*self._ended, *open_):
             if episode.learning and episode.last - episode.start >= short:
                 continue
-            last = min(episode.last, episode.start + adopt)
+            last = episode.last if episode.kind is Kind.SILENCE else min(episode.last, episode.start + adopt)
             marked[series, max(episode.start - begin, 0) : max(last + 1 - begin, 0)] = True
         oldest = until - self.scales.windows[-1]
         self._ended = [(series, episode) for series, episode in self._ended if episode.last >= oldest]
@@ -236,7 +243,7 @@ class Panel:
             sides.append(wide)
         upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
         lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)
-        return Band(expected, lower, upper)
+        return Band(*(side * today.heap for side in (expected, lower, upper)))
 
 
 def _day_state(day: Day) -> DayState:
@@ -248,7 +255,8 @@ def _day_state(day: Day) -> DayState:
 def _day(state: DayState, keys_of: KeysOf) -> Day:
     left = Residuals(state.error, state.noise, state.extra) if state.error.size else None
     peaks = state.peaks if state.peaks.size else None
-    return Day(state.date, keys_of(state.date), state.counts, state.judged, state.share, state.hours, left, peaks)
+    day = Day.of(state.date, keys_of(state.date), state.counts.astype(np.float64), state.judged, state.share)
+    return replace(day, hours=state.hours, residuals=left, peaks=peaks)
 
 
 def _open_day(today: _Today, windows: int, series: int) -> OpenDay:

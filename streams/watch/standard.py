@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.bursts import Heaps
 from streams.watch.limits import Limits
 from streams.watch.scales import Scales
 from streams.watch.shift import Shifts
@@ -18,7 +19,7 @@ WORTH_PART = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """`expected` (series, slots) of the day; `worth` (series): the counts that must be too many or too few."""
+    """`worth` (directions, series): events that must be too many or too few."""
 
     scales: Scales
     least: Sensitivity
@@ -29,8 +30,9 @@ class Standard:
     learning: bool
 
     @staticmethod
-    def worth_of(expected: Array, least: Sensitivity) -> Array:
-        """(series) from what is expected of a day, (series, slots)."""
+    def worth_of(expected: Array, least: Sensitivity, heaps: Heaps) -> Array:
+        """From what is expected of a day, (series, slots)."""
         known = np.isfinite(expected)
-        mean = np.where(known, expected, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        return np.asarray(np.maximum(least.counts_min, WORTH_PART * mean))
+        mean = np.where(known, expected, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1) / heaps.size
+        worth = np.maximum(least.counts_min, WORTH_PART * mean)
+        return np.stack([np.maximum(worth, heaps.largest / heaps.size), worth])

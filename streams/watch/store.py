@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.bursts import DayHeaps, heaps_of
 from streams.watch.days import DayKeys
 from streams.watch.types import Array, Flags
 
@@ -47,6 +48,7 @@ class Day:
 
     `counts` (series, slots), NaN where not measured; `judged` (series, slots): where they were a surge, drop or silence;
     `share` (series): how much of what was expected of the day lay in those rows; `hours` (series, 24): means of the others.
+    `heaps`: how many of its counts came together.
     `peaks` (directions, series, 24): the highest score of each hour, None where it was not judged.
     """
 
@@ -56,6 +58,7 @@ class Day:
     judged: Flags
     share: Array
     hours: Array
+    heaps: DayHeaps
     residuals: Residuals | None = None
     peaks: NDArray[np.float32] | None = None
 
@@ -63,7 +66,7 @@ class Day:
     def of(date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array) -> Day:
         """A day with the means of its hours."""
         hours = _by_hour(np.where(judged, np.nan, counts))
-        return Day(date, keys, counts.astype(np.float32), judged, share, hours)
+        return Day(date, keys, counts.astype(np.float32), judged, share, hours, heaps_of(counts, judged))
 
     @staticmethod
     def unjudged(date: datetime.date, keys: DayKeys, counts: Array) -> Day:
@@ -106,13 +109,17 @@ class Past:
                 self.days[place] = replace(day, residuals=None)
 
     def add(self, day: Day) -> None:
-        """Put a day at the end. What lasted for `ADOPT_DAYS` is ordinary from now on, back to where it began."""
+        """Put a day at the end. What lasted for `ADOPT_DAYS` is ordinary from now on, back to where it began; nothing at all
+        never is: what comes back comes back as it was.
+        """
         self.days.append(day)
         del self.days[:-DAYS_MAX]
         self._forget_residuals()
         if len(self.days) < ADOPT_DAYS:
             return
-        lasting = np.all([day.share > ADOPT_SHARE for day in self.days[-ADOPT_DAYS:]], axis=0)
+        lasting = np.all(
+            [(day.share > ADOPT_SHARE) & (day.counts > 0).any(axis=1) for day in self.days[-ADOPT_DAYS:]], axis=0
+        )
         if lasting.any():
             self.days[-ADOPT_DAYS:] = [day.adopted(lasting) for day in self.days[-ADOPT_DAYS:]]
 

@@ -7,7 +7,7 @@ import pytest
 from bench.detection.cases import CASES, judge
 
 
-@pytest.mark.parametrize("name", ["1", "2", "2b", "5"])
+@pytest.mark.parametrize("name", ["1", "2", "2b", "3", "5"])
 def test_cases_are_right(name: str) -> None:
     outcome = judge(CASES[name])
     assert outcome.right, (outcome.found, outcome.events, outcome.false_a_week)

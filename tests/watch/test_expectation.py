@@ -141,7 +141,7 @@ def test_what_most_days_do_is_expected(event_days: int) -> None:
             counts[:, 18:20] = rng.poisson(2 * mean[18:20])
         past.add(Day.unjudged(day, weekly(day), counts))
     monday = date + datetime.timedelta(days=63)
-    expected = make_baseline(past, monday, weekly(monday), 1, 24).expected[0]
+    expected = make_baseline(past, monday, weekly(monday), 24, np.ones(1)).expected[0]
     assert expected[18:20].mean() == pytest.approx(60.0, rel=0.12)
 
 
@@ -190,7 +190,7 @@ def test_a_wednesday_is_compared_with_wednesdays() -> None:
 
 def test_the_sunday_before_a_return_waits_for_one_like_it() -> None:
     date = datetime.date(2025, 11, 2)
-    assert not make_baseline(Past(), date, school_days()(date), 1, 24).judged
+    assert not make_baseline(Past(), date, school_days()(date), 24, np.ones(1)).judged
 
 
 def test_a_short_surge_in_the_first_weeks_does_not_enter_later_expectations() -> None:
