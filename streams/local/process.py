@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from streams.errors import ServerError
 
 _LEASH = Path(__file__).with_name("leash.py")
 _POLL_SECONDS = 0.05
+#: A program that starts others faster than they are killed is not run by us.
+KILL_ROUNDS_MAX = 100
 #: A log larger than this at a start is moved aside to `<name>.1`, so that logs stay bounded over restarts.
 LOG_BYTES_MAX = 20_000_000
 _TAIL_LINES = 12
@@ -76,7 +79,10 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative for the signal that ended it."""
+        """None while it runs; negative for the signal that ended it. What it left running is killed with its end."""
+        # Until it is waited for, nobody else gets its number, which is that of its session.
+        if self._popen.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            kill_session(self.pid)
         return self._popen.poll()
 
     def wait_ready(self, keep_on: Callable[[], bool] = lambda: True) -> None:
@@ -104,9 +110,9 @@ class Process:
             self._popen.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL to the program and whatever it started in its session; wait for its end."""
+        """Send SIGKILL to the program and whatever it started; wait for its end."""
         if self.exit_code is None:
-            os.killpg(self.pid, signal.SIGKILL)
+            kill_session(self.pid)
         self._popen.wait(timeout=10)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
@@ -118,6 +124,37 @@ class Process:
         ended = self.exit_code is not None
         self.kill()
         return ended
+
+
+def kill_session(leader: int) -> None:
+    """Send SIGKILL to the processes of a session, to their children in sessions of their own and so on, until none is left.
+
+    Only a process that went to another session, and whose parent has ended, is not found.
+    """
+    for _ in range(KILL_ROUNDS_MAX):
+        sessions = _sessions()
+        found = {pid for pid, (_parent, session) in sessions.items() if session == leader}
+        while more := {pid for pid, (parent, _session) in sessions.items() if parent in found} - found:
+            found |= more
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS / 10)
+
+
+def _sessions() -> dict[int, tuple[int, int]]:
+    """Parent and session of every process that runs, by its number."""
+    found = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (directory / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        if words[0] not in "ZX":
+            found[int(directory.name)] = (int(words[1]), int(words[3]))
+    return found
 
 
 def log_tail(program: Program) -> str:

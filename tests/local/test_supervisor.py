@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import ServerError
-from streams.local.process import Program
+from streams.local.process import Process, Program
 from streams.local.supervisor import State, Status, Supervisor
 
 STUBBORN = (
@@ -181,11 +181,45 @@ def test_what_a_program_started_dies_with_it_when_it_is_killed(tmp_path, supervi
     assert not alive(grandchild)
 
 
+LEAVES = "{python} -c 'import time; time.sleep(60)' & echo $! > grandchild; "
+IN_A_SESSION_OF_ITS_OWN = "setsid {python} -c 'import time; time.sleep(60)' & echo $! > grandchild; "
+
+
+@pytest.mark.parametrize(
+    ("script", "ended"),
+    [
+        (LEAVES + "sleep 0.5", "by itself"),
+        (LEAVES + "trap 'exit 0' TERM; wait", "stopped"),
+        (LEAVES + "sleep 60", "killed"),
+        (LEAVES + "sleep 60", "killed from outside"),
+        (IN_A_SESSION_OF_ITS_OWN + "trap '' TERM; while true; do sleep 1; done", "killed"),
+    ],
+)
+def test_nothing_that_a_program_started_outlives_it_however_it_ends(tmp_path, script, ended):
+    process = Process(program(tmp_path, "sh", "-c", script.format(python=sys.executable), stop_seconds_max=10))
+    path, deadline = tmp_path / "grandchild", time.monotonic() + 20
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    grandchild = int(path.read_text())
+    assert alive(grandchild)
+    if ended == "stopped":
+        assert process.stop(), "it ended by itself within its bound"
+    elif ended == "killed":
+        process.kill()
+    elif ended == "killed from outside":
+        os.kill(process.pid, signal.SIGKILL)
+    while process.exit_code is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not alive(grandchild)
+
+
 def test_nothing_outlives_a_killed_supervisor(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
-from streams.local.process import Program
+from streams.local.process import Process, Program
 from streams.local.supervisor import Supervisor
 here = Path({str(tmp_path)!r})
 supervisor = Supervisor(lambda statuses: None)
