@@ -14,7 +14,6 @@ Only the edges (commands, process entry points) read settings; the rooms receive
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +26,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
+from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -50,17 +51,19 @@ def deploy_dir() -> Path:
 
 
 def stack_file() -> Path:
-    """Where `vigie up` records the running local stack (`VIGIE_STACK_FILE` overrides it)."""
+    """Where `vigie up` records the running local stack (`VIGIE_STACK_FILE` overrides it).
+
+    Raises:
+        SettingsError: this user has no home directory.
+    """
     if named := os.environ.get("VIGIE_STACK_FILE"):
         return Path(named)
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "vigie" / "stack.json"
+    return user_dir("XDG_STATE_HOME", ".local", "state") / "stack.json"
 
 
 def default_data_dir() -> Path:
-    """Where `vigie up` keeps the data of its servers when `--data-dir` is not given."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "vigie"
+    """Where `vigie up` keeps the data of its servers when `--data-dir` is not given; raises as `stack_file` does."""
+    return user_dir("XDG_DATA_HOME", ".local", "share")
 
 
 class Settings(BaseSettings):
@@ -183,10 +186,21 @@ class Settings(BaseSettings):
         if info.field_name == "alert_smtp" and len(servers) > 1:
             raise ValueError(f"{value!r} is not one host:port")
         for server in servers:
-            host, _, port = server.rpartition(":")
-            if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-                raise ValueError(f"{server!r} is not host:port")
+            check_host_port(server)
         return ",".join(servers) or None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, value: str) -> str:
+        check_redis_url(value)
+        return value
+
+    @field_validator("prometheus_url", "alertmanager_url", "alert_webhook_url")
+    @classmethod
+    def _check_http(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            check_http_url(value, may_log_in=info.field_name == "alert_webhook_url")
+        return value
 
     @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "redis_tls_ca_file")
     @classmethod
@@ -225,6 +239,16 @@ class Settings(BaseSettings):
                     problems.append(f"{name} is needed with kafka_security_protocol={self.kafka_security_protocol}")
         if (self.kafka_ssl_certfile is None) != (self.kafka_ssl_keyfile is None):
             problems.append("kafka_ssl_certfile and kafka_ssl_keyfile go together")
+        for name in ("kafka_ssl_cafile", "kafka_ssl_certfile"):
+            if getattr(self, name) is not None and not self.kafka_security_protocol.endswith("SSL"):
+                problems.append(
+                    f"{name} is of no use with kafka_security_protocol={self.kafka_security_protocol}: nothing is encrypted"
+                )
+        if self.redis_tls_ca_file is not None and not self.redis_url.startswith("rediss://"):
+            scheme = self.redis_url.partition(":")[0]
+            problems.append(
+                f"redis_tls_ca_file is of no use with a redis_url of {scheme}://: write rediss:// for TLS, or leave it out"
+            )
         if self.topic == self.rejected_topic:
             problems.append("topic and rejected_topic must differ")
         if self.topic_min_insync_replicas > self.topic_replication_factor:
@@ -269,20 +293,22 @@ def read_stack() -> dict[str, Any] | None:
     The record of a stack whose process is gone is ignored, also where another process has its number by now.
     """
     try:
-        record: dict[str, Any] = orjson.loads(stack_file().read_bytes())
+        path = stack_file()
+    except SettingsError:
+        return None  # nobody without a home directory started one there
+    try:
+        record: dict[str, Any] = orjson.loads(path.read_bytes())
         ticks = process_start_ticks(int(record["pid"]))
         if ticks is None or ticks != record.get("start_ticks", ticks):
             return None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise SettingsError(
-            f"{stack_file()} cannot be read: {error.strerror}: mend that, or set VIGIE_STACK_FILE"
-        ) from None
+        if not os.environ.get("VIGIE_STACK_FILE") and not os.access(path.parent, os.X_OK):
+            return None  # another user's home, as containers have it
+        raise SettingsError(f"{path} cannot be read: {error.strerror}: mend that, or set VIGIE_STACK_FILE") from None
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
-        raise SettingsError(
-            f"{stack_file()} is damaged: remove it, then start the stack again with `vigie up`"
-        ) from None
+        raise SettingsError(f"{path} is damaged: remove it, then start the stack again with `vigie up`") from None
     return record
 
 

@@ -113,12 +113,19 @@ def ack(incident_id: str, length: str, until: str | None, by: str | None, commen
         raise InputError(
             f"it must end within {HOURS_MAX} h from now: a longer stop belongs into config/maintenances.yaml"
         )
-    by = by or getpass.getuser()
+    by = by or _who()
     regions = project_regions(words.catalog)
     for alert in (found.alert, *found.called_before):
         given = Acknowledgement(by, until_ms, comment, tuple(matchers_of(alert, regions)))
         acknowledge(settings.alertmanager_url, given, now_ms)
     click.echo(f"{words.title(found.alert)} : {words.acknowledged(Acknowledgement(by, until_ms, comment, ()))}")
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's arbitrary user
+        raise InputError("this user has no name: say who takes it in charge, with --by") from None
 
 
 def _acknowledgements(settings: Settings) -> Sequence[Acknowledgement] | None:

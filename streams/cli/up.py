@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -133,32 +131,17 @@ def _has_pyarrow() -> bool:
 @contextmanager
 def _making_the_past(traffic: Traffic) -> Iterator[None]:
     """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process."""
-    from streams import local
+    from streams.local import Process, Program
 
     if not traffic.past or traffic.past_log is None:
         yield
         return
-    traffic.past_log.parent.mkdir(parents=True, exist_ok=True)
-    leash = Path(local.__file__).with_name("leash.py")
-    program = [
-        sys.executable,
-        "-I",
-        "-S",
-        str(leash),
-        str(os.getpid()),
-        "nice",
-        sys.executable,
-        "-m",
-        "streams",
-        *traffic.past,
-    ]
-    with traffic.past_log.open("wb") as log:
-        process = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    argv = ("nice", sys.executable, "-m", "streams", *traffic.past)
+    process = Process(Program("past", argv, Path.cwd(), traffic.past_log))
     try:
         yield
     finally:
         process.kill()
-        process.wait()
 
 
 def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:

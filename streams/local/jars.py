@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.errors import ServerError
+from streams.errors import InputError, ServerError
 from streams.local.paths import find_program
 from streams.settings import deploy_dir
+from streams.user_dirs import user_dir
 
 KAFKA_VERSION = "4.3.1"
 _MAVEN_SECONDS_MAX = 900
@@ -19,8 +19,7 @@ _MAVEN_SECONDS_MAX = 900
 
 def cache_dir() -> Path:
     """Where the jars are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "vigie" / f"kafka-{KAFKA_VERSION}"
+    return user_dir("XDG_CACHE_HOME", ".cache") / f"kafka-{KAFKA_VERSION}"
 
 
 def jars_are_there() -> bool:
@@ -36,17 +35,23 @@ def kafka_jars(say: Callable[[str], None] = lambda _text: None) -> Path:
 
     Raises:
         ServerError: Maven is missing or fails; the message holds what it printed.
+        InputError: the directory cannot be written.
     """
     pom = _pom()
     target = cache_dir()
     if _current(target, pom):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / "kafka.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _current(target, pom):  # another process may have done it while we waited
-            say(f"copying the jars of Kafka {KAFKA_VERSION} with Maven into {target}, once ...")
-            _copy(target, pom)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (target.parent / "kafka.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _current(target, pom):  # another process may have done it while we waited
+                say(f"copying the jars of Kafka {KAFKA_VERSION} with Maven into {target}, once ...")
+                _copy(target, pom)
+    except OSError as error:
+        raise InputError(
+            f"{target.parent} cannot be written ({error.strerror}): set XDG_CACHE_HOME to a directory that this user may write to"
+        ) from None
     return target
 
 

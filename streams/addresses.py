@@ -1,0 +1,91 @@
+"""Addresses as settings hold them: one server an URL, nothing in it that a client would pass over in silence or trip over later."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+_PORT = re.compile("[0-9]{1,5}")
+
+
+def check_host_port(text: str) -> None:
+    """Hold that a text is `host:port`, an IPv6 address in brackets.
+
+    Raises:
+        ValueError: why it is not.
+    """
+    host, _, port = text.rpartition(":")
+    if "://" in text or "/" in text:
+        raise ValueError(f"{text!r} is an URL: write host:port alone")
+    if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is not host:port")
+    _check_host(host)
+
+
+def check_redis_url(url: str) -> None:
+    """Hold that a URL names one Redis, and nothing but its place: `redis://host:6379/0`, `rediss://...` or `unix:///path?db=0`.
+
+    Raises:
+        ValueError: why it does not; a password is not shown.
+    """
+    parts = _split(url)
+    if parts.scheme == "unix":
+        if parts.netloc or len(parts.path) < 2:
+            raise ValueError("names no socket: write unix:///run/redis/redis.sock, with three slashes")
+        if parts.query and not re.fullmatch("db=[0-9]+", parts.query):
+            raise ValueError("has another option than db: other options are settings of their own")
+        return
+    _check_server(parts, 6379)
+    if not re.fullmatch("/?|/[0-9]+", parts.path):
+        raise ValueError(f"ends with {parts.path!r}, which is no number of a database: write for instance /0")
+    if parts.query:
+        raise ValueError("has options after a question mark: other options are settings of their own")
+
+
+def check_http_url(url: str, *, may_log_in: bool = False) -> None:
+    """Hold that a URL names one HTTP server; `may_log_in`: it may hold a user and a password.
+
+    Raises:
+        ValueError: why it does not.
+    """
+    parts = _split(url)
+    _check_server(parts._replace(netloc=parts.netloc.rpartition("@")[2]) if may_log_in else parts, 80)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("has brackets that are no IPv6 address: write for instance redis://[::1]:6379") from None
+
+
+def _check_server(parts: SplitResult, usual_port: int) -> None:
+    if "," in parts.netloc:
+        raise ValueError("names several servers: write the address of one")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "holds a user or a password, which would be shown: take them out, they are settings of their own"
+        )
+    host, colon, port = parts.netloc.rpartition(":") if not parts.netloc.endswith("]") else (parts.netloc, "", "")
+    if colon and not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
+        raise ValueError(f"has the port {port!r}: write a number of 1 to 65535, usually {usual_port}")
+    host = host if colon else parts.netloc
+    if not host:
+        raise ValueError(f"names no host: write for instance {parts.scheme}://127.0.0.1:{usual_port}")
+    _check_host(host)
+    if parts.fragment:
+        raise ValueError(f"has {'#' + parts.fragment!r} at its end: take it out")
+
+
+def _check_host(host: str) -> None:
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            raise ValueError(f"{host} is no IPv6 address") from None
+    elif ":" in host:
+        raise ValueError(f"{host!r} has several colons: write an IPv6 address in brackets, [::1]")
+    elif not _NAME.fullmatch(host):
+        raise ValueError(f"{host!r} is no name of a host")
