@@ -102,7 +102,7 @@ _decode_any = msgspec.json.Decoder(Any).decode
 
 
 def decode(value: bytes | None) -> VisitEvent | Reason:
-    """Decode one record's value; everything is judged but `ts`, which needs the append time (`check`). Never raises."""
+    """Decode one record's value; everything is validated but `ts`, which needs the append time (`check`). Never raises."""
     if not value:
         return Reason.EMPTY
     if len(value) > VALUE_BYTES_MAX:
@@ -186,7 +186,7 @@ def check(event: VisitEvent, append_ms: int, bounds: TimeBounds) -> Reason | Non
     return None
 
 
-def judge(value: bytes | None, append_ms: int, bounds: TimeBounds) -> VisitEvent | Reason:
+def validate(value: bytes | None, append_ms: int, bounds: TimeBounds) -> VisitEvent | Reason:
     """Decode and check one value: the whole contract for one record."""
     found = decode(value)
     if isinstance(found, Reason):
@@ -194,19 +194,19 @@ def judge(value: bytes | None, append_ms: int, bounds: TimeBounds) -> VisitEvent
     return check(found, append_ms, bounds) or found
 
 
-def judge_all(
+def validate_all(
     values: Sequence[bytes | None], append_ms: int, bounds: TimeBounds
 ) -> tuple[list[VisitEvent], list[int], list[Reason]]:
     """Decode and check the values of one batch: the events that count, in order, then the indexes and the reasons of those rejected.
 
-    Same verdicts as `judge` for each, at the speed of the counting path.
+    Same verdicts as `validate` for each, at the speed of the counting path.
     """
     if not values:
         return [], [], []
     oldest, latest = append_ms - bounds.age_ms_max, append_ms + bounds.ahead_ms_max
     events = _decode_whole(values)
     if events is None:
-        return _judge_each(values, oldest, latest)
+        return _validate_each(values, oldest, latest)
     times = [event.ts for event in events]
     if oldest <= min(times) and max(times) <= latest:
         return events, [], []
@@ -215,7 +215,7 @@ def judge_all(
     return [event for event in events if oldest <= event.ts <= latest], at, reasons
 
 
-def _judge_each(
+def _validate_each(
     values: Sequence[bytes | None], oldest: int, latest: int
 ) -> tuple[list[VisitEvent], list[int], list[Reason]]:
     """`decode` and `check` of each value, written out: half of them may be poison, and must not cost the good ones their pace."""

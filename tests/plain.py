@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Batch, Cut, Field, MemoryPlan
-from streams.events import Reason, TimeBounds, VisitEvent, judge
+from streams.events import Reason, TimeBounds, VisitEvent, validate
 
 LATENESS_MS = 20_000
 BOUNDS = TimeBounds()
@@ -31,7 +31,7 @@ class Plain:
             if item.unread and item.reason:
                 totals[(Cut.REJECTED, item.reason.value)] += item.unread
             for raw in item.values:
-                found = judge(raw, self.append_ms, BOUNDS)
+                found = validate(raw, self.append_ms, BOUNDS)
                 if isinstance(found, Reason):
                     totals[(Cut.REJECTED, found.value)] += 1
                     continue

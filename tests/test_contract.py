@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from streams.events import Reason, TimeBounds, VisitEvent, judge
+from streams.events import Reason, TimeBounds, VisitEvent, validate
 from tests.test_repository import ROOT, load_script
 
 FOLDER = ROOT / "docs" / "contract"
@@ -54,7 +54,7 @@ _GOOD = {"v": 1, "id": "a", "ts": NOW_MS, "visitor": "b"}
 )
 def test_schema_and_code_agree(schema: Any, changed: dict[str, Any], absent: set[str]) -> None:
     document = {name: value for name, value in {**_GOOD, **changed}.items() if name not in absent}
-    accepted = not isinstance(judge(json.dumps(document).encode(), NOW_MS, ANY_AGE), Reason)
+    accepted = not isinstance(validate(json.dumps(document).encode(), NOW_MS, ANY_AGE), Reason)
     assert Draft202012Validator(schema).is_valid(document) == accepted, document
 
 

@@ -19,8 +19,8 @@ from streams.events import (
     VisitEvent,
     _why_refused,
     decode,
-    judge,
-    judge_all,
+    validate,
+    validate_all,
 )
 
 APPEND_MS = 1_788_242_592_345
@@ -142,7 +142,7 @@ ACCEPTED: dict[str, bytes] = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_each_broken_kind_has_its_reason(kind: str) -> None:
     value, reason = BROKEN[kind]
-    assert judge(value, APPEND_MS, BOUNDS) is reason
+    assert validate(value, APPEND_MS, BOUNDS) is reason
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -159,14 +159,14 @@ def test_there_are_fifty_kinds_and_every_reason_is_among_them() -> None:
 
 @pytest.mark.parametrize("kind", ACCEPTED)
 def test_accepted(kind: str) -> None:
-    assert isinstance(judge(ACCEPTED[kind], APPEND_MS, BOUNDS), VisitEvent)
+    assert isinstance(validate(ACCEPTED[kind], APPEND_MS, BOUNDS), VisitEvent)
 
 
 def test_value_of_exactly_4096_bytes_is_accepted() -> None:
     value = changed(pad="")
     value = changed(pad="x" * (VALUE_BYTES_MAX - len(value)))
     assert len(value) == VALUE_BYTES_MAX
-    assert isinstance(judge(value, APPEND_MS, BOUNDS), VisitEvent)
+    assert isinstance(validate(value, APPEND_MS, BOUNDS), VisitEvent)
     assert decode(changed(pad="x" * (VALUE_BYTES_MAX - len(changed(pad="")) + 1))) is Reason.TOO_LARGE
 
 
@@ -175,12 +175,12 @@ def test_halves_that_a_double_value_makes_up_for_are_not_taken_for_events() -> N
     whole = changed()
     cut = whole.index(b'"ts"')  # between two members: joined by a newline the halves are one object
     values = [whole[:cut], whole[cut:], whole + b" " + whole]
-    assert judge_all(values, APPEND_MS, BOUNDS) == ([], [0, 1, 2], [Reason.NOT_JSON] * 3)
+    assert validate_all(values, APPEND_MS, BOUNDS) == ([], [0, 1, 2], [Reason.NOT_JSON] * 3)
 
 
 def same_verdicts(values: list[bytes | None]) -> None:
-    one_by_one = [judge(value, APPEND_MS, BOUNDS) for value in values]
-    good, at, reasons = judge_all(values, APPEND_MS, BOUNDS)
+    one_by_one = [validate(value, APPEND_MS, BOUNDS) for value in values]
+    good, at, reasons = validate_all(values, APPEND_MS, BOUNDS)
     rejected = list(zip(at, reasons, strict=True))
     assert good == [found for found in one_by_one if isinstance(found, VisitEvent)]
     assert rejected == [(i, found) for i, found in enumerate(one_by_one) if isinstance(found, Reason)]
@@ -225,7 +225,7 @@ def test_a_million_fuzzed_strings_never_raise() -> None:
     accepted = 0
     for _ in range(1000):
         block = [_mutate(rnd, rnd.choice(seeds)) for _ in range(1000)]
-        good, at, reasons = judge_all(block, APPEND_MS, BOUNDS)
+        good, at, reasons = validate_all(block, APPEND_MS, BOUNDS)
         verdicts += len(good) + len(at)
         accepted += len(good)
         assert len(at) == len(reasons)

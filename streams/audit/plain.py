@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.audit.plain_visits import PlainVisits, stretch_ms
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import Reason, TimeBounds, VisitEvent, judge
+from streams.events import Reason, TimeBounds, VisitEvent, validate
 
 #: Ids are remembered by stretches of append time of this length, aligned to the epoch: the present stretch and the one before.
 IDS_STRETCH_MS = 10 * 60_000
@@ -44,7 +44,7 @@ class PlainCount:
         self.records += 1
         append_ms = max(append_ms, self._append_ms.get(partition, 0))
         self._append_ms[partition] = append_ms
-        event = judge(value, append_ms, self._bounds)
+        event = validate(value, append_ms, self._bounds)
         if isinstance(event, Reason):
             _add(self.apart, ("rejected", event.value))
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import Reason, TimeBounds, VisitEvent, judge
+from streams.events import Reason, TimeBounds, VisitEvent, validate
 from streams.publish.partitioner import murmur2
 
 LAST_EVENTS = 5
@@ -74,7 +74,7 @@ class ProjectView:
 
     def add(self, partition: int, append_ms: int, key: bytes | None, value: bytes | None) -> None:
         """Look at one record."""
-        found = judge(value, append_ms, self.bounds)
+        found = validate(value, append_ms, self.bounds)
         named = (found.project or NO_PROJECT) if isinstance(found, VisitEvent) else members_of(value)[0]
         if named != self.project:
             self.nobodys += named == NO_PROJECT

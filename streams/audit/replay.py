@@ -32,7 +32,7 @@ from streams.audit.plain import IDS_STRETCH_MS
 from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
 from streams.broker import KafkaAddress
 from streams.errors import ServerError, StateError
-from streams.events import Reason, TimeBounds, judge
+from streams.events import Reason, TimeBounds, validate
 from streams.publish.limits import PublisherLimits
 from streams.publish.producer import open_producer
 
@@ -170,7 +170,7 @@ class Replayer:
         chosen: list[_Chosen] = []
         for rejected, value in zip(fresh, self.mend(values) if self.mend and values else values, strict=True):
             now_ms = time.time_ns() // 1_000_000
-            event = judge(value, now_ms, self.bounds)
+            event = validate(value, now_ms, self.bounds)
             if isinstance(event, Reason):
                 outcome.still[event.value] += 1
             elif self._may_be_remembered(rejected, now_ms):
@@ -185,7 +185,7 @@ class Replayer:
     def _may_be_remembered(self, rejected: Rejected, now_ms: int) -> bool:
         """Whether a worker that started since could take the rejected record for a counted one."""
         forgotten = (now_ms - CLOCKS_APART_MS) // IDS_STRETCH_MS >= rejected.append_ms // IDS_STRETCH_MS + 2
-        return not forgotten and not isinstance(judge(rejected.value, rejected.append_ms, self.bounds), Reason)
+        return not forgotten and not isinstance(validate(rejected.value, rejected.append_ms, self.bounds), Reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def up(
     kafka_jars(click.echo)  # the first time this takes a minute, and a shift must not be fixed before
     ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
     settings = local_settings(load_settings(observer_port=port, worker_port=worker_port), ports)
-    traffic = Traffic()
+    traffic = SimulatedTraffic()
     if settings.archive_dir is None and _has_pyarrow():
         settings = settings.model_copy(update={"archive_dir": directory / "archive"})
     if scenario != "none":
@@ -87,7 +87,7 @@ def up(
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class SimulatedTraffic:
     """Simulated traffic: the command that makes it and the file of its truth; empty for none."""
 
     command: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Traffic:
 
 def _traffic(
     settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
-) -> tuple[Settings, Traffic]:
+) -> tuple[Settings, SimulatedTraffic]:
     """Fix the shift of the scenario and the command line of its simulator."""
     from streams.simulate.levels import load_past
     from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
@@ -121,7 +121,7 @@ def _traffic(
         archive = directory / f"archive-{name}-{chosen_scale:g}"
         changed["archive_dir"] = archive
         past = ("simulate", "--scenario", name, "--archive", str(archive), "--scale", str(chosen_scale))
-    return settings.model_copy(update=changed), Traffic(tuple(command), truth, past, directory / "past.log")
+    return settings.model_copy(update=changed), SimulatedTraffic(tuple(command), truth, past, directory / "past.log")
 
 
 def _has_pyarrow() -> bool:
@@ -129,7 +129,7 @@ def _has_pyarrow() -> bool:
 
 
 @contextmanager
-def _making_the_past(traffic: Traffic) -> Iterator[None]:
+def _making_the_past(traffic: SimulatedTraffic) -> Iterator[None]:
     """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process."""
     from streams.local import Process, Program
 
@@ -144,14 +144,14 @@ def _making_the_past(traffic: Traffic) -> Iterator[None]:
         process.kill()
 
 
-def _run(plan: StackPlan, traffic: Traffic, verify: bool) -> int:
+def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool) -> int:
     from streams.live import LiveReader
-    from streams.local import Hooks, Names, Screen, run_stack
+    from streams.local import FrenchNames, Hooks, Screen, run_stack
     from streams.topics import ensure_topics
 
     settings = plan.settings
     catalog = load_catalog(settings.config_dir)
-    names = Names(
+    names = FrenchNames(
         {code: catalog.region_name(code) for code in catalog.region_codes},
         {code: catalog.service_label(code) for code in catalog.service_codes},
     )
@@ -179,7 +179,9 @@ def _check_empty(settings: Settings, directory: Path) -> None:
         )
 
 
-def _verify(settings: Settings, traffic: Traffic, pause: Callable[[float], bool], say: Callable[[str], None]) -> int:
+def _verify(
+    settings: Settings, traffic: SimulatedTraffic, pause: Callable[[float], bool], say: Callable[[str], None]
+) -> int:
     from streams.audit.figures import Chain
     from streams.audit.verify import verify
     from streams.cli.known import count_again, known_figures

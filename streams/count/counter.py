@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.catalog import Catalog
+from streams.count.adding import DeltaBuilder
 from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join, join_memory
 from streams.count.days import LocalDays
-from streams.count.fold import Folder
 from streams.count.index import Mask
 from streams.count.members import Members
-from streams.count.memory import Judged, Memory, MemoryPlan
-from streams.count.names import Names
+from streams.count.memory import Memory, MemoryPlan, Recognised
+from streams.count.names import FieldNames
 from streams.count.types import Batch, Cut, Delta, PartitionState, Rejects
-from streams.events import TimeBounds, judge_all
+from streams.events import TimeBounds, validate_all
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
@@ -35,13 +35,13 @@ class Rules:
     lateness_ms: int
     plan: MemoryPlan
     days: LocalDays
-    names: Names
+    names: FieldNames
 
     @classmethod
     def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> Rules:
         """The rules for these settings."""
         plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
-        return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), Names(catalog))
+        return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), FieldNames(catalog))
 
 
 class PartitionCounter:
@@ -54,7 +54,9 @@ class PartitionCounter:
         self._rules = rules
         self._reader = ColumnReader(rules.catalog)
         self.memory = Memory(rules.plan, len(self._reader.services.codes))
-        self._folder = Folder(rules.names, self._reader, Members(rules.names, self._reader, self.memory, rules.days))
+        self._builder = DeltaBuilder(
+            rules.names, self._reader, Members(rules.names, self._reader, self.memory, rules.days)
+        )
         self._warm_append_ms = 0
         self.next_offset: int | None = state.next_offset if state else None
         self.append_ms: int = state.append_ms if state else 0
@@ -68,7 +70,7 @@ class PartitionCounter:
         for batch in batches:
             self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
             for _first, values in _pieces(batch):
-                events, _at, _reasons = judge_all(values, append_ms, self._rules.bounds)
+                events, _at, _reasons = validate_all(values, append_ms, self._rules.bounds)
                 found.append(self._reader.read_for_memory(events))
                 size += len(events)
                 blocks.append((size, append_ms))
@@ -94,7 +96,7 @@ class PartitionCounter:
             # The running maximum: brokers may hand leadership to one whose clock is behind.
             self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
             for first_index, values in _pieces(batch):
-                events, at, reasons = judge_all(values, append_ms, self._rules.bounds)
+                events, at, reasons = validate_all(values, append_ms, self._rules.bounds)
                 if at:
                     rejects.add(batch, at if not first_index else [first_index + i for i in at], reasons, append_ms)
                 found.append(self._reader.read(events))
@@ -109,15 +111,15 @@ class PartitionCounter:
         return delta
 
     def _count(self, delta: Delta, columns: Columns, blocks: list[tuple[int, int]]) -> None:
-        judged = self._remember(columns.memory, blocks)
-        delta.duplicates = len(judged.fresh) - int(judged.fresh.sum())
-        late = self._follow_watermark(columns.memory.ts, judged.fresh, blocks)
+        recognised = self._remember(columns.memory, blocks)
+        delta.duplicates = len(recognised.fresh) - int(recognised.fresh.sum())
+        late = self._follow_watermark(columns.memory.ts, recognised.fresh, blocks)
         delta.watermark_ms = self.watermark_ms
-        self._folder.fold(delta, columns, judged, late)
+        self._builder.add(delta, columns, recognised, late)
         delta.unseen = self._reader.unseen(columns.schools)
 
-    def _remember(self, columns: MemoryColumns, blocks: list[tuple[int, int]]) -> Judged:
-        return self.memory.judge(columns.ids, columns.visitors, columns.services, columns.ts, blocks)
+    def _remember(self, columns: MemoryColumns, blocks: list[tuple[int, int]]) -> Recognised:
+        return self.memory.recognise(columns.ids, columns.visitors, columns.services, columns.ts, blocks)
 
     def _follow_watermark(self, ts: Integers, fresh: Mask, blocks: list[tuple[int, int]]) -> Mask:
         """Move the watermark on, event by event in log order; return which events lie below what it was before them.

@@ -11,14 +11,14 @@ from streams.count.columns import ColumnReader, Columns, Integers
 from streams.count.days import LocalDays
 from streams.count.grouping import Minutes, groups
 from streams.count.memory import Memory
-from streams.count.names import Names
+from streams.count.names import FieldNames
 from streams.count.types import Delta, Sketch, SketchKey
 
 
 class Members:
     """The members of one partition's sketches."""
 
-    def __init__(self, names: Names, reader: ColumnReader, memory: Memory, days: LocalDays) -> None:
+    def __init__(self, names: FieldNames, reader: ColumnReader, memory: Memory, days: LocalDays) -> None:
         self._memory = memory
         self._schools = reader.schools
         self._days = days

@@ -8,7 +8,7 @@ that carry entries over, or expire them one by one, do not have that property (d
 A generation that reaches its limit of entries closes early: a younger one of the same aligned number begins, and the oldest falls out
 of the `k` that are looked up. Memory is bounded, the same log closes the same generations, and the shorter window is shown.
 
-Events come as columns, many at once, and are judged as if they came one by one (docs/decisions/0006-columns.md).
+Events come as columns, many at once, and are recognised as if they came one by one (docs/decisions/0006-columns.md).
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Recognised:
     """What events are, one item an event: whether it counts (no repeat), starts a visit, starts a visit of its service."""
 
     fresh: Mask
@@ -160,7 +160,9 @@ class Memory:
         self._ids_forgotten_ms = 0
         self._visitors_forgotten_ms = 0
 
-    def judge(self, ids: Keys, visitors: Keys, services: Keys, ts: Keys, blocks: Iterable[tuple[int, int]]) -> Judged:
+    def recognise(
+        self, ids: Keys, visitors: Keys, services: Keys, ts: Keys, blocks: Iterable[tuple[int, int]]
+    ) -> Recognised:
         """Remember events, in order, and say what they are.
 
         `blocks` are (events up to the end of the block, append time): one append time a block, which never goes back. Generations begin
@@ -170,7 +172,7 @@ class Memory:
         rows = np.full(len(ids), -1, np.int64)
         begun = at = 0
 
-        def judge_pending() -> None:
+        def recognise_pending() -> None:
             if at > begun:
                 span = slice(begun, at)
                 fresh[span] = self._find_new(ids[span])
@@ -179,13 +181,13 @@ class Memory:
 
         for end, append_ms in blocks:
             if self._may_roll(append_ms, at - begun):
-                judge_pending()
+                recognise_pending()
                 begun = at
                 if self._roll(append_ms):
                     rows[:at] = -1
             at = end
-        judge_pending()
-        return Judged(fresh, visits & fresh, service_visits & fresh, rows)
+        recognise_pending()
+        return Recognised(fresh, visits & fresh, service_visits & fresh, rows)
 
     def note_sent(self, rows: Keys, sketches: Keys, kind: int) -> Keys:
         """Tell which of these visitors (`Judged.rows`) must be sent to sketches (a number each; `kind` is 0 or 1): all but those that were

@@ -10,7 +10,7 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.count.types import Cut, Field, Sketch, SketchKey
 
 
-class Names:
+class FieldNames:
     """Every field that can be counted and every sketch, by the numbers of their codes: made once for all partitions."""
 
     def __init__(self, catalog: Catalog) -> None:

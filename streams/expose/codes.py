@@ -43,16 +43,16 @@ class Codes:
         }
         return cls(known, {cut: frozenset(product(*lists)) for cut, lists in known.items()})
 
-    def fold(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
+    def listed_counts(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
         """Return the counts of one cut by its codes (without the cut), codes that are not listed under `INCONNU`."""
         known, complete = self.known[cut.value], self.complete[cut.value]
         mark = cut.value
-        folded: dict[tuple[str, ...], int] = {}
+        found: dict[tuple[str, ...], int] = {}
         for field, number in counts.items():
             if field[0] != mark:
                 continue
             codes = field[1:]
             if codes not in complete:
                 codes = tuple(code if code in listed else UNKNOWN for code, listed in zip(codes, known, strict=True))
-            folded[codes] = folded.get(codes, 0) + number
-        return folded
+            found[codes] = found.get(codes, 0) + number
+        return found

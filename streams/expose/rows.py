@@ -58,7 +58,7 @@ def minute_rows(
 
 def _sums(codes: Codes, source: Source, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
     sums: dict[tuple[str, ...], int] = {}
-    for field_codes, number in codes.fold(source.cut, counts).items():
+    for field_codes, number in codes.listed_counts(source.cut, counts).items():
         key = tuple(field_codes[position] for position in source.positions)
         sums[key] = sums.get(key, 0) + number
     return sums

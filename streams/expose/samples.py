@@ -86,7 +86,7 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
 
 
 def _counter_families(totals: Mapping[Field, int], lists: Lists) -> Iterator[Family]:
-    catalog, fold = lists.catalog, lists.codes.fold
+    catalog, fold = lists.catalog, lists.codes.listed_counts
     regions = catalog.region_codes
     yield family(metrics.EVENTS, _filled(lists.pairs, fold(Cut.EVENTS, totals)))
     yield family(metrics.PROJECT_EVENTS, _filled(_singles(catalog.project_codes), fold(Cut.PROJECT, totals)))
@@ -186,6 +186,6 @@ def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[S
         (metrics.MINUTE_VISITS, Cut.VISITS, lists.regions),
         (metrics.MINUTE_SERVICE_VISITS, Cut.SERVICE_VISITS, lists.pairs),
     ):
-        folded = [lists.codes.fold(cut, minute.counts) for minute in minutes]
-        series = [(labels, [counts.get(codes, 0) for counts in folded]) for codes, labels in labelled.items()]
+        by_minute = [lists.codes.listed_counts(cut, minute.counts) for minute in minutes]
+        series = [(labels, [counts.get(codes, 0) for counts in by_minute]) for codes, labels in labelled.items()]
         yield Stamped(metric, seconds, series)

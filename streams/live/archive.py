@@ -69,7 +69,7 @@ class ArchiveReader:
         # Sketches are bytes, not text.
         self._raw = redis.Redis.from_url(address.url, **{**address.options(), "decode_responses": False})
         self._trim = self._redis.register_script(scripts.TRIM_ARCHIVED)
-        self._fold = self._redis.register_script(scripts.FOLD)
+        self._merge = self._redis.register_script(scripts.MERGE_ESTABLISHMENTS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -163,13 +163,13 @@ class ArchiveReader:
         found = dict(zip(fields, sketches, strict=True))
         return {key: value for key, value in found.items() if value is not None}
 
-    def fold_establishments(self, date: str, first: int, end: int) -> list[str]:
+    def merge_establishments(self, date: str, first: int, end: int) -> list[str]:
         """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date.
 
         Returns the sketches that are none.
         """
         with asking_redis(self._address):
-            failed: Any = self._fold(args=[self._base, date, first, end])
+            failed: Any = self._merge(args=[self._base, date, first, end])
         return list(failed)
 
     def announce(self, archive_id: str, said: Announced) -> None:
@@ -189,7 +189,7 @@ class ArchiveReader:
         return answers
 
 
-#: Kinds of sketches of a day that `fold_establishments` makes.
+#: Kinds of sketches of a day that `merge_establishments` makes.
 SCHOOL_SKETCHES = (Sketch.REGION_SCHOOLS, Sketch.PROJECT_SCHOOLS)
 
 

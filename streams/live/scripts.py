@@ -277,7 +277,7 @@ return {#held, ''}
 
 #: Add the establishments of minutes to those of a day. ARGV: base, date, first epoch minute, the one after the last. Idempotent.
 #: Returns the sketches that are none, or whose day's is none: half-written, or a stranger's.
-FOLD = """#!lua
+MERGE_ESTABLISHMENTS = """#!lua
 local base, date, failed = ARGV[1], ARGV[2], {}
 for _, name in ipairs(redis.call('ZRANGE', base .. 'sketches', ARGV[3], '(' .. ARGV[4], 'BYSCORE')) do
   local kind = string.match(name, '^%d+:(s[rp]:.+)$')

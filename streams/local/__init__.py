@@ -7,13 +7,13 @@ from streams.local.jars import kafka_jars
 from streams.local.ports import PortUse, check_ports, free_ports
 from streams.local.process import Process, Program
 from streams.local.run import Hooks, run_stack
-from streams.local.screen import Names, Screen
+from streams.local.screen import FrenchNames, Screen
 from streams.local.servers import Receivers, ScrapedPorts, alertmanager, kafka, prometheus, redis
 from streams.local.stack import ServerPorts, StackPlan, local_settings
 
 __all__ = [
+    "FrenchNames",
     "Hooks",
-    "Names",
     "PortUse",
     "Process",
     "Program",

@@ -20,7 +20,7 @@ TOP = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ChainLook:
     """One look at the chain. Times are epoch seconds; `rate` is in events a second, None before two looks.
 
     `top_regions` and `top_services` are (code, events in the last `RANKED_MINUTES` minutes held), highest first.
@@ -44,7 +44,7 @@ class ChainWatcher:
     def __init__(self, reader: LiveReader) -> None:
         self._reader = reader
         self._samples: deque[tuple[float, int]] = deque(maxlen=int(_RATE_SECONDS / _READ_SECONDS) + 1)
-        self.latest: Chain | None = None
+        self.latest: ChainLook | None = None
         self.problem: str | None = None
         self._loop = BackgroundLoop(self._round, RULES, on_failure=self._forget)
         self._loop.start()
@@ -61,7 +61,7 @@ class ChainWatcher:
         self.latest, self.problem = None, self._loop.state.problem
         self._samples.clear()
 
-    def _read(self) -> Chain:
+    def _read(self) -> ChainLook:
         snapshot = self._reader.snapshot()
         counted = _sum(snapshot.totals, Cut.EVENTS)
         now = snapshot.now_ms / 1000
@@ -69,7 +69,7 @@ class ChainWatcher:
         (before, then) = self._samples[0]
         rate = max(counted - then, 0) / (now - before) if now > before else None
         regions, services = self._rank(snapshot)
-        return Chain(
+        return ChainLook(
             read_at=now,
             counted=counted,
             rejected=_sum(snapshot.totals, Cut.REJECTED),

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from streams.local.supervisor import Status
+from streams.local.supervisor import ProcessStatus
 from streams.settings import Settings, process_start_ticks
 
 
@@ -25,7 +25,7 @@ class StackRecord:
     settings: dict[str, Any]
     started_at: float
 
-    def write(self, processes: Sequence[Status]) -> None:
+    def write(self, processes: Sequence[ProcessStatus]) -> None:
         """Replace the file."""
         pid = os.getpid()
         document = {

@@ -17,7 +17,7 @@ from streams.local.lock import FileLock
 from streams.local.ports import check_ports
 from streams.local.process import Program
 from streams.local.record import StackRecord, recorded_settings
-from streams.local.screen import Screen, View
+from streams.local.screen import Screen, StackView
 from streams.local.servers import alertmanager, kafka, prometheus, redis
 from streams.local.stack import StackPlan
 from streams.local.supervisor import TICK_SECONDS, Supervisor
@@ -147,10 +147,10 @@ class Stack:
         self.screen.show(self._view(watcher))
         time.sleep(TICK_SECONDS)
 
-    def _view(self, watcher: ChainWatcher) -> View:
+    def _view(self, watcher: ChainWatcher) -> StackView:
         up = time.monotonic() - (self._ready_at or self._begun)
         left = None if self.plan.seconds is None else self.plan.seconds - up
-        return View(
+        return StackView(
             chain=watcher.latest,
             problem=watcher.problem,
             processes=self._supervisor.statuses(),

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.clock import paris_text, scenario_time, simulation_note
-from streams.local.chain import RANKED_MINUTES, TOP, Chain, ranked
-from streams.local.supervisor import State, Status
+from streams.local.chain import RANKED_MINUTES, TOP, ChainLook, ranked
+from streams.local.supervisor import ProcessStatus, State
 
 LINE_SECONDS = 10.0
 DRAW_SECONDS = 0.5
@@ -44,7 +44,7 @@ RESTARTS_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FrenchNames:
     """French names of codes."""
 
     regions: Mapping[str, str] = field(default_factory=dict)
@@ -52,12 +52,12 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StackView:
     """Everything one picture shows. `left_seconds` is None where the stack runs until it is stopped."""
 
-    chain: Chain | None
+    chain: ChainLook | None
     problem: str | None
-    processes: Sequence[Status]
+    processes: Sequence[ProcessStatus]
     shift_seconds: int
     clock: float
     up_seconds: float
@@ -68,7 +68,7 @@ class Screen:
     """Shows views at their pace. A terminal that went away (closed window, closed pipe) is no reason to stop: it is then left alone."""
 
     def __init__(
-        self, addresses: Mapping[str, str], names: Names, live: bool | None = None, console: Console | None = None
+        self, addresses: Mapping[str, str], names: FrenchNames, live: bool | None = None, console: Console | None = None
     ) -> None:
         self._console = console or Console()
         self._addresses = addresses
@@ -86,7 +86,7 @@ class Screen:
             for name, address in self._addresses.items():
                 self.say(f"{name:<12} {address}")
 
-    def show(self, view: View) -> None:
+    def show(self, view: StackView) -> None:
         """Show a view if it is time for one."""
         now = time.monotonic()
         if self._gone or now < self._next:
@@ -123,7 +123,7 @@ class Screen:
         except OSError:
             self._gone = True
 
-    def render(self, view: View) -> RenderableType:
+    def render(self, view: StackView) -> RenderableType:
         """The whole live view, cut to the terminal: first the rankings get shorter, then the addresses go."""
         wide = self._console.width >= _WIDE
         below = 1 + (max(len(view.processes), len(self._addresses)) if wide else len(view.processes))
@@ -144,7 +144,7 @@ class Screen:
         parts.append(Text("Ctrl-C stops everything cleanly; once more hurries.", style="dim"))
         return Group(*parts)
 
-    def _headline(self, view: View) -> RenderableType:
+    def _headline(self, view: StackView) -> RenderableType:
         text = Text("VIGIE", style="bold cyan")
         text.append("  local stack", style="dim")
         text.append(f"  up {_duration(view.up_seconds)}", style="dim")
@@ -154,7 +154,7 @@ class Screen:
             text.append(f"\n{note}", style="bold yellow")
         return text
 
-    def _figures(self, chain: Chain, clock: float, shift_seconds: int) -> RenderableType:
+    def _figures(self, chain: ChainLook, clock: float, shift_seconds: int) -> RenderableType:
         table = Table.grid(expand=True)
         owned_style = "bold" if chain.owned == chain.partitions else "red"
         figures = [
@@ -172,7 +172,7 @@ class Screen:
         table.add_row(*(Text(note, style="dim") for _value, _style, _title, note in figures))
         return Panel(table, border_style="cyan")
 
-    def _rankings(self, chain: Chain, lines: int) -> RenderableType:
+    def _rankings(self, chain: ChainLook, lines: int) -> RenderableType:
         grid = Table.grid(expand=True)
         grid.add_column(ratio=1)
         grid.add_column(ratio=1)
@@ -183,7 +183,7 @@ class Screen:
         )
         return grid
 
-    def _processes(self, view: View) -> RenderableType:
+    def _processes(self, view: StackView) -> RenderableType:
         table = Table(box=None, padding=(0, 1), header_style="dim")
         for title in ("process", "state", "pid", "port", "restarts"):
             table.add_column(title, justify="left" if title in ("process", "state") else "right", no_wrap=True)
@@ -202,7 +202,7 @@ class Screen:
         return Align.left(table)
 
 
-def line(view: View) -> str:
+def line(view: StackView) -> str:
     """The plain line."""
     parts = [f"{scenario_time(int(view.clock * 1000), 0):%H:%M:%S}"]  # Paris, as the settled time below
     if view.shift_seconds:
@@ -236,14 +236,14 @@ def line(view: View) -> str:
     return " | ".join(parts)
 
 
-def settled_clock(chain: Chain, shift_seconds: int) -> str:
+def settled_clock(chain: ChainLook, shift_seconds: int) -> str:
     """`07:51:40`, on the clocks of Paris, of the simulated day where there is one; `-` where nothing is settled yet."""
     if chain.settled_at is None:
         return "-"
     return f"{scenario_time(int(chain.settled_at * 1000), shift_seconds):%H:%M:%S}"
 
 
-def _ago(chain: Chain, clock: float) -> str:
+def _ago(chain: ChainLook, clock: float) -> str:
     return "not yet" if chain.settled_at is None else f"{_duration(max(clock - chain.settled_at, 0))} ago"
 
 

@@ -34,7 +34,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ProcessStatus:
     """One line of the stack's record. `started_at` is in epoch seconds."""
 
     role: str
@@ -65,12 +65,12 @@ class Child:
         self._next_start = 0.0
         self._next_look = 0.0
 
-    def status(self) -> Status:
+    def status(self) -> ProcessStatus:
         """Where it stands."""
         program, process = self.program, self.process
         started_at = process.started_at if process else 0.0
         pid = process.pid if process else None
-        return Status(
+        return ProcessStatus(
             program.role, program.slot, pid, self.state, program.port, self.restarts, started_at, self.last_exit
         )
 
@@ -113,12 +113,12 @@ class Child:
 class Supervisor:
     """The children of a stack, in the order of their start. `on_change` is called after every change of any status."""
 
-    def __init__(self, on_change: Callable[[Sequence[Status]], None]) -> None:
+    def __init__(self, on_change: Callable[[Sequence[ProcessStatus]], None]) -> None:
         self._children: list[Child] = []
         self._on_change = on_change
-        self._reported: tuple[Status, ...] = ()
+        self._reported: tuple[ProcessStatus, ...] = ()
 
-    def statuses(self) -> tuple[Status, ...]:
+    def statuses(self) -> tuple[ProcessStatus, ...]:
         """Where every child stands."""
         return tuple(child.status() for child in self._children)
 

@@ -88,7 +88,7 @@ class Observer:
         self._sketches = sketches
         self._archives = archives
         self._rules = rules
-        self._folded_to: int | None = None
+        self._merged_to: int | None = None
         self._kept: Kept | None = None  # up to where everything is known to be trimmed
         self.census: Census | None = None
         self._census_at = 0.0
@@ -153,7 +153,9 @@ class Observer:
                 raise state.unreadable
             archives = fresh(state.archives, state.now_ms, self._rules.archive_wait_hours)
             if archives or self._rules.has_archive:
-                self._fold(self._archives, range(state.oldest or settled_minute, settled_minute), kept.sketch_minute)
+                self._merge_establishments(
+                    self._archives, range(state.oldest or settled_minute, settled_minute), kept.sketch_minute
+                )
                 kept, waited = held_back(kept, archives.values(), self._rules.archive_wait_hours), True
         for _call in range(TRIM_CALLS_A_ROUND_MAX):
             removed = self._reader.trim(
@@ -167,18 +169,18 @@ class Observer:
                 self._kept = full
                 return
 
-    def _fold(self, archives: ArchiveReader, held: range, first_kept: int) -> None:
+    def _merge_establishments(self, archives: ArchiveReader, held: range, first_kept: int) -> None:
         """Add the establishments of settled minutes to those of their day, before the sketches of minutes are trimmed.
 
         Minutes that are about to be trimmed are added once more: late events may have come since they settled.
         """
-        first = self._folded_to if self._folded_to is not None else held.start
+        first = self._merged_to if self._merged_to is not None else held.start
         minutes = [minute for minute in held if minute < first_kept or minute >= first]
         for date, same_day in itertools.groupby(minutes, self._rules.days.paris):
             of_day = list(same_day)
-            for name in archives.fold_establishments(date, of_day[0], of_day[-1] + 1):
+            for name in archives.merge_establishments(date, of_day[0], of_day[-1] + 1):
                 logger.warning("sketch %s is none: its establishments are not among those of %s", name, date)
-        self._folded_to = held.stop
+        self._merged_to = held.stop
 
     def _forget(self) -> None:
         self.census = None  # Redis may come back with other figures

@@ -25,7 +25,7 @@ SEAL_AFTER_MINUTES = 2
 MINUTES_MAX = 72 * 60
 
 
-class Book:
+class TruthBook:
     """Counts steps. Memory is bounded: open minutes by cell, sealed ones as about 20 KB of JSON each, `MINUTES_MAX` of them."""
 
     def __init__(self, cells: Cells, *, scenario: str, seed: int, scale: float, shift_seconds: int, run: str) -> None:
@@ -78,7 +78,7 @@ class Book:
         """The truth file as it stands."""
         live = dict(self._sealed)
         for minute in self._open:
-            live[minute] = encode_minute(minute, self._fold(minute))
+            live[minute] = encode_minute(minute, self._truth_of(minute))
         runs = [*self._earlier_runs, Run(self._run, complete, unacknowledged)]
         return orjson.dumps(
             {
@@ -109,7 +109,7 @@ class Book:
             found = self._open[minute] = (Counter(), Counter())
         return found
 
-    def _fold(self, minute: int) -> MinuteTruth:
+    def _truth_of(self, minute: int) -> MinuteTruth:
         sealed = self._sealed.get(minute)
         counts = decode_minute(sealed) if sealed else MinuteTruth()
         for index, cells in enumerate(self._open[minute]):
@@ -126,7 +126,7 @@ class Book:
 
     def _seal(self, last: int) -> None:
         for minute in [minute for minute in self._open if minute <= last]:
-            self._sealed[minute] = encode_minute(minute, self._fold(minute))
+            self._sealed[minute] = encode_minute(minute, self._truth_of(minute))
             del self._open[minute]
         for minute in sorted(self._sealed)[: max(0, len(self._sealed) - MINUTES_MAX)]:
             del self._sealed[minute]

@@ -8,7 +8,7 @@ from streams.catalog import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CountedPlace:
     """Where an establishment counts; each member is a code, `INCONNU` for one the chain cannot know."""
 
     region: str
@@ -22,10 +22,10 @@ class Cells:
     def __init__(self, profiles: tuple[str, ...], services: tuple[str, ...]) -> None:
         self.profiles = (*profiles, UNKNOWN)
         self.services = (*services, UNKNOWN)
-        self._places: list[Place] = []
-        self._numbers: dict[Place, int] = {}
+        self._places: list[CountedPlace] = []
+        self._numbers: dict[CountedPlace, int] = {}
 
-    def number(self, place: Place, profile: str = "", service: str = "") -> int:
+    def number(self, place: CountedPlace, profile: str = "", service: str = "") -> int:
         """The cell of a triple; without a service (or profile) the first cell of the place, to which their indices are added."""
         if place not in self._numbers:
             self._numbers[place] = len(self._places)
@@ -35,7 +35,7 @@ class Cells:
             number += self.profiles.index(profile)
         return number * len(self.services) + (self.services.index(service) if service else 0)
 
-    def names(self, cell: int) -> tuple[Place, str, str]:
+    def names(self, cell: int) -> tuple[CountedPlace, str, str]:
         """The place, profile code and service code of a cell."""
         rest, service = divmod(cell, len(self.services))
         place, profile = divmod(rest, len(self.profiles))

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.scenario import Traffic
+from streams.simulate.scenario import ScenarioTraffic
 
 Floats = NDArray[np.float64]
 #: The ministry's rule: a gap of so many seconds starts a new visit.
@@ -41,7 +41,7 @@ class Course:
         return Course(seconds, tuple(begun))
 
 
-def make_courses(traffic: Traffic, mean_events: float, seed: int) -> list[Course]:
+def make_courses(traffic: ScenarioTraffic, mean_events: float, seed: int) -> list[Course]:
     """`visit_courses` courses of about `mean_events` events each."""
     rng = random.Random(f"courses/{seed}")
     returns = round(traffic.visit_courses * traffic.return_share)

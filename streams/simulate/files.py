@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streams.errors import InputError
-from streams.simulate.book import Book
+from streams.simulate.book import TruthBook
 from streams.simulate.inputs import Configuration, derived_run
 from streams.simulate.shape import Load
 from streams.simulate.step import Step
-from streams.simulate.traffic import Generator, Plan
+from streams.simulate.traffic import Generator, TrafficPlan
 
 PROGRESS_SECONDS = 5.0
 #: A longer file would be rejected in part when it is published (`max_age_hours`).
@@ -40,7 +40,7 @@ class FileRequest:
     events: int | None = None
 
 
-def plan_file(configuration: Configuration, request: FileRequest, now: float) -> tuple[Plan, FileRequest]:
+def plan_file(configuration: Configuration, request: FileRequest, now: float) -> tuple[TrafficPlan, FileRequest]:
     """Choose start and run where they are left open; the same request with a start gives the same plan, whatever the time.
 
     Raises:
@@ -89,7 +89,7 @@ def steps_of(generator: Generator, request: FileRequest) -> Iterator[Step]:
         left -= len(step)
 
 
-def write_steps(steps: Iterator[Step], book: Book, out: BinaryIO, say: Callable[[str], None]) -> None:
+def write_steps(steps: Iterator[Step], book: TruthBook, out: BinaryIO, say: Callable[[str], None]) -> None:
     """Write the lines of the steps and count them in the book."""
     said = time.monotonic()
     for step in steps:
@@ -102,7 +102,7 @@ def write_steps(steps: Iterator[Step], book: Book, out: BinaryIO, say: Callable[
             say(f"{book.published} lines written")
 
 
-def write_file(steps: Iterator[Step], book: Book, path: Path, say: Callable[[str], None]) -> None:
+def write_file(steps: Iterator[Step], book: TruthBook, path: Path, say: Callable[[str], None]) -> None:
     """Write a file; it appears whole under its name or not at all.
 
     Raises:

@@ -13,10 +13,10 @@ from streams.catalog import Catalog, load_catalog
 from streams.errors import InputError
 from streams.history import SchoolCalendar, load_calendar
 from streams.load_shape import LoadShape, load_shape
-from streams.simulate.book import Book
+from streams.simulate.book import TruthBook
 from streams.simulate.levels import Levels, PastPlan, load_past, scenario_plan
-from streams.simulate.scenario import Scenario, Traffic, checked_scale, load_scenarios
-from streams.simulate.traffic import Generator, Plan
+from streams.simulate.scenario import Scenario, ScenarioTraffic, checked_scale, load_scenarios
+from streams.simulate.traffic import Generator, TrafficPlan
 from streams.simulate.truth import Truth, load_truth
 
 #: An id is the run's name, a dash and a number: well below the 64 characters of the contract.
@@ -29,7 +29,7 @@ class Configuration:
 
     catalog: Catalog
     shape: LoadShape
-    traffic: Traffic
+    traffic: ScenarioTraffic
     scenario: Scenario
     calendar: SchoolCalendar
     past: PastPlan
@@ -64,7 +64,7 @@ class Configuration:
         clean: bool = False,
         objects_only: bool = False,
         begin_s: int | None = None,
-    ) -> Plan:
+    ) -> TrafficPlan:
         """The plan of a simulation that begins with scenario second `first_s`; `begin_s`: with which an earlier run of it began.
 
         Raises:
@@ -75,7 +75,7 @@ class Configuration:
             raise InputError(
                 f"--run {run!r}: use letters, digits, '.', '_' and '-', at most {RUN_CHARACTERS_MAX}; it begins every event's id"
             )
-        return Plan(
+        return TrafficPlan(
             self.catalog,
             self.shape,
             Levels(self.catalog, self.shape, self.calendar, self.past, self.traffic, seed),
@@ -92,9 +92,9 @@ class Configuration:
         )
 
 
-def make_book(plan: Plan, generator: Generator) -> Book:
+def make_book(plan: TrafficPlan, generator: Generator) -> TruthBook:
     """The empty book of a plan."""
-    return Book(
+    return TruthBook(
         generator.cells,
         scenario=plan.scenario.name,
         seed=plan.seed,

@@ -21,7 +21,7 @@ from streams.history import SchoolCalendar
 from streams.history.day_weight import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.simulate.courses import VisitRule, make_courses
-from streams.simulate.scenario import Positive, Traffic
+from streams.simulate.scenario import Positive, ScenarioTraffic
 from streams.yaml_file import convert_section, read_mapping, section_error
 
 _DAY = datetime.timedelta(days=1)
@@ -122,7 +122,7 @@ class Levels:
         shape: LoadShape,
         calendar: SchoolCalendar,
         plan: PastPlan,
-        traffic: Traffic,
+        traffic: ScenarioTraffic,
         seed: int,
     ) -> None:
         self.catalog = catalog

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streams.publish import BufferFull, Deliveries, NotDelivered
-from streams.simulate.book import Book
+from streams.simulate.book import TruthBook
 from streams.simulate.pacing import Pace
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
@@ -60,7 +60,7 @@ class LiveRun:
     def __init__(
         self,
         generator: Generator,
-        book: Book,
+        book: TruthBook,
         publisher: Publisher,
         pace: Pace,
         options: LiveOptions,

@@ -10,7 +10,7 @@ import orjson
 
 from streams.catalog import CONTROL_LETTERS, UNKNOWN
 from streams.events import ID_CHARACTERS_MAX, VALUE_BYTES_MAX, VISITOR_CHARACTERS_MAX, Reason
-from streams.simulate.cells import Place
+from streams.simulate.cells import CountedPlace
 
 Members = dict[str, object]
 
@@ -69,7 +69,7 @@ class Odd:
     """What a good event with an unknown code becomes: `members`, and where it counts."""
 
     members: Members
-    place: Place
+    place: CountedPlace
     profile: str
     service: str
 
@@ -83,7 +83,7 @@ _UNKNOWN_VALUES: tuple[tuple[str, tuple[object, ...]], ...] = (
 )
 
 
-def make_unknown(members: Members, place: Place, profile: str, service: str, rng: random.Random) -> Odd:
+def make_unknown(members: Members, place: CountedPlace, profile: str, service: str, rng: random.Random) -> Odd:
     """Give one member of an event an unknown value, or leave the member out, or spoil the control letter of its UAI."""
     name, values = rng.choice(_UNKNOWN_VALUES)
     draw = rng.random()
@@ -100,5 +100,5 @@ def make_unknown(members: Members, place: Place, profile: str, service: str, rng
     if name == "profile":
         return Odd(changed, place, UNKNOWN, service)
     if name == "project":
-        return Odd(changed, Place(place.region, place.academy, UNKNOWN), profile, service)
-    return Odd(changed, Place(UNKNOWN, UNKNOWN, place.project), profile, service)
+        return Odd(changed, CountedPlace(place.region, place.academy, UNKNOWN), profile, service)
+    return Odd(changed, CountedPlace(UNKNOWN, UNKNOWN, place.project), profile, service)

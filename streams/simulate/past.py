@@ -26,8 +26,8 @@ from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.load_shape import LoadShape
 from streams.simulate.levels import Levels, PastPlan
 from streams.simulate.past_sketches import sketch_of_numbers
-from streams.simulate.perimeter import Perimeter
-from streams.simulate.scenario import Traffic
+from streams.simulate.perimeter import Establishments
+from streams.simulate.scenario import ScenarioTraffic
 
 Floats = NDArray[np.float64]
 #: Late events among a minute's.
@@ -40,7 +40,7 @@ class PastInputs:
 
     catalog: Catalog
     shape: LoadShape
-    traffic: Traffic
+    traffic: ScenarioTraffic
     calendar: SchoolCalendar
     plan: PastPlan
     seed: int
@@ -53,13 +53,13 @@ class Past:
 
     inputs: PastInputs
     levels: Levels = field(init=False)
-    perimeter: Perimeter = field(init=False)
+    perimeter: Establishments = field(init=False)
     _curve: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         inputs = self.inputs
         self.levels = Levels(inputs.catalog, inputs.shape, inputs.calendar, inputs.plan, inputs.traffic, inputs.seed)
-        self.perimeter = Perimeter(inputs.catalog, inputs.traffic, inputs.seed)
+        self.perimeter = Establishments(inputs.catalog, inputs.traffic, inputs.seed)
         self._curve = np.array(self.levels.curve)
 
     def day(self, day: datetime.date) -> DayFile:
@@ -74,7 +74,7 @@ class Past:
         )
         return DayFile(day, 0, hours, rows, self._sketches(counts, day, rng), self.inputs.catalog.digest)
 
-    def expected(self, region: Region, day: datetime.date, first: int, end: int) -> Expected:
+    def expected(self, region: Region, day: datetime.date, first: int, end: int) -> ExpectedMinutes:
         """What the epoch minutes `first` (at a whole hour) to `end` of a day have in the mean."""
         rule = self.levels.rule
         perimeter = sum(share for _part, share in self.perimeter.active(self.levels, region.code, day))
@@ -82,7 +82,7 @@ class Past:
         shares, factors = self._services(day)
         of_services = np.outer(shares * factors, rule.events(starts))
         visits = rule.service_visits(starts, shares) * factors[:, None]
-        return Expected(rule.visits(starts), of_services, visits)
+        return ExpectedMinutes(rule.visits(starts), of_services, visits)
 
     def _drawn(self, region: Region, day: datetime.date, first: int, end: int, rng: np.random.Generator) -> _Counts:
         """One region's counts around what is expected."""
@@ -180,7 +180,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedMinutes:
     """One region's minutes in the mean: visits (minutes), events and visits of services (services, minutes)."""
 
     visits: Floats

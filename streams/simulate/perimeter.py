@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from streams.catalog import UNKNOWN, Catalog
 from streams.simulate.levels import Levels
 from streams.simulate.population import Establishment, make_establishments, make_seats
-from streams.simulate.scenario import Traffic
+from streams.simulate.scenario import ScenarioTraffic
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EstablishmentGroup:
     """Establishments (by number) of one region that share a project and an academy; `share` of the region's use."""
 
     project: str
@@ -26,13 +26,13 @@ class Part:
     establishments: NDArray[np.uint64]
 
 
-class Perimeter:
+class Establishments:
     """All establishments of a seed, by region, and the seats of their visitors."""
 
-    def __init__(self, catalog: Catalog, traffic: Traffic, seed: int) -> None:
+    def __init__(self, catalog: Catalog, traffic: ScenarioTraffic, seed: int) -> None:
         self.establishments: dict[str, list[Establishment]] = make_establishments(catalog, traffic, seed)
         self.seats = {code: make_seats(code, found, seed) for code, found in self.establishments.items()}
-        self.parts: dict[str, list[Part]] = {}
+        self.parts: dict[str, list[EstablishmentGroup]] = {}
         number = 0
         for code, found in self.establishments.items():
             places = [(each.place.project, each.place.academy) for each in found]
@@ -43,9 +43,9 @@ class Perimeter:
                 number += size
                 project, academy = place
                 share = seats[place] / len(self.seats[code])
-                self.parts[code].append(Part(project, academy or UNKNOWN, share, ids))
+                self.parts[code].append(EstablishmentGroup(project, academy or UNKNOWN, share, ids))
 
-    def active(self, levels: Levels, region: str, day: datetime.date) -> Iterator[tuple[Part, float]]:
+    def active(self, levels: Levels, region: str, day: datetime.date) -> Iterator[tuple[EstablishmentGroup, float]]:
         """The parts of a region that send on a day, and their use against that of the whole region on an ordinary day."""
         for part in self.parts[region]:
             if levels.is_active(day, part.project):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from streams.catalog import CORSICAN_PREFIXES, Catalog, Profile, Region, control_letter
 from streams.errors import SettingsError
-from streams.simulate.cells import Cells, Place
-from streams.simulate.scenario import Traffic
+from streams.simulate.cells import Cells, CountedPlace
+from streams.simulate.scenario import ScenarioTraffic
 
 #: Establishments are of 1 to this many sizes: the largest has that many times the visitors of the smallest.
 SIZES = 6
@@ -31,10 +31,10 @@ class Establishment:
 
     uai: str
     departement: str
-    place: Place
+    place: CountedPlace
 
 
-class Visit(NamedTuple):
+class SimulatedVisit(NamedTuple):
     """What the events of one visit have in common, as bytes ready to be sent; `cell` is that of the first service."""
 
     place: bytes
@@ -66,13 +66,13 @@ class RegionPopulation:
             {code: cells.number(item.place, code) for code in self._profile_bytes} for item in establishments
         ]
 
-    def visit(self, slot: int, number: int) -> Visit:
+    def visit(self, slot: int, number: int) -> SimulatedVisit:
         """A visit of visitor `number` of a `slot`: the same two numbers are the same person."""
         name = b"%s/%d/%d" % (self.region.code.encode(), slot, number)
         digest = hashlib.blake2b(name, digest_size=20, key=self._secret).digest()
         index = self._seats[int.from_bytes(digest[12:16], "little") % len(self._seats)]
         profile = self._profiles[int.from_bytes(digest[16:], "little") % _PROFILE_TABLE]
-        return Visit(
+        return SimulatedVisit(
             self._place_bytes[index],
             self._profile_bytes[profile],
             digest[:12].hex().encode(),
@@ -86,7 +86,7 @@ def make_seats(region: str, establishments: list[Establishment], seed: int) -> l
     return [index for index in range(len(establishments)) for _ in range(rng.randint(1, SIZES))]
 
 
-def make_establishments(catalog: Catalog, traffic: Traffic, seed: int) -> dict[str, list[Establishment]]:
+def make_establishments(catalog: Catalog, traffic: ScenarioTraffic, seed: int) -> dict[str, list[Establishment]]:
     """Region code -> its establishments, by the regions' weights. Deterministic.
 
     Raises:
@@ -108,7 +108,9 @@ def make_establishments(catalog: Catalog, traffic: Traffic, seed: int) -> dict[s
             for number in rng.sample(range(NUMBERS), share):
                 project = _project(catalog, traffic, region.code, departement, national, rng)
                 made.append(
-                    Establishment(make_uai(departement, number), departement, Place(region.code, academy, project))
+                    Establishment(
+                        make_uai(departement, number), departement, CountedPlace(region.code, academy, project)
+                    )
                 )
     return found
 
@@ -120,7 +122,7 @@ def make_uai(departement: str, number: int) -> str:
 
 
 def _project(
-    catalog: Catalog, traffic: Traffic, region: str, departement: str, national: list[str], rng: random.Random
+    catalog: Catalog, traffic: ScenarioTraffic, region: str, departement: str, national: list[str], rng: random.Random
 ) -> str:
     local = [p.code for p in catalog.projects if p.region == region and departement in p.departements]
     regional = [p.code for p in catalog.projects if p.region == region and not p.departements]

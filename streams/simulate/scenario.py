@@ -29,7 +29,7 @@ Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScenarioTraffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all scenarios share; each member is explained in `config/scenarios.yaml`."""
 
     normal_peak_events_per_second: Positive
@@ -100,7 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Scenarios(msgspec.Struct, frozen=True):
     """All of `config/scenarios.yaml`."""
 
-    traffic: Traffic
+    traffic: ScenarioTraffic
     by_name: dict[str, Scenario]
 
     def get(self, name: str) -> Scenario:
@@ -146,7 +146,7 @@ def load_scenarios(config_dir: Path) -> Scenarios:
     path = config_dir / "scenarios.yaml"
     sections = read_mapping(path)
     problems: list[str] = []
-    traffic = convert_section(sections.get("traffic"), Traffic, "traffic", problems)
+    traffic = convert_section(sections.get("traffic"), ScenarioTraffic, "traffic", problems)
     if traffic and traffic.repeat_delay_seconds_max + traffic.delay_seconds_max > DELAYS_SECONDS_MAX:
         problems.append(
             f"traffic: repeat_delay_seconds_max + delay_seconds_max exceed {DELAYS_SECONDS_MAX} s: delayed events would be late"

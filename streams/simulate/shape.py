@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from streams.catalog import Region, Service
 from streams.load_shape import LoadShape, LoginStorm
 from streams.simulate.levels import Levels
-from streams.simulate.perimeter import Perimeter
-from streams.simulate.scenario import PARIS, Scenario, Traffic
+from streams.simulate.perimeter import Establishments
+from streams.simulate.scenario import PARIS, Scenario, ScenarioTraffic
 
 #: The login storm rises over this part of its length and falls over the rest.
 STORM_RISE_SHARE = 0.2
@@ -39,7 +39,7 @@ class Load:
     """
 
     def __init__(
-        self, levels: Levels, perimeter: Perimeter, traffic: Traffic, scenario: Scenario, scale: float
+        self, levels: Levels, perimeter: Establishments, traffic: ScenarioTraffic, scenario: Scenario, scale: float
     ) -> None:
         self.regions: tuple[Region, ...] = levels.regions
         self.events_per_visit = scenario.events_per_visit or traffic.events_per_visit

@@ -1,6 +1,7 @@
 """The generator: events second by second, with repeats, delays, broken and unknown ones mixed in. Deterministic.
 
-The same settings of `Traffic` give the same bytes. A second of the clock is generated whole; its events have `ts` within it, in order.
+The same settings of `ScenarioTraffic` give the same bytes. A second of the clock is generated whole; its events have `ts` within it,
+in order.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from streams.simulate.cells import Cells
 from streams.simulate.courses import make_courses
 from streams.simulate.levels import Levels
 from streams.simulate.odd import BROKEN_ANYHOW, BROKEN_OBJECTS, make_unknown
-from streams.simulate.perimeter import Perimeter
-from streams.simulate.population import RegionPopulation, Visit, profile_table
-from streams.simulate.scenario import Scenario, Traffic
+from streams.simulate.perimeter import Establishments
+from streams.simulate.population import RegionPopulation, SimulatedVisit, profile_table
+from streams.simulate.scenario import Scenario, ScenarioTraffic
 from streams.simulate.shape import Load, service_weights
 from streams.simulate.step import Special, Step
 from streams.simulate.visits import SecondRandom, Visits
@@ -32,7 +33,7 @@ _TOOLS = ("pronote", "moodle", "nextcloud", "bbb")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrafficPlan:
     """All that the events depend on. `first_s` is the scenario's second of the first step, `shift_seconds` scenario time minus clock.
 
     `begin_s` is the scenario's second with which the traffic of all runs began, None for traffic that always went on. `clean` leaves
@@ -42,7 +43,7 @@ class Plan:
     catalog: Catalog
     shape: LoadShape
     levels: Levels
-    traffic: Traffic
+    traffic: ScenarioTraffic
     scenario: Scenario
     seed: int
     scale: float
@@ -56,21 +57,21 @@ class Plan:
     @property
     def load(self) -> Load:
         """The events that are expected of it."""
-        perimeter = Perimeter(self.catalog, self.traffic, self.seed)
+        perimeter = Establishments(self.catalog, self.traffic, self.seed)
         return Load(self.levels, perimeter, self.traffic, self.scenario, self.scale)
 
 
 class Generator:
     """Makes the steps of a plan: `next_step()` for each second from `first_s` on. Memory grows with the scale, not with time."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TrafficPlan) -> None:
         self.plan = plan
         self.next_s = plan.first_s
         self.cells = Cells(
             tuple(profile.code for profile in plan.catalog.profiles),
             tuple(service.code for service in plan.catalog.services),
         )
-        perimeter = Perimeter(plan.catalog, plan.traffic, plan.seed)
+        perimeter = Establishments(plan.catalog, plan.traffic, plan.seed)
         self.load = Load(plan.levels, perimeter, plan.traffic, plan.scenario, plan.scale)
         self._services = _service_table(plan)
         self._second_random = SecondRandom(plan.seed)
@@ -123,7 +124,7 @@ class Generator:
             self._trouble(step, scenario_s, rng)
         return step
 
-    def _is_of_outage(self, visit: Visit) -> bool:
+    def _is_of_outage(self, visit: SimulatedVisit) -> bool:
         outage = self.plan.scenario.outage
         return outage is not None and self.cells.names(visit.cell)[0].project == outage.project
 
@@ -177,7 +178,7 @@ class Generator:
         step.cells[index] = self.cells.number(odd.place, odd.profile, odd.service)
 
 
-def _populations(plan: Plan, perimeter: Perimeter, cells: Cells) -> list[RegionPopulation]:
+def _populations(plan: TrafficPlan, perimeter: Establishments, cells: Cells) -> list[RegionPopulation]:
     profiles = profile_table(plan.catalog.profiles, plan.seed)
     secret = f"simulated/{plan.seed}".encode()
     return [
@@ -193,7 +194,7 @@ def _populations(plan: Plan, perimeter: Perimeter, cells: Cells) -> list[RegionP
     ]
 
 
-def _service_table(plan: Plan) -> list[tuple[bytes, int]]:
+def _service_table(plan: TrafficPlan) -> list[tuple[bytes, int]]:
     """`_SERVICE_TABLE` entries by the services' weights: the service's members as bytes, and its index."""
     rng = random.Random(f"services/{plan.seed}")
     weights = service_weights(plan.shape, plan.scenario, plan.catalog.services)
@@ -206,7 +207,7 @@ def _service_table(plan: Plan) -> list[tuple[bytes, int]]:
     return table
 
 
-def _service_members(traffic: Traffic, code: str, rng: random.Random) -> bytes:
+def _service_members(traffic: ScenarioTraffic, code: str, rng: random.Random) -> bytes:
     members = f'"service":"{code}"'
     if rng.random() < traffic.type_share:
         members += f',"type":"{rng.choice(("NATIF", "TIERS"))}"'

@@ -10,7 +10,7 @@ import math
 import random
 
 from streams.simulate.courses import Course
-from streams.simulate.population import RegionPopulation, Visit
+from streams.simulate.population import RegionPopulation, SimulatedVisit
 from streams.simulate.shape import Load
 
 #: Expected numbers are read from the curve every so many seconds.
@@ -60,7 +60,9 @@ class Visits:
         self._begin_s = begin_s
         self._events_mean = sum(len(course.seconds) for course in courses) / len(courses)
         # One ring a course, as long as the course: what began s seconds ago lies s places behind.
-        self._rings: list[list[list[Visit]]] = [[[] for _ in range(course.seconds[-1] + 1)] for course in courses]
+        self._rings: list[list[list[SimulatedVisit]]] = [
+            [[] for _ in range(course.seconds[-1] + 1)] for course in courses
+        ]
         self._rates: tuple[int, list[float]] = (-1, [])
 
     @property
@@ -73,10 +75,10 @@ class Visits:
         for second in range(first - self.seconds_before, first):
             self._begin(second, rng_of(second))
 
-    def advance(self, second: int, rng: random.Random) -> list[Visit]:
+    def advance(self, second: int, rng: random.Random) -> list[SimulatedVisit]:
         """Begin the courses of a scenario second and return the visit of each event that falls into it, in no order that matters."""
         self._begin(second, rng)
-        events: list[Visit] = []
+        events: list[SimulatedVisit] = []
         # Only visits that began this many seconds ago or later have events.
         since = second - self._begin_s if self._begin_s is not None else None
         for course, ring in zip(self._courses, self._rings, strict=True):

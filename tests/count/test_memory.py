@@ -41,20 +41,20 @@ class Memories:
     def __init__(self, plan: MemoryPlan = PLAN) -> None:
         self.memory = Memory(plan, len(SERVICES))
 
-    def judge(self, events: list[Event], at: int) -> Found:
-        return self.judge_blocks([(at, events)])[0]
+    def recognise(self, events: list[Event], at: int) -> Found:
+        return self.recognise_blocks([(at, events)])[0]
 
-    def judge_blocks(self, log: list[tuple[int, list[Event]]]) -> list[Found]:
+    def recognise_blocks(self, log: list[tuple[int, list[Event]]]) -> list[Found]:
         events = [event for _, some in log for event in some]
         ends = list(accumulate(len(some) for _, some in log))
-        judged = self.memory.judge(
+        recognised = self.memory.recognise(
             np.array([hash(event.id) for event in events]),
             np.array([hash(event.visitor) for event in events]),
             np.array([event.service for event in events]),
             np.array([event.ts for event in events]),
             [(end, at) for end, (at, _) in zip(ends, log, strict=True)],
         )
-        masks = (judged.fresh, judged.visits, judged.service_visits)
+        masks = (recognised.fresh, recognised.visits, recognised.service_visits)
         found = []
         for end, (_, some) in zip(ends, log, strict=True):
             span = slice(end - len(some), end)
@@ -82,71 +82,71 @@ def test_the_plan_covers_a_visit_and_all_disorder() -> None:
 def test_a_repeat_within_ten_minutes_is_always_known(offset_ms: int) -> None:
     one = memory()
     at = T0 + offset_ms
-    assert one.judge([event(1, at)], at).fresh
-    assert not one.judge([event(1, at)], at + DEDUPE_MS_MIN).fresh
+    assert one.recognise([event(1, at)], at).fresh
+    assert not one.recognise([event(1, at)], at + DEDUPE_MS_MIN).fresh
     assert one.memory.window_ms(at + DEDUPE_MS_MIN) >= DEDUPE_MS_MIN
 
 
 def test_a_repeat_is_forgotten_after_two_generations_and_a_repeat_renews_it() -> None:
     one = memory()
-    one.judge([event(1, T0)], T0)
-    assert not one.judge([event(1, T0)], T0 + PLAN.id_ms).fresh
-    assert not one.judge([event(1, T0)], T0 + 2 * PLAN.id_ms).fresh, "the repeat was remembered like any event"
-    assert one.judge([event(1, T0)], T0 + 4 * PLAN.id_ms).fresh
+    one.recognise([event(1, T0)], T0)
+    assert not one.recognise([event(1, T0)], T0 + PLAN.id_ms).fresh
+    assert not one.recognise([event(1, T0)], T0 + 2 * PLAN.id_ms).fresh, "the repeat was remembered like any event"
+    assert one.recognise([event(1, T0)], T0 + 4 * PLAN.id_ms).fresh
 
 
-def starts(judged: Found) -> tuple[int, int]:
-    return len(judged.visits), len(judged.service_visits)
+def starts(recognised: Found) -> tuple[int, int]:
+    return len(recognised.visits), len(recognised.service_visits)
 
 
 def test_a_gap_of_thirty_minutes_starts_a_visit() -> None:
     one = memory()
-    assert starts(one.judge([event(1, T0)], T0)) == (1, 1)
+    assert starts(one.recognise([event(1, T0)], T0)) == (1, 1)
     almost = T0 + VISIT_GAP_MS - 1
-    assert starts(one.judge([event(2, almost)], almost)) == (0, 0)
+    assert starts(one.recognise([event(2, almost)], almost)) == (0, 0)
     later = almost + VISIT_GAP_MS
-    assert starts(one.judge([event(3, later)], later)) == (1, 1)
+    assert starts(one.recognise([event(3, later)], later)) == (1, 1)
 
 
 def test_another_service_is_a_visit_of_that_service_only() -> None:
     one = memory()
-    one.judge([event(1, T0)], T0)
-    assert starts(one.judge([event(2, T0 + 1000, service="ABSENCES")], T0 + 1000)) == (0, 1)
+    one.recognise([event(1, T0)], T0)
+    assert starts(one.recognise([event(2, T0 + 1000, service="ABSENCES")], T0 + 1000)) == (0, 1)
 
 
 def test_a_service_of_a_long_visit_can_start_again() -> None:
     """The documented excess over the ministry's rule: the visit goes on, the service was left for half an hour."""
     one = memory()
-    one.judge([event(1, T0)], T0)
+    one.recognise([event(1, T0)], T0)
     for minutes in (20, 40):
-        one.judge([event(minutes, T0 + minutes * MINUTE, service="ABSENCES")], T0 + minutes * MINUTE)
-    assert starts(one.judge([event(60, T0 + 45 * MINUTE)], T0 + 45 * MINUTE)) == (0, 1)
+        one.recognise([event(minutes, T0 + minutes * MINUTE, service="ABSENCES")], T0 + minutes * MINUTE)
+    assert starts(one.recognise([event(60, T0 + 45 * MINUTE)], T0 + 45 * MINUTE)) == (0, 1)
 
 
 def test_an_event_older_than_its_visitors_latest_never_starts_a_visit() -> None:
     one = memory()
-    one.judge([event(1, T0)], T0)
-    assert starts(one.judge([event(2, T0 - 10 * VISIT_GAP_MS)], T0 + 1000)) == (0, 0)
+    one.recognise([event(1, T0)], T0)
+    assert starts(one.recognise([event(2, T0 - 10 * VISIT_GAP_MS)], T0 + 1000)) == (0, 0)
 
 
 def test_codes_that_are_not_listed_are_one_service() -> None:
     one = memory()
-    one.judge([event(1, T0, service="nope")], T0)
-    assert starts(one.judge([event(2, T0, service="neither")], T0)) == (0, 0)
+    one.recognise([event(1, T0, service="nope")], T0)
+    assert starts(one.recognise([event(2, T0, service="neither")], T0)) == (0, 0)
 
 
 def test_a_repeat_starts_nothing_but_is_remembered() -> None:
     one = memory()
-    one.judge([event(1, T0)], T0)
-    judged = one.judge([event(1, T0)], T0 + 1000)
-    assert (judged.fresh, judged.visits, judged.service_visits) == ([], [], [])
+    one.recognise([event(1, T0)], T0)
+    recognised = one.recognise([event(1, T0)], T0 + 1000)
+    assert (recognised.fresh, recognised.visits, recognised.service_visits) == ([], [], [])
 
 
 def test_a_full_generation_closes_early_and_the_shorter_window_is_shown() -> None:
     one = memory(replace(PLAN, ids_max=100))
     for step in range(10):
         at = T0 + step * 1000
-        one.judge([event(step * 50 + i, at) for i in range(50)], at)
+        one.recognise([event(step * 50 + i, at) for i in range(50)], at)
     ids, _visitors = one.memory.sizes()
     assert ids <= 2 * 150
     assert one.memory.window_ms(T0 + 9000) == 3000
@@ -156,10 +156,10 @@ def test_a_full_generation_closes_early_and_the_shorter_window_is_shown() -> Non
 def test_the_window_is_the_planned_one_while_nothing_was_forgotten() -> None:
     """Also where the log has just begun, or nothing came for hours: what was not there cannot be forgotten."""
     one = memory()
-    one.judge([event(1, T0)], T0 + 60_000)
+    one.recognise([event(1, T0)], T0 + 60_000)
     assert one.memory.window_ms(T0 + 60_000) == PLAN.id_ms + 60_000
     at = T0 + 50 * PLAN.id_ms
-    one.judge([event(2, at)], at + 1000)
+    one.recognise([event(2, at)], at + 1000)
     assert one.memory.window_ms(at + 1000) == PLAN.id_ms + 1000
 
 
@@ -167,7 +167,7 @@ def test_visitors_are_bounded_too() -> None:
     one = memory(replace(PLAN, visitors_max=100))
     for step in range(30):
         at = T0 + step * 1000
-        one.judge([event(step * 50 + i, at, visitor=f"v{step}-{i}") for i in range(50)], at)
+        one.recognise([event(step * 50 + i, at, visitor=f"v{step}-{i}") for i in range(50)], at)
     _ids, visitors = one.memory.sizes()
     assert visitors <= PLAN.visit_count * 150
     # Two blocks a generation: with that of the last blocks, four more are remembered, and it shows.
@@ -178,7 +178,7 @@ def test_visitors_are_bounded_too() -> None:
 def test_the_window_of_visitors_is_the_planned_one_while_nothing_was_forgotten() -> None:
     one = memory()
     for step in range(8):
-        one.judge([event(step, T0)], T0 + step * PLAN.visit_ms + 5_000)
+        one.recognise([event(step, T0)], T0 + step * PLAN.visit_ms + 5_000)
     assert one.memory.visit_window_ms(T0 + 7 * PLAN.visit_ms + 5_000) == 4 * PLAN.visit_ms + 5_000
 
 
@@ -207,13 +207,13 @@ def test_a_rewind_knows_exactly_what_an_uninterrupted_run_knows(ids_max: int) ->
         rnd = random.Random(seed)
         log = log_of(rnd, 120)
         whole = memory(plan)
-        expected = [whole.judge(list(events), at) for at, events in log]
+        expected = [whole.recognise(list(events), at) for at, events in log]
         for cut in rnd.sample(range(20, 110), 4):
             again = memory(plan)
             start_ms = plan.rewind_start_ms(log[cut - 1][0])
-            again.judge_blocks([(at, events) for at, events in log[:cut] if at >= start_ms])
-            # Several blocks in one call are judged as one by one.
-            assert again.judge_blocks(log[cut:]) == expected[cut:], (seed, cut)
+            again.recognise_blocks([(at, events) for at, events in log[:cut] if at >= start_ms])
+            # Several blocks in one call are recognised as one by one.
+            assert again.recognise_blocks(log[cut:]) == expected[cut:], (seed, cut)
             compared += sum(len(events) for _, events in log[cut:])
     assert compared > 20_000
 
@@ -221,24 +221,24 @@ def test_a_rewind_knows_exactly_what_an_uninterrupted_run_knows(ids_max: int) ->
 def test_who_was_sent_to_a_sketch_is_not_sent_again_within_a_generation() -> None:
     one = Memory(PLAN, len(SERVICES))
 
-    def judge(visitor: int, at: int) -> Keys:
+    def recognise(visitor: int, at: int) -> Keys:
         number = np.array([visitor])
-        return one.judge(np.array([at]), number, np.array([0]), np.array([at]), [(1, at)]).rows
+        return one.recognise(np.array([at]), number, np.array([0]), np.array([at]), [(1, at)]).rows
 
-    rows = judge(7, T0)
+    rows = recognise(7, T0)
     assert one.note_sent(rows, np.array([5]), 0).tolist() == [0]
-    assert one.note_sent(judge(7, T0 + 1), np.array([5]), 0).tolist() == []
-    assert one.note_sent(judge(8, T0 + 2), np.array([5]), 0).tolist() == [0], "another visitor"
-    assert one.note_sent(judge(7, T0 + 3), np.array([6]), 0).tolist() == [0], "another sketch"
-    assert one.note_sent(judge(7, T0 + 4), np.array([6]), 1).tolist() == [0], "another kind"
-    assert one.note_sent(judge(7, T0 + PLAN.visit_ms), np.array([6]), 0).tolist() == [0], "another generation"
+    assert one.note_sent(recognise(7, T0 + 1), np.array([5]), 0).tolist() == []
+    assert one.note_sent(recognise(8, T0 + 2), np.array([5]), 0).tolist() == [0], "another visitor"
+    assert one.note_sent(recognise(7, T0 + 3), np.array([6]), 0).tolist() == [0], "another sketch"
+    assert one.note_sent(recognise(7, T0 + 4), np.array([6]), 1).tolist() == [0], "another kind"
+    assert one.note_sent(recognise(7, T0 + PLAN.visit_ms), np.array([6]), 0).tolist() == [0], "another generation"
 
 
 def test_events_from_before_a_generation_began_are_sent() -> None:
     one = Memory(PLAN, len(SERVICES))
     times = np.array([T0, T0 + PLAN.visit_ms])
     blocks = [(1, T0), (2, T0 + PLAN.visit_ms)]
-    rows = one.judge(np.array([1, 2]), np.array([7, 7]), np.array([0, 0]), times, blocks).rows
+    rows = one.recognise(np.array([1, 2]), np.array([7, 7]), np.array([0, 0]), times, blocks).rows
     assert rows.tolist() == [-1, 0]
     assert one.note_sent(rows, np.array([5, 5]), 0).tolist() == [0, 1]
     assert one.note_sent(rows, np.array([5, 5]), 0).tolist() == [0], "what has no row can't be noted"

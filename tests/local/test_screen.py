@@ -8,14 +8,14 @@ import re
 import pytest
 from rich.console import Console
 
-from streams.local.chain import Chain
-from streams.local.screen import Names, Screen, View, line
-from streams.local.supervisor import State, Status
+from streams.local.chain import ChainLook
+from streams.local.screen import FrenchNames, Screen, StackView, line
+from streams.local.supervisor import ProcessStatus, State
 
 #: 2026-11-23T15:30:00Z; with the shift below, 2026-09-01 07:52 in Paris.
 CLOCK = 1_795_447_800.0
 SHIFT = -7_205_880
-CHAIN = Chain(
+CHAIN = ChainLook(
     read_at=CLOCK,
     counted=1_234_567,
     rejected=42,
@@ -28,14 +28,14 @@ CHAIN = Chain(
     top_services=(("CAHIER_TEXTES", 700),),
 )
 PROCESSES = (
-    Status("kafka", None, 100, State.RUNNING, 19092, 0, CLOCK, None),
-    Status("worker", 0, 101, State.RUNNING, 8001, 0, CLOCK, None),
-    Status("worker", 1, None, State.RESTARTING, 8002, 3, CLOCK, "signal SIGKILL"),
+    ProcessStatus("kafka", None, 100, State.RUNNING, 19092, 0, CLOCK, None),
+    ProcessStatus("worker", 0, 101, State.RUNNING, 8001, 0, CLOCK, None),
+    ProcessStatus("worker", 1, None, State.RESTARTING, 8002, 3, CLOCK, "signal SIGKILL"),
 )
-NAMES = Names({"44": "Grand Est", "11": "Île-de-France"}, {"CAHIER_TEXTES": "Cahier de textes"})
+NAMES = FrenchNames({"44": "Grand Est", "11": "Île-de-France"}, {"CAHIER_TEXTES": "Cahier de textes"})
 
 
-def view(**changes) -> View:
+def view(**changes) -> StackView:
     values = {
         "chain": CHAIN,
         "problem": None,
@@ -45,10 +45,10 @@ def view(**changes) -> View:
         "up_seconds": 65.0,
         "left_seconds": None,
     }
-    return View(**{**values, **changes})
+    return StackView(**{**values, **changes})
 
 
-def drawn(shown: View, width: int = 110, height: int = 50) -> str:
+def drawn(shown: StackView, width: int = 110, height: int = 50) -> str:
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
     screen = Screen({"API": "http://127.0.0.1:8000/docs"}, NAMES, live=False, console=console)
     console.print(screen.render(shown))
@@ -104,7 +104,7 @@ def test_the_plain_line_is_one_line_with_every_figure():
 
 
 def test_nothing_counted_and_nothing_settled_yet():
-    empty = Chain(CLOCK, 0, 0, None, 0, None, 0, 0, (), ())
+    empty = ChainLook(CLOCK, 0, 0, None, 0, None, 0, 0, (), ())
     assert "no event yet" in drawn(view(chain=empty))
     assert "settled to - (not yet)" in line(view(chain=empty))
 

@@ -14,7 +14,7 @@ import pytest
 
 from streams.errors import ServerError
 from streams.local.process import Process, Program
-from streams.local.supervisor import State, Status, Supervisor
+from streams.local.supervisor import ProcessStatus, State, Supervisor
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
@@ -55,7 +55,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def reports() -> list[tuple[Status, ...]]:
+def reports() -> list[tuple[ProcessStatus, ...]]:
     return []
 
 

@@ -207,7 +207,7 @@ GUARDS = (
         SIMULATION,
     ),
     Guard(
-        "each batch is judged by its own append time",
+        "each batch is validated by its own append time",
         "streams/count/counter.py",
         "self.append_ms = append_ms = max(self.append_ms, batch.append_ms)",
         "self.append_ms = append_ms = max(self.append_ms, batches[-1].append_ms)",
@@ -272,7 +272,7 @@ GUARDS = (
         MEMORY,
     ),
     Guard(
-        "the events of one call are judged in their order",
+        "the events of one call are recognised in their order",
         "streams/count/memory.py",
         "    found[1:][~is_head[1:]] = running[:-1][~is_head[1:]]\n",
         "",

@@ -9,11 +9,11 @@ import pytest
 
 from streams.settings import default_config_dir
 from streams.simulate.inputs import Configuration
-from streams.simulate.traffic import Plan
+from streams.simulate.traffic import TrafficPlan
 
 CLOCK_S = 1_795_622_400  # 2026-11-23T16:00:00Z, a whole minute
 
-MakePlan = Callable[..., Plan]
+MakePlan = Callable[..., TrafficPlan]
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def configurations() -> dict[str, Configuration]:
 def make_plan(configurations: dict[str, Configuration]) -> MakePlan:
     """A plan of a scenario that begins at `begin` (Paris) of its day and at CLOCK_S of the clock."""
 
-    def make(name: str, begin: str, scale: float, **options: Any) -> Plan:
+    def make(name: str, begin: str, scale: float, **options: Any) -> TrafficPlan:
         configuration = configurations[name]
         first_s = configuration.scenario.at(begin)
         given: dict[str, Any] = {"seed": 1, "run": "t", "shift_seconds": first_s - CLOCK_S, **options}

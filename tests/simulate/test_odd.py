@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from streams.catalog import load_catalog
-from streams.events import Reason, TimeBounds, judge
+from streams.events import Reason, TimeBounds, validate
 from streams.settings import default_config_dir
 from streams.simulate import odd
-from streams.simulate.cells import Cells, Place
+from streams.simulate.cells import Cells, CountedPlace
 
 EVENT: odd.Members = {
     "v": 1,
@@ -29,10 +29,10 @@ EVENT: odd.Members = {
 @pytest.mark.parametrize("number", range(len(odd.BROKEN_ANYHOW)))
 def test_each_broken_event_is_rejected_for_its_reason(number: int) -> None:
     way = odd.BROKEN_ANYHOW[number]
-    assert not isinstance(judge(orjson.dumps(EVENT), EVENT["ts"], TimeBounds()), Reason)  # type: ignore[arg-type]
+    assert not isinstance(validate(orjson.dumps(EVENT), EVENT["ts"], TimeBounds()), Reason)  # type: ignore[arg-type]
     for seed in range(40):
         value = way.change(dict(EVENT), random.Random(seed))
-        assert judge(value, EVENT["ts"], TimeBounds()) is way.reason  # type: ignore[arg-type]
+        assert validate(value, EVENT["ts"], TimeBounds()) is way.reason  # type: ignore[arg-type]
 
 
 def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
@@ -47,7 +47,7 @@ def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
 
 def test_unknown_values_count_where_the_chain_counts_them() -> None:
     catalog = load_catalog(default_config_dir())
-    place = Place("44", "12", "mbn")
+    place = CountedPlace("44", "12", "mbn")
     kinds = set()
     for seed in range(400):
         found = odd.make_unknown(EVENT, place, "ELEVE", "CAHIER_TEXTES", random.Random(seed))
@@ -68,7 +68,11 @@ def test_unknown_values_count_where_the_chain_counts_them() -> None:
 
 def test_cells_are_named_back() -> None:
     cells = Cells(("ELEVE", "PARENT"), ("A", "B", "C"))
-    places = [Place("44", "12", "mbn"), Place("11", "01", "pcn"), Place("INCONNU", "INCONNU", "mbn")]
+    places = [
+        CountedPlace("44", "12", "mbn"),
+        CountedPlace("11", "01", "pcn"),
+        CountedPlace("INCONNU", "INCONNU", "mbn"),
+    ]
     numbers = {
         cells.number(place, profile, service): (place, profile, service)
         for place in places

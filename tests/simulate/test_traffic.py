@@ -14,11 +14,11 @@ from streams.events import ID_CHARACTERS_MAX
 from streams.settings import Settings
 from streams.simulate.scenario import Outage
 from streams.simulate.step import Step
-from streams.simulate.traffic import Generator, Plan
+from streams.simulate.traffic import Generator, TrafficPlan
 from tests.simulate.conftest import CLOCK_S, MakePlan
 
 
-def steps(plan: Plan, seconds: int) -> list[Step]:
+def steps(plan: TrafficPlan, seconds: int) -> list[Step]:
     generator = Generator(plan)
     return [generator.next_step() for _ in range(seconds)]
 

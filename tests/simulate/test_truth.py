@@ -14,7 +14,7 @@ from streams.errors import InputError
 from streams.settings import default_config_dir
 from streams.simulate import book as book_module
 from streams.simulate import load_truth
-from streams.simulate.book import Book
+from streams.simulate.book import TruthBook
 from streams.simulate.files import FileRequest, plan_file, steps_of, write_file
 from streams.simulate.inputs import Configuration, earlier_truth, make_book
 from streams.simulate.step import Step
@@ -119,7 +119,7 @@ def test_truth_equals_a_plain_recount(
     assert any(service == "INCONNU" for _region, service in unknown)
 
 
-def make(make_plan: MakePlan, seconds: int, number: int | None = None) -> tuple[Book, list[Step]]:
+def make(make_plan: MakePlan, seconds: int, number: int | None = None) -> tuple[TruthBook, list[Step]]:
     """A book with the first `number` of so many steps (None: all), and all steps."""
     generator = Generator(make_plan("storm", "07:58", 0.005))
     made = [generator.next_step() for _ in range(seconds)]

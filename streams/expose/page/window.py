@@ -37,7 +37,7 @@ class MinuteFigures:
             Cut.ACADEMY,
             Cut.VISIT_ACADEMY,
         )
-        by = {cut: codes.fold(cut, minute.counts) for cut in cuts}
+        by = {cut: codes.listed_counts(cut, minute.counts) for cut in cuts}
         events, visits = by[Cut.EVENTS], by[Cut.VISITS]
         return cls(
             by,
@@ -46,7 +46,7 @@ class MinuteFigures:
             _summed(by[Cut.SERVICE_VISITS], 1),
             sum(events.values()),
             sum(visits.values()),
-            sum(codes.fold(Cut.LATE, minute.counts).values()),
+            sum(codes.listed_counts(Cut.LATE, minute.counts).values()),
         )
 
     def of_scope(self, scope: Scope) -> tuple[int, int]:

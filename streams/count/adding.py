@@ -10,22 +10,22 @@ from streams.count.columns import ColumnReader, Columns, Integers
 from streams.count.grouping import Minutes
 from streams.count.index import Mask
 from streams.count.members import Members
-from streams.count.memory import Judged
-from streams.count.names import Names
+from streams.count.memory import Recognised
+from streams.count.names import FieldNames
 from streams.count.types import Delta, Field
 
 
-class Folder:
-    """Folds the columns of one chunk into its delta."""
+class DeltaBuilder:
+    """Adds the columns of one chunk to its delta."""
 
-    def __init__(self, names: Names, reader: ColumnReader, members: Members) -> None:
+    def __init__(self, names: FieldNames, reader: ColumnReader, members: Members) -> None:
         self._names = names
         self._reader = reader
         self._members = members
 
-    def fold(self, delta: Delta, columns: Columns, judged: Judged, late: Mask) -> None:
+    def add(self, delta: Delta, columns: Columns, recognised: Recognised, late: Mask) -> None:
         """Add the events that count to `delta`, as counts and as members of sketches."""
-        fresh = np.flatnonzero(judged.fresh)
+        fresh = np.flatnonzero(recognised.fresh)
         if not fresh.size:
             return
         columns = columns.at(fresh)
@@ -47,11 +47,14 @@ class Folder:
 
         cuts = (region_services, projects, profile_regions, academies)
         _count(delta, minutes, field_names.events, cuts)
-        visits, service_visits = np.flatnonzero(judged.visits[fresh]), np.flatnonzero(judged.service_visits[fresh])
+        visits, service_visits = (
+            np.flatnonzero(recognised.visits[fresh]),
+            np.flatnonzero(recognised.service_visits[fresh]),
+        )
         _count(delta, minutes, field_names.visits, (regions, *cuts[1:]), visits)
         _count(delta, minutes, field_names.service_visits, (region_services,), service_visits)
         _count(delta, minutes, field_names.late, (regions,), np.flatnonzero(late[fresh]))
-        self._members.add_users(delta, minutes, columns, judged.rows[fresh], places)
+        self._members.add_users(delta, minutes, columns, recognised.rows[fresh], places)
         self._members.add_schools(delta, minutes, columns, places)
 
 
