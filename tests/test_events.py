@@ -154,7 +154,8 @@ def test_no_reason_depends_on_how_msgspec_words_its_errors(kind: str) -> None:
 
 def test_there_are_fifty_kinds_and_every_reason_is_among_them() -> None:
     assert len(BROKEN) >= 50
-    assert {reason for _value, reason in BROKEN.values()} == set(Reason)
+    # `corrupt` is said of a batch whose records nobody can read, not of a value.
+    assert {reason for _value, reason in BROKEN.values()} == set(Reason) - {Reason.CORRUPT}
 
 
 @pytest.mark.parametrize("kind", ACCEPTED)

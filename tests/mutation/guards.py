@@ -104,8 +104,8 @@ GUARDS = (
     Guard(
         "the memory is read again after a restart",
         "streams/ingest/ledger.py",
-        "    if offset is not None:\n        ledger.warm_from",
-        "    if offset is None:\n        ledger.warm_from",
+        "ledger.warm_from = ledger.warm_at = min(max(offset, ledger.log_start), ledger.position)",
+        "ledger.warm_from = ledger.warm_at = ledger.position",
         SIMULATION,
     ),
     Guard(
