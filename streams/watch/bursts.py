@@ -7,11 +7,11 @@ independent counts of mean m a row is empty with probability e^-m, with heaps of
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.watch.types import Array, Flags
 
@@ -19,40 +19,42 @@ HOURS = 24
 #: Hours with so many counts a row, in so many rows at least, tell it.
 MEAN_MIN, ROWS_MIN = 1.0, 4
 #: Sizes that are tried.
-SIZES = np.geomspace(1.0, 200.0, 54)
-#: One heap may be as large as the largest row of one day in ten.
+SIZES = np.geomspace(1.0, 200.0, 20)
+#: One heap may be as large as the largest row of one day in twenty.
 LARGEST_QUANTILE = 0.95
-#: Of the last days the middle counts, once there are so many; below a size of 1.5 counts are independent.
+#: The last days are asked, once there are so many; below a size of 1.5 counts are independent.
 DAYS_MAX, DAYS_MIN, SIZE_MIN = 28, 2, 1.5
+#: A day tells of no more empty rows than so many times those of a mean day, and some: it may have had an outage that nobody was told of.
+EMPTY_TIMES_MAX, EMPTY_MORE = 3.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class DayHeaps:
-    """Of one day, (series): mean `size` of the heaps that its counts came in, and its `largest` row; NaN where it tells nothing."""
+    """Of one day: (series) its `empty` rows in hours that tell something, and its `largest` row, 0 without such hours; `likely`
+    (series, sizes): how many empty rows heaps of each size would leave.
+    """
 
-    size: Array
-    largest: Array
+    empty: NDArray[np.float32]
+    likely: NDArray[np.float32]
+    largest: NDArray[np.float32]
 
 
 def heaps_of(counts: Array, judged: Flags) -> DayHeaps:
     """Of a day's counts (series, slots)."""
     series, slots = counts.shape
+    nothing = np.zeros(series, np.float32)
     a_row = slots // HOURS
-    unknown = np.full(series, np.nan)
     if a_row < ROWS_MIN or slots % HOURS:
-        return DayHeaps(unknown, unknown)
+        return DayHeaps(nothing, np.zeros((series, len(SIZES)), np.float32), nothing)
     by_hour = np.where(judged, np.nan, counts).reshape(series, HOURS, a_row)
     known = np.isfinite(by_hour)
     number = known.sum(axis=2)
     mean = np.where(known, by_hour, 0.0).sum(axis=2) / np.maximum(number, 1)
     telling = (mean >= MEAN_MIN) & (number >= ROWS_MIN)
     empty = np.where(telling, (known & (by_hour == 0)).sum(axis=2), 0).sum(axis=1)
-    # (series, sizes): empty rows that each size would leave; they become more with the size.
     likely = np.stack([np.where(telling, number * np.exp(-mean / size), 0.0).sum(axis=1) for size in SIZES], axis=1)
-    place = np.minimum((likely < empty[:, None]).sum(axis=1), len(SIZES) - 1)
-    largest = np.where(np.isfinite(counts), counts, 0.0).max(axis=1)
-    tells = telling.any(axis=1)
-    return DayHeaps(np.where(tells, SIZES[place], unknown), np.where(tells, largest, unknown))
+    largest = np.where(telling.any(axis=1), np.where(np.isfinite(counts), counts, 0.0).max(axis=1), 0.0)
+    return DayHeaps(empty.astype(np.float32), likely.astype(np.float32), largest.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,15 @@ def learn_heaps(days: Sequence[DayHeaps], series: int) -> Heaps:
     """From the last days. Heaps of a geometric size with mean b have a variance of 2 b - 1 times the mean; those of shops, whose sizes
     have a heavier tail, one of about 3 b - 2.
     """
-    if len(days) < DAYS_MIN:
-        return Heaps(np.ones(series), np.zeros(series))
     last = days[-DAYS_MAX:]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a series of which no day tells anything
-        size = np.nanmedian(np.stack([day.size for day in last]), axis=0)
-        largest = np.nanquantile(np.stack([day.largest for day in last]), LARGEST_QUANTILE, axis=0)
-    heaped = size >= SIZE_MIN
-    return Heaps(np.where(heaped, 3.0 * size - 2.0, 1.0), np.where(heaped, largest, 0.0))
+    telling = np.stack([day.likely[:, -1] > 0 for day in last]) if last else np.zeros((0, series), bool)
+    if len(last) < DAYS_MIN:
+        return Heaps(np.ones(series), np.zeros(series))
+    empty = np.stack([day.empty for day in last])
+    mean = empty.sum(axis=0) / np.maximum(telling.sum(axis=0), 1)
+    total = np.minimum(empty, EMPTY_TIMES_MAX * mean + EMPTY_MORE).sum(axis=0)
+    likely = np.sum([day.likely for day in last], axis=0)  # rises with the size
+    place = np.minimum((likely < total[:, None]).sum(axis=1), len(SIZES) - 1)
+    heaped = (telling.sum(axis=0) >= DAYS_MIN) & (SIZES[place] >= SIZE_MIN)
+    largest = np.quantile(np.stack([day.largest for day in last]), LARGEST_QUANTILE, axis=0)
+    return Heaps(np.where(heaped, 3.0 * SIZES[place] - 2.0, 1.0), np.where(heaped, largest, 0.0))
