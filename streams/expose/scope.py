@@ -60,6 +60,20 @@ def read_scope(
     return Scope("france", "", service or None)
 
 
+def scope_name(scope: Scope, catalog: Catalog) -> str:
+    """`Grand Est · Cahier de textes`, as the page's title has it; unlisted codes by themselves."""
+    academies = {a.code: a.name for r in catalog.regions for a in r.academies}
+    names = {
+        "france": {"": "France entière"},
+        "region": {r.code: r.name for r in catalog.regions},
+        "academy": {code: f"Académie : {name}" for code, name in academies.items()},
+        "project": {p.code: f"ENT : {p.name}" for p in catalog.projects},
+    }
+    place = names[scope.kind].get(scope.code, scope.code)
+    service = next((s.label for s in catalog.services if s.code == scope.service), scope.service)
+    return f"{place} · {service}" if service else place
+
+
 def region_of(scope: Scope, catalog: Catalog) -> str | None:
     """The region that a scope lies in, None for France and for an ENT of no territory."""
     if scope.kind == "region":

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +100,32 @@ def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
     stack_file = str(tmp_path / "no-stack.json")
     return Installation(settings, {**inherited, **own, "VIGIE_STACK_FILE": stack_file}, tmp_path)
+
+
+# The live page's tests share what follows; playwright is imported for them alone.
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium."""
+    from browser import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def scene(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A morning in Redis."""
+    from page_scene import Scene
+
+    return Scene(redis_server.url, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def address(scene: Any) -> Iterator[str]:
+    """Where an observer of the scene serves its page."""
+    from observers import observing
+
+    with observing(scene.place) as observer:
+        yield f"http://127.0.0.1:{observer.port}/"

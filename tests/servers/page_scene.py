@@ -27,14 +27,10 @@ expect.set_options(timeout=PATIENT_MS)
 
 
 class Scene:
-    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it. The archive has a week before it."""
+    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it."""
 
-    def __init__(self, redis_url, directory, hours=3):
-        archive = Archive(directory / "archive")
-        archive.prepare(simulated=False)
-        for day in {paris_date(now_minute() - 7 * 1440 + minutes) for minutes in (-200, 200)}:
-            archived(archive, day, WEEK_BEFORE)
-        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory, archive_dir=archive.directory)
+    def __init__(self, redis_url, directory, hours=3, archive_dir=None):
+        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory, archive_dir=archive_dir)
         self.filler = Filler(self.place, CATALOG.digest, partitions=2)
         self.last = now_minute() - 9  # settled time never passes the clock: later minutes must lie before it
         self.level = morning(self.last - 60 * hours + 1, 60 * hours)
@@ -124,3 +120,12 @@ window.day = async (minutes) => {
   }
 };
 """
+
+
+def archive_of_a_week_before(directory):
+    """An archive of the days that lie a week before the scene; a detector takes long to load it."""
+    archive = Archive(directory / "archive")
+    archive.prepare(simulated=False)
+    for day in {paris_date(now_minute() - 7 * 1440 + minutes) for minutes in (-200, 200)}:
+        archived(archive, day, WEEK_BEFORE)
+    return archive.directory

@@ -8,9 +8,16 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 import pytest
-from browser import PHONE, WALL, WIDE, chromium, opened, violations
-from observers import observing, wait_until
-from page_scene import CATALOG, FAKE_STREAM, VISITS, WATCH_BIG, WRITTEN, Scene, shown, surge
+from browser import WALL, opened, violations
+from observers import observing
+from page_scene import (
+    FAKE_STREAM,
+    VISITS,
+    WATCH_BIG,
+    Scene,
+    shown,
+    surge,
+)
 from playwright.sync_api import expect
 
 from streams.live import AlertStore
@@ -19,28 +26,6 @@ from streams.local import Process, free_ports, redis
 from streams.settings import deploy_dir
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def scene(redis_server, tmp_path_factory):
-    return Scene(redis_server.url, tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
-def observer(scene):
-    with observing(scene.place) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def address(observer):
-    return f"http://127.0.0.1:{observer.port}/"
 
 
 def test_the_page_paints_within_a_second_and_needs_no_other_server(browser, address):
@@ -57,58 +42,6 @@ def test_the_page_paints_within_a_second_and_needs_no_other_server(browser, addr
         expect(page.locator("#map path")).to_have_count(18)
         expect(page.locator("#matrix tbody tr")).to_have_count(20)
         expect(page.locator("#fresh")).to_have_text(re.compile(r"^arrivé jusqu'à \d\d:\d\d:\d\d, provisoire ensuite$"))
-
-
-@pytest.mark.parametrize(
-    ("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
-)
-def test_axe_finds_nothing(browser, address, size, scheme):
-    with opened(browser, address, size, scheme) as page:
-        shown(page)
-        for summary in page.locator("summary").all():
-            summary.click()
-        assert violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "the page scrolls sideways"
-
-
-def test_what_is_asked_first_is_above_the_fold_while_alerts_run(browser, address, scene):
-    """The headline with the verdict beside it, the whole curve with its axis, the alerts with their count, the map: nothing is scrolled."""
-    store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
-    minute = scene.last
-    others = [
-        region.code for region in CATALOG.regions if region.code not in ("44", "53")
-    ]  # which another test looks at
-    many = [surge(minute, id=f"surge:region={code}:{minute}", region=code) for code in others]
-    store.judged(minute + 1, many, [])
-    for size in (WIDE, WALL):
-        with opened(browser, address, size) as page:
-            shown(page)
-            expect(page.locator("#alerts-count")).to_have_text(f"{len(many)} en cours")
-            page.locator(".u-over").wait_for()
-            for part in FIRST:
-                box = page.locator(part).bounding_box()
-                assert box["height"] > 0, part
-                assert box["y"] >= 0, part
-                assert box["y"] + box["height"] <= size[1], part
-            big, verdict = (page.locator(part).bounding_box() for part in ("#big", "#trust summary"))
-            assert abs(big["y"] + big["height"] / 2 - verdict["y"] - verdict["height"] / 2) < 30, "not beside it"
-            assert page.locator("#alerts").evaluate("box => box.scrollHeight > box.clientHeight"), "it scrolls inside"
-    store.judged(minute + 2, [], [msgspec.structs.replace(one, end_ms=(minute + 1) * 60_000) for one in many])
-    store.close()
-
-
-#: What must be seen without scrolling.
-FIRST = (
-    "h1",
-    "#big",
-    "#trust-answer",
-    "#against",
-    "#curve canvas",
-    "#t-alerts",
-    "#map > svg",
-    "#map .overseas",
-    "#map-scale",
-)
 
 
 def test_the_whole_page_and_its_address_follow_the_scope(browser, address):
@@ -135,66 +68,6 @@ def test_the_whole_page_and_its_address_follow_the_scope(browser, address):
         expect(page.locator("h1")).to_have_text("France entière")
 
 
-def test_keys_alone_are_enough(browser, address):
-    with opened(browser, f"{address}?region=11") as page:
-        shown(page)
-        page.keyboard.press("Tab")
-        expect(page.locator(".skip").first).to_be_focused()
-        page.locator("#curve").focus()
-        page.keyboard.press("End")
-        page.keyboard.press("ArrowLeft")
-        expect(page.locator("#readout")).to_have_text(re.compile(r"^\d\d:\d\d : [\d\s]+ visites"))
-        page.locator("#matrix").get_by_role("link", name="Bretagne").focus()
-        page.keyboard.press("Enter")
-        expect(page.locator("h1")).to_have_text("Bretagne")
-
-
-def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, address):
-    with opened(browser, f"{address}?region=44") as page:
-        shown(page)
-        expect(page.locator("#readout")).to_have_text(re.compile(r"7 jours avant 500$"))
-        expect(page.locator("#k-week")).to_have_text(re.compile(r"7 jours avant, \w+ \d+"))
-        expect(page.locator("#k-year")).to_be_hidden()
-        page.locator("#curve").focus()
-        page.keyboard.press("Home")
-        first = page.locator("#curve").get_attribute("aria-valuetext")
-        assert first.endswith("7 jours avant 500")
-        assert first == page.locator("#readout").text_content()
-        page.keyboard.press("PageDown")
-        assert page.locator("#curve").get_attribute("aria-valuenow") == "10"
-        page.get_by_text("24 h", exact=True).click()
-        assert page.url.endswith("/?region=44&duree=24h")
-        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 5 min")
-        expect(page.locator("#readout")).to_have_text(
-            re.compile(r"^\d\d:\d\d à \d\d:\d\d : [\d\s]+ visites par minute")
-        )
-        page.reload()
-        expect(page.locator("[value='24h']")).to_be_checked()
-        page.locator("#place").select_option("region:53")
-        expect(page.locator("h1")).to_have_text("Bretagne")
-        expect(page.locator("#k-week")).to_have_text("7 jours avant : indisponible")
-        expect(page.locator("#readout")).to_have_text(re.compile("7 jours avant indisponible"))
-        for summary in page.locator(".minutes summary").all():
-            summary.click()
-        expect(page.locator("#curve-table tbody tr")).to_have_count(288)
-        page.locator("[value='24h']").focus()
-        page.keyboard.press("ArrowRight")
-        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 30 min")
-        assert page.url.endswith("/?duree=7j&region=53")
-
-
-def test_every_length_shows_four_times_on_a_telephone(browser, address):
-    with opened(browser, address, PHONE, script=WRITTEN) as page:
-        for name in ("1 h", "6 h", "24 h", "7 jours"):
-            page.evaluate("written.clear()")
-            page.get_by_text(name, exact=True).click()
-            wait_until(lambda: len([text for text in page.evaluate("[...written]") if TIME.match(text)]) >= 4)
-
-
-#: What the curve's axis shows: 07:30, or the name of a day.
-TIME = re.compile(r"\d\d:\d\d$|[a-z]+\.")
-
-
 def test_an_unknown_scope_is_said(browser, address):
     with opened(browser, f"{address}?region=nope") as page:
         expect(page.locator("#trouble")).to_have_text(re.compile("périmètre ou un service inconnu"))
@@ -203,19 +76,6 @@ def test_an_unknown_scope_is_said(browser, address):
         page.locator("#place").select_option("region:53")
         expect(page.locator("h1")).to_have_text("Bretagne")
         expect(page.locator("#trouble")).to_be_hidden()
-
-
-@pytest.mark.parametrize("size", [WIDE, WALL], ids=["desktop", "wall"])
-def test_no_figure_of_the_tables_is_cut(browser, address, size):
-    with opened(browser, address, size) as page:
-        shown(page)
-        for table in ("matrix", "ents"):
-            wide, seen = page.evaluate(f"[{table}.offsetWidth, {table}.parentElement.clientWidth]")
-            assert wide <= seen, table
-        columns = page.locator("#matrix thead th")
-        assert 6 <= columns.count() <= 10
-        page.get_by_role("button", name="Afficher tous les services").click()
-        assert columns.count() == 3 + len(CATALOG.services) + 1
 
 
 def test_a_service_filters_all_that_is_measured_by_service_and_the_rest_is_said_once(browser, address):

@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from streams.errors import ServerError
+from streams.errors import InputError, ServerError
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
 from streams.expose.page.grid import Span, read_span
 from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
-from streams.expose.scope import Scope, read_scope
+from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
 from streams.web import Place, Places, client_of
 
 STATIC = Path(__file__).parent / "static"
+_TITLE = "<title>Vigie – les ENT en direct</title>"
 #: How often a stream looks whether the feed has read anew.
 POLL_SECONDS = 0.2
 #: A pulse is sent at least this often, so that a page can tell a silent chain from a lost connection.
@@ -71,11 +73,20 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
     """Add the page, its files and its stream."""
     pages = Places(PAGES_MAX)
     catalog = feed.catalog
+    shell = (STATIC / "index.html").read_text(encoding="utf-8")
     hello = lists(catalog) | {"shiftMs": shift_seconds * 1000}
 
     @app.get("/", include_in_schema=False)
-    def page() -> Response:
-        return FileResponse(STATIC / "index.html", media_type="text/html; charset=utf-8", headers=SAFE)
+    def page(request: Request) -> Response:
+        # The title of an address is there without JavaScript: where it is shared, kept as a bookmark, or printed.
+        return HTMLResponse(shell.replace(_TITLE, f"<title>{escape(_title(request))} – Vigie</title>"), headers=SAFE)
+
+    def _title(request: Request) -> str:
+        asked = [request.query_params.get(name) for name in FRENCH]
+        try:
+            return scope_name(read_scope(catalog, *asked), catalog)
+        except InputError:
+            return "Périmètre ou service inconnu"  # the page says what to do
 
     @app.get("/page/stream", include_in_schema=False)
     async def stream(

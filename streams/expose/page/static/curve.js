@@ -10,6 +10,8 @@ const TIMES_MIN = 4;
 let plot = null;
 let box = null;
 let latest = null;
+let paper = null; // width in pixels while it is printed
+const PAPER_HEIGHT = 260;
 let isRead = false; // somebody points at a minute
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -140,14 +142,18 @@ export function startCurve() {
   box.addEventListener("keydown", step);
   box.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }));
   new ResizeObserver(() => {
-    if (plot) plot.setSize({ width: box.clientWidth, height: box.clientHeight });
+    if (plot && paper === null) plot.setSize({ width: box.clientWidth, height: box.clientHeight });
   }).observe(box);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    plot?.destroy();
-    plot = null;
-    if (latest) draw(latest.board, latest.running);
-  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redrawAt(null));
   byId("curve-table").closest("details").addEventListener("toggle", table);
+}
+
+// Anew, in the colours of now; `width` in pixels for paper, null for the screen.
+export function redrawAt(width) {
+  paper = width;
+  plot?.destroy();
+  plot = null;
+  if (latest) draw(latest.board, latest.running);
 }
 
 function legend(board) {
@@ -175,7 +181,7 @@ export function draw(board, running) {
   const data = [seconds, figures.lower, figures.upper, figures.expected, figures.week, figures.year, figures.settled, figures.run];
   if (plot) plot.setData(data);
   else {
-    plot = new uPlot(options(box.clientWidth, box.clientHeight), data, box);
+    plot = new uPlot(options(paper ?? box.clientWidth, paper ? PAPER_HEIGHT : box.clientHeight), data, box);
     box.setAttribute("tabindex", "0");
     box.setAttribute("role", "slider");
     box.setAttribute("aria-valuemin", "0");

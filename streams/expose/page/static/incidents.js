@@ -1,5 +1,8 @@
 // Incidents: what the observer folded alerts into, with what each explains, who has taken it in charge, and where it leads.
+import { replace, rove } from "./roving.js";
 import { byId, duration, hm, make, mark, number, text } from "./words.js";
+
+export const startIncidents = () => rove(byId("alerts"));
 
 let drawn = "";
 export function incidents(found) {
@@ -9,7 +12,7 @@ export function incidents(found) {
   const box = byId("alerts");
   if (!found) {
     text(byId("alerts-count"), "");
-    box.replaceChildren(make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
+    replace(box, make("p", { class: "muted calm" }, "Pas encore d'attendu : rien n'est jugé pour le moment."));
     return;
   }
   const open = new Set([...box.querySelectorAll("details[open][data-id]")].map((node) => node.dataset.id));
@@ -21,7 +24,7 @@ export function incidents(found) {
   const past = ended.length ? make("details", {}, make("summary", {}, `${many(found.ended, "incident")} ${found.ended > 1 ? "finis" : "fini"}`), cut(ended.length, found.ended), list(ended, {})) : null;
   if (past) past.open = box.querySelector(":scope > details")?.open ?? !running.length;
   const unknown = running.length && !found.acknowledgementsKnown ? make("p", { class: "muted" }, "Prises en charge inconnues : Alertmanager ne répond pas.") : null;
-  box.replaceChildren(...[calm, cut(running.length, found.running), unknown, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
+  replace(box, ...[calm, cut(running.length, found.running), unknown, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
 }
 
 const many = (n, word) => `${number(n)} ${word}${n > 1 ? "s" : ""}`;

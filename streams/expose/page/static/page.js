@@ -1,6 +1,6 @@
 // The page: what it looks at is in its address; what it shows comes over one stream of server-sent events, whole, so that nothing piles up.
-import { draw, startCurve } from "./curve.js";
-import { incidents } from "./incidents.js";
+import { draw, redrawAt, startCurve } from "./curve.js";
+import { incidents, startIncidents } from "./incidents.js";
 import { paint, startMap } from "./map.js";
 import { chain, now, trust } from "./panels.js";
 import { ents, matrix, partitions, startTables } from "./tables.js";
@@ -220,10 +220,31 @@ byId("place").addEventListener("change", (event) => {
 byId("service").addEventListener("change", (event) => go(query({ service: event.target.value })));
 byId("lengths").addEventListener("change", (event) => go(query({ duree: event.target.value === SPAN ? "" : event.target.value })));
 addEventListener("popstate", () => { if (location.search !== shown) connect(); }); // not for a skip link's fragment
+// Paper is light, and as wide as it is; what is folded on the screen is open on it.
+const A4_PIXELS = 690;
+addEventListener("beforeprint", () => {
+  if (pulse) text(byId("printed"), `Vigie, le ${date(clockMs())} à ${hm(clockMs())}, heure de Paris · ${location.href}`);
+  document.documentElement.classList.add("printing");
+  byId("trust").open = true;
+  redrawAt(A4_PIXELS);
+});
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("printing");
+  byId("trust").open = false;
+  redrawAt(null);
+});
+byId("print").addEventListener("click", () => print());
+byId("copy").hidden = !navigator.clipboard; // browsers give it to https and to this machine alone
+byId("copy").addEventListener("click", async (event) => {
+  await navigator.clipboard.writeText(location.href);
+  text(event.target, "Adresse copiée");
+  setTimeout(() => text(event.target, "Copier l'adresse"), 2000);
+});
 // What is above the fold has the height that the bars leave.
 const fit = new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${byId("contenu").offsetTop}px`));
 for (const bar of document.querySelectorAll(".top, .strip")) fit.observe(bar);
 startCurve();
+startIncidents();
 startTables(() => { if (board) matrix(board.regions, board.scope, lists, link); });
 connect();
 setInterval(tick, 500);

@@ -1,5 +1,6 @@
 // The tables. Rows stay in place and only texts change, so that focus, reading position and scroll survive every update.
 import { COMPARED_MIN } from "./map.js";
+import { rove, stop } from "./roving.js";
 import { byId, decimal, duration, hm, make, mark, number, shifted, text, times } from "./words.js";
 
 const SHORT = 7; // services shown at first: the most used, as many of them as fit
@@ -20,6 +21,8 @@ export function startTables(redraw) {
     fitting = SHORT;
     redraw();
   }).observe(box);
+  rove(byId("matrix"));
+  rove(byId("ents"));
   const button = byId("all-services");
   button.addEventListener("click", () => {
     allServices = !allServices;
@@ -64,6 +67,7 @@ export function matrix(rows, scope, lists, link) {
     if (here) anchor.setAttribute("aria-current", "true");
     anchor.href = link(anchor.dataset);
   }
+  stop(table);
   text(table.tHead.querySelector(".measure"), scope.service ? "Utilisations" : "Visites");
   const tops = columns.map((code) => Math.max(1, ...sorted.map((row) => row.services[code] ?? 0)));
   sorted.forEach((row, at) => {
@@ -105,6 +109,7 @@ export function ents(rows, scope, lists, settledMs, link) {
     if (focused) body.querySelector(`[data-project="${focused}"]`)?.focus();
     drawnEnts = key;
   }
+  stop(body);
   sorted.forEach((row, at) => {
     const line = body.rows[at];
     const anchor = line.cells[0].firstChild;

@@ -1,0 +1,226 @@
+"""How the live page is laid out: on screens, telephones and paper, for keys and for readers; its curve."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+from browser import PHONE, WALL, WIDE, opened, violations
+from observers import wait_until
+from page_scene import (
+    CATALOG,
+    WRITTEN,
+    Scene,
+    archive_of_a_week_before,
+    shown,
+    surge,
+)
+from playwright.sync_api import expect
+
+from streams.live import AlertStore
+from streams.live.connection import RedisAddress
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def scene(redis_server, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("page")
+    return Scene(redis_server.url, directory, archive_dir=archive_of_a_week_before(directory))
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
+)
+def test_axe_finds_nothing(browser, address, size, scheme):
+    with opened(browser, address, size, scheme) as page:
+        shown(page)
+        for summary in page.locator("summary").all():
+            summary.click()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "the page scrolls sideways"
+
+
+def test_what_is_asked_first_is_above_the_fold_while_alerts_run(browser, address, scene):
+    """The headline with the verdict beside it, the whole curve with its axis, the alerts with their count, the map: nothing is scrolled."""
+    store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
+    minute = scene.last
+    others = [
+        region.code for region in CATALOG.regions if region.code not in ("44", "53")
+    ]  # which another test looks at
+    many = [surge(minute, id=f"surge:region={code}:{minute}", region=code) for code in others]
+    store.judged(minute + 1, many, [])
+    for size in (WIDE, WALL):
+        with opened(browser, address, size) as page:
+            shown(page)
+            expect(page.locator("#alerts-count")).to_have_text(f"{len(many)} en cours")
+            page.locator(".u-over").wait_for()
+            for part in FIRST:
+                box = page.locator(part).bounding_box()
+                assert box["height"] > 0, part
+                assert box["y"] >= 0, part
+                assert box["y"] + box["height"] <= size[1], part
+            big, verdict = (page.locator(part).bounding_box() for part in ("#big", "#trust summary"))
+            assert abs(big["y"] + big["height"] / 2 - verdict["y"] - verdict["height"] / 2) < 30, "not beside it"
+            assert page.locator("#alerts").evaluate("box => box.scrollHeight > box.clientHeight"), "it scrolls inside"
+    store.judged(minute + 2, [], [msgspec.structs.replace(one, end_ms=(minute + 1) * 60_000) for one in many])
+    store.close()
+
+
+#: What must be seen without scrolling.
+FIRST = (
+    "h1",
+    "#big",
+    "#trust-answer",
+    "#against",
+    "#curve canvas",
+    "#t-alerts",
+    "#map > svg",
+    "#map .overseas",
+    "#map-scale",
+)
+
+
+def test_keys_alone_are_enough(browser, address):
+    with opened(browser, f"{address}?region=11") as page:
+        shown(page)
+        page.keyboard.press("Tab")
+        expect(page.locator(".skip").first).to_be_focused()
+        page.locator("#curve").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#readout")).to_have_text(re.compile(r"^\d\d:\d\d : [\d\s]+ visites"))
+        page.locator("#matrix").get_by_role("link", name="Bretagne").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Bretagne")
+
+
+def test_no_table_is_forty_stops_of_the_tab_key(browser, address):
+    with opened(browser, address) as page:
+        shown(page)
+        expect(page.locator("#ents tbody a").first).to_be_visible()
+        page.locator(".u-over").wait_for()
+        stops = []
+        while len(stops) < 40 and (not stops or stops[-1] != "BODY"):
+            page.keyboard.press("Tab")
+            stops.append(page.evaluate("document.activeElement.closest('[id]')?.id || document.activeElement.tagName"))
+        assert len(stops) < 30, stops
+        assert (stops.count("matrix"), stops.count("ents"), stops.count("lengths")) == (1, 1, 1)
+        first, last = page.locator("#ents tbody a").first, page.locator("#ents tbody a").last
+        first.focus()
+        page.keyboard.press("ArrowDown")
+        expect(page.locator("#ents tbody a").nth(1)).to_be_focused()
+        page.keyboard.press("End")
+        expect(last).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text(re.compile("^ENT : "))
+        for name, target in (("à la courbe", "#curve"), ("aux incidents", "#t-alerts"), ("aux ENT", "#t-ents")):
+            page.get_by_role("link", name=f"Aller {name}").focus()
+            page.keyboard.press("Enter")
+            expect(page.locator(target)).to_be_focused()
+        expect(page.locator("h1")).to_have_text(re.compile("^ENT : "))  # a fragment is no other page
+
+
+def test_a_telephone_needs_less_than_three_screens(browser, address):
+    with opened(browser, f"{address}?region=84", PHONE) as page:
+        shown(page)
+        expect(page.locator("#ents tbody a").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollHeight") < 3 * PHONE[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("?region=44", "Grand Est"),
+        ("?academie=12", "Académie : Nancy-Metz"),
+        ("?ent=mbn", "ENT : Mon Bureau Numérique"),
+        ("?service=CAHIER_TEXTES", "France entière · Cahier de textes"),
+    ],
+)
+def test_each_address_has_a_title_and_a_print_view(browser, address, asked, title):
+    with opened(browser, address + asked, WIDE, "dark") as page:
+        assert f"<title>{title} – Vigie</title>" in page.request.get(address + asked).text()
+        shown(page)
+        expect(page).to_have_title(re.compile(f"^{title} : .* par minute – Vigie$"))
+        page.locator(".u-over").wait_for()
+        page.emulate_media(media="print", color_scheme="dark")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        expect(page.locator("#printed")).to_have_text(
+            re.compile(rf"^Vigie, le \w+ .* à \d\d:\d\d, heure de Paris · .*{re.escape(asked)}$")
+        )
+        for part in ("#place", "#lengths", "#print", ".foot"):
+            expect(page.locator(part)).to_be_hidden()
+        expect(page.locator("#trust-checks")).to_be_visible()
+        assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()") == "#14212e"
+        for part in ("#alerts", "#matrix"):  # whole, not scrolled
+            assert (
+                page.locator(part).evaluate(
+                    "node => { const box = node.closest('.fill, .scroll'); return box.scrollHeight - box.clientHeight; }"
+                )
+                <= 1
+            )
+        assert page.locator("#curve canvas").bounding_box()["width"] <= 703  # 186 mm
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.emulate_media(media="screen", color_scheme="dark")
+        expect(page.locator("#trust-checks")).to_be_hidden()
+        assert page.locator("#curve canvas").bounding_box()["width"] > 703
+
+
+def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, address):
+    with opened(browser, f"{address}?region=44") as page:
+        shown(page)
+        expect(page.locator("#readout")).to_have_text(re.compile(r"7 jours avant 500$"))
+        expect(page.locator("#k-week")).to_have_text(re.compile(r"7 jours avant, \w+ \d+"))
+        expect(page.locator("#k-year")).to_be_hidden()
+        page.locator("#curve").focus()
+        page.keyboard.press("Home")
+        first = page.locator("#curve").get_attribute("aria-valuetext")
+        assert first.endswith("7 jours avant 500")
+        assert first == page.locator("#readout").text_content()
+        page.keyboard.press("PageDown")
+        assert page.locator("#curve").get_attribute("aria-valuenow") == "10"
+        page.get_by_text("24 h", exact=True).click()
+        assert page.url.endswith("/?region=44&duree=24h")
+        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 5 min")
+        expect(page.locator("#readout")).to_have_text(
+            re.compile(r"^\d\d:\d\d à \d\d:\d\d : [\d\s]+ visites par minute")
+        )
+        page.reload()
+        expect(page.locator("[value='24h']")).to_be_checked()
+        page.locator("#place").select_option("region:53")
+        expect(page.locator("h1")).to_have_text("Bretagne")
+        expect(page.locator("#k-week")).to_have_text("7 jours avant : indisponible")
+        expect(page.locator("#readout")).to_have_text(re.compile("7 jours avant indisponible"))
+        for summary in page.locator(".minutes summary").all():
+            summary.click()
+        expect(page.locator("#curve-table tbody tr")).to_have_count(288)
+        page.locator("[value='24h']").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#k-line")).to_have_text("visites, moyenne de 30 min")
+        assert page.url.endswith("/?duree=7j&region=53")
+
+
+def test_every_length_shows_four_times_on_a_telephone(browser, address):
+    with opened(browser, address, PHONE, script=WRITTEN) as page:
+        for name in ("1 h", "6 h", "24 h", "7 jours"):
+            page.evaluate("written.clear()")
+            page.get_by_text(name, exact=True).click()
+            wait_until(lambda: len([text for text in page.evaluate("[...written]") if TIME.match(text)]) >= 4)
+
+
+#: What the curve's axis shows: 07:30, or the name of a day.
+TIME = re.compile(r"\d\d:\d\d$|[a-z]+\.")
+
+
+@pytest.mark.parametrize("size", [WIDE, WALL], ids=["desktop", "wall"])
+def test_no_figure_of_the_tables_is_cut(browser, address, size):
+    with opened(browser, address, size) as page:
+        shown(page)
+        for table in ("matrix", "ents"):
+            wide, seen = page.evaluate(f"[{table}.offsetWidth, {table}.parentElement.clientWidth]")
+            assert wide <= seen, table
+        columns = page.locator("#matrix thead th")
+        assert 6 <= columns.count() <= 10
+        page.get_by_role("button", name="Afficher tous les services").click()
+        assert columns.count() == 3 + len(CATALOG.services) + 1
