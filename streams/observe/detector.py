@@ -30,13 +30,14 @@ from streams.live.keys import LAYOUT
 from streams.observe.arrivals import Arrivals
 from streams.observe.backlog import Block
 from streams.observe.cold import ColdShape, filled
-from streams.observe.expected import ExpectedRow, summed
+from streams.observe.expected import ExpectedRow, summed, within_parts
 from streams.observe.loading import COLD_MINUTES, Loading, Span
 from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures
-from streams.watch import Array, Judge, Maintenance, Measure, Scope, Told
+from streams.watch import Array, Judge, Maintenance, Measure, Scope, Told, level_of
+from streams.watch.summary import REGION
 
 logger = logging.getLogger(__name__)
 
@@ -106,19 +107,25 @@ class Detector:
     def expected(self, scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
         """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h.
 
-        A service of all of France is the sum of its regions.
+        A service of all of France is the sum of its regions; France itself is judged as a whole, its bounds lie where its regions' do.
         """
+        with self._lock:
+            found = self._of_series(lambda series: _is_part(series, scope), begin, end)
+            if scope == Scope() and found:
+                regions = self._of_series(lambda series: level_of(series) == REGION, begin, end)
+                return within_parts(found[0], regions)
+        return found[0] if len(found) == 1 else summed(found)
+
+    def _of_series(self, wanted: Callable[[Scope], bool], begin: int, end: int) -> list[list[ExpectedRow]]:
+        """The rows of the visits of each series that is wanted."""
         shift = self._parts.shift_minutes
         found = []
-        with self._lock:
-            for judge in self._judges:
-                for number, series in enumerate(judge.group.series):
-                    if series.measure is Measure.VISITS and _is_part(series.scope, scope):
-                        first, values = judge.bands.between(begin + shift, end + shift)
-                        found.append(
-                            _rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift)
-                        )
-        return found[0] if len(found) == 1 else summed(found)
+        for judge in self._judges:
+            for number, series in enumerate(judge.group.series):
+                if series.measure is Measure.VISITS and wanted(series.scope):
+                    first, values = judge.bands.between(begin + shift, end + shift)
+                    found.append(_rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift))
+        return found
 
     def _with_shape(self, judge: Judge, series: int, first: int, values: Array) -> Array:
         """Judged rows of a series, with the load shape where there is no comparable day."""

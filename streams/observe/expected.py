@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: A sum is told where the parts of which something is expected make up this part of it.
 KNOWN_PART_MIN = 0.5
@@ -33,6 +34,32 @@ def summed(parts: Sequence[Sequence[ExpectedRow]]) -> list[ExpectedRow]:
             if row.observed is not None:
                 by_minute.setdefault(row.minute, []).append(row)
     return [_sum(rows) for _minute, rows in sorted(by_minute.items())]
+
+
+def within_parts(whole: Sequence[ExpectedRow], parts: Sequence[Sequence[ExpectedRow]]) -> list[ExpectedRow]:
+    """The rows of a whole whose bounds lie where those of its parts can put them, in minutes in which all of its parts have bounds.
+
+    No nearer than if the parts strayed independently of each other, no farther than if all strayed together.
+    """
+    by_minute: dict[int, list[ExpectedRow]] = {}
+    for rows in parts:
+        for row in rows:
+            by_minute.setdefault(row.minute, []).append(row)
+    return [_within(row, by_minute.get(row.minute, ()), len(parts)) for row in whole]
+
+
+def _within(row: ExpectedRow, parts: Sequence[ExpectedRow], number: int) -> ExpectedRow:
+    if row.expected is None or row.lower is None or row.upper is None or len(parts) != number or not parts:
+        return row
+    below, above = [], []
+    for part in parts:
+        if part.expected is None or part.lower is None or part.upper is None:
+            return row
+        below.append(part.expected - part.lower)
+        above.append(part.upper - part.expected)
+    lower = min(max(row.expected - row.lower, math.hypot(*below)), sum(below))
+    upper = min(max(row.upper - row.expected, math.hypot(*above)), sum(above))
+    return replace(row, lower=round(max(row.expected - lower, 0.0), 2), upper=round(row.expected + upper, 2))
 
 
 def _sum(rows: Sequence[ExpectedRow]) -> ExpectedRow:

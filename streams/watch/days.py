@@ -219,14 +219,17 @@ class MixedDays:
     zones: Sequence[KeysOf]
 
     def __call__(self, date: datetime.date) -> DayKeys:
-        """The keys that all zones agree upon; else those of the mixture, which falls back to ordinary days of school."""
+        """The keys that all zones agree upon; else those of the mixture, which falls back to ordinary days of school.
+
+        What is unsure of a mixture is that of the rung it stands on: four days of the same mixture are as good as any four days.
+        """
         keys = [keys_of(date) for keys_of in self.zones]
         if all(one == keys[0] for one in keys):
             return keys[0]
         day = date.weekday()
         classes = tuple(one.levels[0][0] for one in keys)
-        name = ("mixed", classes, day)
+        name = ("mixed", classes, _alike(day))
         alike = _WORKDAYS if day < 5 else range(5, 7)
-        others = frozenset(("mixed", classes, other) for other in alike)
+        others = frozenset(("mixed", classes, _alike(other)) for other in alike)
         levels = (("mixed", name), *_school_level(day))
-        return DayKeys(name, (frozenset([name]), others, frozenset([_school_name(day)])), levels, UNKNOWN_EXTRA)
+        return DayKeys(name, (frozenset([name]), others, frozenset([_school_name(day)])), levels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.observe.expected import ExpectedRow, summed
+from streams.observe.expected import ExpectedRow, summed, within_parts
 
 
 def row(minute, observed, expected, *, learning=False):
@@ -33,3 +33,28 @@ def test_it_learns_while_most_of_it_is_still_learned():
     parts = [[row(10, 5.0, 10.0, learning=True)], [row(10, 5.0, 30.0)]]
     assert not summed(parts)[0].learning
     assert summed([*parts, [row(10, 5.0, 30.0, learning=True)]])[0].learning
+
+
+def france(lower: float, upper: float) -> ExpectedRow:
+    return ExpectedRow(10, 1, 11_000.0, 10_000.0, lower, upper, False)
+
+
+def regions() -> list[list[ExpectedRow]]:
+    """Four of 2,500, each between 2,100 and 3,000."""
+    return [[ExpectedRow(10, 1, 2_700.0, 2_500.0, 2_100.0, 3_000.0, False)] for _ in range(4)]
+
+
+def test_the_band_of_france_lies_where_those_of_its_regions_put_it():
+    (wide,) = within_parts([france(2_118.0, 31_120.0)], regions())
+    assert (wide.lower, wide.upper) == (8_400.0, 12_000.0)  # all stray together
+    (narrow,) = within_parts([france(9_990.0, 10_010.0)], regions())
+    assert (narrow.lower, narrow.upper) == (9_200.0, 11_000.0)  # each for itself
+    between = france(9_000.0, 11_500.0)
+    assert within_parts([between], regions()) == [between]
+
+
+def test_a_region_without_a_band_leaves_the_band_of_france_as_it_is():
+    wide = france(2_118.0, 31_120.0)
+    unknown = [ExpectedRow(10, 1, 2_700.0, None, None, None, True)]
+    assert within_parts([wide], [*regions()[:3], unknown]) == [wide]
+    assert within_parts([wide], [*regions()[:3], []]) == [wide]

@@ -11,7 +11,7 @@ import pytest
 from streams.catalog import load_catalog
 from streams.history import load_calendar
 from streams.settings import default_config_dir
-from streams.watch import SENSITIVITIES, Panel, SchoolDays, weekly
+from streams.watch import SENSITIVITIES, MixedDays, Panel, SchoolDays, weekly
 from streams.watch.baseline import make_baseline
 from streams.watch.flags import few_score
 from streams.watch.limits import PEAK_MIN, PRIOR_PEAK, learn_limits
@@ -212,3 +212,18 @@ def test_errors_of_days_that_nobody_asks_for_are_forgotten() -> None:
     kept = [day.residuals for day in panel.past.days if day.residuals is not None]
     assert len(panel.past.days) == judged_days <= DAYS_MAX
     assert SPREAD_DAYS <= len(kept) <= SPREAD_DAYS + SPREAD_DAYS_MIN
+
+
+def test_days_on_which_zones_differ_are_as_sure_as_others_once_seen() -> None:
+    """A week in which one zone of two has holidays: five such days stood under a band of x3 and more."""
+    config = default_config_dir()
+    calendar = load_calendar(config, load_catalog(config))
+    zones = [SchoolDays(lambda date, zone=zone: calendar.zone_day_type(date, zone)) for zone in ("A", "B")]  # type: ignore[misc]
+    keys_of, past = MixedDays(zones), Past()
+    first, rng = datetime.date(2025, 12, 1), np.random.default_rng(1)
+    for number in range(74):  # to Thursday 12 February 2026: zone A has winter holidays since Saturday, B none
+        date = first + datetime.timedelta(days=number)
+        past.add(Day.unjudged(date, keys_of(date), rng.poisson(500.0, (1, 24)).astype(float)))
+    date = first + datetime.timedelta(days=74)
+    assert keys_of(date).name[0] == "mixed"  # type: ignore[index]
+    assert make_baseline(past, date, keys_of(date), 24, np.ones(1)).extra < 0.15
