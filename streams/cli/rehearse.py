@@ -33,9 +33,10 @@ from streams.rehearse import (
     write_plot,
 )
 from streams.rehearse import rehearse as judge
+from streams.rehearse.calendars import NONE, country_days, is_country
 from streams.rehearse.run import Progress
 from streams.settings import load_settings
-from streams.watch import SENSITIVITIES, Array, KeysOf, SchoolDays, Scope, Sensitivity, weekly
+from streams.watch import SENSITIVITIES, Array, KeysOf, SchoolDays, Scope, Sensitivity
 from streams.watch.chosen import chosen_days
 from streams.watch.judging import JUDGED_DAYS
 
@@ -67,9 +68,16 @@ from streams.watch.judging import JUDGED_DAYS
     help="Minutes a row of an archive.",
 )
 @click.option(
-    "--calendar", type=click.Choice(["A", "B", "C", "none"]),
-    help="School days of a zone; none: a weekly cycle and nothing else. Of a file none unless given, of an archive that of each region.",
+    "--calendar", metavar="A|B|C|COUNTRY|none", callback=lambda _context, _option, code: _calendar_code(code),
+    help="School days of a zone; public holidays of a country or a part of it (FR, US, US-CA, NZ); none: a weekly cycle and nothing else. "
+    "Of a file none unless given, of an archive that of each region.",
 )  # fmt: skip
+@click.option(
+    "--school-holidays",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="School holidays beside a country's calendar, or none: `start,end`, both days included.",
+)
 @click.option(
     "--timezone", default="Europe/Paris", show_default=True, help="Of local days, and of time stamps without an offset."
 )
@@ -96,6 +104,7 @@ def rehearse(
     by: str,
     step_minutes: int,
     calendar: str | None,
+    school_holidays: Path | None,
     timezone: str,
     sensitivity: str,
     budget: float | None,
@@ -122,7 +131,7 @@ def rehearse(
                 meter.show(done, f"{100 * done // days} %")
 
         if counts_file is not None:
-            keys_of = _keys_of(calendar or "none")
+            keys_of = _keys_of(calendar or NONE, school_holidays)
             counts = read_counts(counts_file, zone)
             for note in counts.notes:
                 click.echo(f"vigie: note: {note}", err=True)
@@ -130,7 +139,7 @@ def rehearse(
             name = counts_file.name
         else:
             name = f"{first} – {last}"
-            asked = Asked(_date(first), _date(last), archive_dir, by, step_minutes, zone, calendar)
+            asked = Asked(_date(first), _date(last), archive_dir, by, step_minutes, zone, calendar, school_holidays)
             counts, rehearsal = _judge_archive(asked, least, show)
     if plot_file:
         write_plot(plot_file, name, counts, rehearsal)
@@ -155,6 +164,7 @@ class Asked:
     step_minutes: int
     zone: ZoneInfo
     calendar: str | None
+    school_holidays: Path | None
 
 
 def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Counts, Rehearsal]:
@@ -170,7 +180,7 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
 
     def keys_of(region: str) -> tuple[str, KeysOf]:
         if asked.calendar is not None:
-            return asked.calendar, own.setdefault(asked.calendar, _keys_of(asked.calendar))
+            return asked.calendar, own.setdefault(asked.calendar, _keys_of(asked.calendar, asked.school_holidays))
         return region, own.setdefault(region, SchoolDays(lambda date: school.day_type(date, region)))
 
     # As an observer that starts: the weeks before are judged and not told, of older days some are compared with.
@@ -229,9 +239,24 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _keys_of(calendar: str) -> KeysOf:
-    if calendar == "none":
-        return weekly
+ZONES = ("A", "B", "C")
+
+
+def _calendar_code(code: str | None) -> str | None:
+    if code is None or code in (*ZONES, NONE) or is_country(code):
+        return code
+    raise click.BadParameter(
+        f"{code!r} is no calendar: give A, B or C, the code of a country (FR, US) or of a part of one (US-CA), or none"
+    )
+
+
+def _keys_of(calendar: str, school_holidays: Path | None) -> KeysOf:
+    if calendar not in ZONES:
+        return country_days(calendar, school_holidays)
+    if school_holidays is not None:
+        raise InputError(
+            f"zone {calendar} has its own school holidays: give --school-holidays with a country's calendar or none"
+        )
     settings = load_settings()
     school = load_calendar(settings.config_dir, load_catalog(settings.config_dir))
     return SchoolDays(lambda date: school.zone_day_type(date, calendar))
