@@ -48,7 +48,8 @@ class KafkaState:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """One partition: next `offset` to count, `end` of Kafka's log as its owner last said, the `lag` between them, and its `owner`.
+    """One partition: next `offset` to count, `end` of Kafka's log as its owner last said (what is counted since is in it, too), the `lag`
+    between them, and its `owner`.
 
     `end`, `lag` and `lag_seconds` are null where no live worker vouches for the partition. `warming` is how far its memory of ids and
     visitors is read again (0 to 1); null when it is not: then it counts.
@@ -207,7 +208,7 @@ def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
             PartitionStatus(
                 partition=number,
                 offset=state.next_offset if state else None,
-                end=beat.log_end if beat else None,
+                end=max(beat.log_end, state.next_offset if state else 0) if beat and beat.log_end is not None else None,
                 lag=lags[number],
                 lag_seconds=beat.lag_seconds if beat else None,
                 watermark=iso_utc(state.watermark_ms, milliseconds=True) if state and state.watermark_ms else None,

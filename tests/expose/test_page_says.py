@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from streams.clock import PARIS
+from streams.count import Cut
 from streams.errors import InputError
 from streams.expose.codes import Codes
 from streams.expose.french import Words, counted, times
@@ -240,9 +241,18 @@ def test_a_rate_is_that_of_the_rows_that_were_judged(catalog, picture):
     regions, projects = found.hopes(catalog, last)
     assert regions == {}
     assert projects == {"mbn": Hope(25.0, 2.0)}
-    shown = board(replace(picture, project_hopes=projects), FRANCE, catalog)
-    by_code = {row["code"]: row for row in shown["projects"]}
-    assert (by_code["mbn"]["expected"], by_code["mbn"]["ratio"], by_code["pcn"]["ratio"]) == (25.0, 2.0, None)
+
+    def shown(judged_to):
+        found = board(replace(picture, project_hopes=projects, judged_to=judged_to), FRANCE, catalog)["projects"]
+        by_code = {row["code"]: row for row in found}
+        return *(by_code["mbn"][name] for name in ("visits", "expected", "ratio")), by_code["pcn"]["ratio"]
+
+    assert shown(last + 1) == (30, 25.0, 2.0, None)
+    # A moment after a minute settled it is not judged yet: the tables' figures are of the same minutes as their ratios, or these are blank.
+    older = replace(picture.minutes[last - 5], by={**picture.minutes[last - 5].by, Cut.VISIT_PROJECT: {("mbn",): 100}})
+    picture = replace(picture, minutes={**picture.minutes, last - 5: older})
+    assert shown(last) == (124, 25.0, 2.0, None)
+    assert shown(last - 1) == (30, None, None, None)
 
 
 def alert(**changes):
@@ -320,6 +330,7 @@ def test_what_is_wrong_is_said(picture):
     assert state_of(picture, "late") == "attention"  # 1 of 31
     assert state_of(replace(picture, flow=Flow(60, 100, 50, 0, 0)), "rejected") == "mauvais"
     assert state_of(replace(picture, flow=Flow(60, 100, 0, 90, 0)), "duplicates") == "attention"
+    assert state_of(replace(picture, flow=Flow(60, 872, 0, 128, 0)), "duplicates") == "attention"  # 12,8 % is no tick
     assert state_of(replace(picture, read_ms=picture.settled_ms + 150_000), "settled") == "attention"
     assert state_of(replace(picture, read_ms=picture.settled_ms + 400_000), "settled") == "mauvais"
     old = replace(picture, read_ms=picture.settled_ms + 400_000)
@@ -330,6 +341,13 @@ def test_what_is_wrong_is_said(picture):
     nobody = replace(picture, snapshot=replace(picture.snapshot, now_ms=picture.read_ms + 60_000))
     assert state_of(nobody, "readers") == "mauvais"
     assert trust(Picture(snapshot=replace(picture.snapshot, settled_ms=None)), FRANCE)["state"] != "ok"
+
+
+def test_every_tick_says_what_it_takes(picture):
+    checks = {check["key"]: check for check in trust(picture, FRANCE)["checks"]}
+    assert all(check["limit"] for key, check in checks.items() if key != "reporting")
+    assert checks["duplicates"]["limit"] == "bon jusqu'à 5\u202f%"
+    assert checks["lost"]["value"].endswith("depuis le début")
 
 
 def test_a_kafka_that_hangs_is_no_chain_to_believe(picture):

@@ -291,7 +291,7 @@ def _shares() -> list[Any]:
     shares: list[tuple[str, str, bool, About, list[tuple[float | None, str]]]] = [
         ("En retard", "ent_events_late_total", False, late, [(0.01, "orange"), (0.05, "red")]),
         ("Refusés", "ent_events_rejected_total", True, refused, [(0.01, "orange"), (0.1, "red")]),
-        ("Répétitions écartées", "ent_events_duplicate_total", True, repeated, [(0.25, "orange")]),
+        ("Répétitions écartées", "ent_events_duplicate_total", True, repeated, [(0.05, "orange")]),
     ]
     panels = []
     for title, metric, adds, about, steps in shares:

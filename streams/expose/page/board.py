@@ -98,7 +98,10 @@ def board(
         "incidents": judged.incidents,
         "spans": list(judged.spans),
         "regions": _regions(
-            picture, scope, catalog, picture.region_hopes if judged.region_hopes is None else judged.region_hopes
+            picture,
+            scope,
+            catalog,
+            _of_table(picture, picture.region_hopes) if judged.region_hopes is None else judged.region_hopes,
         ),
         "projects": _projects(picture, scope, catalog),
     }
@@ -133,6 +136,7 @@ def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str
     events, visits = added(lately, Cut.PROJECT), added(lately, Cut.VISIT_PROJECT)
     census = picture.census
     reporting = census.establishments.by_project if census else {}
+    hopes = _of_table(picture, picture.project_hopes)
     return [
         {
             "code": code,
@@ -140,12 +144,17 @@ def _projects(picture: Picture, scope: Scope, catalog: Catalog) -> list[dict[str
             "lastMinute": picture.last_seen.get(code),
             "events": events.get((code,), 0),
             "visits": visits.get((code,), 0),
-            **_hope(picture.project_hopes.get(code)),
+            **_hope(hopes.get(code)),
             "establishments": reporting.get(code, 0) if census else None,
         }
         for code in projects_of(scope, catalog)
         if code != UNKNOWN
     ]
+
+
+def _of_table(picture: Picture, hopes: Mapping[str, Hope]) -> Mapping[str, Hope]:
+    """What was expected of the tables' minutes; nothing where others were judged last."""
+    return hopes if picture.judged_to == picture.table_end else {}
 
 
 def _hope(hope: Hope | None) -> dict[str, float | bool | None]:

@@ -81,10 +81,9 @@ def judged_scope(scope: Scope) -> Judged | None:
 
 def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
     known = [row for row in rows if row.expected is not None and row.observed is not None]
-    step = known[-1].step_minutes if known else 1
-    lately = known[-max(1, TABLE_MINUTES // step) :]
-    if not lately:
-        return None
+    if not known or known[-1] is not rows[-1]:
+        return None  # not of the last minutes
+    lately = known[-max(1, TABLE_MINUTES // known[-1].step_minutes) :]
     minutes = sum(row.step_minutes for row in lately)
     expected = sum(row.expected or 0.0 for row in lately)
     observed = sum(row.observed or 0.0 for row in lately)

@@ -86,12 +86,22 @@ class Picture:
         first = last - WINDOW_MINUTES + 1
         return range(first if self.whole_from is None else max(first, self.whole_from), last + 1)
 
-    def settled_figures(self, number: int = TABLE_MINUTES) -> list[MinuteFigures]:
-        """The last settled minutes that are held."""
-        last = self.settled_minute
-        if last is None:
+    @property
+    def table_end(self) -> int | None:
+        """The epoch minute before which the tables' minutes lie: what is settled; where that is judged a moment later, what is judged, so
+        that a figure and its ratio are of the same minutes.
+        """
+        if self.settled_ms is None:
+            return None
+        end = self.settled_ms // 60_000
+        return self.judged_to if self.judged_to == end - 1 else end
+
+    def settled_figures(self) -> list[MinuteFigures]:
+        """The tables' minutes, those that are held."""
+        end = self.table_end
+        if end is None:
             return []
-        return [self.minutes[m] for m in range(last - number + 1, last + 1) if m in self.minutes]
+        return [self.minutes[m] for m in range(end - TABLE_MINUTES, end) if m in self.minutes]
 
 
 def sound(snapshot: Snapshot) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from streams.count.settle import UNOWNED_MS
 from streams.expose.page.picture import Picture
+from streams.expose.samples import lag_events
 from streams.expose.scope import Scope
 from streams.live import Snapshot
 from streams.observe import partitions_unowned, settling
@@ -19,7 +20,7 @@ SETTLED_AGE_OK_SECONDS = 120
 SETTLED_AGE_BAD_SECONDS = 300
 LATE_SHARE_OK, LATE_SHARE_BAD = 0.01, 0.05
 REJECTED_SHARE_OK, REJECTED_SHARE_BAD = 0.01, 0.10
-DUPLICATE_SHARE_OK = 0.25
+DUPLICATE_SHARE_OK = 0.05
 
 _ORDER = ("mauvais", "attention", "inconnu", "ok", "info")
 _ANSWERS = {
@@ -48,8 +49,20 @@ def trust(picture: Picture, scope: Scope) -> dict[str, Any]:
     return {"state": state, "answer": answer, "why": why, "checks": checks}
 
 
+#: What each tick takes, beside it.
+_LIMITS = {
+    "settled": f"bon jusqu'à {SETTLED_AGE_OK_SECONDS // 60} min, mauvais après {SETTLED_AGE_BAD_SECONDS // 60} min",
+    "readers": "bon : toutes suivies, Kafka répond",
+    "rejected": f"bon jusqu'à {REJECTED_SHARE_OK:.0%}, mauvais au-delà de {REJECTED_SHARE_BAD:.0%}",
+    "duplicates": f"bon jusqu'à {DUPLICATE_SHARE_OK:.0%}",
+    "late": f"bon jusqu'à {LATE_SHARE_OK:.0%}, mauvais au-delà de {LATE_SHARE_BAD:.0%}",
+    "lost": "bon : aucun depuis le début des comptes",
+}
+
+
 def _check(key: str, state: str, title: str, value: str, note: str = "") -> Check:
-    return {"key": key, "state": state, "title": title, "value": value, "note": note}
+    limit = _LIMITS.get(key, "").replace("%", "\u202f%")
+    return {"key": key, "state": state, "title": title, "value": value, "note": note, "limit": limit}
 
 
 def _settled(picture: Picture) -> Check:
@@ -177,7 +190,7 @@ def _lost(snapshot: Snapshot | None) -> Check:
             "lost",
             "attention",
             "Perdus avant comptage",
-            number(lost),
+            f"{number(lost)} depuis le début",
             "Kafka les a effacés avant lecture.",
         )
     return _check("lost", "ok", "Perdus avant comptage", "aucun")
@@ -210,16 +223,16 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
         }
     unowned = set(partitions_unowned(snapshot))
     stale = set(settling(snapshot, lateness_ms).stale)
+    lags = lag_events(snapshot)
     rows = []
     for partition in range(snapshot.partitions):
         state, beat = snapshot.offsets.get(partition), snapshot.heartbeats.get(partition)
         live = beat if partition not in unowned else None
-        end = live.log_end if live else None
         rows.append(
             {
                 "partition": partition,
                 "worker": live.worker if live else None,
-                "lag": None if end is None else max(0, end - (state.next_offset if state else 0)),
+                "lag": lags[partition],
                 "lagSeconds": live.lag_seconds if live else None,
                 "watermarkMs": state.watermark_ms or None if state else None,
                 "stale": partition in stale,
