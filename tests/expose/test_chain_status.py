@@ -10,6 +10,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from streams.count import PartitionState
 from streams.expose.probes import probe_kafka
 from streams.expose.status import Installation, KafkaState, RedisState, build_status
 
@@ -54,6 +55,13 @@ def test_partitions(build):
     first = held.list[0]
     assert (first.partition, first.offset, first.end, first.lag, first.owner) == (0, 110, 115, 5, "worker-a")
     assert first.watermark == "2026-09-01T06:02:51.345Z"
+
+
+def test_no_offset_lies_above_the_end(build):
+    """What is counted is read more often than Kafka is asked where its log ends."""
+    counted = {0: PartitionState(121, NOW_MS, NOW_MS), 1: PartitionState(7, NOW_MS, NOW_MS)}
+    first = build(offsets=counted).partitions.list[0]
+    assert (first.offset, first.end, first.lag) == (121, 121, 0)
 
 
 def test_what_nobody_vouches_for_is_null_and_named(build):

@@ -68,16 +68,6 @@ def test_the_whole_page_and_its_address_follow_the_scope(browser, address):
         expect(page.locator("h1")).to_have_text("France entière")
 
 
-def test_an_unknown_scope_is_said(browser, address):
-    with opened(browser, f"{address}?region=nope") as page:
-        expect(page.locator("#trouble")).to_have_text(re.compile("périmètre ou un service inconnu"))
-        expect(page.locator("h1")).to_have_text("Périmètre ou service inconnu")
-        # What it tells a person to do can be done: the lists are there, and a choice leads on.
-        page.locator("#place").select_option("region:53")
-        expect(page.locator("h1")).to_have_text("Bretagne")
-        expect(page.locator("#trouble")).to_be_hidden()
-
-
 def test_a_service_filters_all_that_is_measured_by_service_and_the_rest_is_said_once(browser, address):
     with opened(browser, f"{address}?region=44&service=PAGE_ENT") as page:
         shown(page)

@@ -27,6 +27,12 @@ export function incidents(found) {
   replace(box, ...[calm, cut(running.length, found.running), unknown, running.length ? list(running, { class: "running" }) : null, past].filter(Boolean));
 }
 
+export function unknownIncidents() {
+  drawn = "";
+  text(byId("alerts-count"), "");
+  replace(byId("alerts"), make("p", { class: "state s-inconnu calm" }, mark("inconnu"), "Inconnu"));
+}
+
 const many = (n, word) => `${number(n)} ${word}${n > 1 ? "s" : ""}`;
 const cut = (shown, all) => (shown < all ? make("p", { class: "muted" }, `${number(shown)} sur ${number(all)}`) : null);
 const QUIET = { learning: "en apprentissage, personne n'est prévenu", small: "trop peu de visites pour prévenir quelqu'un" };

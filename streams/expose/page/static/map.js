@@ -71,6 +71,15 @@ export function paint(rows, scope, names) {
   scale(hasExpected, busiest);
 }
 
+export function unknownMap() {
+  for (const { path, title } of shapes.values()) {
+    path.style.fill = "";
+    path.classList.remove("chosen");
+    title.textContent = "Inconnu";
+  }
+  byId("map-note").textContent = "Inconnu";
+}
+
 let drawnScale = "";
 function scale(hasExpected, busiest) {
   const key = hasExpected ? "ratio" : `share ${busiest}`;

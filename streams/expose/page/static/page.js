@@ -1,9 +1,9 @@
 // The page: what it looks at is in its address; what it shows comes over one stream of server-sent events, whole, so that nothing piles up.
 import { draw, redrawAt, startCurve } from "./curve.js";
-import { incidents, startIncidents } from "./incidents.js";
-import { paint, startMap } from "./map.js";
-import { chain, now, trust } from "./panels.js";
-import { ents, matrix, partitions, startTables } from "./tables.js";
+import { incidents, startIncidents, unknownIncidents } from "./incidents.js";
+import { paint, startMap, unknownMap } from "./map.js";
+import { chain, now, trust, unknownNow } from "./panels.js";
+import { ents, matrix, partitions, startTables, unknownTables } from "./tables.js";
 import { byId, date, duration, hm, hms, make, setShift, text } from "./words.js";
 
 const SILENT_SECONDS = 6; // a pulse comes every second
@@ -24,7 +24,7 @@ let shown = null; // the address's question that is shown
 const wanted = () => new URLSearchParams(location.search);
 
 function query(changes) {
-  const asked = wanted();
+  const asked = refused ? new URLSearchParams() : wanted(); // nothing of an address that was refused leads on
   if ("region" in changes || "academy" in changes || "project" in changes) for (const name of Object.values(PARAMETERS)) asked.delete(name);
   for (const [kind, code] of Object.entries(changes)) {
     const name = PARAMETERS[kind] ?? kind;
@@ -87,14 +87,33 @@ async function explain() {
   if (!refused && mine === source) setTimeout(() => { if (mine === source) connect(); }, 2000);
 }
 
+const WRONG = { region: "Région inconnue", academie: "Académie inconnue", ent: "ENT inconnu", service: "Service inconnu" };
+
+// What is wrong with an address is told by the lists, which come with the stream of any place.
 function refuse() {
-  refused = "Cette adresse nomme un périmètre ou un service inconnu. Choisissez-en un autre, ou revenez à la France.";
-  text(byId("place-name"), "Périmètre ou service inconnu");
-  for (const node of [byId("big"), ...document.querySelectorAll("#figures dd")]) text(node, "–");
-  if (lists) { syncChoice(); return; }
-  // The lists to choose from come with the stream of any place.
+  refused = "Cette adresse nomme ce qui n'existe pas.";
+  board = null;
+  unknown();
+  if (lists) { explainRefusal(); return; }
   const other = new EventSource("page/stream");
-  other.addEventListener("hello", (event) => { other.close(); hello(JSON.parse(event.data)); });
+  other.addEventListener("hello", (event) => { other.close(); hello(JSON.parse(event.data)); explainRefusal(); tick(); });
+}
+
+function explainRefusal() {
+  syncChoice();
+  const asked = wanted();
+  const known = { region: lists.regionNames, academie: lists.academyNames, ent: lists.projectNames, service: lists.serviceNames };
+  const name = Object.keys(WRONG).find((one) => asked.get(one) && !known[one].has(asked.get(one)));
+  const title = name ? WRONG[name] : "Adresse inconnue";
+  text(byId("place-name"), title);
+  refused = `${title}${name ? ` : « ${asked.get(name).slice(0, 60)} »` : ", ou choix qui ne vont pas ensemble"}. Choisissez ci-dessus ce que vous voulez voir, ou revenez à la France.`;
+}
+
+function unknown() {
+  unknownNow();
+  unknownIncidents();
+  unknownTables();
+  unknownMap();
 }
 
 function hello(found) {
@@ -162,6 +181,7 @@ function redraw() {
 }
 
 function showPulse() {
+  if (document.body.dataset.link === "lost" && board) showBoard(); // the same minute, after a silence
   document.body.dataset.link = "on";
   document.body.dataset.redis = pulse.redisUp ? "up" : "down";
   trust(pulse.trust);
@@ -179,7 +199,8 @@ function tick() {
     const ms = clockMs();
     text(byId("clock"), hms(ms));
     const fresh = byId("fresh");
-    if (pulse.settledMs === null) text(fresh, "Rien n'est encore arrêté.");
+    if (document.body.dataset.link === "lost") { text(fresh, "Inconnu"); fresh.dataset.at = ""; }
+    else if (pulse.settledMs === null) text(fresh, "Rien n'est encore arrêté.");
     else {
       const reached = hms(pulse.settledMs);
       if (fresh.dataset.at !== reached) fresh.replaceChildren("arrivé jusqu'à ", make("b", {}, reached), ", provisoire ensuite");
@@ -197,8 +218,9 @@ function trouble() {
   const silent = pulse ? (performance.now() - pulseAt) / 1000 : 0;
   let words = refused;
   if (!words && (silent > SILENT_SECONDS || (lostSince !== null && Date.now() - lostSince > 3000))) {
+    if (document.body.dataset.link !== "lost") unknown();
     document.body.dataset.link = "lost";
-    words = pulse ? `Connexion perdue depuis ${duration(silent)} : les chiffres affichés sont ceux de ${hms(pulse.readMs)}. Nouvelle tentative en cours.` : "L'observateur ne répond pas. Nouvelle tentative en cours.";
+    words = pulse ? `Connexion perdue depuis ${duration(silent)} : rien n'est su après ${hms(pulse.readMs)}. Nouvelle tentative en cours.` : "L'observateur ne répond pas. Nouvelle tentative en cours.";
   } else if (!words && pulse && !pulse.redisUp) words = `Redis ne répond pas : les chiffres affichés sont les derniers lus${pulse.settledMs ? `, arrêtés à ${hms(pulse.settledMs)}` : ""}.`;
   else if (!words && pulse?.chain.kafka) words = `${pulse.chain.kafka} : rien de ce qui arrive n'est compté pour le moment, les chiffres affichés sont ceux d'avant.`;
   else if (!words && pulse?.settledMs && (clockMs() - pulse.settledMs) / 1000 > STALE_SECONDS && performance.now() - movedAt > STUCK_SECONDS * 1000) words = `Plus aucune minute n'est arrêtée depuis ${duration((clockMs() - pulse.settledMs) / 1000)} : ce qui suit ${hms(pulse.settledMs)} n'est pas un zéro, c'est inconnu.`;

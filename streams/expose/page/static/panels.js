@@ -77,7 +77,7 @@ export function trust(found) {
   text(why, found.state === "ok" ? "" : reasons(found));
   byId("trust-checks").replaceChildren(...found.checks.map((check) => {
     const name = make("dt", {}, check.title, make("span", { class: "out" }, ` (${STATE_WORDS[check.state]})`));
-    const row = make("div", {}, name, make("dd", {}, check.value), check.note ? make("dd", { class: "note" }, check.note) : null);
+    const row = make("div", {}, name, make("dd", {}, check.value), check.note ? make("dd", { class: "note" }, check.note) : null, check.limit ? make("dd", { class: "note" }, check.limit) : null);
     name.before(mark(check.state));
     return row;
   }));
@@ -96,4 +96,14 @@ export function chain(found) {
   const box = byId("chain");
   if (box.children.length !== rows.length) box.replaceChildren(...rows.map(([name]) => make("div", {}, make("dt", {}, name), make("dd"))));
   rows.forEach(([, value], at) => text(box.children[at].lastChild, value));
+}
+
+// Nothing is known of now: nothing of before may be read as of now. The next board and pulse draw all of it anew.
+export function unknownNow() {
+  text(byId("big"), "Inconnu");
+  text(byId("big-when"), "");
+  for (const figure of document.querySelectorAll("#figures dd, #chain dd")) text(figure, "Inconnu");
+  byId("against").replaceChildren(make("li", { class: "muted" }, "Inconnu"));
+  document.title = `Inconnu – ${byId("place-name").textContent} – Vigie`;
+  trust({ state: "inconnu", answer: "Inconnu", why: "Rien n'est su de maintenant.", checks: [] });
 }

@@ -127,6 +127,15 @@ export function ents(rows, scope, lists, settledMs, link) {
   byId("ents-sum").replaceChildren(...[["normal", "ok", "normaux", "normal"], ["hausse", "attention", "en hausse", "en hausse"], ["baisse", "attention", "en baisse", "en baisse"], ["muet", "mauvais", "muets", "muet"], ["jamais-vu", "info", "jamais vus", "jamais vu"]].filter(([state]) => count(state)).map(([state, tone, many, one]) => make("span", { class: `state s-${tone}` }, mark(tone), `${count(state)} ${count(state) > 1 ? many : one}`)));
 }
 
+export function unknownTables() {
+  drawn = drawnEnts = "";
+  for (const cell of document.querySelectorAll("#matrix td, #ents td, #partitions td:not(:first-child)")) {
+    text(cell, "Inconnu");
+    cell.style.backgroundColor = "";
+  }
+  text(byId("ents-sum"), "");
+}
+
 function lastSeen(minute, settledMs) {
   const age = ((settledMs ?? minute * 60000) - (minute + 1) * 60000) / 1000;
   const sameDay = new Date(shifted(minute * 60000)).toDateString() === new Date(shifted(settledMs ?? 0)).toDateString();
