@@ -10,7 +10,10 @@ import pytest
 from streams.catalog import Catalog, load_catalog
 from streams.count import Cut, Field, PartitionState
 from streams.events import Reason
-from streams.live import Distinct, Heartbeat, Snapshot
+from streams.expose.codes import Codes
+from streams.expose.page.picture import Flow, Picture
+from streams.expose.page.window import MinuteFigures
+from streams.live import Distinct, Heartbeat, MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import Census
 from streams.settings import default_config_dir
@@ -95,3 +98,31 @@ def make_snapshot(catalog: Catalog, totals: dict[Field, int]) -> Callable[..., S
         return Snapshot(**{**parts, **changes})
 
     return make
+
+
+def _figures(catalog: Catalog, scale: int = 1) -> MinuteFigures:
+    counts = {
+        ("e", "44", "NOTES"): 20 * scale,
+        ("e", "11", "PAGE_ENT"): 10 * scale,
+        ("e", "GONE", "NOTES"): 1,
+        ("v", "44"): 6 * scale,
+        ("v", "11"): 4 * scale,
+        ("vs", "44", "CAHIER_TEXTES"): 5 * scale,
+        ("vs", "11", "PAGE_ENT"): 3 * scale,
+        ("p", "mbn"): 20 * scale,
+        ("vp", "mbn"): 6 * scale,
+        ("a", "12"): 20 * scale,
+        ("va", "12"): 6 * scale,
+        ("l", "44"): 1,
+    }
+    return MinuteFigures.of(MinuteCounts(0, counts), Codes.of(catalog))
+
+
+@pytest.fixture
+def picture(catalog: Catalog, make_snapshot: Callable[..., Snapshot], census: Census) -> Picture:
+    """Ten settled minutes and one that runs."""
+    snapshot = make_snapshot()
+    last = snapshot.settled_ms // 60_000 - 1
+    minutes = {m: _figures(catalog) for m in range(last - 9, last + 1)} | {last + 1: _figures(catalog, 2)}
+    return Picture(7, 3, snapshot.now_ms, snapshot, None, census, minutes, last - 9, {"mbn": last, "atrium": last - 40},
+                   Flow(60.0, 6000, 12, 30, 3), snapshot.settled_ms)  # fmt: skip
