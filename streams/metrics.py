@@ -15,6 +15,7 @@ class Owner(StrEnum):
 
     OBSERVER = "observer"
     WORKER = "worker"
+    BOTH = "observer, worker"
 
 
 class Kind(StrEnum):
@@ -289,7 +290,7 @@ LAG_EVENTS = _observer(
 REDIS_UP = _observer(
     "ent_redis_up",
     Kind.GAUGE,
-    "1 if this observer reads Redis, else 0 (every other series but ent_kafka_up is then absent).",
+    "1 if this observer reads Redis, else 0 (every series that is read from Redis is then absent).",
 )
 UNSEEN_VALUES = _observer(
     "ent_unseen_values",
@@ -356,5 +357,21 @@ DEAD_LETTER_FAILURES = _worker(
     "ent_worker_dead_letter_failures_total", Kind.COUNTER, "Dead letters Kafka did not take in time."
 )
 LOG_LINES_SUPPRESSED = _worker("ent_worker_log_lines_suppressed_total", Kind.COUNTER, "Repeated log lines not written.")
+
+# --- each process of itself
+PROBLEM = Metric(
+    "ent_problem",
+    Kind.GAUGE,
+    Owner.BOTH,
+    "1 while a part of this process fails in a way that nobody foresaw, hangs or is gone; else 0.",
+    ("part",),
+)
+DEFECTS = Metric(
+    "ent_defects_total",
+    Kind.COUNTER,
+    Owner.BOTH,
+    "Times a part of this process failed in a way that nobody foresaw.",
+    ("part",),
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

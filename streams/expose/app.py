@@ -30,6 +30,7 @@ from streams.expose.status import Status
 from streams.expose.unseen import UnseenAnswer, unseen_rows
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
+from streams.observe.herald import Herald, ObserverLoops
 from streams.web import exposed
 
 JSON = "application/json"
@@ -85,10 +86,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the observer reads Redis and settles; `reason` says why not."""
+    """Whether the observer reads Redis and settles, and no part of it has a defect; `reason` says why not. `problems`: what keeps any of
+    its parts from their work, such as an archive that cannot be written; the observer may be ready all the same.
+    """
 
     ready: bool
     reason: str | None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Parts:
     reader: LiveReader
     sketches: SketchReader
     observer: Observer
+    loops: ObserverLoops
+    herald: Herald
     scraper: Scraper
     codes: Codes
     catalog: Catalog
@@ -134,7 +140,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         redoc_url=None,
     )
     _add_errors(app)
-    _add_health(app, parts.observer)
+    _add_health(app, parts.observer, parts.loops)
     _add_metrics(app, parts.scraper)
     _add_api(app, parts)
     _add_unseen(app, parts)
@@ -163,7 +169,7 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
 
 
-def _add_health(app: FastAPI, observer: Observer) -> None:
+def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops) -> None:
     # Both answer from memory, on the event loop: no slow Redis and no busy thread can delay them.
     @app.get("/healthz", response_model=Health, tags=["health"])
     async def healthz() -> Response:
@@ -177,9 +183,9 @@ def _add_health(app: FastAPI, observer: Observer) -> None:
         tags=["health"],
     )
     async def readyz() -> Response:
-        """200 once Redis answers and the observer's loop ran, before any event; else 503 and the reason."""
-        reason = not_ready_because(observer.state, time.monotonic())
-        return answer(Readiness(reason is None, reason), 200 if reason is None else 503)
+        """200 once Redis answers and the observer's loop ran, before any event; else, or where a part has a defect, 503 and the reason."""
+        reason = next(iter(loops.defects()), None) or not_ready_because(observer.state, time.monotonic())
+        return answer(Readiness(reason is None, reason, loops.problems()), 200 if reason is None else 503)
 
 
 def _add_metrics(app: FastAPI, scraper: Scraper) -> None:
@@ -272,7 +278,9 @@ def observer_lifespan(parts: Parts, stop_seconds_max: float) -> Callable[[FastAP
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         parts.observer.start()
         parts.feed.start()
+        parts.herald.start()
         yield
+        parts.herald.stop(stop_seconds_max)
         parts.feed.stop(stop_seconds_max)
         parts.observer.stop(stop_seconds_max)
         parts.reader.close()

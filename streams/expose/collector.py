@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from streams.background import BackgroundLoop
 from streams.errors import ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
@@ -24,6 +25,7 @@ from streams.expose.samples import (
     unseen_family,
 )
 from streams.live import LiveReader, MinuteCounts, Snapshot
+from streams.loop_metrics import LoopCollector
 from streams.observe import ArchiveFigures, Census, progress_problem
 
 _END = b"# EOF\n"
@@ -56,6 +58,7 @@ class Scraper:
         lists: Lists,
         lateness_ms: int,
         alerts: AlertScraper | None = None,
+        loops: Sequence[BackgroundLoop] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -64,6 +67,7 @@ class Scraper:
         self._lists = lists
         self._lateness_ms = lateness_ms
         self._alerts = alerts
+        self._loops = LoopCollector(loops)
         self._clock = clock
         self._started_at = clock()
 
@@ -72,12 +76,12 @@ class Scraper:
         try:
             snapshot = self._reader.snapshot()
             if progress_problem(snapshot) is not None:
-                return Scrape([redis_up(False)])
+                return Scrape([redis_up(False), *self._always()])
             due = self._due(snapshot)
             unseen = unseen_family(self._reader.unseen.sizes())
             alerts, stamped = self._alerts.families([one.minute for one in due]) if self._alerts else ([], [])
         except (ServerError, StateError):  # the observer's loop logs it, once
-            return Scrape([redis_up(False), *(self._alerts.always() if self._alerts else [])])
+            return Scrape([redis_up(False), *self._always()])
         families = [
             redis_up(True),
             unseen,
@@ -85,9 +89,13 @@ class Scraper:
             *census_families(self._census(), snapshot.settled_ms, self._lists),
             *archive_families(self._archive()),
             *alerts,
-            *(self._alerts.always() if self._alerts else []),
+            *self._always(),
         ]
         return Scrape(families, [*minute_families(due, self._lists), *stamped])
+
+    def _always(self) -> list[Family]:
+        """What does not need Redis."""
+        return [*(self._alerts.always() if self._alerts else []), *self._loops.collect()]
 
     def _due(self, snapshot: Snapshot) -> list[MinuteCounts]:
         settled = self._reader.settled_since(snapshot.now_ms - LOOK_BACK_SECONDS * 1000)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
+from dataclasses import replace
 
 from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
@@ -35,6 +37,7 @@ from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, Rules
+from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir, read_stack
 from streams.watch import Scope
 from streams.web import WebServer, listen
@@ -92,6 +95,7 @@ class ObserverServer:
         app = create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX))
         self._server = WebServer(app, listening, REQUESTS_SECONDS_MAX)
         self._feed = parts.feed
+        self.loops = parts.loops
         self._ended_by_itself = False
 
     def run(self) -> None:
@@ -170,7 +174,6 @@ def _parts(
     incidents = IncidentParts(store, words, lambda: acknowledgements.known)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.book, figures, expected, lambda: prober.up, _now_ms)
-    scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),
         lambda: detector.figures.judged_to if detector else None,
@@ -181,11 +184,18 @@ def _parts(
         lambda: acknowledgements.known,
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
+    vital = (observer.loop, *(part.loop for part in (archivist, detector) if part))
+    loops = ObserverLoops(vital, (feed.loop, prober.loop, acknowledgements.loop))
+    herald = Herald(reader.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
+    loops = replace(loops, beside=(*loops.beside, herald.loop))
+    scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped, loops.all)
     runbooks = deploy_dir() / "runbooks"
     return Parts(
         reader,
         sketches,
         observer,
+        loops,
+        herald,
         scraper,
         lists.codes,
         catalog,

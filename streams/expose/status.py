@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from streams.count.settle import UNOWNED_MS
 from streams.events import Reason
 from streams.expose.samples import lag_events, shortest_windows
 from streams.live import Heartbeat, Snapshot
+from streams.live.observers import MISSED_MS
 from streams.observe import Census, catalogs_in_use, partitions_unowned, progress_problem, settling
 
 #: Totals that are sums of one cut each, by the cut's name in Redis.
@@ -247,6 +248,7 @@ def _problems(
             f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
             f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other"
         )
+    problems += _what_processes_say(snapshot)
     if snapshot.sketches_replaced:
         problems.append(
             f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low"
@@ -256,6 +258,17 @@ def _problems(
             "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
         )
     return problems
+
+
+def _what_processes_say(snapshot: Snapshot) -> Iterator[str]:
+    """What keeps parts of observers from their work, who of them is missed, and what nobody foresaw in workers."""
+    for name, said in sorted(snapshot.observers.items()):
+        silent_ms = snapshot.now_ms - said.at_ms
+        if silent_ms > MISSED_MS and said.at_ms:
+            yield f"observer {name} has said nothing for {silent_ms / 1000:.0f} s: see whether it runs, and its log"
+        yield from (f"observer {name}: {problem}" for problem in said.problems)
+    workers = {(beat.worker, beat.problem) for beat in snapshot.heartbeats.values() if beat.problem}
+    yield from (f"worker {name}: {problem}" for name, problem in sorted(workers))
 
 
 def _without_word_from_kafka(snapshot: Snapshot, partitions: PartitionsStatus) -> list[str]:

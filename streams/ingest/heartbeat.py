@@ -55,7 +55,8 @@ class Heart:
         lags = {n: _lag_seconds(ledger, ends.get(n), now) for n, ledger in ledgers.items()}
         ingestor.metrics.owned({n: _owned(ledger, lags[n]) for n, ledger in ledgers.items()})
         asked_ms_ago = math.ceil(age_seconds * 1000)
-        lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago) for n, ledger in ledgers.items()]
+        problem = state.defect()
+        lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago, problem) for n, ledger in ledgers.items()]
         try:
             stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines)
             await self._announce()
@@ -139,7 +140,9 @@ def add_heartbeat(app: faust.App, heart: Heart, state: WorkerState) -> None:
             await app.crash(state.fatal)
 
 
-def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int) -> HeartbeatLine:
+def _line(
+    ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago: int, problem: str | None
+) -> HeartbeatLine:
     memory, append_ms = ledger.counter.memory, ledger.counter.append_ms
     return HeartbeatLine(
         ledger.partition,
@@ -151,6 +154,7 @@ def _line(ledger: Ledger, log_end: int | None, lag_seconds: float, asked_ms_ago:
         memory.window_ms(append_ms),
         memory.visit_window_ms(append_ms),
         ledger.counter.next_offset,
+        problem,
     )
 
 

@@ -127,8 +127,11 @@ def _run_faust(
     add_heartbeat(app, Heart(app, ingestor, writer, state, watch), state)
     app.finalize()
     watch.start()
-    state.defect = watch.loop.defect
-    _bound_the_end(app, state).start()
+    end_bound = _bound_the_end(app, state)
+    end_bound.start()
+    loops = (watch.loop, end_bound)
+    state.defect = lambda: next((text for loop in loops if (text := loop.defect()) is not None), None)
+    metrics.watch(loops)
     worker = StoppableWorker(
         app, loglevel=options.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )

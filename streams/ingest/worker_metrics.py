@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.metrics import MetricWrapperBase
 
 from streams import metrics
+from streams.background import BackgroundLoop
 from streams.count import Delta
+from streams.loop_metrics import LoopCollector
 from streams.metrics import Metric
 
 #: Buckets of the ingest delay, seconds: the chain promises a few seconds, an outage lasts minutes.
@@ -54,6 +56,10 @@ class WorkerMetrics:
         delay = metrics.INGEST_DELAY
         self._delay = Histogram(delay.name, delay.help, buckets=DELAY_BUCKETS, registry=self.registry)
         self._shown: set[int] = set()
+
+    def watch(self, loops: Sequence[BackgroundLoop]) -> None:
+        """Expose these loops, too."""
+        self.registry.register(LoopCollector(loops))
 
     def _make(self, kind: type[M], metric: Metric) -> M:
         return kind(metric.name, metric.help, metric.labels, registry=self.registry)

@@ -84,16 +84,19 @@ class ArchiveReader:
         pipeline.zrange(self._base + "minutes", 0, 0)
         pipeline.hgetall(self._base + "archives")
         (seconds, micros), stored, oldest, said = self._run(pipeline)
-        meta = Meta.of(stored, self._base + "meta")
+        now_ms = seconds * 1000 + micros // 1000
+        meta = Meta.of(stored, self._base + "meta", now_ms)
         archives: dict[str, Announced] = {}
         unreadable = None
         for name, text in said.items():
             try:
-                archives[name] = checked.json_object(text, self._base + "archives", name, Announced)
+                found = checked.json_object(text, self._base + "archives", name, Announced)
+                checked.past(found.at_ms, now_ms, f"{self._base}archives {name} at_ms")
+                archives[name] = found
             except StateError as error:
                 unreadable = error
         return ArchiveState(
-            now_ms=seconds * 1000 + micros // 1000,
+            now_ms=now_ms,
             layout=meta.layout,
             settled_ms=meta.settled_ms,
             trimmed_before=meta.trimmed_before,
@@ -118,7 +121,8 @@ class ArchiveReader:
         for minute in minutes:
             pipeline.hgetall(f"{self._base}minute:{minute}")
         (seconds, micros), stored, offsets, totals, scores, *counts = self._run(pipeline)
-        meta = Meta.of(stored, self._base + "meta")
+        now_ms = seconds * 1000 + micros // 1000
+        meta = Meta.of(stored, self._base + "meta", now_ms)
         if meta.mark is not None:
             raise StateError(
                 "Redis holds a chunk that was written only in part: see `vigie status`; nothing is archived meanwhile"
@@ -130,7 +134,7 @@ class ArchiveReader:
             if kept_from <= minute < settled_end
         ]
         return HourCounts(
-            now_ms=seconds * 1000 + micros // 1000,
+            now_ms=now_ms,
             topic_id=meta.topic_id or "",
             offsets=dict(self._range(*item) for item in offsets.items()),
             totals=checked.fields(totals, self._base + "totals"),

@@ -21,6 +21,10 @@ from streams.live.connection import START_OVER
 T = TypeVar("T")
 #: Redis's own bound of a counter.
 INTEGER_MAX = 2**63 - 1
+#: A time that was noted on Redis's clock lies no further ahead of it: clocks are set back, by less than this. Settled time, which is the
+#: senders', no further than this: everything older would be trimmed.
+DAY_MS = 24 * 3_600_000
+AHEAD_MS_MAX, SETTLED_AHEAD_MS_MAX = DAY_MS, 10 * 366 * DAY_MS
 #: More than any topic has: what is done for each partition ends.
 PARTITIONS_MAX = 100_000
 SHOWN_CHARACTERS_MAX = 80
@@ -144,6 +148,17 @@ def json_object(text: str, key: str, entry: str, kind: type[T]) -> T:
         raise foreign(f"{key} {entry}", text, str(error)) from error
 
 
+def past(at_ms: int, now_ms: int, what: str, ahead_ms_max: int = AHEAD_MS_MAX) -> int:
+    """A time that was noted before `now_ms`.
+
+    Raises:
+        StateError: it was not.
+    """
+    if at_ms > now_ms + ahead_ms_max:
+        raise foreign(what, str(at_ms), f"more than {ahead_ms_max // DAY_MS} days ahead of Redis's clock")
+    return at_ms
+
+
 def first_offset(text: str, key: str, entry: str) -> int:
     """The first offset that was counted of a partition."""
     return _numbers(text, key, entry)[0]
@@ -182,8 +197,8 @@ class Meta(msgspec.Struct, frozen=True):
     sketches_replaced: int
 
     @classmethod
-    def of(cls, stored: Mapping[str, str], key: str) -> Meta:
-        """From what Redis holds.
+    def of(cls, stored: Mapping[str, str], key: str, now_ms: int) -> Meta:
+        """From what Redis holds at `now_ms` of its clock.
 
         Raises:
             StateError: a number is none.
@@ -198,7 +213,7 @@ class Meta(msgspec.Struct, frozen=True):
             stored.get("topic_id"),
             stored.get("applying"),
             number("partitions", PARTITIONS_MAX),
-            number("settled_ms", MS_MAX) or None,
+            past(number("settled_ms", MS_MAX), now_ms, f"{key} settled_ms", SETTLED_AHEAD_MS_MAX) or None,
             number("trimmed_before", MINUTE_MAX),
             number("missed_events", INTEGER_MAX),
             number("sketches_replaced", INTEGER_MAX),

@@ -15,6 +15,7 @@
 | `{p}:unseen:<list>` | hash | value that no list knows, as it was sent -> events; "" for those that are not held by value |
 | `{p}:unseen_at:<list>` | sorted set | the same values, scored by when they were last seen (epoch ms, append time) |
 | `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archive.Announced`) |
+| `{p}:observers` | hash | observer's host and port -> JSON of what it says of itself (`streams.live.observers.ObserverSaid`) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
 
 `meta` also holds `trimmed_before` (minutes before it were removed) and `missed_events` (removed without any archive having them).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
@@ -15,12 +15,13 @@ from streams.live import checked, scripts
 from streams.live.checked import PARTITIONS_MAX, Integer, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, encode_field
+from streams.live.observers import ObserverBook, ObserverSaid, parse
 from streams.live.unseen import UnseenReader
 
 #: Minutes fetched in one round trip.
 MINUTES_A_CALL = 240
 #: Commands that one snapshot takes.
-SNAPSHOT_ANSWERS = 5
+SNAPSHOT_ANSWERS = 6
 #: A minute appears or is trimmed once a minute, so the second attempt to read everything nearly always succeeds.
 EVERYTHING_TRIES_MAX = 5
 #: Settled minutes whose settling time is noted at most in one call: 72 h.
@@ -45,6 +46,8 @@ class Heartbeat:
     visit_window_ms: int
     #: Digest of the lists that it counts under; None from a version that does not tell.
     catalog: str | None = None
+    #: What nobody foresaw in that worker.
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Snapshot:
     totals: dict[Field, int]
     #: Sketches of visitors or establishments that were none any more and were begun anew.
     sketches_replaced: int = 0
+    #: What observers last said of themselves, by name.
+    observers: dict[str, ObserverSaid] = field(default_factory=dict)
 
     def progress(self) -> list[PartitionProgress]:
         """The partitions as `streams.count.settle` judges them."""
@@ -103,6 +108,7 @@ class LiveReader:
         self._redis = connect(address)
         self._settle = self._redis.register_script(scripts.SETTLE)
         self._trim = self._redis.register_script(scripts.TRIM)
+        self.observers = ObserverBook(self._redis, address, self._base)
         self.unseen = UnseenReader(self._redis, address, self._base)
 
     def close(self) -> None:
@@ -147,7 +153,7 @@ class LiveReader:
     def _ask(self, pipeline: Any) -> None:
         """Queue what `_snapshot` parses: `SNAPSHOT_ANSWERS` commands."""
         pipeline.time()
-        for name in ("meta", "offsets", "heartbeats", "totals"):
+        for name in ("meta", "offsets", "heartbeats", "totals", "observers"):
             pipeline.hgetall(self._base + name)
 
     def everything(self) -> tuple[Snapshot, list[MinuteCounts]]:
@@ -259,13 +265,14 @@ class LiveReader:
         return MinuteCounts(minute, checked.fields(counts, f"{self._base}minute:{minute}"))
 
     def _snapshot(self, answers: list[Any]) -> Snapshot:
-        (seconds, micros), stored, offsets, heartbeats, totals = answers[:SNAPSHOT_ANSWERS]
-        meta = Meta.of(stored, self._base + "meta")
+        (seconds, micros), stored, offsets, heartbeats, totals, observers = answers[:SNAPSHOT_ANSWERS]
+        now_ms = seconds * 1000 + micros // 1000
+        meta = Meta.of(stored, self._base + "meta", now_ms)
         offsets_key, heartbeats_key = self._base + "offsets", self._base + "heartbeats"
         places = {name: checked.integer(name, offsets_key, PARTITIONS_MAX) for name in offsets}
         owners = {name: checked.integer(name, heartbeats_key, PARTITIONS_MAX) for name in heartbeats}
         return Snapshot(
-            now_ms=seconds * 1000 + micros // 1000,
+            now_ms=now_ms,
             layout=meta.layout,
             catalog=meta.catalog,
             topic_id=meta.topic_id,
@@ -274,9 +281,10 @@ class LiveReader:
             settled_ms=meta.settled_ms,
             offsets={places[n]: checked.partition_state(text, offsets_key, n) for n, text in offsets.items()},
             first_offsets={places[n]: checked.first_offset(text, offsets_key, n) for n, text in offsets.items()},
-            heartbeats={owners[n]: _heartbeat(text, heartbeats_key, n) for n, text in heartbeats.items()},
+            heartbeats={owners[n]: _heartbeat(text, heartbeats_key, n, now_ms) for n, text in heartbeats.items()},
             totals=checked.fields(totals, self._base + "totals"),
             sketches_replaced=meta.sketches_replaced,
+            observers=parse(observers, self._base + "observers"),
         )
 
 
@@ -296,7 +304,10 @@ class _Said(msgspec.Struct, frozen=True, rename={"log_end": "end"}):
     dedupe_window_ms: Milliseconds
     visit_window_ms: Milliseconds = 0  # absent: an older version's, in a rolling restart
     catalog: str | None = None
+    problem: str | None = None
 
 
-def _heartbeat(text: str, key: str, entry: str) -> Heartbeat:
-    return Heartbeat(**msgspec.structs.asdict(checked.json_object(text, key, entry, _Said)))
+def _heartbeat(text: str, key: str, entry: str, now_ms: int) -> Heartbeat:
+    said = checked.json_object(text, key, entry, _Said)
+    checked.past(said.at_ms, now_ms, f"{key} {entry} at_ms")
+    return Heartbeat(**msgspec.structs.asdict(said))

@@ -62,6 +62,8 @@ class HeartbeatLine:
     dedupe_window_ms: int = 0
     visit_window_ms: int = 0
     counted: int | None = None
+    #: What nobody foresaw in this worker.
+    problem: str | None = None
 
 
 class LiveWriter:
@@ -158,6 +160,7 @@ class LiveWriter:
                 "dedupe_window_ms": line.dedupe_window_ms,
                 "visit_window_ms": line.visit_window_ms,
                 "catalog": self._catalog,
+                "problem": line.problem,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
         with asking_redis(self._address):

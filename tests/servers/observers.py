@@ -112,10 +112,14 @@ class Observer:
 
 @contextmanager
 def observing(place: Place, port: int | None = None) -> Iterator[Observer]:
-    """Run an observer in a thread of this process until the block ends: a start of Python an observer is what makes a suite slow.
+    """Run an observer in a thread of this process until the block ends: a start of Python an observer is what makes a suite slow."""
+    with observing_server(place, port) as (observer, _server):
+        yield observer
 
-    It looks at Redis more often than once a second.
-    """
+
+@contextmanager
+def observing_server(place: Place, port: int | None = None) -> Iterator[tuple[Observer, ObserverServer]]:
+    """The same, with the server itself. It looks at Redis more often than once a second."""
     port = port or free_ports(1)[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.observe.loop.RULES", replace(RULES, period_seconds=0.1, retry_seconds=0.1))
@@ -123,7 +127,7 @@ def observing(place: Place, port: int | None = None) -> Iterator[Observer]:
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            yield Observer(port)
+            yield Observer(port), server
         finally:
             server.stop()
             thread.join(15)

@@ -255,7 +255,7 @@ def test_the_api_keeps_to_its_openapi_description(observed):
 
 def without_kafka(samples):
     """Whether Kafka answers does not come from Redis; how far the detector has come is its own story."""
-    others = ("ent_kafka_up", "ent_judged_", "ent_detector_")
+    others = ("ent_kafka_up", "ent_judged_", "ent_detector_", "ent_problem", "ent_defects_")
     return {key: value for key, value in samples.items() if not key[0].startswith(others)}
 
 
@@ -292,7 +292,7 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
         status, body, seconds = observer.get("/metrics")
         assert status == 200
         assert seconds < 3
-        assert _names(body) - {"ent_kafka_up"} == {"ent_redis_up"}
+        assert _names(body) - {"ent_kafka_up", "ent_problem", "ent_defects_total"} == {"ent_redis_up"}
         assert without_kafka(observer.scrape()) == {("ent_redis_up",): 0}
         wait_until(lambda: observer.get("/readyz")[0] == 503)
         assert observer.get("/healthz")[2] < 0.5
