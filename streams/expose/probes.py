@@ -12,7 +12,7 @@ from typing import Any
 from streams.catalog import Catalog
 from streams.edges import redis_address
 from streams.errors import ServerError, StateError
-from streams.expose.page import LastRentree, Lines, PastVisits
+from streams.expose.page import EarlierDays, Lines, PastVisits
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
 from streams.history import SchoolCalendar, load_calendar
 from streams.history.archive import Archive
@@ -88,18 +88,11 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
     return Detector(parts, on_end)
 
 
-def open_rentree(settings: Settings, catalog: Catalog) -> LastRentree | None:
-    """The day of the last rentrée, None where `archive_dir` is not set."""
-    history = _history(settings, catalog)
-    if history is None:
-        return None
-    return LastRentree(history, _calendar(settings, catalog), settings.calendar_shift_seconds // 60)
-
-
-def open_lines(settings: Settings, catalog: Catalog, reader: LiveReader) -> Lines:
-    """The lines of the page's curve; without `archive_dir` they end where Redis's minutes do."""
-    past = PastVisits(_history(settings, catalog), reader, catalog, settings.calendar_shift_seconds // 60)
-    return Lines(past, _calendar(settings, catalog))
+def open_past(settings: Settings, catalog: Catalog, reader: LiveReader) -> tuple[Lines, EarlierDays | None]:
+    """The lines of the page's curve, which without `archive_dir` end where Redis's minutes do; the days beside its figure, None then."""
+    history, calendar = _history(settings, catalog), _calendar(settings, catalog)
+    past = PastVisits(history, reader, catalog, settings.calendar_shift_seconds // 60)
+    return Lines(past, calendar), EarlierDays(past, calendar, catalog) if history else None
 
 
 def _history(settings: Settings, catalog: Catalog) -> History | None:

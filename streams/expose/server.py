@@ -26,9 +26,8 @@ from streams.expose.probes import (
     open_alerts,
     open_archives,
     open_detector,
-    open_lines,
+    open_past,
     open_reader,
-    open_rentree,
     open_sketches,
     probe_kafka,
     read_status,
@@ -174,13 +173,14 @@ def _parts(
     incidents = IncidentParts(store, words, lambda: acknowledgements.known)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.book, figures, expected, lambda: prober.up, _now_ms)
+    lines, earlier = open_past(settings, catalog, reader)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),
         lambda: detector.figures.judged_to if detector else None,
         store,
         words,
-        open_rentree(settings, catalog),
-        open_lines(settings, catalog, reader),
+        earlier,
+        lines,
         lambda: acknowledgements.known,
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)

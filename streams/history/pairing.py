@@ -6,7 +6,7 @@ left of one kind goes together whatever its weekday (a rentrée on a Tuesday lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ from streams.history.unlike import Kind, kind_of
 
 #: How far from the date where it would be expected a like day is looked for.
 LIKE_DAYS_MAX = 28
+#: How far back the last like day is looked for: over a break.
+LIKE_DAYS_BACK_MAX = 70
 
 
 class Likeness(StrEnum):
@@ -81,13 +83,36 @@ def pair_days(calendar: SchoolCalendar, days: Sequence[date], against: Sequence[
     return tuple(found[place] for place in range(len(now)))
 
 
-def like_day(calendar: SchoolCalendar, day: date, near: date) -> date:
+def like_day(calendar: SchoolCalendar, day: date, near: date, zones: Sequence[str] = PACKAGED_ZONES) -> date:
     """The day like it that is nearest to a date, at most `LIKE_DAYS_MAX` off; the nearest of that weekday where none is of its kind."""
-    wanted = _dated(calendar, day)
+    wanted = _dated(calendar, day, zones)
     offsets = sorted(range(-LIKE_DAYS_MAX, LIKE_DAYS_MAX + 1), key=abs)
     around = [near + timedelta(days=offset) for offset in offsets]
     same_weekday = next(one for one in around if one.weekday() == day.weekday())
-    return next((one for one in around if wanted.is_same(_dated(calendar, one), 0)), same_weekday)
+    return next((one for one in around if wanted.is_same(_dated(calendar, one, zones), 0)), same_weekday)
+
+
+def like_days_before(calendar: SchoolCalendar, day: date, zones: Sequence[str] = PACKAGED_ZONES) -> Iterator[date]:
+    """The days like it that came before, the last one first, at most `LIKE_DAYS_BACK_MAX` back: the last Monday with school in these zones.
+
+    None lies before the rentrée that a day follows. The first two weeks of a school year have none: the first is like no other one, and
+    what they are like is the year before (`rentree_before`).
+    """
+    wanted = _dated(calendar, day, zones)
+    rentree = calendar.rentree(school_year_of(day), zones[0])
+    oldest = rentree if rentree and rentree <= day else day - timedelta(days=LIKE_DAYS_BACK_MAX)
+    for back in range(1, min(LIKE_DAYS_BACK_MAX, (day - oldest).days) + 1):
+        before = _dated(calendar, day - timedelta(days=back), zones)
+        if wanted.is_same(before, RENTREE_WEEK_DAYS + 1):
+            yield before.day
+
+
+def rentree_before(calendar: SchoolCalendar, day: date, zone: str = "A") -> date | None:
+    """Near a rentrée, in the first two weeks of a school year: the day of the year before that goes with it. None on other days."""
+    rentree, before = (calendar.rentree(school_year_of(day) - years, zone) for years in (0, 1))
+    if rentree is None or before is None or not 0 <= (day - rentree).days < 2 * RENTREE_WEEK_DAYS:
+        return None
+    return before if day == rentree else like_day(calendar, day, before + (day - rentree), (zone,))
 
 
 def _nearest_first(length: int) -> list[tuple[int, int]]:
@@ -96,7 +121,7 @@ def _nearest_first(length: int) -> list[tuple[int, int]]:
     return [(place, place + shift) for shift in shifts for place in range(length) if 0 <= place + shift < length]
 
 
-def _dated(calendar: SchoolCalendar, day: date) -> _Dated:
-    kinds = tuple(kind_of(calendar, day, zone) for zone in PACKAGED_ZONES)
-    rentree = calendar.rentree(school_year_of(day))
+def _dated(calendar: SchoolCalendar, day: date, zones: Sequence[str] = PACKAGED_ZONES) -> _Dated:
+    kinds = tuple(kind_of(calendar, day, zone) for zone in zones)
+    rentree = calendar.rentree(school_year_of(day), zones[0])
     return _Dated(day, kinds, rentree is not None and 0 <= (day - rentree).days < RENTREE_WEEK_DAYS)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
-import numpy as np
 import orjson
 import pytest
 
-from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError
 from streams.expose.french import Words
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.grid import SPANS, Grid
-from streams.expose.page.judged import LastRentree, Sources, band, compared
+from streams.expose.page.judged import Sources, band, compared
 from streams.expose.page.lines import Lines
 from streams.expose.page.past import PastVisits
 from streams.expose.page.picture import Hope, Picture
 from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, projects_of, read_scope, region_of
 from streams.history import load_calendar
-from streams.history.reading import Panel
 from streams.live import AlertBook, AlertRecord
 from streams.observe import ExpectedRow
 from streams.settings import default_config_dir
@@ -271,23 +267,3 @@ def test_what_nobody_judges_says_why(picture, catalog):
     assert "pas par académie" in say(Scope("academy", "12"), judged_to=10).note
     assert "aucun jour comparable" in say(Scope("france", "", "PAGE_ENT"), judged_to=10).note
     assert say(FRANCE).incidents is None
-
-
-def test_the_last_rentree_at_the_same_hour(catalog):
-    class Past:
-        def panel(self, by, measure, first, end):
-            keys = {"national": ((),), "region": (("44",),)}[by]
-            return Panel(keys, first, 1, np.arange(end - first, dtype=float)[None, :], np.ones(end - first))
-
-    found = LastRentree(Past(), load_calendar(default_config_dir(), catalog), 0)
-    at = int(datetime(2026, 9, 1, 7, 50, tzinfo=PARIS).timestamp()) // 60
-    figure = found.figure(FRANCE, at)
-    assert (figure.day, figure.visits) == ("lundi 1er septembre 2025", 470.0)
-    assert found.figure(Scope("region", "53"), at).visits is None
-    november = (
-        int(datetime(2026, 11, 24, 7, 50, tzinfo=PARIS).timestamp()) // 60
-    )  # winter time: the same hour of the day
-    assert (found.figure(FRANCE, november).day, found.figure(FRANCE, november).visits) == (
-        "mardi 1er septembre 2026",
-        470.0,
-    )

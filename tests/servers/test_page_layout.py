@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -18,8 +19,13 @@ from page_scene import (
 )
 from playwright.sync_api import expect
 
+from streams.clock import french_date
+from streams.history import load_calendar
+from streams.history.days import paris_date
+from streams.history.pairing import like_days_before
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
+from streams.settings import default_config_dir
 
 pytestmark = pytest.mark.servers
 
@@ -199,6 +205,20 @@ def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, a
         page.keyboard.press("ArrowRight")
         expect(page.locator("#k-line")).to_have_text("visites, moyenne de 30 min")
         assert page.url.endswith("/?duree=7j&region=53")
+
+
+def test_the_figure_is_held_against_the_last_day_like_today(browser, address, scene):
+    today = paris_date(scene.last)
+    calendar = load_calendar(default_config_dir(), CATALOG)
+    like = next(like_days_before(calendar, today, (calendar.zones["44"],)), None)
+    with opened(browser, f"{address}?region=44") as page:
+        shown(page)
+        said = page.locator("#against li").nth(1)
+        if like == today - timedelta(days=7):  # which the scene's archive has
+            name = french_date(datetime.combine(like, datetime.min.time())).removesuffix(f" {like.year}")
+            expect(said).to_have_text(re.compile(rf"^× [\d,]+ le {name}, dernier jour comparable, même heure \(500\)$"))
+        else:  # after holidays, a public holiday, or near a rentrée
+            expect(said).to_have_text(re.compile("Pas de chiffre archivé du|Aucun jour comparable dans les semaines"))
 
 
 def test_every_length_shows_four_times_on_a_telephone(browser, address):

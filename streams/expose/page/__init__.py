@@ -3,11 +3,12 @@
 feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sent events -> static/*.js
 """
 
+from streams.expose.page.beside import EarlierDays
 from streams.expose.page.feed import Feed
-from streams.expose.page.judged import LastRentree, Sources
+from streams.expose.page.judged import Sources
 from streams.expose.page.lines import Lines
 from streams.expose.page.past import PastVisits
 from streams.expose.page.routes import add_page
 from streams.expose.page.runbooks import add_runbooks
 
-__all__ = ["Feed", "LastRentree", "Lines", "PastVisits", "Sources", "add_page", "add_runbooks"]
+__all__ = ["EarlierDays", "Feed", "Lines", "PastVisits", "Sources", "add_page", "add_runbooks"]

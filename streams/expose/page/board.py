@@ -23,14 +23,14 @@ CALM_VISITS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JudgedParts:
-    """As JSON: the band of the curve, what the last minute is held against, why there is none, the last rentrée, the incidents of a scope
-    (None: nobody judged yet), when alerts of the scope itself ran, and what was expected of a service region by region.
+    """As JSON: the band of the curve, what the last minute is held against, why there is none, its figure on earlier days, the incidents of
+    a scope (None: nobody judged yet), when alerts of the scope itself ran, and what was expected of a service region by region.
     """
 
     band: dict[str, Any] | None = None
     compared: dict[str, Any] | None = None
     note: str | None = None
-    rentree: dict[str, Any] | None = None
+    beside: list[dict[str, Any]] | None = None
     incidents: dict[str, Any] | None = None
     spans: Sequence[Sequence[int | None]] = ()
     region_hopes: Mapping[str, Hope] | None = None
@@ -94,7 +94,7 @@ def board(
         "expected": judged.band,
         "compared": judged.compared,
         "expectedNote": judged.note,
-        "rentree": judged.rentree,
+        "beside": judged.beside,
         "incidents": judged.incidents,
         "spans": list(judged.spans),
         "regions": _regions(

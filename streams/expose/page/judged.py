@@ -1,25 +1,19 @@
-"""What the page asks of the detector and of the archive: expectations, alerts, the last rentrée. All of it may be absent."""
+"""What the page asks of the detector and of the archive: expectations, alerts, earlier days. All of it may be absent."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.catalog import Catalog
-from streams.clock import PARIS, french_date
 from streams.expose.french import Words
+from streams.expose.page.beside import EarlierDays
 from streams.expose.page.grid import Grid
 from streams.expose.page.lines import Lines
 from streams.expose.page.picture import TABLE_MINUTES, Hope
 from streams.expose.scope import Scope
-from streams.history import SchoolCalendar, school_year_of
-from streams.history.days import paris_date, paris_day
-from streams.history.reading import History
 from streams.incidents import Acknowledgement, AlertBook
 from streams.live import AlertStore
 from streams.observe import ExpectedRow
@@ -35,14 +29,14 @@ HOPE_AGE_MINUTES_MAX = 15
 class Sources:
     """`expected` gives judged rows of a scope, in minutes of the clock; `judged_to` the minute before which all is judged (None: it loads).
 
-    `lines` are those of the curve; `rentree` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
+    `lines` are those of the curve; `earlier` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
     """
 
     expected: Callable[[Judged, int, int], Sequence[ExpectedRow]]
     judged_to: Callable[[], int | None]
     store: AlertStore
     words: Words
-    rentree: LastRentree | None
+    earlier: EarlierDays | None
     lines: Lines
     acknowledgements: Callable[[], Sequence[Acknowledgement] | None] = lambda: None
 
@@ -124,57 +118,3 @@ def compared(rows: Sequence[ExpectedRow], last: int) -> dict[str, object] | None
         "upper": row.upper,
         "learning": row.learning,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class RentreeFigure:
-    """Visits of the same minute of the day of the last rentrée; None: that day's archive does not have it."""
-
-    day: str
-    visits: float | None
-
-
-class LastRentree:
-    """The day of the last rentrée before today, from the archive. One day of one grouping is kept in memory at a time."""
-
-    _BY: Mapping[str, str] = {"france": "national", "region": "region", "academy": "academy", "project": "project"}
-
-    def __init__(self, history: History, calendar: SchoolCalendar, shift_minutes: int) -> None:
-        self._history, self._calendar, self._shift = history, calendar, shift_minutes
-        self._held: dict[tuple[date, str], Mapping[tuple[str, ...], NDArray[np.float64]]] = {}
-        self._lock = threading.Lock()
-
-    def day(self, today: date) -> date | None:
-        """The last rentrée (zone A) that lies before a day."""
-        years = (school_year_of(today), school_year_of(today) - 1)
-        return next((found for year in years if (found := self._calendar.rentree(year)) and found < today), None)
-
-    def figure(self, scope: Scope, minute: int) -> RentreeFigure | None:
-        """The figure that goes with an epoch minute of the clock; None where no rentrée is known.
-
-        Raises:
-            VigieError: the day's file cannot be read.
-        """
-        now = minute + self._shift
-        today = paris_date(now)
-        day = self.day(today)
-        if day is None:
-            return None
-        by = self._BY[scope.kind]
-        key: tuple[str, ...] = (scope.code,) if scope.code else ()
-        if scope.service:
-            by, key = ("region_service", (scope.code, scope.service)) if scope.code else ("service", (scope.service,))
-        name = french_date(datetime.combine(day, time(12), PARIS))
-        series = self._day(day, by).get(key)
-        at = now - paris_day(today)[0]
-        known = series is not None and at < len(series) and bool(np.isfinite(series[at]))
-        return RentreeFigure(name, float(series[at]) if known and series is not None else None)
-
-    def _day(self, day: date, by: str) -> Mapping[tuple[str, ...], NDArray[np.float64]]:
-        with self._lock:
-            if (day, by) not in self._held:
-                if len(self._held) >= len(self._BY) + 2 or any(held != day for held, _by in self._held):
-                    self._held.clear()
-                panel = self._history.panel(by, "visits", *paris_day(day))
-                self._held[(day, by)] = dict(zip(panel.keys, panel.values, strict=True))
-            return self._held[(day, by)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.errors import VigieError
 from streams.expose.page.board import JudgedParts
 from streams.expose.page.grid import Grid
 from streams.expose.page.incident_list import incidents, spans
@@ -15,8 +13,6 @@ from streams.expose.page.picture import Hope, Picture
 from streams.expose.scope import Scope
 from streams.observe import ExpectedRow
 from streams.observe.series import SERVICE_ROWS
-
-logger = logging.getLogger(__name__)
 
 _NOT_HERE = "L'attendu se calcule par région et par ENT, pas par académie"
 
@@ -38,7 +34,7 @@ def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> Judged
         found,
         compared(rows, grid.end - 1),
         note,
-        _rentree(sources, scope, grid.end - 1) if grid.minutes else None,
+        _beside(sources, scope, grid.end - 1) if grid.minutes else None,
         None if picture.book is None else incidents(picture.book, picture, scope, sources.words),
         () if picture.book is None else spans(picture.book, where),
         _service_hopes(sources, picture, scope),
@@ -53,12 +49,8 @@ def _service_hopes(sources: Sources, picture: Picture, scope: Scope) -> Mapping[
     return sources.region_hopes(sources.words.catalog, picture.judged_to - 1, scope.service)
 
 
-def _rentree(sources: Sources, scope: Scope, minute: int) -> dict[str, Any] | None:
-    if sources.rentree is None:
+def _beside(sources: Sources, scope: Scope, minute: int) -> list[dict[str, Any]] | None:
+    if sources.earlier is None:
         return None
-    try:
-        figure = sources.rentree.figure(scope, minute)
-    except VigieError as error:
-        logger.warning("the last rentrée is not shown: %s", error)
-        return None
-    return None if figure is None else {"day": figure.day, "visits": figure.visits}
+    found = sources.earlier.beside(scope, minute)
+    return [{"day": one.day, "what": one.what, "visits": one.visits} for one in found]

@@ -52,9 +52,11 @@ function against(board, visits) {
     if (row.learning && tone === "as") items.push(make("li", { class: "muted" }, `Attendu encore en apprentissage : ${limits}`));
     else items.push(make("li", { class: tone }, ratio, ` l'attendu${when} (${limits}${row.learning ? ", en apprentissage" : ""})`));
   } else items.push(make("li", { class: "muted" }, board.expectedNote ?? (board.expected ? "Attendu de cette minute : dans un instant" : "Pas encore d'attendu")));
-  const before = board.rentree;
-  if (before?.visits && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / before.visits)), ` la rentrée du ${before.day}, même heure (${number(Math.round(before.visits))})`));
-  else items.push(make("li", { class: "muted" }, before ? `Pas de chiffre archivé du ${before.day} à cette heure` : "Pas d'archive de la dernière rentrée"));
+  for (const { day, what, visits: then } of board.beside ?? []) {
+    if (then && visits !== undefined) items.push(make("li", {}, make("b", {}, times(visits / then)), ` ${what}, même heure (${number(Math.round(then))})`));
+    else items.push(make("li", { class: "muted" }, then === 0 ? `Aucune visite le ${day} à cette heure` : `Pas de chiffre archivé du ${day} à cette heure`));
+  }
+  if (!board.beside?.length) items.push(make("li", { class: "muted" }, board.beside ? "Aucun jour comparable dans les semaines d'avant" : "Pas d'archive : aucun jour d'avant"));
   byId("against").replaceChildren(...items);
 }
 
