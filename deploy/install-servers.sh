@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what a local stack needs of Debian: Java 17 or later, Maven, Redis, Prometheus, Alertmanager.
-# With `--tests` also chromium, in which the tests open the live page. Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
+# With `--tests` also chromium, in which the tests open the live page, and nginx, through which they do. Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
 # `vigie up` starts its own servers, on its own ports, as the user who calls it. Services that were there before are left alone.
 set -eu
 
@@ -24,7 +24,10 @@ need redis-server redis-server redis-server
 need prometheus prometheus prometheus
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager prometheus-alertmanager
-[ "${1:-}" != --tests ] || need chromium chromium
+if [ "${1:-}" = --tests ]; then
+    need chromium chromium
+    need nginx nginx nginx
+fi
 
 if [ -z "$packages" ]; then
     echo "Java, Maven, Redis, Prometheus and Alertmanager are installed."

@@ -135,6 +135,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         description="Live audience measurement of France's school portals: counts by minute, and the state of the chain.",
         lifespan=lifespan,
         redirect_slashes=False,
+        servers=[{"url": "."}],  # relative to this description: a proxy may serve it below any prefix
         # FastAPI's pages load their scripts from a third party: not in the browsers of a public administration.
         docs_url=None,
         redoc_url=None,

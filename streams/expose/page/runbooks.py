@@ -1,4 +1,7 @@
-"""Runbooks as pages: `/runbooks/EntSurge` is where links of alerts, boards and the live page lead; `/runbooks/` lists all."""
+"""Runbooks as pages: `/runbooks/EntSurge` is where links of alerts, boards and the live page lead; `/runbooks/` lists all.
+
+Their links are relative: a proxy may serve them below any prefix.
+"""
 
 from __future__ import annotations
 
