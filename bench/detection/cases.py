@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.rehearse import Counts, Found, read_counts, rehearse
-from streams.watch import SENSITIVITIES, Kind
+from streams.rehearse import CountsGrid, Found, read_counts, rehearse
+from streams.watch import SENSITIVITIES, AlertKind
 from streams.watch.days import weekly
 
 DATA = Path(__file__).parent / "data"
@@ -52,7 +52,7 @@ class Outcome:
     """What was told of a case: events found of `events`, alerts beside them a week, and all alerts."""
 
     case: Case
-    counts: Counts
+    counts: CountsGrid
     events: int
     found: int
     false_a_week: float
@@ -81,14 +81,14 @@ def judge(case: Case) -> Outcome:
     return Outcome(case, counts, len(spans), found, len(beside) / weeks, alerts)
 
 
-def _row(counts: Counts, text: str) -> int:
+def _row(counts: CountsGrid, text: str) -> int:
     minute = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) // 60
     return (minute - counts.first_minute) // counts.step_minutes
 
 
 def _tells(alert: Found, span: tuple[int, int, float]) -> bool:
     begin, end, factor = span
-    return (alert.kind is Kind.SURGE) == (factor > 1) and alert.start < end and alert.last >= begin
+    return (alert.kind is AlertKind.SURGE) == (factor > 1) and alert.start < end and alert.last >= begin
 
 
 def main() -> int:

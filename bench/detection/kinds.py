@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch import Array, Kind
+from streams.watch import AlertKind, Array
 from streams.watch.types import Flags
 
 _DAY = 1440
@@ -31,7 +31,7 @@ class Noise:
 class Event:
     """What happens from row `begin` to `until` (left out): the mean is multiplied by `factor`."""
 
-    kind: Kind
+    kind: AlertKind
     begin: int
     until: int
     factor: float
@@ -78,18 +78,18 @@ def _at(shape: Shape, day: int, hour: float) -> int:
 def rides_days(shape: Shape, _first: datetime.datetime) -> list[Event]:
     """A marathon, a public holiday, Christmas, New Year's night, a storm that closes the city for a day and a half."""
     return [
-        Event(Kind.SURGE, _at(shape, 124, 0.5), _at(shape, 124, 4), 1.6, True),
-        Event(Kind.DROP, _at(shape, 149, 6), _at(shape, 149, 22), 0.65, True),
-        Event(Kind.DROP, _at(shape, 177, 5), _at(shape, 178, 3), 0.5, True),
-        Event(Kind.SURGE, _at(shape, 184, 0), _at(shape, 184, 4), 1.9, True),
-        Event(Kind.DROP, _at(shape, 209, 14), _at(shape, 210, 20), 0.2, True),
+        Event(AlertKind.SURGE, _at(shape, 124, 0.5), _at(shape, 124, 4), 1.6, True),
+        Event(AlertKind.DROP, _at(shape, 149, 6), _at(shape, 149, 22), 0.65, True),
+        Event(AlertKind.DROP, _at(shape, 177, 5), _at(shape, 178, 3), 0.5, True),
+        Event(AlertKind.SURGE, _at(shape, 184, 0), _at(shape, 184, 4), 1.9, True),
+        Event(AlertKind.DROP, _at(shape, 209, 14), _at(shape, 210, 20), 0.2, True),
     ]
 
 
 def new_level(shape: Shape, _first: datetime.datetime) -> list[Event]:
     """From one hour to the next there is 70 % more, for good; the first two days of it are the event."""
     begin = _at(shape, 60, 11)
-    return [Event(Kind.SURGE, begin, begin + 2 * shape.rows_a_day, 1.7, True)]
+    return [Event(AlertKind.SURGE, begin, begin + 2 * shape.rows_a_day, 1.7, True)]
 
 
 def holidays(shape: Shape, first: datetime.datetime) -> list[Event]:
@@ -98,7 +98,7 @@ def holidays(shape: Shape, first: datetime.datetime) -> list[Event]:
     for day in (38, 66, 81, 97, 119, 140):
         while (first + datetime.timedelta(days=day)).weekday() > 4:
             day += 1
-        found.append(Event(Kind.DROP, _at(shape, day, 7), _at(shape, day, 20), 0.35, True))
+        found.append(Event(AlertKind.DROP, _at(shape, day, 7), _at(shape, day, 20), 0.35, True))
     return found
 
 
@@ -190,7 +190,7 @@ def _placed(shape: Shape, mean: Array, special: list[Event], rng: np.random.Gene
             and mean[begin:until].sum() * abs(factor - 1.0) >= 40
             and (factor > 0 or mean[begin:until].min() > 0.2)
         ):
-            kind = Kind.SURGE if factor > 1 else Kind.DROP if factor > 0 else Kind.SILENCE
+            kind = AlertKind.SURGE if factor > 1 else AlertKind.DROP if factor > 0 else AlertKind.SILENCE
             found.append(Event(kind, begin, until, factor))
             number += 1
             day += apart

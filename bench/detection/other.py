@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.detection.kinds import SHAPES, Event, Made, make
 from streams.rehearse import Found, counts_of, rehearse
-from streams.watch import SENSITIVITIES, Array, Kind, Scope, Sensitivity
+from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array, Sensitivity
 from streams.watch.days import weekly
 
 SEEDS = (1, 2, 3)
@@ -67,7 +67,7 @@ def judge(made: Made, least: Sensitivity) -> Told:
 
 def _alerts(made: Made, counts: Array, least: Sensitivity) -> list[Found]:
     minute = int(made.first.timestamp()) // 60
-    series = counts_of([Scope()], minute, made.shape.step_minutes, counts[None, :], ZoneInfo("UTC"))
+    series = counts_of([AlertScope()], minute, made.shape.step_minutes, counts[None, :], ZoneInfo("UTC"))
     return list(rehearse(series, weekly, least).alerts)
 
 
@@ -77,7 +77,7 @@ def _overlap(one: Found, event: Event, near: int = 0) -> bool:
 
 def found_by(event: Event, alerts: list[Found]) -> Found | None:
     """The alert that tells of an event best."""
-    kinds = (Kind.SURGE,) if event.kind is Kind.SURGE else (Kind.DROP, Kind.SILENCE)
+    kinds = (AlertKind.SURGE,) if event.kind is AlertKind.SURGE else (AlertKind.DROP, AlertKind.SILENCE)
     fitting = [one for one in alerts if one.kind in kinds and _overlap(one, event) and one.raised < event.until + 2]
     return max(fitting, key=lambda one: over(event, one), default=None)
 

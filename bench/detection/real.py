@@ -19,7 +19,7 @@ from bench.detection.other import found_by, over
 from bench.detection.real_series import Real, load
 from streams.errors import InputError
 from streams.rehearse import Found, counts_of, rehearse
-from streams.watch import SENSITIVITIES, Array, Kind, Scope
+from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array
 from streams.watch.days import weekly
 
 #: (factor, minutes) of what is put in, in turn.
@@ -85,7 +85,7 @@ def _judge(one: Real, options: argparse.Namespace) -> tuple[int, int]:
 
 def _alerts(one: Real, counts: Array, sensitivity: str) -> list[Found]:
     minute = int(one.first.timestamp()) // 60
-    series = counts_of([Scope()], minute, one.step_minutes, counts[None, :], ZoneInfo("UTC"))
+    series = counts_of([AlertScope()], minute, one.step_minutes, counts[None, :], ZoneInfo("UTC"))
     return list(rehearse(series, weekly, SENSITIVITIES[sensitivity]).alerts)
 
 
@@ -104,7 +104,7 @@ def _placed(one: Real, ordinary: list[Found], rng: np.random.Generator) -> list[
         quiet = not any(alert.start < until + clear and alert.last >= begin - clear for alert in ordinary)
         # The count just here, too: an hour in which chance gave ten times as many is no place for half as many.
         if until <= len(one.counts) and quiet and _can_be_seen(rows, factor):
-            kind = Kind.SURGE if factor > 1 else Kind.DROP if factor > 0 else Kind.SILENCE
+            kind = AlertKind.SURGE if factor > 1 else AlertKind.DROP if factor > 0 else AlertKind.SILENCE
             found.append(Event(kind, begin, until, factor))
             number += 1
             day += min(APART_DAYS, days / 10)

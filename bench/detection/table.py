@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.detection.trial import AFTER_MINUTES, OURS, Raised, Result, begins
 from bench.detection.truths import CLASSES, Class, Truth
-from streams.watch import Kind
+from streams.watch import AlertKind
 
 #: False alerts a week over all regions together.
 BUDGET_A_WEEK = 0.2
@@ -83,14 +83,18 @@ def _row(class_: Class, rule: str, delays: list[int | None]) -> Row:
 
 
 def _ours(raised: list[Raised], truth: Truth) -> int | None:
-    kinds = {Kind.SURGE: (Kind.SURGE,), Kind.DROP: (Kind.DROP,), Kind.SILENCE: (Kind.SILENCE,)}[truth.class_.kind]
+    kinds = {
+        AlertKind.SURGE: (AlertKind.SURGE,),
+        AlertKind.DROP: (AlertKind.DROP,),
+        AlertKind.SILENCE: (AlertKind.SILENCE,),
+    }[truth.class_.kind]
     found = [one.row for one in raised if one.kind in kinds and truth.begin <= one.row < truth.until + AFTER_MINUTES]
     return min(found) - truth.begin + 1 if found else None
 
 
 def _rival(result: Result, rule: str, truth: Truth, thresholds: tuple[float, float], judged_rows: int) -> int | None:
     """A rival that was alarmed before the truth began, and still is, did not find it."""
-    direction = 0 if truth.class_.kind is Kind.SURGE else 1
+    direction = 0 if truth.class_.kind is AlertKind.SURGE else 1
     sparse = result.rivals_eventful[rule]
     rows, scores = (sparse.up, sparse.down)[direction]
     beyond = begins(rows[scores > thresholds[direction]]) + judged_rows

@@ -13,7 +13,7 @@ import numpy as np
 from bench.detection.rivals import Days, Scores, all_scores
 from bench.detection.truths import Truth, place_truths
 from bench.detection.world import Span, World
-from streams.watch import SENSITIVITIES, Array, Index, Kind, Panel
+from streams.watch import SENSITIVITIES, AlertKind, Array, Index, Panel
 from streams.watch.judging import of_a_region
 
 #: An alert that began so many minutes after a truth's end still found it.
@@ -32,7 +32,7 @@ class Raised:
     """An alert of the detector, in rows of the judged year: when it was raised and which way."""
 
     row: int
-    kind: Kind
+    kind: AlertKind
     minute: int
 
 

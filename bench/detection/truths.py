@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.detection.world import Span, World
 from streams.history import DayType
-from streams.watch import Array, Kind
+from streams.watch import AlertKind, Array
 
 #: Days between two truths of one place, so that one has been forgotten when the next begins.
 APART_DAYS = 3
@@ -40,7 +40,7 @@ class Class:
     """
 
     name: str
-    kind: Kind
+    kind: AlertKind
     minutes: int
     form: Form
     days: tuple[DayType, ...]
@@ -74,26 +74,26 @@ def slow(factor: float) -> Form:
 _ORDINARY = (DayType.SCHOOL_DAY, DayType.WEDNESDAY, DayType.FRIDAY)
 _DAY_HOURS, _ANY = (8, 18), (0, 22)
 CLASSES = (
-    Class("x2, 30 min", Kind.SURGE, 30, sharp(2.0), _ORDINARY, _DAY_HOURS, goal=(3, 0.99)),
-    Class("x1.3, 30 min", Kind.SURGE, 30, sharp(1.3), _ORDINARY, _DAY_HOURS, goal=(15, 0.9)),
-    Class("x1.5, 60 min", Kind.SURGE, 60, sharp(1.5), _ORDINARY, _DAY_HOURS),
-    Class("x3, 5 min", Kind.SURGE, 5, sharp(3.0), _ORDINARY, _DAY_HOURS),
-    Class("x10, 10 min", Kind.SURGE, 10, sharp(10.0), _ORDINARY, _DAY_HOURS, tuned=False),
-    Class("to x2 in 2 h", Kind.SURGE, 240, slow(2.0), _ORDINARY, (7, 16), tuned=False),
-    Class("x1.4, a day", Kind.SURGE, 720, sharp(1.4), _ORDINARY, (7, 8), tuned=False),
-    Class("x2, Mondays at 8", Kind.SURGE, 30, sharp(2.0), (DayType.SCHOOL_DAY,), (7, 8), goal=(3, 0.99), weekday=0),
-    Class("x2, first days back", Kind.SURGE, 30, sharp(2.0), (DayType.RETURN,), _DAY_HOURS, goal=(3, 0.99), tuned=False),
-    Class("x2, rentrée week", Kind.SURGE, 30, sharp(2.0), (DayType.RENTREE_WEEK,), _DAY_HOURS, goal=(3, 0.99), tuned=False),
-    Class("x2, clock change", Kind.SURGE, 60, sharp(2.0), (), (10, 20), goal=(3, 0.99), tuned=False, clock_change=True),
-    Class("x2, holidays", Kind.SURGE, 60, sharp(2.0), (DayType.HOLIDAY,), (9, 20), large=False),
-    Class("x5, nights", Kind.SURGE, 60, sharp(5.0), _ORDINARY, (1, 4), large=False),
-    Class("x2, small, 60 min", Kind.SURGE, 60, sharp(2.0), _ORDINARY, _DAY_HOURS, large=False),
-    Class("x0.5, 60 min", Kind.DROP, 60, sharp(0.5), _ORDINARY, _DAY_HOURS),
-    Class("x0.2, 20 min", Kind.DROP, 20, sharp(0.2), _ORDINARY, _DAY_HOURS, tuned=False),
-    Class("x0.5, small, 60 min", Kind.DROP, 60, sharp(0.5), _ORDINARY, _DAY_HOURS, large=False, tuned=False),
-    Class("silence, 30 min", Kind.SILENCE, 30, sharp(0.0), _ORDINARY, _DAY_HOURS, goal=(3, 1.0)),
-    Class("silence, small, 60 min", Kind.SILENCE, 60, sharp(0.0), _ORDINARY, _DAY_HOURS, large=False),
-    Class("silence, nights", Kind.SILENCE, 120, sharp(0.0), _ORDINARY, (1, 4), large=False, tuned=False),
+    Class("x2, 30 min", AlertKind.SURGE, 30, sharp(2.0), _ORDINARY, _DAY_HOURS, goal=(3, 0.99)),
+    Class("x1.3, 30 min", AlertKind.SURGE, 30, sharp(1.3), _ORDINARY, _DAY_HOURS, goal=(15, 0.9)),
+    Class("x1.5, 60 min", AlertKind.SURGE, 60, sharp(1.5), _ORDINARY, _DAY_HOURS),
+    Class("x3, 5 min", AlertKind.SURGE, 5, sharp(3.0), _ORDINARY, _DAY_HOURS),
+    Class("x10, 10 min", AlertKind.SURGE, 10, sharp(10.0), _ORDINARY, _DAY_HOURS, tuned=False),
+    Class("to x2 in 2 h", AlertKind.SURGE, 240, slow(2.0), _ORDINARY, (7, 16), tuned=False),
+    Class("x1.4, a day", AlertKind.SURGE, 720, sharp(1.4), _ORDINARY, (7, 8), tuned=False),
+    Class("x2, Mondays at 8", AlertKind.SURGE, 30, sharp(2.0), (DayType.SCHOOL_DAY,), (7, 8), goal=(3, 0.99), weekday=0),
+    Class("x2, first days back", AlertKind.SURGE, 30, sharp(2.0), (DayType.RETURN,), _DAY_HOURS, goal=(3, 0.99), tuned=False),
+    Class("x2, rentrée week", AlertKind.SURGE, 30, sharp(2.0), (DayType.RENTREE_WEEK,), _DAY_HOURS, goal=(3, 0.99), tuned=False),
+    Class("x2, clock change", AlertKind.SURGE, 60, sharp(2.0), (), (10, 20), goal=(3, 0.99), tuned=False, clock_change=True),
+    Class("x2, holidays", AlertKind.SURGE, 60, sharp(2.0), (DayType.HOLIDAY,), (9, 20), large=False),
+    Class("x5, nights", AlertKind.SURGE, 60, sharp(5.0), _ORDINARY, (1, 4), large=False),
+    Class("x2, small, 60 min", AlertKind.SURGE, 60, sharp(2.0), _ORDINARY, _DAY_HOURS, large=False),
+    Class("x0.5, 60 min", AlertKind.DROP, 60, sharp(0.5), _ORDINARY, _DAY_HOURS),
+    Class("x0.2, 20 min", AlertKind.DROP, 20, sharp(0.2), _ORDINARY, _DAY_HOURS, tuned=False),
+    Class("x0.5, small, 60 min", AlertKind.DROP, 60, sharp(0.5), _ORDINARY, _DAY_HOURS, large=False, tuned=False),
+    Class("silence, 30 min", AlertKind.SILENCE, 30, sharp(0.0), _ORDINARY, _DAY_HOURS, goal=(3, 1.0)),
+    Class("silence, small, 60 min", AlertKind.SILENCE, 60, sharp(0.0), _ORDINARY, _DAY_HOURS, large=False),
+    Class("silence, nights", AlertKind.SILENCE, 120, sharp(0.0), _ORDINARY, (1, 4), large=False, tuned=False),
 )  # fmt: skip
 #: Where several classes could be put, the rare days are served first.
 _WEIGHT_RARE = 20.0

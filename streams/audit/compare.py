@@ -40,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Comparable:
     """What may be compared: minutes from `first_minute` on (None: all), totals or not; and why less than everything."""
 
     first_minute: int | None
@@ -58,7 +58,7 @@ class LogPart:
 
 def scope(
     parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, minutes_kept_hours: int, memory_ms: int = 0
-) -> Scope:
+) -> Comparable:
     """Return what is complete on both sides.
 
     Where retention removed the beginning of a partition, its removed records were appended at `first_append_ms` at the latest, so their
@@ -81,7 +81,7 @@ def scope(
     first_minutes = [-(-bound_ms // MINUTE_MS) for bound_ms in bounds_ms]
     if snapshot.settled_ms is not None:
         first_minutes.append((snapshot.settled_ms - minutes_kept_hours * 3_600_000) // MINUTE_MS)
-    return Scope(max(first_minutes, default=None), not bounds_ms, tuple(notes))
+    return Comparable(max(first_minutes, default=None), not bounds_ms, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Compared:
 
 
 def compare(
-    plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Scope, visits: bool = False
+    plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Comparable, visits: bool = False
 ) -> Compared:
     """Compare every row of every minute in scope that either side knows, and the totals where they are in scope."""
     aspects = ASPECTS | VISIT_ASPECTS if visits else ASPECTS
@@ -110,7 +110,7 @@ def compare(
     return Compared(len(minutes), rows, tuple(differences))
 
 
-def _within(minute: int, where: Scope) -> bool:
+def _within(minute: int, where: Comparable) -> bool:
     return where.first_minute is None or minute >= where.first_minute
 
 

@@ -1,7 +1,7 @@
 """Record batches out of kafka-python's fetcher, unpacked within a bound; what nobody can read comes as `Unread`, as workers count it.
 
 `Fetcher.PartitionRecords`, which turns a fetch response into records, is replaced for one consumer: ours gives as one "record" a whole
-`Piece`, so that reading is bounded in bytes, not in records. `tests/audit/test_fetched.py` holds what it needs of kafka-python.
+`FetchedPiece`, so that reading is bounded in bytes, not in records. `tests/audit/test_fetched.py` holds what it needs of kafka-python.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FetchedPiece:
     """What was read of one partition, up to `offset`, that one included."""
 
     offset: int
@@ -51,7 +51,7 @@ class FetchedPieces(Fetcher.PartitionRecords):  # type: ignore[misc]
         self._damages = damages
         super().__init__(*args, **options)
 
-    def _unpack_records(self, tp: Any, records: Any, *_deserializers: Any) -> Iterator[Piece]:
+    def _unpack_records(self, tp: Any, records: Any, *_deserializers: Any) -> Iterator[FetchedPiece]:
         found: list[Any] = []
         size = 0
         try:
@@ -66,24 +66,26 @@ class FetchedPieces(Fetcher.PartitionRecords):  # type: ignore[misc]
                     some, taken = self._read(tp, raw, whole)
                 except UnreadError as error:
                     if found:
-                        yield Piece(first - 1, found)
+                        yield FetchedPiece(first - 1, found)
                     self.next_fetch_offset = raw.end
                     found, size = [], 0
-                    yield Piece(raw.end - 1, Unread(raw.append_ms, raw.records_from(first), raw.end, error.reason))
+                    yield FetchedPiece(
+                        raw.end - 1, Unread(raw.append_ms, raw.records_from(first), raw.end, error.reason)
+                    )
                     continue
                 found += some
                 size += taken
                 self.next_fetch_offset = raw.end
                 self.bytes_read += len(raw.data)
                 if size >= self._unpacker.bytes_max // 2 or len(found) >= RECORDS_MAX:
-                    yield Piece(raw.end - 1, found)
+                    yield FetchedPiece(raw.end - 1, found)
                     found, size = [], 0
         except StateError:
             if found:  # perhaps the reader wants no more than this
-                yield Piece(self.next_fetch_offset - 1, found)
+                yield FetchedPiece(self.next_fetch_offset - 1, found)
             raise
         if found:
-            yield Piece(self.next_fetch_offset - 1, found)
+            yield FetchedPiece(self.next_fetch_offset - 1, found)
         self.drain()
 
     def _read(self, tp: Any, raw: RawBatch, whole: bool) -> tuple[list[Any], int]:
@@ -109,7 +111,7 @@ class FetchedPieces(Fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 def read_in_pieces(consumer: Any, bytes_max: int) -> None:
-    """Let this consumer's `poll(max_records=1)` return one `Piece`.
+    """Let this consumer's `poll(max_records=1)` return one `FetchedPiece`.
 
     Raises:
         StateError: this kafka-python is another one than was tried.

@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from streams.append_times import offsets_since
-from streams.audit.fetched import Piece, Unread, read_in_pieces
+from streams.audit.fetched import FetchedPiece, Unread, read_in_pieces
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
 from streams.errors import ServerError, StateError
@@ -96,7 +96,7 @@ class LogReader:
                 )
 
 
-def _until(piece: Piece, end: int) -> Sequence[Any] | Unread:
+def _until(piece: FetchedPiece, end: int) -> Sequence[Any] | Unread:
     records = piece.records
     if piece.offset < end:
         return records

@@ -34,7 +34,7 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Sample:
+class Example:
     """How often, and one of them."""
 
     number: int = 0
@@ -59,16 +59,16 @@ class ProjectView:
     nobodys: int = 0
     last: list[Seen] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
-    rejected: dict[Reason, Sample] = field(default_factory=dict)
+    rejected: dict[Reason, Example] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     #: Repeats of an id within a partition (counted once), and in another one (counted twice).
     repeats: int = 0
-    repeats_elsewhere: Sample = field(default_factory=Sample)
+    repeats_elsewhere: Example = field(default_factory=Example)
     no_key: int = 0
-    other_key: Sample = field(default_factory=Sample)
+    other_key: Example = field(default_factory=Example)
     unread: int = 0
-    wrong_partition: Sample = field(default_factory=Sample)
-    short_visitors: Sample = field(default_factory=Sample)
+    wrong_partition: Example = field(default_factory=Example)
+    short_visitors: Example = field(default_factory=Example)
     visitors: set[str] = field(default_factory=set)
     _ids: dict[str, int] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ class ProjectView:
         if isinstance(found, Reason):
             why = explain(value)
             text = f"{printable(value, VALUE_CHARACTERS_SHOWN)}{f' ({why})' if why else ''}"
-            self.rejected.setdefault(found, Sample()).add(text)
+            self.rejected.setdefault(found, Example()).add(text)
             return
         self.accepted += 1
         self.visitors.add(found.visitor)

@@ -18,7 +18,7 @@ from streams.live import LiveReader, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RecountRules:
     """What the counts depend on beside the log."""
 
     catalog: Catalog
@@ -47,7 +47,7 @@ class Recount:
 
 
 def recount(
-    address: KafkaAddress, topic: str, reader: LiveReader, rules: Rules, show: Callable[[int, int], None]
+    address: KafkaAddress, topic: str, reader: LiveReader, rules: RecountRules, show: Callable[[int, int], None]
 ) -> Recount:
     """Recount a topic. `show(records read, records to read)` is called now and then.
 
@@ -94,7 +94,7 @@ def _count(
     return {number: LogPart(log.starts[number], first_append_ms.get(number)) for number in until}
 
 
-def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: Rules) -> list[str]:
+def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: RecountRules) -> list[str]:
     notes = []
     if snapshot.catalog is not None and snapshot.catalog != rules.catalog.digest:
         notes.append(

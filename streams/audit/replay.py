@@ -50,7 +50,7 @@ Look = Callable[[str, int], None]
 
 
 @dataclass(slots=True)
-class Memory:
+class ReplayedBefore:
     """What was replayed before: keys of dead letters, and ids of events (a publisher's retry is rejected twice under one id)."""
 
     done: set[str] = field(default_factory=set)
@@ -69,7 +69,7 @@ class Memory:
 
 
 @dataclass(slots=True)
-class Outcome:
+class ReplayOutcome:
     """What became of the rejects that were meant: their number is the sum of all but `healed`, which earlier replays had left in doubt."""
 
     replayed: int = 0
@@ -92,7 +92,7 @@ class Replayer:
     mend: Mend | None = None
     dry_run: bool = False
 
-    def run(self, wanted: Wanted, limit: int, look: Look) -> Outcome:
+    def run(self, wanted: Wanted, limit: int, look: Look) -> ReplayOutcome:
         """Replay at most `limit` of the rejects that are meant and would count now.
 
         `look` is told what is under way and how far it is.
@@ -100,7 +100,7 @@ class Replayer:
         Raises:
             ServerError: Kafka does not answer or does not take events; running it again goes on, and counts nothing twice.
         """
-        outcome = Outcome()
+        outcome = ReplayOutcome()
         memory = self._remember(look)
         with open_log(self.address, self.rejected_topic) as log:
             sender = None if self.dry_run else _Sender(self.address, self.topic, self.rejected_topic)
@@ -120,9 +120,9 @@ class Replayer:
                     sender.close()
         return outcome
 
-    def _remember(self, look: Look) -> Memory:
+    def _remember(self, look: Look) -> ReplayedBefore:
         """Read all marks: an event may have been replayed under another dead letter, long ago."""
-        memory = Memory()
+        memory = ReplayedBefore()
         nothing = Wanted(until_ms=0)
         with open_log(self.address, self.rejected_topic) as log:
             for found in read_rejects(
@@ -137,7 +137,7 @@ class Replayer:
                     )
         return memory
 
-    def _resolve(self, memory: Memory, sender: _Sender | None, look: Look) -> int:
+    def _resolve(self, memory: ReplayedBefore, sender: _Sender | None, look: Look) -> int:
         """Find out which of the doubtful were published."""
         since_ms = min(mark.at_ms for mark in memory.doubtful.values())
         published: list[ReplayMark] = []
@@ -157,7 +157,9 @@ class Replayer:
             sender.mark(DONE, [(mark.key, mark.partition, mark.event_id) for mark in published])
         return len(published)
 
-    def _choose(self, group: list[Rejected], memory: Memory, most: int, outcome: Outcome) -> list[_Chosen]:
+    def _choose(
+        self, group: list[Rejected], memory: ReplayedBefore, most: int, outcome: ReplayOutcome
+    ) -> list[_Chosen]:
         fresh = []
         for rejected in group:
             if rejected.key in memory.done:

@@ -17,7 +17,7 @@ OTHERS = "(others)"
 
 
 @dataclass(slots=True)
-class Row:
+class RejectsRow:
     """`kept` dead letters, of which `replayed` were sent again."""
 
     kept: int = 0
@@ -29,11 +29,11 @@ class Table:
     """Rows by (group, reason)."""
 
     by: str
-    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    rows: dict[tuple[str, str], RejectsRow] = field(default_factory=dict)
 
-    def totals(self) -> Row:
+    def totals(self) -> RejectsRow:
         """All rows together."""
-        return Row(sum(row.kept for row in self.rows.values()), sum(row.replayed for row in self.rows.values()))
+        return RejectsRow(sum(row.kept for row in self.rows.values()), sum(row.replayed for row in self.rows.values()))
 
 
 def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
@@ -55,7 +55,7 @@ def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
         cell = (_group(each, by), each.reason)
         if cell not in table.rows and len(table.rows) >= ROWS_MAX:
             cell = (OTHERS, each.reason)
-        table.rows.setdefault(cell, Row()).kept += 1
+        table.rows.setdefault(cell, RejectsRow()).kept += 1
         where[each.key] = cell
     for key in replayed & where.keys():
         table.rows[where[key]].replayed += 1

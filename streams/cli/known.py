@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.audit.figures import Figures, Minutes
-from streams.audit.recount import Recount, Rules, recount
+from streams.audit.recount import Recount, RecountRules, recount
 from streams.catalog import load_catalog
 from streams.count import Cut
 from streams.edges import kafka_address, time_bounds
@@ -28,7 +28,7 @@ def known_figures(truth: Path | None) -> list[Figures]:
 
 def count_again(settings: Settings, reader: LiveReader) -> Recount:
     """`vigie recount` as a value."""
-    rules = Rules(
+    rules = RecountRules(
         catalog=load_catalog(settings.config_dir),
         bounds=time_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,

@@ -24,7 +24,7 @@ from streams.history.archive import Archive
 from streams.history.days import dates
 from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
-from streams.simulate.past import Past, PastInputs, default_archive_days, load_inputs, scenario_days
+from streams.simulate.past import PastInputs, PastMaker, default_archive_days, load_inputs, scenario_days
 from streams.simulate.scenario import checked_scale, load_scenarios
 
 YEARS_MIN, YEARS_MAX = 0.02, 10.0
@@ -129,7 +129,7 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_past: Past
+_past: PastMaker
 _archive: Archive
 _stopping: c_bool
 
@@ -138,7 +138,7 @@ def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: c_bool) -
     global _past, _archive, _stopping
     # The parent tells these processes when to end. Nobody can when it is killed, so they die with it.
     die_with(parent)
-    _past, _archive, _stopping = Past(inputs), Archive(directory), stopping
+    _past, _archive, _stopping = PastMaker(inputs), Archive(directory), stopping
 
 
 def _write(days: Sequence[datetime.date]) -> tuple[int, int]:

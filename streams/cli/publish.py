@@ -21,12 +21,12 @@ from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.event import SECRET_BYTES_MIN
-from streams.publish.feed import Feed
-from streams.publish.formats import Question, line_reader, read_moment
+from streams.publish.feed import LineFeed
+from streams.publish.formats import FormatOptions, line_reader, read_moment
 from streams.publish.mark import Book, MarkFile
 from streams.publish.opening import is_packed, open_events
 from streams.publish.readers import Format, LineReader, secrets_from
-from streams.publish.rehearse import NO_SECRET, Rehearsal, rehearse
+from streams.publish.rehearse import NO_SECRET, DryRun, rehearse
 from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
 from streams.settings import Settings, load_settings
 
@@ -69,7 +69,7 @@ def publish(
     lines and why.
     """
     settings = load_settings()
-    question = Question(Format(format_name), project, None if at is None else read_moment(at))
+    question = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
     secret_of = secrets_from(os.environ, SECRET_BYTES_MIN)
     make_reader = line_reader(question, settings.config_dir, (lambda _project: NO_SECRET) if dry_run else secret_of)
     source = _Source(file, _is_regular(file))
@@ -138,7 +138,7 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
 
 def _publish(source: _Source, settings: Settings, reader: LineReader, book: Book, marks: MarkFile | None) -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one clear message is printed instead
-    feed = Feed(reader, book, marks)
+    feed = LineFeed(reader, book, marks)
     publisher = VisitPublisher(kafka_address(settings), topic=settings.topic, on_failed=feed.on_failed, limits=_LIMITS)
     with source.opened() as (stream, raw):
         if raw.isatty():
@@ -147,7 +147,7 @@ def _publish(source: _Source, settings: Settings, reader: LineReader, book: Book
     return report(feed, seconds, source.name, marks)
 
 
-def _run(feed: Feed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO, source: _Source) -> float:
+def _run(feed: LineFeed, publisher: VisitPublisher, stream: BinaryIO, raw: BinaryIO, source: _Source) -> float:
     def stop(_signal: int, _frame: object) -> None:
         feed.interrupt()
 
@@ -174,7 +174,7 @@ def _dry_run(source: _Source, reader: LineReader, book: Book) -> int:
     total = source.bytes_total
     with source.opened() as (stream, raw), Meter("publish --dry-run", total) as meter:
 
-        def look(done: Rehearsal) -> None:
+        def look(done: DryRun) -> None:
             if meter.due():
                 meter.show(raw.tell() if total else 0, f"{done.lines:,} lines read")
 

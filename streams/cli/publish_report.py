@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from streams.publish.feed import Feed
+from streams.publish.feed import LineFeed
 from streams.publish.lines import OVER_LINES
 from streams.publish.mark import MarkFile
-from streams.publish.rehearse import Rehearsal
+from streams.publish.rehearse import DryRun
 from streams.publish.tally import Named, Tally
 
 
-def report(feed: Feed, seconds: float, name: str, marks: MarkFile | None) -> int:
+def report(feed: LineFeed, seconds: float, name: str, marks: MarkFile | None) -> int:
     """Print what became of every line; return the exit status."""
     rate = feed.delivered / max(seconds, 0.001)
     unreadable, undelivered = feed.tally.unreadable, feed.undelivered
@@ -35,7 +35,7 @@ def report(feed: Feed, seconds: float, name: str, marks: MarkFile | None) -> int
     return 1 if problems else 0
 
 
-def _stopped(feed: Feed, marks: MarkFile | None) -> list[str]:
+def _stopped(feed: LineFeed, marks: MarkFile | None) -> list[str]:
     """Why the run ended before its stream did, and how to go on."""
     if feed.ended:
         return []
@@ -47,7 +47,7 @@ def _stopped(feed: Feed, marks: MarkFile | None) -> list[str]:
     ]
 
 
-def _to_mend(feed: Feed, marks: MarkFile | None) -> list[str]:
+def _to_mend(feed: LineFeed, marks: MarkFile | None) -> list[str]:
     problems = []
     if feed.tally.unreadable.count or (feed.undelivered.count and feed.ended):
         how = "the same command then sends these alone" if marks is not None else "publish them again"
@@ -66,7 +66,7 @@ def _to_mend(feed: Feed, marks: MarkFile | None) -> list[str]:
     return problems
 
 
-def report_rehearsal(done: Rehearsal, name: str) -> int:
+def report_rehearsal(done: DryRun, name: str) -> int:
     """Print what would be sent and what not; return the exit status."""
     unreadable = done.tally.unreadable
     click.echo(f"sent {done.sent}, skipped {done.tally.skipped.total()}, unreadable {unreadable.count}")

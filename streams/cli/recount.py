@@ -10,7 +10,7 @@ import click
 import orjson
 
 from streams.audit.compare import Difference
-from streams.audit.recount import Recount, Rules
+from streams.audit.recount import Recount, RecountRules
 from streams.audit.recount import recount as count_again
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
@@ -31,7 +31,7 @@ def recount(as_json: bool, visits: bool) -> None:
     Exit status: 0 when everything agrees, 1 when rows differ (they are listed) or when nothing could be compared.
     """
     settings = load_settings()
-    rules = Rules(
+    rules = RecountRules(
         catalog=load_catalog(settings.config_dir),
         bounds=time_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,

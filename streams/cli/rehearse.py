@@ -21,8 +21,8 @@ from streams.history.days import paris_day
 from streams.history.reading import History
 from streams.history.rows import Key
 from streams.rehearse import (
-    Counts,
-    Earlier,
+    CountsGrid,
+    EarlierRows,
     Rehearsal,
     as_json,
     as_text,
@@ -36,7 +36,7 @@ from streams.rehearse import rehearse as judge
 from streams.rehearse.calendars import NONE, country_days, is_country
 from streams.rehearse.run import Progress
 from streams.settings import load_settings
-from streams.watch import SENSITIVITIES, Array, KeysOf, SchoolDays, Scope, Sensitivity
+from streams.watch import SENSITIVITIES, AlertScope, Array, KeysOf, SchoolDays, Sensitivity
 from streams.watch.chosen import chosen_days
 from streams.watch.judging import JUDGED_DAYS
 
@@ -167,7 +167,7 @@ class Asked:
     school_holidays: Path | None
 
 
-def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Counts, Rehearsal]:
+def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[CountsGrid, Rehearsal]:
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
     history, _simulated = open_history(settings, catalog, asked.directory)
@@ -191,7 +191,7 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
     keys, values = _values(history, asked, warm, end)
     if not np.isfinite(values[:, (begin - warm) // asked.step_minutes :]).any():
         raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
-    scopes = [Scope(*key) for key in keys]
+    scopes = [AlertScope(*key) for key in keys]
     calendars = {name: found for name, found in (keys_of(scope.region or "") for scope in scopes)}.values()
     learned, _judged = chosen_days(before, calendars, oldest)
     earlier = _earlier(history, asked, keys, learned)
@@ -206,7 +206,7 @@ def _values(history: History, asked: Asked, begin: int, end: int) -> tuple[tuple
     return panel.keys, np.where(panel.share[None, :] >= 1.0, panel.values, np.nan)
 
 
-def _earlier(history: History, asked: Asked, keys: tuple[Key, ...], days: list[datetime.date]) -> Earlier | None:
+def _earlier(history: History, asked: Asked, keys: tuple[Key, ...], days: list[datetime.date]) -> EarlierRows | None:
     """What these days counted of the series; what a measured row does not name was zero."""
     minutes, values = [], []
     place = {key: number for number, key in enumerate(keys)}
@@ -220,7 +220,7 @@ def _earlier(history: History, asked: Asked, keys: tuple[Key, ...], days: list[d
         table[[place[named[number]] for number in there]] = found[there]
         minutes.append(begin + np.arange(found.shape[1]) * asked.step_minutes)
         values.append(table)
-    return Earlier(np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
+    return EarlierRows(np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
 
 
 def _date(text: str | None) -> datetime.date:

@@ -15,7 +15,7 @@ from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.mend import Through
 from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
-from streams.audit.replay import DONE, Outcome, Replayer
+from streams.audit.replay import DONE, Replayer, ReplayOutcome
 from streams.audit.tally import GROUPINGS, tally
 from streams.cli.progress import Meter
 from streams.cli.terminal import open_console
@@ -249,7 +249,7 @@ def replay(
     sys.exit(1 if outcome.still or outcome.young or outcome.cut else 0)
 
 
-def _report(outcome: Outcome, dry_run: bool) -> None:
+def _report(outcome: ReplayOutcome, dry_run: bool) -> None:
     click.echo(f"{'would replay' if dry_run else 'replayed'} {outcome.replayed:,}, replayed before {outcome.before:,}")
     if outcome.same_id:
         click.echo(f"left out, an event of the same id was replayed: {outcome.same_id:,}")

@@ -1,12 +1,13 @@
 """Counting, pure: no clock, no socket, no Faust, no Redis. `PartitionCounter` turns the batches of one partition into a `Delta`."""
 
-from streams.count.counter import PartitionCounter, Rules, cut_after, cut_before
+from streams.count.counter import CountingRules, PartitionCounter, cut_after, cut_before
 from streams.count.memory import MemoryPlan
 from streams.count.settle import PartitionProgress, Settling, settle
 from streams.count.types import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
 
 __all__ = [
     "Batch",
+    "CountingRules",
     "Cut",
     "Delta",
     "Field",
@@ -15,7 +16,6 @@ __all__ = [
     "PartitionProgress",
     "PartitionState",
     "Reject",
-    "Rules",
     "Settling",
     "Sketch",
     "SketchKey",

@@ -27,7 +27,7 @@ BLOCK_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CountingRules:
     """What counting needs to know beside the log: one value, the same for every partition of an installation."""
 
     catalog: Catalog
@@ -38,7 +38,7 @@ class Rules:
     names: FieldNames
 
     @classmethod
-    def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> Rules:
+    def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> CountingRules:
         """The rules for these settings."""
         plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
         return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), FieldNames(catalog))
@@ -50,7 +50,7 @@ class PartitionCounter:
     Not reusable after a failed apply: a counter whose `next_offset` differs from the stored one must be discarded, never fed again.
     """
 
-    def __init__(self, rules: Rules, state: PartitionState | None) -> None:
+    def __init__(self, rules: CountingRules, state: PartitionState | None) -> None:
         self._rules = rules
         self._reader = ColumnReader(rules.catalog)
         self.memory = Memory(rules.plan, len(self._reader.services.codes))

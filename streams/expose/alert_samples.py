@@ -19,7 +19,7 @@ from streams.expose.samples import FRANCE
 from streams.expose.scope import project_regions
 from streams.incidents import AlertBook, AlertRecord, labels_of, quiet_because
 from streams.observe import DetectorFigures, ExpectedRow
-from streams.watch import Scope
+from streams.watch import AlertScope
 
 #: Why a running alert calls nobody, beside the reasons of `streams.incidents`: another alert explains it; more than are exposed.
 PART, BOUND = "part", "bound"
@@ -80,7 +80,7 @@ def _said(alert: AlertRecord, sentence: str, words: Words) -> tuple[str, ...]:
 
 
 def expected_families(
-    minutes: Sequence[int], regions: Sequence[str], expected: Callable[[Scope, int, int], list[ExpectedRow]]
+    minutes: Sequence[int], regions: Sequence[str], expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
 ) -> Iterator[Stamped]:
     """What was expected of France and each region in these epoch minutes, at their own time; minutes that are not judged are left out."""
     if not minutes:
@@ -88,7 +88,7 @@ def expected_families(
     tables = {
         region: {
             row.minute: row
-            for row in expected(Scope(None if region == FRANCE else region), minutes[0], minutes[-1] + 1)
+            for row in expected(AlertScope(None if region == FRANCE else region), minutes[0], minutes[-1] + 1)
         }
         for region in (FRANCE, *regions)
     }
@@ -134,7 +134,7 @@ class AlertScraper:
     shift_seconds: int
     book: Callable[[], AlertBook]
     figures: Callable[[], DetectorFigures | None]
-    expected: Callable[[Scope, int, int], list[ExpectedRow]]
+    expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
     kafka_up: Callable[[], bool | None]
     now_ms: Callable[[], int]
 

@@ -17,7 +17,7 @@ from streams.expose.french import Words
 from streams.expose.question import read_time
 from streams.live import AlertRecord, AlertStore
 from streams.observe import ExpectedRow
-from streams.watch import Scope
+from streams.watch import AlertScope
 
 RUNNING, ENDED, ALL = STATES = ("running", "ended", "all")
 #: Without `from`, expectations of the last two hours.
@@ -156,7 +156,7 @@ def read_times(from_text: str | None, to_text: str | None, dashes: str = "") -> 
     )
 
 
-def read_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> Scope:
+def read_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> AlertScope:
     """The scope of three parameters; without any, France.
 
     Raises:
@@ -172,7 +172,7 @@ def read_scope(region: str | None, service: str | None, project: str | None, cat
             raise InputError(f"{name}: {code[:40]!r} is not in config/{name}s.yaml; allowed: {', '.join(codes)}")
     if project is not None and (region is not None or service is not None):
         raise InputError("project goes without region and service: ask for it alone")
-    return Scope(region, service, project)
+    return AlertScope(region, service, project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class AlertParts:
 
     store: AlertStore
     words: Words
-    expected: Callable[[Scope, int, int], list[ExpectedRow]]
+    expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
     now_ms: Callable[[], int]
 
 

@@ -35,10 +35,10 @@ from streams.expose.probes import (
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveReader, SketchReader
-from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, Rules
+from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
 from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir, read_stack
-from streams.watch import Scope
+from streams.watch import AlertScope
 from streams.web import WebServer, listen
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class ObserverServer:
         reader, sketches = open_reader(settings), open_sketches(settings, catalog)
         days = LocalDays(catalog, settings.calendar_shift_seconds)
         archive = archive_rules(settings, catalog)
-        rules = Rules(
+        rules = ObserverRules(
             catalog,
             days,
             settings.lateness_seconds * 1000,
@@ -159,7 +159,7 @@ def _parts(
     def archive() -> ArchiveFigures | None:
         return archivist.figures if archivist else None
 
-    def expected(scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
+    def expected(scope: AlertScope, begin: int, end: int) -> list[ExpectedRow]:
         if detector is None:
             raise StateError("this observer does not judge (setting detector): ask another one")
         return detector.expected(scope, begin, end)

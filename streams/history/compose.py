@@ -11,7 +11,7 @@ import numpy as np
 
 from streams.history import hll
 from streams.history.day_file import DayFile
-from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, Source, covers
+from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, HourSource, covers
 from streams.history.rows import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
 
 
@@ -58,7 +58,7 @@ def compose(
 def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int, int]) -> Choice:
     if old is None:
         return Choice.TAKEN
-    if reading.mark.source is old.source is Source.IMPORT:
+    if reading.mark.source is old.source is HourSource.IMPORT:
         return Choice.TAKEN  # a person says so
     if not covers(reading.mark, old):
         return Choice.REFUSED

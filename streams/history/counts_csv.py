@@ -13,7 +13,7 @@ from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.csv_file import CsvFile, CsvRow
 from streams.history.compose import HourReading
-from streams.history.marks import MINUTES_AN_HOUR, HourMark, Source
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, no_rows
 from streams.values import moment, quoted, whole
 
@@ -127,8 +127,8 @@ def _count(row: CsvRow, column: str) -> int:
 
 
 def _is_simulated(source: str) -> bool:
-    named = [Source(one) for one in source.split("+")] if source else []
-    return Source.SIMULATED in named
+    named = [HourSource(one) for one in source.split("+")] if source else []
+    return HourSource.SIMULATED in named
 
 
 def _check_step(items: list[_Item], file: CsvFile) -> None:
@@ -164,7 +164,7 @@ def _reading(hour: int, items: list[_Item], file: CsvFile) -> HourReading:
     cuts = tuple(cut for cut in CutName if cut in by_cut)
     mark = HourMark(
         hour,
-        Source.IMPORT,
+        HourSource.IMPORT,
         ((hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR),),
         cuts=None if len(cuts) == len(CutName) else cuts,
         simulated=items[0].simulated,

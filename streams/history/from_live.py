@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from streams.count import Cut, Field, Sketch
 from streams.history.compose import HourReading
-from streams.history.marks import MINUTES_AN_HOUR, HourMark, Source, Totals, ranges_of
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, Totals, ranges_of
 from streams.history.rows import CutName, CutRows, Key, Rows, Sketches
 from streams.live import HourCounts, MinuteCounts
 
@@ -23,7 +23,7 @@ def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReadi
     """An hour (of archive time) from its minutes (of the clock): archive time = clock + `shift_minutes`."""
     mark = HourMark(
         hour=hour,
-        source=Source.LIVE,
+        source=HourSource.LIVE,
         measured=ranges_of(minute + shift_minutes for minute in counts.settled),
         topic_id=counts.topic_id,
         offsets={str(partition): bounds for partition, bounds in sorted(counts.offsets.items())},

@@ -16,7 +16,7 @@ from streams.history.rows import CutName
 MINUTES_AN_HOUR = 60
 
 
-class Source(StrEnum):
+class HourSource(StrEnum):
     """Where the figures of an hour come from."""
 
     LIVE = "live"  # counted by workers
@@ -42,7 +42,7 @@ class HourMark(msgspec.Struct, frozen=True):
     """
 
     hour: int
-    source: Source
+    source: HourSource
     measured: tuple[tuple[int, int], ...]
     topic_id: str = ""
     offsets: dict[str, tuple[int, int]] = {}
@@ -54,7 +54,7 @@ class HourMark(msgspec.Struct, frozen=True):
     @property
     def is_simulated(self) -> bool:
         """Whether its figures were made up, or come from an archive of such figures."""
-        return self.simulated or self.source is Source.SIMULATED
+        return self.simulated or self.source is HourSource.SIMULATED
 
     def knows(self, cut: CutName) -> bool:
         """Whether figures by this cut are known."""

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from streams.history.calendar import PACKAGED_ZONES, RENTREE_WEEK_DAYS, SchoolCalendar, school_year_of
-from streams.history.unlike import Kind, kind_of
+from streams.history.unlike import DayUse, kind_of
 
 #: How far from the date where it would be expected a like day is looked for.
 LIKE_DAYS_MAX = 28
@@ -42,19 +42,19 @@ class _Dated:
     """A day and its kind in each zone."""
 
     day: date
-    kinds: tuple[Kind, ...]
+    kinds: tuple[DayUse, ...]
     #: In the first week of a school year, which is like no later one.
     is_early: bool
 
     @property
     def has_no_weekday(self) -> bool:
         """Whether it is what it is whatever the weekday: the rentrée, a public holiday."""
-        return all(kind in (Kind.RENTREE, Kind.PUBLIC) for kind in self.kinds)
+        return all(kind in (DayUse.RENTREE, DayUse.PUBLIC) for kind in self.kinds)
 
     def is_like(self, other: _Dated) -> bool:
         """Whether nothing says that they are of different kinds in some zone."""
         pairs = zip(self.kinds, other.kinds, strict=True)
-        return all(mine is theirs or Kind.UNKNOWN in (mine, theirs) for mine, theirs in pairs)
+        return all(mine is theirs or DayUse.UNKNOWN in (mine, theirs) for mine, theirs in pairs)
 
     def is_same(self, other: _Dated, places: int) -> bool:
         """Whether it is the same weekday, too, and no early day against a later one `places` further on."""

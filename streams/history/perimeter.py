@@ -25,7 +25,7 @@ VISITS_EXPECTED_MIN = 20
 BY_SHARE = ("service", "family", "group", "profile")
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """How a project changed."""
 
     JOINED = "joined"  # only on the later side
@@ -38,7 +38,7 @@ class ProjectChange:
     """A project that is not compared. `days` are those on which only one side has it, of the later side."""
 
     project: str
-    change: Change
+    change: ChangeKind
     days: tuple[date, ...]
     visits: int
     visits_then: int
@@ -104,12 +104,12 @@ def _change(code: str, now: Side, then: Side, inside: NDArray[np.bool_]) -> Proj
     if not one_sided.any():
         return None
     days = tuple(day for day, hit in zip(now.days, one_sided.tolist(), strict=True) if hit)
-    kind = Change.JOINED if not other.any() else Change.LEFT if not mine.any() else Change.SILENT
+    kind = ChangeKind.JOINED if not other.any() else ChangeKind.LEFT if not mine.any() else ChangeKind.SILENT
     return ProjectChange(code, kind, days, int(mine.sum()), int(other.sum()))
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedVisits:
     """Visits of both sides that are compared; None where nothing can be."""
 
     now: int
@@ -121,18 +121,18 @@ class Compared:
         return self.now / self.then - 1 if self.then > 0 else None
 
 
-def all_projects(by: str, code: str, now: Side, then: Side) -> Compared:
+def all_projects(by: str, code: str, now: Side, then: Side) -> ComparedVisits:
     """The visits of a code in minutes that both sides measured, whatever changed; of estimated figures, in the regions that they cover."""
     covered = then.regions
     if covered is not None and by == "national":
         now_visits = sum(now.sum_of("region", region).compared for region in covered)
-        return Compared(now_visits, then.sum_of(by, code).compared)
-    return Compared(now.sum_of(by, code).compared, then.sum_of(by, code).compared)
+        return ComparedVisits(now_visits, then.sum_of(by, code).compared)
+    return ComparedVisits(now.sum_of(by, code).compared, then.sum_of(by, code).compared)
 
 
 def like_with_like(
     by: str, code: str, now: Side, then: Side, perimeter: Perimeter, catalog: Catalog
-) -> Compared | None:
+) -> ComparedVisits | None:
     """The visits of a code that can be compared, on both sides; None where nothing can."""
     if by in BY_SHARE:
         members = {code} if by == "profile" else _services(by, code, catalog)
@@ -141,7 +141,7 @@ def like_with_like(
         if not then.estimated and not perimeter.is_known:
             return None
         kept = [_Kept(side, perimeter, catalog) for side in (now, then)]
-        return Compared(*(_of_regions(*one, members, covered) for one in zip(tables, kept, strict=True)))
+        return ComparedVisits(*(_of_regions(*one, members, covered) for one in zip(tables, kept, strict=True)))
     if then.estimated or by == "project":
         # The projects that changed stand out; whether others did is of no matter to one.
         return None if by == "project" and code in perimeter.projects else all_projects(by, code, now, then)
@@ -150,7 +150,7 @@ def like_with_like(
     if by == "academy" and code in perimeter.academies:
         return None
     if by in ("national", "region"):
-        return Compared(*(_without_projects(by, code, side, perimeter, catalog) for side in (now, then)))
+        return ComparedVisits(*(_without_projects(by, code, side, perimeter, catalog) for side in (now, then)))
     return all_projects(by, code, now, then)
 
 

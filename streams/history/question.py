@@ -17,7 +17,7 @@ DAYS_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReportQuestion:
     """What is compared: days in order, and of each the earlier one that is like it. `kind` is `rentree`, `period` or `day`."""
 
     kind: str
@@ -34,16 +34,16 @@ class Question:
         return tuple(pair.then for pair in self.pairs)
 
     @property
-    def first_pair(self) -> Question:
+    def first_pair(self) -> ReportQuestion:
         """The same of the first day alone."""
-        return Question(self.kind, self.pairs[:1])
+        return ReportQuestion(self.kind, self.pairs[:1])
 
     def ends(self) -> tuple[tuple[date, date], tuple[date, date]]:
         """(first day, last day) of both sides."""
         return (self.days[0], self.days[-1]), (min(self.against), max(self.against))
 
 
-def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> Question:
+def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> ReportQuestion:
     """The first four weeks of two school years, from the rentrée on.
 
     Raises:
@@ -60,10 +60,10 @@ def rentree_question(calendar: SchoolCalendar, year: int, against: int) -> Quest
             )
         firsts.append(first)
     sides = [tuple(dates(first, first + timedelta(days=RENTREE_DAYS - 1))) for first in firsts]
-    return Question("rentree", pair_days(calendar, sides[0], sides[1]))
+    return ReportQuestion("rentree", pair_days(calendar, sides[0], sides[1]))
 
 
-def period_question(calendar: SchoolCalendar, first: date, last: date, against: date | None) -> Question:
+def period_question(calendar: SchoolCalendar, first: date, last: date, against: date | None) -> ReportQuestion:
     """A range of days against as many from another day on (None: the same weekdays a year before).
 
     Raises:
@@ -78,10 +78,10 @@ def period_question(calendar: SchoolCalendar, first: date, last: date, against: 
     if begin == first:
         raise InputError(f"--against {begin} is the same period: name the first of as many other days")
     earlier = dates(begin, begin + timedelta(days=length - 1))
-    return Question("period", pair_days(calendar, tuple(dates(first, last)), tuple(earlier)))
+    return ReportQuestion("period", pair_days(calendar, tuple(dates(first, last)), tuple(earlier)))
 
 
-def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> Question:
+def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> ReportQuestion:
     """One day. Against none that is named: a rentrée against the one before; else the day like it that is nearest to a year of whole weeks
     before, and within four weeks of a rentrée nearest to day n of the school year before.
 
@@ -90,7 +90,7 @@ def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> Q
     """
     if against == day:
         raise InputError(f"--against {against} is the same day: name another one")
-    return Question("day", (PairedDay(day, against or _comparable(calendar, day), Likeness.SAME),))
+    return ReportQuestion("day", (PairedDay(day, against or _comparable(calendar, day), Likeness.SAME),))
 
 
 def _comparable(calendar: SchoolCalendar, day: date) -> date:

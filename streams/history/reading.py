@@ -34,7 +34,7 @@ MINUTES_MAX = 20 * 366 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class CountsTable:
     """Counts of several series on one grid.
 
     `values` has the shape (series, slots), float64; slot i begins at epoch minute `first + i * step_minutes`. NaN: not measured. A slot of
@@ -79,30 +79,30 @@ Rename = Callable[[Key], Key | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Grouping:
+class FigureCut:
     """What figures may be asked by: the cut they are in, and what a cut's key becomes."""
 
     cut: CutName
     rename: Rename
 
 
-def groupings(catalog: Catalog) -> dict[str, Grouping]:
+def groupings(catalog: Catalog) -> dict[str, FigureCut]:
     """Every grouping by name. `group` has no entry: the published groups overlap (see `Catalog.published_groups`)."""
     family = {service.code: service.family for service in catalog.services}
     zone = {region.code: region.zone for region in catalog.regions}
     cut = CutName
     return {
-        "national": Grouping(cut.REGION, lambda _key: ()),
-        "region": Grouping(cut.REGION, lambda key: key),
-        "zone": Grouping(cut.REGION, lambda key: (zone.get(key[0]) or UNKNOWN,)),
-        "service": Grouping(cut.REGION_SERVICE, lambda key: (key[1],)),
-        "family": Grouping(cut.REGION_SERVICE, lambda key: (family.get(key[1], UNKNOWN),)),
-        "region_service": Grouping(cut.REGION_SERVICE, lambda key: key),
-        "region_family": Grouping(cut.REGION_SERVICE, lambda key: (key[0], family.get(key[1], UNKNOWN))),
-        "project": Grouping(cut.PROJECT, lambda key: key),
-        "profile": Grouping(cut.PROFILE_REGION, lambda key: (key[1],)),
-        "profile_region": Grouping(cut.PROFILE_REGION, lambda key: (key[1], key[0])),
-        "academy": Grouping(cut.ACADEMY, lambda key: key),
+        "national": FigureCut(cut.REGION, lambda _key: ()),
+        "region": FigureCut(cut.REGION, lambda key: key),
+        "zone": FigureCut(cut.REGION, lambda key: (zone.get(key[0]) or UNKNOWN,)),
+        "service": FigureCut(cut.REGION_SERVICE, lambda key: (key[1],)),
+        "family": FigureCut(cut.REGION_SERVICE, lambda key: (family.get(key[1], UNKNOWN),)),
+        "region_service": FigureCut(cut.REGION_SERVICE, lambda key: key),
+        "region_family": FigureCut(cut.REGION_SERVICE, lambda key: (key[0], family.get(key[1], UNKNOWN))),
+        "project": FigureCut(cut.PROJECT, lambda key: key),
+        "profile": FigureCut(cut.PROFILE_REGION, lambda key: (key[1],)),
+        "profile_region": FigureCut(cut.PROFILE_REGION, lambda key: (key[1], key[0])),
+        "academy": FigureCut(cut.ACADEMY, lambda key: key),
     }
 
 
@@ -127,7 +127,7 @@ class History:
         *,
         region: str | None = None,
         only: Collection[Key] | None = None,
-    ) -> Panel:
+    ) -> CountsTable:
         """Counts of `measure` (`events`, `visits`; visits of a service, where the grouping has one) on a grid.
 
         `region` keeps one region's series of `region_service` and `region_family`, without reading the others'; `only` keeps these keys.
@@ -165,7 +165,7 @@ class History:
             step_minutes, end - first - np.arange(slots) * step_minutes
         )
         table[~counted & (share == 0)] = np.nan
-        return Panel(keys, first, step_minutes, table, share)
+        return CountsTable(keys, first, step_minutes, table, share)
 
     def days(self, first: date, last: date) -> Iterator[PastDay]:
         """Whole days in Paris, both included, those of which anything is known."""
@@ -213,7 +213,7 @@ class History:
         """The days that are archived, in order."""
         return self._archive.dates()
 
-    def _grouping(self, by: str, measure: str) -> Grouping:
+    def _grouping(self, by: str, measure: str) -> FigureCut:
         if by not in self.groupings:
             raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")
         if measure not in ("events", "visits"):

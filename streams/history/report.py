@@ -9,8 +9,8 @@ from enum import StrEnum
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import Extent
-from streams.history.perimeter import BY_SHARE, Compared, Perimeter, all_projects, find_perimeter, like_with_like
-from streams.history.question import Question
+from streams.history.perimeter import BY_SHARE, ComparedVisits, Perimeter, all_projects, find_perimeter, like_with_like
+from streams.history.question import ReportQuestion
 from streams.history.rows import CutName
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
@@ -76,7 +76,7 @@ class Row:
 class Report:
     """A report: `total` is France over all days, `first_day` the same of the first alone (a rentrée), `rows` everything else."""
 
-    question: Question
+    question: ReportQuestion
     perimeter: Perimeter
     total: Row
     first_day: Row | None
@@ -111,7 +111,7 @@ class Report:
 
 
 def make_report(
-    question: Question, sides: Sides, catalog: Catalog, calendar: SchoolCalendar, simulated: bool = False
+    question: ReportQuestion, sides: Sides, catalog: Catalog, calendar: SchoolCalendar, simulated: bool = False
 ) -> Report:
     """Compare two sides. `simulated`: the archive says so of itself."""
     now, then = sides.now, sides.then
@@ -167,7 +167,7 @@ class _Rows:
         raw = compared if then.estimated and compared else all_projects(by, code, now, then)
         extent = self._sides.extents[cut]
         if not extent.minutes:
-            compared, raw = None, Compared(0, 0)
+            compared, raw = None, ComparedVisits(0, 0)
         knows_now, knows_then = cut in now.cuts, cut in then.cuts
         # Weekly figures that name no such code tell nothing of it.
         knows_then = knows_then and not (then.estimated and key not in then.sums)
@@ -196,7 +196,7 @@ class _Rows:
         )
 
     def _marks_of(
-        self, by: str, code: str, compared: Compared | None, raw: Compared, extent: Extent
+        self, by: str, code: str, compared: ComparedVisits | None, raw: ComparedVisits, extent: Extent
     ) -> tuple[Mark, ...]:
         marks = list(self._marks)
         if not extent.is_whole:

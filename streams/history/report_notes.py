@@ -10,28 +10,28 @@ from streams.clock import PARIS, french_date
 from streams.history import french
 from streams.history.coverage import Extent
 from streams.history.pairing import Likeness
-from streams.history.perimeter import Change
+from streams.history.perimeter import ChangeKind
 from streams.history.report import Report
 from streams.history.report_days import of_likeness
 from streams.history.report_labels import ESTIMATED
-from streams.history.unlike import Kind
+from streams.history.unlike import DayUse
 
 _KINDS = {
-    Kind.RENTREE: "jours de rentrée",
-    Kind.SCHOOL: "jours de classe hors mercredi",
-    Kind.WEDNESDAY: "mercredis de classe",
-    Kind.SATURDAY: "samedis",
-    Kind.SUNDAY: "dimanches",
-    Kind.PUBLIC: "jours fériés",
-    Kind.FREE: "jours de semaine sans classe",
-    Kind.FREE_SATURDAY: "samedis de vacances",
-    Kind.FREE_SUNDAY: "dimanches de vacances",
-    Kind.UNKNOWN: "jours de calendrier scolaire inconnu",
+    DayUse.RENTREE: "jours de rentrée",
+    DayUse.SCHOOL: "jours de classe hors mercredi",
+    DayUse.WEDNESDAY: "mercredis de classe",
+    DayUse.SATURDAY: "samedis",
+    DayUse.SUNDAY: "dimanches",
+    DayUse.PUBLIC: "jours fériés",
+    DayUse.FREE: "jours de semaine sans classe",
+    DayUse.FREE_SATURDAY: "samedis de vacances",
+    DayUse.FREE_SUNDAY: "dimanches de vacances",
+    DayUse.UNKNOWN: "jours de calendrier scolaire inconnu",
 }
 _CHANGES = {
-    Change.JOINED: "présent cette fois seulement",
-    Change.LEFT: "absent cette fois",
-    Change.SILENT: "muet une partie du temps",
+    ChangeKind.JOINED: "présent cette fois seulement",
+    ChangeKind.LEFT: "absent cette fois",
+    ChangeKind.SILENT: "muet une partie du temps",
 }
 
 

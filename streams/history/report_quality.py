@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from streams.history import french
-from streams.history.marks import Source
+from streams.history.marks import HourSource
 from streams.history.report import Report
 from streams.history.report_labels import ESTIMATED
 from streams.history.side import Quality, Side
@@ -47,5 +47,5 @@ def _quality_cells(side: Side) -> list[str]:
 def _origin(quality: Quality, side: Side) -> str:
     if side.estimated:
         return ESTIMATED
-    names = {Source.LIVE: "compté par Vigie", Source.IMPORT: "importé", Source.SIMULATED: "simulé"}
+    names = {HourSource.LIVE: "compté par Vigie", HourSource.IMPORT: "importé", HourSource.SIMULATED: "simulé"}
     return ", ".join(names[source] for source in quality.sources) or "–"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.history.coverage import Extent
-from streams.history.marks import Source
+from streams.history.marks import HourSource
 from streams.history.rows import CutName, Key
 
 Ints = NDArray[np.int64]
@@ -63,7 +63,7 @@ class Quality:
     rejected: int
     duplicates: int
     lost: int
-    sources: tuple[Source, ...]
+    sources: tuple[HourSource, ...]
     days_without_data: tuple[date, ...]
 
 

@@ -15,7 +15,7 @@ from streams.history.coverage import Known, both, extent, known_minutes, nothing
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError, held_text
 from streams.history.pairing import Likeness
-from streams.history.question import Question
+from streams.history.question import ReportQuestion
 from streams.history.reading import History, PastDay
 from streams.history.rows import CutName
 from streams.history.side import Side, Sides
@@ -28,7 +28,7 @@ ESTIMATE_COVERS_MORE = 2.0
 
 
 def both_sides(
-    history: History, catalog: Catalog, calendar: SchoolCalendar, question: Question, config_dir: Path
+    history: History, catalog: Catalog, calendar: SchoolCalendar, question: ReportQuestion, config_dir: Path
 ) -> Sides:
     """Both sides of a question.
 
@@ -53,7 +53,7 @@ def both_sides(
 class _Pair:
     """Adds up both sides, and what they have in common."""
 
-    def __init__(self, catalog: Catalog, calendar: SchoolCalendar, question: Question) -> None:
+    def __init__(self, catalog: Catalog, calendar: SchoolCalendar, question: ReportQuestion) -> None:
         self.now = Collector(catalog, calendar, question.days)
         self.then = Collector(catalog, calendar, question.against)
         self._pairs = question.pairs
@@ -91,7 +91,7 @@ def _known(day: PastDay | None) -> Known:
 
 
 def _estimate(
-    history: History, catalog: Catalog, calendar: SchoolCalendar, question: Question, config_dir: Path
+    history: History, catalog: Catalog, calendar: SchoolCalendar, question: ReportQuestion, config_dir: Path
 ) -> Estimate | None:
     """What weekly figures tell of the earlier days; None where there are none of them."""
     mondays = {day - timedelta(days=day.weekday()) for day in question.against}
@@ -99,7 +99,7 @@ def _estimate(
     return Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
 
 
-def _estimated(history: History, estimate: Estimate, question: Question) -> Sides:
+def _estimated(history: History, estimate: Estimate, question: ReportQuestion) -> Sides:
     """The later side once more, beside an earlier one from weekly figures."""
     catalog, calendar = estimate.catalog, estimate.calendar
     whole = _Pair(catalog, calendar, question)

@@ -15,7 +15,7 @@ from streams.history import hll
 from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import Known, Minutes, in_epoch
 from streams.history.days import paris_day
-from streams.history.marks import HourMark, Source
+from streams.history.marks import HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.history.rows import CutName, CutRows, Key
 from streams.history.side import Peak, Quality, Side, Sum
@@ -179,7 +179,7 @@ def _add_regional(target: dict[Key, int], rows: CutRows, first: int, compared: M
 
 def _counted(marks: Iterable[HourMark]) -> tuple[int, int, int]:
     """Rejected, duplicate and lost events: what the totals grew by from each archived hour to the next."""
-    live = sorted((mark for mark in marks if mark.source is Source.LIVE), key=lambda mark: mark.hour)
+    live = sorted((mark for mark in marks if mark.source is HourSource.LIVE), key=lambda mark: mark.hour)
     grown = [0, 0, 0]
     for before, after in itertools.pairwise(live):
         if before.topic_id == after.topic_id:

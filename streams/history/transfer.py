@@ -20,7 +20,7 @@ from streams.history.archive import Archive
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.days import paris_date
 from streams.history.files import ArchiveError
-from streams.history.marks import MINUTES_AN_HOUR, Choice, Source
+from streams.history.marks import MINUTES_AN_HOUR, Choice, HourSource
 from streams.history.reading import History, PastDay
 from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 
@@ -48,7 +48,7 @@ def export_rows(history: History, first: date, last: date, cut: CutName | None, 
 def _sources(day: PastDay) -> Mapping[int, str]:
     """Where each hour comes from; figures of a simulation that were counted as real ones would be are simulated."""
     return {
-        mark.hour: str(Source.SIMULATED if mark.is_simulated or day.shift_seconds else mark.source)
+        mark.hour: str(HourSource.SIMULATED if mark.is_simulated or day.shift_seconds else mark.source)
         for mark in day.hours
     }
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from streams.count import Batch, Cut, Delta, PartitionCounter, PartitionState, Rules, cut_after, cut_before
+from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, cut_after, cut_before
 from streams.errors import RedisUnavailable, StateError
 from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.partition import Ledger, Verdict
@@ -55,7 +55,7 @@ class Ingestor:
     must let go of what it holds: a rebalance is under way or it stops.
     """
 
-    rules: Rules
+    rules: CountingRules
     store: Store
     dead_letters: DeadLetters
     kafka: Log

@@ -18,7 +18,7 @@ import uvloop
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
-from streams.count import Rules
+from streams.count import CountingRules
 from streams.errors import ServerError, StateError, VigieError
 from streams.ingest.app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.batches import use_raw_batches
@@ -115,7 +115,7 @@ def _run_faust(
     watch = TopicWatch(options.kafka, facts, stop_counting)
     kafka = FaustLog(app, options.kafka, facts.name, watch)
     ingestor = Ingestor(
-        rules=Rules.of(catalog, options.bounds, options.lateness_ms, options.shift_seconds),
+        rules=CountingRules.of(catalog, options.bounds, options.lateness_ms, options.shift_seconds),
         store=writer,
         dead_letters=dead_letters,
         kafka=kafka,

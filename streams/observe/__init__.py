@@ -6,7 +6,7 @@ from streams.observe.census import DAY, WINDOWS, WINDOWS_MINUTES, Census, take_c
 from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
 from streams.observe.detector import Detector, DetectorFigures, DetectorParts
 from streams.observe.expected import ExpectedRow
-from streams.observe.loop import Observer, Rules, not_ready_because
+from streams.observe.loop import Observer, ObserverRules, not_ready_because
 
 __all__ = [
     "DAY",
@@ -22,7 +22,7 @@ __all__ = [
     "ExpectedRow",
     "Kept",
     "Observer",
-    "Rules",
+    "ObserverRules",
     "catalogs_in_use",
     "not_ready_because",
     "partitions_unowned",

@@ -64,7 +64,7 @@ def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block
 
 
 @dataclass(slots=True)
-class LocalDays:
+class DayAssembler:
     """Puts blocks together into the local days of a group; `learn` is given each that is known well enough, in order."""
 
     group: Group

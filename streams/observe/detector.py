@@ -31,12 +31,12 @@ from streams.observe.arrivals import Arrivals
 from streams.observe.backlog import Block
 from streams.observe.cold import ColdShape, filled
 from streams.observe.expected import ExpectedRow, summed, within_parts
-from streams.observe.loading import COLD_MINUTES, Loading, Span
+from streams.observe.loading import COLD_MINUTES, Loading, MinuteSpan
 from streams.observe.memory import key_of
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures
-from streams.watch import Array, Judge, Maintenance, Measure, Scope, Told, level_of
+from streams.watch import AlertScope, Array, Judge, Maintenance, Measure, Told, level_of
 from streams.watch.summary import REGION
 
 logger = logging.getLogger(__name__)
@@ -104,19 +104,19 @@ class Detector:
         """Ask the thread to end and wait for it, no longer than `seconds_max`."""
         self.loop.stop(seconds_max)
 
-    def expected(self, scope: Scope, begin: int, end: int) -> list[ExpectedRow]:
+    def expected(self, scope: AlertScope, begin: int, end: int) -> list[ExpectedRow]:
         """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h.
 
         A service of all of France is the sum of its regions; France itself is judged as a whole, its bounds lie where its regions' do.
         """
         with self._lock:
             found = self._of_series(lambda series: _is_part(series, scope), begin, end)
-            if scope == Scope() and found:
+            if scope == AlertScope() and found:
                 regions = self._of_series(lambda series: level_of(series) == REGION, begin, end)
                 return within_parts(found[0], regions)
         return found[0] if len(found) == 1 else summed(found)
 
-    def _of_series(self, wanted: Callable[[Scope], bool], begin: int, end: int) -> list[list[ExpectedRow]]:
+    def _of_series(self, wanted: Callable[[AlertScope], bool], begin: int, end: int) -> list[list[ExpectedRow]]:
         """The rows of the visits of each series that is wanted."""
         shift = self._parts.shift_minutes
         found = []
@@ -250,14 +250,14 @@ class Detector:
         return arrivals.came(history.held())
 
 
-def _cold(state: ArchiveState, shift: int) -> Span | None:
+def _cold(state: ArchiveState, shift: int) -> MinuteSpan | None:
     """The first minutes that were ever counted, where they are still held."""
     if state.oldest is None or state.trimmed_before >= state.oldest:
         return None
-    return Span(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
+    return MinuteSpan(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
 
 
-def _is_part(series: Scope, scope: Scope) -> bool:
+def _is_part(series: AlertScope, scope: AlertScope) -> bool:
     """Whether a series is that of a scope, or of a region in a service's France."""
     return series == scope or (scope.service is not None and scope.region is None and series.service == scope.service)
 

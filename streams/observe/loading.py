@@ -17,7 +17,7 @@ import numpy as np
 
 from streams.history.days import paris_day
 from streams.history.reading import History
-from streams.observe.backlog import Block, LocalDays, blocks
+from streams.observe.backlog import Block, DayAssembler, blocks
 from streams.observe.memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan
@@ -32,7 +32,7 @@ COLD_MINUTES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class MinuteSpan:
     """Epoch minutes `begin <= minute < end` of archive time."""
 
     begin: int
@@ -47,7 +47,7 @@ class Loading:
 
     plan: Plan
     never: NeverSeen
-    cold: Span | None
+    cold: MinuteSpan | None
     said: Callable[[int, int], None]
     recalls: bool = True
     fed: int = 0
@@ -114,7 +114,7 @@ class Loading:
         return Block(self.fed, np.full((self.plan.rows, minutes), np.nan))
 
     def _learn(self, judges: Sequence[Judge], days: Iterable[Block]) -> None:
-        learners = [LocalDays(judge.group, judge.learn) for judge in judges]
+        learners = [DayAssembler(judge.group, judge.learn) for judge in judges]
         for block in days:
             for learner in learners:
                 learner.add(block)

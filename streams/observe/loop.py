@@ -57,7 +57,7 @@ def not_ready_because(state: LoopState, now: float) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ObserverRules:
     """What the loop needs to know of the settings; `days` gives the local dates of scenario time."""
 
     catalog: Catalog
@@ -80,7 +80,7 @@ class Observer:
         self,
         reader: LiveReader,
         sketches: SketchReader,
-        rules: Rules,
+        rules: ObserverRules,
         on_end: Callable[[], None] | None = None,
         archives: ArchiveReader | None = None,
     ) -> None:

@@ -19,7 +19,7 @@ from streams.history import DayType, SchoolCalendar
 from streams.history.rows import CutName
 from streams.live import AlertRecord
 from streams.observe.series import Plan
-from streams.watch import Array, Scope
+from streams.watch import AlertScope, Array
 
 NEVER_SEEN = "never_seen"
 NINE = datetime.time(9)
@@ -107,7 +107,7 @@ class NeverSeen:
     def _record(self, one: Expected, minute: int, *, over: bool) -> AlertRecord:
         start_ms, until_ms = ((at - self.shift_minutes) * 60_000 for at in (one.due, minute))
         return AlertRecord(
-            id=f"{NEVER_SEEN}:{Scope(project=one.project).name}:{start_ms}",
+            id=f"{NEVER_SEEN}:{AlertScope(project=one.project).name}:{start_ms}",
             kind=NEVER_SEEN,
             scope="project",
             region=None,

@@ -23,7 +23,7 @@ import numpy as np
 from streams.catalog import Catalog
 from streams.history import SchoolCalendar
 from streams.history.rows import CutName, CutRows, Key
-from streams.watch import Array, Group, Measure, MixedDays, SchoolDays, Scope, Series
+from streams.watch import AlertScope, Array, Group, Measure, MixedDays, SchoolDays, Series
 
 MINUTE_ROWS, SERVICE_ROWS = 1, 5
 #: The cuts of counts that a table is made of.
@@ -78,7 +78,7 @@ class _Planner:
         self.places: dict[_Place, tuple[int, int]] = {}
 
     def plan(self) -> Plan:
-        france = [*self._pair(Scope()), *self._projects(None)]
+        france = [*self._pair(AlertScope()), *self._projects(None)]
         keys = MixedDays([self._zone_days(zone) for zone in MAINLAND_ZONES])
         groups = [Group("France", ZoneInfo("Europe/Paris"), keys, MINUTE_ROWS, tuple(france))]
         for region in self.catalog.regions:
@@ -87,12 +87,12 @@ class _Planner:
 
     def _region(self, code: str, zone: ZoneInfo) -> list[Group]:
         days = SchoolDays(lambda date: self.calendar.day_type(date, code))
-        own = self._pair(Scope(region=code), CutName.REGION, (code,))
+        own = self._pair(AlertScope(region=code), CutName.REGION, (code,))
         services = []
         for service in self.catalog.services:
             row = self._row()
             self.places[(CutName.REGION_SERVICE, (code, service.code))] = (-1, row)
-            services.append(Series(Scope(region=code, service=service.code), Measure.VISITS, row))
+            services.append(Series(AlertScope(region=code, service=service.code), Measure.VISITS, row))
         return [
             Group(code, zone, days, MINUTE_ROWS, (*own, *self._projects(code))),
             Group(f"{code}/services", zone, days, SERVICE_ROWS, tuple(services)),
@@ -101,9 +101,9 @@ class _Planner:
     def _projects(self, region: str | None) -> list[Series]:
         """The projects of a region; with None those of no region."""
         codes = [project.code for project in self.catalog.projects if project.region == region]
-        return [one for code in codes for one in self._pair(Scope(project=code), CutName.PROJECT, (code,))]
+        return [one for code in codes for one in self._pair(AlertScope(project=code), CutName.PROJECT, (code,))]
 
-    def _pair(self, scope: Scope, cut: CutName | None = None, key: Key = ()) -> list[Series]:
+    def _pair(self, scope: AlertScope, cut: CutName | None = None, key: Key = ()) -> list[Series]:
         events, visits = self._row(), self._row()
         if cut is not None:
             self.places[(cut, key)] = (events, visits)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.incidents import NOW_MINUTES, AlertRecord, Driver
-from streams.watch import Judge, Maintenance, Measure, Part, Scope, Told, drivers, level_of, planned_because, sums
+from streams.watch import AlertScope, Judge, Maintenance, Measure, Part, Told, drivers, level_of, planned_because, sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Teller:
     def _clock_ms(self, minute: int) -> int:
         return (minute - self.shift_minutes) * 60_000
 
-    def _planned(self, told: Told, scope: Scope) -> str | None:
+    def _planned(self, told: Told, scope: AlertScope) -> str | None:
         region = scope.region or self.project_regions.get(scope.project or "")
         return planned_because(self.maintenances, told.kind, told.start, told.until, scope, region)
 

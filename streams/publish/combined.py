@@ -14,7 +14,7 @@ from streams.publish.fields import breaks_percent, host_of, path_of, text_of, us
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PathRow:
     """One row of the table: what begins with `path` on `host` is this project, establishment and service; both as `fields` writes them."""
 
     host: str
@@ -28,7 +28,7 @@ class Place:
 class CombinedTables:
     """The rows, and the endings of paths that are parts of a page and no use of a service."""
 
-    places: tuple[Place, ...]
+    places: tuple[PathRow, ...]
     ignored: tuple[str, ...]
 
 
@@ -41,7 +41,7 @@ class CombinedReader:
         rows = sorted(tables.places, key=lambda row: -len(row.path))
         self._rows = [row for row in rows if project is None or row.project == project]
         self._hosts = {row.host for row in rows}
-        self._by_host: dict[str, list[Place]] = {}
+        self._by_host: dict[str, list[PathRow]] = {}
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
 
@@ -66,11 +66,11 @@ class CombinedReader:
         place = _place(rows, path)
         if b"%" in hit.target and _place(rows, path_of(path.encode())) != place:
             return Unreadable("its path is percent-encoded twice: which service it is depends on who decodes it")
-        if not isinstance(place, Place):
+        if not isinstance(place, PathRow):
             return place
         return user if isinstance(user, Unreadable) else Visit(place.project, hit.ts_ms, user, place.service, place.uai)
 
-    def _rows_of(self, hit: Hit) -> list[Place] | Skip | Unreadable:
+    def _rows_of(self, hit: Hit) -> list[PathRow] | Skip | Unreadable:
         """The rows of the host of a line; all of them where it names none."""
         if hit.host is None:
             host = host_of(hit.client)  # `$host - $remote_user`: where others log who asks
@@ -101,7 +101,7 @@ def _no_page(hit: Hit) -> Skip | Unreadable | None:
     )
 
 
-def _place(rows: list[Place], path: str) -> Place | Skip | Unreadable:
+def _place(rows: list[PathRow], path: str) -> PathRow | Skip | Unreadable:
     fits = [row for row in rows if _begins(path, row.path)]
     if not fits:
         return Skip("path without a row")

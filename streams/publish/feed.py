@@ -10,7 +10,7 @@ from typing import BinaryIO
 from streams.errors import InputError, VigieError
 from streams.publish.emitted import Skip
 from streams.publish.errors import BufferFull
-from streams.publish.lines import Damaged, Line, is_blank, read_lines
+from streams.publish.lines import Damaged, InputLine, is_blank, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered
 from streams.publish.publisher import VisitPublisher
@@ -27,7 +27,7 @@ class Interrupted(VigieError):
     """Raised by `Feed.interrupt` into a read that waits for its next line."""
 
 
-class Feed:
+class LineFeed:
     """One run over one stream. Its publisher must be made with `on_failed=feed.on_failed`.
 
     After `run`: `lines` were gone through, of which `passed` were dealt with by earlier runs; of the others `tally.skipped` are no events,
@@ -115,7 +115,7 @@ class Feed:
         finally:
             self._reading = False
 
-    def _take(self, line: Line, publisher: VisitPublisher, look: Callable[[], None]) -> bool:
+    def _take(self, line: InputLine, publisher: VisitPublisher, look: Callable[[], None]) -> bool:
         """Deal with one line; False where the run ends before it was taken."""
         number = self.lines + 1
         if self.book.is_done(number):
@@ -135,7 +135,7 @@ class Feed:
         self.lines = number
         return True
 
-    def _pass_by(self, number: int, line: Line) -> None:
+    def _pass_by(self, number: int, line: InputLine) -> None:
         if number == self.book.lines and self.book.tail_bytes and (before := self.book.see_tail(line)) is not None:
             was, now = self._reader.read(before), judge(line, self._reader)
             same = isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
@@ -144,7 +144,7 @@ class Feed:
             self._reader.pass_by(line.content)
 
     def _hand_over(
-        self, event: Outgoing, number: int, line: Line, publisher: VisitPublisher, look: Callable[[], None]
+        self, event: Outgoing, number: int, line: InputLine, publisher: VisitPublisher, look: Callable[[], None]
     ) -> bool:
         # Bounded: what fills the buffer is confirmed or fails within the publisher's delivery time, and a failure ends the run.
         tag = (number, line.digest())

@@ -18,7 +18,7 @@ from streams.publish.xiti import XitiReader
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FormatOptions:
     """What the command was asked: `project` for lines that name none, `at_ms` for hits that carry no time."""
 
     format: Format
@@ -44,7 +44,9 @@ def read_moment(text: str) -> int:
     return ms
 
 
-def line_reader(question: Question, config_dir: Path, secret_of: Callable[[str], bytes]) -> Callable[[], LineReader]:
+def line_reader(
+    question: FormatOptions, config_dir: Path, secret_of: Callable[[str], bytes]
+) -> Callable[[], LineReader]:
     """Return how to make a reader that has seen no line yet.
 
     Raises:
@@ -62,7 +64,7 @@ def line_reader(question: Question, config_dir: Path, secret_of: Callable[[str],
     return lambda: EmittedLines(question.format, read_line, secret_of)
 
 
-def _reader(question: Question, config_dir: Path) -> Callable[[bytes], Reading]:
+def _reader(question: FormatOptions, config_dir: Path) -> Callable[[bytes], Reading]:
     catalog = load_catalog(config_dir)
     project = question.project
     if project is not None and project not in {each.code for each in catalog.projects}:
@@ -80,7 +82,7 @@ def _reader(question: Question, config_dir: Path) -> Callable[[bytes], Reading]:
     return EntcoreReader(entcore_tables(config_dir, catalog, project), project).read
 
 
-def _refuse(question: Question, project: str = "", at: str = "") -> None:
+def _refuse(question: FormatOptions, project: str = "", at: str = "") -> None:
     for option, given, why in (("--project", question.project, project), ("--at", question.at_ms, at)):
         if given is not None and why:
             raise InputError(f"{option} does not go with --format {question.format.value}: {why}; leave it out")

@@ -41,7 +41,7 @@ class Damaged(InputError):
         self.doubtful = doubtful
 
 
-class Line(NamedTuple):
+class InputLine(NamedTuple):
     """One line: its bytes without their end (none where it is longer than Kafka takes), whether it had an end, and its length."""
 
     content: bytes
@@ -64,7 +64,7 @@ def digest_of(content: bytes) -> int:
     return int.from_bytes(blake2b(content, digest_size=16).digest())
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line]:
+def read_lines(stream: BinaryIO) -> Iterator[InputLine]:
     """Read a stream line by line, unpacked if it is compressed, in bounded memory.
 
     Raises:
@@ -82,7 +82,7 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
                 yield _long_line(raw, stream)
             else:
                 content = without_end(raw)
-                yield Line(content, raw[-1:] == b"\n", len(content))
+                yield InputLine(content, raw[-1:] == b"\n", len(content))
     except (EOFError, Packing, OSError) as error:
         raise Damaged(_damage(error, number), isinstance(error, Packing)) from None
 
@@ -105,14 +105,14 @@ def is_blank(line: bytes) -> bool:
     return not line.strip(b"\0 \t\r\n\v\f")
 
 
-def _long_line(raw: bytes, stream: BinaryIO) -> Line:
+def _long_line(raw: bytes, stream: BinaryIO) -> InputLine:
     digest, length, ended = blake2b(digest_size=16), 0, False
     while raw and not ended:
         ended = raw[-1] == 10
         digest.update(raw[:-1] if ended else raw)
         length += len(raw) - ended
         raw = b"" if ended else stream.readline(LINE_BYTES_MAX)
-    return Line(b"", ended, length, int.from_bytes(digest.digest()))
+    return InputLine(b"", ended, length, int.from_bytes(digest.digest()))
 
 
 def _damage(error: Exception, lines: int) -> str:

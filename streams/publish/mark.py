@@ -17,8 +17,8 @@ import msgspec
 
 from streams.errors import InputError
 from streams.publish.identity import fingerprint
-from streams.publish.lines import Line, digest_of
-from streams.publish.sample import Sample
+from streams.publish.lines import InputLine, digest_of
+from streams.publish.sample import LineSample
 
 MARK_SUFFIX = ".vigie-mark"
 #: Marks of one file: for other projects and topics, and of the files that bore its name before.
@@ -28,7 +28,7 @@ UNREADABLE_OPEN_MAX = 10_000
 DIGEST_BITS = 128
 
 
-class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ResumeMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`lines` lines were dealt with: `sent` are confirmed by Kafka, `skipped` are no events, `lost` are closed unsent, the rest is open.
 
     `digest`: the sum of the digests of all that are not open. `open`: (first line, how many). `tail_bytes`: length of the last line where
@@ -46,7 +46,7 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
     open: tuple[tuple[int, int], ...]
     tail_bytes: int
-    sample: Sample
+    sample: LineSample
     at_ms: int | None = None
     secrets: dict[str, str] = {}
 
@@ -64,14 +64,14 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the file of marks holds, newest first."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[ResumeMark, ...]
 
 
 class Book:
     """What is dealt with in one run, from the mark on with which it began."""
 
     def __init__(
-        self, format_name: str, project: str, topic: str, mark: Mark | None = None, at_ms: int | None = None
+        self, format_name: str, project: str, topic: str, mark: ResumeMark | None = None, at_ms: int | None = None
     ) -> None:
         self.at_ms = at_ms
         self.secrets = dict(mark.secrets) if mark else {}
@@ -83,25 +83,25 @@ class Book:
         self.tail_bytes = mark.tail_bytes if mark else 0
         self.open = set(mark.open_lines()) if mark else set[int]()
         self._sum = int(mark.digest, 16) if mark else 0
-        self._sample = mark.sample.copy() if mark else Sample()
+        self._sample = mark.sample.copy() if mark else LineSample()
 
     def is_done(self, number: int) -> bool:
         """Whether an earlier run dealt with this line."""
         return number <= self.lines and number not in self.open
 
-    def send(self, number: int, line: Line, digest: int) -> None:
+    def send(self, number: int, line: InputLine, digest: int) -> None:
         """Note a line that was handed over; `fail` takes it back."""
         self._take(number, digest, line)
         self.sent += 1
         self._sample.add(digest)
 
-    def skip(self, number: int, line: Line) -> None:
+    def skip(self, number: int, line: InputLine) -> None:
         """Note a line that is no event; one without its end may still become one."""
         if line.ended:
             self._take(number, line.digest(), line)
             self.skipped += 1
 
-    def leave(self, number: int, line: Line) -> None:
+    def leave(self, number: int, line: InputLine) -> None:
         """Note a line that cannot be read: open, as long as not too many are."""
         if not line.ended:
             return
@@ -118,7 +118,7 @@ class Book:
         self._sum -= digest
         self.open.add(number)
 
-    def see_tail(self, line: Line) -> bytes | None:
+    def see_tail(self, line: InputLine) -> bytes | None:
         """Look at the last line of the mark, which had no end then; return what it was then if it has grown since, else None."""
         before = line.content[: self.tail_bytes]
         grown = line.length > self.tail_bytes
@@ -127,12 +127,12 @@ class Book:
         self.tail_bytes = 0 if line.ended else line.length
         return before if grown else None
 
-    def _take(self, number: int, digest: int, line: Line) -> None:
+    def _take(self, number: int, digest: int, line: InputLine) -> None:
         self._advance(number, line)
         self.open.discard(number)
         self._sum += digest
 
-    def _advance(self, number: int, line: Line) -> None:
+    def _advance(self, number: int, line: InputLine) -> None:
         if number > self.lines:
             assert number == self.lines + 1, "lines are dealt with in order"
             self.lines = number
@@ -143,14 +143,14 @@ class Book:
         """Note with which secret the users of each project became pseudonyms."""
         self.secrets.update({project: fingerprint(secret) for project, secret in secrets.items()})
 
-    def mark(self) -> Mark | None:
+    def mark(self) -> ResumeMark | None:
         """Return the mark as of now; only while Kafka owes no answer. None where nothing is dealt with."""
         if len(self.open) == self.lines:
             return None
         digest = f"{self._sum % (1 << DIGEST_BITS):032x}"
         ranges = _ranges(self.open)
         numbers = (self.lines, self.sent, self.skipped, self.lost)
-        return Mark(
+        return ResumeMark(
             *self.of, *numbers, digest, ranges, self.tail_bytes, self._sample.copy(), self.at_ms, dict(self.secrets)
         )
 
@@ -172,7 +172,7 @@ class MarkFile:
         real = Path(os.path.realpath(of))
         self.path = real.with_name(real.name + MARK_SUFFIX)
         self.trouble: str | None = None
-        self._others: list[Mark] = []
+        self._others: list[ResumeMark] = []
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -206,7 +206,7 @@ class MarkFile:
         finally:
             os.close(file)
 
-    def read(self) -> tuple[Mark, ...]:
+    def read(self) -> tuple[ResumeMark, ...]:
         """Return the marks, newest first.
 
         Raises:
@@ -222,11 +222,11 @@ class MarkFile:
                 "(what Kafka took more than 10 minutes ago then counts a second time), or put the new lines alone into another file"
             ) from None
 
-    def keep(self, others: tuple[Mark, ...]) -> None:
+    def keep(self, others: tuple[ResumeMark, ...]) -> None:
         """Name the marks that are to stay beside the one that `write` writes."""
         self._others = list(others)
 
-    def write(self, mark: Mark) -> None:
+    def write(self, mark: ResumeMark) -> None:
         """Replace this run's mark, whole or not at all. Never raises: `trouble` tells."""
         same = (mark.format, mark.project, mark.topic, mark.lines, mark.digest)
         others = [o for o in self._others if (o.format, o.project, o.topic, o.lines, o.digest) != same]

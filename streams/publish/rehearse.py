@@ -18,7 +18,7 @@ NO_SECRET = b"a rehearsal needs no secret"
 
 
 @dataclass(slots=True)
-class Rehearsal:
+class DryRun:
     """What `publish` would do. `broken` of the `sent` would be rejected by the chain whatever their age; `reasons` says how many why.
 
     `passed` of the `lines` were dealt with by earlier runs.
@@ -33,13 +33,13 @@ class Rehearsal:
     passed: int = 0
 
 
-def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[Rehearsal], None]) -> Rehearsal:
+def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[DryRun], None]) -> DryRun:
     """Read every line as `Feed.run` would.
 
     Raises:
         InputError: the stream is not text at all.
     """
-    done = Rehearsal()
+    done = DryRun()
     try:
         for line in read_lines(stream):
             done.lines += 1

@@ -19,8 +19,8 @@ import msgspec
 
 from streams.errors import InputError, SettingsError
 from streams.publish.identity import fingerprint
-from streams.publish.lines import Damaged, Line, digest_of, read_lines
-from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, Mark, MarkFile
+from streams.publish.lines import Damaged, InputLine, digest_of, read_lines
+from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark
 from streams.publish.readers import Format, secret_name
 from streams.publish.sample import short_of
 
@@ -37,9 +37,9 @@ WINDOW = "what Kafka took less than 10 minutes ago counts once, what is older co
 class Trial:
     """One mark held against the file. `fit` is the mark as the file bears it out, `found_at` where lines of its sample are."""
 
-    mark: Mark
+    mark: ResumeMark
     path: Path
-    fit: Mark | None = None
+    fit: ResumeMark | None = None
     found_at: list[int] = field(default_factory=list)
     _less: int = 0
 
@@ -47,7 +47,7 @@ class Trial:
         """Take note of a line at a place that is open."""
         self._less += digest
 
-    def look(self, number: int, total: int, line: Line, is_open: bool) -> None:
+    def look(self, number: int, total: int, line: InputLine, is_open: bool) -> None:
         """Compare where the mark ends; `total` is the sum with this line, the last one."""
         mark = self.mark
         if number == mark.lines:
@@ -68,7 +68,7 @@ class Trial:
         return found >= SAMPLE_SHARE * sampled or found >= LINES_SHARE * new
 
 
-def _same(total: int, mark: Mark) -> bool:
+def _same(total: int, mark: ResumeMark) -> bool:
     return total % (1 << DIGEST_BITS) == int(mark.digest, 16)
 
 
@@ -192,17 +192,17 @@ def refuse_another_secret(name: str, book: Book, secret_of: Callable[[str], byte
             )
 
 
-def _of(mark: Mark) -> tuple[str, str, str]:
+def _of(mark: ResumeMark) -> tuple[str, str, str]:
     return mark.format, mark.project, mark.topic
 
 
-def _apart(mark: Mark, of: tuple[str, str, str]) -> bool:
+def _apart(mark: ResumeMark, of: tuple[str, str, str]) -> bool:
     """Whether both take different lines of the same log: the rows of one project each."""
     both = mark.format == of[0] == Format.COMBINED
     return both and bool(mark.project) and bool(of[1]) and mark.project != of[1]
 
 
-def _going_on(name: str, mark: Mark, path: Path, own: Path) -> str:
+def _going_on(name: str, mark: ResumeMark, path: Path, own: Path) -> str:
     where = path.name if path == own else f"{path.name}: it is the same file under another name"
     kinds = [f"{mark.sent:,} delivered", f"{mark.skipped:,} skipped"]
     if mark.lost:

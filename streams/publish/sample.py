@@ -12,7 +12,7 @@ LOWEST_KEPT = 128
 _MASK = (1 << 64) - 1
 
 
-class Sample(msgspec.Struct, forbid_unknown_fields=True):
+class LineSample(msgspec.Struct, forbid_unknown_fields=True):
     """Digests (64 bits) of some of the lines that were given to `add`."""
 
     first: list[int] = msgspec.field(default_factory=list)
@@ -34,9 +34,9 @@ class Sample(msgspec.Struct, forbid_unknown_fields=True):
                 lowest.insert(at, short)
                 del lowest[LOWEST_KEPT:]
 
-    def copy(self) -> Sample:
+    def copy(self) -> LineSample:
         """Return one that does not change with this one."""
-        return Sample(list(self.first), self.last[-ENDS_KEPT:], list(self.lowest))
+        return LineSample(list(self.first), self.last[-ENDS_KEPT:], list(self.lowest))
 
     def digests(self) -> set[int]:
         """All of them."""

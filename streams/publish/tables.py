@@ -12,7 +12,7 @@ from typing import Any
 
 from streams.catalog import Catalog, departement_of
 from streams.errors import SettingsError
-from streams.publish.combined import CombinedTables, Place
+from streams.publish.combined import CombinedTables, PathRow
 from streams.publish.entcore import EntcoreTables
 from streams.publish.fields import host_of, path_of
 from streams.publish.xiti import XitiProject, XitiTables
@@ -171,7 +171,7 @@ def combined_tables(config_dir: Path, catalog: Catalog) -> CombinedTables:
     return CombinedTables(tuple(places), tuple(ending.lower() for ending in ignored))
 
 
-def _place(file: _File, where: str, row: Any) -> Place | None:
+def _place(file: _File, where: str, row: Any) -> PathRow | None:
     host, path = (row.get("host"), row.get("path")) if isinstance(row, dict) else (None, None)
     name = host_of(host.encode()) if isinstance(host, str) else None
     if name is None or not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#;"):
@@ -179,7 +179,7 @@ def _place(file: _File, where: str, row: Any) -> Place | None:
         return None
     file.members(f"{where}: ", row, ("host", "path", "project", "uai", "service"))
     uai = row.get("uai")
-    return Place(
+    return PathRow(
         host=name,
         path=path_of(path.encode()),
         project=file.code(where, "project", row.get("project")),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from streams.publish.emitted import Skip, Unreadable
-from streams.publish.lines import TOO_LONG, Line, is_blank
+from streams.publish.lines import TOO_LONG, InputLine, is_blank
 from streams.publish.readers import LineReader, Outgoing
 
 #: Lines that are named in the report, of each kind.
@@ -19,7 +19,7 @@ OTHER_KINDS = "other kinds"
 EMPTY_LINE = Skip("empty line")
 
 
-def judge(line: Line, reader: LineReader) -> Outgoing | Skip | Unreadable:
+def judge(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadable:
     """Return what becomes of a line, the same for `publish` and its rehearsal."""
     if line.too_long:
         return Unreadable(TOO_LONG)

@@ -1,14 +1,14 @@
 """The detector over the past: files of counts in, alerts and a drawing out."""
 
-from streams.rehearse.counts_file import Counts, read_counts
-from streams.rehearse.past import Earlier, counts_of, rehearse_regions
+from streams.rehearse.counts_file import CountsGrid, read_counts
+from streams.rehearse.past import EarlierRows, counts_of, rehearse_regions
 from streams.rehearse.plot import write_plot
 from streams.rehearse.report import as_json, as_text
 from streams.rehearse.run import Found, Rehearsal, lasting_into, rehearse
 
 __all__ = [
-    "Counts",
-    "Earlier",
+    "CountsGrid",
+    "EarlierRows",
     "Found",
     "Rehearsal",
     "as_json",

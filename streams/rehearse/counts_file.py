@@ -13,7 +13,7 @@ from streams import values
 from streams.csv_file import CsvFile, open_csv
 from streams.rehearse.clocks import Stamps, WrittenClock
 from streams.values import quoted
-from streams.watch import Array, Index, Scope
+from streams.watch import AlertScope, Array, Index
 
 COLUMNS = ("timestamp", "count", "region", "service")
 COUNT_MAX = 1e12
@@ -26,14 +26,14 @@ _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class CountsGrid:
     """A file on its grid. `values` (series, rows), NaN where no row was; `texts` the time stamps as they were written,
     empty where no row was.
 
     `dates` and `slots` (rows): local date as an ordinal, and place in the local day.
     """
 
-    scopes: tuple[Scope, ...]
+    scopes: tuple[AlertScope, ...]
     step_minutes: int
     first_minute: int
     values: Array
@@ -55,7 +55,7 @@ class _Read:
     scopes: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
-def read_counts(path: Path, zone: ZoneInfo) -> Counts:
+def read_counts(path: Path, zone: ZoneInfo) -> CountsGrid:
     """Read `path`; time stamps without an offset are in `zone`.
 
     Raises:
@@ -139,7 +139,7 @@ class _Numbers:
         return value
 
 
-def _grid(file: CsvFile, read: _Read, clock: WrittenClock) -> Counts:
+def _grid(file: CsvFile, read: _Read, clock: WrittenClock) -> CountsGrid:
     minutes = np.array(read.minutes, dtype=np.int64)
     step = _step(file, np.unique(minutes))
     phase = int(np.bincount(minutes % step).argmax())
@@ -167,8 +167,10 @@ def _grid(file: CsvFile, read: _Read, clock: WrittenClock) -> Counts:
     starts = (np.arange(first, last + 1) * step + phase).astype(np.int64)
     dates, of_day = clock.local(starts)
     note = clock.note()
-    scopes = tuple(Scope(region or None, service or None) for region, service in read.scopes)
-    return Counts(scopes, step, int(starts[0]), values, tuple(texts), dates, of_day // step, (note,) if note else ())
+    scopes = tuple(AlertScope(region or None, service or None) for region, service in read.scopes)
+    return CountsGrid(
+        scopes, step, int(starts[0]), values, tuple(texts), dates, of_day // step, (note,) if note else ()
+    )
 
 
 def _step(file: CsvFile, minutes: Index) -> int:

@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from streams.rehearse.clocks import local_days
-from streams.rehearse.counts_file import Counts
+from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.run import Found, Progress, Rehearsal, rehearse
-from streams.watch import Array, Index, KeysOf, Past, Scope, Sensitivity
+from streams.watch import AlertScope, Array, Index, KeysOf, Past, Sensitivity
 from streams.watch.chosen import KNOWN_PART_MIN
 from streams.watch.store import Day
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierRows:
     """Rows of days before those that are judged: `minutes` (rows) epoch minutes in order, with gaps; `values` (series, rows) of the
     same series, NaN where not measured.
     """
@@ -30,7 +30,9 @@ class Earlier:
     values: Array
 
 
-def counts_of(scopes: Sequence[Scope], first_minute: int, step_minutes: int, values: Array, zone: ZoneInfo) -> Counts:
+def counts_of(
+    scopes: Sequence[AlertScope], first_minute: int, step_minutes: int, values: Array, zone: ZoneInfo
+) -> CountsGrid:
     """Counts (series, rows) from epoch minute `first_minute` on; times are told in `zone`, with their offset."""
     minutes = first_minute + np.arange(values.shape[1]) * step_minutes
     dates, of_day = local_days(minutes, zone)
@@ -39,16 +41,16 @@ def counts_of(scopes: Sequence[Scope], first_minute: int, step_minutes: int, val
         datetime.datetime.fromtimestamp(int(minute) * 60, zone).isoformat(timespec="minutes") if there else ""
         for minute, there in zip(minutes, known, strict=True)
     )
-    return Counts(tuple(scopes), step_minutes, first_minute, values, texts, dates, of_day // step_minutes)
+    return CountsGrid(tuple(scopes), step_minutes, first_minute, values, texts, dates, of_day // step_minutes)
 
 
 def rehearse_regions(
-    counts: Counts,
+    counts: CountsGrid,
     zone_of: Callable[[str], ZoneInfo],
     keys_of: Callable[[str], tuple[str, KeysOf]],
     least: Sensitivity,
     progress: Progress | None = None,
-    earlier: Earlier | None = None,
+    earlier: EarlierRows | None = None,
 ) -> Rehearsal:
     """Judge the series of each clock and calendar together; `keys_of` gives a name for the calendar of a region, and its keys of days.
 
@@ -81,7 +83,7 @@ def rehearse_regions(
     return Rehearsal(tuple(alerts), bands[0], bands[1], bands[2])
 
 
-def _past(earlier: Earlier, places: list[int], part: Counts, zone: ZoneInfo, keys_of: KeysOf) -> Past:
+def _past(earlier: EarlierRows, places: list[int], part: CountsGrid, zone: ZoneInfo, keys_of: KeysOf) -> Past:
     """The local days of these series before the first judged one."""
     dates, of_day = local_days(earlier.minutes, zone)
     slots = of_day // part.step_minutes

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from streams.errors import InputError
-from streams.rehearse.counts_file import Counts
+from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.run import Found, Rehearsal
 from streams.watch import Array
 
@@ -29,7 +29,7 @@ border-bottom:1px solid #e7e5e4}td.n,th.n{text-align:right;font-variant-numeric:
 .k{display:inline-block;width:12px;height:12px;border-radius:2px;vertical-align:-1px;margin:0 4px 0 14px}p{margin:4px 0}.s{color:#57534e}"""
 
 
-def write_plot(path: Path, name: str, counts: Counts, rehearsal: Rehearsal) -> None:
+def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) -> None:
     """Write the page.
 
     Raises:
@@ -53,7 +53,7 @@ def write_plot(path: Path, name: str, counts: Counts, rehearsal: Rehearsal) -> N
         raise InputError(f"cannot write --plot {path}: {error.strerror or error}") from None
 
 
-def _head(name: str, counts: Counts, rehearsal: Rehearsal) -> str:
+def _head(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
     texts = [text for text in (counts.texts[0], counts.texts[-1])]
     keys = "".join(f"<span class=k style='background:{color}'></span>{label}" for label, color in _KINDS.values())
     number = len(rehearsal.alerts)
@@ -67,7 +67,7 @@ def _head(name: str, counts: Counts, rehearsal: Rehearsal) -> str:
     )
 
 
-def _where(counts: Counts, series: int) -> str:
+def _where(counts: CountsGrid, series: int) -> str:
     scope = counts.scopes[series]
     return (
         " · ".join(part for part in (scope.region and f"région {scope.region}", scope.service) if part)
@@ -75,7 +75,7 @@ def _where(counts: Counts, series: int) -> str:
     )
 
 
-def _detail(counts: Counts, rehearsal: Rehearsal, found: Found) -> str:
+def _detail(counts: CountsGrid, rehearsal: Rehearsal, found: Found) -> str:
     rows = counts.values.shape[1]
     around = max(3 * (found.last - found.start + 1), 8 * 60 // counts.step_minutes, 8)
     begin, until = max(0, found.start - around), min(rows, found.last + around)
@@ -83,7 +83,7 @@ def _detail(counts: Counts, rehearsal: Rehearsal, found: Found) -> str:
     return f"<h2>{_title(counts, found)}</h2>" + _drawing(counts, rehearsal, found.series, begin, until, alerts)
 
 
-def _title(counts: Counts, found: Found) -> str:
+def _title(counts: CountsGrid, found: Found) -> str:
     label = _KINDS[found.kind.value][0].capitalize()
     ratio = "" if found.ratio is None or found.kind == "silence" else f", × {_french(found.ratio, 2)}"
     learning = ", en apprentissage" if found.learning else ""
@@ -91,7 +91,7 @@ def _title(counts: Counts, found: Found) -> str:
     return html.escape(f"{label} {when}, {_where(counts, found.series)}{ratio}{learning}")
 
 
-def _drawing(counts: Counts, rehearsal: Rehearsal, series: int, begin: int, until: int, alerts: list[Found]) -> str:
+def _drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, until: int, alerts: list[Found]) -> str:
     columns = [
         one[series, begin:until] for one in (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     ]
@@ -187,7 +187,7 @@ def _top(values: Array) -> float:
     return float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
 
 
-def _table(counts: Counts, rehearsal: Rehearsal) -> str:
+def _table(counts: CountsGrid, rehearsal: Rehearsal) -> str:
     rows = "".join(
         f"<tr><td>{_KINDS[one.kind.value][0]}<td>{html.escape(counts.texts[one.start])}<td>{html.escape(counts.texts[one.last])}"
         f"<td>{html.escape(_where(counts, one.series))}<td class=n>{_french(one.observed, 0)}<td class=n>{_french(one.expected, 0)}"

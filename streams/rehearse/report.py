@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import orjson
 
-from streams.rehearse.counts_file import Counts
+from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.run import Found, Rehearsal
 
 
-def as_json(counts: Counts, rehearsal: Rehearsal) -> bytes:
+def as_json(counts: CountsGrid, rehearsal: Rehearsal) -> bytes:
     """One array of `{kind,start,end,region,service,observed,expected,ratio}`; times as the file wrote them, `end` the
     last row of the alert.
     """
@@ -29,7 +29,7 @@ def as_json(counts: Counts, rehearsal: Rehearsal) -> bytes:
     )
 
 
-def as_text(counts: Counts, rehearsal: Rehearsal) -> list[str]:
+def as_text(counts: CountsGrid, rehearsal: Rehearsal) -> list[str]:
     """One line an alert, and a last one that sums up."""
     lines = [_line(counts, one) for one in rehearsal.alerts]
     days = len(set(counts.dates.tolist()))
@@ -43,7 +43,7 @@ def as_text(counts: Counts, rehearsal: Rehearsal) -> list[str]:
     return lines
 
 
-def _line(counts: Counts, one: Found) -> str:
+def _line(counts: CountsGrid, one: Found) -> str:
     start, end = counts.texts[one.start], counts.texts[one.last]
     where = " ".join(part for part in (one.scope.region, one.scope.service) if part) or "-"
     ratio = "" if one.ratio is None or one.kind == "silence" else f"  x{one.ratio:.2f}"

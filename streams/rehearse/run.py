@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streams.rehearse.counts_file import Counts
-from streams.watch import Array, Episode, KeysOf, Kind, Panel, Past, Scope, Sensitivity
+from streams.rehearse.counts_file import CountsGrid
+from streams.watch import AlertKind, AlertScope, Array, Episode, KeysOf, Panel, Past, Sensitivity
 
 #: Called after each day with (days done, days in all).
 Progress = Callable[[int, int], None]
@@ -21,8 +21,8 @@ class Found:
     whether it had not ended. `score`: the highest when it was raised, where ordinary days of the series reach `usual`; 0 of a silence.
     """
 
-    kind: Kind
-    scope: Scope
+    kind: AlertKind
+    scope: AlertScope
     series: int
     start: int
     raised: int
@@ -51,7 +51,7 @@ class Rehearsal:
 
 
 def rehearse(
-    counts: Counts, keys_of: KeysOf, least: Sensitivity, progress: Progress | None = None, past: Past | None = None
+    counts: CountsGrid, keys_of: KeysOf, least: Sensitivity, progress: Progress | None = None, past: Past | None = None
 ) -> Rehearsal:
     """Judge every row in order; no row is judged with anything that came after it. `past`: days before the first, as counted."""
     panel = Panel(len(counts.scopes), counts.step_minutes, least, past)
@@ -78,7 +78,7 @@ def rehearse(
     return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
 
 
-def lasting_into(counts: Counts, rehearsal: Rehearsal, first_minute: int) -> tuple[Counts, Rehearsal]:
+def lasting_into(counts: CountsGrid, rehearsal: Rehearsal, first_minute: int) -> tuple[CountsGrid, Rehearsal]:
     """What touches the rows from epoch minute `first_minute` on: they begin where the first alert does that lasted until then."""
     first = (first_minute - counts.first_minute) // counts.step_minutes
     alerts = [one for one in rehearsal.alerts if one.last >= first]
@@ -100,12 +100,12 @@ def _without_beginnings(found: list[Found]) -> list[Found]:
     """Leave out drops that are but the beginning of a silence, told before there was enough of it to call it one."""
     silences: dict[int, list[Found]] = {}
     for one in found:
-        if one.kind is Kind.SILENCE:
+        if one.kind is AlertKind.SILENCE:
             silences.setdefault(one.series, []).append(one)
     return [
         one
         for one in found
-        if one.kind is not Kind.DROP or not any(_begins(one, silence) for silence in silences.get(one.series, ()))
+        if one.kind is not AlertKind.DROP or not any(_begins(one, silence) for silence in silences.get(one.series, ()))
     ]
 
 
@@ -116,7 +116,7 @@ def _begins(drop: Found, silence: Found) -> bool:
     return silence.start <= drop.start or drop.observed == 0
 
 
-def _found(counts: Counts, expected: Array, series: int, episode: Episode, running: bool) -> Found:
+def _found(counts: CountsGrid, expected: Array, series: int, episode: Episode, running: bool) -> Found:
     # To the last row that was measured: what cut an alert off may begin after a row that was not, and such a row has no time stamp.
     measured = np.isfinite(counts.values[series, episode.start : None if running else episode.last + 1])
     last = episode.start + int(np.flatnonzero(measured)[-1])

@@ -21,7 +21,7 @@ from streams.catalog import Catalog, Region
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.day_file import DayFile
 from streams.history.days import dates, paris_day
-from streams.history.marks import HourMark, Source
+from streams.history.marks import HourMark, HourSource
 from streams.history.rows import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.load_shape import LoadShape
 from streams.simulate.levels import Levels, PastPlan
@@ -48,7 +48,7 @@ class PastInputs:
 
 
 @dataclass(slots=True)
-class Past:
+class PastMaker:
     """Makes days. Slow to construct, then about 0.2 s a day."""
 
     inputs: PastInputs
@@ -70,7 +70,8 @@ class Past:
         counts = {region.code: self._drawn(region, day, first, end, rng) for region in self.levels.regions}
         rows = self._rows(counts, day, minutes, rng)
         hours = tuple(
-            HourMark(hour, Source.SIMULATED, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
+            HourMark(hour, HourSource.SIMULATED, ((hour * 60, hour * 60 + 60),))
+            for hour in range(first // 60, end // 60)
         )
         return DayFile(day, 0, hours, rows, self._sketches(counts, day, rng), self.inputs.catalog.digest)
 

@@ -12,10 +12,12 @@ from streams.watch.maintenances import Maintenance, planned_because
 from streams.watch.panel import Band, Panel
 from streams.watch.store import Past
 from streams.watch.summary import Part, drivers, level_of, sums
-from streams.watch.types import SENSITIVITIES, Array, Index, Kind, Scope, Sensitivity
+from streams.watch.types import SENSITIVITIES, AlertKind, AlertScope, Array, Index, Sensitivity
 
 __all__ = [
     "SENSITIVITIES",
+    "AlertKind",
+    "AlertScope",
     "Array",
     "Band",
     "Change",
@@ -25,7 +27,6 @@ __all__ = [
     "Index",
     "Judge",
     "KeysOf",
-    "Kind",
     "Maintenance",
     "Measure",
     "MixedDays",
@@ -33,7 +34,6 @@ __all__ = [
     "Part",
     "Past",
     "SchoolDays",
-    "Scope",
     "Sensitivity",
     "Series",
     "Told",

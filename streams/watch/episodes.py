@@ -10,9 +10,9 @@ from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.flags import Rows
 from streams.watch.score import QUANTUM, Piece
 from streams.watch.standard import Standard
-from streams.watch.types import Kind
+from streams.watch.types import AlertKind
 
-KINDS = (Kind.SURGE, Kind.DROP, Kind.SILENCE)
+KINDS = (AlertKind.SURGE, AlertKind.DROP, AlertKind.SILENCE)
 #: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.
 FRESH_PART = 0.5
 #: A silence begins with the row in which so many counts were to have come: a night without visits is none, and a count less is chance.
@@ -26,7 +26,7 @@ class Episode:
     `score`: the highest when it was raised, where ordinary days of the series reach `usual`; both 0 of a silence.
     """
 
-    kind: Kind
+    kind: AlertKind
     start: int
     raised: int
     last: int

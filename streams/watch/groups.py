@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from streams.watch.days import KeysOf
-from streams.watch.types import Index, Scope
+from streams.watch.types import AlertScope, Index
 
 
 class Measure(StrEnum):
@@ -23,7 +23,7 @@ class Measure(StrEnum):
 class Series:
     """One judged series; `row` is its place in the table of counts. Events of a scope come just before its visits."""
 
-    scope: Scope
+    scope: AlertScope
     measure: Measure
     row: int
 

@@ -20,7 +20,7 @@ from streams.watch.groups import Group, Measure
 from streams.watch.panel import Band, Panel
 from streams.watch.states import BAND_DAYS, BAND_MINUTES, JudgeState
 from streams.watch.store import Day
-from streams.watch.types import SENSITIVITIES, Array, Index, Kind, Sensitivity
+from streams.watch.types import SENSITIVITIES, AlertKind, Array, Index, Sensitivity
 
 #: False alerts a month that all regions together may cost an observer, and how many there are to share them.
 BUDGET_A_MONTH, REGIONS = 1.0, 18
@@ -62,7 +62,7 @@ class Told:
     """An alert of one series of a group; rows are epoch minutes. `until` is the minute after its last row (so far)."""
 
     series: int
-    kind: Kind
+    kind: AlertKind
     start: int
     raised: int
     until: int
@@ -118,7 +118,7 @@ class Judge:
         self._date: datetime.date | None = None
         self._fed = self.first
         self._few = np.ones(len(group.series), bool)
-        self._untold: dict[tuple[int, Kind], Episode] = {}
+        self._untold: dict[tuple[int, AlertKind], Episode] = {}
 
     def learn(self, date: datetime.date, slots: Array) -> None:
         """Put a day into the past as it was counted, unjudged; `slots` (series, slots), NaN where not measured."""
@@ -261,9 +261,9 @@ class Judge:
         one = self.group.series[series]
         if one.measure is Measure.EVENTS:
             visits = series + 1  # the same scope's visits come next
-            told = episode.kind is Kind.SILENCE or self._few[visits]
+            told = episode.kind is AlertKind.SILENCE or self._few[visits]
         else:
-            told = one.scope.service is not None or (episode.kind is not Kind.SILENCE and not self._few[series])
+            told = one.scope.service is not None or (episode.kind is not AlertKind.SILENCE and not self._few[series])
         if not told:
             self._untold[(series, episode.kind)] = episode
         else:
@@ -281,7 +281,7 @@ class Judge:
         _first, rows = self.bands.between(begin, end)
         off = rows[0, visits] - rows[1, visits]
         total = float(off[np.isfinite(off)].sum())
-        return (total if episode.kind is Kind.SURGE else -total) >= self.panel.least.counts_min
+        return (total if episode.kind is AlertKind.SURGE else -total) >= self.panel.least.counts_min
 
     def _told(self, series: int, episode: Episode, *, is_over: bool) -> Told:
         step = self.group.step_minutes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.watch.types import Kind, Scope
+from streams.watch.types import AlertKind, AlertScope
 
 #: After the planned end a source has so long to come back before somebody is called.
 GRACE_MINUTES = 15
@@ -25,7 +25,7 @@ class Maintenance:
     regions: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
 
-    def covers(self, scope: Scope, region: str | None) -> bool:
+    def covers(self, scope: AlertScope, region: str | None) -> bool:
         """Whether it stops this scope; `region` is the one that it lies in, a project's too."""
         if scope.project is not None and scope.project in self.projects:
             return True
@@ -35,11 +35,11 @@ class Maintenance:
 
 
 def planned_because(
-    maintenances: Sequence[Maintenance], kind: Kind, start: int, until: int, scope: Scope, region: str | None
+    maintenances: Sequence[Maintenance], kind: AlertKind, start: int, until: int, scope: AlertScope, region: str | None
 ) -> str | None:
     """The label of the stop that a drop or silence from minute `start` to `until` lies in, None where it lies in none."""
     for one in maintenances:
         inside = one.first <= start and until <= one.end + GRACE_MINUTES
-        if kind is not Kind.SURGE and inside and one.covers(scope, region):
+        if kind is not AlertKind.SURGE and inside and one.covers(scope, region):
             return one.label
     return None

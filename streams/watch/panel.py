@@ -26,7 +26,7 @@ from streams.watch.spread import learn_spread
 from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
-from streams.watch.types import Array, Flags, Index, Kind, Sensitivity
+from streams.watch.types import AlertKind, Array, Flags, Index, Sensitivity
 
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
 LEARNED_MINUTES_MAX = 240
@@ -202,7 +202,7 @@ class Panel:
         for series, episode in (*self._ended, *open_):
             if episode.learning and episode.last - episode.start >= short:
                 continue
-            last = episode.last if episode.kind is Kind.SILENCE else min(episode.last, episode.start + adopt)
+            last = episode.last if episode.kind is AlertKind.SILENCE else min(episode.last, episode.start + adopt)
             marked[series, max(episode.start - begin, 0) : max(last + 1 - begin, 0)] = True
         oldest = until - self.scales.windows[-1]
         self._ended = [(series, episode) for series, episode in self._ended if episode.last >= oldest]

@@ -9,11 +9,11 @@ import numpy as np
 
 from streams.watch.groups import Series
 from streams.watch.judging import Judge, Told
-from streams.watch.types import Array, Kind, Scope
+from streams.watch.types import AlertKind, AlertScope, Array
 
 #: Parts that are named, and how far one deviates at least to be named.
 DRIVERS_MAX = 5
-DRIVER_RATIO = {Kind.SURGE: 1.05, Kind.DROP: 0.95, Kind.SILENCE: 0.5}
+DRIVER_RATIO = {AlertKind.SURGE: 1.05, AlertKind.DROP: 0.95, AlertKind.SILENCE: 0.5}
 
 NATIONAL, REGION, SERVICE, PROJECT = "national", "region", "service", "project"
 
@@ -28,7 +28,7 @@ class Sums:
     upper: float
 
 
-def level_of(scope: Scope) -> str:
+def level_of(scope: AlertScope) -> str:
     """`national`, `region`, `service` or `project`."""
     if scope.project is not None:
         return PROJECT
@@ -69,7 +69,7 @@ def bounds_of_sum(expected: Array, lower: Array, upper: Array, score: float) -> 
 class Part:
     """A part of an alert's scope, over the same minutes."""
 
-    scope: Scope
+    scope: AlertScope
     sums: Sums
 
 
@@ -89,7 +89,7 @@ def drivers(
         for number, series in enumerate(judge.group.series)
         if _is_part(alert, level, series, project_regions)
     ]
-    sign = 1.0 if told.kind is Kind.SURGE else -1.0
+    sign = 1.0 if told.kind is AlertKind.SURGE else -1.0
     bound = DRIVER_RATIO[told.kind]
     named = [
         part

@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 Index = NDArray[np.int64]
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What an alert says."""
 
     SURGE = "surge"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Scope:
+class AlertScope:
     """What a series counts: a region, a service of a region, or a project. All None: everything."""
 
     region: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.audit.compare import Difference, LogPart, Scope, compare, scope
+from streams.audit.compare import Comparable, Difference, LogPart, compare, scope
 from streams.audit.plain import PlainCount
 from streams.catalog import Catalog
 from streams.count import PartitionState
@@ -14,7 +14,7 @@ from streams.live import MinuteCounts, Snapshot
 T0 = 1_788_242_400_000
 MINUTE = T0 // 60_000
 AHEAD_MS = 120_000
-EVERYTHING = Scope(None, True)
+EVERYTHING = Comparable(None, True)
 
 
 def snapshot(settled_ms: int | None = None, totals: dict[tuple[str, ...], int] | None = None) -> Snapshot:
@@ -70,7 +70,7 @@ def test_every_kind_of_difference(plain: PlainCount) -> None:
 
 
 def test_out_of_scope_is_not_compared(plain: PlainCount) -> None:
-    found = compare(plain, snapshot(), [], Scope(MINUTE + 1, False))
+    found = compare(plain, snapshot(), [], Comparable(MINUTE + 1, False))
     assert [one.minute for one in found.differences] == [MINUTE + 1]
 
 

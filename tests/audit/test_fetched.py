@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record import MemoryRecords
 
-from streams.audit.fetched import FetchedPieces, Piece, Unread
+from streams.audit.fetched import FetchedPiece, FetchedPieces, Unread
 from streams.audit.log import _until
 from streams.errors import StateError
 from streams.events import Reason
@@ -28,9 +28,9 @@ GOOD = b"".join(record(n, b"v%d" % n, [(b"name", b"x")]) for n in range(3))
 Read = list[tuple[Any, ...]]
 
 
-def pieces(response: bytes, wanted: int = 0) -> list[Piece]:
+def pieces(response: bytes, wanted: int = 0) -> list[FetchedPiece]:
     records = FetchedPieces(Unpacker(BYTES_MAX), Damages(), wanted, TP, MemoryRecords(response))
-    found: list[Piece] = []
+    found: list[FetchedPiece] = []
     while records:
         found += records.take(1)
     return found
@@ -106,7 +106,7 @@ def test_a_reader_that_wants_no_more_is_not_told_what_stops_others() -> None:
 
 @pytest.mark.parametrize("end", [3, 4, 6])
 def test_reading_ends_in_the_middle_of_what_nobody_can_read(end: int) -> None:
-    unread = _until(Piece(5, Unread(1000, 4, 6, Reason.CORRUPT)), end)
+    unread = _until(FetchedPiece(5, Unread(1000, 4, 6, Reason.CORRUPT)), end)
     assert isinstance(unread, Unread)
     assert (unread.number, unread.end) == (4 - (6 - end), end)
 

@@ -12,7 +12,7 @@ from streams.audit import plain as plain_module
 from streams.audit.compare import ASPECTS
 from streams.audit.plain import PlainCount, Row
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, PartitionCounter, Rules
+from streams.count import Batch, CountingRules, PartitionCounter
 from streams.events import TimeBounds
 
 LATENESS_MS = 20_000
@@ -67,7 +67,7 @@ def test_totals_are_the_minutes_and_the_rejected(catalog: Catalog) -> None:
 
 
 def test_both_remember_ids_for_as_long(catalog: Catalog) -> None:
-    assert Rules.of(catalog, BOUNDS, LATENESS_MS).plan.id_ms == plain_module.IDS_STRETCH_MS
+    assert CountingRules.of(catalog, BOUNDS, LATENESS_MS).plan.id_ms == plain_module.IDS_STRETCH_MS
 
 
 def test_repeats_within_two_stretches_of_append_time(catalog: Catalog) -> None:
@@ -109,7 +109,7 @@ def test_agrees_with_the_chain(catalog: Catalog, partitions: list[list[tuple[int
     minutes: dict[int, dict[Row, int]] = {}
     totals: dict[Row, int] = {}
     for number, log in enumerate(partitions):
-        counter = PartitionCounter(Rules.of(catalog, BOUNDS, LATENESS_MS), None)
+        counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None)
         offset = 0
         for append_ms, values in log:
             end = offset + len(values)

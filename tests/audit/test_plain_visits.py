@@ -11,7 +11,7 @@ from streams.audit.compare import ASPECTS, VISIT_ASPECTS
 from streams.audit.plain import PlainCount
 from streams.audit.plain_visits import STRETCHES, PlainVisits, stretch_ms
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, PartitionCounter, Rules
+from streams.count import Batch, CountingRules, PartitionCounter
 from streams.events import TimeBounds
 
 BOUNDS = TimeBounds()
@@ -52,7 +52,7 @@ def test_both_counts_agree_over_hours(catalog: Catalog) -> None:
     excess = visits = 0
     for seed in range(6):
         log = log_of(seed, 200)
-        delta = PartitionCounter(Rules.of(catalog, BOUNDS, LATENESS_MS), None).count(log)
+        delta = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None).count(log)
         plain = PlainCount(catalog, BOUNDS, LATENESS_MS, visits=True)
         for batch in log:
             for value in batch.values:
@@ -68,7 +68,7 @@ def test_both_counts_agree_over_hours(catalog: Catalog) -> None:
 
 
 def test_the_stretches_are_those_of_the_counters(catalog: Catalog) -> None:
-    plan = Rules.of(catalog, BOUNDS, LATENESS_MS).plan
+    plan = CountingRules.of(catalog, BOUNDS, LATENESS_MS).plan
     assert (plan.visit_ms, plan.visit_count) == (stretch_ms(BOUNDS.ahead_ms_max, LATENESS_MS), STRETCHES)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import UNKNOWN, Catalog, control_letter
-from streams.count import Batch, Cut, Delta, PartitionCounter, PartitionState, Rules, cut_before
+from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, cut_before
 from streams.events import Reason
 from tests.plain import BOUNDS, LATENESS_MS, PLAN, Plain
 
@@ -29,7 +29,7 @@ def batch(first: int, append_ms: int, values: list[bytes | None]) -> Batch:
 
 
 def counter(catalog: Catalog, state: PartitionState | None = None) -> PartitionCounter:
-    return PartitionCounter(Rules.of(catalog, BOUNDS, LATENESS_MS), state)
+    return PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), state)
 
 
 def merged(deltas: list[Delta]) -> tuple[Counter[tuple[int, tuple[str, ...]]], Counter[tuple[str, ...]]]:

@@ -22,7 +22,7 @@ from streams.history import load_calendar
 from streams.live import AlertBook, AlertRecord
 from streams.observe import ExpectedRow
 from streams.settings import default_config_dir
-from streams.watch import Scope as Judged
+from streams.watch import AlertScope as Judged
 
 FRANCE = Scope("france", "")
 GRID = Grid(100, 110, 1)

@@ -13,7 +13,7 @@ from streams.errors import VigieError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.days import paris_day
-from streams.history.marks import HourMark, Source
+from streams.history.marks import HourMark, HourSource
 from streams.history.rows import CutName, CutRows, Rows, Sketches
 
 DAY = date(2026, 9, 1)
@@ -44,7 +44,7 @@ def reading(
     offsets: dict[str, tuple[int, int]] | None = None,
     topic_id: str = "t",
     measured: int = 60,
-    source: Source = Source.LIVE,
+    source: HourSource = HourSource.LIVE,
 ) -> HourReading:
     """An hour of the day (0 is midnight in Paris) with so many events a minute and region."""
     first = (FIRST_HOUR + hour) * 60
@@ -60,7 +60,7 @@ def archived(archive: Archive, day: date, visits: int, hours: Iterable[int] = ra
     made = []
     for begin in range(first, end, 60):
         if datetime.fromtimestamp(begin * 60, PARIS).hour in hours:
-            mark = HourMark(begin // 60, Source.LIVE, ((begin, begin + 60),), "t", {"0": (0, 1)}, read_ms=1)
+            mark = HourMark(begin // 60, HourSource.LIVE, ((begin, begin + 60),), "t", {"0": (0, 1)}, read_ms=1)
             made.append(HourReading(mark, rows(dict.fromkeys(range(begin, begin + 60), 3 * visits))))
     archive.update(day, made, Sketches.none())
 

@@ -19,7 +19,7 @@ from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
 from streams.history.files import ArchiveError
-from streams.history.marks import Choice, Source
+from streams.history.marks import Choice, HourSource
 from streams.history.rows import CutName, CutRows, Sketches, minute_events
 from streams.observe import ArchiveRules, Archivist
 from tests.history.days_made import DAY, FIRST_HOUR, reading
@@ -108,7 +108,7 @@ def test_other_readings_that_are_refused(archive: Archive) -> None:
     update(archive, reading(7))
     later = {"0": (0, 2000)}
     assert update(archive, reading(7, 500, offsets=later, topic_id="created anew")) == {7: Choice.REFUSED}
-    assert update(archive, reading(7, 500, offsets=later, source=Source.IMPORT)) == {7: Choice.REFUSED}
+    assert update(archive, reading(7, 500, offsets=later, source=HourSource.IMPORT)) == {7: Choice.REFUSED}
     assert update(archive, reading(7, 500, offsets=later, measured=59)) == {7: Choice.REFUSED}
     # Fewer events than the file has, whatever the offsets say: an hour whose minutes were trimmed.
     assert update(archive, reading(7, 3, offsets=later)) == {7: Choice.REFUSED}

@@ -14,7 +14,7 @@ from streams.catalog import Catalog, load_catalog
 from streams.history import load_calendar
 from streams.history.days import dates
 from streams.history.pairing import Likeness, PairedDay, like_day, pair_days
-from streams.history.question import Question, day_question, period_question, rentree_question
+from streams.history.question import ReportQuestion, day_question, period_question, rentree_question
 from streams.history.unlike import is_off
 from streams.settings import default_config_dir
 
@@ -22,7 +22,7 @@ D = date.fromisoformat
 CALENDAR = load_calendar(default_config_dir(), load_catalog(default_config_dir()))
 
 
-def of(question: Question, day: str) -> tuple[str, Likeness]:
+def of(question: ReportQuestion, day: str) -> tuple[str, Likeness]:
     """What a day is held against."""
     found = next(pair for pair in question.pairs if pair.now == D(day))
     return found.then.isoformat(), found.likeness

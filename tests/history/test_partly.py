@@ -23,7 +23,7 @@ from streams.history.archive import Archive
 from streams.history.coverage import DAY_MINUTES, extent, known_minutes, wall_minutes
 from streams.history.day_file import DayFile
 from streams.history.days import dates, paris_day
-from streams.history.marks import HourMark, Source
+from streams.history.marks import HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.history.rows import CutName, CutRows, Sketches, no_rows
 from streams.history.side import Side, Sum
@@ -73,7 +73,7 @@ def without_cut(archive: Archive, day: date, cut: CutName) -> None:
     """As if the day had been imported without that cut."""
     found = whole(archive, day)
     known = tuple(other for other in CutName if other is not cut)
-    hours = tuple(replace(mark, source=Source.IMPORT, cuts=known) for mark in found.hours)
+    hours = tuple(replace(mark, source=HourSource.IMPORT, cuts=known) for mark in found.hours)
     archive.write(DayFile(day, 0, hours, {**found.rows, cut: CutRows.empty()}, found.sketches, found.catalog))
 
 
@@ -232,7 +232,9 @@ def test_the_hours_that_a_clock_skips_or_repeats() -> None:
     for day, length in ((autumn, 1500), (spring, 1380)):
         first, end = paris_day(day)
         assert len(wall_minutes(day)) == length == end - first
-        marks = [HourMark(hour, Source.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)]
+        marks = [
+            HourMark(hour, HourSource.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
+        ]
         assert known_minutes(day, marks)[CutName.REGION].all()
         # Without the third hour of the day: on the long day that is one of the two that begin at two.
         known = known_minutes(day, marks[:2] + marks[3:])[CutName.REGION]
@@ -269,7 +271,9 @@ def silent(catalog: Catalog, project: str, day: date, hours: range) -> int | Non
     midnight = first - first % 1440 + (1440 if first % 1440 else 0)
     minutes = [midnight + 60 * hour + minute for hour in hours for minute in range(60)]
     rows = {**no_rows(), CutName.PROJECT: CutRows.of(((project,), minute, 1, 0, 0) for minute in minutes)}
-    marks = tuple(HourMark(hour, Source.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60))
+    marks = tuple(
+        HourMark(hour, HourSource.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
+    )
     silences = Silences(catalog, load_calendar(default_config_dir(), catalog))
     silences.add(PastDay(day, marks, rows, Sketches.none()))
     side = Side((day,), sums={("project", project): Sum.zeros(1)})

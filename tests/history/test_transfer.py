@@ -15,11 +15,11 @@ from streams.errors import InputError
 from streams.history.archive import Archive, ArchiveError
 from streams.history.day_file import DayFile
 from streams.history.held import NoDataError
-from streams.history.marks import Choice, Source
+from streams.history.marks import Choice, HourSource
 from streams.history.reading import History
 from streams.history.rows import CutName, Sketches
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.past import PastMaker, load_inputs
 from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
     again, _said, _error = run("history", "export", "--archive", str(tmp_path / "copy"))
     assert again == text.replace(",live\n", ",import\n")
     with Archive(tmp_path / "copy").open(DAY) as copy:  # type: ignore[union-attr]
-        assert {mark.source for mark in copy.head.hours} == {Source.IMPORT}
+        assert {mark.source for mark in copy.head.hours} == {HourSource.IMPORT}
     # Imported once more it is replaced; into an archive that counted itself, it changes nothing.
     assert "2 hours imported" in run("history", "import", str(file), "--archive", str(tmp_path / "copy"))[1]
     file.write_text(
@@ -136,9 +136,9 @@ def test_nothing_to_export_is_said(live: Archive) -> None:
 
 
 def test_a_live_hour_is_not_replaced_by_an_import_nor_the_other_way_round(live: Archive) -> None:
-    imported = reading(7, 500, source=Source.IMPORT)
+    imported = reading(7, 500, source=HourSource.IMPORT)
     assert set(live.update(DAY, [imported], Sketches.none()).choices.values()) == {Choice.REFUSED}
-    live.update(DAY, [reading(9, 5, source=Source.IMPORT)], Sketches.none())
+    live.update(DAY, [reading(9, 5, source=HourSource.IMPORT)], Sketches.none())
     assert live.update(DAY, [reading(9, 9)], Sketches.none()).choices == {FIRST_HOUR + 9: Choice.REFUSED}
 
 
@@ -156,7 +156,7 @@ def test_a_cut_that_was_not_imported_is_unknown_not_zero(live: Archive, tmp_path
 def test_simulated_figures_stay_simulated(tmp_path: Path, catalog: Catalog) -> None:
     past = Archive(tmp_path / "past")
     past.prepare(simulated=True)
-    made = Past(load_inputs(default_config_dir(), seed=1, scale=0.001)).day(DAY)
+    made = PastMaker(load_inputs(default_config_dir(), seed=1, scale=0.001)).day(DAY)
     hours = made.hours[8:9]  # one hour has all there is to see
     rows = {cut: r.where(r.minute // 60 == hours[0].hour) for cut, r in made.rows.items()}
     past.write(DayFile(DAY, 0, hours, rows, made.sketches, made.catalog))
@@ -223,7 +223,7 @@ def test_an_import_that_finds_no_room_says_how_far_it_came(
 
 
 def test_files_open_as_the_docs_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.002))
+    past = PastMaker(load_inputs(default_config_dir(), seed=1, scale=0.002))
     archive = Archive(tmp_path / "past")
     archive.prepare(simulated=True)
     day = past.day(DAY)

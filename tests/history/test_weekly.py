@@ -25,7 +25,7 @@ from streams.history.rows import Sketches
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.past import PastMaker, load_inputs
 from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 
@@ -82,7 +82,7 @@ def test_a_week_is_spread_over_its_days_and_minutes(estimate: Estimate) -> None:
 
 
 def test_a_first_rentree_is_compared_with_an_estimate(weekly: Archive, catalog: Catalog, tmp_path: Path) -> None:
-    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.001))
+    past = PastMaker(load_inputs(default_config_dir(), seed=1, scale=0.001))
     for day in dates(DAY + timedelta(days=1), DAY + timedelta(days=3)):  # as if Vigie had counted them
         made = past.day(day)
         minutes = range(paris_day(day)[0] // 60, paris_day(day)[1] // 60)
@@ -157,7 +157,7 @@ def test_no_data_names_the_weeks_that_are_held(weekly: Archive) -> None:
 
 
 def test_an_estimate_has_the_perimeter_of_its_establishments(weekly: Archive, tmp_path: Path) -> None:
-    past = Past(load_inputs(default_config_dir(), seed=1, scale=0.001))
+    past = PastMaker(load_inputs(default_config_dir(), seed=1, scale=0.001))
     target = Archive(tmp_path / "both")
     target.prepare(simulated=True)
     target.write(past.day(DAY))

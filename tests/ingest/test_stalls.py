@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.catalog import Catalog
-from streams.count import PartitionCounter, Rules
+from streams.count import CountingRules, PartitionCounter
 from streams.errors import ServerError
 from streams.ingest import heartbeat
 from streams.ingest.heartbeat import STALL_SECONDS_MAX, STANDING_SECONDS, Stalls
@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def ledger_at(catalog: Catalog, position: int) -> Ledger:
-    counter = PartitionCounter(Rules.of(catalog, BOUNDS, LATENESS_MS), None)
+    counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None)
     counter.next_offset = position
     return Ledger(0, counter, 0, position, position, 1)
 

@@ -18,13 +18,13 @@ from streams.history.days import dates, paris_day
 from streams.history.reading import History, PastDay
 from streams.history.rows import CutName
 from streams.observe.backlog import Block, day_block
-from streams.observe.loading import COLD_MINUTES, Loading, Span
+from streams.observe.loading import COLD_MINUTES, Loading, MinuteSpan
 from streams.observe.memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
-from streams.watch import Episode, Judge, Kind
+from streams.simulate.past import PastMaker, load_inputs
+from streams.watch import AlertKind, Episode, Judge
 from streams.watch.states import JudgeState, wrong_with
 
 FIRST, TODAY = datetime.date(2026, 1, 5), datetime.date(2026, 1, 17)
@@ -32,12 +32,12 @@ DAYS = (TODAY - FIRST).days
 
 
 @pytest.fixture(scope="module")
-def past() -> Past:
-    return Past(load_inputs(default_config_dir(), 1, 0.003))
+def past() -> PastMaker:
+    return PastMaker(load_inputs(default_config_dir(), 1, 0.003))
 
 
 @pytest.fixture(scope="module")
-def archive(past: Past, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(past: PastMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Archive(tmp_path_factory.mktemp("loading") / "archive")
     made.prepare(simulated=True)
     for day in dates(FIRST, TODAY - datetime.timedelta(days=1)):
@@ -46,7 +46,7 @@ def archive(past: Past, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plan(past: Past) -> Plan:
+def plan(past: PastMaker) -> Plan:
     """France and one region: the others are judged alike."""
     whole = make_plan(past.inputs.catalog, past.inputs.calendar)
     return replace(
@@ -54,7 +54,9 @@ def plan(past: Past) -> Plan:
     )
 
 
-def load(archive: Path, past: Past, plan: Plan, today: datetime.date = TODAY, key: str = "k") -> tuple[Loading, list]:  # type: ignore[type-arg]
+def load(
+    archive: Path, past: PastMaker, plan: Plan, today: datetime.date = TODAY, key: str = "k"
+) -> tuple[Loading, list]:  # type: ignore[type-arg]
     loading = Loading(plan, NeverSeen([], 0), None, lambda _done, _days: None)
     history = History(Archive(archive), past.inputs.catalog)
     return loading, loading.load(history, key, today, None)
@@ -65,7 +67,9 @@ def bands(judges: list) -> list[np.ndarray]:  # type: ignore[type-arg]
     return [judge.bands.between(begin - 3000, end)[1] for judge in judges]
 
 
-def test_a_second_start_judges_the_last_days_alone_and_knows_the_same(archive: Path, past: Past, plan: Plan) -> None:
+def test_a_second_start_judges_the_last_days_alone_and_knows_the_same(
+    archive: Path, past: PastMaker, plan: Plan
+) -> None:
     first, judges = load(archive, past, plan)
     assert first.done == first.days == DAYS
     again, others = load(archive, past, plan)
@@ -134,7 +138,7 @@ def changed(state: JudgeState, what: str) -> JudgeState:
     """A state that no judge of the group left behind."""
     panel, today, day = state.panel, state.panel.today, state.panel.days[0]
     assert today is not None
-    episode = Episode(Kind.SURGE, 10**9, 0, 0, False)
+    episode = Episode(AlertKind.SURGE, 10**9, 0, 0, False)
     wrong = {
         "first": lambda: replace(state, first=state.first + 1),
         "fed": lambda: replace(state, fed=state.fed + 60),
@@ -156,7 +160,7 @@ def changed(state: JudgeState, what: str) -> JudgeState:
 
 
 @pytest.fixture(scope="module")
-def judge(archive: Path, past: Past, plan: Plan) -> Judge:
+def judge(archive: Path, past: PastMaker, plan: Plan) -> Judge:
     return load(archive, past, plan, key="judge")[1][0]
 
 
@@ -182,7 +186,7 @@ def test_a_state_of_other_sizes_or_shapes_is_none(judge: Judge, what: str) -> No
     assert wrong_with(changed(state, what), judge.group) is not None
 
 
-def test_the_key_is_that_of_code_lists_and_calendar(past: Past) -> None:
+def test_the_key_is_that_of_code_lists_and_calendar(past: PastMaker) -> None:
     catalog, calendar = past.inputs.catalog, past.inputs.calendar
     assert key_of(catalog, calendar) == key_of(catalog, load_calendar(default_config_dir(), catalog))
     assert key_of(replace(catalog, digest="other"), calendar) != key_of(catalog, calendar)
@@ -190,7 +194,7 @@ def test_the_key_is_that_of_code_lists_and_calendar(past: Past) -> None:
 
 def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
     """A visitor who was there before counting began counts as one who arrives."""
-    loading = Loading(plan, NeverSeen([], 0), Span(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
+    loading = Loading(plan, NeverSeen([], 0), MinuteSpan(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
     block = Block(990, np.ones((plan.rows, 60)))
     known = np.isfinite(loading.warm(block).table[0])
     assert known.tolist() == [True] * 10 + [False] * COLD_MINUTES + [True] * 20
@@ -198,7 +202,7 @@ def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
     assert loading.warm(Block(1000 + COLD_MINUTES, np.ones((plan.rows, 5)))).table.all()
 
 
-def test_what_an_import_left_out_is_unknown_not_zero(past: Past, plan: Plan) -> None:
+def test_what_an_import_left_out_is_unknown_not_zero(past: PastMaker, plan: Plan) -> None:
     made = past.day(FIRST)
     marks = tuple(msgspec.structs.replace(mark, cuts=(CutName.REGION,)) for mark in made.hours[:12])
     day = PastDay(FIRST, (*marks, *made.hours[12:]), made.rows, made.sketches)

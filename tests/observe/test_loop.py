@@ -8,7 +8,7 @@ import pytest
 
 from streams.count.days import LocalDays
 from streams.errors import ServerError
-from streams.observe import Observer, Rules
+from streams.observe import Observer, ObserverRules
 
 
 class Failing:
@@ -30,7 +30,7 @@ class Failing:
 def observe(catalog):
     def make(error, on_end=None):
         reader = Failing(error)
-        rules = Rules(catalog, LocalDays(catalog, 0), 20_000, 72)
+        rules = ObserverRules(catalog, LocalDays(catalog, 0), 20_000, 72)
         return Observer(reader, None, rules, on_end), reader
 
     return make

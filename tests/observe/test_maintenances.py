@@ -12,7 +12,7 @@ from streams.catalog import load_catalog
 from streams.errors import SettingsError
 from streams.observe.maintenances import load_maintenances
 from streams.settings import default_config_dir
-from streams.watch import Kind, Maintenance, Scope, planned_because
+from streams.watch import AlertKind, AlertScope, Maintenance, planned_because
 from streams.watch.maintenances import GRACE_MINUTES
 
 CATALOG = load_catalog(default_config_dir())
@@ -65,27 +65,34 @@ def test_what_is_no_list_of_stops_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "scope", "region", "start", "until", "planned"),
     [
-        (Kind.SILENCE, Scope(project="mbn"), "44", FIRST, FIRST + 60, True),
-        (Kind.DROP, Scope(project="mbn"), "44", FIRST + 3, FIRST + 480 + GRACE_MINUTES, True),
-        (Kind.SURGE, Scope(project="mbn"), "44", FIRST, FIRST + 60, False),  # nobody plans a rush
-        (Kind.SILENCE, Scope(project="mbn"), "44", FIRST - 1, FIRST + 60, False),  # it began before
-        (Kind.SILENCE, Scope(project="mbn"), "44", FIRST, FIRST + 481 + GRACE_MINUTES, False),  # it did not come back
-        (Kind.SILENCE, Scope(project="ent77"), "11", FIRST, FIRST + 60, False),
-        (Kind.SILENCE, Scope(region="44"), "44", FIRST, FIRST + 60, False),
+        (AlertKind.SILENCE, AlertScope(project="mbn"), "44", FIRST, FIRST + 60, True),
+        (AlertKind.DROP, AlertScope(project="mbn"), "44", FIRST + 3, FIRST + 480 + GRACE_MINUTES, True),
+        (AlertKind.SURGE, AlertScope(project="mbn"), "44", FIRST, FIRST + 60, False),  # nobody plans a rush
+        (AlertKind.SILENCE, AlertScope(project="mbn"), "44", FIRST - 1, FIRST + 60, False),  # it began before
+        (
+            AlertKind.SILENCE,
+            AlertScope(project="mbn"),
+            "44",
+            FIRST,
+            FIRST + 481 + GRACE_MINUTES,
+            False,
+        ),  # it did not come back
+        (AlertKind.SILENCE, AlertScope(project="ent77"), "11", FIRST, FIRST + 60, False),
+        (AlertKind.SILENCE, AlertScope(region="44"), "44", FIRST, FIRST + 60, False),
     ],
 )
 def test_a_stop_covers_its_scope_in_its_time(
-    kind: Kind, scope: Scope, region: str, start: int, until: int, planned: bool
+    kind: AlertKind, scope: AlertScope, region: str, start: int, until: int, planned: bool
 ) -> None:
     assert (planned_because([NIGHT], kind, start, until, scope, region) == "bascule") is planned
 
 
 def test_a_region_stands_for_its_services_and_projects_and_a_service_for_itself() -> None:
     region, service = Maintenance(0, 100, "r", regions=("44",)), Maintenance(0, 100, "s", services=("NOTES",))
-    assert region.covers(Scope(region="44"), "44")
-    assert region.covers(Scope(region="44", service="NOTES"), "44")
-    assert region.covers(Scope(project="mbn"), "44")
-    assert not region.covers(Scope(), None)
-    assert service.covers(Scope(region="44", service="NOTES"), "44")
-    assert not service.covers(Scope(region="44"), "44")
-    assert not Maintenance(0, 100, "s", regions=("11",), services=("NOTES",)).covers(Scope("44", "NOTES"), "44")
+    assert region.covers(AlertScope(region="44"), "44")
+    assert region.covers(AlertScope(region="44", service="NOTES"), "44")
+    assert region.covers(AlertScope(project="mbn"), "44")
+    assert not region.covers(AlertScope(), None)
+    assert service.covers(AlertScope(region="44", service="NOTES"), "44")
+    assert not service.covers(AlertScope(region="44"), "44")
+    assert not Maintenance(0, 100, "s", regions=("11",), services=("NOTES",)).covers(AlertScope("44", "NOTES"), "44")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from streams.events import VisitEvent, decode
-from streams.publish.formats import Question, line_reader
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.identity import pseudonym
 from streams.publish.readers import Format, LineReader, Outgoing
 from streams.settings import default_config_dir
@@ -32,7 +32,7 @@ def line(
 
 @cache
 def reader(project: str | None) -> LineReader:
-    return line_reader(Question(Format.COMBINED, project), default_config_dir(), lambda _project: SECRET)()
+    return line_reader(FormatOptions(Format.COMBINED, project), default_config_dir(), lambda _project: SECRET)()
 
 
 def read(raw: bytes, project: str | None = None) -> object:

@@ -9,7 +9,7 @@ import pytest
 
 from streams.errors import SettingsError
 from streams.publish.emitted import NOT_AUTHENTICATED, Skip, Unreadable
-from streams.publish.formats import Question, line_reader
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format, Outgoing
 from streams.settings import default_config_dir
 from tests.publish.logs import HOST, OTHER, SECRET, line, read, visit
@@ -250,7 +250,7 @@ def test_rows_and_lines_are_written_alike(tmp_path: Path) -> None:
     (tmp_path / "combined.yaml").write_text(
         "places:\n" + row % ("École.Exemple.fr:8443", "/%C3%A9l%C3%A8ves/") + row % ('"[2001:DB8::1]"', "//notes")
     )
-    lines = line_reader(Question(Format.COMBINED), tmp_path, lambda _project: SECRET)()
+    lines = line_reader(FormatOptions(Format.COMBINED), tmp_path, lambda _project: SECRET)()
     for host, target in (
         ("xn--cole-9oa.exemple.fr", "/élèves"),
         ("école.exemple.fr", "/%c3%a9l%c3%a8ves/x"),
@@ -262,7 +262,7 @@ def test_rows_and_lines_are_written_alike(tmp_path: Path) -> None:
         "places:\n" + row % ("a.fr", "/b") + row % ("A.fr.", "/b/") + row % ("a b", "/")
     )
     with pytest.raises(SettingsError, match=r"(?s)row 3: needs host.*host a\.fr, path /b: listed twice"):
-        line_reader(Question(Format.COMBINED), tmp_path, lambda _project: SECRET)
+        line_reader(FormatOptions(Format.COMBINED), tmp_path, lambda _project: SECRET)
 
 
 def test_haproxy_in_the_common_log_format_names_nobody() -> None:

@@ -17,7 +17,7 @@ from streams.cli.publish import publish
 from streams.errors import InputError, SettingsError
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import Skip, Unreadable, Visit
-from streams.publish.formats import Question, line_reader, read_moment
+from streams.publish.formats import FormatOptions, line_reader, read_moment
 from streams.publish.identity import pseudonym
 from streams.publish.readers import EmittedLines, Format, LineReader, Occurrences, Outgoing, secrets_from
 from streams.publish.tables import check_tables, combined_tables, entcore_tables, xiti_tables
@@ -29,7 +29,9 @@ AT_MS = 1_788_242_400_000
 
 
 def reader(format_name: str, project: str | None = None, at_ms: int | None = None) -> LineReader:
-    return line_reader(Question(Format(format_name), project, at_ms), default_config_dir(), lambda _project: SECRET)()
+    return line_reader(
+        FormatOptions(Format(format_name), project, at_ms), default_config_dir(), lambda _project: SECRET
+    )()
 
 
 def event(found: object) -> VisitEvent:

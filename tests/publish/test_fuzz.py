@@ -9,7 +9,7 @@ import pytest
 
 from streams.events import TimeBounds, VisitEvent, check, decode
 from streams.publish.emitted import KIND_CHARACTERS_MAX, Skip, Unreadable
-from streams.publish.formats import Question, line_reader
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.lines import NotAnObject, bare
 from streams.publish.readers import Format, Outgoing
 from streams.settings import default_config_dir
@@ -66,7 +66,7 @@ def test_every_line_is_an_event_a_skip_or_a_reason(format_name: Format) -> None:
     lines = [line for name in SOURCES[format_name] for line in (DATA / name).read_bytes().splitlines() if line]
     project = "enthdf" if format_name is Format.ENTCORE else None
     at_ms = 1_788_242_400_000 if format_name is Format.XITI else None
-    reader = line_reader(Question(format_name, project, at_ms), default_config_dir(), lambda _project: b"k" * 16)()
+    reader = line_reader(FormatOptions(format_name, project, at_ms), default_config_dir(), lambda _project: b"k" * 16)()
     rnd = random.Random(f"{SEED} {format_name}")
     fates: Counter[str] = Counter()
     for _ in range(LINES):

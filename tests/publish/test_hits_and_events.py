@@ -10,7 +10,7 @@ import pytest
 
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import NOT_AUTHENTICATED, Skip, Unreadable
-from streams.publish.formats import Question, line_reader
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.identity import pseudonym
 from streams.publish.readers import Format, LineReader, Outgoing
 from streams.settings import default_config_dir
@@ -40,7 +40,9 @@ def reader(format_name: Format) -> LineReader:
         Format.XITI: (None, AT_MS),
         Format.ENTCORE: ("enthdf", None),
     }
-    return line_reader(Question(format_name, *options[format_name]), default_config_dir(), lambda _project: SECRET)()
+    return line_reader(
+        FormatOptions(format_name, *options[format_name]), default_config_dir(), lambda _project: SECRET
+    )()
 
 
 def event(found: object) -> VisitEvent:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import Skip
 from streams.publish.fields import means_nothing
-from streams.publish.formats import Question, line_reader
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.identity import pseudonym
 from streams.publish.lines import read_lines
 from streams.publish.readers import Format, LineReader, Outgoing
@@ -50,7 +50,7 @@ def reader(format_name: Format) -> LineReader:
         Format.XITI: (None, TS_MS),
         Format.ENTCORE: ("enthdf", None),
     }
-    question = Question(format_name, *options.get(format_name, (None, None)))
+    question = FormatOptions(format_name, *options.get(format_name, (None, None)))
     return line_reader(question, default_config_dir(), lambda _project: SECRET)()
 
 

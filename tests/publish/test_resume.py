@@ -14,7 +14,7 @@ import pytest
 from streams.errors import InputError
 from streams.publish.mark import MARKS_MAX, UNREADABLE_OPEN_MAX, MarkFile
 from streams.publish.opening import open_events
-from streams.publish.sample import Sample
+from streams.publish.sample import LineSample
 from tests.publish.runs import Ents, events, write
 
 
@@ -359,7 +359,7 @@ def test_whatever_happens_to_a_file_nothing_is_sent_twice_or_forgotten(tmp_path:
 
 
 def test_a_sample_is_bounded_and_holds_both_ends() -> None:
-    sample = Sample()
+    sample = LineSample()
     for n in range(10_000):
         sample.add((n * 2654435761) % 2**64 | n << 64)
     assert len(sample.digests()) <= 32 + 32 + 128

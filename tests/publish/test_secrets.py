@@ -9,8 +9,8 @@ import pytest
 
 from streams.errors import InputError
 from streams.publish.identity import fingerprint
-from streams.publish.lines import Line
-from streams.publish.mark import Book, Mark, MarkFile
+from streams.publish.lines import InputLine
+from streams.publish.mark import Book, MarkFile, ResumeMark
 from streams.publish.readers import secrets_from
 from streams.publish.resume import refuse_another_secret
 
@@ -20,7 +20,7 @@ SECRETS = {"VIGIE_SECRET_MBN": "0123456789abcdef", "VIGIE_SECRET_ELYCO": "012345
 def published(path: Path, secrets: dict[str, str]) -> Book:
     """The book of the next run, after one that published a line of each project."""
     book = Book("xiti", "", "visits")
-    line = Line(b"a line", True, 6)
+    line = InputLine(b"a line", True, 6)
     book.send(1, line, line.digest())
     secret_of = secrets_from(secrets, 16)
     book.note_secrets({project: secret_of(project) for project in ("mbn", "elyco")})
@@ -59,6 +59,6 @@ def test_a_mark_tells_secrets_apart_and_none_of_them(tmp_path: Path) -> None:
 def test_a_mark_of_before_knows_no_secret(tmp_path: Path) -> None:
     book = published(tmp_path / "hits.log", SECRETS)
     old = {name: value for name, value in msgspec.to_builtins(book.mark()).items() if name != "secrets"}
-    before = Book("xiti", "", "visits", msgspec.convert(old, Mark))
+    before = Book("xiti", "", "visits", msgspec.convert(old, ResumeMark))
     refuse_another_secret("hits.log", before, secrets_from({}, 16))
     assert before.secrets == {}

@@ -14,7 +14,7 @@ from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.days import paris_day
-from streams.history.marks import HourMark, Source
+from streams.history.marks import HourMark, HourSource
 from streams.history.rows import CutName, CutRows, Rows, Sketches
 
 FIRST = date(2026, 9, 7)
@@ -37,7 +37,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _reading(day: date, hour: int, *, silent: bool = False) -> HourReading:
     first = paris_day(day)[0] + hour * 60
-    mark = HourMark(first // 60, Source.LIVE, ((first, first + 60),), "t", {"0": (0, 1)}, read_ms=1)
+    mark = HourMark(first // 60, HourSource.LIVE, ((first, first + 60),), "t", {"0": (0, 1)}, read_ms=1)
     visits = {"44": 150 if day == SURGE and 9 <= hour < 11 else 60, "84": 60}
     if silent:
         visits.pop("44")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import FileRefused
-from streams.rehearse.counts_file import Counts, read_counts
+from streams.rehearse.counts_file import CountsGrid, read_counts
 
 UTC = ZoneInfo("UTC")
 TABLE = Table(
@@ -38,7 +38,7 @@ REFUSED = {
 }
 
 
-def opened(path: Path, data: bytes) -> Counts | FileRefused:
+def opened(path: Path, data: bytes) -> CountsGrid | FileRefused:
     path.write_bytes(data)
     try:
         return read_counts(path, UTC)
@@ -48,7 +48,7 @@ def opened(path: Path, data: bytes) -> Counts | FileRefused:
 
 def rows_of(found: object) -> list[tuple[str, float]]:
     """(region, count) of each row, in order of these."""
-    assert isinstance(found, Counts), found
+    assert isinstance(found, CountsGrid), found
     return sorted(
         (scope.region or "", value)
         for scope, values in zip(found.scopes, found.values.tolist(), strict=True)
@@ -64,8 +64,8 @@ def test_counts_in_any_form_are_the_same(tmp_path: Path, data: st.DataObject) ->
     assert len(rows_of(good)) == 12
     found = opened(tmp_path / "c.csv", data.draw(forms(TABLE)).data)
     assert rows_of(found) == rows_of(good)
-    assert isinstance(found, Counts)
-    assert isinstance(good, Counts)
+    assert isinstance(found, CountsGrid)
+    assert isinstance(good, CountsGrid)
     assert (found.texts, found.first_minute, found.step_minutes) == (good.texts, good.first_minute, 60)
 
 

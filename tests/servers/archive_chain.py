@@ -15,7 +15,7 @@ from streams.history.archive import Archive
 from streams.history.rows import CutName, minute_events
 from streams.live import ArchiveReader, LiveReader, LiveWriter, SketchReader
 from streams.live.connection import RedisAddress
-from streams.observe import ArchiveRules, Archivist, Observer, Rules
+from streams.observe import ArchiveRules, Archivist, Observer, ObserverRules
 from tests.servers.observers import events
 
 DAY = date(2026, 9, 1)
@@ -72,7 +72,7 @@ class Chain:
         return Archivist(ArchiveReader(self.address, self.prefix), rules)
 
     def observer(self, *, has_archive: bool = True) -> Observer:
-        rules = Rules(self.catalog, LocalDays(self.catalog, 0), 20_000, KEPT_HOURS, WAIT_HOURS, has_archive)
+        rules = ObserverRules(self.catalog, LocalDays(self.catalog, 0), 20_000, KEPT_HOURS, WAIT_HOURS, has_archive)
         archives = ArchiveReader(self.address, self.prefix)
         return Observer(self.reader(), SketchReader(self.address, self.prefix, self.catalog), rules, archives=archives)
 

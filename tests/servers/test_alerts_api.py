@@ -15,7 +15,7 @@ from streams.history.days import paris_date
 from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.past import PastMaker, load_inputs
 
 pytestmark = pytest.mark.servers
 
@@ -116,7 +116,7 @@ def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(
 
         wait_until(lambda: judged() != {})
         assert (judged()["expected"], judged()["learning"]) == (None, True)
-        past = Past(load_inputs(default_config_dir(), 1, 0.02))
+        past = PastMaker(load_inputs(default_config_dir(), 1, 0.02))
         archive.prepare(simulated=False)
         for week in range(5, 8):  # weeks that are judged, too, would take longer
             archive.write(past.day(paris_date(minute) - timedelta(weeks=week)))

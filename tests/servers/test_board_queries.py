@@ -31,7 +31,7 @@ from streams.live import AlertRecord, AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.past import PastMaker, load_inputs
 from tests.board_panels import DRAW, Span
 from tests.board_pictures import ask as ask_panel
 
@@ -106,7 +106,7 @@ def scraping(directory, observers, worker):
 
 def write_past(directory: Path) -> None:
     """Some weeks of the same weekday, for the detector."""
-    past, archive = Past(load_inputs(default_config_dir(), 1, 0.002)), Archive(directory)
+    past, archive = PastMaker(load_inputs(default_config_dir(), 1, 0.002)), Archive(directory)
     archive.prepare(simulated=False)
     for week in range(FIRST_WEEK, FIRST_WEEK + WEEKS):
         archive.write(past.day(datetime.now(PARIS).date() - timedelta(weeks=week)))

@@ -38,7 +38,7 @@ from streams.live import LiveReader, SketchReader
 from streams.live.connection import RedisAddress, connect
 from streams.local import Process, free_ports, redis
 from streams.observe import Observer as ObserverLoop
-from streams.observe import Rules
+from streams.observe import ObserverRules
 from streams.settings import default_config_dir
 
 pytestmark = pytest.mark.servers
@@ -351,7 +351,7 @@ def test_what_another_program_wrote_is_named_and_nothing_is_exposed(place, fille
 
 
 def observer_loop(reader, sketches, shift_seconds=0):
-    return ObserverLoop(reader, sketches, Rules(CATALOG, LocalDays(CATALOG, shift_seconds), 20_000, 72))
+    return ObserverLoop(reader, sketches, ObserverRules(CATALOG, LocalDays(CATALOG, shift_seconds), 20_000, 72))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from streams.errors import InputError, ServerError
 from streams.events import VisitEvent, decode
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import BufferFull, NotDelivered, PublisherLimits, Undelivered, VisitPublisher, pseudonym
-from streams.publish.feed import Feed
+from streams.publish.feed import LineFeed
 from streams.publish.mark import MarkFile
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
@@ -231,7 +231,7 @@ def test_kafka_goes_away_and_comes_back(tmp_path: Path) -> None:
 
 def _feed_into_an_outage(address: KafkaAddress, server: Process, marks: MarkFile) -> None:
     """Kafka goes away under `vigie publish`, for longer than events may wait: what it did not confirm is open in the mark."""
-    feed = Feed(marks=marks)
+    feed = LineFeed(marks=marks)
     limits = PublisherLimits(buffer_events_max=50, block_seconds_max=0.1, delivery_seconds_max=2)
     publisher = VisitPublisher(address, topic="visits", limits=limits, on_failed=feed.on_failed)
     publisher.connect()

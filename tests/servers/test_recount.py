@@ -18,7 +18,7 @@ from kafka.structs import TopicPartition
 
 from streams.audit.log import open_log
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, PartitionCounter, Rules
+from streams.count import Batch, CountingRules, PartitionCounter
 from streams.edges import kafka_address, redis_address, time_bounds
 from streams.live import LiveReader, LiveWriter, Outcome
 from streams.publish import VisitPublisher
@@ -51,7 +51,7 @@ def publish(settings: Settings, number: int, first: int = 0) -> None:
 
 def count(settings: Settings, catalog: Catalog) -> None:
     """Count what the topic holds into Redis, as a worker would."""
-    rules = Rules.of(catalog, time_bounds(settings), settings.lateness_seconds * 1000)
+    rules = CountingRules.of(catalog, time_bounds(settings), settings.lateness_seconds * 1000)
     with open_log(kafka_address(settings), settings.topic) as log:
         found: dict[int, list[Any]] = {}
         for partition, some in log.read(log.ends):
@@ -69,7 +69,7 @@ def _batches(records: Sequence[Any]) -> list[Batch]:
     return batches
 
 
-async def _apply(settings: Settings, rules: Rules, found: dict[int, list[Any]]) -> None:
+async def _apply(settings: Settings, rules: CountingRules, found: dict[int, list[Any]]) -> None:
     writer = LiveWriter(redis_address(settings), settings.redis_prefix)
     try:
         await writer.prepare(rules.catalog.digest, settings.topic, "id", settings.topic_partitions)

@@ -12,14 +12,13 @@ from observers import Filler, Place, observing, vigie, wait_until
 
 from streams.catalog import control_letter, load_catalog
 from streams.clock import iso_utc
-from streams.count import Batch, Delta, PartitionCounter, Rules, Sketch
+from streams.count import Batch, CountingRules, Delta, PartitionCounter, Sketch
 from streams.count.days import LocalDays
 from streams.events import TimeBounds
 from streams.live import LiveReader, SketchReader
 from streams.live.connection import RedisAddress, connect
 from streams.observe import Observer as ObserverLoop
-from streams.observe import Rules as ObserverRules
-from streams.observe import take_census
+from streams.observe import ObserverRules, take_census
 from streams.settings import default_config_dir
 
 pytestmark = pytest.mark.servers
@@ -175,7 +174,7 @@ def test_a_day_ends_at_midnight_where_the_region_is(filler, sketches, shift_seco
         for visitor, school, ts in seen
     ]
     end_ms = epoch_ms(2026, 12, 7, 23, 30)
-    counter = PartitionCounter(Rules.of(CATALOG, TimeBounds(), 20_000, shift_seconds), None)
+    counter = PartitionCounter(CountingRules.of(CATALOG, TimeBounds(), 20_000, shift_seconds), None)
     filler.apply(counter.count([Batch(end_ms, values, [None] * 6, range(6), 6)]))
 
     def figures(hour: int, minute: int) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from streams import edges
 from streams.audit.log import open_log
-from streams.audit.recount import Rules, recount
+from streams.audit.recount import RecountRules, recount
 from streams.catalog import Catalog
 from streams.count import Cut
 from streams.live import Snapshot
@@ -53,7 +53,7 @@ def total(snapshot: Snapshot, cut: Cut) -> int:
 def differences(settings: Settings, catalog: Catalog, sent: Sent | None = None) -> list[str]:
     """Return every row in which Redis differs from the recount (with visits), or from what was sent; empty where all is right."""
     bounds = edges.time_bounds(settings)
-    rules = Rules(catalog, bounds, settings.lateness_seconds * 1000, settings.minutes_kept_hours, visits=True)
+    rules = RecountRules(catalog, bounds, settings.lateness_seconds * 1000, settings.minutes_kept_hours, visits=True)
     reader = reader_of(settings)
     try:
         found = recount(edges.kafka_address(settings), settings.topic, reader, rules, lambda _read, _to_read: None)

@@ -18,7 +18,7 @@ from streams.settings import default_config_dir
 from streams.simulate.courses import Floats
 from streams.simulate.inputs import Configuration
 from streams.simulate.levels import load_past, scenario_plan
-from streams.simulate.past import Past, load_inputs
+from streams.simulate.past import PastMaker, load_inputs
 from streams.simulate.traffic import Generator
 from tests.simulate.conftest import MakePlan
 
@@ -30,10 +30,10 @@ EXPECTED_MIN = 20.0
 
 
 @pytest.fixture(scope="module")
-def past(configurations: dict[str, Configuration]) -> Past:
+def past(configurations: dict[str, Configuration]) -> PastMaker:
     config = default_config_dir()
     plan = scenario_plan(load_past(config, configurations["ordinary"].catalog))
-    return Past(load_inputs(config, 1, SCALE, plan))
+    return PastMaker(load_inputs(config, 1, SCALE, plan))
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Counted:
 
 
 @pytest.fixture(scope="module")
-def morning(make_plan: MakePlan, past: Past) -> Counted:
+def morning(make_plan: MakePlan, past: PastMaker) -> Counted:
     plan = make_plan("ordinary", "07:40", SCALE, clean=True)
     plan = replace(plan, begin_s=plan.first_s)
     generator = Generator(plan)
@@ -72,7 +72,7 @@ def morning(make_plan: MakePlan, past: Past) -> Counted:
     return Counted(counted, expected_of(past, plan.scenario.date, plan.first_s // 60))
 
 
-def expected_of(past: Past, day: datetime.date, minute: int) -> dict[tuple[str, ...], Floats]:
+def expected_of(past: PastMaker, day: datetime.date, minute: int) -> dict[tuple[str, ...], Floats]:
     begin, end = paris_day(day)
     part = slice(minute - begin, minute - begin + MINUTES)
     found: dict[tuple[str, ...], Floats] = {}
@@ -120,7 +120,7 @@ def test_each_minute_of_france_is_as_expected(morning: Counted) -> None:
     assert_normal((counted - expected) / np.sqrt(expected), MINUTES)
 
 
-def test_events_are_as_expected_and_as_scattered(morning: Counted, past: Past) -> None:
+def test_events_are_as_expected_and_as_scattered(morning: Counted, past: PastMaker) -> None:
     regions = [key[1] for key in morning.expected if key[0] == "events"]
     z = []
     for region in regions:
@@ -133,7 +133,7 @@ def test_events_are_as_expected_and_as_scattered(morning: Counted, past: Past) -
     assert abs(np.mean(z)) < 0.3  # minutes next to each other share their visitors
 
 
-def test_the_past_scatters_as_live_traffic_does(past: Past) -> None:
+def test_the_past_scatters_as_live_traffic_does(past: PastMaker) -> None:
     """Around the mean: visits and visits of services as Poisson, events more, because those of one visitor come together."""
     day = datetime.date(2026, 9, 22)
     begin, end = paris_day(day)
@@ -169,7 +169,7 @@ def test_the_past_scatters_as_live_traffic_does(past: Past) -> None:
 
 
 @pytest.mark.parametrize("date", ["2026-09-01", "2026-10-19", "2026-11-02", "2026-11-16", "2027-02-08", "2027-03-01"])
-def test_levels_are_the_same_on_any_day(date: str, configurations: dict[str, Configuration], past: Past) -> None:
+def test_levels_are_the_same_on_any_day(date: str, configurations: dict[str, Configuration], past: PastMaker) -> None:
     """Rentrée, holidays of some zones, a first day back, a project that left: live traffic and past ask the same levels."""
     day = datetime.date.fromisoformat(date)
     c = configurations["ordinary"]
@@ -188,7 +188,7 @@ def test_levels_are_the_same_on_any_day(date: str, configurations: dict[str, Con
             assert rate == pytest.approx(whole * perimeter), (clock, region.code)
 
 
-def test_events_come_in_heaps_of_a_visit_in_both(make_plan: MakePlan, past: Past) -> None:
+def test_events_come_in_heaps_of_a_visit_in_both(make_plan: MakePlan, past: PastMaker) -> None:
     """Variance over mean, by windows of 1 and 15 minutes: a quiet place waits longer for its next visitor than its events tell."""
     plan = make_plan("ordinary", "09:00", SCALE / 15, clean=True)
     generator, minutes = Generator(plan), 180
@@ -196,7 +196,7 @@ def test_events_come_in_heaps_of_a_visit_in_both(make_plan: MakePlan, past: Past
     for second in range(minutes * 60):
         for cell in generator.next_step().cells:
             live[generator.cells.names(cell)[0].region][second // 60] += 1
-    small = Past(replace(past.inputs, scale=SCALE / 15))
+    small = PastMaker(replace(past.inputs, scale=SCALE / 15))
     begin, end = paris_day(plan.scenario.date)
     first = plan.first_s // 60 - begin
     rows = small.day(plan.scenario.date).rows[CutName.REGION]

@@ -18,28 +18,28 @@ from streams.history.day_file import DayFile
 from streams.history.rows import CutName, CutRows
 from streams.settings import default_config_dir
 from streams.simulate.levels import Levels, scenario_plan
-from streams.simulate.past import Past, load_inputs, scenario_days
+from streams.simulate.past import PastMaker, load_inputs, scenario_days
 
 D = datetime.date.fromisoformat
 
 
 @pytest.fixture(scope="session")
-def past() -> Past:
-    return Past(load_inputs(default_config_dir(), seed=1, scale=0.02))
+def past() -> PastMaker:
+    return PastMaker(load_inputs(default_config_dir(), seed=1, scale=0.02))
 
 
 @pytest.fixture(scope="session")
-def rentree(past: Past) -> DayFile:
+def rentree(past: PastMaker) -> DayFile:
     return past.day(D("2026-09-01"))
 
 
-def level(past: Past, first: str, days: int, region: str | None = None) -> float:
+def level(past: PastMaker, first: str, days: int, region: str | None = None) -> float:
     regions = [r for r in past.inputs.catalog.regions if r.weight > 0 and region in (None, r.code)]
     dates = [D(first) + datetime.timedelta(days=n) for n in range(days)]
     return sum(past.levels.level(day, r.code) * r.weight for day in dates for r in regions)
 
 
-def test_the_published_growth_is_built_in(past: Past) -> None:
+def test_the_published_growth_is_built_in(past: PastMaker) -> None:
     assert level(past, "2026-09-01", 1) / level(past, "2025-09-01", 1) == pytest.approx(2.02)
     assert level(past, "2026-09-01", 28) / level(past, "2025-09-01", 28) == pytest.approx(1.50)
     assert level(past, "2026-03-16", 56) / level(past, "2025-03-17", 56) == pytest.approx(4.45)
@@ -47,7 +47,7 @@ def test_the_published_growth_is_built_in(past: Past) -> None:
         assert level(past, "2026-11-02", 28, region) / level(past, "2026-03-16", 28, region) == pytest.approx(growth)
 
 
-def test_services_grow_as_published(past: Past, catalog: Catalog) -> None:
+def test_services_grow_as_published(past: PastMaker, catalog: Catalog) -> None:
     shares = np.array([service.weight for service in catalog.services])
     per_visit = past.levels.rule.service_visits_per_visit(shares).tolist()
     weights = dict(zip(catalog.service_codes, per_visit, strict=False))
@@ -63,7 +63,7 @@ def test_services_grow_as_published(past: Past, catalog: Catalog) -> None:
     )
 
 
-def test_holidays_are_those_of_the_zone(past: Past) -> None:
+def test_holidays_are_those_of_the_zone(past: PastMaker) -> None:
     # 2025-02-10: no holidays in zone A (84) and C (11), 8 to 23 February in B (44).
     assert past.levels.level(D("2025-02-10"), "44") < 0.2 * past.levels.level(D("2025-02-10"), "84")
     assert past.levels.level(D("2026-08-05"), "84") < 0.05
@@ -95,7 +95,7 @@ def test_regions_far_away_peak_by_their_own_clock(rentree: DayFile) -> None:
     assert (peak("84"), peak("04"), peak("01")) == (6, 4, 12)  # UTC; 08:00 in Lyon, Saint-Denis and Pointe-à-Pitre
 
 
-def test_a_project_joins_and_one_falls_silent(past: Past, rentree: DayFile) -> None:
+def test_a_project_joins_and_one_falls_silent(past: PastMaker, rentree: DayFile) -> None:
     def projects(day: DayFile) -> set[str]:
         return {key[0] for key in day.rows[CutName.PROJECT].keys}
 
@@ -105,7 +105,7 @@ def test_a_project_joins_and_one_falls_silent(past: Past, rentree: DayFile) -> N
     assert "ecollege31" not in projects(past.day(D("2026-10-06")))
 
 
-def test_sketches_count_establishments(past: Past, rentree: DayFile) -> None:
+def test_sketches_count_establishments(past: PastMaker, rentree: DayFile) -> None:
     held = sum(len(part.establishments) for part in past.perimeter.parts["84"])
     assert hll.count(rentree.sketches.establishments["region", "84"]) == pytest.approx(held, rel=0.03)
     visits = int(rentree.rows[CutName.PROFILE_REGION].visits.sum())
@@ -113,8 +113,8 @@ def test_sketches_count_establishments(past: Past, rentree: DayFile) -> None:
     assert 0.4 * visits < users < 0.6 * visits
 
 
-def test_the_same_seed_makes_the_same_day(past: Past, rentree: DayFile) -> None:
-    again = Past(past.inputs).day(D("2026-09-01"))
+def test_the_same_seed_makes_the_same_day(past: PastMaker, rentree: DayFile) -> None:
+    again = PastMaker(past.inputs).day(D("2026-09-01"))
 
     def arrays(rows: CutRows) -> list[list[int]]:
         return [rows.minute.tolist(), rows.events.tolist(), rows.visits.tolist()]
@@ -123,7 +123,7 @@ def test_the_same_seed_makes_the_same_day(past: Past, rentree: DayFile) -> None:
     assert again.sketches == rentree.sketches
 
 
-def test_the_days_before_a_scenario(past: Past, catalog: Catalog) -> None:
+def test_the_days_before_a_scenario(past: PastMaker, catalog: Catalog) -> None:
     days = scenario_days(past.inputs.calendar, D("2026-09-22"))
     assert (days[0], days[34], days[35], days[-1]) == (
         D("2025-08-25"),

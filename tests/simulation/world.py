@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, Delta, Field, PartitionState, Rules
+from streams.count import Batch, CountingRules, Delta, Field, PartitionState
 from streams.errors import RedisUnavailable
 from streams.events import Reason
 from streams.ingest.ledger import Ingestor
@@ -121,12 +121,12 @@ class MemoryLog:
 
 
 #: One value for all workers of a catalog, as in a worker: the names of all fields are made once.
-_rules: dict[str, Rules] = {}
+_rules: dict[str, CountingRules] = {}
 
 
-def _rules_of(catalog: Catalog) -> Rules:
+def _rules_of(catalog: Catalog) -> CountingRules:
     if catalog.digest not in _rules:
-        _rules[catalog.digest] = Rules.of(catalog, BOUNDS, LATENESS_MS)
+        _rules[catalog.digest] = CountingRules.of(catalog, BOUNDS, LATENESS_MS)
     return _rules[catalog.digest]
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from streams.watch import Array, Group, Judge, Kind, Measure, Scope, Series, Told, weekly
+from streams.watch import AlertKind, AlertScope, Array, Group, Judge, Measure, Series, Told, weekly
 
 DAYS = 24
 FIRST = int(datetime.datetime(2026, 3, 2, tzinfo=ZoneInfo("Europe/Paris")).timestamp()) // 60
@@ -14,7 +14,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def group(step: int = 1) -> Group:
-    scope = Scope(region="44")
+    scope = AlertScope(region="44")
     return Group("44", PARIS, weekly, step, (Series(scope, Measure.EVENTS, 0), Series(scope, Measure.VISITS, 1)))
 
 
@@ -48,14 +48,14 @@ def test_a_silence_is_told_from_events_while_it_lasts_and_when_it_ends(weeks: Ar
     counts = weeks.copy()
     counts[:, at(22, 10) : at(22, 11)] = 0
     judge, told = judged(counts[:, : at(22, 10) + 5], 1440)
-    silences = [one for one in judge.running() if one.kind is Kind.SILENCE]
+    silences = [one for one in judge.running() if one.kind is AlertKind.SILENCE]
     assert [(one.start, judge.group.series[one.series].measure) for one in silences] == [
         (FIRST + at(22, 10), Measure.EVENTS)
     ]
     assert not told
     ended = judge.feed(FIRST + at(22, 10) + 5, counts[:, at(22, 10) + 5 : at(22, 12)])
     assert [(one.kind, one.start, one.until) for one in ended] == [
-        (Kind.SILENCE, FIRST + at(22, 10), FIRST + at(22, 11))
+        (AlertKind.SILENCE, FIRST + at(22, 10), FIRST + at(22, 11))
     ]
     assert not judge.running()
 
@@ -65,7 +65,7 @@ def test_a_surge_is_told_from_visits_alone(weeks: Array) -> None:
     counts[:, at(22, 10) : at(22, 11)] *= 2.5
     judge, _told = judged(counts[:, : at(22, 10) + 10], 1440)
     (one,) = judge.running()
-    assert (one.kind, judge.group.series[one.series].measure) == (Kind.SURGE, Measure.VISITS)
+    assert (one.kind, judge.group.series[one.series].measure) == (AlertKind.SURGE, Measure.VISITS)
     assert one.raised - one.start <= 4
 
 
@@ -82,7 +82,7 @@ def test_pieces_of_any_length_give_the_same_alerts(weeks: Array) -> None:
     counts[:, at(23, 9) : at(23, 10)] = 0
     by_day, by_hour = judged(counts, 1440)[1], judged(counts, 61)[1]
     assert by_day == by_hour
-    assert {one.kind for one in by_day} >= {Kind.SURGE, Kind.SILENCE}
+    assert {one.kind for one in by_day} >= {AlertKind.SURGE, AlertKind.SILENCE}
 
 
 def test_rows_of_five_minutes_wait_for_their_last_minute(weeks: Array) -> None:
@@ -117,7 +117,7 @@ def test_many_events_of_one_visitor_call_nobody() -> None:
     judge, told = judged(heap(minute)[:, : minute + 20], 1440)
     assert any(track.open or track.before >= 0 for tracks in judge.panel.tracks for track in tracks)  # the panel saw it
     assert not judge.running()
-    assert not [one for one in told if one.kind is Kind.SURGE]
+    assert not [one for one in told if one.kind is AlertKind.SURGE]
 
 
 def test_many_visitors_of_a_quiet_place_do() -> None:
@@ -126,7 +126,7 @@ def test_many_visitors_of_a_quiet_place_do() -> None:
     counts[1, minute : minute + 6] += 3
     counts[0, minute : minute + 6] += 30
     judge, _told = judged(counts[:, : minute + 8], 1440)
-    assert [one.kind for one in judge.running()] == [Kind.SURGE]
+    assert [one.kind for one in judge.running()] == [AlertKind.SURGE]
 
 
 def test_a_quiet_place_is_silent_once_ten_visits_were_expected() -> None:
@@ -137,4 +137,4 @@ def test_a_quiet_place_is_silent_once_ten_visits_were_expected() -> None:
     judge, _told = judged(counts[:, : begin + int(7 / level)], 1440)
     assert not judge.running()
     judge, _told = judged(counts[:, : begin + int(16 / level)], 1440)
-    assert [(one.kind, one.start) for one in judge.running()] == [(Kind.SILENCE, FIRST + begin)]
+    assert [(one.kind, one.start) for one in judge.running()] == [(AlertKind.SILENCE, FIRST + begin)]

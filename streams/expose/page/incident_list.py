@@ -11,7 +11,7 @@ from streams.expose.incidents import Telling
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
 from streams.incidents import AlertBook, AlertRecord, Incident
-from streams.watch import Scope as Judged
+from streams.watch import AlertScope
 
 #: Shown at most: running incidents, ended ones, and parts of each. How many there are is told beside them.
 INCIDENTS_MAX, PARTS_MAX = 40, 20
@@ -78,7 +78,7 @@ def _times(alert: AlertRecord) -> dict[str, int | None]:
     return {"startMinute": alert.start_ms // 60_000, "endMinute": end}
 
 
-def spans(book: AlertBook, here: Judged | None) -> Sequence[Sequence[int | None]]:
+def spans(book: AlertBook, here: AlertScope | None) -> Sequence[Sequence[int | None]]:
     """First minute and the one after the last (None: it runs) of all alerts of a scope itself, part of a wider incident or not."""
     if here is None:
         return ()

@@ -17,7 +17,7 @@ from streams.expose.scope import Scope
 from streams.incidents import Acknowledgement, AlertBook
 from streams.live import AlertStore
 from streams.observe import ExpectedRow
-from streams.watch import Scope as Judged
+from streams.watch import AlertScope
 
 #: Ended alerts stay on the page for so long.
 ENDED_HOURS = 12
@@ -32,7 +32,7 @@ class Sources:
     `lines` are those of the curve; `earlier` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
     """
 
-    expected: Callable[[Judged, int, int], Sequence[ExpectedRow]]
+    expected: Callable[[AlertScope, int, int], Sequence[ExpectedRow]]
     judged_to: Callable[[], int | None]
     store: AlertStore
     words: Words
@@ -43,13 +43,13 @@ class Sources:
     def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
         """What was expected of each region and of each ENT in the last settled minutes."""
         first, end = last - HOPE_AGE_MINUTES_MAX, last + 1
-        projects = {code: _hope(self.expected(Judged(project=code), first, end)) for code in catalog.project_codes}
+        projects = {code: _hope(self.expected(AlertScope(project=code), first, end)) for code in catalog.project_codes}
         return self.region_hopes(catalog, last), _known(projects)
 
     def region_hopes(self, catalog: Catalog, last: int, service: str | None = None) -> dict[str, Hope]:
         """What was expected of each region, or of a service in each, in the last settled minutes."""
         first, end = last - HOPE_AGE_MINUTES_MAX, last + 1
-        asked = {code: self.expected(Judged(code, service), first, end) for code in catalog.region_codes}
+        asked = {code: self.expected(AlertScope(code, service), first, end) for code in catalog.region_codes}
         return _known({code: _hope(rows) for code, rows in asked.items()})
 
     def lately(self, now_ms: int) -> AlertBook:
@@ -64,13 +64,13 @@ class Sources:
         return AlertBook(book.judged_minute, lately)
 
 
-def judged_scope(scope: Scope) -> Judged | None:
+def judged_scope(scope: Scope) -> AlertScope | None:
     """The detector's name of a page's scope, None where it is not judged: academies."""
     if scope.kind == "academy":
         return None
     if scope.kind == "project":
-        return Judged(project=scope.code)
-    return Judged(region=scope.code or None, service=scope.service)
+        return AlertScope(project=scope.code)
+    return AlertScope(region=scope.code or None, service=scope.service)
 
 
 def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
