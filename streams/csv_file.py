@@ -1,8 +1,8 @@
 """One place where CSV files are opened: what spreadsheets and portals make of them is read, or refused by line.
 
-Read: UTF-8 and UTF-16 with a byte order mark; cells between `,` `;` tab or `|`, also after a first line `sep=;`; every end of line; quotes,
-line breaks within them; names of columns in any order, case and accents; blank lines and empty columns. Refused: all else. Lines are
-counted as an editor counts them, from 1.
+Read: UTF-8 and UTF-16 with a byte order mark, also compressed; cells between `,` `;` tab or `|`, also after a first line `sep=;`; every end
+of line; quotes, line breaks within them; names of columns in any order, case and accents; blank lines and empty columns. Refused: all
+else. Lines are counted as an editor counts them, from 1.
 """
 
 from __future__ import annotations
@@ -15,22 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from streams.errors import FileRefused, InputError
+from streams.unpacking import READ_BYTES, START_BYTES, Packing, Unpacked, tool_for
 from streams.values import quoted
 
 LINE_CHARACTERS_MAX = 1_000_000
 _SEPARATORS = ",;\t|"
 _BLANK_LINE = f'{_SEPARATORS}" \r\n'
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-#: How a packed file begins, and what unpacks it.
-_UNPACK = {
-    b"\x1f\x8b": "gunzip -c",
-    b"\xfd7zXZ": "xz -dc",
-    b"BZh": "bunzip2 -c",
-    b"\x28\xb5\x2f\xfd": "zstd -dc",
-}
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
@@ -138,6 +132,8 @@ class CsvFile:
                 yield line
         except UnicodeDecodeError:
             raise self.refusal(self._read + 1, "is no text: save the file as CSV in UTF-8") from None
+        except (EOFError, Packing) as error:
+            raise _damaged(self.name, self._read + 1, error) from None
         except OSError as error:
             raise InputError(
                 f"{self.name} cannot be read on after line {self._read}: {error.strerror or error}"
@@ -164,14 +160,33 @@ def open_csv(path: Path) -> Iterator[CsvFile]:
     """
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        stream = io.BufferedReader(io.BytesIO(sys.stdin.buffer.read())) if str(path) == "-" else path.open("rb")
+        raw = io.BytesIO(sys.stdin.buffer.read()) if str(path) == "-" else path.open("rb", buffering=0)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or error}; name a CSV file") from None
-    with stream:
-        encoding = _encoding(stream.peek(8)[:8], name)
+    with io.BufferedReader(raw) as stream:
+        try:
+            unpacked = _unpacked(stream)
+            encoding = "utf-16" if unpacked.peek(START_BYTES).startswith(_UTF16_MARKS) else "utf-8-sig"
+        except (EOFError, Packing) as error:
+            raise _damaged(name, 1, error) from None
+        except InputError as error:
+            raise FileRefused(f"{name}, line 1: {error}") from None
         # Bytes that are no text get through as half characters, so that `CsvFile` can name their line.
-        with io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="") as text:
+        with io.TextIOWrapper(unpacked, encoding, errors="surrogateescape", newline="") as text:
             yield CsvFile(text, name)
+
+
+def _unpacked(stream: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
+    start = stream.peek(START_BYTES)[:START_BYTES]
+    if start.startswith(_SPREADSHEETS):
+        raise InputError("This is a spreadsheet or an archive, no CSV file: export the sheet as CSV in UTF-8")
+    tool = tool_for(start)
+    return io.BufferedReader(Unpacked(stream, tool), READ_BYTES) if tool else stream
+
+
+def _damaged(name: str, line: int, error: Exception) -> FileRefused:
+    what = "ends in the middle" if isinstance(error, EOFError) else f"is damaged ({error})"
+    return FileRefused(f"{name}, line {line}: its compressed data {what}: get the whole file again")
 
 
 def column_key(name: str) -> str:
@@ -184,16 +199,3 @@ def _told_separator(line: str) -> str:
     """That of a first line `sep=;`, which some spreadsheets write and read; empty where it is none."""
     told = line.strip("\r\n")
     return told[4] if len(told) == 5 and told.lower().startswith("sep=") and told[4] in _SEPARATORS else ""
-
-
-def _encoding(start: bytes, name: str) -> str:
-    if start.startswith(_SPREADSHEETS):
-        raise FileRefused(
-            f"{name}, line 1: the file is a spreadsheet or an archive, no CSV file: export the sheet as CSV in UTF-8"
-        )
-    for mark, command in _UNPACK.items():
-        if start.startswith(mark):
-            raise FileRefused(
-                f"{name}, line 1: the file is compressed: unpack it first, `{command} {name} > counts.csv`"
-            )
-    return "utf-16" if start.startswith(_UTF16_MARKS) else "utf-8-sig"

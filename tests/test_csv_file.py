@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import cramjam
@@ -32,12 +33,13 @@ def refused(path: Path, data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (gzip.compress(TEXT.encode()), "is compressed: unpack it first, `gunzip -c"),
-        (bz2.compress(TEXT.encode()), "`bunzip2 -c"),
-        (lzma.compress(TEXT.encode()), "`xz -dc"),
-        (bytes(cramjam.zstd.compress(TEXT.encode())), "`zstd -dc"),
-        (b"PK\x03\x04\x14\x00\x06\x00", "is a spreadsheet or an archive"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet or an archive"),
+        (gzip.compress(TEXT.encode())[:-9], "line 3: its compressed data ends in the middle"),
+        (gzip.compress(TEXT.encode())[:4], "line 1: its compressed data ends in the middle"),
+        (bz2.compress(TEXT.encode())[:20] + b"x" * 50, "line 1: its compressed data is damaged"),
+        (gzip.compress(TEXT.encode()) + b"rubbish", "line 3: its compressed data is damaged"),
+        (b"\x1f\x9d\x90t", "line 1: This is compressed with compress: pipe it through `zcat`"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "line 1: This is a spreadsheet or an archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "line 1: This is a spreadsheet or an archive"),
         (TEXT.encode("utf-16-le"), "line 1: holds a byte 0, as text in UTF-16 does"),
         (TEXT.encode() + b"2026-01-05T01:00,1\0\n", "line 3: holds a byte 0"),
         (TEXT.encode() + "2026-01-05T01:00,é\n".encode("cp1252"), "line 3: is not in UTF-8"),
@@ -49,6 +51,20 @@ def refused(path: Path, data: bytes) -> str:
 )
 def test_what_is_no_csv_file_is_refused_by_line(tmp_path: Path, data: bytes, said: str) -> None:
     assert said in refused(tmp_path / "c.csv", data)
+
+
+@pytest.mark.parametrize(
+    "compress",
+    [gzip.compress, bz2.compress, lzma.compress, lambda data: bytes(cramjam.zstd.compress(data))],
+    ids=["gz", "bz2", "xz", "zst"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_compressed_files_are_read_whatever_they_are_called(
+    tmp_path: Path, compress: Callable[[bytes], bytes], encoding: str
+) -> None:
+    assert rows(tmp_path / "c.csv", compress(TEXT.encode(encoding))) == [
+        (2, {"timestamp": "2026-01-05T00:00", "count": "1"})
+    ]
 
 
 def test_what_cannot_be_opened_is_another_error(tmp_path: Path) -> None:

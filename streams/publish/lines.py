@@ -11,7 +11,8 @@ import orjson
 
 from streams.errors import InputError
 from streams.publish.limits import RECORD_BYTES_MAX
-from streams.publish.opening import UTF8_BOM, Packing, text_stream
+from streams.publish.opening import UTF8_BOM, text_stream
+from streams.unpacking import Packing
 
 #: What Kafka takes as value and key of one record: its own bound without what wraps them.
 LINE_BYTES_MAX = RECORD_BYTES_MAX - 1024
