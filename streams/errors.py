@@ -18,6 +18,7 @@
      +- NoDataError               nothing is kept of the days that a report asks for
      +- MissingPyarrowError       the archive is used and the extra `history` is not installed
      +- SimulationError           a process that makes simulated days ended
+     +- NameTaken                 another worker of the same name is in the group
      +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends
 
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
@@ -62,6 +63,12 @@ class FileRefused(InputError):
     """What a file holds cannot be used, and nothing of it was; the message names the line as an editor counts it."""
 
     exit_code = 1
+
+
+class NameTaken(VigieError):
+    """Another worker has this one's name; to start this one again at once would change nothing."""
+
+    exit_code = 6
 
 
 class DefectError(VigieError):

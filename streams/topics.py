@@ -130,6 +130,19 @@ def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
     return TopicFacts(name, *found, configs)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member of a consumer group. (What Kafka says of a static member's client and host may be its predecessor's.)"""
+
+    member_id: str
+
+
+def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
+    """Return who is in a consumer group; nobody, where there is no such group."""
+    found: dict[str, Any] = client.describe_groups([group])[group]
+    return [GroupMember(each["member_id"]) for each in found["members"]]
+
+
 def log_ends(client: KafkaAdminClient, name: str, partitions: Iterable[int]) -> dict[int, int]:
     """Return the offset after the last one of each of these partitions, as of now."""
     asked = {TopicPartition(name, number): LATEST for number in partitions}

@@ -36,8 +36,13 @@ class WorkerState:
     port: int
     unready: str | None = "starting"
     fatal: VigieError | None = None
+    process: str = ""
     #: What nobody foresaw and that is so now.
     defect: Callable[[], str | None] = lambda: None
+
+    def wait_because(self, reason: str) -> None:
+        """It waits, for this reason."""
+        self.unready = reason
 
     def not_ready_because(self) -> str | None:
         """Why it is not ready, None where it is."""
@@ -104,7 +109,7 @@ class _App(faust.App):
         """Make none: nothing of a worker is kept on disk."""
 
 
-def build_app(address: KafkaAddress, group: str, instance_id: str | None) -> faust.App:
+def build_app(address: KafkaAddress, group: str, instance_id: str) -> faust.App:
     """Return the Faust application without its agent; every setting that differs from Faust's default says why."""
     return _App(
         group,

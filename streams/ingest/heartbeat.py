@@ -58,7 +58,7 @@ class Heart:
         problem = state.defect()
         lines = [_line(ledger, ends.get(n), lags[n], asked_ms_ago, problem) for n, ledger in ledgers.items()]
         try:
-            stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines)
+            stored = await self._writer.heartbeat(state.worker, os.getpid(), state.port, lines, state.process)
             await self._announce()
             await ingestor.compare(stored)
         except RedisUnavailable as error:

@@ -28,6 +28,7 @@ from streams.ingest.heartbeat import Heart, add_heartbeat
 from streams.ingest.ledger import Ingestor
 from streams.ingest.letters import RejectBudget
 from streams.ingest.log_limit import LogLimit
+from streams.ingest.membership import WorkerName, process_name, use_name
 from streams.ingest.topic_watch import TopicWatch
 from streams.ingest.transport import register_transport
 from streams.ingest.worker_metrics import WorkerMetrics
@@ -95,16 +96,28 @@ async def _try_redis(options: WorkerOptions, catalog: Catalog, facts: TopicFacts
         await writer.close()
 
 
+def _take_name(options: WorkerOptions, facts: TopicFacts, state: WorkerState) -> WorkerName:
+    """The name of this worker in its group, once nobody else has it."""
+    # Kafka gives a member that is back the partitions it had. Those of a deleted topic are none: the id makes it another member.
+    instance_id = f"{options.group}-{state.worker}-{facts.topic_id}".replace(":", "-")
+    process = process_name(options.kafka)
+    name = WorkerName(
+        options.kafka, options.redis, options.redis_prefix, options.group, state.worker, instance_id, process
+    )
+    name.await_free(state.wait_because)
+    return name
+
+
 def _run_faust(
     options: WorkerOptions, catalog: Catalog, facts: TopicFacts, metrics: WorkerMetrics, state: WorkerState
 ) -> None:
+    name = _take_name(options, facts, state)
+    state.process = name.process
     uvloop.install()
     _tune_collector()
     register_transport()
     use_raw_batches(options.kafka.unpacked_bytes_max)
-    # Kafka gives a member that is back the partitions it had. Those of a deleted topic are none: the id makes it another member.
-    instance_id = f"{options.group}-{state.worker}-{facts.topic_id}".replace(":", "-")
-    app = build_app(options.kafka, options.group, instance_id)
+    app = build_app(options.kafka, name.group, name.instance_id)
     writer = LiveWriter(options.redis, options.redis_prefix)
     budget = RejectBudget(options.rejects_kept_per_minute, options.rejects_kept_bytes_per_minute)
     dead_letters = DeadLetterTopic(options.kafka, options.topics[1].name, facts.name, budget, metrics)
@@ -112,6 +125,7 @@ def _run_faust(
     def stop_counting(problem: VigieError) -> None:
         state.fatal = problem  # the heartbeat ends the worker; nothing is applied meanwhile
 
+    use_name(name, stop_counting)
     watch = TopicWatch(options.kafka, facts, stop_counting)
     kafka = FaustLog(app, options.kafka, facts.name, watch)
     ingestor = Ingestor(

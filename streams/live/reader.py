@@ -48,6 +48,8 @@ class Heartbeat:
     catalog: str | None = None
     #: What nobody foresaw in that worker.
     problem: str | None = None
+    #: The process among those of its name; empty from a version that does not tell.
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,7 @@ class _Said(msgspec.Struct, frozen=True, rename={"log_end": "end"}):
     visit_window_ms: Milliseconds = 0  # absent: an older version's, in a rolling restart
     catalog: str | None = None
     problem: str | None = None
+    process: str = ""
 
 
 def _heartbeat(text: str, key: str, entry: str, now_ms: int) -> Heartbeat:

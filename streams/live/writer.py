@@ -138,9 +138,9 @@ class LiveWriter:
         return Applied(Outcome(outcome), str(stored))
 
     async def heartbeat(
-        self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine]
+        self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine], process: str = ""
     ) -> dict[int, int | None]:
-        """Say which partitions this worker owns, where it stands and what Kafka confirmed.
+        """Say which partitions this worker owns, where it stands and what Kafka confirmed; `process` tells it from others of its name.
 
         Return the next offset that Redis holds of each; None where it holds nothing.
         """
@@ -152,6 +152,7 @@ class LiveWriter:
                 "worker": worker,
                 "pid": pid,
                 "port": port,
+                "process": process,
                 "position": line.position,
                 "counted": line.counted,
                 "end": line.log_end,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streams.errors import ServerError
+from streams.errors import NameTaken, ServerError
 from streams.local.process import Process, Program, describe_exit, log_tail
 
 TICK_SECONDS = 0.1
@@ -19,6 +19,8 @@ TICK_SECONDS = 0.1
 RESTART_SECONDS = 0.2
 RESTART_SECONDS_AFTER_SHORT_LIFE = 1.5
 SHORT_LIFE_SECONDS = 10.0
+#: The same for a worker whose name another one has: only a person can change that.
+RESTART_SECONDS_NAME_TAKEN = 60.0
 _READY_LOOK_SECONDS = 0.25
 
 
@@ -96,7 +98,8 @@ class Child:
             self.state = State.ENDED
             return
         short = now - self._started < SHORT_LIFE_SECONDS
-        self._next_start = now + (RESTART_SECONDS_AFTER_SHORT_LIFE if short else RESTART_SECONDS)
+        pause = RESTART_SECONDS_AFTER_SHORT_LIFE if short else RESTART_SECONDS
+        self._next_start = now + (RESTART_SECONDS_NAME_TAKEN if code == NameTaken.exit_code else pause)
         self.state = State.RESTARTING
 
     def _start_again(self) -> None:

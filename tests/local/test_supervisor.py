@@ -66,6 +66,18 @@ def supervisor(reports):
     made.stop([status.role for status in made.statuses()], always)
 
 
+def test_a_worker_whose_name_is_taken_is_not_started_again_at_once(tmp_path, supervisor, monkeypatch):
+    monkeypatch.setattr("streams.local.supervisor.SHORT_LIFE_SECONDS", 0.0)
+    supervisor.start([program(tmp_path, "sh", "-c", "sleep 1; exit 6", ready=always)], always)
+    until(lambda: supervisor.statuses()[0].state == State.RESTARTING, supervisor)
+    assert supervisor.statuses()[0].last_exit == "exit code 6"
+    began = time.monotonic()
+    while time.monotonic() - began < 2.0:
+        supervisor.tick()
+        time.sleep(0.02)
+    assert (supervisor.statuses()[0].restarts, supervisor.statuses()[0].pid) == (0, None)
+
+
 def test_a_program_that_dies_is_back_within_five_seconds_however_often(tmp_path, supervisor, reports):
     supervisor.start([sleeper(tmp_path)], always)
     seen = set()

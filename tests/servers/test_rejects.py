@@ -130,10 +130,15 @@ def test_a_replay_that_died_between_its_steps_is_resolved(installation: Installa
         wait_drained(settings)
     address = edges.kafka_address(settings)
     rows = rows_of(vigie(installation, "rejects", "list", "--json")[1])
-    chosen = [_Chosen(row["key"], f"e{n}", f"v{n % 7}".encode(), row["value"].encode()) for n, row in enumerate(rows)]
+    chosen = [
+        _Chosen(row["key"], int(row["key"].split("-")[-2]), f"e{n}", f"v{n % 7}".encode(), row["value"].encode())
+        for n, row in enumerate(rows)
+    ]
     assert len(chosen) == 6
     sender = _Sender(address, settings.topic, settings.rejected_topic)
-    sender.mark("intent", [(each.key, each.event_id) for each in chosen[:4]])  # dies here for the first two ...
+    sender.mark(
+        "intent", [(each.key, each.partition, each.event_id) for each in chosen[:4]]
+    )  # dies here for the first two ...
     only_events = _Sender(address, settings.topic, settings.rejected_topic)
     only_events.mark = lambda *_: None  # type: ignore[method-assign]
     only_events.replay(chosen[2:4])  # ... and here for the next two
@@ -147,6 +152,12 @@ def test_a_replay_that_died_between_its_steps_is_resolved(installation: Installa
     assert (again.replayed, again.before, again.healed) == (0, 6, 0)
     with open_log(address, settings.topic) as log:
         assert sum(log.ends.values()) == 6 + 6, "six rejected, six replayed: none was sent twice"
+    places: dict[bytes, set[int]] = {}
+    with open_log(address, settings.rejected_topic) as log:
+        for partition, records in log.read(log.ends):
+            for record in records:
+                places.setdefault(record.key, set()).add(partition)
+    assert all(len(found) == 1 for found in places.values()), "a mark lies behind its letter, and goes with it"
 
 
 def test_poison_at_one_half_and_all_of_the_flow(installation: Installation) -> None:
