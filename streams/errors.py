@@ -5,12 +5,14 @@
      +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
      |   +- KafkaUnavailable      a call to Kafka failed: it is down, slow, or refuses us
      |   +- RedisUnavailable      the same of Redis
+     |   +- TopicNotAsDesigned    a topic of Kafka's is not as Vigie needs it: waiting does not help
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
      |   +- FileRefused           what a file of figures holds: the message names the line
      |   +- NotAnObject           a line of events that is no JSON object
      |   +- Damaged               a compressed file of events that is cut off or broken
      |   +- ArchiveError          an archive that cannot be used as one
+     |   +- UnreadableFileError   a file of history that cannot be read now
      |   +- DamagedFileError      a day's file of the archive whose bytes are wrong
      +- BufferFull                too many events wait for Kafka: this one was not taken, publish it again later
      +- NotDelivered              a publisher was closed and some events were not confirmed by Kafka
@@ -47,6 +49,10 @@ class KafkaUnavailable(ServerError):
 
 class RedisUnavailable(ServerError):
     """Redis did not answer a call as needed."""
+
+
+class TopicNotAsDesigned(ServerError):
+    """Kafka answers, and a topic is not as Vigie needs it: somebody must mend it."""
 
 
 class StateError(VigieError):

@@ -20,7 +20,7 @@ from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
-from streams.errors import ServerError
+from streams.errors import ServerError, TopicNotAsDesigned
 
 #: How long a command waits for Kafka before it says that it is down.
 BOOTSTRAP_SECONDS_MAX = 8.0
@@ -225,5 +225,5 @@ def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[Top
             problems += topic_problems(found, design)
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise ServerError(f"{len(problems)} problem(s) with the topics:\n{lines}")
+        raise TopicNotAsDesigned(f"{len(problems)} problem(s) with the topics:\n{lines}")
     return facts

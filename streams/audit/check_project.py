@@ -42,7 +42,7 @@ class Looked:
 
 
 def look_at_project(
-    address: KafkaAddress, topic: str, view: ProjectView, now_ms: int, minutes: int, look: Callable[[int, int], None]
+    address: KafkaAddress, topic: str, view: ProjectView, *, now_ms: int, minutes: int, look: Callable[[int, int], None]
 ) -> Looked:
     """Feed `view` with the records of the last `minutes`, or with the newest `RECORDS_MAX` of them.
 
@@ -195,6 +195,7 @@ def check_project(
     address: KafkaAddress,
     topic: str,
     reader: LiveReader,
+    *,
     view: ProjectView,
     lateness_ms: int,
     now_ms: int,
@@ -204,7 +205,9 @@ def check_project(
     """All findings of a project; a server that is away is one of them."""
 
     def in_the_log() -> Iterator[Finding]:
-        yield from project_findings(view, look_at_project(address, topic, view, now_ms, minutes, look), lateness_ms)
+        yield from project_findings(
+            view, look_at_project(address, topic, view, now_ms=now_ms, minutes=minutes, look=look), lateness_ms
+        )
 
     yield from guarded("kafka", in_the_log)
     yield from guarded("redis", lambda: last_counted(reader, view.project))

@@ -78,11 +78,11 @@ def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
             kafka_address(settings),
             settings.topic,
             reader,
-            view,
-            settings.lateness_seconds * 1000,
-            time.time_ns() // 1_000_000,
-            minutes,
-            lambda read, total: meter.show(read, f"{read:,} of {total:,} records read"),
+            view=view,
+            lateness_ms=settings.lateness_seconds * 1000,
+            now_ms=time.time_ns() // 1_000_000,
+            minutes=minutes,
+            look=lambda read, total: meter.show(read, f"{read:,} of {total:,} records read"),
         )
 
 

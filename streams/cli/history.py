@@ -55,7 +55,7 @@ def export(
         raise InputError(
             f"no days to export ({begin} to {end}): say --from and --to; {held_text(held, past.directory)}"
         )
-    rows = export_rows(past, begin, end, CutName(cut) if cut else None, step, sys.stdout)
+    rows = export_rows(past, begin, end, cut=CutName(cut) if cut else None, step=step, out=sys.stdout)
     if not rows:
         raise NoDataError(f"no data from {begin} to {end}: {held_text(held, past.directory)}")
     click.echo(f"{rows:,} rows, {begin} to {end}", err=True)

@@ -55,7 +55,7 @@ _LIMITS = PublisherLimits(block_seconds_max=0.25)
 @click.option("--again", is_flag=True, help=f"Publish the whole file, whatever was published of it: {WINDOW}.")
 @click.option("--no-mark", is_flag=True, help="Neither read nor keep a resume mark: every run sends the whole file.")
 def publish(
-    file: str, format_name: str, project: str | None, at: str | None, dry_run: bool, again: bool, no_mark: bool
+    *, file: str, format_name: str, project: str | None, at: str | None, dry_run: bool, again: bool, no_mark: bool
 ) -> None:
     """Publish the lines of FILE (also compressed), or of standard input: events of the contract, or the log of another emitter.
 
@@ -130,7 +130,7 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
         lines = hold_against(stream, trials, lambda number: meter.show(raw.tell(), f"{number:,} lines"))
     if marks is None:
         return Book(*of, at_ms=at_ms)
-    start = decide(source.name, of, trials, marks.path, lines, at_ms)
+    start = decide(source.name, of, trials, own=marks.path, lines=lines, at_ms=at_ms)
     for text in start.said:
         click.echo(text, err=True)
     return start.book

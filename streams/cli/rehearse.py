@@ -97,6 +97,7 @@ from streams.watch.judging import JUDGED_DAYS
     help="Counts, expected band and alerts.",
 )
 def rehearse(
+    *,
     counts_file: Path | None,
     first: str | None,
     last: str | None,
@@ -196,7 +197,9 @@ def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[Co
     learned, _judged = chosen_days(before, calendars, oldest)
     earlier = _earlier(history, asked, keys, learned)
     counts = counts_of(scopes, warm, asked.step_minutes, values, asked.zone)
-    found = rehearse_regions(counts, lambda region: zones.get(region, PARIS), keys_of, least, show, earlier)
+    found = rehearse_regions(
+        counts, lambda region: zones.get(region, PARIS), keys_of, least=least, progress=show, earlier=earlier
+    )
     return lasting_into(counts, found, begin)
 
 

@@ -74,7 +74,7 @@ def _wanted(reasons: tuple[str, ...], project: str | None, since: str | None, un
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, the newest.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the whole value, and nothing else.")
 def list_(
-    reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, limit: int, as_json: bool
+    *, reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, limit: int, as_json: bool
 ) -> None:
     """List rejected events, oldest first."""
     settings = load_settings()
@@ -221,6 +221,7 @@ def _counted(settings: Settings) -> dict[str, tuple[int, int]] | None:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be replayed, and send nothing.")
 def replay(
+    *,
     reasons: tuple[str, ...],
     project: str | None,
     since: str | None,

@@ -54,6 +54,7 @@ _DEFAULT_MINUTES = 10
 @click.option("--speed", type=float, help=f"--live: seconds a second in the run-up.  [default: {DEFAULT_SPEED:g}]")
 @click.option("--seconds", type=click.FloatRange(min=0), help="--live: stop by itself after this time.")
 def simulate(
+    *,
     name: str | None,
     years: float | None,
     archive: Path | None,
@@ -81,7 +82,7 @@ def simulate(
     if years is not None or archive is not None or until is not None:
         if archive is None or out or live or (years is None) is (name is None) or (until and name):
             raise InputError("--archive goes with --years (and --until) or with --scenario, without --out and --live")
-        _past(archive, name, years, until, seed, scale)
+        _past(archive, name, years, until=until, seed=seed, scale=scale)
         return
     if name is None:
         raise InputError("say --scenario NAME, or --years N --archive DIR")
@@ -123,6 +124,7 @@ def _past(
     archive: Path,
     name: str | None,
     years: float | None,
+    *,
     until: datetime.datetime | None,
     seed: int,
     scale: float | None,
@@ -206,7 +208,9 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
     publisher = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
     publisher.connect()
     pace = Pace(begin_s, now, options.speed)
-    LiveRun(generator, book, publisher, pace, LiveOptions(options.truth, options.seconds, _say), stop).run()
+    LiveRun(
+        generator, book, publisher, pace=pace, options=LiveOptions(options.truth, options.seconds, _say), stop=stop
+    ).run()
 
 
 def _clock(text: str) -> str:

@@ -43,6 +43,7 @@ _PORT = click.IntRange(2, 65535)
 @click.option("--port", type=_PORT, help="Port of the observer.  [default: 8000]")
 @click.option("--worker-port", type=_PORT, help="Port of worker 0, the others follow.  [default: 8001]")
 def up(
+    *,
     workers: int,
     scenario: str,
     speed: float | None,

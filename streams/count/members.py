@@ -10,7 +10,7 @@ import numpy as np
 from streams.count.columns import ColumnReader, Columns, Integers
 from streams.count.days import LocalDays
 from streams.count.grouping import Minutes, groups
-from streams.count.memory import Memory
+from streams.count.memory import Memory, SketchKind
 from streams.count.names import FieldNames
 from streams.count.types import Delta, Sketch, SketchKey
 
@@ -27,10 +27,10 @@ class Members:
         self._day_numbers: dict[tuple[str, str, str], int] = {}
 
     def add_users(self, delta: Delta, minutes: Minutes, columns: Columns, rows: Integers, places: Integers) -> None:
-        """Add the visitors of events; `rows` is `Judged.rows`, `places` are the numbers of their places."""
+        """Add the visitors of events; `rows` is `Recognised.rows`, `places` are the numbers of their places."""
         projects = columns.projects
         of_minute = (minutes.epoch * len(self._names.places) + places) * len(self._names.project_users) + projects
-        new = self._memory.note_sent(rows, of_minute, 0)
+        new = self._memory.note_sent(rows, of_minute, SketchKind.MINUTE)
         minutes, places, projects = minutes.at(new), places[new], projects[new]
         members = np.array([columns.names[event] for event in new.tolist()], object)
         width = len(self._names.project_users)
@@ -39,7 +39,7 @@ class Members:
             sketches = delta.minute_sketches[minute]
             sketches.setdefault(self._names.academy_users[place], []).extend(found)
             sketches.setdefault(self._names.project_users[project], []).extend(found)
-        new = self._memory.note_sent(rows[new], self._day_table(minutes, places), 1)
+        new = self._memory.note_sent(rows[new], self._day_table(minutes, places), SketchKind.DAY)
         for minute, place, found in groups(minutes.at(new), places[new], len(self._names.places), members[new]):
             region = self._names.places[place][0]
             _extend(delta, self._days.local(minute, region), (Sketch.LOCAL_DAY, region), found)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +149,13 @@ class Recognised:
     rows: Keys
 
 
+class SketchKind(IntEnum):
+    """Sketches that a visitor is sent to: of a minute, and of a day."""
+
+    MINUTE = 0
+    DAY = 1
+
+
 class Memory:
     """The memory of one partition. Visitors and ids come as 64-bit hashes, services as numbers below `services`."""
 
@@ -189,8 +197,8 @@ class Memory:
         recognise_pending()
         return Recognised(fresh, visits & fresh, service_visits & fresh, rows)
 
-    def note_sent(self, rows: Keys, sketches: Keys, kind: int) -> Keys:
-        """Tell which of these visitors (`Judged.rows`) must be sent to sketches (a number each; `kind` is 0 or 1): all but those that were
+    def note_sent(self, rows: Keys, sketches: Keys, kind: SketchKind) -> Keys:
+        """Tell which of these visitors (`Recognised.rows`) must be sent to sketches (a number each, of one `kind`): all but those that were
         sent to the same one the last time. To send a visitor twice changes nothing, so notes need not be read again after a restart; and
         they can't outlive what Redis holds: a counter ends when Redis goes back or refuses a chunk.
         """

@@ -224,6 +224,7 @@ def add_alerts(
         request: Request,
         from_: Annotated[str | None, _FROM] = None,
         to: Annotated[str | None, _TO] = None,
+        *,
         region: str | None = None,
         service: str | None = None,
         project: str | None = None,

@@ -55,6 +55,7 @@ class Scraper:
         reader: LiveReader,
         census: Callable[[], Census | None],
         archive: Callable[[], ArchiveFigures | None],
+        *,
         lists: Lists,
         lateness_ms: int,
         alerts: AlertScraper | None = None,

@@ -146,6 +146,7 @@ def add_incidents(
         request: Request,
         state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
         from_: Annotated[str | None, _FROM] = None,
+        *,
         to: Annotated[str | None, _TO] = None,
         region: str | None = None,
         academy: str | None = None,

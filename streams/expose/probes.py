@@ -168,4 +168,6 @@ def read_status(
         except ServerError as error:
             redis, snapshot = RedisState(False, error=str(error)), None
     kafka = probe_kafka(kafka_servers)
-    return build_status(installation, snapshot, census, redis, kafka, stack, time.time_ns() // 1_000_000)
+    return build_status(
+        installation, snapshot, census, redis=redis, kafka=kafka, stack=stack, clock_ms=time.time_ns() // 1_000_000
+    )

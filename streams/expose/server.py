@@ -84,12 +84,12 @@ class ObserverServer:
             settings,
             catalog,
             reader,
-            sketches,
-            observer,
-            self._archivist,
-            self._detector,
-            self._prober,
-            self._acknowledgements,
+            sketches=sketches,
+            observer=observer,
+            archivist=self._archivist,
+            detector=self._detector,
+            prober=self._prober,
+            acknowledgements=self._acknowledgements,
         )
         app = create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX))
         self._server = WebServer(app, listening, REQUESTS_SECONDS_MAX)
@@ -142,6 +142,7 @@ def _parts(
     settings: Settings,
     catalog: Catalog,
     reader: LiveReader,
+    *,
     sketches: SketchReader,
     observer: Observer,
     archivist: Archivist | None,
@@ -188,8 +189,9 @@ def _parts(
     loops = ObserverLoops(vital, (feed.loop, prober.loop, acknowledgements.loop))
     herald = Herald(reader.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
     loops = replace(loops, beside=(*loops.beside, herald.loop))
-    scraper = Scraper(reader, lambda: observer.census, archive, lists, lateness_ms, scraped, loops.all)
-    runbooks = deploy_dir() / "runbooks"
+    scraper = Scraper(
+        reader, lambda: observer.census, archive, lists=lists, lateness_ms=lateness_ms, alerts=scraped, loops=loops.all
+    )
     return Parts(
         reader,
         sketches,
@@ -204,7 +206,7 @@ def _parts(
         incidents,
         feed,
         shift_seconds,
-        runbooks,
+        deploy_dir() / "runbooks",
     )
 
 

@@ -138,6 +138,7 @@ def build_status(
     installation: Installation,
     snapshot: Snapshot | None,
     census: Census | None,
+    *,
     redis: RedisState,
     kafka: KafkaState,
     stack: dict[str, Any] | None,

@@ -148,7 +148,7 @@ class Archive:
             old, damaged = self._read_whole(day)
             if old is not None and old.shift_seconds != shift_seconds:
                 old = None  # another run of a simulation, which was moved otherwise; `prepare` keeps real figures from this
-            made = compose(old, day, shift_seconds, readings, sketches, catalog)
+            made = compose(old, day, shift_seconds, readings=readings, sketches=sketches, catalog=catalog)
             if made.day is not None:
                 self._write(made.day)
             size = path.stat().st_size if path.exists() else 0

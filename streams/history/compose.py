@@ -35,6 +35,7 @@ def compose(
     old: DayFile | None,
     day: date,
     shift_seconds: int,
+    *,
     readings: Sequence[HourReading],
     sketches: Sketches,
     catalog: str,

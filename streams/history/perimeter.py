@@ -131,7 +131,7 @@ def all_projects(by: str, code: str, now: Side, then: Side) -> ComparedVisits:
 
 
 def like_with_like(
-    by: str, code: str, now: Side, then: Side, perimeter: Perimeter, catalog: Catalog
+    by: str, code: str, now: Side, *, then: Side, perimeter: Perimeter, catalog: Catalog
 ) -> ComparedVisits | None:
     """The visits of a code that can be compared, on both sides; None where nothing can."""
     if by in BY_SHARE:

@@ -163,7 +163,7 @@ class _Rows:
         """One row."""
         now, then, key = self._sides.now, self._sides.then, (by, code)
         mine, other = now.sum_of(by, code), then.sum_of(by, code)
-        compared = like_with_like(by, code, now, then, self.perimeter, self._catalog)
+        compared = like_with_like(by, code, now, then=then, perimeter=self.perimeter, catalog=self._catalog)
         raw = compared if then.estimated and compared else all_projects(by, code, now, then)
         extent = self._sides.extents[cut]
         if not extent.minutes:

@@ -154,7 +154,7 @@ def _day_bars(report: Report) -> str:
             told += f" ; {_day(earlier)} : {french.number(row.then)} ({french.growth(row.growth)})"
         label = (_WEEKDAYS[day.weekday()], f"{day.day}/{day.month}") if is_short else (f"{day:%d/%m}",)
         bars.append(DayBar(label, float(row.now), float(row.then) if row.is_beside else None, told, row.is_off))
-    return day_bars("Visites par jour, tous projets", bars, _range(mine), then)
+    return day_bars("Visites par jour, tous projets", bars, _range(mine), then=then)
 
 
 def _first_day(report: Report) -> str:

@@ -57,7 +57,7 @@ class DayBar:
     is_off: bool
 
 
-def day_bars(title: str, days: Sequence[DayBar], now: str, then: str, width: int = 900, height: int = 256) -> str:
+def day_bars(title: str, days: Sequence[DayBar], now: str, *, then: str, width: int = 900, height: int = 256) -> str:
     """Two bars a day: then, now. Days off (weekends, holidays) lie on a ground of their own."""
     top = _nice(max([1.0, *(max(day.now, day.then or 0.0) for day in days)]))
     bottom = _BOTTOM + 14

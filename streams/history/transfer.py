@@ -27,7 +27,7 @@ from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 STEPS_MINUTES = {"minute": 1, "hour": 60, "day": 0}
 
 
-def export_rows(history: History, first: date, last: date, cut: CutName | None, step: str, out: IO[str]) -> int:
+def export_rows(history: History, first: date, last: date, *, cut: CutName | None, step: str, out: IO[str]) -> int:
     """Write the days' rows; return how many. `visits` of cut `region_service` are visits of the service."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)

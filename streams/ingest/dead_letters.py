@@ -45,16 +45,14 @@ class DeadLetterTopic:
         self._paused_until = 0.0
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def keep(self, partition: int, delta: Delta) -> None:
-        """Keep a chunk's rejects, acknowledged by Kafka; add those that are not kept to the delta's `NOT_KEPT`."""
+    async def keep(self, partition: int, delta: Delta) -> dict[Reason, int]:
+        """Keep a chunk's rejects, acknowledged by Kafka; return how many are not kept, by reason."""
         rejected = {reason: n for reason in Reason if (n := delta.totals.get((Cut.REJECTED, reason.value)))}
         spent = self._budget.is_spent(rejected, delta.append_ms)
         chosen = [] if spent else self._budget.choose(delta.rejects)
         failed = await self._send(partition, chosen)
         kept = Counter(each.reason for each in chosen if each.offset not in failed)
-        for reason, number in rejected.items():
-            if number > kept[reason]:
-                delta.add_total((Cut.NOT_KEPT, reason.value), number - kept[reason])
+        return {reason: number - kept[reason] for reason, number in rejected.items() if number > kept[reason]}
 
     async def close(self) -> None:
         """Close the producer."""

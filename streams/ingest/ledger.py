@@ -151,13 +151,14 @@ class Ingestor:
         if chunk.epoch < ledger.epoch:  # step 1
             return Verdict.AWAY
         if chunk.start < ledger.expected:
-            await self._judge_step_back(ledger, chunk)
+            await self._refuse_step_back(ledger, chunk)
         if chunk.end <= ledger.expected:
             return Verdict.KNOWN
         lost = 0
         if chunk.start > ledger.expected:
-            found = await self._judge_gap(ledger, chunk)
+            found = await self._lost_in_gap(ledger, chunk)
             if found is None:
+                await self._read_again(ledger, "gap")
                 return Verdict.AWAY
             if self.ledgers.get(chunk.partition) is not ledger:
                 return Verdict.GIVEN_UP  # a rebalance took it away meanwhile; its counter may serve on
@@ -174,32 +175,34 @@ class Ingestor:
         if lost:
             delta.add_total((Cut.LOST,), lost)
         if delta.rejects:
-            await self.dead_letters.keep(chunk.partition, delta)  # step 3
+            await self._keep_rejects(chunk.partition, delta)  # step 3
         verdict = await self._settle_account(ledger, delta)
         if verdict is Verdict.COUNTED:
             self._note(ledger, delta, [batch.append_ms for batch in batches])
         return verdict
 
-    async def _judge_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
-        """Return how many offsets of a gap are lost for ever, or None when the partition is being read again.
+    async def _keep_rejects(self, partition: int, delta: Delta) -> None:
+        for reason, number in (await self.dead_letters.keep(partition, delta)).items():
+            delta.add_total((Cut.NOT_KEPT, reason.value), number)
+
+    async def _lost_in_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
+        """Classify a gap: return how many offsets of it are lost for ever, or None where it must be read again.
 
         The first chunk after a seek was fetched from the expected offset: what it leaves out was removed by retention before it was
         counted. Any other chunk that leaves something out tells that a piece between was dropped on its way here. (A hole without events,
         compaction or transaction markers, is covered by its chunk.)
         """
         if not chunk.first:
-            await self._read_again(ledger, "gap")
             return None
         log_start = await self.kafka.log_start(chunk.partition)
         if chunk.start > log_start:  # not retention: the fetch did not begin where we sought
-            await self._read_again(ledger, "gap")
             return None
         lost = max(0, chunk.start - ledger.position)
         if lost:
             log.error("partition %d: retention removed %d offsets before they were counted", chunk.partition, lost)
         return lost
 
-    async def _judge_step_back(self, ledger: Ledger, chunk: Chunk) -> None:
+    async def _refuse_step_back(self, ledger: Ledger, chunk: Chunk) -> None:
         """Without a seek, fetches only go forward: one that went back tells that Kafka's client found its position outside the log.
 
         The log was cut, or the topic deleted and created anew. Counting on would skip what lies below the position, silently.

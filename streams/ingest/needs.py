@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from streams.count import Delta, PartitionState
+from streams.events import Reason
 from streams.live import Applied
 
 
@@ -22,8 +23,8 @@ class Store(Protocol):
 class DeadLetters(Protocol):
     """What this room needs of the dead-letter topic."""
 
-    async def keep(self, partition: int, delta: Delta) -> None:
-        """Keep the rejects of a chunk; what is not kept is counted into the delta."""
+    async def keep(self, partition: int, delta: Delta) -> Mapping[Reason, int]:
+        """Keep the rejects of a chunk; return how many are not kept, by reason."""
 
 
 class Log(Protocol):

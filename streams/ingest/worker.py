@@ -19,7 +19,7 @@ import uvloop
 from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import CountingRules
-from streams.errors import ServerError, StateError, VigieError
+from streams.errors import ServerError, StateError, TopicNotAsDesigned, VigieError
 from streams.ingest.app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.batches import use_raw_batches
 from streams.ingest.dead_letters import DeadLetterTopic
@@ -80,9 +80,11 @@ def _wait_for_servers(options: WorkerOptions, catalog: Catalog, state: WorkerSta
             facts = ensure_topics(options.kafka, list(options.topics))[0]
             asyncio.run(_try_redis(options, catalog, facts))
             return facts
+        except TopicNotAsDesigned:
+            raise
         except ServerError as error:
             state.unready = str(error)
-            if time.monotonic() > deadline or "problem(s) with the topics" in str(error):
+            if time.monotonic() > deadline:
                 raise
             log.warning("%s; waiting", error)
             time.sleep(1.0)

@@ -55,7 +55,7 @@ class Teller:
 
     def _planned(self, told: Told, scope: AlertScope) -> str | None:
         region = scope.region or self.project_regions.get(scope.project or "")
-        return planned_because(self.maintenances, told.kind, told.start, told.until, scope, region)
+        return planned_because(self.maintenances, told.kind, told.start, until=told.until, scope=scope, region=region)
 
 
 def _driver(part: Part) -> Driver:

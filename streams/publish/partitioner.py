@@ -41,18 +41,10 @@ _remembered = lru_cache(KEYS_REMEMBERED)(murmur2)
 class VisitorPartitioner(DefaultPartitioner):  # type: ignore[misc]  # kafka-python has no types
     """murmur2 for records with a key; records without one are spread at random, as kafka-python does."""
 
-    def partition(
-        self,
-        topic: str,
-        key: Any,
-        serialized_key: bytes | None,
-        value: Any,
-        serialized_value: bytes | None,
-        cluster: Any,
-    ) -> int:
-        """Return the partition of a record; called by the producer."""
+    def partition(self, topic: str, key: Any, serialized_key: bytes | None, *rest: Any) -> int:
+        """Return the partition of a record; called by the producer, `rest` is the value, the serialized value and the cluster."""
         if serialized_key is None:
-            chosen: int = super().partition(topic, key, None, value, serialized_value, cluster)
+            chosen: int = super().partition(topic, key, None, *rest)
             return chosen
         # Partitions of a topic are numbered from 0 without a hole.
-        return (_remembered(serialized_key) & 0x7FFF_FFFF) % len(cluster.partitions_for_topic(topic))
+        return (_remembered(serialized_key) & 0x7FFF_FFFF) % len(rest[-1].partitions_for_topic(topic))

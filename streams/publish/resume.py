@@ -135,7 +135,7 @@ def hold_against(stream: BinaryIO, trials: Iterable[Trial], look: Callable[[int]
 
 
 def decide(
-    name: str, of: tuple[str, str, str], trials: list[Trial], own: Path, lines: int, at_ms: int | None = None
+    name: str, of: tuple[str, str, str], trials: list[Trial], *, own: Path, lines: int, at_ms: int | None = None
 ) -> Start:
     """Return how a run over a file of `lines` lines begins.
 

@@ -48,6 +48,7 @@ def rehearse_regions(
     counts: CountsGrid,
     zone_of: Callable[[str], ZoneInfo],
     keys_of: Callable[[str], tuple[str, KeysOf]],
+    *,
     least: Sensitivity,
     progress: Progress | None = None,
     earlier: EarlierRows | None = None,

@@ -40,7 +40,7 @@ def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) 
     for series in sorted(shown[:SERIES_MAX]):
         parts.append(f"<h2>{html.escape(_where(counts, series))}</h2>")
         alerts = [found for found in rehearsal.alerts if found.series == series]
-        parts.append(_drawing(counts, rehearsal, series, 0, counts.values.shape[1], alerts))
+        parts.append(_drawing(counts, rehearsal, series, begin=0, until=counts.values.shape[1], alerts=alerts))
     if len(shown) > SERIES_MAX:
         parts.append(f"<p class=s>Les {len(shown) - SERIES_MAX} autres séries ne sont pas dessinées.</p>")
     parts += [_detail(counts, rehearsal, found) for found in rehearsal.alerts[:DETAILS_MAX]]
@@ -80,7 +80,9 @@ def _detail(counts: CountsGrid, rehearsal: Rehearsal, found: Found) -> str:
     around = max(3 * (found.last - found.start + 1), 8 * 60 // counts.step_minutes, 8)
     begin, until = max(0, found.start - around), min(rows, found.last + around)
     alerts = [other for other in rehearsal.alerts if other.series == found.series]
-    return f"<h2>{_title(counts, found)}</h2>" + _drawing(counts, rehearsal, found.series, begin, until, alerts)
+    return f"<h2>{_title(counts, found)}</h2>" + _drawing(
+        counts, rehearsal, found.series, begin=begin, until=until, alerts=alerts
+    )
 
 
 def _title(counts: CountsGrid, found: Found) -> str:
@@ -91,7 +93,9 @@ def _title(counts: CountsGrid, found: Found) -> str:
     return html.escape(f"{label} {when}, {_where(counts, found.series)}{ratio}{learning}")
 
 
-def _drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, until: int, alerts: list[Found]) -> str:
+def _drawing(
+    counts: CountsGrid, rehearsal: Rehearsal, series: int, *, begin: int, until: int, alerts: list[Found]
+) -> str:
     columns = [
         one[series, begin:until] for one in (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     ]

@@ -78,7 +78,7 @@ class Configuration:
         return TrafficPlan(
             self.catalog,
             self.shape,
-            Levels(self.catalog, self.shape, self.calendar, self.past, self.traffic, seed),
+            Levels(self.catalog, self.shape, self.calendar, plan=self.past, traffic=self.traffic, seed=seed),
             self.traffic,
             self.scenario,
             seed,

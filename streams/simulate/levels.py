@@ -121,6 +121,7 @@ class Levels:
         catalog: Catalog,
         shape: LoadShape,
         calendar: SchoolCalendar,
+        *,
         plan: PastPlan,
         traffic: ScenarioTraffic,
         seed: int,

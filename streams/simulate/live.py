@@ -62,6 +62,7 @@ class LiveRun:
         generator: Generator,
         book: TruthBook,
         publisher: Publisher,
+        *,
         pace: Pace,
         options: LiveOptions,
         stop: threading.Event,

@@ -58,7 +58,9 @@ class PastMaker:
 
     def __post_init__(self) -> None:
         inputs = self.inputs
-        self.levels = Levels(inputs.catalog, inputs.shape, inputs.calendar, inputs.plan, inputs.traffic, inputs.seed)
+        self.levels = Levels(
+            inputs.catalog, inputs.shape, inputs.calendar, plan=inputs.plan, traffic=inputs.traffic, seed=inputs.seed
+        )
         self.perimeter = Establishments(inputs.catalog, inputs.traffic, inputs.seed)
         self._curve = np.array(self.levels.curve)
 

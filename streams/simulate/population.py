@@ -51,6 +51,7 @@ class RegionPopulation:
         region: Region,
         establishments: list[Establishment],
         seats: list[int],
+        *,
         profiles: list[str],
         cells: Cells,
         secret: bytes,
@@ -106,7 +107,7 @@ def make_establishments(catalog: Catalog, traffic: ScenarioTraffic, seed: int) -
         for index, (departement, academy) in enumerate(held):
             share = (count - index + len(held) - 1) // len(held)  # the shares of all departements add up to `count`
             for number in rng.sample(range(NUMBERS), share):
-                project = _project(catalog, traffic, region.code, departement, national, rng)
+                project = _project(catalog, traffic, region.code, departement=departement, national=national, rng=rng)
                 made.append(
                     Establishment(
                         make_uai(departement, number), departement, CountedPlace(region.code, academy, project)
@@ -122,7 +123,13 @@ def make_uai(departement: str, number: int) -> str:
 
 
 def _project(
-    catalog: Catalog, traffic: ScenarioTraffic, region: str, departement: str, national: list[str], rng: random.Random
+    catalog: Catalog,
+    traffic: ScenarioTraffic,
+    region: str,
+    *,
+    departement: str,
+    national: list[str],
+    rng: random.Random,
 ) -> str:
     local = [p.code for p in catalog.projects if p.region == region and departement in p.departements]
     regional = [p.code for p in catalog.projects if p.region == region and not p.departements]

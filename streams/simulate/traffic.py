@@ -186,9 +186,9 @@ def _populations(plan: TrafficPlan, perimeter: Establishments, cells: Cells) -> 
             region,
             perimeter.establishments[region.code],
             perimeter.active_seats(plan.levels, region.code, plan.scenario.date),
-            profiles,
-            cells,
-            secret,
+            profiles=profiles,
+            cells=cells,
+            secret=secret,
         )
         for region in plan.levels.regions
     ]

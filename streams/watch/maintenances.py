@@ -35,7 +35,13 @@ class Maintenance:
 
 
 def planned_because(
-    maintenances: Sequence[Maintenance], kind: AlertKind, start: int, until: int, scope: AlertScope, region: str | None
+    maintenances: Sequence[Maintenance],
+    kind: AlertKind,
+    start: int,
+    *,
+    until: int,
+    scope: AlertScope,
+    region: str | None,
 ) -> str | None:
     """The label of the stop that a drop or silence from minute `start` to `until` lies in, None where it lies in none."""
     for one in maintenances:

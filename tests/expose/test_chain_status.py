@@ -27,7 +27,15 @@ def build(catalog, make_snapshot, census):
         if redis.up and snapshot is None:
             snapshot = make_snapshot(**changes)
         known = census if snapshot else None
-        return build_status(Installation(catalog, 20_000, shift), snapshot, known, redis, kafka, stack, NOW_MS + 1)
+        return build_status(
+            Installation(catalog, 20_000, shift),
+            snapshot,
+            known,
+            redis=redis,
+            kafka=kafka,
+            stack=stack,
+            clock_ms=NOW_MS + 1,
+        )
 
     return build
 

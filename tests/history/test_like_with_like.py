@@ -34,7 +34,7 @@ def side(days: tuple[date, ...], visits: dict[tuple[str, str], int], **tables: d
 
 def compared(catalog: Catalog, now: Side, then: Side, by: str, code: str) -> tuple[int, int] | None:
     perimeter = find_perimeter(now, then, catalog, WHOLE)
-    found = like_with_like(by, code, now, then, perimeter, catalog)
+    found = like_with_like(by, code, now, then=then, perimeter=perimeter, catalog=catalog)
     return (found.now, found.then) if found else None
 
 

@@ -84,7 +84,7 @@ def test_what_is_no_list_of_stops_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_stop_covers_its_scope_in_its_time(
     kind: AlertKind, scope: AlertScope, region: str, start: int, until: int, planned: bool
 ) -> None:
-    assert (planned_because([NIGHT], kind, start, until, scope, region) == "bascule") is planned
+    assert (planned_because([NIGHT], kind, start, until=until, scope=scope, region=region) == "bascule") is planned
 
 
 def test_a_region_stands_for_its_services_and_projects_and_a_service_for_itself() -> None:

@@ -143,7 +143,13 @@ def test_live_traffic_is_never_ahead_and_catches_up(make_plan: MakePlan, tmp_pat
     path = tmp_path / "truth.json"  # type: ignore[operator]
     publisher = Recorder(look)
     LiveRun(
-        generator, book, publisher, Pace(begin_s, NOW, 20), LiveOptions(path, None, said.append), clock, clock
+        generator,
+        book,
+        publisher,
+        pace=Pace(begin_s, NOW, 20),
+        options=LiveOptions(path, None, said.append),
+        stop=clock,
+        now=clock,
     ).run()
     assert ahead == []
     assert clock() - newest[-1] / 1000 < 2.5

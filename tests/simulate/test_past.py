@@ -134,7 +134,9 @@ def test_the_days_before_a_scenario(past: PastMaker, catalog: Catalog) -> None:
     assert len(days) == len(set(days)) == 35 + 56
     # The year of the scenario is as the scenarios say: nothing of last year's lockdown is built in.
     inputs = past.inputs
-    plain = Levels(catalog, inputs.shape, inputs.calendar, scenario_plan(inputs.plan), inputs.traffic, 1)
+    plain = Levels(
+        catalog, inputs.shape, inputs.calendar, plan=scenario_plan(inputs.plan), traffic=inputs.traffic, seed=1
+    )
     assert plain.level(D("2026-04-01"), "84") < 2 < past.levels.level(D("2026-04-01"), "84")
     assert plain.level(D("2025-09-01"), "84") == past.levels.level(D("2025-09-01"), "84")
 

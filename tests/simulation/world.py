@@ -136,8 +136,9 @@ class MemoryDeadLetters:
     def __init__(self) -> None:
         self.kept: set[tuple[int, int]] = set()
 
-    async def keep(self, partition: int, delta: Delta) -> None:
+    async def keep(self, partition: int, delta: Delta) -> dict[Reason, int]:
         self.kept.update((partition, reject.offset) for reject in delta.rejects)
+        return {}
 
 
 class Worker:

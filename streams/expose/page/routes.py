@@ -93,6 +93,7 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         request: Request,
         region: Annotated[str | None, Query()] = None,
         academie: Annotated[str | None, Query()] = None,
+        *,
         ent: Annotated[str | None, Query()] = None,
         service: Annotated[str | None, Query()] = None,
         duree: Annotated[str | None, Query()] = None,
