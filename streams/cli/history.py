@@ -93,7 +93,7 @@ def _import_weeks(target: Archive, file: CsvFile) -> None:
     ignored = f"; ignored: {', '.join(found.columns_ignored)}" if found.columns_ignored else ""
     kinds = " and ".join(sorted({kind for _first, kind in found.weeks}))
     click.echo(
-        f"{found.rows:,} lines, {counted(len(firsts), 'week')} from {firsts[0]} to {firsts[-1]}, by {kinds}; "
+        f"{counted(found.rows, 'line')}, {counted(len(firsts), 'week')} from {firsts[0]} to {firsts[-1]}, by {kinds}; "
         f"{counted(found.unknown_establishments, 'establishment')} of no known place, under INCONNU{ignored}",
         err=True,
     )

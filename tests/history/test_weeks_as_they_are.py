@@ -172,7 +172,7 @@ def test_a_portals_download_is_imported(tmp_path: Path) -> None:
     )
     _out, said, error = run("history", "import", str(path), "--archive", str(tmp_path / "archive"))
     assert error is None
-    assert "1 lines, 1 week from 2025-09-01 to 2025-09-01, by profile" in said
+    assert "1 line, 1 week from 2025-09-01 to 2025-09-01, by profile" in said
     assert "0 establishments of no known place, under INCONNU; ignored: nom" in said
     stored = (tmp_path / "archive" / "weekly" / "2025-09-01-profile.json").read_text()
     assert re.search(r'"codes":\["ELEVE","PARENT"\],"establishments":\{"0541234Y":\[1000,100\]\}', stored)
