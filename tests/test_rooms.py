@@ -50,3 +50,15 @@ def test_every_room_is_in_a_rule() -> None:
     protected = {name for contract in contracts for name in contract.get("protected_modules", [])}
     rooms = {f"streams.{path.parent.name}" for path in (ROOT / "streams").glob("*/__init__.py")}
     assert rooms - protected == set(), "a room that anybody may import: add it to [tool.importlinter] in pyproject.toml"
+
+
+#: Who starts a thread that serves requests: it goes round by itself.
+SERVES = {"ingest/health.py"}
+
+
+def test_what_a_thread_does_again_and_again_is_a_background_loop() -> None:
+    """`threading.Thread` (and `Timer`, but for a process that ends) is named by the one loop, and by what serves."""
+    for path in (ROOT / "streams").rglob("*.py"):
+        name = path.relative_to(ROOT / "streams").as_posix()
+        if name != "background.py" and name not in SERVES:
+            assert "threading.Thread(" not in path.read_text(), f"{name}: use streams.background.BackgroundLoop"

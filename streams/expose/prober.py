@@ -13,7 +13,7 @@ RULES = LoopRules(
     "nobody asks whether Kafka takes connections",
     "Kafka is asked again whether it takes connections",
     retry_seconds=5.0,
-    hung_seconds=60.0,
+    hung_seconds=300.0,
 )
 
 

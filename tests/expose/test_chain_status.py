@@ -13,6 +13,7 @@ import pytest
 from streams.count import PartitionState
 from streams.expose.probes import probe_kafka
 from streams.expose.status import Installation, KafkaState, RedisState, build_status
+from streams.live.observers import MISSED_MS, ObserverSaid
 
 NOW_MS = 1_788_242_592_345
 KAFKA = KafkaState(True, ("127.0.0.1:19092",))
@@ -105,6 +106,24 @@ def test_a_warm_up_is_shown_and_named_when_events_wait_long_for_it(build, make_s
         "partitions 1 are still reading their last hour again (42% done) and their events wait, up to 44 s"
     )
     assert warming(44.0).ready
+
+
+def test_what_observers_and_workers_say_of_themselves_is_named_and_who_is_silent(build, make_snapshot):
+    said = {
+        "a:8000": ObserverSaid(1, NOW_MS - 4_000, ("archivist: no space is left",)),
+        "b:8000": ObserverSaid(2, NOW_MS - MISSED_MS - 1_000, ()),
+        "c:8000": ObserverSaid(3, NOW_MS - 4_000, ()),
+    }
+    beats = {
+        n: replace(beat, problem="topic-watch: hangs since 70 s") for n, beat in make_snapshot().heartbeats.items()
+    }
+    found = build(observers=said, heartbeats={**beats, 1: replace(beats[1], worker=beats[0].worker)})
+    assert found.problems == (
+        "observer a:8000: archivist: no space is left",
+        "observer b:8000 has said nothing for 31 s: see whether it runs, and its log",
+        f"worker {beats[0].worker}: topic-watch: hangs since 70 s",
+    )
+    assert found.ready
 
 
 def test_workers_are_known_from_their_heartbeats_where_no_stack_runs(build):

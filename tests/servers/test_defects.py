@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -12,6 +13,8 @@ import redis
 from streams.background import BackgroundLoop
 from streams.catalog import load_catalog
 from streams.count import Delta
+from streams.errors import RedisUnavailable
+from streams.expose.probes import open_detector, open_reader
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
@@ -167,3 +170,28 @@ def test_what_a_stranger_wrote_is_named_and_stops_no_part(place: Place, filler: 
         wait_until(lambda: server.loops.problems() == (), 30)
         assert [loop.state.defects for loop in server.loops.all] == [0] * len(server.loops.all)
     client.close()
+
+
+def test_an_alert_that_ended_while_redis_did_not_answer_is_told_once_it_does(
+    place: Place, filler: Filler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = now_minute() - 10
+    filler.count({minute: events(3)}, watermark_ms=(minute + 1) * 60_000)
+    settings = place.settings(1)
+    reader = open_reader(settings)
+    reader.settle((minute + 1) * 60_000)
+    detector = open_detector(settings, CATALOG, lambda: None)
+    detector.load()
+    detector.follow()
+    known, away = detector._parts, AlertStore(RedisAddress("redis://127.0.0.1:9/0"), place.prefix)
+    ended = alert(start=minute - 5, until=minute, over=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(detector._never), "feed", lambda *_: [ended])  # the next minute ends it
+        detector._parts = replace(known, store=away)
+        reader.settle((minute + 2) * 60_000)
+        with pytest.raises(RedisUnavailable):
+            detector.follow()
+    detector._parts = known
+    detector.follow()
+    detector.follow()
+    assert [told.id for told in known.store.book().alerts] == [ended.id]
