@@ -140,6 +140,10 @@ class GroupMember:
 def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     """Return who is in a consumer group; nobody, where there is no such group."""
     found: dict[str, Any] = client.describe_groups([group])[group]
+    if found["error"]:
+        raise ServerError(
+            f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations.md"
+        )
     return [GroupMember(each["member_id"]) for each in found["members"]]
 
 

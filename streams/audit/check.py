@@ -13,6 +13,7 @@ from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.errors import ServerError, VigieError
 from streams.live import LiveReader, Snapshot
+from streams.live.connection import NO_CLUSTER
 from streams.live.keys import LAYOUT
 from streams.topics import (
     TopicDesign,
@@ -66,6 +67,20 @@ def check_redis(reader: LiveReader) -> Iterator[Finding]:
         yield Finding(Level.PROBLEM, "redis", f"version {facts.version}: Vigie's scripts need Redis 7 or newer")
     else:
         yield Finding(Level.OK, "redis", f"answers, version {facts.version}")
+    if facts.master is not None:
+        yield Finding(
+            Level.PROBLEM,
+            "redis",
+            f"is a replica of {facts.master}, which takes no writes: set redis_url to its master",
+        )
+    if facts.cluster_nodes != 0:
+        several = facts.cluster_nodes is None or facts.cluster_nodes > 1
+        number = "an unknown number of" if facts.cluster_nodes is None else facts.cluster_nodes
+        yield Finding(
+            Level.PROBLEM if several else Level.WARNING,
+            "redis",
+            f"is in cluster mode, with {number} node(s): {NO_CLUSTER}",
+        )
     if not facts.append_only:
         yield Finding(
             Level.WARNING,

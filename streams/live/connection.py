@@ -73,7 +73,24 @@ def asking_redis(address: RedisAddress) -> Iterator[None]:
 #: What Redis says of a key that Vigie cannot have written, and a script of ours of an entry, before it writes anything. What stops a script
 #: in its middle is no such thing: the mark that it leaves tells more.
 _NOT_OURS, _SAID_BY_US, _IN_A_SCRIPT = ("WRONGTYPE", "INVALIDOBJ"), "FOREIGN", "@user_script"
+#: What a cluster's node says where a script finds that a key is another node's.
+_ELSEWHERE = "access a non local key in a cluster node"
+NO_CLUSTER = "Vigie speaks to one server; set redis_url to one that is not in cluster mode"
 START_OVER = "run the version that wrote it, remove it if a stranger wrote it, or start over (docs/operations.md)"
+
+
+def _wrong_kind(error: Exception, said: str) -> str | None:
+    """What a server is that Vigie cannot count in, and what to do; None where it is not that."""
+    if isinstance(error, redis.exceptions.ReadOnlyError) or "READONLY" in said:
+        return "is a replica, which takes no writes: set redis_url to its master (`vigie check` names it)"
+    if isinstance(error, redis.exceptions.MovedError | redis.exceptions.AskError) or _ELSEWHERE in said:
+        return f"is one node of a Redis Cluster, and the keys are on another ({said}): {NO_CLUSTER}"
+    if isinstance(
+        error,
+        redis.exceptions.ClusterError | redis.exceptions.ClusterDownError | redis.exceptions.ClusterCrossSlotError,
+    ):
+        return f"is one node of a Redis Cluster ({said}): {NO_CLUSTER}"
+    return None
 
 
 def _explain(error: Exception, address: RedisAddress) -> VigieError:
@@ -82,6 +99,8 @@ def _explain(error: Exception, address: RedisAddress) -> VigieError:
     if _SAID_BY_US in said or (_IN_A_SCRIPT not in said and any(word in said for word in _NOT_OURS)):
         return StateError(f"Redis holds what was not written by this version of Vigie: {error}; {START_OVER}")
     where = address.url.rpartition("@")[2] if "@" in address.url else address.url
+    if (kind := _wrong_kind(error, said)) is not None:
+        return RedisUnavailable(f"Redis at {where} {kind}")
     if isinstance(error, redis.exceptions.AuthenticationError):
         hint = "check redis_username and redis_password"
     elif isinstance(error, redis.exceptions.NoPermissionError):

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.clock import Milliseconds
 from streams.count import Field, PartitionProgress, PartitionState
-from streams.errors import ServerError
+from streams.errors import RedisUnavailable, ServerError
 from streams.live import checked, scripts
 from streams.live.checked import PARTITIONS_MAX, Integer, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
@@ -85,12 +85,18 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """What the server is and how it keeps its data. `maxmemory_bytes` is 0 where there is no bound."""
+    """What the server is and how it keeps its data. `maxmemory_bytes` is 0 where there is no bound.
+
+    `master` is whose replica it is, as host:port; None: nobody's. `cluster_nodes` is 0 where it is in no cluster, None where it does not
+    say how many there are.
+    """
 
     version: str
     append_only: bool
     maxmemory_bytes: int
     maxmemory_policy: str
+    master: str | None = None
+    cluster_nodes: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,17 @@ class LiveReader:
             append_only=info.get("aof_enabled") == 1,
             maxmemory_bytes=int(info.get("maxmemory", 0)),
             maxmemory_policy=str(info.get("maxmemory_policy", "")),
+            master=None if info.get("role") != "slave" else f"{info.get('master_host')}:{info.get('master_port')}",
+            cluster_nodes=self._cluster_nodes() if info.get("cluster_enabled") else 0,
         )
+
+    def _cluster_nodes(self) -> int | None:
+        try:
+            with asking_redis(self._address):
+                told: dict[str, Any] = self._redis.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+        except RedisUnavailable:  # the documented rights do not hold this command
+            return None
+        return int(told["cluster_known_nodes"])
 
     def snapshot(self) -> Snapshot:
         """Read the state of the chain and all totals, atomically.

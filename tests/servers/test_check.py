@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,13 @@ import redis
 import yaml
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from redis.crc import key_slot
 
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
 from tests.servers.conftest import Installation
+from tests.servers.own_servers import RedisHandle, on_own_redis, varied
+from tests.servers.workers import wait_for, workers
 
 pytestmark = pytest.mark.servers
 
@@ -133,3 +138,54 @@ def test_what_a_project_sends_wrongly(installation: Installation) -> None:
     assert "nobody is not in projects.yaml" in "\n".join(lines)
     code, _, errors = check(installation, "--minutes", "5")
     assert (code, "--minutes goes with --project" in errors) == (2, True)
+
+
+@contextmanager
+def a_cluster_of_two(directory: Path) -> Iterator[list[RedisHandle]]:
+    """Two nodes, each with half of the slots."""
+    nodes = [RedisHandle(directory / f"node-{n}", "--cluster-enabled", "yes", "--save", "") for n in range(2)]
+    try:
+        clients = [redis.Redis.from_url(node.url) for node in nodes]
+        for client, (first, last) in zip(clients, ((0, 8191), (8192, 16383)), strict=True):
+            client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+        clients[0].execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)
+        wait_for(
+            "the cluster", lambda: all(c.execute_command("CLUSTER INFO")["cluster_known_nodes"] == "2" for c in clients)
+        )
+        wait_for("is whole", lambda: all(c.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for c in clients))
+        for client in clients:
+            client.close()
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
+
+
+def test_a_replica_and_a_cluster_are_named_by_check_and_by_workers(installation: Installation, tmp_path: Path) -> None:
+    host, _, port = installation.settings.redis_url.removeprefix("redis://").removesuffix("/0").rpartition(":")
+    with on_own_redis(installation, "--replicaof", host, port) as (on_replica, _), a_cluster_of_two(tmp_path) as nodes:
+        wait_for(
+            "a copy", lambda: redis.Redis.from_url(on_replica.settings.redis_url).info()["master_link_status"] == "up"
+        )
+        code, lines, _ = check(on_replica)
+        text = "\n".join(lines)
+        assert code == 1, text
+        assert f"is a replica of 127.0.0.1:{port}, which takes no writes: set redis_url to its master" in text
+        with workers(on_replica.environment, installation.directory, 1) as (worker,):
+            wait_for("says why", lambda: "is a replica, which takes no writes" in worker.get("/readyz")[1], 30)
+        # One of the two nodes does not have the keys; the other one has, until they are moved.
+        answers = []
+        for node in nodes:
+            in_cluster = varied(installation, redis_url=node.url)
+            code, lines, _ = check(in_cluster)
+            text = "\n".join(lines)
+            assert code == 1, text
+            assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in text
+            answers.append(in_cluster)
+        without = answers[0] if _slot_of(installation) > 8191 else answers[1]
+        with workers(without.environment, installation.directory, 1) as (worker,):
+            wait_for("says why", lambda: "is one node of a Redis Cluster" in worker.get("/readyz")[1], 30)
+
+
+def _slot_of(installation: Installation) -> int:
+    return key_slot(installation.settings.redis_prefix.encode())
