@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from streams.catalog import Catalog, load_catalog
+from streams.local import ports
 from streams.settings import default_config_dir
 
 settings.register_profile("vigie", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,6 +20,18 @@ settings.load_profile("vigie")
 def catalog() -> Catalog:
     """The lists of `config/`."""
     return load_catalog(default_config_dir())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_ports() -> Iterator[None]:
+    """Tests that run beside one another take ports of different ranges: one that is chosen is not listened on at once."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    width = (ports._FREE_END - ports._FREE_FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = ports._FREE_FIRST + number * width
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "_FREE_FIRST", first)
+        patch.setattr(ports, "_FREE_END", first + width)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,9 +71,11 @@ def test_the_period_counts_from_the_beginning_of_a_round() -> None:
         time.sleep(0.1)
 
     with running(action, replace(RULES, period_seconds=0.3)):
-        until(lambda: len(begins) == 3)
-    assert min(b - a for a, b in itertools.pairwise(begins)) >= 0.29
-    assert begins[2] - begins[0] < 2 * (0.3 + 0.1), "the action's own time was added to the period"
+        until(lambda: len(begins) == 5)
+    gaps = [b - a for a, b in itertools.pairwise(begins)]
+    assert min(gaps) >= 0.29
+    # A busy machine may be late with a round, not with all of them.
+    assert min(gaps) < 0.3 + 0.1, "the action's own time was added to the period"
 
 
 def test_what_was_to_be_expected_is_said_once_and_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:

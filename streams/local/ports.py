@@ -13,7 +13,8 @@ from streams.errors import ServerError
 
 #: Below the range from which the kernel takes ports for outgoing connections (32768 on Linux), so that none is taken meanwhile.
 _FREE_FIRST, _FREE_END = 20_000, 32_000
-_FREE_TRIES_MAX = 200
+_FREE_TRIES_MAX = 1_000
+_given: set[int] = set()
 _LISTEN = "0A"
 
 
@@ -38,7 +39,9 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` consecutive free ports. Another program may take one before its use: callers check again.
+    """Return `count` consecutive free ports, none of which this process was given before: its owner may not listen yet.
+
+    Another program may take one before its use: callers check again.
 
     Raises:
         ServerError: no such range was found.
@@ -47,7 +50,8 @@ def free_ports(count: int) -> list[int]:
     for _ in range(_FREE_TRIES_MAX):
         first = chance.randrange(_FREE_FIRST, _FREE_END - count)
         ports = list(range(first, first + count))
-        if all(is_free(port) for port in ports):
+        if _given.isdisjoint(ports) and all(is_free(port) for port in ports):
+            _given.update(ports)
             return ports
     raise ServerError(f"no {count} free ports in a row between {_FREE_FIRST} and {_FREE_END}: stop other servers")
 

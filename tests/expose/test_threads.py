@@ -10,6 +10,7 @@ import pytest
 
 from streams.errors import ServerError
 from streams.expose.page import Feed
+from streams.expose.page.feed import PERIOD_SECONDS
 from streams.expose.prober import Prober
 from streams.expose.probes import probe_kafka
 
@@ -62,7 +63,8 @@ def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
         feed.wanted()
         time.sleep(0.001)
     feed.stop(5)
-    assert 1 <= feed.looks <= 2
+    # As many as there were periods, whatever a busy machine makes of half a second.
+    assert 1 <= feed.looks <= 2 + (time.monotonic() - began) / PERIOD_SECONDS
 
 
 class Raising(Feed):

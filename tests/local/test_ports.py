@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from streams.errors import ServerError
+from streams.local import ports
 from streams.local.ports import PortUse, check_ports, free_ports, holder, is_free
 
 
@@ -42,8 +43,15 @@ def test_every_taken_port_is_named_with_its_holder_and_its_option():
     assert f"{observer} (observer) is held by pid {os.getpid()} (" in text
     assert "--kafka-port" in text
     assert "--port" in text
-    assert str(redis) not in text
+    assert f"{redis} (Redis)" not in text, "and no other number, a pid's, can be taken for it"
     assert "python" in text  # the command of the holder
+
+
+def test_no_port_is_given_twice_although_nobody_listens_yet(monkeypatch):
+    monkeypatch.setattr("streams.local.ports._given", set())
+    monkeypatch.setattr("streams.local.ports._FREE_END", ports._FREE_FIRST + 40)
+    given = [port for _ in range(5) for port in free_ports(3)]
+    assert len(set(given)) == 15
 
 
 def test_a_port_given_twice_is_an_error():

@@ -234,7 +234,7 @@ def test_two_observers_on_one_directory_at_once(chain: Chain, monkeypatch: pytes
     several = [chain.archivist() for _ in range(3)]
     for archivist in several:
         archivist.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(a.figures.passes < 2 or a.figures.waiting_minutes for a in several):
         assert time.monotonic() < deadline, [a.figures for a in several]
         time.sleep(0.05)

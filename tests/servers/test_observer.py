@@ -33,6 +33,7 @@ from streams.catalog import load_catalog
 from streams.clock import iso_utc
 from streams.count.days import LocalDays
 from streams.errors import ServerError
+from streams.expose.probes import REDIS_CALL_SECONDS_MAX
 from streams.expose.server import ObserverServer
 from streams.live import LiveReader, SketchReader
 from streams.live.connection import RedisAddress, connect
@@ -295,7 +296,9 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
         assert _names(body) - {"ent_kafka_up", "ent_problem", "ent_defects_total"} == {"ent_redis_up"}
         assert without_kafka(observer.scrape()) == {("ent_redis_up",): 0}
         wait_until(lambda: observer.get("/readyz")[0] == 503)
-        assert observer.get("/healthz")[2] < 0.5
+        took = [observer.get("/healthz")[2] for _ in range(5)]
+        assert min(took) < 0.5
+        assert max(took) < REDIS_CALL_SECONDS_MAX, "it does not wait for Redis, only for a busy machine"
         os.kill(server.pid, signal.SIGCONT)
         wait_until(lambda: observer.get("/readyz")[0] == 200)
 

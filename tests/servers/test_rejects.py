@@ -20,6 +20,7 @@ from streams.catalog import Catalog
 from streams.cli import cli
 from streams.count import Cut
 from streams.events import TimeBounds
+from streams.ingest.dead_letters import KEEP_SECONDS_MAX
 from streams.settings import Settings
 from tests.servers.conftest import Installation
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
@@ -203,10 +204,13 @@ def test_a_dead_letter_topic_that_takes_nothing_delays_counting_by_seconds(insta
         assert time.monotonic() - began < 12, "5 s for the dead letters, and what a busy machine takes"
         found = snapshot_of(settings)
         assert (total(found, Cut.EVENTS), total(found, Cut.REJECTED), total(found, Cut.NOT_KEPT)) == (500, 2, 2)
-        began = time.monotonic()
-        send(installation, [b"broken", *(event(n) for n in range(500, 1000))])
-        wait_drained(settings)
-        assert time.monotonic() - began < 5, "the outage is known: nothing waits for it again"
+        took = []
+        for first in (500, 700, 900):  # a busy machine is late with one of them, an outage that is waited for with all
+            began = time.monotonic()
+            send(installation, [b"broken", *(event(n) for n in range(first, first + 200))])
+            wait_drained(settings)
+            took.append(time.monotonic() - began)
+        assert min(took) < KEEP_SECONDS_MAX, "the outage is known: nothing waits for it again"
         assert re.search(r"^ent_worker_dead_letter_failures_total [12]", worker.get("/metrics")[1], re.MULTILINE)
     found = snapshot_of(settings)
-    assert (total(found, Cut.EVENTS), total(found, Cut.NOT_KEPT)) == (1000, 3)
+    assert (total(found, Cut.EVENTS), total(found, Cut.NOT_KEPT)) == (1100, 5)
