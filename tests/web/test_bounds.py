@@ -118,15 +118,24 @@ def test_who_does_not_take_what_was_answered_is_dropped_and_who_is_slow_is_not(
         ):
             one.sendall(request)
         eventually(lambda: served.open_connections == 0)
+        monkeypatch.setattr("streams.web.protocol.TAKE_SECONDS", 2.0)  # looked at a few times while this one reads
         slow = stack.enter_context(closing(served.connect()))
         slow.sendall(b"GET /big HTTP/1.0\r\n\r\n")
         taken = 0
-        while part := slow.recv(1 << 20):
+        while part := slow.recv(1 << 18):
             taken += len(part)
-            time.sleep(0.05)
+            time.sleep(0.1)
         assert taken > len(BIG)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that a test holds are held however busy the machine is, and whoever is refused has the time to read it."""
+    monkeypatch.setattr("streams.web.protocol.HEAD_SECONDS", 300.0)
+    monkeypatch.setattr("streams.web.protocol.REFUSED_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_when_all_is_taken_one_client_hears_503_and_another_is_answered() -> None:
     with serving(connections_max=20) as served, ExitStack() as stack:
         held = [stack.enter_context(closing(served.connect())) for _ in range(20)]
@@ -148,6 +157,7 @@ def test_when_all_is_taken_one_client_hears_503_and_another_is_answered() -> Non
         assert served.exchange(LAST).startswith(b"HTTP/1.1 200 OK")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_stream_that_runs_is_no_place_for_another_client() -> None:
     with serving(connections_max=4) as served, ExitStack() as stack:
         for _ in range(4):
@@ -158,6 +168,7 @@ def test_a_stream_that_runs_is_no_place_for_another_client() -> None:
         assert served.streams_open == 4
 
 
+@pytest.mark.usefixtures("patient")
 def test_two_thousand_half_open_connections() -> None:
     """More than there are places, refusals under way and connections that the kernel keeps, all at once."""
     with serving(connections_max=300) as served, ExitStack() as stack:
