@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="whose silences say who has taken an incident in charge; `vigie alerts ack` sets them",
     )
+    grafana_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="where operators reach Grafana, for links to boards; none: no such links",
+    )
     alert_smtp: str | None = Field(
         None, description="host:port that the local Alertmanager sends e-mail to; none: no e-mail"
     )

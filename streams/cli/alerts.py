@@ -18,9 +18,9 @@ from streams.errors import InputError, ServerError
 from streams.expose.alertmanager import acknowledge, read_acknowledgements
 from streams.expose.alerts import ALL, STATES, alert_row, chosen, read_times
 from streams.expose.french import Words
-from streams.expose.incidents import Telling, incident_of
+from streams.expose.incidents import Telling, incident_of, incidents_for
 from streams.expose.question import read_time
-from streams.expose.scope import project_regions
+from streams.expose.scope import FRANCE, project_regions
 from streams.incidents import Acknowledgement, AlertRecord, Incident, matchers_of
 from streams.live import AlertStore
 from streams.settings import Settings, load_settings
@@ -61,8 +61,8 @@ def alerts(
     settings = load_settings()
     words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
-    telling = Telling(words, _acknowledgements(settings))
-    incidents = telling.fold(book)
+    telling = Telling(words, _acknowledgements(settings), _now_ms(), settings.grafana_url)
+    incidents = incidents_for(FRANCE, book, words.catalog)
     bounds = read_times(from_text, to_text, "--")
     if explain is not None:
         _explain(telling, incidents, explain, as_json=as_json)
@@ -102,12 +102,12 @@ def ack(incident_id: str, length: str, until: str | None, by: str | None, commen
     settings = load_settings()
     words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
-    found = _found(Telling(words, None).fold(book), incident_id)
+    found = _found(incidents_for(FRANCE, book, words.catalog), incident_id)
     if found.id != incident_id:
         raise InputError(f"{incident_id} is a part of {found.id}: take that in charge")
     if not found.is_running:
         raise InputError(f"{incident_id} is over: nobody is called for it any more")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = _now_ms()
     until_ms = now_ms + _length_ms(length) if until is None else read_time("--until", until)
     if not now_ms < until_ms <= now_ms + HOURS_MAX * 3_600_000:
         raise InputError(
@@ -126,6 +126,10 @@ def _who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's arbitrary user
         raise InputError("this user has no name: say who takes it in charge, with --by") from None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _acknowledgements(settings: Settings) -> Sequence[Acknowledgement] | None:

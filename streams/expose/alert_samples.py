@@ -14,8 +14,9 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.families import Row, Stamped, family
 from streams.expose.french import Words
-from streams.expose.incidents import Telling
+from streams.expose.incidents import incidents_for
 from streams.expose.samples import FRANCE
+from streams.expose.scope import FRANCE as ALL_FRANCE
 from streams.expose.scope import project_regions
 from streams.incidents import AlertBook, AlertRecord, labels_of, quiet_because
 from streams.observe import DetectorFigures, ExpectedRow
@@ -32,7 +33,7 @@ def alert_families(book: AlertBook, words: Words) -> Iterator[Family]:
     are quiet. What is said of them changes with their figures, once a minute: one series a minute and alert.
     """
     regions = project_regions(words.catalog)
-    incidents = [one for one in Telling(words, None).fold(book) if one.is_running]
+    incidents = [one for one in incidents_for(ALL_FRANCE, book, words.catalog) if one.is_running]
     called = [one for one in incidents if one.quiet is None]
     shown = called[:ACTIVE_MAX]
     # Who was called before something explained it is told of its end, not of an end that is none.

@@ -10,11 +10,12 @@ import orjson
 from fastapi import FastAPI, Query, Request, Response
 from starlette.exceptions import HTTPException
 
+from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.expose.alerts import ALL, STATES, AlertRow, alert_row, chosen, read_times
 from streams.expose.french import Words
 from streams.expose.links import Links, links_of
-from streams.expose.scope import ENGLISH, Scope, concerns, project_regions, read_scope
+from streams.expose.scope import ENGLISH, FRANCE, Scope, concerns, project_regions, read_scope
 from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged, fold
 from streams.live import AlertStore
 
@@ -76,19 +77,23 @@ class IncidentsAnswer:
     incidents: list[IncidentRow]
 
 
+def incidents_for(scope: Scope, book: AlertBook, catalog: Catalog) -> tuple[Incident, ...]:
+    """The incidents that a viewer of a scope sees, in the order of `streams.incidents.fold`."""
+    seen = [one for one in book.alerts if concerns(one, scope, catalog)]
+    judged_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
+    return fold(seen, project_regions(catalog), judged_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What it takes to tell incidents: words, and acknowledgements as they are known (None: Alertmanager does not answer)."""
+    """What it takes to tell incidents: words, acknowledgements as they are known (None: Alertmanager does not answer), the clock, and where
+    Grafana is.
+    """
 
     words: Words
     acknowledgements: Sequence[Acknowledgement] | None
-
-    def fold(self, book: AlertBook, scope: Scope = Scope("france", "")) -> tuple[Incident, ...]:  # noqa: B008
-        """The incidents of a viewer's scope."""
-        catalog = self.words.catalog
-        seen = [one for one in book.alerts if concerns(one, scope, catalog)]
-        now_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
-        return fold(seen, project_regions(catalog), now_ms)
+    now_ms: int
+    grafana_url: str | None = None
 
     def acknowledged(self, incident: Incident) -> Acknowledgement | None:
         """Who has taken it in charge."""
@@ -114,22 +119,24 @@ class Telling:
             alert=alert_row(incident.alert, words),
             explains=ExplainedRow(sum(counts.values()), *(counts[level] for level in LEVELS)),
             apart=list(incident.apart),
-            links=links_of(incident.alert, project_regions(words.catalog)),
+            links=links_of(incident.alert, project_regions(words.catalog), self.now_ms, self.grafana_url),
             alerts=[alert_row(one, words) for one in incident.explains] if full else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentParts:
-    """What the two answers need; `acknowledgements` are those last read."""
+    """What the two answers need; `acknowledgements` are those last read, `now_ms` is the clock."""
 
     store: AlertStore
     words: Words
     acknowledgements: Callable[[], Sequence[Acknowledgement] | None]
+    now_ms: Callable[[], int]
+    grafana_url: str | None = None
 
     def telling(self) -> Telling:
         """With what is known now."""
-        return Telling(self.words, self.acknowledgements())
+        return Telling(self.words, self.acknowledgements(), self.now_ms(), self.grafana_url)
 
 
 _FROM = Query(alias="from", description="ISO 8601; UTC without an offset.", json_schema_extra={"format": "date-time"})
@@ -157,7 +164,7 @@ def add_incidents(
         refuse(request, ("state", "from", "to", *ENGLISH))
         scope = read_scope(parts.words.catalog, region, academy, project, service, names=ENGLISH)
         book, telling = parts.store.book(), parts.telling()
-        found = telling.fold(book, scope)
+        found = incidents_for(scope, book, parts.words.catalog)
         kept = {one.id for one in chosen([one.alert for one in found], state, *read_times(from_, to))}
         rows = [telling.row(one) for one in found if one.id in kept]
         return _answer(
@@ -176,7 +183,7 @@ def add_incidents(
         """One incident in full, with the alerts that it explains; the id of one of these leads to it, too."""
         refuse(request, ())
         telling = parts.telling()
-        found = incident_of(telling.fold(parts.store.book()), incident_id)
+        found = incident_of(incidents_for(FRANCE, parts.store.book(), parts.words.catalog), incident_id)
         if found is None:
             raise HTTPException(404, f"no incident {incident_id[:120]!r} is kept: /api/v1/incidents lists them")
         return _answer(telling.row(found, full=True))

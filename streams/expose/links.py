@@ -1,6 +1,6 @@
 """Where an incident leads: the page and the board of its scope at its time, what to do, the figures as JSON. Pure.
 
-Addresses begin at the observer's own, `board` at Grafana's; none has a slash in front, so that they hold behind any prefix.
+Addresses begin at the observer's own, without a slash in front, so that they hold behind any prefix.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from streams.incidents import ALERT_NAMES, AlertRecord
 _MINUTE_MS = 60_000
 #: A board shows so much before an incident began, and after it was over.
 AROUND_MINUTES = 60
+#: Lengths of the page's curve, as its address names them, and the minutes that each shows; the first one is that of an address without any.
+SPANS = (("", 60), ("6h", 360), ("24h", 1440), ("7j", 7 * 1440))
 #: Boards of all of France and of one place.
 _FRANCE, _PLACE = "d/vigie-direct/direct", "d/vigie-region/region-et-service"
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """`page` and `board` show the scope, the board from before the start on; `runbook` says what to do, `json` is the incident itself."""
+    """`page` and `board` show the scope from before the start on; `runbook` says what to do, `json` is the incident itself.
+
+    `board` is a whole address where the setting grafana_url says where Grafana is, else what follows Grafana's.
+    """
 
     page: str
     board: str
@@ -28,10 +33,14 @@ class Links:
     json: str
 
 
-def links_of(alert: AlertRecord, project_regions: Mapping[str, str | None]) -> Links:
-    """The links of an alert or of its incident."""
+def links_of(
+    alert: AlertRecord, project_regions: Mapping[str, str | None], now_ms: int, grafana_url: str | None = None
+) -> Links:
+    """The links of an alert or of its incident, as of now."""
+    age_minutes = (now_ms - alert.start_ms) / _MINUTE_MS
+    span = next((name for name, minutes in SPANS if age_minutes < minutes), SPANS[-1][0])
     place = {"ent": alert.project} if alert.project else {"region": alert.region, "service": alert.service}
-    named = {name: code for name, code in place.items() if code}
+    shown = {name: value for name, value in {**place, "duree": span}.items() if value}
     region = alert.region or project_regions.get(alert.project or "")
     variables = {"var-region": region, "var-service": alert.service, "var-project": alert.project}
     times = {
@@ -39,9 +48,10 @@ def links_of(alert: AlertRecord, project_regions: Mapping[str, str | None]) -> L
         "to": "now" if alert.end_ms is None else str(alert.end_ms + AROUND_MINUTES * _MINUTE_MS),
     }
     asked = urlencode({**times, **{name: code for name, code in variables.items() if code}})
+    boards = f"{grafana_url.rstrip('/')}/" if grafana_url else ""
     return Links(
-        page=f"?{urlencode(named)}" if named else "./",
-        board=f"{_FRANCE if alert.scope == 'national' else _PLACE}?{asked}",
+        page=f"?{urlencode(shown)}" if shown else "./",
+        board=f"{boards}{_FRANCE if alert.scope == 'national' else _PLACE}?{asked}",
         runbook=f"runbooks/{ALERT_NAMES.get(alert.kind, '')}",
         json=f"api/v1/incidents/{quote(alert.id, safe='')}",
     )

@@ -25,6 +25,9 @@ class Scope:
     service: str | None = None
 
 
+FRANCE = Scope("france", "")
+
+
 def read_scope(
     catalog: Catalog,
     region: str | None,

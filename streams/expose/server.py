@@ -171,18 +171,16 @@ def _parts(
     store = open_alerts(settings)
     words = Words(catalog, settings.calendar_shift_seconds)
     alerts = AlertParts(store, words, expected, _now_ms)
-    incidents = IncidentParts(store, words, lambda: acknowledgements.known)
+    incidents = IncidentParts(store, words, lambda: acknowledgements.known, _now_ms, settings.grafana_url)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.book, figures, expected, lambda: prober.up, _now_ms)
     lines, earlier = open_past(settings, catalog, reader)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),
         lambda: detector.figures.judged_to if detector else None,
-        store,
-        words,
         earlier,
         lines,
-        lambda: acknowledgements.known,
+        incidents,
     )
     feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
     vital = (observer.loop, *(part.loop for part in (archivist, detector) if part))

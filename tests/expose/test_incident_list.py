@@ -9,15 +9,18 @@ import pytest
 from msgspec import structs
 
 from streams.expose.french import Words, hoped
+from streams.expose.incidents import IncidentParts
+from streams.expose.links import SPANS as LINK_SPANS
+from streams.expose.links import links_of
 from streams.expose.page.board import board
-from streams.expose.page.grid import NO_GRID
+from streams.expose.page.grid import NO_GRID, SPANS
 from streams.expose.page.incident_list import INCIDENTS_MAX, PARTS_MAX
 from streams.expose.page.judged import Sources
 from streams.expose.page.picture import Picture
 from streams.expose.page.telling import told
 from streams.expose.scope import Scope
 from streams.incidents import AlertBook
-from tests.incidents.storms import alert, storm
+from tests.incidents.storms import MINUTE_MS, alert, storm
 
 FRANCE = Scope("france", "")
 
@@ -29,7 +32,8 @@ def picture(make_snapshot):
 
 
 def listed(catalog, picture, scope=FRANCE):
-    return told(Sources(lambda *_: (), lambda: 10, None, Words(catalog, 0), None, None), picture, scope, NO_GRID)
+    parts = IncidentParts(None, Words(catalog, 0), lambda: None, lambda: 0)
+    return told(Sources(lambda *_: (), lambda: 10, None, None, parts), picture, scope, NO_GRID)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +102,36 @@ def test_a_ratio_since_the_start_says_so_beside_the_one_of_now(catalog):
     assert words.sentence(now).endswith("300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 maintenant.")
     over = structs.replace(now, end_ms=1_788_243_000_000)
     assert words.sentence(over).endswith("300 visites pour 100 attendues de 08:00 à 08:10 (× 3,0).")
+
+
+def test_an_incident_leads_to_its_scope_at_its_time(catalog):
+    regions, start_ms = {"mbn": "44"}, 1_000 * MINUTE_MS
+    times = f"from={start_ms - 3_600_000}&to=now"
+
+    def links(one, minutes=10, **more):
+        found = links_of(one, regions, start_ms + minutes * MINUTE_MS, **more)
+        return found.page, found.board
+
+    assert links(alert()) == ("./", f"d/vigie-direct/direct?{times}")
+    assert links(alert("region", region="44")) == (
+        "?region=44",
+        f"d/vigie-region/region-et-service?{times}&var-region=44",
+    )
+    service = alert("service", region="44", service="NOTES", end_ms=1_100 * MINUTE_MS)
+    assert links(service)[0] == "?region=44&service=NOTES"
+    assert f"to={1_160 * MINUTE_MS}&var-region=44&var-service=NOTES" in links(service)[1]
+    project = alert("project", "silence", project="mbn")
+    assert links(project, grafana_url="https://boards.example.org/g/") == (
+        "?ent=mbn",
+        f"https://boards.example.org/g/d/vigie-region/region-et-service?{times}&var-region=44&var-project=mbn",
+    )
+    # The curve is long enough to show when it began.
+    assert [links(alert(), minutes)[0] for minutes in (59, 60, 400, 2000, 99_999)] == [
+        "./",
+        "?duree=6h",
+        "?duree=24h",
+        "?duree=7j",
+        "?duree=7j",
+    ]
+    assert [minutes for _name, minutes in LINK_SPANS] == [span.minutes for span in SPANS.values()]
+    assert all(name in SPANS for name, _minutes in LINK_SPANS[1:])

@@ -10,6 +10,7 @@ import pytest
 from streams.count import Cut
 from streams.errors import InputError
 from streams.expose.french import Words
+from streams.expose.incidents import IncidentParts
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.grid import SPANS, Grid
 from streams.expose.page.judged import Sources, band, compared
@@ -178,7 +179,9 @@ def sources(catalog, expected, alerts=(), rentree=None):
         def book(self):
             return AlertBook(1, tuple(alerts))
 
-    return Sources(expected, lambda: 10, Book(), Words(catalog, 0), rentree, None)
+    return Sources(
+        expected, lambda: 10, rentree, None, IncidentParts(Book(), Words(catalog, 0), lambda: None, lambda: 0)
+    )
 
 
 def test_a_band_lies_on_the_grid_whatever_the_step_of_the_rows():

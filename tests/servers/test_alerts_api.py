@@ -80,7 +80,7 @@ def _incidents(observer: Observer, running: str, ended: str) -> None:
         (ended, False, 0),
     ]
     assert answer["incidents"][0]["links"] == {
-        "page": "?region=44",
+        "page": "?region=44&duree=7j",
         "board": f"d/vigie-region/region-et-service?from={(MINUTE - 60) * 60_000}&to=now&var-region=44",
         "runbook": "runbooks/EntSurge",
         "json": f"api/v1/incidents/{quote(running, safe='')}",

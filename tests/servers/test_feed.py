@@ -11,6 +11,7 @@ from observers import Filler, Place, events, now_minute
 
 from streams.catalog import load_catalog
 from streams.expose.french import Words
+from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.page.minutes_read import IN_TURN_MINUTES
 from streams.expose.page.picture import WINDOW_MINUTES
@@ -33,7 +34,8 @@ class Morning:
         address = RedisAddress(redis_url)
         self.reader, self.away = LiveReader(address, self.place.prefix), LiveReader(AWAY, self.place.prefix)
         store = AlertStore(address, self.place.prefix)
-        sources = Sources(lambda *_: (), lambda: None, store, Words(CATALOG, 0), None, None)
+        incidents = IncidentParts(store, Words(CATALOG, 0), lambda: None, lambda: 0)
+        sources = Sources(lambda *_: (), lambda: None, None, None, incidents)
         self.feed = Feed(self.reader, lambda: None, CATALOG, 20_000, sources)
         self.first = now_minute() - 150
         self.begin()

@@ -143,7 +143,7 @@ class Feed:
         census = self._census()
         settled = snapshot.settled_ms and snapshot.settled_ms // 60_000
         was_settled = before.settled_ms and before.settled_ms // 60_000
-        judged, acknowledgements = self._judged(before, snapshot), self.sources.acknowledgements()
+        judged, acknowledgements = self._judged(before, snapshot), self.sources.incidents.acknowledgements()
         news = (
             changed
             or settled != was_settled

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from streams.expose.french import Words
-from streams.expose.incidents import Telling
+from streams.expose.incidents import IncidentParts, Telling, incidents_for
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
 from streams.incidents import AlertBook, AlertRecord, Incident
@@ -17,10 +17,10 @@ from streams.watch import AlertScope
 INCIDENTS_MAX, PARTS_MAX = 40, 20
 
 
-def incidents(book: AlertBook, picture: Picture, scope: Scope, words: Words) -> dict[str, Any]:
+def incidents(book: AlertBook, picture: Picture, scope: Scope, parts: IncidentParts) -> dict[str, Any]:
     """As JSON: how many run, how many ended, from how many alerts; of each the first ones."""
-    telling = Telling(words, picture.acknowledgements)
-    found = telling.fold(book, scope)
+    telling = Telling(parts.words, picture.acknowledgements, picture.read_ms, parts.grafana_url)
+    found = incidents_for(scope, book, parts.words.catalog)
     running, ended = ([one for one in found if one.is_running == wanted] for wanted in (True, False))
     now_ms = picture.settled_ms or picture.read_ms
     return {

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.catalog import Catalog
-from streams.expose.french import Words
+from streams.expose.incidents import IncidentParts
 from streams.expose.page.beside import EarlierDays
 from streams.expose.page.grid import Grid
 from streams.expose.page.lines import Lines
 from streams.expose.page.picture import TABLE_MINUTES, Hope
 from streams.expose.scope import Scope
-from streams.incidents import Acknowledgement, AlertBook
-from streams.live import AlertStore
+from streams.incidents import AlertBook
 from streams.observe import ExpectedRow
 from streams.watch import AlertScope
 
@@ -29,16 +28,14 @@ HOPE_AGE_MINUTES_MAX = 15
 class Sources:
     """`expected` gives judged rows of a scope, in minutes of the clock; `judged_to` the minute before which all is judged (None: it loads).
 
-    `lines` are those of the curve; `earlier` is None without an archive. `acknowledgements` are None where Alertmanager does not answer.
+    `lines` are those of the curve; `earlier` is None without an archive. `incidents` is what it takes to tell those.
     """
 
     expected: Callable[[AlertScope, int, int], Sequence[ExpectedRow]]
     judged_to: Callable[[], int | None]
-    store: AlertStore
-    words: Words
     earlier: EarlierDays | None
     lines: Lines
-    acknowledgements: Callable[[], Sequence[Acknowledgement] | None] = lambda: None
+    incidents: IncidentParts
 
     def hopes(self, catalog: Catalog, last: int) -> tuple[dict[str, Hope], dict[str, Hope]]:
         """What was expected of each region and of each ENT in the last settled minutes."""
@@ -59,7 +56,7 @@ class Sources:
             ServerError: Redis does not answer.
             StateError: it holds alerts of another version.
         """
-        since_ms, book = now_ms - ENDED_HOURS * 3_600_000, self.store.book()
+        since_ms, book = now_ms - ENDED_HOURS * 3_600_000, self.incidents.store.book()
         lately = tuple(one for one in book.alerts if one.end_ms is None or one.end_ms >= since_ms)
         return AlertBook(book.judged_minute, lately)
 

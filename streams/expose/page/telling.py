@@ -35,7 +35,7 @@ def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> Judged
         compared(rows, grid.end - 1),
         note,
         _beside(sources, scope, grid.end - 1) if grid.minutes else None,
-        None if picture.book is None else incidents(picture.book, picture, scope, sources.words),
+        None if picture.book is None else incidents(picture.book, picture, scope, sources.incidents),
         () if picture.book is None else spans(picture.book, where),
         _service_hopes(sources, picture, scope),
     )
@@ -46,7 +46,7 @@ def _service_hopes(sources: Sources, picture: Picture, scope: Scope) -> Mapping[
         return None
     if picture.judged_to is None:
         return {}
-    return sources.region_hopes(sources.words.catalog, picture.judged_to - 1, scope.service)
+    return sources.region_hopes(sources.incidents.words.catalog, picture.judged_to - 1, scope.service)
 
 
 def _beside(sources: Sources, scope: Scope, minute: int) -> list[dict[str, Any]] | None:

@@ -1,6 +1,6 @@
 // The curve: settled visits, running ones, the expected band, the same weekday a week before, on a rentrée the last one, alerts as shaded
 // spans. uPlot draws on a canvas; the same figures are in the table below the page's first screen, and arrow keys read them out.
-import { byId, clockHour, clockText, dayText, make, minuteText, number, shifted, text } from "./words.js";
+import { byId, hoped, clockHour, clockText, dayText, make, minuteText, number, shifted, text } from "./words.js";
 
 const BAND = 2; // the series whose drawing fills the band: alerts are shaded over it, and the curve drawn over both
 const PAGE = 10; // points that PageUp and PageDown move by
@@ -112,7 +112,7 @@ function reading() {
   const isSettled = minute <= figures.lastSettled;
   const visits = isSettled ? figures.settled[index] : figures.run[index];
   const parts = [visits === null ? "indisponible" : `${number(Math.round(visits))} ${unit}${figures.step > 1 ? " par minute" : ""}${isSettled ? "" : " (provisoire)"}`];
-  if (figures.expected[index] !== null) parts.push(`attendu ${known(figures.expected[index])} (${known(figures.lower[index])} à ${known(figures.upper[index])})`);
+  if (figures.expected[index] !== null) parts.push(`attendu ${hoped(figures.expected[index])} (${known(figures.lower[index])} à ${known(figures.upper[index])})`);
   if (board.week) parts.push(`7 jours avant ${known(figures.week[index])}`);
   if (board.lastYear) parts.push(`dernière rentrée ${known(figures.year[index])}`);
   return { index, when: time(minute, figures.step), rest: parts.join(" · ") };
@@ -203,7 +203,7 @@ function table() {
   const cells = (at) => {
     const isSettled = figures.minutes[at] <= figures.lastSettled;
     const n = (value) => (value === null ? "–" : number(Math.round(value)));
-    const row = [time(figures.minutes[at], figures.step), n(isSettled ? figures.settled[at] : figures.run[at]), n(figures.expected[at]), n(figures.week[at])];
+    const row = [time(figures.minutes[at], figures.step), n(isSettled ? figures.settled[at] : figures.run[at]), figures.expected[at] === null ? "–" : hoped(figures.expected[at]), n(figures.week[at])];
     return [...row, ...(board.lastYear ? [n(figures.year[at])] : []), isSettled ? "arrêtée" : "provisoire"];
   };
   const rows = figures.minutes.map((_minute, at) => cells(at)).reverse();

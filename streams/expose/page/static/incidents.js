@@ -46,7 +46,7 @@ function item(one, open) {
   const tone = isOver ? " ended" : one.planned ? " planned" : one.kind === "surge" ? " surge" : "";
   const more = [span, quiet, taken, one.apart ? `${many(one.apart, "autre incident")} dans ce périmètre` : null].filter(Boolean);
   return make("li", { class: `alert${tone}` }, make("h3", {}, make("a", { href: one.links.page }, one.title)), make("p", {}, spaced(one.explanation)), explained(one, open),
-    make("p", { class: "meta" }, `${more.join(" · ")} · `, make("a", { href: one.links.runbook }, "que faire ?"), " · ", make("a", { href: one.links.json }, "JSON")));
+    make("p", { class: "meta" }, `${more.join(" · ")} · `, make("a", { href: one.links.runbook }, "que faire ?"), " · ", one.links.board.startsWith("http") ? make("a", { href: one.links.board }, "tableau de bord") : null, one.links.board.startsWith("http") ? " · " : null, make("a", { href: one.links.json }, "JSON")));
 }
 
 // What an incident explains is folded: a count, and the parts when asked.

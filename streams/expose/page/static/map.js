@@ -1,5 +1,5 @@
 // The map: one shape a region, the overseas ones beside it. It repeats what the table says, and is hidden from screen readers.
-import { byId, make, number } from "./words.js";
+import { byId, hoped, make, number } from "./words.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const shapes = new Map();
@@ -64,7 +64,7 @@ export function paint(rows, scope, names) {
     if (!known) continue;
     known.path.style.fill = fillOf(row, busiest, hasExpected);
     known.path.classList.toggle("chosen", row.code === chosen);
-    const against = row.expected ? `, attendu ${number(Math.round(row.expected))}` : "";
+    const against = row.expected ? `, attendu ${hoped(row.expected)}` : "";
     known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} ${unit} en 5 min${against}`;
   }
   byId("map-note").textContent = hasExpected ? `${unit[0].toUpperCase()}${unit.slice(1)} sur l'attendu, 5 dernières minutes arrêtées` : `${unit[0].toUpperCase()}${unit.slice(1)}, 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;

@@ -8,6 +8,8 @@ export const shifted = (ms) => ms + shiftMs;
 export const number = (n) => (n === null || n === undefined ? "–" : whole.format(n));
 export const approx = (n) => (n === null || n === undefined ? null : `≈ ${whole.format(n)}`);
 export const decimal = (n, digits = 1) => n.toLocaleString("fr-FR", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+// What was expected: few are never told as none.
+export const hoped = (n) => (n === null || n === undefined ? "–" : n >= 10 || n === 0 ? whole.format(Math.round(n)) : n < 0.05 ? "presque rien" : decimal(n));
 export const times = (ratio) => (ratio > 100 ? "plus de × 100" : `× ${decimal(ratio, ratio < 0.1 || ratio >= 10 ? 0 : ratio < 1 ? 2 : 1)}`);
 
 function clock(zone, options) {
