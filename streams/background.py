@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streams.errors import VigieError
@@ -98,8 +99,9 @@ class BackgroundLoop:
         self.state = LoopState()
 
     def start(self) -> None:
-        """Start the thread; returns at once."""
-        self._thread.start()
+        """Start the thread, where it was not; returns at once."""
+        if self._thread.ident is None:  # else Ctrl-C came between
+            self._thread.start()
         self._started = True
 
     def wake(self) -> None:
@@ -170,7 +172,8 @@ class BackgroundLoop:
         ended_at = time.monotonic()
         self.state = LoopState(before.rounds + 1, ended_at, 0, before.failures_total, before.defects)
         if before.problem is not None:
-            logger.info("%s, after %d failed attempts", self.rules.working, before.failures)
+            with suppress(Exception):  # as in `_tell`
+                logger.info("%s, after %d failed attempts", self.rules.working, before.failures)
         return max(PAUSE_SECONDS_MIN, began_at + self.rules.period_seconds - ended_at) if asked is None else asked
 
     def _failed(self, error: BaseException) -> float | None:
@@ -178,9 +181,9 @@ class BackgroundLoop:
         is_defect = not isinstance(error, rules.expected)
         run.defects_in_a_row = run.defects_in_a_row + 1 if is_defect else 0
         problem = (
-            f"a defect of Vigie ({type(error).__name__}: {error}); see the traceback in its log"
+            f"a defect of Vigie ({type(error).__name__}: {_said(error)}); see the traceback in its log"
             if is_defect
-            else str(error)
+            else _said(error)
         )
         self.state = LoopState(
             before.rounds,
@@ -193,7 +196,8 @@ class BackgroundLoop:
         )
         if self._stopping.is_set() and not is_defect:
             return 0.0
-        self._tell(error, before)
+        with suppress(Exception):  # a log that cannot be written to ends nothing: what fails is shown elsewhere, too
+            self._tell(error, before)
         self._guarded(self._on_failure)
         if rules.defects_max is not None and run.defects_in_a_row >= rules.defects_max:
             return None
@@ -218,7 +222,16 @@ class BackgroundLoop:
         try:
             call()
         except BaseException:  # as for rounds
-            logger.exception("%s: a defect of Vigie, please report it", self.rules.name)
+            with suppress(Exception):
+                logger.exception("%s: a defect of Vigie, please report it", self.rules.name)
+
+
+def _said(error: BaseException) -> str:
+    """What an error says; some cannot even say that."""
+    try:
+        return str(error)
+    except Exception as why:
+        return f"its text cannot be had: {type(why).__name__}"
 
 
 def retry_seconds(failures: int, seconds: float = 1.0, seconds_max: float = 5.0) -> float:

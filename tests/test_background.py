@@ -250,3 +250,33 @@ def test_retries_are_quick_at_first_and_bounded_for_ever() -> None:
     assert retry_seconds(1) == retry_seconds(QUICK_RETRIES_MAX) == 1.0
     assert retry_seconds(QUICK_RETRIES_MAX + 1) == retry_seconds(10_000) == 5.0
     assert retry_seconds(10_000, seconds=8.0) == 8.0
+
+
+class Mute(Exception):
+    """An error whose text is an error, too."""
+
+    def __str__(self) -> str:
+        raise UnicodeError("no text")
+
+
+@pytest.mark.parametrize("expected", [(), (Mute,)])
+def test_an_error_that_cannot_say_what_it_is_ends_nothing(expected: tuple[type[Exception], ...]) -> None:
+    with running(raising(Mute(), None), replace(RULES, expected=expected)) as loop:
+        until(lambda: loop.state.rounds >= 2)
+        assert (loop.state.failures_total, loop.problem()) == (1, None)
+
+
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    class Broken(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            raise OSError("no space left on device")
+
+    handler = Broken()
+    logger = logging.getLogger("streams.background")
+    logger.addHandler(handler)
+    try:
+        with running(raising(ServerError("away"), ValueError("defect"), None), on_failure=lambda: 1 // 0) as loop:
+            until(lambda: loop.state.rounds >= 2)
+            assert loop.state.failures_total == 2
+    finally:
+        logger.removeHandler(handler)

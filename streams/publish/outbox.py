@@ -141,11 +141,16 @@ class Outbox:
         self._give_up(lambda event: event.taken_at < too_old, self._unconfirmed())
 
     def close(self) -> None:
-        """Take no event any more; those that still wait to be sent have failed."""
+        """Take no event any more; those that still wait to be sent, or for an answer, have failed. Kafka's client is closed already."""
         with self._adding:
             self._closed = True
         self._give_up(lambda _event: True, CLOSED)
         self.sweep()
+        lost: list[Undelivered] = []
+        with self._moving:  # a client whose thread hangs answers for nothing any more
+            while self._sent:
+                self._fail(self._sent.popleft()[1], CLOSED, False, lost)
+        self._tell(lost)
 
     def _give_up(self, is_lost: Callable[[_Event], bool], reason: str) -> None:
         lost: list[Undelivered] = []

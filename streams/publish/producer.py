@@ -88,6 +88,11 @@ class KafkaSender:
         except KafkaError as error:
             raise self._address.explain(error) from error
 
+    def leave_to_parent(self) -> None:
+        """In the child of a fork: never touch the producer again, also not at the end of the process. Its connections are the parent's."""
+        self._producer._unregister_cleanup()
+        self._producer._closed = True
+
     def close(self, *, abandon: bool) -> None:
         """End the producer; `abandon` fails what is pending, at once."""
         if abandon:

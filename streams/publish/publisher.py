@@ -26,6 +26,7 @@ from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.event import ProjectSecrets, encode_event
 from streams.publish.identity import new_event_id, pseudonym
+from streams.publish.lifetime import come_first, importing, look_after
 from streams.publish.limits import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
 from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
 
@@ -46,6 +47,8 @@ _LOOP_RULES = LoopRules(
 SILENCE_SECONDS = 5.0
 #: How long `close` waits for the thread, beside its own timeout: a little more than one call of Kafka's client may take.
 END_SECONDS_MAX = 5.0
+#: The same while it is not connected: then it has no event in its hands.
+END_UNCONNECTED_SECONDS_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,20 @@ class VisitPublisher:
         self._address = KafkaAddress(tuple(address.split(","))) if isinstance(address, str) else address
         self._secrets = ProjectSecrets(secrets or {})
         self._topic = topic
+        self._on_failed = on_failed
         self.limits = limits or PublisherLimits()
-        self._outbox = Outbox(self.limits, on_failed)
+        self._closed = self._ended = False
+        self._sender: Any = None
+        self._parents: list[Any] = []
+        self._begin()
+        look_after(self)
+
+    def _begin(self) -> None:
+        self._outbox = Outbox(self.limits, self._on_failed)
         self._loop = BackgroundLoop(self._work, _LOOP_RULES)
         self._starting, self._started = threading.Lock(), False
         self._connecting = threading.Lock()
-        self._sender: Any = None
         self._refused: tuple[float, str] | None = None
-        self._closed = self._ended = False
 
     # --- publishing
 
@@ -219,7 +228,8 @@ class VisitPublisher:
         self._connect()
 
     def _connect(self) -> Any:
-        from streams.publish.producer import KafkaSender  # kafka takes 120 ms, which are not for the import of an SDK
+        with importing:
+            from streams.publish.producer import KafkaSender  # kafka takes 120 ms, which are not for the import of an SDK
 
         with self._connecting:
             if self._sender is None:
@@ -230,10 +240,12 @@ class VisitPublisher:
                 except ServerError as error:
                     self._refused = (time.monotonic() + RECONNECT_SECONDS, str(error))
                     raise
+                self._sender, self._refused = sender, None
+                come_first()
                 if self._ended:  # closed meanwhile, by somebody who did not wait for us
+                    self._sender = None
                     sender.close(abandon=True)
                     raise ServerError(CLOSED)
-                self._sender, self._refused = sender, None
             return self._sender
 
     def _work(self) -> None:
@@ -246,9 +258,15 @@ class VisitPublisher:
 
     def _start(self) -> None:
         with self._starting:
-            if not self._started:
+            if self._started:
+                return
+            try:
                 self._loop.start()
-                self._started = True
+            except RuntimeError as error:  # no thread can be had now: the event was taken, and the next one tries again
+                self._refused = (0.0, f"the publisher cannot start its thread ({error}): events wait in the buffer")
+                log.warning("%s", self._refused[1])
+                return
+            self._started = True
 
     def flush(self, timeout_seconds: float = 30.0) -> int:
         """Wait until no event is pending, at most `timeout_seconds`; return how many still are."""
@@ -265,12 +283,33 @@ class VisitPublisher:
         self._closed = True
         waits = self.flush(timeout_seconds) > 0
         self._ended = True
-        self._loop.stop(END_SECONDS_MAX)
+        self._loop.stop(END_UNCONNECTED_SECONDS_MAX if self._sender is None else END_SECONDS_MAX)
         sender, self._sender = self._sender, None
         if sender is not None:
             sender.close(abandon=waits)
         self._outbox.close()
         return self.deliveries()
+
+    def begin_anew(self) -> None:
+        """In the child of a fork: publish as one that was just made. What was taken before is published by the parent."""
+        if self._sender is not None:
+            self._sender.leave_to_parent()
+            self._parents.append(self._sender)  # kept: nothing of it may be closed here
+            self._sender = None
+        self._begin()
+
+    def end_with_program(self, seconds_max: float) -> None:
+        """Close a publisher that nobody closed, and log what Kafka did not confirm; `on_failed` is called as ever."""
+        if self._closed:
+            return
+        failed_before = self.failed
+        found = self.close(seconds_max)
+        if found.failed > failed_before:
+            log.error(
+                "%d events were not confirmed by Kafka when this program ended without closing its VisitPublisher: close it (`with "
+                "VisitPublisher(...)`), which waits longer, and publish them again",
+                found.failed - failed_before,
+            )
 
     def __enter__(self) -> VisitPublisher:
         return self

@@ -187,3 +187,13 @@ def test_a_callback_that_raises_is_logged_and_the_next_event_is_told(caplog: pyt
     assert box.deliveries().failed == 3
     assert "on_failed raised" in caplog.text
     assert "KeyError" in caplog.text
+
+
+def test_closing_fails_what_a_client_that_hangs_never_answers() -> None:
+    failures: list[Undelivered] = []
+    box = outbox(failures)
+    sent(box, 2)
+    box.close()
+    found = box.deliveries()
+    assert (found.failed, found.pending, found.reasons) == (2, 0, {CLOSED: 2})
+    assert [one.tag for one in failures] == [0, 1]

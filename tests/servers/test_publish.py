@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -288,3 +290,31 @@ def test_the_documented_snippet_runs(kafka_server: KafkaServer, document: str) -
     names = {"secret": SECRET, "own_id": f"own-{document}", "keep_for_later": failures.append}
     exec(compile(ours, document, "exec"), names)
     assert (len(everything(address, "ent.visits")) - before, failures) == (1, [])
+
+
+#: Publishes before a fork, in the child, and after it in the parent, and closes nothing.
+FORKS = """
+import os, sys
+from streams.publish import VisitPublisher
+publisher = VisitPublisher(sys.argv[1], secrets={"mbn": bytes(32)}, topic=sys.argv[2])
+def publish(name):
+    for number in range(50):
+        publisher.publish(service="NOTES", uai="0541234Y", user_id=number, id=f"{name}-{number}")
+publish("before")
+assert not publisher.flush()
+publish("at-fork")
+child = os.fork()
+publish("parent" if child else "child")
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_program_that_forks_and_closes_nothing_loses_and_doubles_nothing(installation: Installation) -> None:
+    settings = installation.settings
+    command = [sys.executable, "-c", FORKS, settings.kafka_bootstrap_servers, settings.topic]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    ids = [orjson.loads(value)["id"] for _, _, value in records(settings)]
+    expected = {f"{name}-{number}" for name in ("before", "at-fork", "parent", "child") for number in range(50)}
+    assert (len(ids), set(ids)) == (200, expected)

@@ -1,0 +1,58 @@
+"""What publishers do when the program that embeds them forks, or ends without closing them: nothing that was taken goes without a word."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import Protocol
+from weakref import WeakSet
+
+#: How long a program that ends without closing its publishers waits for Kafka, all of them together.
+EXIT_SECONDS_MAX = 5.0
+
+
+class Lasting(Protocol):
+    """What is told of both."""
+
+    def begin_anew(self) -> None:
+        """In the child of a fork: what was taken before is the parent's, and so are threads, locks and connections."""
+        ...
+
+    def end_with_program(self, seconds_max: float) -> None:
+        """Close, and say what was lost."""
+        ...
+
+
+#: Held while Kafka's client is imported: the child of a fork in the middle of it would never get the other half.
+importing = threading.RLock()
+_publishers: WeakSet[Lasting] = WeakSet()
+
+
+def look_after(publisher: Lasting) -> None:
+    """Tell this one, too."""
+    _publishers.add(publisher)
+    come_first()
+
+
+def come_first() -> None:
+    """Be asked before Kafka's client is, which ends itself at exit without asking whose events wait. What registers last comes first."""
+    atexit.unregister(_end)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    deadline = time.monotonic() + EXIT_SECONDS_MAX
+    for publisher in list(_publishers):
+        publisher.end_with_program(max(0.0, deadline - time.monotonic()))
+
+
+def _begin_anew() -> None:
+    importing.release()
+    for publisher in list(_publishers):
+        publisher.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=_begin_anew)
