@@ -230,7 +230,7 @@ def _said(error: BaseException) -> str:
     """What an error says; some cannot even say that."""
     try:
         return str(error)
-    except Exception as why:
+    except Exception as why:  # noqa: BLE001 - as for rounds
         return f"its text cannot be had: {type(why).__name__}"
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from streams.publish.limits import PublisherLimits
@@ -61,28 +62,57 @@ class _Event(NamedTuple):
     taken_at: float  # monotonic
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What became of the events that are pending no more, and those that wait or were sent: one value, which takes the place of another at
+    once. Ctrl-C may come between any two steps of a program's main thread, and must find all of it or nothing.
+    """
+
+    waiting: deque[_Event] = field(default_factory=deque)
+    sent: deque[tuple[Any, _Event]] = field(default_factory=deque)
+    delivered: int = 0
+    failed: int = 0
+    bytes_ended: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    undelivered: tuple[Undelivered, ...] = ()
+    untold: deque[Undelivered] = field(default_factory=deque)
+
+
 class Outbox:
     """Bounds what is pending and counts what became of the rest. Any number of threads may call any method."""
 
     def __init__(self, limits: PublisherLimits, on_failed: Callable[[Undelivered], None] | None) -> None:
         self._limits = limits
         self._on_failed = on_failed
-        self._waiting: deque[_Event] = deque()
-        self._sent: deque[tuple[Any, _Event]] = deque()
+        self._state = _Standing()
         self._adding = threading.Lock()
         self._closed = False
-        self._bytes_taken = self._bytes_ended = 0
+        self._bytes_taken = 0
         self._handing = threading.Lock()  # held while Kafka's client takes an event, which may last seconds
-        self._moving = threading.Lock()  # held while the queues and the sums change, which does not
+        self._moving = threading.Lock()  # held while the state changes, which does not
         self._next_search = 0.0
-        self._reasons: Counter[str] = Counter()
-        self._undelivered: deque[Undelivered] = deque(maxlen=UNDELIVERED_KEPT_MAX)
-        self.taken = self.delivered = self.failed = 0
+
+    @property
+    def taken(self) -> int:
+        """Events taken so far."""
+        state = self._state
+        return state.delivered + state.failed + len(state.waiting) + len(state.sent)
+
+    @property
+    def delivered(self) -> int:
+        """Events that Kafka confirmed."""
+        return self._state.delivered
+
+    @property
+    def failed(self) -> int:
+        """Events that Kafka did not confirm."""
+        return self._state.failed
 
     @property
     def pending(self) -> int:
         """Events taken that are not known to be confirmed or refused yet."""
-        return self.taken - self.delivered - self.failed
+        state = self._state
+        return len(state.waiting) + len(state.sent)
 
     def wait_for_room(self, size: int) -> bool:
         """Wait until an event of `size` bytes may be taken, at most `block_seconds_max`; False if it may not.
@@ -101,10 +131,10 @@ class Outbox:
             time.sleep(WAIT_STEP_SECONDS)
 
     def _has_room(self, size: int) -> bool:
-        waiting = self.taken - self.delivered - self.failed
-        return not waiting or (
-            waiting < self._limits.buffer_events_max
-            and self._bytes_taken - self._bytes_ended + size <= self._limits.buffer_bytes_max
+        pending = self.pending
+        return not pending or (
+            pending < self._limits.buffer_events_max
+            and self._bytes_taken - self._state.bytes_ended + size <= self._limits.buffer_bytes_max
         )
 
     def add(self, value: bytes, key: bytes | None, tag: object) -> bool:
@@ -113,9 +143,8 @@ class Outbox:
         with self._adding:
             if self._closed:
                 return False
-            self.taken += 1
             self._bytes_taken += _size(event)
-            self._waiting.append(event)
+            self._state.waiting.append(event)
         return True
 
     def hand_over(self, send: Callable[[bytes, bytes | None], Any]) -> None:
@@ -124,8 +153,8 @@ class Outbox:
         The event at which it raised goes on waiting, unless the error speaks of that event.
         """
         with self._handing:
-            while self._waiting and not self._closed:
-                event = self._waiting[0]
+            while (waiting := self._state.waiting) and not self._closed:
+                event = waiting[0]
                 try:
                     future = send(event.value, event.key)
                 except Exception as error:
@@ -133,7 +162,8 @@ class Outbox:
                         raise
                     future = _Refused(error)
                 with self._moving:
-                    self._sent.append((future, self._waiting.popleft()))
+                    self._state.sent.append((future, event))  # twice for a moment, rather than nowhere
+                    waiting.popleft()
 
     def expire(self) -> None:
         """Events that Kafka's client did not take within `delivery_seconds_max` have failed."""
@@ -146,71 +176,82 @@ class Outbox:
             self._closed = True
         self._give_up(lambda _event: True, CLOSED)
         self.sweep()
-        lost: list[Undelivered] = []
         with self._moving:  # a client whose thread hangs answers for nothing any more
-            while self._sent:
-                self._fail(self._sent.popleft()[1], CLOSED, False, lost)
-        self._tell(lost)
+            self._end([(_Refused(_GivenUp(CLOSED)), event) for _, event in self._state.sent], sent=deque())
+        self._tell()
 
     def _give_up(self, is_lost: Callable[[_Event], bool], reason: str) -> None:
-        lost: list[Undelivered] = []
-        with self._handing, self._moving:
-            while self._waiting and is_lost(self._waiting[0]):
-                self._fail(self._waiting.popleft(), reason, False, lost)
-        self._tell(lost)
+        with self._handing, self._moving, self._adding:
+            waiting = self._state.waiting
+            lost = next((place for place, event in enumerate(waiting) if not is_lost(event)), len(waiting))
+            if lost:
+                kept = deque(islice(waiting, lost, None))
+                self._end(((_Refused(_GivenUp(reason)), event) for event in islice(waiting, lost)), waiting=kept)
+        self._tell()
 
     def sweep(self) -> int:
         """Note what Kafka confirmed or refused since the last time; return how many events are pending."""
-        lost: list[Undelivered] = []
         with self._moving:
-            sent, ended = self._sent, 0
-            while sent and sent[0][0].is_done:
-                ended += 1
-                self._end(*sent.popleft(), lost)
-            if sent and not ended and time.monotonic() >= self._next_search:
+            sent = self._state.sent
+            ended = next((place for place, (future, _) in enumerate(sent) if not future.is_done), len(sent))
+            if ended:
+                self._end(islice(sent, ended), sent=deque(islice(sent, ended, None)))
+            elif sent and time.monotonic() >= self._next_search:
                 # The head is stuck, perhaps with its partition: what is behind it may be done all the same.
                 self._next_search = time.monotonic() + SEARCH_SECONDS
-                kept = []
-                for _ in range(len(sent)):
-                    future, event = sent.popleft()
-                    if future.is_done:
-                        self._end(future, event, lost)
-                    else:
-                        kept.append((future, event))
-                sent.extendleft(reversed(kept))
-        self._tell(lost)
+                done = [future.is_done for future, _ in sent]
+                kept = deque(pair for pair, is_done in zip(sent, done, strict=True) if not is_done)
+                self._end((pair for pair, is_done in zip(sent, done, strict=True) if is_done), sent=kept)
+        self._tell()
         return self.pending
 
     def oldest_seconds(self) -> float:
         """How long the oldest pending event has been waiting, 0 where there is none."""
         with self._moving:
-            heads = [self._sent[0][1]] if self._sent else [self._waiting[0]] if self._waiting else []
+            state = self._state
+            heads = [state.sent[0][1]] if state.sent else list(islice(state.waiting, 1))
         return max((time.monotonic() - event.taken_at for event in heads), default=0.0)
 
-    def _tell(self, lost: list[Undelivered]) -> None:
+    def _tell(self) -> None:
         if self._on_failed is None:
             return
-        for one in lost:
+        while self._state.untold:
+            with self._moving:
+                untold = self._state.untold
+                if not untold:  # another thread was quicker
+                    return
+                one = untold.popleft()
             try:
                 self._on_failed(one)
             except Exception:
                 log.exception("on_failed raised for %r; the publisher goes on, and calls it for the next one", one.tag)
 
-    def _end(self, future: Any, event: _Event, lost: list[Undelivered]) -> None:
-        error = future.exception
-        if error is None:
-            self._bytes_ended += _size(event)
-            self.delivered += 1
-        else:
-            self._fail(event, self._reason(error), type(error).__name__ in _BECAUSE_OF_EVENT, lost)
-
-    def _fail(self, event: _Event, reason: str, because_of_event: bool, lost: list[Undelivered]) -> None:
-        one = Undelivered(event.value, event.key, event.tag, reason, because_of_event)
-        lost.append(one)
-        self._bytes_ended += _size(event)
-        self.failed += 1
-        self._reasons[reason] += 1
-        self._undelivered.append(one)
+    def _end(self, ended: Iterable[tuple[Any, _Event]], **left: Any) -> None:
+        """Let these be pending no more; `left` are the queues without them."""
+        state = self._state
+        delivered = size = 0
+        lost: list[Undelivered] = []
+        for future, event in ended:
+            size += _size(event)
+            error = future.exception
+            if error is None:
+                delivered += 1
+            else:
+                because_of_event = type(error).__name__ in _BECAUSE_OF_EVENT
+                lost.append(Undelivered(event.value, event.key, event.tag, self._reason(error), because_of_event))
+        reasons = dict(state.reasons)
+        for one in lost:
+            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+        self._state = replace(
+            state,
+            delivered=state.delivered + delivered,
+            failed=state.failed + len(lost),
+            bytes_ended=state.bytes_ended + size,
+            reasons=reasons,
+            undelivered=(*state.undelivered, *lost)[-UNDELIVERED_KEPT_MAX:],
+            untold=deque((*state.untold, *lost)) if self._on_failed else state.untold,
+            **left,
+        )
 
     def _reason(self, error: Exception) -> str:
         # Few different texts: they are counted by reason.
@@ -228,13 +269,22 @@ class Outbox:
         """Return how the events taken so far stand."""
         self.sweep()
         with self._moving, self._adding:
-            return Deliveries(
-                self.taken, self.delivered, self.failed, self.pending, dict(self._reasons), tuple(self._undelivered)
-            )
+            state = self._state
+            pending = len(state.waiting) + len(state.sent)
+            taken = state.delivered + state.failed + pending
+            return Deliveries(taken, state.delivered, state.failed, pending, dict(state.reasons), state.undelivered)
+
+
+class _GivenUp(Exception):
+    """Why we do not wait for Kafka any longer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.description = reason
 
 
 class _Refused:
-    """The future of an event that Kafka's client did not take, since it is no record for Kafka."""
+    """The future of an event that Kafka's client did not take, or whose answer is not waited for."""
 
     is_done = True
 

@@ -228,8 +228,8 @@ class VisitPublisher:
         self._connect()
 
     def _connect(self) -> Any:
-        with importing:
-            from streams.publish.producer import KafkaSender  # kafka takes 120 ms, which are not for the import of an SDK
+        with importing:  # now: kafka takes 120 ms, which are not for the import of an SDK
+            from streams.publish.producer import KafkaSender
 
         with self._connecting:
             if self._sender is None:

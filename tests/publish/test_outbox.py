@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
-from types import SimpleNamespace
+from collections.abc import Callable
+from linecache import getline
+from types import FrameType, SimpleNamespace
+from typing import Any
 
 import pytest
 from kafka.errors import IllegalStateError, KafkaTimeoutError, MessageSizeTooLargeError
@@ -13,6 +17,7 @@ from kafka.future import Future
 
 from streams.errors import ServerError
 from streams.publish import PublisherLimits, Undelivered
+from streams.publish import outbox as outbox_module
 from streams.publish.outbox import CLOSED, Outbox
 
 
@@ -197,3 +202,60 @@ def test_closing_fails_what_a_client_that_hangs_never_answers() -> None:
     found = box.deliveries()
     assert (found.failed, found.pending, found.reasons) == (2, 0, {CLOSED: 2})
     assert [one.tag for one in failures] == [0, 1]
+
+
+@pytest.mark.parametrize("call", ["add", "sweep", "deliveries", "close"])
+def test_ctrl_c_between_any_two_lines_loses_and_doubles_no_event(call: str) -> None:
+    for line in range(2000):
+        failures: list[Undelivered] = []
+        box = outbox(failures)
+        futures = sent(box, 6)
+        take(box, 2)
+        futures[0].success(None)
+        futures[1].failure(KafkaTimeoutError())
+        futures[2].failure(MessageSizeTooLargeError())
+        interrupted = _interrupt(
+            line, lambda box=box: box.add(b"v", None, 0) if call == "add" else getattr(box, call)()
+        )
+        taken = box.taken
+        assert taken in (8, 9)
+        for future in futures[3:]:
+            future.success(None)
+        box.close()
+        found = box.deliveries()
+        assert (found.taken, found.pending) == (taken, 0), line
+        assert found.taken == found.delivered + found.failed, line
+        assert found.failed - 1 <= len(failures) <= found.failed, f"{line}: the one that is being told may be lost"
+        assert sum(found.reasons.values()) == found.failed
+        assert len({id(one) for one in failures}) == len(failures), "told twice"
+        if not interrupted:
+            assert line > 3
+            return
+    raise AssertionError("it never came to its end")
+
+
+def _interrupt(line: int, call: Callable[[], object]) -> bool:
+    """Call, with Ctrl-C before so many lines of the outbox; whether it came so far."""
+    left = line
+
+    def trace(frame: FrameType, event: str, _arg: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != outbox_module.__file__:
+            return None
+        # Python itself takes no signal between a `with` and its body; a trace comes there, too.
+        if event == "line" and not getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with "):
+            left -= 1
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
