@@ -24,6 +24,11 @@ def check_host_port(text: str) -> None:
     _check_host(host)
 
 
+def host_port(host: str, port: int) -> str:
+    """Join an address and a port as a URL has them: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_redis_url(url: str) -> None:
     """Hold that a URL names one Redis, and nothing but its place: `redis://host:6379/0`, `rediss://...` or `unix:///path?db=0`.
 

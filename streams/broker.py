@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import KafkaUnavailable
+from streams.errors import KafkaUnavailable, tls_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class KafkaAddress:
             hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
         elif "Authorization" in name:
             hint = "give this user the rights listed in docs/operations.md"
+        elif (advice := tls_advice(text, "kafka_ssl_cafile", "kafka_security_protocol")) is not None:
+            hint = advice
         elif "SSL" in name:
             hint = "check kafka_security_protocol and the kafka_ssl_ files"
         elif "DNS" in name:

@@ -27,6 +27,21 @@ The command line prints the message alone and exits with `exit_code`; a tracebac
 """
 
 
+def tls_advice(said: str, authority: str, protocol: str) -> str | None:
+    """What to check where a TLS handshake failed with these words of Python's; None where they are of something else.
+
+    `authority` and `protocol` are the settings that name the authority, and whether to speak TLS.
+    """
+    if "_ssl.c" not in said and "[SSL" not in said:
+        return None
+    if "WRONG_VERSION_NUMBER" in said:
+        return f"this port does not speak TLS: correct {protocol}, or the port"
+    return (
+        f"its certificate is refused, the server runs: check that {authority} is the authority that signed it, that it names this "
+        "host, and that it is not out of date"
+    )
+
+
 class VigieError(Exception):
     """An error whose message tells a person what to do next."""
 

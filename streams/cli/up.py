@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streams import edges
+from streams.addresses import host_port
 from streams.catalog import load_catalog
 from streams.errors import InputError
 from streams.settings import Settings, default_data_dir, load_settings
@@ -189,7 +190,7 @@ def _verify(
     from streams.live import LiveReader
 
     reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
-    observer = f"http://{settings.observer_host}:{settings.observer_port}"
+    observer = f"http://{host_port(settings.observer_host, settings.observer_port)}"
     chain = Chain(reader, edges.kafka_address(settings), settings.topic, observer, settings.prometheus_url)
     try:
         return verify(chain, lambda: known_figures(traffic.truth), lambda: count_again(settings, reader), pause, say)

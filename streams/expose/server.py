@@ -7,6 +7,7 @@ import socket
 import time
 from dataclasses import replace
 
+from streams.addresses import host_port
 from streams.catalog import Catalog, load_catalog
 from streams.count.days import LocalDays
 from streams.edges import kafka_address
@@ -134,7 +135,7 @@ class ObserverServer:
 def serve(settings: Settings) -> None:
     """Observe and serve until SIGTERM or Ctrl-C; raises as `ObserverServer` does."""
     server = ObserverServer(settings)
-    logger.info("observer listens on http://%s:%d", settings.observer_host, settings.observer_port)
+    logger.info("observer listens on http://%s", host_port(settings.observer_host, settings.observer_port))
     server.run()
 
 

@@ -12,7 +12,7 @@ import redis.exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streams.errors import RedisUnavailable, StateError, VigieError
+from streams.errors import RedisUnavailable, StateError, VigieError, tls_advice
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
 CALL_SECONDS_MAX = 5.0
@@ -107,6 +107,8 @@ def _explain(error: Exception, address: RedisAddress) -> VigieError:
         hint = "give this ACL user the rights listed in docs/operations.md"
     elif isinstance(error, redis.exceptions.OutOfMemoryError):
         hint = "Redis is full: raise its maxmemory; nothing is lost, Kafka keeps the events"
+    elif (advice := tls_advice(said, "redis_tls_ca_file", "redis_url (redis:// for none)")) is not None:
+        hint = advice
     elif isinstance(error, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError | OSError):
         hint = "start it (`vigie up` starts a local one), or set redis_url"
     else:

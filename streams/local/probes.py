@@ -22,9 +22,9 @@ def redis_answers(port: int) -> bool:
     return _exchange(port, b"PING\r\n", 5) == b"+PONG"
 
 
-def http_ok(port: int, path: str) -> bool:
+def http_ok(port: int, path: str, host: str = "127.0.0.1") -> bool:
     """Whether a GET is answered with status 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS_MAX)
+    connection = http.client.HTTPConnection(_reached(host), port, timeout=_SECONDS_MAX)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200
@@ -32,6 +32,11 @@ def http_ok(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _reached(host: str) -> str:
+    """Where a server is found that listens on an address; "every address" is none to connect to."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _exchange(port: int, request: bytes, length: int) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from streams.addresses import host_port
 from streams.errors import SettingsError
 from streams.local.ports import PortUse
 from streams.local.probes import http_ok
@@ -82,7 +83,7 @@ class StackPlan:
     @property
     def page_url(self) -> str:
         """Where the observer serves, without a slash at the end."""
-        return f"http://{self.settings.observer_host}:{self.settings.observer_port}"
+        return f"http://{host_port(self.settings.observer_host, self.settings.observer_port)}"
 
     def addresses(self) -> dict[str, str]:
         """Where people and programs find the parts."""
@@ -118,6 +119,7 @@ class StackPlan:
         self, role: str, words: tuple[str, ...], port: int | None, stop_seconds_max: float, slot: int | None = None
     ) -> Program:
         name = role if slot is None else f"{role}-{slot}"
+        host = self.settings.observer_host if role == "observer" else self.settings.worker_host
         return Program(
             role=role,
             slot=slot,
@@ -125,7 +127,7 @@ class StackPlan:
             directory=self.data_dir,
             log_file=log_file(self.data_dir, name),
             port=port,
-            ready=_always if port is None else partial(http_ok, port, "/readyz"),
+            ready=_always if port is None else partial(http_ok, port, "/readyz", host),
             stop_seconds_max=stop_seconds_max,
             may_end=role == "simulator",
             environment=as_environment(self.settings),

@@ -12,6 +12,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from starlette.types import ASGIApp
 
+from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.web.edge import Edge
 from streams.web.protocol import LOG_SECONDS, BoundedProtocol, Connections, Seldom, descriptors_max
@@ -35,7 +36,7 @@ def listen(host: str, port: int, advice: str) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ServerError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; end what holds the port, or {advice}"
+            f"cannot listen on {host_port(host, port)}: {error.strerror or error}; end what holds the port, or {advice}"
         ) from None
 
 

@@ -28,6 +28,7 @@ from tests.servers.workers import WorkerProcess, wait_for, workers
 
 pytestmark = pytest.mark.servers
 
+EXIT_STATE = 4
 #: What a worker or a command may take, of its data: heap and private maps.
 MEMORY_BYTES = 512 * MIB
 
@@ -82,8 +83,8 @@ def capped_vigie(installation: Installation, *arguments: str) -> tuple[int, str]
     return done.returncode, done.stdout + done.stderr
 
 
-def allow_large_batches(settings: Settings) -> None:
-    """Snappy does not unpack to more than the bound from the one megabyte that Kafka takes by itself."""
+def alter_topic(settings: Settings, timestamps: str = "LogAppendTime") -> None:
+    """Allow large batches: snappy does not unpack to more than the bound from the one megabyte that Kafka takes by itself."""
     client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     try:
         client.alter_configs(
@@ -91,7 +92,7 @@ def allow_large_batches(settings: Settings) -> None:
                 ConfigResource(
                     ConfigResourceType.TOPIC,
                     settings.topic,
-                    configs={"max.message.bytes": str(16 * MIB), "message.timestamp.type": "LogAppendTime"},
+                    configs={"max.message.bytes": str(16 * MIB), "message.timestamp.type": timestamps},
                 )
             ]
         )
@@ -125,7 +126,7 @@ def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
     installation: Installation, catalog: Catalog
 ) -> None:
     settings = installation.settings
-    allow_large_batches(settings)
+    alter_topic(settings)
     sender = Sender(settings)
     for partition, codec in enumerate(CODECS):
         sender.send_good(partition, codec)
@@ -174,4 +175,12 @@ def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
         sender.send_good(0, "zstd")
         wait_for("counted after the warm-up", lambda: total(snapshot_of(settings), Cut.EVENTS) == sender.good)
         assert worker.process.poll() is None
-    check_commands(installation, sender, found)
+        check_commands(installation, sender, found)
+        # The topic is altered under the running worker: what senders stamp is not counted, and the worker says where it begins.
+        alter_topic(settings, "CreateTime")
+        offset = sender.send(0, sent("lz4", PACK["lz4"](record(0, sender.event())), 1))
+        assert worker.process.wait(30) == EXIT_STATE, worker.log
+        assert f"partition 0: from offset {offset} on, batches are stamped by their senders' clocks" in worker.log
+        assert worker.log.rstrip().endswith("and start the workers")
+    assert total(snapshot_of(settings), Cut.EVENTS) == sender.good - 1
+    assert differences(settings, catalog) == [], "up to there"
