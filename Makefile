@@ -53,7 +53,7 @@ prove-alerts: $(STAMP) servers ## a morning over a simulated past, and who is ca
 	@$(BIN)/python -m tests.alerting --past $(PAST) $(PROOF)
 
 .PHONY: screens
-screens: $(STAMP) servers-and-browser ## the pictures of the live page in docs/img/, of whole chains; PAST=DIR SCREENS="rentree surge silence stale"
+screens: $(STAMP) servers-and-browser ## the pictures of the live page in docs/img/, of whole chains; PAST=DIR SCREENS="calm storm rentree silence stale"
 	@test -d $(PAST) || $(BIN)/vigie simulate --years 0.38 --until 2026-02-02 --scale 0.02 --archive $(PAST)
 	@$(BIN)/python -m tests.screens --past $(PAST) $(SCREENS)
 

@@ -1,6 +1,6 @@
-"""The pictures of the live page in docs/img/, each of a whole chain on this machine: `make screens SCREENS="rentree surge"`.
+"""The pictures of the live page in docs/img/, each of a whole chain on this machine: `make screens SCREENS="calm storm"`.
 
-    python -m tests.screens --past DIRECTORY --out docs/img [rentree surge silence stale]
+    python -m tests.screens --past DIRECTORY --out docs/img [calm storm rentree silence stale]
 
 `--past` is the archive of `make prove-alerts`; the scene of the rentrée makes its own. A scene takes three to twelve minutes.
 """
@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+from playwright.sync_api import Browser
 
 from tests.alerting.chain import Chain, get, running
 from tests.alerting.modes import MODES, Mode
@@ -49,14 +51,25 @@ class Scene:
     boards: bool = False
 
 
+def everywhere(name: str) -> tuple[Shot, ...]:
+    """All of France on a desk, a wall and a telephone, in light and in dark."""
+    schemes = {"light": "clair", "dark": "sombre"}
+    return tuple(
+        Shot(f"page-{name}-{size[0]}-{french}", "", size, scheme, is_whole=size == PHONE)
+        for size in (WIDE, WALL, PHONE)
+        for scheme, french in schemes.items()
+    )
+
+
 SCENES = {
+    "calm": Scene(MODES["ordinary"], everywhere("calme")),
+    "storm": Scene(MODES["storm"], (*everywhere("tempete"), Shot("page-service", "?service=PAGE_ENT")), kind="surge", boards=True),
     "rentree": Scene(
         Mode("the rentrée", date="2026-09-01", scenario="rentree", seconds=900),
-        (Shot("page-rentree", size=WALL), Shot("page-telephone", "?region=84", PHONE, is_whole=True)),
+        (Shot("page-rentree", size=WALL), Shot("page-semaine", "?region=84&duree=7j")),
         judged_minutes=6,
         scale="0.2",
     ),
-    "surge": Scene(MODES["storm"], (Shot("page-hausse", scheme="dark"),), kind="surge", boards=True),
     "silence": Scene(MODES["project"], (Shot("page-region-muette", "?region=44"), Shot("page-ent-muet", "?ent=mbn")), kind="silence"),
     "stale": Scene(replace(MODES["kafka"], seconds=600), (Shot("page-chaine-arretee"),)),
 }  # fmt: skip
@@ -85,10 +98,10 @@ def wait_for(scene: Scene, chain: Chain) -> None:
     raise TimeoutError(f"{scene.mode.says}: not to be seen in {scene.mode.seconds:.0f} s")
 
 
-def take(chain: Chain, shot: Shot, out: Path) -> None:
+def take(browser: Browser, chain: Chain, shot: Shot, out: Path) -> None:
     """One picture of the page, once it shows a figure."""
     address = f"{chain.observer}/{shot.address}"
-    with chromium() as browser, opened(browser, address, shot.size, shot.scheme) as page:
+    with opened(browser, address, shot.size, shot.scheme) as page:
         page.locator('#big:not(:text-is("…"))').wait_for()
         page.wait_for_timeout(6000)
         page.screenshot(path=out / f"{shot.name}.png", full_page=shot.is_whole)
@@ -107,8 +120,9 @@ def play(scene: Scene, past: Path, out: Path) -> None:
                 if scene.mode.stop:
                     chain.stop(scene.mode.stop)
                     time.sleep(150)
-                for shot in scene.shots:
-                    take(chain, shot, out)
+                with chromium() as browser:
+                    for shot in scene.shots:
+                        take(browser, chain, shot, out)
                 if scene.boards:
                     for path in take_boards(chain.prometheus, out):
                         print(path, flush=True)

@@ -58,7 +58,7 @@ function shade(u) {
 function ceiling() {
   const { settled, run, expected, upper, week, year } = latest.figures;
   const highest = Math.max(1, ...settled, ...run, ...expected, ...week, ...year);
-  return Math.max(4, Math.min(Math.max(highest * 1.08, ...upper.map((n) => n * 1.04)), highest * 1.45));
+  return Math.max(4, Math.min(Math.max(highest * 1.08, ...upper.map((n) => n * 1.04)), highest * 1.75));
 }
 
 // Round times on the clock in Paris, whatever the width: at least four of them.

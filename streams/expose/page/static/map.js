@@ -67,7 +67,7 @@ export function paint(rows, scope, names) {
     const against = row.expected ? `, attendu ${hoped(row.expected)}` : "";
     known.title.textContent = `${names.get(row.code)} : ${number(row.visits)} ${unit} en 5 min${against}`;
   }
-  byId("map-note").textContent = hasExpected ? `${unit[0].toUpperCase()}${unit.slice(1)} sur l'attendu, 5 dernières minutes arrêtées` : `${unit[0].toUpperCase()}${unit.slice(1)}, 5 dernières minutes arrêtées ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;
+  byId("map-note").textContent = hasExpected ? `${unit[0].toUpperCase()}${unit.slice(1)} sur l'attendu, 5 dernières minutes` : `${unit[0].toUpperCase()}${unit.slice(1)}, 5 dernières minutes ; ${isLearning ? "l'attendu s'apprend encore" : "pas encore d'attendu"}`;
   scale(hasExpected, busiest);
 }
 
