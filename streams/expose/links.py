@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from streams.clock import iso_utc
+from streams.expose.spans import SPANS
 from streams.incidents import ALERT_NAMES, AlertRecord
 
 _MINUTE_MS = 60_000
 #: A board shows so much before an incident began, and after it was over.
 AROUND_MINUTES = 60
-#: Lengths of the page's curve, as its address names them, and the minutes that each shows; the first one is that of an address without any.
-SPANS = (("", 60), ("6h", 360), ("24h", 1440), ("7j", 7 * 1440))
+#: The page's curve begins so much before it, and ends so much after it was over.
+MARGIN_MINUTES = 15
 #: Boards of all of France and of one place.
 _FRANCE, _PLACE = "d/vigie-direct/direct", "d/vigie-region/region-et-service"
 
@@ -33,14 +35,22 @@ class Links:
     json: str
 
 
+def _page_time(alert: AlertRecord, now_ms: int) -> dict[str, str]:
+    """The page's curve: as long as it takes to show how the alert began, and of then where it is over."""
+    end_ms = now_ms if alert.end_ms is None else alert.end_ms + MARGIN_MINUTES * _MINUTE_MS
+    minutes = (end_ms - alert.start_ms) // _MINUTE_MS + (0 if alert.end_ms is None else MARGIN_MINUTES)
+    default, *longer = SPANS.values()
+    found = next((one for one in (default, *longer) if minutes < one.minutes), longer[-1])
+    named = {} if found is default else {"duree": found.name}
+    return named if alert.end_ms is None else {**named, "fin": iso_utc(end_ms)}
+
+
 def links_of(
     alert: AlertRecord, project_regions: Mapping[str, str | None], now_ms: int, grafana_url: str | None = None
 ) -> Links:
     """The links of an alert or of its incident, as of now."""
-    age_minutes = (now_ms - alert.start_ms) / _MINUTE_MS
-    span = next((name for name, minutes in SPANS if age_minutes < minutes), SPANS[-1][0])
     place = {"ent": alert.project} if alert.project else {"region": alert.region, "service": alert.service}
-    shown = {name: value for name, value in {**place, "duree": span}.items() if value}
+    shown = {name: code for name, code in place.items() if code} | _page_time(alert, now_ms)
     region = alert.region or project_regions.get(alert.project or "")
     variables = {"var-region": region, "var-service": alert.service, "var-project": alert.project}
     times = {

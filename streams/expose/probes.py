@@ -92,7 +92,7 @@ def open_past(settings: Settings, catalog: Catalog, reader: LiveReader) -> tuple
     """The lines of the page's curve, which without `archive_dir` end where Redis's minutes do; the days beside its figure, None then."""
     history, calendar = _history(settings, catalog), _calendar(settings, catalog)
     past = PastVisits(history, reader, catalog, settings.calendar_shift_seconds // 60)
-    return Lines(past, calendar), EarlierDays(past, calendar, catalog) if history else None
+    return Lines(past, calendar, catalog), EarlierDays(past, calendar, catalog) if history else None
 
 
 def _history(settings: Settings, catalog: Catalog) -> History | None:

@@ -9,11 +9,12 @@ import pytest
 
 from streams.clock import PARIS
 from streams.errors import InputError
-from streams.expose.page.grid import SPANS, Grid, read_span
+from streams.expose.page.grid import Grid
 from streams.expose.page.lines import Earlier, Lines, same_times
 from streams.expose.page.past import DAYS_KEPT, PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
+from streams.expose.spans import SPANS, read_span
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.days import paris_day
@@ -45,7 +46,7 @@ def archive(tmp_path):
 @pytest.fixture
 def lines(archive, catalog):
     calendar = load_calendar(default_config_dir(), catalog)
-    return Lines(PastVisits(History(archive, catalog), NoRedis(), catalog, 0), calendar)
+    return Lines(PastVisits(History(archive, catalog), NoRedis(), catalog, 0), calendar, catalog)
 
 
 def settled(end):
@@ -106,15 +107,28 @@ def test_a_file_that_is_written_anew_is_read_anew(lines, archive):
     assert lines.curve(settled(end), GRAND_EST, SPANS["1h"]).week.visits is None  # said as unavailable, never a guess
 
 
-def test_the_last_rentree_is_a_line_on_the_day_of_one_alone(lines, archive):
+def test_near_a_rentree_the_last_one_is_a_line(lines, archive):
     archived(archive, date(2025, 9, 1), 50)
+    archived(archive, date(2025, 9, 3), 60)
     on_the_day = lines.curve(settled(minute(date(2026, 9, 1), 8)), GRAND_EST, SPANS["1h"])
     assert on_the_day.rentree == Earlier("lundi 1er septembre 2025", [50] * 60)
-    assert lines.curve(settled(minute(date(2026, 9, 2), 8)), GRAND_EST, SPANS["1h"]).rentree is None
-    week = lines.curve(settled(minute(date(2026, 9, 3), 8)), GRAND_EST, SPANS["7j"]).rentree.visits
-    assert (week.count(50), week.count(None)) == (48, 288)
-    nothing_before = lines.curve(settled(minute(date(2027, 9, 1), 8)), GRAND_EST, SPANS["1h"]).rentree
-    assert nothing_before is None or nothing_before.visits is None
+    # The first Wednesday with the first Wednesday.
+    assert lines.curve(settled(minute(date(2026, 9, 2), 8)), GRAND_EST, SPANS["1h"]).rentree.visits == [60] * 60
+    assert lines.curve(settled(minute(date(2026, 9, 4), 8)), GRAND_EST, SPANS["1h"]).rentree.visits is None
+    assert lines.curve(settled(minute(date(2026, 11, 3), 8)), GRAND_EST, SPANS["1h"]).rentree is None
+    week = lines.curve(settled(minute(date(2026, 9, 4), 0)), GRAND_EST, SPANS["7j"]).rentree.visits
+    assert (week.count(50), week.count(60), week.count(None)) == (48, 48, 240)
+
+
+def test_a_curve_may_end_before_now(lines, archive):
+    day = date(2026, 10, 13)
+    archived(archive, day, 20)
+    archived(archive, day - timedelta(days=7), 30)
+    now = settled(minute(day, 12))
+    then = lines.curve(now, GRAND_EST, SPANS["1h"], minute(day, 8, 10))
+    assert (then.grid.first, then.grid.end) == (minute(day, 7, 10), minute(day, 8, 10))
+    assert (then.visits, then.week.visits) == ([20] * 60, [30] * 60)
+    assert lines.curve(now, GRAND_EST, SPANS["1h"], minute(day, 23)) == lines.curve(now, GRAND_EST, SPANS["1h"])
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)], ids=["spring", "autumn"])

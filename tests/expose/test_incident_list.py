@@ -10,10 +10,9 @@ from msgspec import structs
 
 from streams.expose.french import Words, hoped
 from streams.expose.incidents import IncidentParts
-from streams.expose.links import SPANS as LINK_SPANS
 from streams.expose.links import links_of
 from streams.expose.page.board import board
-from streams.expose.page.grid import NO_GRID, SPANS
+from streams.expose.page.grid import NO_GRID
 from streams.expose.page.incident_list import INCIDENTS_MAX, PARTS_MAX
 from streams.expose.page.judged import Sources
 from streams.expose.page.picture import Picture
@@ -118,7 +117,7 @@ def test_an_incident_leads_to_its_scope_at_its_time(catalog):
         f"d/vigie-region/region-et-service?{times}&var-region=44",
     )
     service = alert("service", region="44", service="NOTES", end_ms=1_100 * MINUTE_MS)
-    assert links(service)[0] == "?region=44&service=NOTES"
+    assert links(service)[0].startswith("?region=44&service=NOTES&")
     assert f"to={1_160 * MINUTE_MS}&var-region=44&var-service=NOTES" in links(service)[1]
     project = alert("project", "silence", project="mbn")
     assert links(project, grafana_url="https://boards.example.org/g/") == (
@@ -133,5 +132,7 @@ def test_an_incident_leads_to_its_scope_at_its_time(catalog):
         "?duree=7j",
         "?duree=7j",
     ]
-    assert [minutes for _name, minutes in LINK_SPANS] == [span.minutes for span in SPANS.values()]
-    assert all(name in SPANS for name, _minutes in LINK_SPANS[1:])
+    # What is over leads to the page as it was then: a hundred minutes, and some before and after.
+    assert links(service)[0].endswith("&duree=6h&fin=1970-01-01T18%3A35%3A00Z")
+    short = structs.replace(service, end_ms=1_020 * MINUTE_MS)
+    assert links(short)[0] == "?region=44&service=NOTES&fin=1970-01-01T17%3A15%3A00Z"

@@ -12,13 +12,14 @@ from streams.errors import InputError
 from streams.expose.french import Words
 from streams.expose.incidents import IncidentParts
 from streams.expose.page.board import board, lists, pulse
-from streams.expose.page.grid import SPANS, Grid
+from streams.expose.page.grid import Grid
 from streams.expose.page.judged import Sources, band, compared
 from streams.expose.page.lines import Lines
 from streams.expose.page.past import PastVisits
 from streams.expose.page.picture import Hope, Picture
 from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, projects_of, read_scope, region_of
+from streams.expose.spans import SPANS
 from streams.history import load_calendar
 from streams.live import AlertBook, AlertRecord
 from streams.observe import ExpectedRow
@@ -38,7 +39,7 @@ def curve(catalog):
         def held(self, first, end):
             return []
 
-    lines = Lines(PastVisits(None, Nothing(), catalog, 0), load_calendar(default_config_dir(), catalog))
+    lines = Lines(PastVisits(None, Nothing(), catalog, 0), load_calendar(default_config_dir(), catalog), catalog)
     return lambda picture, scope: lines.curve(picture, scope, SPANS["1h"])
 
 

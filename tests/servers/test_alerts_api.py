@@ -1,5 +1,6 @@
 """`/api/v1/alerts` and `/api/v1/expected` of a real observer."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ def _incidents(observer: Observer, running: str, ended: str) -> None:
         "runbook": "runbooks/EntSurge",
         "json": f"api/v1/incidents/{quote(running, safe='')}",
     }
+    # What is over leads to the page as it was then, from before it began.
+    of_then = answer["incidents"][1]["links"]["page"]
+    assert re.fullmatch(r"\?region=44(&duree=\w+)?&fin=2\d{3}-\d\d-\d\dT\d\d%3A\d\d%3A00Z", of_then), of_then
     status, one = observer.json("/" + answer["incidents"][0]["links"]["json"])
     assert (status, one["id"], one["alerts"]) == (200, running, [])
     assert "Bornes habituelles" in one["explanation"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from page_scene import (
 )
 from playwright.sync_api import expect
 
-from streams.clock import french_date
+from streams.clock import PARIS, french_date
 from streams.history import load_calendar
 from streams.history.days import paris_date
 from streams.history.pairing import like_days_before
@@ -219,6 +219,23 @@ def test_the_figure_is_held_against_the_last_day_like_today(browser, address, sc
             expect(said).to_have_text(re.compile(rf"^× [\d,]+ le {name}, dernier jour comparable, même heure \(500\)$"))
         else:  # after holidays, a public holiday, or near a rentrée
             expect(said).to_have_text(re.compile("Pas de chiffre archivé du|Aucun jour comparable dans les semaines"))
+
+
+def test_a_curve_of_then_says_so_and_leads_back_to_now(browser, address, scene):
+    then = datetime.fromtimestamp((scene.last - 30) * 60, UTC)
+    with opened(browser, f"{address}?region=44&fin={then:%Y-%m-%dT%H:%MZ}") as page:
+        now = shown(page)
+        at = then.astimezone(PARIS)
+        expect(page.locator("#past")).to_contain_text(f"Ce qui s'est passé jusqu'à {at:%H:%M}")
+        minute = at - timedelta(minutes=1)
+        expect(page.locator("#readout")).to_have_text(re.compile(f"^{minute:%H:%M} : .* 7 jours avant 500$"))
+        expect(page.locator("#k-run")).to_be_hidden()
+        page.get_by_role("link", name="Revenir au direct").click()
+        expect(page.locator("#past")).to_be_hidden()
+        assert page.url.endswith("?region=44")
+        assert shown(page) == now  # figures were those of now all along
+        page.goto(f"{address}?fin=hier")
+        expect(page.locator("#trouble")).to_contain_text("Heure inconnue : « hier »")
 
 
 def test_every_length_shows_four_times_on_a_telephone(browser, address):

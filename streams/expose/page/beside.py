@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.errors import VigieError
-from streams.expose.page.lines import same_times
+from streams.expose.page.lines import same_times, zones_of
 from streams.expose.page.past import PastVisits
-from streams.expose.scope import Scope, region_of
+from streams.expose.scope import Scope
 from streams.history import SchoolCalendar, school_year_of
-from streams.history.calendar import PACKAGED_ZONES
 from streams.history.days import paris_date, paris_day
 from streams.history.pairing import like_days_before, rentree_before
 
@@ -42,7 +41,7 @@ class EarlierDays:
         return [*self._last_like(scope, minute, today), *self._rentree(scope, minute, today)]
 
     def _last_like(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
-        days = list(like_days_before(self._calendar, today, self._zones(scope)))
+        days = list(like_days_before(self._calendar, today, zones_of(self._calendar, scope, self._catalog)))
         for day in days:
             if (visits := self._visits(scope, minute, today, day)) is not None:
                 archived = "" if day == days[0] else " archivé"
@@ -52,16 +51,12 @@ class EarlierDays:
             yield Beside(_name(days[0]), f"le {_short(days[0])}, dernier jour comparable", None)
 
     def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
-        zone = self._zones(scope)[0]
+        zone = zones_of(self._calendar, scope, self._catalog)[0]
         day = rentree_before(self._calendar, today, zone)
         if day is not None:
             is_the_day = day == self._calendar.rentree(school_year_of(day), zone)
             what = f"la rentrée du {_name(day)}" if is_the_day else f"le {_name(day)}, à la dernière rentrée"
             yield Beside(_name(day), what, self._visits(scope, minute, today, day))
-
-    def _zones(self, scope: Scope) -> Sequence[str]:
-        zone = self._calendar.zones.get(region_of(scope, self._catalog) or "")
-        return (zone,) if zone else PACKAGED_ZONES
 
     def _visits(self, scope: Scope, minute: int, today: date, day: date) -> float | None:
         """At the same time on the clock in Paris."""

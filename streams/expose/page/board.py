@@ -86,6 +86,7 @@ def board(
         "now": _now(picture, scope),
         "first": curve.grid.first,
         "step": curve.grid.step_minutes,
+        "isPast": picture.settled_minute is not None and curve.grid.end <= picture.settled_minute,
         "visits": curve.visits,
         "week": curve.week and {"day": curve.week.day, "visits": curve.week.visits},
         "lastYear": curve.rentree and {"day": curve.rentree.day, "visits": curve.rentree.visits},

@@ -1,23 +1,27 @@
-"""The lines of the curve: the minutes themselves, the same weekday a week before, and on a rentrée the last one."""
+"""The lines of the curve: the minutes themselves, the same weekday a week before, and near a rentrée the last one."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.errors import VigieError
-from streams.expose.page.grid import NO_GRID, Grid, Line, Minutes, Span
+from streams.expose.page.grid import NO_GRID, Grid, Line, Minutes
 from streams.expose.page.past import PastVisits
 from streams.expose.page.picture import Picture
-from streams.expose.scope import Scope
-from streams.history import SchoolCalendar, school_year_of
+from streams.expose.scope import Scope, region_of
+from streams.expose.spans import Span
+from streams.history import SchoolCalendar
+from streams.history.calendar import PACKAGED_ZONES
 from streams.history.days import paris_day, paris_days_of
+from streams.history.pairing import rentree_before
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A grid, the visits on it, and those of earlier days. `rentree` is None but on the day of one."""
+    """A grid, the visits on it, and those of earlier days. `rentree` is None but near one."""
 
     grid: Grid
     visits: Line
@@ -48,21 +52,24 @@ NO_CURVE = Curve(NO_GRID, [], None, None)
 class Lines:
     """Lines of any scope on any grid, in minutes of the clock."""
 
-    def __init__(self, past: PastVisits, calendar: SchoolCalendar) -> None:
-        self._past, self._calendar = past, calendar
+    def __init__(self, past: PastVisits, calendar: SchoolCalendar, catalog: Catalog) -> None:
+        self._past, self._calendar, self._catalog = past, calendar, catalog
 
-    def curve(self, picture: Picture, scope: Scope, span: Span) -> Curve:
-        """All lines of a span that ends with the last settled minute."""
+    def curve(self, picture: Picture, scope: Scope, span: Span, until: int | None = None) -> Curve:
+        """All lines of a span that ends before epoch minute `until`, or with the last settled minute."""
         if picture.settled_minute is None:
             return NO_CURVE
-        grid = Grid.before(picture.settled_minute + 1, span, self._past.shift_minutes)
+        settled = picture.settled_minute + 1
+        grid = Grid.before(settled if until is None else min(until, settled), span, self._past.shift_minutes)
+        zone = zones_of(self._calendar, scope, self._catalog)[0]
         week = self._earlier(scope, grid, lambda day: day - WEEK)
-        return Curve(grid, self._visits(picture, scope, grid), week, self._earlier(scope, grid, self._last_rentree))
+        rentree = self._earlier(scope, grid, lambda day: rentree_before(self._calendar, day, zone))
+        return Curve(grid, self._visits(picture, scope, grid), week, rentree)
 
     def _visits(self, picture: Picture, scope: Scope, grid: Grid) -> Line:
         """What was counted: what the picture holds, before it what the past tells. A past that cannot be read is not known."""
-        held = picture.grid
-        known = [picture.minutes[m].of_scope(scope)[1] if m in picture.minutes else 0 for m in held if m >= grid.first]
+        held = range(max(grid.first, picture.grid.start), min(grid.end, picture.grid.stop))
+        known = [picture.minutes[m].of_scope(scope)[1] if m in picture.minutes else 0 for m in held]
         begin = grid.end - len(known)
         before = np.full(max(0, begin - grid.first), np.nan)
         if len(before):
@@ -71,11 +78,6 @@ class Lines:
             except VigieError as error:
                 logger.warning("the curve is shown without its past: %s", error)
         return grid.means(np.concatenate([before, np.array(known, np.float64)]))
-
-    def _last_rentree(self, day: date) -> date | None:
-        """On the day of a rentrée (zone A), that of the year before."""
-        year = school_year_of(day)
-        return self._calendar.rentree(year - 1) if self._calendar.rentree(year) == day else None
 
     def _earlier(self, scope: Scope, grid: Grid, other_of: Callable[[date], date | None]) -> Earlier | None:
         shift = self._past.shift_minutes
@@ -101,6 +103,12 @@ class Lines:
         except VigieError as error:
             logger.warning("a day is not shown: %s", error)
             return None
+
+
+def zones_of(calendar: SchoolCalendar, scope: Scope, catalog: Catalog) -> Sequence[str]:
+    """The zones of a place's school holidays; those of mainland France where it has none of its own."""
+    zone = calendar.zones.get(region_of(scope, catalog) or "")
+    return (zone,) if zone else PACKAGED_ZONES
 
 
 def same_times(values: Minutes, day: date, other: date) -> Minutes:

@@ -20,11 +20,12 @@ from starlette.types import Scope as ASGIScope
 from streams.errors import InputError, ServerError
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
-from streams.expose.page.grid import Span, read_span
 from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
+from streams.expose.question import read_time
 from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
+from streams.expose.spans import Span, read_span
 from streams.web import Place, Places, client_of
 
 STATIC = Path(__file__).parent / "static"
@@ -39,10 +40,11 @@ PAGES_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one page shows: its address."""
+    """What one page shows: its address. The curve ends before epoch minute `until`; None: with the last settled minute."""
 
     scope: Scope
     span: Span
+    until: int | None = None
 
 
 class _Static(StaticFiles):
@@ -97,8 +99,10 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         ent: Annotated[str | None, Query()] = None,
         service: Annotated[str | None, Query()] = None,
         duree: Annotated[str | None, Query()] = None,
+        fin: Annotated[str | None, Query()] = None,
     ) -> Response:
-        view = View(read_scope(catalog, region, academie, ent, service), read_span(duree))
+        until = read_time("fin", fin) // 60_000 if fin else None
+        view = View(read_scope(catalog, region, academie, ent, service), read_span(duree), until)
         told_to_leave = asyncio.Event()
 
         def leave() -> bool:
@@ -137,7 +141,7 @@ async def _events(
 
 
 def _board(feed: Feed, picture: Picture, view: View) -> dict[str, Any]:
-    curve = feed.sources.lines.curve(picture, view.scope, view.span)
+    curve = feed.sources.lines.curve(picture, view.scope, view.span, view.until)
     judged = told(feed.sources, picture, view.scope, curve.grid)
     return board(picture, view.scope, feed.catalog, curve, judged)
 

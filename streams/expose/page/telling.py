@@ -8,7 +8,7 @@ from typing import Any
 from streams.expose.page.board import JudgedParts
 from streams.expose.page.grid import Grid
 from streams.expose.page.incident_list import incidents, spans
-from streams.expose.page.judged import Sources, band, compared, judged_scope
+from streams.expose.page.judged import HOPE_AGE_MINUTES_MAX, Sources, band, compared, judged_scope
 from streams.expose.page.picture import Hope, Picture
 from streams.expose.scope import Scope
 from streams.observe import ExpectedRow
@@ -18,23 +18,26 @@ _NOT_HERE = "L'attendu se calcule par région et par ENT, pas par académie"
 
 
 def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> JudgedParts:
-    """Ask both; what cannot be had is None, with a note in French where a person would wonder."""
+    """Ask both; what cannot be had is None, with a note in French where a person would wonder. The grid may end before now."""
     where = judged_scope(scope)
+    now = picture.settled_minute
     rows: Sequence[ExpectedRow] = ()
     found, note = None, None
     if where is None:
         note = _NOT_HERE
     elif picture.judged_to is None:
         note = "Pas encore d'attendu : le détecteur se prépare"
-    elif grid.minutes:
-        rows = sources.expected(where, grid.first - SERVICE_ROWS, grid.end)  # a row may begin before the curve
-        found = band(rows, grid)
+    elif now is not None:
+        found = band(
+            sources.expected(where, grid.first - SERVICE_ROWS, grid.end), grid
+        )  # a row may begin before the curve
+        rows = sources.expected(where, now - HOPE_AGE_MINUTES_MAX, now + 1)
         note = None if found else "Pas encore d'attendu : aucun jour comparable"
     return JudgedParts(
         found,
-        compared(rows, grid.end - 1),
+        None if now is None else compared(rows, now),
         note,
-        _beside(sources, scope, grid.end - 1) if grid.minutes else None,
+        None if now is None else _beside(sources, scope, now),
         None if picture.book is None else incidents(picture.book, picture, scope, sources.incidents),
         () if picture.book is None else spans(picture.book, where),
         _service_hopes(sources, picture, scope),

@@ -1,6 +1,6 @@
 // The curve: settled visits, running ones, the expected band, the same weekday a week before, on a rentrée the last one, alerts as shaded
 // spans. uPlot draws on a canvas; the same figures are in the table below the page's first screen, and arrow keys read them out.
-import { byId, hoped, clockHour, clockText, dayText, make, minuteText, number, shifted, text } from "./words.js";
+import { byId, clockHour, clockText, date, dayText, hoped, make, minuteText, number, shifted, text } from "./words.js";
 
 const BAND = 2; // the series whose drawing fills the band: alerts are shaded over it, and the curve drawn over both
 const PAGE = 10; // points that PageUp and PageDown move by
@@ -17,10 +17,10 @@ let isRead = false; // somebody points at a minute
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
-// Bring a board and the running minutes of a pulse onto one grid. A point that is the mean of several minutes has no running ones.
+// Bring a board and the running minutes of a pulse onto one grid. A point that is the mean of several minutes has no running ones, nor has a past.
 export function grid(board, running) {
   const { first, step, visits } = board;
-  const live = new Map(step === 1 ? running.map(([minute, , v]) => [minute, v]) : []);
+  const live = new Map(step === 1 && !board.isPast ? running.map(([minute, , v]) => [minute, v]) : []);
   const last = first + (visits.length - 1) * step;
   const figures = { step, lastSettled: last, minutes: [], settled: [], run: [], expected: [], lower: [], upper: [], week: [], year: [] };
   for (let minute = first; minute <= Math.max(last, ...live.keys()); minute += step) {
@@ -164,7 +164,9 @@ function legend(board) {
   };
   byId("k-band").hidden = !board.expected;
   byId("k-alert").hidden = !board.spans.length;
-  byId("k-run").hidden = board.step > 1;
+  byId("k-run").hidden = board.step > 1 || board.isPast;
+  byId("past").hidden = !board.isPast;
+  if (board.isPast) text(byId("past").firstChild, `Ce qui s'est passé jusqu'à ${minuteText(latest.figures.lastSettled + board.step)}, ${date(latest.figures.lastSettled * 60000)}.`);
   other(byId("k-week"), board.week, "7 jours avant", false);
   other(byId("k-year"), board.lastYear, "dernière rentrée", true);
   text(byId("k-line"), `${latest.unit}, ${board.step > 1 ? `moyenne de ${board.step} min` : "minute arrêtée"}`);

@@ -56,6 +56,7 @@ function connect() {
   shown = location.search;
   byId("reset").hidden = !["service", ...Object.values(PARAMETERS)].some((name) => wanted().has(name));
   byId("reset").href = query({ region: "", service: "" });
+  byId("live").href = query({ fin: "" });
   syncChoice();
   source = new EventSource(`page/stream${location.search}`);
   source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
@@ -87,7 +88,7 @@ async function explain() {
   if (!refused && mine === source) setTimeout(() => { if (mine === source) connect(); }, 2000);
 }
 
-const WRONG = { region: "Région inconnue", academie: "Académie inconnue", ent: "ENT inconnu", service: "Service inconnu" };
+const WRONG = { region: "Région inconnue", academie: "Académie inconnue", ent: "ENT inconnu", service: "Service inconnu", duree: "Durée inconnue", fin: "Heure inconnue" };
 
 // What is wrong with an address is told by the lists, which come with the stream of any place.
 function refuse() {
@@ -102,7 +103,7 @@ function refuse() {
 function explainRefusal() {
   syncChoice();
   const asked = wanted();
-  const known = { region: lists.regionNames, academie: lists.academyNames, ent: lists.projectNames, service: lists.serviceNames };
+  const known = { region: lists.regionNames, academie: lists.academyNames, ent: lists.projectNames, service: lists.serviceNames, duree: new Set(["1h", "6h", "24h", "7j"]), fin: { has: (told) => !Number.isNaN(Date.parse(told)) } };
   const name = Object.keys(WRONG).find((one) => asked.get(one) && !known[one].has(asked.get(one)));
   const title = name ? WRONG[name] : "Adresse inconnue";
   text(byId("place-name"), title);
@@ -229,7 +230,7 @@ function trouble() {
 }
 
 document.addEventListener("click", (event) => {
-  const anchor = event.target.closest?.("a[data-region], a[data-service], a[data-project], #reset");
+  const anchor = event.target.closest?.("a[data-region], a[data-service], a[data-project], #reset, #live");
   if (!anchor || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   go(anchor.getAttribute("href"));
