@@ -7,6 +7,7 @@ import socket
 import struct
 
 _SECONDS_MAX = 1.0
+LOOPBACK = "127.0.0.1"
 #: ApiVersions, version 0, correlation id 1, no client id: Kafka answers it as soon as the broker takes requests.
 _API_VERSIONS = struct.pack(">hhih", 18, 0, 1, -1)
 
@@ -22,9 +23,9 @@ def redis_answers(port: int) -> bool:
     return _exchange(port, b"PING\r\n", 5) == b"+PONG"
 
 
-def http_ok(port: int, path: str, host: str = "127.0.0.1") -> bool:
+def http_ok(port: int, path: str, host: str = LOOPBACK) -> bool:
     """Whether a GET is answered with status 200."""
-    connection = http.client.HTTPConnection(_reached(host), port, timeout=_SECONDS_MAX)
+    connection = http.client.HTTPConnection(reached(host), port, timeout=_SECONDS_MAX)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200
@@ -34,9 +35,9 @@ def http_ok(port: int, path: str, host: str = "127.0.0.1") -> bool:
         connection.close()
 
 
-def _reached(host: str) -> str:
+def reached(host: str) -> str:
     """Where a server is found that listens on an address; "every address" is none to connect to."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
 
 
 def _exchange(port: int, request: bytes, length: int) -> bytes:

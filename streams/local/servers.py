@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
+from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.local.jars import kafka_jars
 from streams.local.paths import find_program
-from streams.local.probes import http_ok, kafka_answers, redis_answers
+from streams.local.probes import LOOPBACK, http_ok, kafka_answers, reached, redis_answers
 from streams.local.process import Program
 from streams.settings import deploy_dir
 
@@ -28,12 +29,14 @@ _CLUSTER_ID = "VigieLocalStack0000000"
 
 @dataclass(frozen=True, slots=True)
 class ScrapedPorts:
-    """The ports that Prometheus has to know."""
+    """The ports that Prometheus has to know, and where observers and workers listen."""
 
     observers: tuple[int, ...]
     workers: tuple[int, ...]
     prometheus: int
     alertmanager: int
+    observer_host: str = LOOPBACK
+    worker_host: str = LOOPBACK
 
 
 def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) -> Program:
@@ -154,18 +157,18 @@ def _with_ports(config: dict[str, Any], source: Path, ports: ScrapedPorts) -> di
     config["rule_files"] = [str(source / pattern) for pattern in config["rule_files"]]
     config["alerting"]["alertmanagers"][0]["static_configs"] = _targets((ports.alertmanager,))
     chosen = {
-        "vigie-observer": ports.observers,
-        "vigie-worker": ports.workers,
-        "prometheus": (ports.prometheus,),
-        "alertmanager": (ports.alertmanager,),
+        "vigie-observer": _targets(ports.observers, ports.observer_host),
+        "vigie-worker": _targets(ports.workers, ports.worker_host),
+        "prometheus": _targets((ports.prometheus,)),
+        "alertmanager": _targets((ports.alertmanager,)),
     }
     for job in config["scrape_configs"]:
-        job["static_configs"] = _targets(chosen[job["job_name"]])
+        job["static_configs"] = chosen[job["job_name"]]
     return config
 
 
-def _targets(ports: tuple[int, ...]) -> list[dict[str, list[str]]]:
-    return [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
+def _targets(ports: tuple[int, ...], host: str = LOOPBACK) -> list[dict[str, list[str]]]:
+    return [{"targets": [host_port(reached(host), port) for port in ports]}]
 
 
 #: The live page, as `deploy/alertmanager/templates/addresses.tmpl` has it.

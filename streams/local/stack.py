@@ -61,7 +61,8 @@ class StackPlan:
     def scraped(self) -> ScrapedPorts:
         """What Prometheus scrapes, and where it talks to."""
         observers = (self.settings.observer_port,)
-        return ScrapedPorts(observers, self.worker_ports(), self.ports.prometheus, self.ports.alertmanager)
+        hosts = self.settings.observer_host, self.settings.worker_host
+        return ScrapedPorts(observers, self.worker_ports(), self.ports.prometheus, self.ports.alertmanager, *hosts)
 
     def receivers(self) -> Receivers:
         """Where Alertmanager sends."""

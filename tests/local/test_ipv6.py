@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+import yaml
 from aiokafka.conn import collect_hosts as collect_for_aiokafka
 from faust.transport.drivers.aiokafka import server_list
 from kafka.cluster import collect_hosts
@@ -13,6 +15,7 @@ from yarl import URL
 
 from streams.addresses import host_port
 from streams.errors import ServerError
+from streams.local import ScrapedPorts, prometheus
 from streams.local.probes import http_ok
 from streams.web.server import listen
 
@@ -57,3 +60,12 @@ def test_a_stack_finds_its_processes_where_they_listen(host: str) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_prometheus_scrapes_processes_where_they_listen(tmp_path: Path) -> None:
+    program = prometheus(tmp_path, ScrapedPorts((8000,), (8001, 8002), 9090, 9093, "::", "::1"))
+    jobs = yaml.safe_load((program.directory / "prometheus.yml").read_text())["scrape_configs"]
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    assert targets["vigie-observer"] == ["[::1]:8000"]
+    assert targets["vigie-worker"] == ["[::1]:8001", "[::1]:8002"]
+    assert targets["prometheus"] == ["127.0.0.1:9090"]
