@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import gcd
 
 from streams.catalog import Catalog
 from streams.clock import iso_utc
@@ -21,8 +22,6 @@ CODE_COLUMNS = ("region", "service", "project", "profile", "academy")
 COLUMNS = ("minute", "cut", *CODE_COLUMNS, "events", "visits", "late", "step", "source")
 NEEDED = ("minute", "cut", "events", "visits")
 COUNT_MAX = 2**31 - 1
-#: Of a file without a column `step`: more moments than this, all on the hour, are not taken for minutes.
-ON_THE_HOUR_MAX = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +131,15 @@ def _is_simulated(source: str) -> bool:
 
 
 def _check_step(items: list[_Item], file: CsvFile) -> None:
+    """Refuse a file without a column `step` whose rows are `apart` minutes apart for an hour or more: they count more than a minute."""
     moments = {item.minute for item in items}
-    if "step" in file.columns or len(moments) <= ON_THE_HOUR_MAX or any(minute % MINUTES_AN_HOUR for minute in moments):
+    apart = gcd(MINUTES_AN_HOUR, *moments)
+    if "step" in file.columns or apart == 1 or len(moments) == 1 or len(moments) * apart < MINUTES_AN_HOUR:
         return
+    what = "on the hour, as if it counted whole hours" if apart == MINUTES_AN_HOUR else f"a multiple of {apart} minutes"
     raise file.refusal(
         items[0].line,
-        "every row is on the hour, as if it counted whole hours: only minutes can be imported. If these are minutes, add a "
-        "column step that says minute",
+        f"every row is {what}: only minutes can be imported. If these are minutes, add a column step that says minute",
     )
 
 

@@ -25,6 +25,8 @@ _NOT_KEPT = re.compile(r"academie|region|departement|visitesglobales|utilisateur
 _ALIKE = 0.8
 #: Of a week and an establishment: more would be no count of visits.
 VISITS_MAX = 10**9
+#: What spreadsheets write where a line adds up others.
+_SUM = re.compile(r"(?:sous|grand)?totale?(?:general|aux)?|ensemble|somme|france(?:entiere)?")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 #: Visits by establishment (UAI) and code of a profile or service.
@@ -107,6 +109,8 @@ def _uai(text: str) -> str:
     uai = text.upper()
     if not uai:
         raise ValueError("no uai")
+    if _SUM.fullmatch(column_key(text)):
+        raise ValueError(f"{quoted(text)} is no establishment but a sum: take the line out")
     if departement_of(uai) is None and any(map(str.isdigit, uai)):
         raise ValueError(f"{quoted(text)} is no UAI: seven digits, zeros in front too, and their control letter")
     return uai

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from streams.publish.accesslog import Hit, is_address, read_hit
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
-from streams.publish.fields import breaks_percent, host_of, path_of, text_of, user_of
+from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class CombinedReader:
         host = host_of(hit.host)
         if host in self._by_host:
             return self._by_host[host]
-        if host is None or is_address(host.encode()) or hit.host.endswith(b":"):
+        if host is None or is_address(host.encode()) or hit.host.endswith(b":") or means_nothing(host):
             return Unreadable(
                 f"an address, a list or a name of something else where the host is expected: {text_of(hit.host)[:60]!r}"
             )

@@ -43,6 +43,11 @@ _NOTHING = frozenset(
         *("anonymous", "anonymoususer", "anonyme", "inconnu"),
     )
 )
+#: What a program writes that should have put a value in its place: all its users would be one person.
+_PLACEHOLDER = re.compile(
+    r"\$\{?\w+\}?|%\{[^}]*\}\w*|\{\{.*\}\}|\[object \w+\]|<[^>]*>|\{\}|\[\]"
+    r"|\(unknown\)|null null|undefined undefined"
+)
 #: A user that is still encoded after so many rounds is not decoded further.
 ROUNDS_MAX = 4
 
@@ -99,6 +104,8 @@ def user_of(raw: bytes) -> str | Unreadable | None:
     text = normalize("NFC", text.strip())
     if means_nothing(text):
         return None
+    if _PLACEHOLDER.fullmatch(text):
+        return Unreadable(f"its user is {text[:40]!r}, which stands for one and is none")
     if not text.isprintable():
         return Unreadable("its user holds characters that cannot be printed")
     return text

@@ -20,6 +20,7 @@ from streams.publish.fields import breaks_percent, means_nothing, path_of, perce
 PARAMETERS_MAX = 100
 #: The parameters that are read.
 PARAMETERS = frozenset(("at", "SERVICE", "PROJET", "PROFIL", "UAI", "TYPE", "OUTIL", "p", "ac", "x1", "x2", "x3", "s2"))
+_CASELESS = {name.casefold(): name for name in PARAMETERS}
 _NO_URL = re.compile(rb"[\x00-\x20\x7f\"<>]")
 
 
@@ -59,6 +60,8 @@ class XitiReader:
                 return hit
             ts_ms, target = hit.ts_ms, hit.target
             if not _names_a_hit(target):
+                if b"hit.xiti" in path_of(target).lower().encode():
+                    return Unreadable("a hit whose parameters do not begin behind a ?")
                 return Skip("no hit.xiti")
             if not hit.method:
                 return Unreadable("its request is not as in GET /hit.xiti?... HTTP/1.1")
@@ -122,18 +125,31 @@ def _parameters(query: bytes) -> dict[str, str] | Unreadable:
     if len(parts) == 1 and "at=" in percent_decoded(query)[1:]:
         return Unreadable("its parameters are not separated by &")
     found: dict[str, str] = {}
+    other: dict[str, str] = {}
+    read_before = False
     for part in parts:
-        raw_name, _, raw = part.partition(b"=")
+        raw_name, told, raw = part.partition(b"=")
         name = percent_decoded(raw_name).removeprefix("amp;")
         if (
             name == "ref" and b"?" in raw
         ):  # a referrer that is not encoded goes to the end of the query, with its own parameters
+            if not found:
+                return Unreadable("a referrer that is not encoded comes first: what is whose cannot be told")
             break
-        if name not in PARAMETERS:
+        if name and not told and read_before:
+            return Unreadable("a value holds an & that is not encoded")
+        read_before = name in PARAMETERS
+        if not read_before:
+            if meant := _CASELESS.get(name.strip("? ").casefold()):
+                other[meant] = name
             continue
         if breaks_percent(raw):
             return Unreadable(f"its parameter {name} is not well percent-encoded")
         value = percent_decoded(raw.replace(b"+", b" ")).strip()
         if not means_nothing(value) and found.setdefault(name, value) != value:
             return Unreadable(f"its parameter {name} is given twice")
+    if wrong := next(
+        (name for name in ("at", "SERVICE", "PROJET", "UAI", "PROFIL") if name in other and name not in found), None
+    ):
+        return Unreadable(f"its parameter {wrong} is written {other[wrong][:20]!r}")
     return found

@@ -1,0 +1,43 @@
+"""Odd but real lines: never somebody else's, never skipped as if they were nobody's."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.publish.emitted import Unreadable, Visit
+from streams.publish.fields import user_of
+from streams.publish.xiti import XitiReader, XitiTables
+
+READER = XitiReader(XitiTables({"mbn": "mbn"}, {}, {}, {}, {}), at_ms=1_795_975_200_000)
+LOG = b'203.0.113.7 - - [29/Nov/2026:19:00:00 +0100] "GET %s HTTP/1.1" 200 43 "-" "M"'
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/hit.xiti?AT=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at=u1&service=NOTES&PROJET=mbn",
+        b"/hit.xiti??at=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?ref=http://x/?a=1&at=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at=u&1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti%3Fat=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti&at=u1&SERVICE=NOTES&PROJET=mbn",
+    ],
+)
+def test_a_hit_that_is_written_wrong_is_never_nobody_s_nor_somebody_else_s(target: bytes) -> None:
+    assert isinstance(READER.read(LOG % target), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "target", [b"/hit.xiti?at=u1&&SERVICE=NOTES&PROJET=mbn&", b"/hit.xiti?at=u1&SERVICE=NOTES&PROJET=mbn&type=x"]
+)
+def test_what_else_is_in_a_hit_is_nothing_to_it(target: bytes) -> None:
+    assert isinstance(READER.read(LOG % target), Visit)
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["$remote_user", "${user}", "%{uid}e", "{{ user }}", "[object%20Object]", "<undefined>", "{}", "[]", "(unknown)"],
+)
+def test_what_stands_for_a_user_is_none(user: str) -> None:
+    assert isinstance(user_of(user.encode()), Unreadable)
