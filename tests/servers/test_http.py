@@ -136,7 +136,7 @@ def test_a_thousand_half_open_requests_and_then_no_descriptor_at_all(
 
     def all_goes_on(until: int) -> bool:
         """Whether time is settled, judged and archived up to an epoch minute."""
-        state, judged = archives.state(), alerts.latest().judged_minute
+        state, judged = archives.state(), alerts.book().judged_minute
         settled = (state.settled_ms or 0) // 60_000
         archived = max((said.minute for said in state.archives.values()), default=0)
         return min(settled, (judged or 0) + 1, archived) >= until
