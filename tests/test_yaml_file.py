@@ -173,7 +173,7 @@ def test_codes_need_no_quotes(tmp_path: Path, catalog: Catalog) -> None:
     (config / "regions.yaml").write_text(
         text.replace('code: "01"', "code: 01").replace('departements: ["08", ', "departements: [08, ")
     )
-    assert load_catalog(config) == catalog
+    assert load_catalog(config) == load_catalog(default_config_dir())
     (config / "maintenances.yaml").write_text(
         'maintenances: [{first: 2026-12-05 20:00:00, last: 2026-12-06T06:00:00, label: NO, regions: [04, "44"]}]'
     )

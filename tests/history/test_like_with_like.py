@@ -86,7 +86,7 @@ def test_bars_have_weekends_under_weekends(rentree_report: Report, catalog: Cata
     for row in rows[1:]:
         if row.is_beside:
             assert row.pair.now.weekday() == row.pair.then.weekday()
-    # Day by day growth is that of the whole, as it is with like days alone; day n against day n it went from -70 % to +380 %.
+    # Day by day growth is that of the whole, as it is with like days alone.
     assert all(0.4 < (row.growth or 0) < 0.75 for row in rows[1:-1]), [row.growth for row in rows]
     svg = page_of(rentree_report, catalog).split("Visites par jour, tous projets</h2>")[1].split("</svg>")[0]
     off = sorted(float(x) for x in re.findall(r'<rect class="off" x="([\d.]+)"', svg))
