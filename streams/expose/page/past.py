@@ -19,7 +19,7 @@ from streams.history.reading import History
 from streams.history.rows import Key
 from streams.live import LiveReader
 
-#: Days of one grouping that are kept in memory, 0.2 MB each: a week and the week before of a handful of groupings.
+#: Days of one grouping that are kept in memory, 0.4 MB each at most: a week and the week before of a handful of groupings.
 DAYS_KEPT = 64
 #: Scopes whose minutes from Redis are kept, and for how long: late events show after that time.
 SCOPES_KEPT = 64

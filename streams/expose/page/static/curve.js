@@ -7,6 +7,7 @@ const PAGE = 10; // points that PageUp and PageDown move by
 // Minutes between the times of the axis, of which at least TIMES_MIN are shown.
 const STEPS = [5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440];
 const TIMES_MIN = 4;
+const WHOLE = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power)); // between figures of the axis
 let plot = null;
 let box = null;
 let latest = null;
@@ -83,7 +84,7 @@ function options(width, height) {
     scales: { x: { time: true }, y: { range: () => [0, ceiling()] } },
     axes: [
       { ...axis, size: size * 2, splits, values: (_u, times) => times.map((s) => (times[1] - times[0] > 82000 ? dayText(s * 1000, width > 480) : clockText(s * 1000))), grid: { show: false } },
-      { ...axis, size: size * 3.8, space: size * 3, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
+      { ...axis, size: size * 3.8, space: size * 3, incrs: WHOLE, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
     ],
     series: [
       {},
