@@ -25,7 +25,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 
 from streams.broker import KafkaAddress
-from streams.errors import NameTaken, ServerError
+from streams.errors import NameTaken, ServerError, StateError
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
 from streams.topics import admin_client, group_members
@@ -75,7 +75,13 @@ class WorkerName:
             ServerError: Redis does not answer.
         """
         with closing(LiveReader(self.redis, self.redis_prefix)) as reader:
-            snapshot = reader.snapshot()
+            try:
+                snapshot = reader.snapshot()
+            except (
+                StateError
+            ) as error:  # a stranger's entry, which the next heartbeat may replace: no reason not to count
+                log.warning("it is not known who has this name: %s", error)
+                return None
         for beat in snapshot.heartbeats.values():
             fresh = snapshot.now_ms - beat.at_ms < BEAT_MS_MAX
             if (
