@@ -37,8 +37,8 @@ BEAT_MS_MAX = 4_000
 #: How long a worker that starts waits for another one of its name to end.
 NAME_SECONDS_MAX = 10.0
 LOOK_SECONDS = 1.0
-#: How often the heartbeats are asked who was let in.
-LOOKS_MAX = 5
+#: How often, and how densely, the heartbeats are asked who was let in: each of the two covers the other's once a second.
+LOOKS_MAX, NEXT_LOOK_SECONDS = 40, 0.07
 NOBODY_KNOWN = "another one, which no heartbeat names"
 
 
@@ -107,7 +107,7 @@ class WorkerName:
         for _ in range(LOOKS_MAX):  # it may not have come to its first heartbeat, and ours may cover its
             if (other := self.living()) is not None:
                 return other
-            time.sleep(LOOK_SECONDS / 2)
+            time.sleep(NEXT_LOOK_SECONDS)
         return NOBODY_KNOWN
 
     def taken(self, other: str, what: str) -> NameTaken:
