@@ -38,7 +38,7 @@ CASES = {
     case.name.split("-")[0]: case
     for case in (
         Case("1-no-end", 1, 0.5),
-        Case("2-missed-doubling-habit-PHX", 50, 1.0),
+        Case("2-missed-doubling-habit-PHX", 50, 1.5),
         Case("2b-missed-doubling-habit-LAX", 45, 0.5),
         Case("3-false-silence-invoice-lines", 0, 20 / 26),
         Case("4-missed-lasting-drop-bikes", 4, 2.0),

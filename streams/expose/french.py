@@ -82,6 +82,10 @@ class Words:
                 f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
                 f"(jours comparables : même type de jour dans le calendrier scolaire)."
             )
+        if alert.score > 0:
+            lines.append(
+                f"Écart : {decimal(alert.score)} ; le plus haut d'un jour ordinaire : {decimal(alert.usual_score)}."
+            )
         lines.append(self._rentree(alert))
         lines.append(f"Alerte levée à {self.clock(alert.raised_ms)}.")
         if alert.learning:

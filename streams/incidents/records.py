@@ -28,6 +28,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     rows from `start_ms` to `until_ms` (the end of the last judged row, or of the last row that deviates once it has ended). `end_ms` is
     None while it runs. `planned`: why it was to be expected (a maintenance). `last_rentree`: observed over the same minutes of last
     year's rentrée. `observed_now` and `expected_now` are sums over its last `NOW_MINUTES`, at most since its start; None: not told.
+    `score`: how far it strayed when it was raised, where the highest of an ordinary day of its series is `usual_score`; 0 of a silence.
     """
 
     id: str
@@ -51,6 +52,8 @@ class AlertRecord(msgspec.Struct, frozen=True):
     drivers: tuple[Driver, ...] = ()
     observed_now: float | None = None
     expected_now: float | None = None
+    score: float = 0.0
+    usual_score: float = 0.0
 
     @property
     def ratio(self) -> float | None:

@@ -43,6 +43,8 @@ class Teller:
             lower=round(figures.lower, 1),
             upper=round(figures.upper, 1),
             learning=told.learning,
+            score=round(told.score, 2),
+            usual_score=round(told.usual, 2),
             planned=self._planned(told, scope),
             last_rentree=judge.last_rentree(told.series, told.start, told.until),
             drivers=tuple(_driver(part) for part in drivers(self.judges, series, told, self.project_regions)),

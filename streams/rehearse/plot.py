@@ -196,11 +196,12 @@ def _table(counts: CountsGrid, rehearsal: Rehearsal) -> str:
         f"<tr><td>{_KINDS[one.kind.value][0]}<td>{html.escape(counts.texts[one.start])}<td>{html.escape(counts.texts[one.last])}"
         f"<td>{html.escape(_where(counts, one.series))}<td class=n>{_french(one.observed, 0)}<td class=n>{_french(one.expected, 0)}"
         f"<td class=n>{'' if one.ratio is None else _french(one.ratio, 2)}"
+        f"<td class=n>{_french(one.score, 1) if one.score else ''}<td class=n>{_french(one.usual, 1) if one.score else ''}"
         for one in rehearsal.alerts
     )
     return (
         "<h2>Toutes les alertes</h2><table><tr><th>Nature<th>Début<th>Fin<th>Où<th class=n>Mesuré<th class=n>Attendu"
-        "<th class=n>Rapport</tr>"
+        "<th class=n>Rapport<th class=n>Écart<th class=n>Le plus haut d'un jour ordinaire</tr>"
         f"{rows}</table></html>"
     )
 

@@ -11,6 +11,8 @@ import numpy as np
 from streams.rehearse.counts_file import CountsGrid
 from streams.watch import AlertKind, AlertScope, Array, Episode, KeysOf, Panel, Past, Sensitivity
 
+#: Alerts of one kind that lie no farther apart are one that flaps.
+FLAPPING_MINUTES = 60
 #: Called after each day with (days done, days in all).
 Progress = Callable[[int, int], None]
 
@@ -73,8 +75,8 @@ def rehearse(
     ]
     found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
     found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
-    found = _without_beginnings(found)
-    found.sort(key=lambda one: (one.start, one.series, one.kind))
+    merged = _as_one(_without_beginnings(found), FLAPPING_MINUTES // counts.step_minutes)
+    found = [_with_sums(counts, bands[0], one) for one in merged]
     return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
 
 
@@ -109,6 +111,21 @@ def _without_beginnings(found: list[Found]) -> list[Found]:
     ]
 
 
+def _as_one(found: list[Found], rows: int) -> list[Found]:
+    """Alerts in order of their start; those of one kind and series with at most so many rows between them are one."""
+    merged: list[Found] = []
+    last: dict[tuple[int, AlertKind], int] = {}
+    for one in sorted(found, key=lambda one: (one.start, one.series, one.kind)):
+        place = last.get((one.series, one.kind))
+        if place is not None and one.start - merged[place].last - 1 <= rows:
+            before = merged[place]
+            merged[place] = replace(before, last=one.last, running=one.running, score=max(before.score, one.score))
+            continue
+        last[(one.series, one.kind)] = len(merged)
+        merged.append(one)
+    return merged
+
+
 def _begins(drop: Found, silence: Found) -> bool:
     """Whether all of a drop lies in a silence, or nothing was counted in it either and the silence goes on from it."""
     if not silence.start <= drop.last + 1 <= silence.last + 1:
@@ -120,9 +137,7 @@ def _found(counts: CountsGrid, expected: Array, series: int, episode: Episode, r
     # To the last row that was measured: what cut an alert off may begin after a row that was not, and such a row has no time stamp.
     measured = np.isfinite(counts.values[series, episode.start : None if running else episode.last + 1])
     last = episode.start + int(np.flatnonzero(measured)[-1])
-    rows = slice(episode.start, last + 1)
-    known = np.isfinite(counts.values[series, rows]) & np.isfinite(expected[series, rows])
-    return Found(
+    one = Found(
         episode.kind,
         counts.scopes[series],
         series,
@@ -131,8 +146,17 @@ def _found(counts: CountsGrid, expected: Array, series: int, episode: Episode, r
         last,
         running,
         episode.learning,
-        float(counts.values[series, rows][known].sum()),
-        float(expected[series, rows][known].sum()),
+        0.0,
+        0.0,
         episode.score,
         episode.usual,
     )
+    return _with_sums(counts, expected, one)
+
+
+def _with_sums(counts: CountsGrid, expected: Array, one: Found) -> Found:
+    """With the sums of all its measured rows."""
+    rows = slice(one.start, one.last + 1)
+    values, hoped = counts.values[one.series, rows], expected[one.series, rows]
+    known = np.isfinite(values) & np.isfinite(hoped)
+    return replace(one, observed=float(values[known].sum()), expected=float(hoped[known].sum()))

@@ -87,7 +87,8 @@ class _Walk:
         self.over = [~rows.beyond[0, series], ~rows.beyond[1, series], rows.heard[series]]
         self.quiet = rows.quiet[:, series]
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
-        self.scores, self.usual = rows.score[:, series], day.limits.usual[:, series]
+        hours = judged.piece.slots * day.scales.step_minutes // 60
+        self.scores, self.usual = rows.score[:, series], day.limits.usual[:, series][:, hours]
         self.counts, self.expected = stretch.counts[series], stretch.expected[series]
         self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
         self.least = day.least
@@ -131,7 +132,7 @@ class _Walk:
     def _raise(self, kind: int, at: int) -> None:
         track, row = self.tracks[kind], self.base + at
         start = self._onset(kind, at)
-        score, usual = (0.0, 0.0) if kind == 2 else (float(self.scores[kind][at]), float(self.usual[kind]))
+        score, usual = (0.0, 0.0) if kind == 2 else (float(self.scores[kind][at]), float(self.usual[kind][at]))
         track.open = Episode(KINDS[kind], start, row, row, self.learning, score, usual)
         track.calm = 0
         self.changes.append(Change(self.series, row, track.open, False))

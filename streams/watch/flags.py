@@ -78,7 +78,7 @@ def judge_rows(piece: Piece, day: Standard) -> tuple[Rows, Errors]:
             score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, day) - few
             length[direction] = np.where(score > best[direction], rows, length[direction])
             best[direction] = np.maximum(score, best[direction])
-            passes = score >= day.limits.score[direction][:, None]
+            passes = score >= day.limits.score[direction][:, hours]
             passing[direction] |= passes.astype(np.int64) << number
             alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, day.least)).astype(
                 np.int64

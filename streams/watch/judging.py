@@ -59,7 +59,10 @@ def _offset(hour: int, zone: ZoneInfo) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An alert of one series of a group; rows are epoch minutes. `until` is the minute after its last row (so far)."""
+    """An alert of one series of a group; rows are epoch minutes. `until` is the minute after its last row (so far).
+
+    `score` and `usual` are those of its episode.
+    """
 
     series: int
     kind: AlertKind
@@ -68,6 +71,8 @@ class Told:
     until: int
     is_over: bool
     learning: bool
+    score: float = 0.0
+    usual: float = 0.0
 
 
 class Bands:
@@ -294,4 +299,6 @@ class Judge:
             self.first + last * step,
             is_over,
             episode.learning,
+            episode.score,
+            episode.usual,
         )

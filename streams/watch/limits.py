@@ -6,13 +6,12 @@ deaf on the other. So the limit follows from a budget of false alerts and from w
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.store import Past
-from streams.watch.types import Array, Sensitivity
+from streams.watch.store import HOURS, Past
+from streams.watch.types import Array, Flags, Sensitivity
 
 #: Days whose highest scores are looked at.
 PEAK_DAYS = 63
@@ -23,32 +22,61 @@ PRIOR_PEAK, PRIOR_DAYS = 4.0, 21.0
 #: An hour in which so many of the days score so high has events that recur: it tells nothing of ordinary days. Unless half of the hours do.
 RECURRING_PART, RECURRING_SCORE, RECURRING_HOURS_MAX = 0.2, 3.0, 12
 #: Beyond the quantile, e times as rare is so much higher: between a normal tail (0.3) and the heavy ones of real series.
-TAIL = 0.4
-#: Between which it lies, whatever was learned.
-PEAK_MIN, PEAK_MAX = 2.9, 6.5
+TAIL = 0.38
+#: No less is expected of an ordinary day; a day that reached more than this had an event, and is no ordinary one.
+PEAK_MIN, EVENT_SCORE = 2.9, 6.5
+#: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
+BUSY_PART, BUSY_BUDGET = 0.5, 0.97
 DAYS_A_MONTH = 30.4
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`score` (directions, series): what it takes; `usual`: the highest score of an ordinary day, which one day in ten exceeds."""
+    """By hour of the day: (directions, series, hours). `score`: what it takes; `usual`: the highest score of an ordinary day in hours like
+    this one, which one day in ten exceeds.
+    """
 
     score: Array
     usual: Array
 
 
-def learn_limits(past: Past, series: int, least: Sensitivity) -> Limits:
-    """From the highest scores of the last days; before there are any, from what is usual elsewhere."""
+def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
+    """From the highest scores of the last days; before there are any, from what is usual elsewhere. `expected` (series, slots) of the day.
+
+    Busy hours and quiet ones have limits of their own: nights are strange in other ways than days, and are worth less.
+    """
+    series = len(expected)
     peaks = past.peaks()[-PEAK_DAYS:]
-    usual = np.full((2, series), PRIOR_PEAK)
+    busy = _busy(expected)
+    usual = np.full((2, series, HOURS), PRIOR_PEAK)
     if peaks:
         by_hour = np.stack(peaks)  # (days, directions, series, hours)
         often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
         often = often | np.roll(often, 1, axis=2) | np.roll(often, -1, axis=2)
         often &= often.sum(axis=2, keepdims=True) <= RECURRING_HOURS_MAX
-        of_day = np.where(often, 0.0, by_hour).max(axis=3)
+        ordinary = np.where(often, 0.0, by_hour)
         weight = len(peaks) / (len(peaks) + PRIOR_DAYS)
-        usual = weight * np.quantile(of_day, PEAK_QUANTILE, axis=0) + (1.0 - weight) * PRIOR_PEAK
-    each_way = least.budget_a_month / DAYS_A_MONTH / 2.0
-    score = np.clip(usual, PEAK_MIN, PEAK_MAX) + TAIL * math.log((1.0 - PEAK_QUANTILE) / each_way)
-    return Limits(score, usual)
+        for hours in (busy, ~busy):
+            of_day = np.where(hours, ordinary, 0.0).max(axis=3)
+            found = weight * _ordinary_quantile(of_day) + (1.0 - weight) * PRIOR_PEAK
+            usual = np.where(hours, found[:, :, None], usual)
+    part = np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET)
+    each_way = part * least.budget_a_month / DAYS_A_MONTH / 2.0
+    return Limits(np.maximum(usual, PEAK_MIN) + TAIL * np.log((1.0 - PEAK_QUANTILE) / each_way), usual)
+
+
+def _ordinary_quantile(of_day: Array) -> Array:
+    """(directions, series) the quantile over the days without events; of days with events alone, the least that tells one."""
+    ordered = np.sort(np.where(of_day > EVENT_SCORE, EVENT_SCORE, of_day), axis=0)
+    number = (of_day <= EVENT_SCORE).sum(axis=0)
+    place = np.where(number > 0, np.rint(PEAK_QUANTILE * (number - 1)), 0).astype(np.int64)
+    return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
+
+
+def _busy(expected: Array) -> Flags:
+    """(series, hours): whether an hour is busy."""
+    filled = np.where(np.isfinite(expected), expected, 0.0)
+    slots = filled.shape[1]
+    edges = np.minimum(np.arange(HOURS) * slots // HOURS, slots - 1)
+    by_hour = np.add.reduceat(filled, edges, axis=1) / (slots / HOURS)
+    return np.asarray(by_hour >= BUSY_PART * filled.mean(axis=1, keepdims=True))

@@ -83,7 +83,7 @@ class Panel:
             self.least,
             spread,
             shifts,
-            learn_limits(self.past, self.series, self.least),
+            learn_limits(self.past, baseline.expected, self.least),
             Standard.worth_of(baseline.expected, self.least, heaps),
             baseline.learning,
         )
@@ -237,7 +237,7 @@ class Panel:
         sides = []
         for direction in range(2):
             tau = today.standard.spread.tau[direction, :, number][:, hours]
-            wide = today.standard.limits.score[direction][:, None] * np.sqrt(
+            wide = today.standard.limits.score[direction][:, hours] * np.sqrt(
                 1.0 / (expected + 0.5) + tau**2 + today.extra**2
             )
             sides.append(wide)

@@ -16,7 +16,9 @@ Samples = NDArray[np.float32]
 
 #: The quantile of the signed errors of whole days that is set beside that of a normal distribution: (probability, its normal quantile).
 #: Lower than what is rare: what recurs for two hours on every other evening is in fewer than a tenth of the errors of a day.
-DAY_QUANTILE, DAY_NORMAL = 0.85, 1.0364
+DAY_QUANTILE = (0.85, 1.0364)
+#: ... and of the errors around an hour, which is believed up to so many times what most of them tell.
+TAIL_QUANTILE, TAIL_BELIEVED = (0.95, 1.645), 1.4
 #: The densest half of normal errors is so many standard deviations wide.
 HALF_WIDTH = 1.349
 #: How much of the spread's logarithm the errors around an hour tell; the rest those of whole days.
@@ -63,12 +65,16 @@ def learn_spread(past: Past, series: int, windows: int) -> Spread:
     # What is not known lies below everything.
     noise = np.where(np.isfinite(error), np.concatenate([one.noise for one in kept], axis=3), np.float32(np.inf))
     # Of an hour the densest half, whatever the direction: an event on two evenings of five does not widen it.
-    by_hour = Sample.of(_with_neighbours(error), _with_neighbours(noise)).dense_square()
+    near = Sample.of(_with_neighbours(error), _with_neighbours(noise))
+    by_hour = near.dense_square()
     whole = Sample.of(error.reshape(series, windows, 1, -1), noise.reshape(series, windows, 1, -1))
     square = np.empty_like(prior)
     for direction, sign in enumerate((1.0, -1.0)):
-        of_day = np.maximum(whole.quantile_square(sign), _SQUARE_MIN)
-        square[direction] = np.maximum(by_hour, _SQUARE_MIN) ** HOUR_WEIGHT * of_day ** (1.0 - HOUR_WEIGHT)
+        of_day = np.maximum(whole.quantile_square(sign, DAY_QUANTILE), _SQUARE_MIN)
+        most = np.maximum(by_hour, _SQUARE_MIN) ** HOUR_WEIGHT * of_day ** (1.0 - HOUR_WEIGHT)
+        # What is rare in an hour and not far beyond is how the hour is; what is far beyond are events.
+        rare = near.quantile_square(sign, TAIL_QUANTILE)
+        square[direction] = np.where(rare <= TAIL_BELIEVED**2 * most, np.maximum(rare, most), most)
     # Half of what a direction shows: a few weeks do not tell them apart well.
     square = 0.5 * square + 0.5 * square.mean(axis=0)
     days, extra = len(kept), math.sqrt(sum(one.extra**2 for one in kept) / len(kept))
@@ -93,7 +99,7 @@ class Sample:
     def of(error: Samples, noise: Samples) -> Sample:
         return Sample(error, noise, np.isfinite(noise).sum(axis=-1))
 
-    def quantile_square(self, sign: float) -> Array:
+    def quantile_square(self, sign: float, quantile: tuple[float, float]) -> Array:
         """The tau^2 at which the quantile of error^2 / (noise + tau^2) of one sign is that of a normal distribution.
 
         P(error^2 <= c^2 (noise + tau^2)) = p is P(error^2 / c^2 - noise <= tau^2) = p, so tau^2 is a plain quantile.
@@ -101,8 +107,9 @@ class Sample:
         size = self.error.shape[-1]
         signed = self.error * np.float32(sign)
         side = np.where(signed > 0, signed * signed, np.float32(0.0))
-        values = side * np.float32(1.0 / DAY_NORMAL**2) - self.noise
-        place = np.clip(size - 1 - np.floor((1.0 - DAY_QUANTILE) * self.number).astype(np.int64), 0, size - 1)
+        probability, normal = quantile
+        values = side * np.float32(1.0 / normal**2) - self.noise
+        place = np.clip(size - 1 - np.floor((1.0 - probability) * self.number).astype(np.int64), 0, size - 1)
         values.partition(np.unique(place), axis=-1)
         found = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
         return np.where(self.number >= KNOWN_MIN, found, PRIOR_TAU**2)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from streams.catalog import load_catalog
+from streams.expose.french import Words
 from streams.history import load_calendar
 from streams.live import AlertRecord
 from streams.observe.series import Plan, make_plan
@@ -80,6 +81,14 @@ def test_a_region_names_the_services_and_projects_that_drive_it(plan: Plan) -> N
     )  # fmt: skip
     assert region.ratio == pytest.approx(2.0, abs=0.2)
     assert region.lower < region.expected < region.upper < region.observed
+    assert region.score > region.usual_score + 1.0 > 2.0
+    said = Words(CATALOG, 0).explanation(region)
+    assert (
+        f"Écart : {region.score:.1f} ; le plus haut d'un jour ordinaire : {region.usual_score:.1f}.".replace(".", ",")[
+            :-1
+        ]
+        in said
+    )
     assert [(one.service, one.project) for one in region.drivers[:2]] == [("NOTES", None), (None, "mbn")]
     assert region.drivers[0].ratio == pytest.approx(4.0, abs=0.3)
     assert found["service", "44", "NOTES", None].drivers == ()

@@ -73,6 +73,18 @@ def test_every_kind_ends(tmp_path: Path, kind: str, change: Any) -> None:
     assert (alert["kind"], alert["start"], alert["end"]) == (kind, "2026-02-10 10:00:00", "2026-02-10 12:45:00")
 
 
+def test_what_flaps_within_an_hour_is_one_alert(tmp_path: Path) -> None:
+    """Two surges with three ordinary quarters of an hour between them; with two ordinary hours they are two."""
+    rows = changed(cycle(15), "2026-02-10 10:00", "2026-02-10 11:00", lambda n: 2 * n)
+    (one,) = rehearse(write(tmp_path / "a.csv", changed(rows, "2026-02-10 11:45", "2026-02-10 12:45", lambda n: 2 * n)))
+    assert (one["start"], one["end"]) == ("2026-02-10 10:00:00", "2026-02-10 12:30:00")
+    assert 1.5 < one["ratio"] < 1.9  # of all its rows
+    assert (
+        len(rehearse(write(tmp_path / "b.csv", changed(rows, "2026-02-10 13:30", "2026-02-10 14:30", lambda n: 2 * n))))
+        == 2
+    )
+
+
 def test_what_still_runs_ends_with_the_last_row(tmp_path: Path) -> None:
     rows = changed(cycle(15), "2026-02-13 10:00", "2027-01-01 00:00", lambda n: 0)
     rows = [row for row in rows if row[0] < datetime.datetime.fromisoformat("2026-02-13T12")]
@@ -136,7 +148,7 @@ def test_clock_changes_raise_nothing(tmp_path: Path, begin: str) -> None:
         at = next(i for i, row in enumerate(wall) if str(row[0])[:16] == "2026-10-25 03:00")
         rows = wall[:at] + wall[at - 2 : at] + wall[at:]
     done = CliRunner().invoke(
-        cli, ["rehearse", "--counts", str(write(tmp_path / "c.csv", rows)), "--json", "--budget", "0.1"]
+        cli, ["rehearse", "--counts", str(write(tmp_path / "c.csv", rows)), "--json", "--budget", "0.05"]
     )
     assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
 

@@ -18,7 +18,7 @@ from streams.watch.limits import PEAK_MIN, PRIOR_PEAK, learn_limits
 from streams.watch.scales import Scales
 from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far
 from streams.watch.shift import Shifts
-from streams.watch.spread import DAY_NORMAL, DAY_QUANTILE, Sample
+from streams.watch.spread import Sample
 from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Day, Past
 from tests.watch.test_panel import days, judged
 
@@ -108,13 +108,11 @@ def test_the_spread_is_the_quantile_that_it_says() -> None:
     noise = rng.uniform(0.001, 0.02, error.shape).astype(np.float32)
     noise[0, :, :, ::3] = np.inf  # not known
     for sign in (1.0, -1.0):
-        found = Sample.of(error, noise).quantile_square(sign)
+        found = Sample.of(error, noise).quantile_square(sign, (0.85, 1.0364))
         for place in np.ndindex(2, 3, 1):
             known = np.isfinite(noise[place])
-            side = (
-                np.where(sign * error[place] > 0, error[place], 0.0)[known] ** 2 / DAY_NORMAL**2 - noise[place][known]
-            )
-            assert found[place] == pytest.approx(np.sort(side)[::-1][int((1.0 - DAY_QUANTILE) * known.sum())], rel=1e-4)
+            side = np.where(sign * error[place] > 0, error[place], 0.0)[known] ** 2 / 1.0364**2 - noise[place][known]
+            assert found[place] == pytest.approx(np.sort(side)[::-1][int((1.0 - 0.85) * known.sum())], rel=1e-4)
 
 
 def test_events_on_two_days_of_five_do_not_widen_an_hour() -> None:
@@ -153,8 +151,8 @@ def limits(peaks: list[float], budget: float = 2.0) -> tuple[float, float]:
         by_hour = np.zeros((2, 1, 24), np.float32)
         by_hour[0, 0, number * 7 % 24] = peak
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    found = learn_limits(past, 1, replace(SENSITIVITIES["normal"], budget_a_month=budget))
-    return float(found.score[0, 0]), float(found.usual[0, 0])
+    found = learn_limits(past, np.ones((1, 24)), replace(SENSITIVITIES["normal"], budget_a_month=budget))
+    return float(found.score[0, 0, 12]), float(found.usual[0, 0, 12])
 
 
 def test_a_limit_knows_its_series() -> None:
@@ -169,6 +167,18 @@ def test_a_smaller_budget_takes_more() -> None:
     assert scores == sorted(scores)
 
 
+def test_strange_nights_do_not_raise_the_limit_of_days() -> None:
+    past = Past()
+    for number in range(80):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        by_hour = np.full((2, 1, 24), 2.5, np.float32)
+        by_hour[0, 0, number % 5] = 6.0
+        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
+    expected = np.where(np.arange(24) < 6, 1.0, 50.0)[None, :]
+    score = learn_limits(past, expected, SENSITIVITIES["normal"]).score[0, 0]
+    assert score[12] < 4.0 < 5.5 < score[3]
+
+
 def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
     """Every other evening scores 8, other hours at most 3.2."""
     past = Past()
@@ -178,7 +188,7 @@ def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
         by_hour[0, 0, number * 5 % 16] = 3.2
         by_hour[0, 0, 19] = 8.0 if number % 2 else 1.0
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    assert learn_limits(past, 1, SENSITIVITIES["normal"]).usual[0, 0] < 3.5
+    assert learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0].max() < 3.5
 
 
 def test_a_wednesday_is_compared_with_wednesdays() -> None:

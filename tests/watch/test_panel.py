@@ -55,8 +55,8 @@ def eventful() -> list[Array]:
 @pytest.mark.parametrize("piece", [1, 7, 96])
 def test_pieces_do_not_matter(piece: int) -> None:
     counts = eventful()
-    whole = judged(Panel(3, 15, SENSITIVITIES["normal"]), counts, 96)
-    assert judged(Panel(3, 15, SENSITIVITIES["normal"]), counts, piece) == whole
+    whole = judged(Panel(3, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96)
+    assert judged(Panel(3, 15, of_a_region(SENSITIVITIES["normal"])), counts, piece) == whole
     assert [(c.episode.kind.value, c.series) for c in whole if c.ended] == [
         ("surge", 0),
         ("drop", 1),
@@ -67,23 +67,23 @@ def test_pieces_do_not_matter(piece: int) -> None:
 
 def test_nothing_after_a_row_changes_what_was_said_of_it() -> None:
     counts = eventful()
-    whole = judged(Panel(3, 15, SENSITIVITIES["normal"]), counts, 96)
+    whole = judged(Panel(3, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96)
     for number in (31, 33):
-        before = judged(Panel(3, 15, SENSITIVITIES["normal"]), counts[:number], 96)
+        before = judged(Panel(3, 15, of_a_region(SENSITIVITIES["normal"])), counts[:number], 96)
         assert before == [change for change in whole if change.row < number * 96]
 
 
 def test_series_do_not_touch_each_other() -> None:
     counts = eventful()
-    whole = judged(Panel(3, 15, SENSITIVITIES["normal"]), counts, 96)
-    alone = judged(Panel(1, 15, SENSITIVITIES["normal"]), [day[1:2] for day in counts], 96)
+    whole = judged(Panel(3, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96)
+    alone = judged(Panel(1, 15, of_a_region(SENSITIVITIES["normal"])), [day[1:2] for day in counts], 96)
     assert [change.episode for change in alone] == [change.episode for change in whole if change.series == 1]
 
 
 def test_a_surge_does_not_become_its_own_baseline() -> None:
     """Three Tuesdays in a row would; one does not: the next Tuesday is expected as before."""
     counts = days(43, series=1)
-    panel = Panel(1, 15, SENSITIVITIES["normal"])
+    panel = Panel(1, 15, of_a_region(SENSITIVITIES["normal"]))
     counts[29][0] *= 3  # Tuesday
     judged(panel, counts[:36], 96)
     date = MONDAY + datetime.timedelta(days=36)
@@ -113,7 +113,7 @@ def test_empty_rows_of_its_nights_do_not_cut_a_long_drop(piece: int) -> None:
     rng = np.random.default_rng(1)
     for number, first in ((30, 30), (31, 0), (32, 0)):
         counts[number][0, first:] = rng.binomial(counts[number][0, first:].astype(int), 0.08)
-    changes = judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, piece)
+    changes = judged(Panel(1, 15, of_a_region(SENSITIVITIES["normal"])), counts, piece)
     told = [(change.episode.kind.value, change.episode.start - 30 * 96) for change in changes if change.ended]
     assert told[0] == ("drop", 30)
     assert [kind for kind, start in told if start < 2 * 96] == ["drop"]
@@ -124,7 +124,7 @@ def test_a_silence_of_a_rare_source_begins_when_it_began() -> None:
     counts = [rng.poisson(0.4, size=(6, 96)).astype(float) for _ in range(34)]
     counts[31][:, 20:] = 0
     counts[32][:, :90] = 0
-    changes = judged(Panel(6, 15, SENSITIVITIES["normal"]), counts, 96)
+    changes = judged(Panel(6, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96)
     silences = [change.episode.start for change in changes if change.ended and change.episode.kind == "silence"]
     assert len(silences) >= 3
     assert np.mean(np.abs(np.array(silences) - (31 * 96 + 20))) <= 6
@@ -134,16 +134,16 @@ def test_two_visitors_on_a_sunday_do_not_page() -> None:
     counts = days(40, peak=1.0, series=1)
     counts[34][0, 30:40] = 0
     counts[34][0, 40:42] = 4
-    assert judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, 96) == []
+    assert judged(Panel(1, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96) == []
 
 
 def test_the_first_days_are_only_learned_from() -> None:
     counts = days(7, series=1)
     counts[1][0, 40:60] *= 5
-    assert judged(Panel(1, 15, SENSITIVITIES["normal"]), counts, 96) == []
+    assert judged(Panel(1, 15, of_a_region(SENSITIVITIES["normal"])), counts, 96) == []
 
 
 def test_a_source_that_was_never_seen_is_not_silent() -> None:
     """The least that is ever expected of a row adds up over a day, and promises nothing all the same."""
     never = [np.zeros((1, 1440)) for _ in range(31)]
-    assert not judged(Panel(1, 1, SENSITIVITIES["normal"]), never, 1440)
+    assert not judged(Panel(1, 1, of_a_region(SENSITIVITIES["normal"])), never, 1440)
