@@ -315,7 +315,7 @@ def test_every_problem_of_a_table_at_once(tmp_path: Path, catalog: Catalog) -> N
 
 def test_dry_run_of_gz_and_of_an_overlong_line(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson.gz"
-    path.write_bytes(gzip.compress(b"{}\n" + b"x" * 3_000_000 + b"\n{}\n"))
+    path.write_bytes(gzip.compress(b"{}\n" + b"x" * 3_000_000 + b"\n{}\n", mtime=0))
     done = vigie_publish("--dry-run", path)
     assert (done.stdout.splitlines()[0], done.exit_code) == ("sent 2, skipped 0, unreadable 1", 1)
     assert "line 2: longer than" in done.stdout

@@ -87,7 +87,7 @@ def test_standard_input_and_gz(installation: Installation) -> None:
     piped = vigie(installation, "publish", given=events)
     assert (piped.returncode, b"5,000 delivered" in piped.stderr) == (0, True), piped.stderr
     path = installation.directory / "events.ndjson.gz"
-    path.write_bytes(gzip.compress(events))
+    path.write_bytes(gzip.compress(events, mtime=0))
     assert vigie(installation, "publish", str(path)).returncode == 0
     again = vigie(installation, "publish", str(path))
     assert (again.returncode, b"5,000 lines were dealt with before" in again.stderr) == (0, True), again.stderr
@@ -98,7 +98,7 @@ def test_standard_input_and_gz(installation: Installation) -> None:
 
 def test_damaged_gzip_says_what_was_sent_and_what_to_do(installation: Installation) -> None:
     lines = [b'{"visitor":"%s"}\n' % hashlib.sha256(b"%d" % number).hexdigest().encode() for number in range(5000)]
-    packed = gzip.compress(b"".join(lines))
+    packed = gzip.compress(b"".join(lines), mtime=0)
     flipped = packed[:150_000] + bytes(100) + packed[150_100:]
     path = installation.directory / "events.ndjson.gz"
     for content, status, why in (
