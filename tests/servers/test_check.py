@@ -19,6 +19,7 @@ from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from redis.crc import key_slot
 
+from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
 from tests.servers.conftest import Installation
@@ -143,12 +144,16 @@ def test_what_a_project_sends_wrongly(installation: Installation) -> None:
 @contextmanager
 def a_cluster_of_two(directory: Path) -> Iterator[list[RedisHandle]]:
     """Two nodes, each with half of the slots."""
-    nodes = [RedisHandle(directory / f"node-{n}", "--cluster-enabled", "yes", "--save", "") for n in range(2)]
+    nodes: list[RedisHandle] = []
     try:
+        buses = free_ports(2)  # the usual one, port + 10000, may be another's
+        for number, bus in enumerate(buses):
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--save", "")
+            nodes.append(RedisHandle(directory / f"node-{number}", *options))
         clients = [redis.Redis.from_url(node.url) for node in nodes]
         for client, (first, last) in zip(clients, ((0, 8191), (8192, 16383)), strict=True):
             client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
-        clients[0].execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)
+        clients[0].execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port, buses[1])
         wait_for(
             "the cluster", lambda: all(c.execute_command("CLUSTER INFO")["cluster_known_nodes"] == "2" for c in clients)
         )

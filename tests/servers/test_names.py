@@ -17,6 +17,7 @@ pytestmark = pytest.mark.servers
 EXIT_NAME_TAKEN = 6
 
 
+@pytest.mark.long
 def test_of_two_workers_of_one_name_one_counts_and_the_other_says_who_it_is(installation: Installation) -> None:
     settings = installation.settings
     elsewhere = {

@@ -314,7 +314,8 @@ def test_a_program_that_forks_and_closes_nothing_loses_and_doubles_nothing(insta
     settings = installation.settings
     command = [sys.executable, "-c", FORKS, settings.kafka_bootstrap_servers, settings.topic]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    # On a busy machine a topic that was just created may not be known yet: that is said, and tried again.
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     ids = [orjson.loads(value)["id"] for _, _, value in records(settings)]
     expected = {f"{name}-{number}" for name in ("before", "at-fork", "parent", "child") for number in range(50)}
     assert (len(ids), set(ids)) == (200, expected)

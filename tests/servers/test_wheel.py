@@ -45,8 +45,7 @@ class Fresh:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", place]
-    subprocess.run([*build, ROOT], check=True)
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place], cwd=ROOT, check=True)
     (found,) = place.glob("vigie-*.whl")
     lock = re.findall(r"^([a-z0-9.-]+==[^ ;\\]+)", (ROOT / "requirements.lock.txt").read_text(), re.MULTILINE)
     (place / "constraints.txt").write_text("\n".join(lock))
