@@ -76,6 +76,61 @@ def test_no_public_class_name_stands_twice() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_no_file_name_has_two_meanings() -> None:
+    """A command of `cli/` may be named like the one file that does its work; every other name stands once."""
+    places: dict[str, list[str]] = {}
+    for path in (ROOT / "streams").rglob("*.py"):
+        if not path.name.startswith("__") and path.parent.name != "cli":
+            places.setdefault(path.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_only_the_detector_judges() -> None:
+    """Events are validated, lines and gaps classified: to judge is to hold a minute against what was expected of it."""
+    functions = {
+        f"{path.relative_to(ROOT)}::{node.name}"
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and re.match("_*judge", node.name)
+    }
+    detector = (
+        "streams/watch/",
+        "streams/observe/",
+        "streams/expose/",
+        "streams/rehearse/",
+        "streams/live/alert_store.py",
+    )
+    assert {name for name in functions if not name.startswith(detector)} == set()
+
+
+def test_what_is_named_a_reader_writes_nothing() -> None:
+    """Classes of `live/` that are named readers use no command of Redis that writes, and no script."""
+    writes = {
+        "set",
+        "hset",
+        "hdel",
+        "delete",
+        "zadd",
+        "zrem",
+        "sadd",
+        "pfadd",
+        "pfmerge",
+        "expire",
+        "register_script",
+        "eval",
+    }
+    found = {
+        f"{node.name}.{call.func.attr}"
+        for path, tree in _trees()
+        if path.parent.name == "live"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Reader")
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in writes
+    }
+    assert found == set()
+
+
 def test_no_function_takes_more_than_five_positional_parameters() -> None:
     long = []
     for path, tree in _trees():

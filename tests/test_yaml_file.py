@@ -20,8 +20,8 @@ from streams.catalog import Catalog, load_catalog
 from streams.errors import SettingsError
 from streams.history import load_calendar
 from streams.load_shape import load_shape
-from streams.observe.maintenances import load_maintenances
-from streams.publish.tables import combined_tables, entcore_tables, xiti_tables
+from streams.observe.maintenances_file import load_maintenances
+from streams.publish.emitter_tables import combined_tables, entcore_tables, xiti_tables
 from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
 from streams.simulate.scenario import load_scenarios

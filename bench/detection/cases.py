@@ -18,7 +18,7 @@ import orjson
 
 from streams.rehearse import CountsGrid, Found, read_counts, rehearse
 from streams.watch import SENSITIVITIES, AlertKind
-from streams.watch.days import weekly
+from streams.watch.comparable_days import weekly
 
 DATA = Path(__file__).parent / "data"
 #: An alert that lies within so many minutes of an event belongs to it.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.watch import AlertKind, Array
-from streams.watch.types import Flags
+from streams.watch.alert_types import Flags
 
 _DAY = 1440
 

@@ -16,7 +16,7 @@ import numpy as np
 from bench.detection.kinds import SHAPES, Event, Made, make
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array, Sensitivity
-from streams.watch.days import weekly
+from streams.watch.comparable_days import weekly
 
 SEEDS = (1, 2, 3)
 #: An alert that lies within so many minutes (at least a row) of an event belongs to it.

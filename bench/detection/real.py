@@ -21,7 +21,7 @@ from bench.detection.real_series import SET_ASIDE, Real, load
 from streams.errors import InputError
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array, Sensitivity
-from streams.watch.days import weekly
+from streams.watch.comparable_days import weekly
 
 #: (factor, minutes) of what is put in, in turn.
 PUT_IN = ((2.0, 60), (0.0, 60), (1.5, 180), (0.5, 120), (3.0, 30), (1.5, 1440), (0.0, 480), (0.5, 1440), (2.0, 300))

@@ -33,7 +33,7 @@ from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark
 from streams.broker import KafkaAddress
 from streams.errors import ServerError, StateError
 from streams.events import Reason, TimeBounds, validate
-from streams.publish.limits import PublisherLimits
+from streams.publish.bounds import PublisherLimits
 from streams.publish.producer import open_producer
 
 INTENT, DONE = "intent", "done"

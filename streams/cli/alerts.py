@@ -15,11 +15,11 @@ from streams.catalog import load_catalog
 from streams.clock import simulation_notice
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
+from streams.expose.alert_french import Words
+from streams.expose.alert_rows import ALL, STATES, alert_row, chosen, read_times
 from streams.expose.alertmanager import acknowledge, read_acknowledgements
-from streams.expose.alerts import ALL, STATES, alert_row, chosen, read_times
-from streams.expose.french import Words
 from streams.expose.incidents import Telling, incident_of, incidents_for
-from streams.expose.question import read_time
+from streams.expose.minutes_query import read_time
 from streams.expose.scope import FRANCE, project_regions
 from streams.incidents import Acknowledgement, AlertRecord, Incident, matchers_of
 from streams.live import AlertStore

@@ -19,8 +19,8 @@ from streams.edges import kafka_address, redis_address, time_bounds, topic_desig
 from streams.errors import InputError, SettingsError
 from streams.history import load_calendar
 from streams.live import LiveReader
-from streams.observe.maintenances import load_maintenances
-from streams.publish.tables import check_tables
+from streams.observe.maintenances_file import load_maintenances
+from streams.publish.emitter_tables import check_tables
 from streams.settings import Settings, load_settings
 
 _MARKS = {Level.OK: ("ok     ", "green"), Level.WARNING: ("warning", "yellow"), Level.PROBLEM: ("problem", "red")}

@@ -42,8 +42,8 @@ def export(
 ) -> None:
     """Write counts as CSV to stdout. Each cut holds every event: add up rows of one cut only."""
     from streams.cli.past_sources import open_history
+    from streams.history.day_columns import CutName
     from streams.history.held import NoDataError, held_text
-    from streams.history.rows import CutName
     from streams.history.transfer import export_rows
 
     settings = load_settings()

@@ -18,9 +18,9 @@ from streams.clock import iso_utc, simulation_note
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
+from streams.expose.minute_rows import Row, read_rows
+from streams.expose.minutes_query import EVENTS, GROUPINGS, MEASURES, VISITS, Question, read_question
 from streams.expose.minutes_text import MinuteLines
-from streams.expose.question import EVENTS, GROUPINGS, MEASURES, VISITS, Question, read_question
-from streams.expose.rows import Row, read_rows
 from streams.live import LiveReader, SketchReader, Snapshot
 from streams.settings import Settings, load_settings
 

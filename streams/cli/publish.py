@@ -20,14 +20,14 @@ from streams.cli.publish_report import report, report_rehearsal
 from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
+from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
 from streams.publish.event import SECRET_BYTES_MIN
-from streams.publish.feed import LineFeed
 from streams.publish.formats import FormatOptions, line_reader, read_moment
 from streams.publish.mark import Book, MarkFile
 from streams.publish.opening import is_packed, open_events
 from streams.publish.readers import Format, LineReader, secrets_from
-from streams.publish.rehearse import NO_SECRET, DryRun, rehearse
 from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
+from streams.publish.send_lines import LineFeed
 from streams.settings import Settings, load_settings
 
 #: Short, so that progress and Ctrl-C are not kept waiting while Kafka is away; the feed asks again.

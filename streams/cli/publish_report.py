@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from streams.publish.feed import LineFeed
+from streams.publish.dry_run import DryRun
 from streams.publish.lines import OVER_LINES
 from streams.publish.mark import MarkFile
-from streams.publish.rehearse import DryRun
-from streams.publish.tally import Named, Tally
+from streams.publish.outcomes import Named, Tally
+from streams.publish.send_lines import LineFeed
 
 
 def report(feed: LineFeed, seconds: float, name: str, marks: MarkFile | None) -> int:

@@ -17,9 +17,9 @@ from streams.cli.progress import Meter
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
-from streams.history.days import paris_day
+from streams.history.day_columns import Key
+from streams.history.paris_days import paris_day
 from streams.history.reading import History
-from streams.history.rows import Key
 from streams.rehearse import (
     CountsGrid,
     EarlierRows,
@@ -34,7 +34,7 @@ from streams.rehearse import (
 )
 from streams.rehearse import rehearse as judge
 from streams.rehearse.calendars import NONE, country_days, is_country
-from streams.rehearse.run import Progress
+from streams.rehearse.judge_rows import Progress
 from streams.settings import load_settings
 from streams.watch import SENSITIVITIES, AlertScope, Array, KeysOf, SchoolDays, Sensitivity
 from streams.watch.chosen import chosen_days

@@ -14,9 +14,9 @@ from rich.table import Table
 from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.mend import Through
+from streams.audit.reject_counts import GROUPINGS, tally
 from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
 from streams.audit.replay import DONE, Replayer, ReplayOutcome
-from streams.audit.tally import GROUPINGS, tally
 from streams.cli.progress import Meter
 from streams.cli.terminal import open_console
 from streams.clock import iso_utc
@@ -24,7 +24,7 @@ from streams.count import Cut
 from streams.edges import kafka_address, redis_address, time_bounds
 from streams.errors import InputError, ServerError
 from streams.events import Reason
-from streams.expose.question import read_time
+from streams.expose.minutes_query import read_time
 from streams.live import LiveReader
 from streams.settings import Settings, load_settings
 

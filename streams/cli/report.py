@@ -50,7 +50,7 @@ def report() -> None:
 @_output_options
 def rentree(year: int, against: int | None, **output: Any) -> None:
     """The rentrée day, and the first four weeks, of two school years: each day against the one that is like it."""
-    from streams.history.question import rentree_question
+    from streams.history.compared_days import rentree_question
 
     reporter = _Reporter.open(**output)
     reporter.run(rentree_question(reporter.calendar, year, year - 1 if against is None else against))
@@ -63,7 +63,7 @@ def rentree(year: int, against: int | None, **output: Any) -> None:
 @_output_options
 def period(first: datetime.datetime, last: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """Any days against as many earlier ones: each against the nearest one that is like it."""
-    from streams.history.question import period_question
+    from streams.history.compared_days import period_question
 
     reporter = _Reporter.open(**output)
     reporter.run(period_question(reporter.calendar, first.date(), last.date(), against.date() if against else None))
@@ -79,7 +79,7 @@ def period(first: datetime.datetime, last: datetime.datetime, against: datetime.
 @_output_options
 def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """One day against an earlier one."""
-    from streams.history.question import day_question
+    from streams.history.compared_days import day_question
 
     reporter = _Reporter.open(**output)
     reporter.run(day_question(reporter.calendar, day.date(), against.date() if against else None))

@@ -20,7 +20,7 @@ def serve(host: str | None, port: int | None) -> None:
     Any number may run on the same Redis. Redis may be down: it is tried until it is back, /readyz says 503 meanwhile.
     SIGTERM or Ctrl-C stops within 10 s.
     """
-    from streams.expose.server import serve as serve_until_stopped
+    from streams.expose.observer import serve as serve_until_stopped
 
     settings = load_settings(observer_host=host, observer_port=port)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

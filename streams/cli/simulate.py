@@ -14,11 +14,11 @@ import click
 
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
-from streams.simulate.files import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
 from streams.simulate.pacing import Pace, begin_second
 from streams.simulate.scenario import DEFAULT_SPEED, PARIS, scenario_shift_seconds
 from streams.simulate.traffic import Generator
+from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
 
 _DEFAULT_MINUTES = 10
 
@@ -129,7 +129,7 @@ def _past(
     seed: int,
     scale: float | None,
 ) -> None:
-    from streams.cli.past import PastRequest, simulate_past, simulate_scenario_past
+    from streams.cli.simulate_years import PastRequest, simulate_past, simulate_scenario_past
 
     if years is None:
         simulate_scenario_past(load_settings().config_dir, name or "", archive, seed, scale)

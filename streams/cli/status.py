@@ -9,10 +9,10 @@ import orjson
 
 from streams.catalog import load_catalog
 from streams.cli.terminal import open_console
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.edges import kafka_address
 from streams.expose.probes import installation, open_reader, open_sketches, read_status
-from streams.expose.tables import print_status
+from streams.expose.status_tables import print_status
 from streams.observe import Census, take_census
 from streams.settings import load_settings, read_stack
 

@@ -14,7 +14,7 @@ from streams.catalog import load_catalog
 from streams.cli.terminal import open_console
 from streams.clock import paris_text
 from streams.edges import redis_address
-from streams.expose.question import read_time
+from streams.expose.minutes_query import read_time
 from streams.expose.unseen import UnseenRow, unseen_rows
 from streams.live import LiveReader
 from streams.settings import load_settings

@@ -1,9 +1,9 @@
 """Counting, pure: no clock, no socket, no Faust, no Redis. `PartitionCounter` turns the batches of one partition into a `Delta`."""
 
 from streams.count.counter import CountingRules, PartitionCounter, cut_after, cut_before
+from streams.count.delta import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
 from streams.count.memory import MemoryPlan
 from streams.count.settle import PartitionProgress, Settling, settle
-from streams.count.types import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
 
 __all__ = [
     "Batch",

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from streams.count.columns import ColumnReader, Columns, Integers
+from streams.count.delta import Delta, Field
 from streams.count.grouping import Minutes
 from streams.count.index import Mask
 from streams.count.members import Members
 from streams.count.memory import Recognised
 from streams.count.names import FieldNames
-from streams.count.types import Delta, Field
 
 
 class DeltaBuilder:

@@ -14,12 +14,12 @@ import numpy as np
 from streams.catalog import Catalog
 from streams.count.adding import DeltaBuilder
 from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join, join_memory
-from streams.count.days import LocalDays
+from streams.count.delta import Batch, Cut, Delta, PartitionState, Rejects
 from streams.count.index import Mask
+from streams.count.local_dates import LocalDays
 from streams.count.members import Members
 from streams.count.memory import Memory, MemoryPlan, Recognised
 from streams.count.names import FieldNames
-from streams.count.types import Batch, Cut, Delta, PartitionState, Rejects
 from streams.events import TimeBounds, validate_all
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.

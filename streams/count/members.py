@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from streams.count.columns import ColumnReader, Columns, Integers
-from streams.count.days import LocalDays
+from streams.count.delta import Delta, Sketch, SketchKey
 from streams.count.grouping import Minutes, groups
+from streams.count.local_dates import LocalDays
 from streams.count.memory import Memory, SketchKind
 from streams.count.names import FieldNames
-from streams.count.types import Delta, Sketch, SketchKey
 
 
 class Members:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.count.types import Cut, Field, Sketch, SketchKey
+from streams.count.delta import Cut, Field, Sketch, SketchKey
 
 
 class FieldNames:

@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric as Family
 from streams import metrics
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
+from streams.expose.alert_french import Words
 from streams.expose.families import Row, Stamped, family
-from streams.expose.french import Words
 from streams.expose.incidents import incidents_for
 from streams.expose.samples import FRANCE
 from streams.expose.scope import FRANCE as ALL_FRANCE

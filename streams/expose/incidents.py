@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from streams.catalog import Catalog
 from streams.clock import iso_utc
-from streams.expose.alerts import ALL, STATES, AlertRow, alert_row, chosen, read_times
-from streams.expose.french import Words
+from streams.expose.alert_french import Words
+from streams.expose.alert_rows import ALL, STATES, AlertRow, alert_row, chosen, read_times
 from streams.expose.links import Links, links_of
 from streams.expose.scope import ENGLISH, FRANCE, Scope, concerns, project_regions, read_scope
 from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged, fold

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import paris_text
-from streams.expose.question import USERS, Question, read_time
-from streams.expose.rows import Row
+from streams.expose.minute_rows import Row
+from streams.expose.minutes_query import USERS, Question, read_time
 
 _TIME_WIDTH = len("2026-09-01 07:52+02:00")
 _FIGURE_WIDTH = 11

@@ -17,12 +17,12 @@ from streams.expose.status import Installation, KafkaState, RedisState, Status, 
 from streams.history import SchoolCalendar, load_calendar
 from streams.history.archive import Archive
 from streams.history.reading import History
-from streams.live import AlertStore, ArchiveReader, LiveReader, SketchReader, Snapshot
+from streams.live import AlertStore, ArchiveKeeper, ArchiveReader, LiveKeeper, LiveReader, SketchReader, Snapshot
 from streams.live.connection import RedisAddress
 from streams.load_shape import load_shape
 from streams.observe import ArchiveRules, Census, Detector, DetectorParts, progress_problem
 from streams.observe.cold import ColdShape
-from streams.observe.maintenances import load_maintenances
+from streams.observe.maintenances_file import load_maintenances
 from streams.settings import Settings
 
 #: All brokers together have this long to take a connection and answer.
@@ -38,14 +38,19 @@ def open_reader(settings: Settings) -> LiveReader:
     return LiveReader(_address(settings), settings.redis_prefix)
 
 
+def open_keeper(settings: Settings) -> LiveKeeper:
+    """The same for an observer, which also writes."""
+    return LiveKeeper(_address(settings), settings.redis_prefix)
+
+
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
     """The same for sketches."""
     return SketchReader(_address(settings), settings.redis_prefix, catalog)
 
 
-def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveReader:
+def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveKeeper:
     """The same for what archives need; `patient` for the archivist, which nobody waits for."""
-    return ArchiveReader(redis_address(settings) if patient else _address(settings), settings.redis_prefix)
+    return ArchiveKeeper(redis_address(settings) if patient else _address(settings), settings.redis_prefix)
 
 
 def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:

@@ -15,10 +15,10 @@ import msgspec
 from streams.errors import InputError
 from streams.history.arrow import DamagedFileError, FileReader, need_pyarrow, write_file
 from streams.history.compose import HourReading, compose
+from streams.history.day_columns import CutName, Sketches, minute_events
 from streams.history.day_file import DayFile
-from streams.history.files import ArchiveError, UnreadableFileError, explained, replace_whole, unreadable
 from streams.history.marks import Choice, HourMark
-from streams.history.rows import CutName, Sketches, minute_events
+from streams.history.whole_files import ArchiveError, UnreadableFileError, explained, replace_whole, unreadable
 
 _LOCK = ".lock"
 _ABOUT = "archive.json"

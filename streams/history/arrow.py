@@ -17,11 +17,11 @@ import msgspec
 from streams.errors import InputError, VigieError
 from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.day_file import DayFile
-from streams.history.days import paris_day
-from streams.history.files import unreadable
 from streams.history.marks import HourMark
-from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
+from streams.history.paris_days import paris_day
+from streams.history.whole_files import unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streams.history import hll
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows
 from streams.history.day_file import DayFile
-from streams.history.days import paris_day
-from streams.history.rows import KEY_COLUMNS, CutName, CutRows
+from streams.history.paris_days import paris_day
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.history.calendar_config import CalendarConfig, ForcedDays, SchoolYear, read_calendar_config
-from streams.history.types import Break, DayType
+from streams.history.day_types import Break, DayType
 
 #: Zones that `holidays` knows.
 PACKAGED_ZONES = ("A", "B", "C")
@@ -112,10 +112,10 @@ class SchoolCalendar:
         key = (day, zone, region_code)
         known = self._memo.get(key)
         if known is None:
-            known = self._memo[key] = self._judge(day, zone, region_code)
+            known = self._memo[key] = self._look_up(day, zone, region_code)
         return known
 
-    def _judge(self, day: date, zone: str, region_code: str | None) -> DayType:
+    def _look_up(self, day: date, zone: str, region_code: str | None) -> DayType:
         if forced := self._forced(day, zone, region_code):
             return forced.day_type
         is_public = self.public_holiday(day, region_code) is not None

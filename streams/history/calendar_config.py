@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from streams.history.types import Break, DayType
+from streams.history.day_types import Break, DayType
 from streams.yaml_file import convert_section, read_mapping, section_error
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from streams.history import hll
+from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
 from streams.history.day_file import DayFile
 from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, HourSource, covers
-from streams.history.rows import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.csv_file import CsvFile, CsvRow
 from streams.history.compose import HourReading
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, no_rows
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource
-from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, no_rows
 from streams.values import moment, quoted, whole
 
 CODE_COLUMNS = ("region", "service", "project", "profile", "academy")

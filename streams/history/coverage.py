@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.clock import PARIS
-from streams.history.days import paris_day
+from streams.history.day_columns import CutName
 from streams.history.marks import MINUTES_AN_HOUR, HourMark
-from streams.history.rows import CutName
+from streams.history.paris_days import paris_day
 
 DAY_MINUTES = 24 * 60
 #: Of less than this part of the days, distinct users and establishments are not held against one another: they cannot be cut.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from streams.history.day_columns import Rows, Sketches
 from streams.history.marks import HourMark
-from streams.history.rows import Rows, Sketches
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import itertools
 from datetime import date
 
 from streams.history.calendar import SchoolCalendar, school_year_of
-from streams.history.types import DayType
+from streams.history.day_types import DayType
 from streams.load_shape import WEEKDAYS, LoadShape, rentree_factor
 
 _CLOSED = (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY, DayType.SUNDAY_BEFORE_SCHOOL)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import DAY_MINUTES, Known, Minutes, in_epoch
+from streams.history.day_columns import CutName
 from streams.history.day_weight import day_weight
-from streams.history.days import paris_day
-from streams.history.rows import CutName
+from streams.history.paris_days import paris_day
 from streams.history.side import Side, Sum
 from streams.history.weeks import Weeks
 from streams.load_shape import LoadShape, curve

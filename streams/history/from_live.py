@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from streams.count import Cut, Field, Sketch
 from streams.history.compose import HourReading
+from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, Totals, ranges_of
-from streams.history.rows import CutName, CutRows, Key, Rows, Sketches
 from streams.live import HourCounts, MinuteCounts
 
 #: Redis's cuts of events and of visits for each cut of the archive, and the order in which the archive has the codes.

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
 
 MINUTES_AN_HOUR = 60
 

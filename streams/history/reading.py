@@ -19,10 +19,10 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
-from streams.history.days import dates, paris_day, paris_days_of
+from streams.history.day_columns import CutName, CutRows, Key, Sketches, no_rows
 from streams.history.from_live import clock_minutes, hour_reading
 from streams.history.marks import MINUTES_AN_HOUR, HourMark
-from streams.history.rows import CutName, CutRows, Key, Sketches, no_rows
+from streams.history.paris_days import dates, paris_day, paris_days_of
 from streams.live import ArchiveReader
 
 #: Files are opened by so many threads at once: pyarrow lets others run while it decodes.

@@ -8,10 +8,17 @@ from enum import StrEnum
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
+from streams.history.changed_projects import (
+    BY_SHARE,
+    ComparedVisits,
+    Perimeter,
+    all_projects,
+    find_perimeter,
+    like_with_like,
+)
+from streams.history.compared_days import ReportQuestion
 from streams.history.coverage import Extent
-from streams.history.perimeter import BY_SHARE, ComparedVisits, Perimeter, all_projects, find_perimeter, like_with_like
-from streams.history.question import ReportQuestion
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
 from streams.history.unlike import UnlikeDays, is_off, unlike_days

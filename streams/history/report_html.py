@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.history import french
+from streams.history.compared_days import RENTREE_DAYS
 from streams.history.coverage import Extent
-from streams.history.question import RENTREE_DAYS
 from streams.history.report import Report, Row
 from streams.history.report_days import day_rows
 from streams.history.report_labels import ESTIMATED, GROUP_LABELS, by_label, label_of

@@ -8,9 +8,9 @@ from html import escape
 
 from streams.clock import PARIS, french_date
 from streams.history import french
+from streams.history.changed_projects import ChangeKind
 from streams.history.coverage import Extent
 from streams.history.pairing import Likeness
-from streams.history.perimeter import ChangeKind
 from streams.history.report import Report
 from streams.history.report_days import of_likeness
 from streams.history.report_labels import ESTIMATED

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.history.coverage import Extent
+from streams.history.day_columns import CutName, Key
 from streams.history.marks import HourSource
-from streams.history.rows import CutName, Key
 
 Ints = NDArray[np.int64]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
+from streams.history.compared_days import ReportQuestion
 from streams.history.coverage import Known, both, extent, known_minutes, nothing_known
+from streams.history.day_columns import CutName
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError, held_text
 from streams.history.pairing import Likeness
-from streams.history.question import ReportQuestion
 from streams.history.reading import History, PastDay
-from streams.history.rows import CutName
 from streams.history.side import Side, Sides
 from streams.history.sums import Collector
 from streams.history.weeks import load_weeks

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import PARIS
 from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar
+from streams.history.day_columns import CutName
 from streams.history.marks import HourMark
 from streams.history.reading import PastDay
-from streams.history.rows import CutName
 from streams.history.side import Side
 
 #: Silence is looked for between these hours of the local day, on days with school.

@@ -14,10 +14,10 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.history import hll
 from streams.history.calendar import SchoolCalendar
 from streams.history.coverage import Known, Minutes, in_epoch
-from streams.history.days import paris_day
+from streams.history.day_columns import CutName, CutRows, Key
 from streams.history.marks import HourMark, HourSource
+from streams.history.paris_days import paris_day
 from streams.history.reading import PastDay
-from streams.history.rows import CutName, CutRows, Key
 from streams.history.side import Peak, Quality, Side, Sum
 from streams.history.silence import Silences
 

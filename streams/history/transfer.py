@@ -18,11 +18,11 @@ from streams.csv_file import CsvFile
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
-from streams.history.days import paris_date
-from streams.history.files import ArchiveError
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, Choice, HourSource
+from streams.history.paris_days import paris_date
 from streams.history.reading import History, PastDay
-from streams.history.rows import KEY_COLUMNS, CutName, CutRows, Key, Sketches
+from streams.history.whole_files import ArchiveError
 
 STEPS_MINUTES = {"minute": 1, "hour": 60, "day": 0}
 

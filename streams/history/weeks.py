@@ -16,8 +16,8 @@ import msgspec
 
 from streams.catalog import Catalog
 from streams.history.archive import Archive
-from streams.history.files import ArchiveError, unreadable
 from streams.history.weekly import Figures
+from streams.history.whole_files import ArchiveError, unreadable
 
 KINDS = ("profile", "service")
 _Key = tuple[str | None, str | None, str | None]

@@ -12,7 +12,7 @@ from typing import Any
 import faust
 
 from streams.errors import KafkaUnavailable, RedisUnavailable, ServerError, VigieError
-from streams.ingest.app import WorkerState
+from streams.ingest.faust_app import WorkerState
 from streams.ingest.ledger import Ingestor
 from streams.ingest.partition import Ledger
 from streams.ingest.topic_watch import TopicWatch

@@ -82,7 +82,7 @@ class TopicWatch:
         """
         try:
             with admin_client(self._address) as client:
-                problem = self._judge(client)
+                problem = self._compare(client)
         except ServerError as error:
             log.warning("Kafka does not say whether the topic is the same: %s", error)
             return
@@ -95,7 +95,7 @@ class TopicWatch:
         with explained(self._address):
             if time.monotonic() >= self._next_identity:
                 self._next_identity = time.monotonic() + IDENTITY_SECONDS
-                problem = self._judge(self._client)
+                problem = self._compare(self._client)
                 if problem is not None:
                     self.loop.end()
                     self._on_problem(problem)
@@ -118,7 +118,7 @@ class TopicWatch:
             DefectError(f"nobody knows any more whether {self._facts.name} is still the same topic: {problem}")
         )
 
-    def _judge(self, client: KafkaAdminClient) -> StateError | None:
+    def _compare(self, client: KafkaAdminClient) -> StateError | None:
         found = identify_topic(client, self._facts.name)
         if found is None:
             self._absent += 1

@@ -20,9 +20,9 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import CountingRules
 from streams.errors import ServerError, StateError, TopicNotAsDesigned, VigieError
-from streams.ingest.app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.batches import use_raw_batches
 from streams.ingest.dead_letters import DeadLetterTopic
+from streams.ingest.faust_app import FaustLog, WorkerState, add_agent, build_app
 from streams.ingest.health import HealthServer
 from streams.ingest.heartbeat import Heart, add_heartbeat
 from streams.ingest.ledger import Ingestor

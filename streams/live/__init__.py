@@ -1,11 +1,12 @@
 """Redis, and nothing but Redis: key names, the Lua scripts, what workers write and what observers read.
 
-`LiveWriter` (asyncio) belongs to workers, `LiveReader` (blocking) to everybody else. No other room imports redis.
+`LiveWriter` (asyncio) belongs to workers, the keepers (blocking) to observers, the readers to everybody else. No other room imports redis.
 """
 
 from streams.incidents import AlertBook, AlertRecord, Driver
-from streams.live.alerts import AlertStore
+from streams.live.alert_store import AlertStore
 from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
+from streams.live.keeper import ArchiveKeeper, LiveKeeper
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader
 from streams.live.unseen import UnseenReader, UnseenValue
@@ -17,6 +18,7 @@ __all__ = [
     "AlertStore",
     "Announced",
     "Applied",
+    "ArchiveKeeper",
     "ArchiveReader",
     "ArchiveState",
     "Distinct",
@@ -24,6 +26,7 @@ __all__ = [
     "Heartbeat",
     "HeartbeatLine",
     "HourCounts",
+    "LiveKeeper",
     "LiveReader",
     "LiveWriter",
     "MinuteCounts",

@@ -1,8 +1,8 @@
-"""What an archive needs of Redis: hours with the offsets that they reflect, sketches of days, and to trim what it has."""
+"""What an archive needs of Redis: hours with the offsets that they reflect, sketches of days. It writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,13 +12,11 @@ import redis
 from streams.clock import Milliseconds, Minute
 from streams.count import Field, Sketch
 from streams.errors import StateError
-from streams.live import checked, scripts
+from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, encode_field
 from streams.live.reader import MinuteCounts
-
-_pack = msgspec.msgpack.Encoder().encode
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -68,8 +66,6 @@ class ArchiveReader:
         self._redis = connect(address)
         # Sketches are bytes, not text.
         self._raw = redis.Redis.from_url(address.url, **{**address.options(), "decode_responses": False})
-        self._trim = self._redis.register_script(scripts.TRIM_ARCHIVED)
-        self._merge = self._redis.register_script(scripts.MERGE_ESTABLISHMENTS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -166,26 +162,6 @@ class ArchiveReader:
         fields = [checked.field(name.partition(":")[2], self._base + "days") for name in names]
         found = dict(zip(fields, sketches, strict=True))
         return {key: value for key, value in found.items() if value is not None}
-
-    def merge_establishments(self, date: str, first: int, end: int) -> list[str]:
-        """Add the establishments of the epoch minutes `first <= minute < end` held to those of a date.
-
-        Returns the sketches that are none.
-        """
-        with asking_redis(self._address):
-            failed: Any = self._merge(args=[self._base, date, first, end])
-        return list(failed)
-
-    def announce(self, archive_id: str, said: Announced) -> None:
-        """Tell all observers how far an archive has come: none trims what it has not."""
-        with asking_redis(self._address):
-            self._redis.hset(self._base + "archives", archive_id, msgspec.json.encode(said).decode())
-
-    def trim_archived(self, first: int, events: Sequence[int]) -> int | None:
-        """Remove the minutes from `first` on of which an archive has so many events; return the first one that has more, None if done."""
-        with asking_redis(self._address):
-            _removed, minute = self._trim(args=[self._base, first, first + len(events), _pack(list(events))])
-        return int(minute) if minute else None
 
     def _run(self, pipeline: Any) -> list[Any]:
         with asking_redis(self._address):

@@ -20,7 +20,7 @@
 
 `meta` also holds `trimmed_before` (minutes before it were removed) and `missed_events` (removed without any archive having them).
 
-A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.types.Cut`).
+A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.delta.Cut`).
 """
 
 from __future__ import annotations

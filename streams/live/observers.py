@@ -29,7 +29,7 @@ class ObserverSaid(msgspec.Struct, frozen=True):
 
 
 class ObserverBook:
-    """The part of a `LiveReader` in which observers write what they say (`reader.observers`). `name` is an observer's host and port."""
+    """What observers say of themselves (`LiveKeeper.observers`). `name` is an observer's host and port."""
 
     def __init__(self, client: redis.Redis, address: RedisAddress, base: str) -> None:
         self._redis, self._address = client, address

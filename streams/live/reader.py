@@ -1,4 +1,4 @@
-"""What observers and commands read: one atomic snapshot of the chain, and minutes. And the two writes of an observer: settle and trim."""
+"""What observers and commands read: one atomic snapshot of the chain, and minutes. It writes nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 from streams.clock import Milliseconds
 from streams.count import Field, PartitionProgress, PartitionState
 from streams.errors import RedisUnavailable, ServerError
-from streams.live import checked, scripts
+from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Integer, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, encode_field
-from streams.live.observers import ObserverBook, ObserverSaid, parse
+from streams.live.observers import ObserverSaid, parse
 from streams.live.unseen import UnseenReader
 
 #: Minutes fetched in one round trip.
@@ -24,8 +24,6 @@ MINUTES_A_CALL = 240
 SNAPSHOT_ANSWERS = 6
 #: A minute appears or is trimmed once a minute, so the second attempt to read everything nearly always succeeds.
 EVERYTHING_TRIES_MAX = 5
-#: Settled minutes whose settling time is noted at most in one call: 72 h.
-SETTLED_A_CALL_MAX = 72 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Snapshot:
     observers: dict[str, ObserverSaid] = field(default_factory=dict)
 
     def progress(self) -> list[PartitionProgress]:
-        """The partitions as `streams.count.settle` judges them."""
+        """The partitions as `streams.count.settle` needs them."""
         found = []
         for number in range(self.partitions):
             state, beat = self.offsets.get(number), self.heartbeats.get(number)
@@ -114,9 +112,6 @@ class LiveReader:
         self._address = address
         self._base = Keys(prefix).base
         self._redis = connect(address)
-        self._settle = self._redis.register_script(scripts.SETTLE)
-        self._trim = self._redis.register_script(scripts.TRIM)
-        self.observers = ObserverBook(self._redis, address, self._base)
         self.unseen = UnseenReader(self._redis, address, self._base)
 
     def close(self) -> None:
@@ -260,24 +255,6 @@ class LiveReader:
             for minute, counts in zip(some, pipeline.execute(), strict=True):
                 found.append(self._minute(minute, counts))
         return found
-
-    def settle(self, candidate_ms: int) -> int:
-        """Move settled time forward to `candidate_ms`, never back; return where it stands."""
-        with asking_redis(self._address):
-            settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
-            return int(settled)
-
-    def trim(
-        self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0, waited: bool = False
-    ) -> int:
-        """Remove minutes before the epoch minute `first_kept`, sketches of minutes before `first_sketch` and of days before `first_date`.
-
-        At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901. Where the
-        minutes `waited` for an archive in vain their events are counted as missed by it.
-        """
-        with asking_redis(self._address):
-            removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
-            return int(removed)
 
     def _minute(self, minute: int, counts: dict[str, str]) -> MinuteCounts:
         return MinuteCounts(minute, checked.fields(counts, f"{self._base}minute:{minute}"))

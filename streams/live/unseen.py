@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 
-from streams.live import checked, scripts
+from streams.live import checked
 from streams.live.connection import RedisAddress, asking_redis
 
 #: What may be unseen, in the order in which it is shown.
@@ -68,7 +67,6 @@ class UnseenReader:
         self._address = address
         self._base = base
         self._redis = client
-        self._forget = client.register_script(scripts.FORGET_UNSEEN)
 
     def values(self) -> list[UnseenValue]:
         """Return what is held and younger than a day: by list, most events first, the rest last."""
@@ -97,9 +95,3 @@ class UnseenReader:
         for each in self.values():
             sizes[each.kind] += each.value != REST
         return sizes
-
-    def forget(self) -> int:
-        """Remove what is older than a day; return how many values. Any number of observers may do it."""
-        with asking_redis(self._address):
-            gone: Any = self._forget(args=[self._base, KEPT_MS, *LISTS])
-        return int(gone)

@@ -18,8 +18,8 @@ from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.local.jars import kafka_jars
 from streams.local.paths import find_program
-from streams.local.probes import LOOPBACK, http_ok, kafka_answers, reached, redis_answers
 from streams.local.process import Program
+from streams.local.ready import LOOPBACK, http_ok, kafka_answers, reached, redis_answers
 from streams.settings import deploy_dir
 
 _FORMAT_SECONDS_MAX = 60

@@ -10,8 +10,8 @@ from pathlib import Path
 from streams.addresses import host_port
 from streams.errors import SettingsError
 from streams.local.ports import PortUse
-from streams.local.probes import http_ok
 from streams.local.process import Program
+from streams.local.ready import http_ok
 from streams.local.record import as_environment
 from streams.local.servers import Receivers, ScrapedPorts, log_file
 from streams.settings import Settings

@@ -23,10 +23,10 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive, Updated
-from streams.history.days import paris_date
 from streams.history.from_live import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
-from streams.live import Announced, ArchiveReader, ArchiveState
+from streams.history.paris_days import paris_date
+from streams.live import Announced, ArchiveKeeper, ArchiveState
 from streams.live.keys import LAYOUT
 from streams.observe.archive_rules import ArchiveFigures, ArchiveRules, fresh
 
@@ -53,7 +53,7 @@ class _Known:
 class Archivist:
     """Archives until `stop()`."""
 
-    reader: ArchiveReader
+    keeper: ArchiveKeeper
     rules: ArchiveRules
     figures: ArchiveFigures = field(default_factory=ArchiveFigures)
     _known: dict[int, _Known] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Archivist:
             VigieError: Redis does not answer, or the archive cannot be written.
         """
         archive = Archive(self.rules.directory)
-        state = self.reader.state()
+        state = self.keeper.state()
         hours = range(0)
         if state.layout == LAYOUT and state.settled_ms is not None:
             hours = self._hours(state, state.settled_ms)
@@ -122,8 +122,8 @@ class Archivist:
         day = paris_date(due[0] * MINUTES_AN_HOUR)
         of_day = [hour for hour in due if paris_date(hour * MINUTES_AN_HOUR) == day][:READ_HOURS_MAX]
         shift = self.rules.shift_minutes
-        readings = [hour_reading(hour, self.reader.hour(*clock_minutes(hour, shift)), shift) for hour in of_day]
-        sketches = sketches_of(self._sound(day, self.reader.day_sketches(day.isoformat())))
+        readings = [hour_reading(hour, self.keeper.hour(*clock_minutes(hour, shift)), shift) for hour in of_day]
+        sketches = sketches_of(self._sound(day, self.keeper.day_sketches(day.isoformat())))
         done = archive.update(
             day, readings, sketches, shift_seconds=self.rules.shift_seconds, catalog=self.rules.catalog
         )
@@ -173,13 +173,13 @@ class Archivist:
         archive_minute = minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR
         # The day that this minute lies in is not over everywhere; those before it are.
         first_open = paris_date(archive_minute)
-        self.reader.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
+        self.keeper.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
 
     def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
         if state.unreadable is not None:
             raise state.unreadable
         if state.oldest is not None and state.oldest < state.trimmed_before:
-            self.reader.trim_archived(state.oldest, [0] * min(state.trimmed_before - state.oldest, MINUTES_AN_HOUR))
+            self.keeper.trim_archived(state.oldest, [0] * min(state.trimmed_before - state.oldest, MINUTES_AN_HOUR))
         kept_from = settled_ms // 60_000 - self.rules.minutes_kept_hours * MINUTES_AN_HOUR
         others = [said.minute for said in fresh(state.archives, state.now_ms, self.rules.wait_hours).values()]
         bound = min([kept_from, *others])
@@ -188,7 +188,7 @@ class Archivist:
             known = self._known.get(hour)
             if end > bound or known is None:
                 return
-            if self.reader.trim_archived(first, known.events) is not None:
+            if self.keeper.trim_archived(first, known.events) is not None:
                 if not known.is_refused:
                     self._due_again.add(hour)  # a late event since it was archived
                 return

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.catalog import Catalog
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.live import Distinct, SketchReader
 
 #: Settled minutes of each sliding window, by the name that labels and members carry.

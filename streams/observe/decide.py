@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from streams.count import Settling, settle
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.count.settle import UNOWNED_MS
 from streams.live import Announced, Snapshot
 from streams.live.keys import LAYOUT, SKETCH_DAYS_KEPT, SKETCH_MINUTES_KEPT

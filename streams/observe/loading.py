@@ -1,7 +1,7 @@
 """What an observer does before it judges: the archive's days go to the judges, unless they are remembered from an earlier start.
 
 1. Days that are only compared with are read (`streams.watch.chosen` chooses them).
-2. The last weeks are judged row by row, or taken from the memory (`streams.observe.memory`) as far as it still holds.
+2. The last weeks are judged row by row, or taken from the memory (`streams.observe.detector_memory`) as far as it still holds.
 3. Their outcome is remembered for the next start, but for the last days: late events may still change these.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from streams.history.days import paris_day
+from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.observe.backlog import Block, DayAssembler, blocks
-from streams.observe.memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
+from streams.observe.detector_memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan
 from streams.watch import Judge

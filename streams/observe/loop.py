@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules, LoopState
 from streams.catalog import Catalog
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.errors import StateError
-from streams.live import ArchiveReader, LiveReader, SketchReader
+from streams.live import ArchiveKeeper, LiveKeeper, SketchReader
 from streams.observe.archive_rules import fresh
 from streams.observe.census import Census, take_census
 from streams.observe.decide import Kept, held_back, progress_problem, settling, what_is_kept
@@ -78,13 +78,13 @@ class Observer:
 
     def __init__(
         self,
-        reader: LiveReader,
+        keeper: LiveKeeper,
         sketches: SketchReader,
         rules: ObserverRules,
         on_end: Callable[[], None] | None = None,
-        archives: ArchiveReader | None = None,
+        archives: ArchiveKeeper | None = None,
     ) -> None:
-        self._reader = reader
+        self._keeper = keeper
         self._sketches = sketches
         self._archives = archives
         self._rules = rules
@@ -116,16 +116,16 @@ class Observer:
             ServerError: Redis does not answer as needed.
             StateError: what Redis holds must not be touched by this version.
         """
-        snapshot = self._reader.snapshot()
+        snapshot = self._keeper.snapshot()
         if problem := progress_problem(snapshot):
             raise StateError(problem)
         if time.monotonic() >= self._forget_at:
-            self._reader.unseen.forget()
+            self._keeper.forget_unseen()
             self._forget_at = time.monotonic() + FORGET_SECONDS
         candidate_ms = settling(snapshot, self._rules.lateness_ms).settled_ms
         settled_ms = snapshot.settled_ms
         if candidate_ms is not None and candidate_ms > (settled_ms or 0):
-            settled_ms = self._reader.settle(candidate_ms)
+            settled_ms = self._keeper.settle(candidate_ms)
         if settled_ms is None:
             self.census = None  # also where Redis was emptied
             return
@@ -158,7 +158,7 @@ class Observer:
                 )
                 kept, waited = held_back(kept, archives.values(), self._rules.archive_wait_hours), True
         for _call in range(TRIM_CALLS_A_ROUND_MAX):
-            removed = self._reader.trim(
+            removed = self._keeper.trim(
                 kept.minute,
                 TRIM_A_CALL_MAX,
                 first_sketch=kept.sketch_minute,
@@ -169,7 +169,7 @@ class Observer:
                 self._kept = full
                 return
 
-    def _merge_establishments(self, archives: ArchiveReader, held: range, first_kept: int) -> None:
+    def _merge_establishments(self, archives: ArchiveKeeper, held: range, first_kept: int) -> None:
         """Add the establishments of settled minutes to those of their day, before the sketches of minutes are trimmed.
 
         Minutes that are about to be trimmed are added once more: late events may have come since they settled.

@@ -16,7 +16,7 @@ import numpy as np
 
 from streams.catalog import Catalog
 from streams.history import DayType, SchoolCalendar
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
 from streams.live import AlertRecord
 from streams.observe.series import Plan
 from streams.watch import AlertScope, Array

@@ -22,7 +22,7 @@ import numpy as np
 
 from streams.catalog import Catalog
 from streams.history import SchoolCalendar
-from streams.history.rows import CutName, CutRows, Key
+from streams.history.day_columns import CutName, CutRows, Key
 from streams.watch import AlertScope, Array, Group, Measure, MixedDays, SchoolDays, Series
 
 MINUTE_ROWS, SERVICE_ROWS = 1, 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 CODE_CHARACTERS_MAX = 64
 #: Kinds of skipped lines that are told apart; a log may hold any text where a kind stands.
 KIND_CHARACTERS_MAX = 32
-#: `ts` of a readable line: 1970 to 2286, in epoch ms. Whether it is too old is judged by the chain, not here.
+#: `ts` of a readable line: 1970 to 2286, in epoch ms. Whether it is too old is checked by the chain, not here.
 TS_MS_MAX = 10_000_000_000_000
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from streams.errors import InputError
-from streams.publish.limits import RECORD_BYTES_MAX
+from streams.publish.bounds import RECORD_BYTES_MAX
 from streams.publish.opening import UTF8_BOM, text_stream
 from streams.unpacking import Packing
 
@@ -133,7 +133,7 @@ def _damage(error: Exception, lines: int) -> str:
 def key_of(line: bytes) -> bytes | None:
     """Return the Kafka key of an event: the UTF-8 of its `visitor`, None where that is not a string.
 
-    Everything that is a JSON object has a key or None, whatever its members: the chain judges it.
+    Everything that is a JSON object has a key or None, whatever its members: the chain validates it.
 
     Raises:
         NotAnObject: the line is not a JSON object.

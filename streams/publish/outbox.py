@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from streams.publish.limits import PublisherLimits
+from streams.publish.bounds import PublisherLimits
 
 #: Undelivered events that are remembered; each is given to `on_failed`, all are counted.
 UNDELIVERED_KEPT_MAX = 1000

@@ -10,7 +10,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from streams.broker import KafkaAddress
 from streams.connecting import connecting
 from streams.errors import ServerError
-from streams.publish.limits import RECORD_BYTES_MAX, PublisherLimits
+from streams.publish.bounds import RECORD_BYTES_MAX, PublisherLimits
 from streams.publish.partitioner import VisitorPartitioner
 
 #: How long Kafka, once it answers, may take to know the topic.

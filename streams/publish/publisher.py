@@ -23,11 +23,11 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
 from streams.errors import InputError, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
+from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
 from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.event import ProjectSecrets, encode_event
 from streams.publish.identity import new_event_id, pseudonym
 from streams.publish.lifetime import come_first, importing, look_after
-from streams.publish.limits import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
 from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
 
 log = logging.getLogger(__name__)

@@ -1,10 +1,10 @@
 """The detector over the past: files of counts in, alerts and a drawing out."""
 
 from streams.rehearse.counts_file import CountsGrid, read_counts
-from streams.rehearse.past import EarlierRows, counts_of, rehearse_regions
+from streams.rehearse.from_archive import EarlierRows, counts_of, rehearse_regions
+from streams.rehearse.judge_rows import Found, Rehearsal, lasting_into, rehearse
 from streams.rehearse.plot import write_plot
-from streams.rehearse.report import as_json, as_text
-from streams.rehearse.run import Found, Rehearsal, lasting_into, rehearse
+from streams.rehearse.printed import as_json, as_text
 
 __all__ = [
     "CountsGrid",

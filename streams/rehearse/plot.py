@@ -12,7 +12,7 @@ import numpy as np
 
 from streams.errors import InputError
 from streams.rehearse.counts_file import CountsGrid
-from streams.rehearse.run import Found, Rehearsal
+from streams.rehearse.judge_rows import Found, Rehearsal
 from streams.watch import Array
 
 WIDTH, HEIGHT, MARGIN = 1100, 220, 46

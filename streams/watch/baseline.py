@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.days import DayKeys
+from streams.watch.alert_types import Array
+from streams.watch.comparable_days import DayKeys
 from streams.watch.store import Past
-from streams.watch.types import Array
 
 #: Comparable days that are averaged at one rung, the newest ones, and how old they may be.
 COMPARABLE_DAYS_MAX = 8

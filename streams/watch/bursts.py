@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.watch.types import Array, Flags
+from streams.watch.alert_types import Array, Flags
 
 HOURS = 24
 #: Hours with so many counts a row, in so many rows at least, tell it.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from streams.watch.days import KeysOf
+from streams.watch.comparable_days import KeysOf
 from streams.watch.judging import DAYS_OF_A_NAME, LOOK_BACK_DAYS
 
 #: A local day is learned from when so much of it is known.

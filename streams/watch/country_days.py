@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from streams.watch.days import RARE_EXTRA, RETURN_EXTRA, DayKeys, weekly
+from streams.watch.comparable_days import RARE_EXTRA, RETURN_EXTRA, DayKeys, weekly
 
 _DAY = datetime.timedelta(days=1)
 _SUNDAY: Hashable = ("week", 6)

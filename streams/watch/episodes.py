@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from streams.watch.alert_types import AlertKind
 from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.flags import Rows
 from streams.watch.score import QUANTUM, Piece
 from streams.watch.standard import Standard
-from streams.watch.types import AlertKind
 
 KINDS = (AlertKind.SURGE, AlertKind.DROP, AlertKind.SILENCE)
 #: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streams.watch.days import KeysOf
-from streams.watch.types import AlertScope, Index
+from streams.watch.alert_types import AlertScope, Index
+from streams.watch.comparable_days import KeysOf
 
 
 class Measure(StrEnum):

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.alert_types import SENSITIVITIES, AlertKind, Array, Index, Sensitivity
 from streams.watch.episodes import Episode
 from streams.watch.groups import Group, Measure
 from streams.watch.panel import Band, Panel
 from streams.watch.states import BAND_DAYS, BAND_MINUTES, JudgeState
 from streams.watch.store import Day
-from streams.watch.types import SENSITIVITIES, AlertKind, Array, Index, Sensitivity
 
 #: False alerts a month that all regions together may cost an observer, and how many there are to share them.
 BUDGET_A_MONTH, REGIONS = 1.0, 18

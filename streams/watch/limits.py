@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.alert_types import Array, Flags, Sensitivity
 from streams.watch.store import HOURS, Past
-from streams.watch.types import Array, Flags, Sensitivity
 
 #: Days whose highest scores are looked at.
 PEAK_DAYS = 63

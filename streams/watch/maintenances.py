@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.watch.types import AlertKind, AlertScope
+from streams.watch.alert_types import AlertKind, AlertScope
 
 #: After the planned end a source has so long to come back before somebody is called.
 GRACE_MINUTES = 15

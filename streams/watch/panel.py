@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.alert_types import AlertKind, Array, Flags, Index, Sensitivity
 from streams.watch.baseline import Baseline, make_baseline
 from streams.watch.bursts import DAYS_MAX as HEAP_DAYS
 from streams.watch.bursts import learn_heaps
-from streams.watch.days import DayKeys, KeysOf
+from streams.watch.comparable_days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
 from streams.watch.limits import PRIOR_PEAK, learn_limits
@@ -26,7 +27,6 @@ from streams.watch.spread import learn_spread
 from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
 from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
-from streams.watch.types import AlertKind, Array, Flags, Index, Sensitivity
 
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
 LEARNED_MINUTES_MAX = 240

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.alert_types import Array, Index
 from streams.watch.store import HOURS, Past
-from streams.watch.types import Array, Index
 
 #: Errors as they are kept.
 Samples = NDArray[np.float32]

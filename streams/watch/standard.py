@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.alert_types import Array, Sensitivity
 from streams.watch.bursts import Heaps
 from streams.watch.limits import Limits
 from streams.watch.scales import Scales
 from streams.watch.shift import Shifts
 from streams.watch.spread import Spread
-from streams.watch.types import Array, Sensitivity
 
 #: Too many or too few must be this part of a mean row of the day, at least: nights have most of the rows, and the least to lose.
 WORTH_PART = 0.15

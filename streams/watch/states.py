@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.alert_types import Array, Flags, Index
 from streams.watch.episodes import KINDS, Episode, Track
 from streams.watch.groups import Group
 from streams.watch.scales import Scales
 from streams.watch.store import DAYS_MAX, HOURS
-from streams.watch.types import Array, Flags, Index
 
 #: Minutes whose bands are kept for the API: as many as Redis keeps of counts.
 BAND_MINUTES = 72 * 60

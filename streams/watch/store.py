@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.watch.alert_types import Array, Flags
 from streams.watch.bursts import DayHeaps, heaps_of
-from streams.watch.days import DayKeys
-from streams.watch.types import Array, Flags
+from streams.watch.comparable_days import DayKeys
 
 HOURS = 24
 #: When on so many days in a row most of what was expected lay in judged rows, it is a new normal, and enters baselines.

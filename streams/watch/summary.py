@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.alert_types import AlertKind, AlertScope, Array
 from streams.watch.groups import Series
 from streams.watch.judging import Judge, Told
-from streams.watch.types import AlertKind, AlertScope, Array
 
 #: Parts that are named, and how far one deviates at least to be named.
 DRIVERS_MAX = 5

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.watch.alert_types import Array, Flags
 from streams.watch.baseline import COUNTS_ENOUGH, smooth_widths
 from streams.watch.score import MEASURED_PART_MIN, LevelSpread, Piece, day_so_far
 from streams.watch.standard import Standard
-from streams.watch.types import Array, Flags
 
 #: Sudden windows are compared with the same day: of what missing comparable days leave unsure they have this part, and as much as the
 #: expectation changes (a logarithm, up to 1) from the rows before: the shape of a day is better known than its level.

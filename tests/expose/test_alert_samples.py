@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from streams.expose.alert_french import Words
 from streams.expose.alert_samples import ACTIVE_MAX, alert_families
-from streams.expose.french import Words
 from streams.incidents import LEVELS, AlertBook, fold
 from streams.settings import deploy_dir
 from tests.incidents.storms import MINUTE_MS, alert, storm

@@ -9,7 +9,7 @@ import pytest
 
 from streams.clock import PARIS
 from streams.expose.page.beside import Beside, EarlierDays
-from streams.expose.page.past import PastVisits
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.telling import _beside
 from streams.expose.scope import Scope
 from streams.history import load_calendar

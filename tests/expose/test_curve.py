@@ -9,15 +9,15 @@ import pytest
 
 from streams.clock import PARIS
 from streams.errors import InputError
+from streams.expose.page.curves import Earlier, Lines, same_times
 from streams.expose.page.grid import Grid
-from streams.expose.page.lines import Earlier, Lines, same_times
-from streams.expose.page.past import DAYS_KEPT, PastVisits
+from streams.expose.page.older_minutes import DAYS_KEPT, PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
 from streams.expose.spans import SPANS, read_span
 from streams.history import load_calendar
 from streams.history.archive import Archive
-from streams.history.days import paris_day
+from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.settings import default_config_dir
 from tests.history.days_made import archived

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from msgspec import structs
 
-from streams.expose.french import Words, hoped
+from streams.expose.alert_french import Words, hoped
 from streams.expose.incidents import IncidentParts
 from streams.expose.links import links_of
 from streams.expose.page.board import board

@@ -9,13 +9,13 @@ import pytest
 
 from streams.count import Cut
 from streams.errors import InputError
-from streams.expose.french import Words
+from streams.expose.alert_french import Words
 from streams.expose.incidents import IncidentParts
 from streams.expose.page.board import board, lists, pulse
+from streams.expose.page.curves import Lines
 from streams.expose.page.grid import Grid
 from streams.expose.page.judged import Sources, band, compared
-from streams.expose.page.lines import Lines
-from streams.expose.page.past import PastVisits
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.picture import Hope, Picture
 from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, projects_of, read_scope, region_of

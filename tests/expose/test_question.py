@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import InputError
-from streams.expose.question import GROUPINGS, read_by, read_question, read_time
+from streams.expose.minutes_query import GROUPINGS, read_by, read_question, read_time
 
 START_MS = 1_788_242_580_000  # 2026-09-01T06:03:00Z
 

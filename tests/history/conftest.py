@@ -9,18 +9,18 @@ import pytest
 from msgspec.structs import replace
 
 from streams.catalog import Catalog
-from streams.cli.past import write_days
+from streams.cli.simulate_years import write_days
 from streams.history import load_calendar
 from streams.history.archive import Archive
-from streams.history.days import dates
-from streams.history.question import rentree_question
+from streams.history.compared_days import rentree_question
+from streams.history.day_columns import Sketches
+from streams.history.paris_days import dates
 from streams.history.reading import History
 from streams.history.report import Report, make_report
-from streams.history.rows import Sketches
 from streams.history.sides import both_sides
 from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
-from streams.simulate.past import load_inputs
+from streams.simulate.past_days import load_inputs
 from tests.history.days_made import DAY, reading
 
 D = date.fromisoformat

@@ -12,9 +12,9 @@ from streams.clock import PARIS
 from streams.errors import VigieError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
-from streams.history.days import paris_day
+from streams.history.day_columns import CutName, CutRows, Rows, Sketches
 from streams.history.marks import HourMark, HourSource
-from streams.history.rows import CutName, CutRows, Rows, Sketches
+from streams.history.paris_days import paris_day
 
 DAY = date(2026, 9, 1)
 FIRST_HOUR = paris_day(DAY)[0] // 60

@@ -18,9 +18,9 @@ from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
-from streams.history.files import ArchiveError
+from streams.history.day_columns import CutName, CutRows, Sketches, minute_events
 from streams.history.marks import Choice, HourSource
-from streams.history.rows import CutName, CutRows, Sketches, minute_events
+from streams.history.whole_files import ArchiveError
 from streams.observe import ArchiveRules, Archivist
 from tests.history.days_made import DAY, FIRST_HOUR, reading
 

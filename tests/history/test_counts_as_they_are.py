@@ -28,7 +28,7 @@ from streams.catalog import Catalog
 from streams.csv_file import CsvFile
 from streams.errors import FileRefused
 from streams.history.counts_csv import COLUMNS, Counts, read_counts
-from streams.history.rows import KEY_COLUMNS, CutName
+from streams.history.day_columns import KEY_COLUMNS, CutName
 
 COUNTS = Table(
     COLUMNS,

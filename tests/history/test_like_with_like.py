@@ -13,14 +13,14 @@ from rich.console import Console
 
 from streams.catalog import Catalog
 from streams.clock import PARIS
+from streams.history.changed_projects import find_perimeter, like_with_like
 from streams.history.coverage import DAY_MINUTES, Extent
-from streams.history.perimeter import find_perimeter, like_with_like
+from streams.history.day_columns import CutName
 from streams.history.report import Report
 from streams.history.report_days import day_rows
 from streams.history.report_html import report_page
 from streams.history.report_text import print_report
 from streams.history.report_values import report_json
-from streams.history.rows import CutName
 from streams.history.side import Side, Sum
 
 NOW, THEN = (date(2026, 9, 1),), (date(2025, 9, 1),)

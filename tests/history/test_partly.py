@@ -21,11 +21,11 @@ from streams.cli import cli
 from streams.history import load_calendar, report_notes, report_text
 from streams.history.archive import Archive
 from streams.history.coverage import DAY_MINUTES, extent, known_minutes, wall_minutes
+from streams.history.day_columns import CutName, CutRows, Sketches, no_rows
 from streams.history.day_file import DayFile
-from streams.history.days import dates, paris_day
 from streams.history.marks import HourMark, HourSource
+from streams.history.paris_days import dates, paris_day
 from streams.history.reading import PastDay
-from streams.history.rows import CutName, CutRows, Sketches, no_rows
 from streams.history.side import Side, Sum
 from streams.history.silence import Silences
 from streams.settings import default_config_dir

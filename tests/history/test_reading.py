@@ -11,9 +11,9 @@ import pytest
 from streams.catalog import Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive
-from streams.history.days import paris_day
+from streams.history.day_columns import CutName, Sketches
+from streams.history.paris_days import paris_day
 from streams.history.reading import History
-from streams.history.rows import CutName, Sketches
 from tests.history.days_made import DAY, FIRST_HOUR, reading
 
 BEGIN = FIRST_HOUR * 60

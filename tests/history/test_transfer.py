@@ -13,13 +13,13 @@ import pytest
 from streams.catalog import Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive, ArchiveError
+from streams.history.day_columns import CutName, Sketches
 from streams.history.day_file import DayFile
 from streams.history.held import NoDataError
 from streams.history.marks import Choice, HourSource
 from streams.history.reading import History
-from streams.history.rows import CutName, Sketches
 from streams.settings import default_config_dir
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 ROOT = Path(__file__).resolve().parents[2]

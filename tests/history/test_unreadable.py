@@ -16,7 +16,7 @@ import pytest
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
-from streams.history.files import ArchiveError, UnreadableFileError
+from streams.history.whole_files import ArchiveError, UnreadableFileError
 from tests.history.days_made import DAY, reading
 from tests.history.test_archive import archive, events, update
 

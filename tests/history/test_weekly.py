@@ -18,14 +18,14 @@ from streams.clock import PARIS
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
-from streams.history.days import dates, paris_day
+from streams.history.day_columns import Sketches
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError
-from streams.history.rows import Sketches
+from streams.history.paris_days import dates, paris_day
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 from tests.history.days_made import DAY, FIRST_HOUR, reading, run
 
 

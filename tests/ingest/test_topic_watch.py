@@ -9,7 +9,7 @@ import pytest
 
 from streams.errors import DefectError, KafkaUnavailable, VigieError
 from streams.ingest import topic_watch
-from streams.ingest.app import WorkerState
+from streams.ingest.faust_app import WorkerState
 from streams.ingest.topic_watch import RULES, TopicWatch
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.topics import TopicFacts

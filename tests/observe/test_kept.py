@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.observe import Kept, what_is_kept
 
 

@@ -14,16 +14,16 @@ import pytest
 
 from streams.history import load_calendar
 from streams.history.archive import Archive
-from streams.history.days import dates, paris_day
+from streams.history.day_columns import CutName
+from streams.history.paris_days import dates, paris_day
 from streams.history.reading import History, PastDay
-from streams.history.rows import CutName
 from streams.observe.backlog import Block, day_block
+from streams.observe.detector_memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.loading import COLD_MINUTES, Loading, MinuteSpan
-from streams.observe.memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
 from streams.settings import default_config_dir
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 from streams.watch import AlertKind, Episode, Judge
 from streams.watch.states import JudgeState, wrong_with
 

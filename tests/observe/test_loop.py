@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.errors import ServerError
 from streams.observe import Observer, ObserverRules
 

@@ -10,7 +10,7 @@ import pytest
 
 from streams.catalog import load_catalog
 from streams.errors import SettingsError
-from streams.observe.maintenances import load_maintenances
+from streams.observe.maintenances_file import load_maintenances
 from streams.settings import default_config_dir
 from streams.watch import AlertKind, AlertScope, Maintenance, planned_because
 from streams.watch.maintenances import GRACE_MINUTES

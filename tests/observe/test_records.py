@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streams.catalog import load_catalog
-from streams.expose.french import Words
+from streams.expose.alert_french import Words
 from streams.history import load_calendar
 from streams.live import AlertRecord
 from streams.observe.series import Plan, make_plan

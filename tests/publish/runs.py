@@ -10,9 +10,9 @@ from streams.publish.emitted import Skip
 from streams.publish.lines import read_lines
 from streams.publish.mark import MarkFile
 from streams.publish.opening import open_events
+from streams.publish.outcomes import classify
 from streams.publish.readers import NativeLines, Outgoing
 from streams.publish.resume import decide, hold_against, marks_around
-from streams.publish.tally import judge
 
 OF = ("native", "", "visits")
 
@@ -46,7 +46,7 @@ class Ents:
                     if number == book.lines and book.tail_bytes:
                         book.see_tail(line)
                     continue
-                found = judge(line, NativeLines())
+                found = classify(line, NativeLines())
                 if isinstance(found, Outgoing):
                     book.send(number, line, line.digest())
                     sent.append(line.content)

@@ -24,8 +24,8 @@ from streams.publish.fields import means_nothing
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.identity import pseudonym
 from streams.publish.lines import read_lines
+from streams.publish.outcomes import classify
 from streams.publish.readers import Format, LineReader, Outgoing
-from streams.publish.tally import judge
 from streams.settings import default_config_dir
 
 SECRET = b"0123456789abcdef"
@@ -58,7 +58,7 @@ def run(format_name: Format, content: bytes) -> tuple[list[Seen], Counter[str], 
     """The visits that a file of this content gives, the kinds of its skipped lines, and how many were unreadable."""
     sent, skipped, unreadable = [], Counter[str](), 0
     for line in read_lines(io.BytesIO(content)):
-        found = judge(line, reader(format_name))
+        found = classify(line, reader(format_name))
         if isinstance(found, Outgoing):
             event = decode(found.value)
             assert isinstance(event, VisitEvent), found
@@ -387,5 +387,5 @@ PIECES = st.sampled_from(
 @given(st.sampled_from(list(Format)), st.lists(PIECES, max_size=14).map(b"".join))
 def test_no_line_ends_a_run(format_name: Format, content: bytes) -> None:
     for line in read_lines(io.BytesIO(b"\n\n" + content)):
-        found = judge(line, reader(format_name))
+        found = classify(line, reader(format_name))
         assert isinstance(found, Outgoing | Skip) or found.why

@@ -17,8 +17,8 @@ import pytest
 from streams.errors import InputError
 from streams.publish.lines import LINE_BYTES_MAX, Damaged, is_blank, read_lines
 from streams.publish.opening import is_packed, open_events
+from streams.publish.outcomes import classify
 from streams.publish.readers import NativeLines, Outgoing
-from streams.publish.tally import judge
 from tests.publish.runs import Ents, events, write
 
 if sys.version_info >= (3, 14):
@@ -42,7 +42,7 @@ def lines(content: bytes | Iterable[bytes]) -> list[bytes]:
 
 
 def sent(content: bytes) -> list[bytes]:
-    found = [judge(line, NativeLines()) for line in read_lines(io.BytesIO(content))]
+    found = [classify(line, NativeLines()) for line in read_lines(io.BytesIO(content))]
     return [each.value for each in found if isinstance(each, Outgoing)]
 
 
@@ -135,7 +135,7 @@ def test_the_hole_that_copytruncate_leaves_is_no_part_of_a_line(hole: bytes) -> 
     assert sent(hole + good + b"\n" + good) == [good, good]
     assert sent(good + b"\n" + hole + good + b"\n") == [good, good]
     assert sent(good + b"\n" + hole) == [good]
-    found = [judge(line, NativeLines()) for line in read_lines(io.BytesIO(b'{"id"' + hole + b':"a"}\n'))]
+    found = [classify(line, NativeLines()) for line in read_lines(io.BytesIO(b'{"id"' + hole + b':"a"}\n'))]
     assert not isinstance(found[0], Outgoing), "zeros within a line: two lines ran into each other"
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.count import Delta
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.history.archive import Archive
-from streams.history.rows import CutName, minute_events
-from streams.live import ArchiveReader, LiveReader, LiveWriter, SketchReader
+from streams.history.day_columns import CutName, minute_events
+from streams.live import ArchiveKeeper, LiveKeeper, LiveWriter, SketchReader
 from streams.live.connection import RedisAddress
 from streams.observe import ArchiveRules, Archivist, Observer, ObserverRules
 from tests.servers.observers import events
@@ -64,16 +64,16 @@ class Chain:
     def settle(self, minute: int) -> None:
         self.reader().settle(minute * 60_000)
 
-    def reader(self) -> LiveReader:
-        return LiveReader(self.address, self.prefix)
+    def reader(self) -> LiveKeeper:
+        return LiveKeeper(self.address, self.prefix)
 
     def archivist(self, name: str = "archive", shift_seconds: int = 0) -> Archivist:
         rules = ArchiveRules(self.directory / name, shift_seconds, self.catalog.digest, KEPT_HOURS, WAIT_HOURS)
-        return Archivist(ArchiveReader(self.address, self.prefix), rules)
+        return Archivist(ArchiveKeeper(self.address, self.prefix), rules)
 
     def observer(self, *, has_archive: bool = True) -> Observer:
         rules = ObserverRules(self.catalog, LocalDays(self.catalog, 0), 20_000, KEPT_HOURS, WAIT_HOURS, has_archive)
-        archives = ArchiveReader(self.address, self.prefix)
+        archives = ArchiveKeeper(self.address, self.prefix)
         return Observer(self.reader(), SketchReader(self.address, self.prefix, self.catalog), rules, archives=archives)
 
     def flush(self, first: int = 0) -> None:

@@ -23,11 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.cli import cli
 from streams.count import Delta, Field
 from streams.errors import VigieError
-from streams.expose.server import ObserverServer
+from streams.expose.observer import ObserverServer
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
-from streams.local.probes import http_ok
+from streams.local.ready import http_ok
 from streams.observe.loop import RULES
 from streams.settings import Settings
 

@@ -13,7 +13,7 @@ from scenes import fill, morning
 
 from streams.catalog import load_catalog
 from streams.history.archive import Archive
-from streams.history.days import paris_date
+from streams.history.paris_days import paris_date
 from streams.incidents import AlertRecord, Driver
 from streams.settings import default_config_dir
 from tests.history.days_made import archived

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.live import AlertRecord, AlertStore
-from streams.live.alerts import ALERTS_MAX, ORPHAN_MINUTES
+from streams.live.alert_store import ALERTS_MAX, ORPHAN_MINUTES
 from streams.live.connection import RedisAddress
 
 pytestmark = pytest.mark.servers

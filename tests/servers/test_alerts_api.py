@@ -12,11 +12,11 @@ from test_alert_store import MINUTE, alert
 
 from streams.catalog import load_catalog
 from streams.history.archive import Archive
-from streams.history.days import paris_date
+from streams.history.paris_days import paris_date
 from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 
 pytestmark = pytest.mark.servers
 

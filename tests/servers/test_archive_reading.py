@@ -13,7 +13,7 @@ from streams.catalog import Catalog
 from streams.errors import ServerError
 from streams.history import hll
 from streams.history.archive import Archive
-from streams.history.days import paris_day
+from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.live import ArchiveReader
 from streams.live.connection import RedisAddress

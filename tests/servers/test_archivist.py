@@ -15,7 +15,7 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.history.archive import Archive
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
 from streams.observe.archivist import RULES
 from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
 from tests.servers.conftest import RedisServer

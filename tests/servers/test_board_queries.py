@@ -25,13 +25,13 @@ from workers import reader_of, wait_for, workers
 
 from bench.load import establishments
 from streams.clock import PARIS
-from streams.expose.server import ObserverServer
+from streams.expose.observer import ObserverServer
 from streams.history.archive import Archive
 from streams.live import AlertRecord, AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 from tests.board_panels import DRAW, Span
 from tests.board_pictures import ask as ask_panel
 

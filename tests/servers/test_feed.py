@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from observers import Filler, Place, events, now_minute
 
 from streams.catalog import load_catalog
-from streams.expose.french import Words
+from streams.expose.alert_french import Words
 from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.page.minutes_read import IN_TURN_MINUTES
 from streams.expose.page.picture import WINDOW_MINUTES
-from streams.live import AlertStore, LiveReader
+from streams.live import AlertStore, LiveKeeper
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 
@@ -32,7 +32,7 @@ class Morning:
     def __init__(self, redis_url, directory):
         self.place = Place(redis_url, f"feed.{uuid.uuid4().hex[:12]}", directory)
         address = RedisAddress(redis_url)
-        self.reader, self.away = LiveReader(address, self.place.prefix), LiveReader(AWAY, self.place.prefix)
+        self.reader, self.away = LiveKeeper(address, self.place.prefix), LiveKeeper(AWAY, self.place.prefix)
         store = AlertStore(address, self.place.prefix)
         incidents = IncidentParts(store, Words(CATALOG, 0), lambda: None, lambda: 0)
         sources = Sources(lambda *_: (), lambda: None, None, None, incidents)

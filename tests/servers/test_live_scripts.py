@@ -11,7 +11,7 @@ import redis
 
 from streams.count import Cut, Delta, Field, PartitionState
 from streams.errors import RedisUnavailable, StateError
-from streams.live import HeartbeatLine, LiveReader, LiveWriter, Outcome
+from streams.live import HeartbeatLine, LiveKeeper, LiveWriter, Outcome
 from streams.live.connection import RedisAddress
 from streams.live.keys import LAYOUT
 
@@ -26,7 +26,7 @@ class Live:
     def __init__(self, url: str, prefix: str) -> None:
         self.address = RedisAddress(url)
         self.prefix = prefix
-        self.reader = LiveReader(self.address, prefix)
+        self.reader = LiveKeeper(self.address, prefix)
         self.raw = redis.Redis.from_url(url, decode_responses=True)
 
     def write(self, use: Callable[[LiveWriter], Awaitable[T]]) -> T:

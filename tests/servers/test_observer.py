@@ -32,11 +32,11 @@ from observers import (
 
 from streams.catalog import load_catalog
 from streams.clock import iso_utc
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.errors import ServerError
+from streams.expose.observer import ObserverServer
 from streams.expose.probes import REDIS_CALL_SECONDS_MAX
-from streams.expose.server import ObserverServer
-from streams.live import LiveReader, SketchReader
+from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import RedisAddress, connect
 from streams.local import Process, free_ports, redis
 from streams.observe import Observer as ObserverLoop
@@ -375,7 +375,7 @@ def observer_loop(reader, sketches, shift_seconds=0):
 @pytest.fixture
 def readers(place):
     address = RedisAddress(place.redis_url)
-    reader, sketches = LiveReader(address, place.prefix), SketchReader(address, place.prefix, CATALOG)
+    reader, sketches = LiveKeeper(address, place.prefix), SketchReader(address, place.prefix, CATALOG)
     yield reader, sketches
     reader.close()
     sketches.close()

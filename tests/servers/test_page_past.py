@@ -11,8 +11,8 @@ from scenes import fill, minute_counts
 
 from streams.catalog import load_catalog
 from streams.expose.codes import Codes
-from streams.expose.page.past import PastVisits
-from streams.expose.page.window import MinuteFigures
+from streams.expose.page.last_hours import MinuteFigures
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.scope import Scope
 from streams.live import LiveReader, MinuteCounts
 from streams.live.connection import RedisAddress
@@ -70,5 +70,5 @@ def test_minutes_are_asked_once_in_a_while(past, place, monkeypatch):
     late = Filler(place, CATALOG.digest, positions={0: 100 * (MINUTES // 10)})
     late.count({FIRST + 2: {("v", "44"): 1000}})
     assert past.between(france, FIRST, FIRST + 5, None).tolist() == before.tolist()
-    monkeypatch.setattr("streams.expose.page.past.LIVE_SECONDS", 0.0)
+    monkeypatch.setattr("streams.expose.page.older_minutes.LIVE_SECONDS", 0.0)
     assert (past.between(france, FIRST, FIRST + 5, None) - before).tolist() == [0, 0, 1000, 0, 0]

@@ -21,7 +21,7 @@ from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
 from streams.local.paths import find_program
-from streams.local.probes import http_ok
+from streams.local.ready import http_ok
 
 pytestmark = pytest.mark.servers
 

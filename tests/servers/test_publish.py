@@ -24,8 +24,8 @@ from streams.errors import InputError, ServerError
 from streams.events import VisitEvent, decode
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import BufferFull, NotDelivered, PublisherLimits, Undelivered, VisitPublisher, pseudonym
-from streams.publish.feed import LineFeed
 from streams.publish.mark import MarkFile
+from streams.publish.send_lines import LineFeed
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
 from tests.servers.conftest import Installation, KafkaServer

@@ -17,7 +17,7 @@ from conftest import Installation
 from workers import wait_for, workers
 
 from streams import edges
-from streams.live import LiveReader, scripts
+from streams.live import LiveKeeper, scripts
 from streams.publish import VisitPublisher
 from streams.settings import Settings
 
@@ -96,7 +96,7 @@ def test_the_chain_runs_with_the_documented_rights(restricted: Installation) -> 
     finally:
         observer.terminate()
         observer.wait(15)
-    reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
+    reader = LiveKeeper(edges.redis_address(settings), settings.redis_prefix)
     assert reader.settle(1) >= 1
     assert reader.trim(1) == 0
     reader.close()

@@ -17,7 +17,7 @@ from streams.cli import cli
 from streams.count import Cut, Delta, Field
 from streams.edges import kafka_address
 from streams.errors import RedisUnavailable
-from streams.live import HeartbeatLine, LiveReader, LiveWriter, Outcome, UnseenValue
+from streams.live import HeartbeatLine, LiveKeeper, LiveWriter, Outcome, UnseenValue
 from streams.live.connection import RedisAddress
 from streams.live.unseen import KEPT_MS, LISTS, VALUES_MAX
 from streams.observe import catalogs_in_use
@@ -112,8 +112,8 @@ def test_they_are_gone_after_a_day(live: Live) -> None:
     apply(live, None, 10, {("service", "OLD"): 1, ("profile", "OLD"): 1}, old_ms - 5000)
     apply(live, 10, 20, {("service", "YOUNG"): 1}, old_ms + 60_000)
     assert [each.value for each in live.reader.unseen.values()] == ["YOUNG"], "not shown, though nobody forgot them yet"
-    assert live.reader.unseen.forget() == 2
-    assert live.reader.unseen.forget() == 0
+    assert live.reader.forget_unseen() == 2
+    assert live.reader.forget_unseen() == 0
     assert live.raw.hgetall(live.key("unseen:service")) == {"YOUNG": "1"}
     assert not live.raw.exists(live.key("unseen:profile"))
     for kind in ("unseen", "unseen_at"):
@@ -175,7 +175,7 @@ def test_heartbeats_tell_under_which_lists_a_worker_counts(live: Live) -> None:
         await writer.heartbeat("w", 1, 8001, [HeartbeatLine(0, 0, 0, 0.0)])
 
     live.write(beat)
-    reader = LiveReader(RedisAddress(live.address.url), live.prefix)
+    reader = LiveKeeper(RedisAddress(live.address.url), live.prefix)
     snapshot = reader.snapshot()
     reader.close()
     assert (snapshot.catalog, snapshot.heartbeats[0].catalog) == ("c1", "c2")
@@ -235,7 +235,7 @@ def test_a_service_is_added_by_one_line_and_a_rolling_restart(
     reader.close()
 
 
-def owners(reader: LiveReader) -> set[str]:
+def owners(reader: LiveKeeper) -> set[str]:
     found = reader.snapshot()
     return {beat.worker for beat in found.heartbeats.values() if found.now_ms - beat.at_ms < 3000}
 

@@ -13,9 +13,9 @@ from observers import Filler, Place, observing, vigie, wait_until
 from streams.catalog import control_letter, load_catalog
 from streams.clock import iso_utc
 from streams.count import Batch, CountingRules, Delta, PartitionCounter, Sketch
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.events import TimeBounds
-from streams.live import LiveReader, SketchReader
+from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import RedisAddress, connect
 from streams.observe import Observer as ObserverLoop
 from streams.observe import ObserverRules, take_census
@@ -40,7 +40,7 @@ def filler(place):
 
 @pytest.fixture
 def reader(place):
-    one = LiveReader(RedisAddress(place.redis_url), place.prefix)
+    one = LiveKeeper(RedisAddress(place.redis_url), place.prefix)
     yield one
     one.close()
 

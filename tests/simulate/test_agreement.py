@@ -12,13 +12,13 @@ import pytest
 
 from streams.audit.plain import PlainCount
 from streams.events import TimeBounds
-from streams.history.days import paris_day
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
+from streams.history.paris_days import paris_day
 from streams.settings import default_config_dir
 from streams.simulate.courses import Floats
 from streams.simulate.inputs import Configuration
 from streams.simulate.levels import load_past, scenario_plan
-from streams.simulate.past import PastMaker, load_inputs
+from streams.simulate.past_days import PastMaker, load_inputs
 from streams.simulate.traffic import Generator
 from tests.simulate.conftest import MakePlan
 

@@ -14,11 +14,11 @@ from streams.cli import cli
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
+from streams.history.day_columns import CutName, CutRows
 from streams.history.day_file import DayFile
-from streams.history.rows import CutName, CutRows
 from streams.settings import default_config_dir
 from streams.simulate.levels import Levels, scenario_plan
-from streams.simulate.past import PastMaker, load_inputs, scenario_days
+from streams.simulate.past_days import PastMaker, load_inputs, scenario_days
 
 D = datetime.date.fromisoformat
 
@@ -143,7 +143,8 @@ def test_the_days_before_a_scenario(past: PastMaker, catalog: Catalog) -> None:
 
 def test_a_scenario_gets_the_days_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "streams.cli.past.scenario_days", lambda _calendar, day: [day - datetime.timedelta(days=n) for n in (2, 1)]
+        "streams.cli.simulate_years.scenario_days",
+        lambda _calendar, day: [day - datetime.timedelta(days=n) for n in (2, 1)],
     )
     arguments = ["simulate", "--scenario", "ordinary", "--scale", "0.002", "--archive", str(tmp_path / "a")]
     assert "2 days before it written" in CliRunner().invoke(cli, arguments).stderr

@@ -12,8 +12,8 @@ import pytest
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.errors import KafkaUnavailable
-from streams.ingest import app as ingest_app
-from streams.ingest.app import FaustLog, WorkerState
+from streams.ingest import faust_app as ingest_app
+from streams.ingest.faust_app import FaustLog, WorkerState
 from streams.ingest.heartbeat import Heart
 from streams.ingest.topic_watch import LogEnds
 from tests.simulation.test_single_faults import finish, piece, play

@@ -4,10 +4,10 @@ feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sen
 """
 
 from streams.expose.page.beside import EarlierDays
+from streams.expose.page.curves import Lines
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import Sources
-from streams.expose.page.lines import Lines
-from streams.expose.page.past import PastVisits
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.routes import add_page
 from streams.expose.page.runbooks import add_runbooks
 

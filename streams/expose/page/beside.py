@@ -10,12 +10,12 @@ from datetime import date, datetime, time
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.errors import VigieError
-from streams.expose.page.lines import same_times, zones_of
-from streams.expose.page.past import PastVisits
+from streams.expose.page.curves import same_times, zones_of
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.scope import Scope
 from streams.history import SchoolCalendar, school_year_of
-from streams.history.days import paris_date, paris_day
 from streams.history.pairing import like_days_before, rentree_before
+from streams.history.paris_days import paris_date, paris_day
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Cut
-from streams.expose.page.figures import figures, unmeasured
-from streams.expose.page.lines import NO_CURVE, Curve
+from streams.expose.page.curves import NO_CURVE, Curve
+from streams.expose.page.last_hours import added
 from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
+from streams.expose.page.side_figures import figures, unmeasured
 from streams.expose.page.verdict import chain, trust
-from streams.expose.page.window import added
 from streams.expose.scope import Scope, projects_of, region_of
 
 #: An ENT without any event for so many settled minutes is silent.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from streams.expose.french import Words
+from streams.expose.alert_french import Words
 from streams.expose.incidents import IncidentParts, Telling, incidents_for
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope

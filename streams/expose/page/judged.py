@@ -10,8 +10,8 @@ import numpy as np
 from streams.catalog import Catalog
 from streams.expose.incidents import IncidentParts
 from streams.expose.page.beside import EarlierDays
+from streams.expose.page.curves import Lines
 from streams.expose.page.grid import Grid
-from streams.expose.page.lines import Lines
 from streams.expose.page.picture import TABLE_MINUTES, Hope
 from streams.expose.scope import Scope
 from streams.incidents import AlertBook

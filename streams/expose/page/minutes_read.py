@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streams.count import Cut
 from streams.expose.codes import Codes
-from streams.expose.page.window import MinuteFigures
+from streams.expose.page.last_hours import MinuteFigures
 from streams.live import MinuteCounts, Snapshot
 
 #: Minutes read again in turn at one look.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.expose.page.window import MinuteFigures
+from streams.expose.page.last_hours import MinuteFigures
 from streams.incidents import Acknowledgement, AlertBook
 from streams.live import Snapshot
 from streams.observe import Census, progress_problem

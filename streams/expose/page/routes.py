@@ -18,12 +18,12 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from streams.errors import InputError, ServerError
+from streams.expose.minutes_query import read_time
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
 from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
-from streams.expose.question import read_time
 from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
 from streams.expose.spans import Span, read_span
 from streams.web import Place, Places, client_of

@@ -19,7 +19,7 @@ OTHER_KINDS = "other kinds"
 EMPTY_LINE = Skip("empty line")
 
 
-def judge(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadable:
+def classify(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadable:
     """Return what becomes of a line, the same for `publish` and its rehearsal."""
     if line.too_long:
         return Unreadable(TOO_LONG)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.clock import paris_text, simulation_note
-from streams.expose.question import read_time
+from streams.expose.minutes_query import read_time
 from streams.expose.status import Status
 
 #: A time of the status (ISO 8601, or None), and what to print for None -> the text.

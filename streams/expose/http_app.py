@@ -19,13 +19,13 @@ from streams import __version__
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
-from streams.expose.alerts import AlertParts, add_alerts
+from streams.expose.alert_rows import AlertParts, add_alerts
 from streams.expose.codes import Codes
 from streams.expose.collector import Scraper, render
 from streams.expose.incidents import IncidentParts, add_incidents
+from streams.expose.minute_rows import Row, read_rows
+from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.page import Feed, add_page, add_runbooks
-from streams.expose.question import DEFAULT_BY, GROUPINGS, MEASURES, read_question
-from streams.expose.rows import Row, read_rows
 from streams.expose.status import Status
 from streams.expose.unseen import UnseenAnswer, unseen_rows
 from streams.live import LiveReader, SketchReader

@@ -14,9 +14,9 @@ from streams.catalog import Catalog
 from streams.count import Cut, Field
 from streams.expose.page.grid import Minutes
 from streams.expose.scope import Scope
-from streams.history.days import paris_day, paris_days_of
+from streams.history.day_columns import Key
+from streams.history.paris_days import paris_day, paris_days_of
 from streams.history.reading import History
-from streams.history.rows import Key
 from streams.live import LiveReader
 
 #: Days of one grouping that are kept in memory, 0.4 MB each at most: a week and the week before of a handful of groupings.

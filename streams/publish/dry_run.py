@@ -10,8 +10,8 @@ from typing import BinaryIO
 from streams.publish.emitted import Skip, Unreadable
 from streams.publish.lines import Damaged, is_blank, read_lines
 from streams.publish.mark import Book
+from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Named, Tally, classify
 from streams.publish.readers import LineReader, breaks_contract
-from streams.publish.tally import LINES_BETWEEN_LOOKS, Named, Tally, judge
 
 #: Stands in for every project's secret: what is made with it is thrown away.
 NO_SECRET = b"a rehearsal needs no secret"
@@ -48,7 +48,7 @@ def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[D
                     reader.pass_by(line.content)
                 done.passed += 1
                 continue
-            found = judge(line, reader)
+            found = classify(line, reader)
             if isinstance(found, Skip):
                 done.tally.skip(found)
             elif isinstance(found, Unreadable):

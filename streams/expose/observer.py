@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from streams.addresses import host_port
 from streams.catalog import Catalog, load_catalog
-from streams.count.days import LocalDays
+from streams.count.local_dates import LocalDays
 from streams.edges import kafka_address
 from streams.errors import DefectError, StateError
+from streams.expose.alert_french import Words
+from streams.expose.alert_rows import AlertParts
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.alertmanager import Acknowledgements
-from streams.expose.alerts import AlertParts
-from streams.expose.app import Parts, create_app, observer_lifespan
 from streams.expose.collector import Scraper
-from streams.expose.french import Words
+from streams.expose.http_app import Parts, create_app, observer_lifespan
 from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.prober import Prober
@@ -27,15 +27,15 @@ from streams.expose.probes import (
     open_alerts,
     open_archives,
     open_detector,
+    open_keeper,
     open_past,
-    open_reader,
     open_sketches,
     probe_kafka,
     read_status,
 )
 from streams.expose.samples import Lists
 from streams.expose.status import Status
-from streams.live import LiveReader, SketchReader
+from streams.live import LiveKeeper, SketchReader
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
 from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir, read_stack
@@ -64,7 +64,7 @@ class ObserverServer:
         catalog = load_catalog(settings.config_dir)
         advice = "choose another with `vigie serve --port N` (setting observer_port)"
         listening = listen(settings.observer_host, settings.observer_port, advice)
-        reader, sketches = open_reader(settings), open_sketches(settings, catalog)
+        keeper, sketches = open_keeper(settings), open_sketches(settings, catalog)
         days = LocalDays(catalog, settings.calendar_shift_seconds)
         archive = archive_rules(settings, catalog)
         rules = ObserverRules(
@@ -75,7 +75,7 @@ class ObserverServer:
             settings.archive_wait_hours,
             has_archive=archive is not None,
         )
-        observer = Observer(reader, sketches, rules, self._on_end, open_archives(settings))
+        observer = Observer(keeper, sketches, rules, self._on_end, open_archives(settings))
         self._archivist = Archivist(open_archives(settings, patient=True), archive) if archive else None
         self._detector = open_detector(settings, catalog, self._on_end) if settings.detector else None
         brokers = kafka_address(settings).bootstrap_servers
@@ -84,7 +84,7 @@ class ObserverServer:
         parts = _parts(
             settings,
             catalog,
-            reader,
+            keeper,
             sketches=sketches,
             observer=observer,
             archivist=self._archivist,
@@ -142,7 +142,7 @@ def serve(settings: Settings) -> None:
 def _parts(
     settings: Settings,
     catalog: Catalog,
-    reader: LiveReader,
+    keeper: LiveKeeper,
     *,
     sketches: SketchReader,
     observer: Observer,
@@ -156,7 +156,7 @@ def _parts(
     brokers = kafka_address(settings).bootstrap_servers
 
     def status() -> Status:
-        return read_status(known, reader, lambda _settled_ms: observer.census, brokers, read_stack())
+        return read_status(known, keeper, lambda _settled_ms: observer.census, brokers, read_stack())
 
     def archive() -> ArchiveFigures | None:
         return archivist.figures if archivist else None
@@ -175,7 +175,7 @@ def _parts(
     incidents = IncidentParts(store, words, lambda: acknowledgements.known, _now_ms, settings.grafana_url)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
     scraped = AlertScraper(catalog, shift_seconds, store.book, figures, expected, lambda: prober.up, _now_ms)
-    lines, earlier = open_past(settings, catalog, reader)
+    lines, earlier = open_past(settings, catalog, keeper)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),
         lambda: detector.figures.judged_to if detector else None,
@@ -183,16 +183,16 @@ def _parts(
         lines,
         incidents,
     )
-    feed = Feed(reader, lambda: observer.census, catalog, lateness_ms, sources)
+    feed = Feed(keeper, lambda: observer.census, catalog, lateness_ms, sources)
     vital = (observer.loop, *(part.loop for part in (archivist, detector) if part))
     loops = ObserverLoops(vital, (feed.loop, prober.loop, acknowledgements.loop))
-    herald = Herald(reader.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
+    herald = Herald(keeper.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
     loops = replace(loops, beside=(*loops.beside, herald.loop))
     scraper = Scraper(
-        reader, lambda: observer.census, archive, lists=lists, lateness_ms=lateness_ms, alerts=scraped, loops=loops.all
+        keeper, lambda: observer.census, archive, lists=lists, lateness_ms=lateness_ms, alerts=scraped, loops=loops.all
     )
     return Parts(
-        reader,
+        keeper,
         sketches,
         observer,
         loops,

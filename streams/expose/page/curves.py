@@ -14,14 +14,14 @@ from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.errors import VigieError
 from streams.expose.page.grid import NO_GRID, Grid, Line, Minutes
-from streams.expose.page.past import PastVisits
+from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope, region_of
 from streams.expose.spans import Span
 from streams.history import SchoolCalendar
 from streams.history.calendar import PACKAGED_ZONES
-from streams.history.days import paris_day, paris_days_of
 from streams.history.pairing import rentree_before
+from streams.history.paris_days import paris_day, paris_days_of
 
 logger = logging.getLogger(__name__)
 

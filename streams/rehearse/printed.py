@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from streams.rehearse.counts_file import CountsGrid
-from streams.rehearse.run import Found, Rehearsal
+from streams.rehearse.judge_rows import Found, Rehearsal
 
 
 def as_json(counts: CountsGrid, rehearsal: Rehearsal) -> bytes:

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError
-from streams.expose.french import Words
-from streams.expose.question import read_time
+from streams.expose.alert_french import Words
+from streams.expose.minutes_query import read_time
 from streams.live import AlertRecord, AlertStore
 from streams.observe import ExpectedRow
 from streams.watch import AlertScope

@@ -15,7 +15,7 @@ from streams.clock import iso_utc
 from streams.count import Field
 from streams.errors import StateError
 from streams.expose.codes import Codes
-from streams.expose.question import EVENTS, USERS, VISITS, Question, Source
+from streams.expose.minutes_query import EVENTS, USERS, VISITS, Question, Source
 from streams.live import LiveReader, MinuteCounts, SketchReader, Snapshot
 from streams.live.keys import SKETCH_MINUTES_KEPT
 from streams.observe import progress_problem

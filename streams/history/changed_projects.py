@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.history.coverage import Extent
-from streams.history.rows import CutName
+from streams.history.day_columns import CutName
 from streams.history.side import Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.

@@ -21,10 +21,10 @@ from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
-from streams.history.days import dates
+from streams.history.paris_days import dates
 from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
-from streams.simulate.past import PastInputs, PastMaker, default_archive_days, load_inputs, scenario_days
+from streams.simulate.past_days import PastInputs, PastMaker, default_archive_days, load_inputs, scenario_days
 from streams.simulate.scenario import checked_scale, load_scenarios
 
 YEARS_MIN, YEARS_MAX = 0.02, 10.0
@@ -142,7 +142,7 @@ def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: c_bool) -
 
 
 def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
-    from streams.history.rows import CutName
+    from streams.history.day_columns import CutName
 
     size = visits = 0
     for day in days:

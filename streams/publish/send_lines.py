@@ -13,9 +13,9 @@ from streams.publish.errors import BufferFull
 from streams.publish.lines import Damaged, InputLine, is_blank, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered
+from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Named, Tally, classify
 from streams.publish.publisher import VisitPublisher
 from streams.publish.readers import LineReader, NativeLines, Outgoing
-from streams.publish.tally import LINES_BETWEEN_LOOKS, Named, Tally, judge
 
 #: How often the resume mark moves forward.
 MARK_SECONDS = 3.0
@@ -122,7 +122,7 @@ class LineFeed:
             self._pass_by(number, line)
             self.passed += 1
         else:
-            found = judge(line, self._reader)
+            found = classify(line, self._reader)
             if isinstance(found, Outgoing):
                 if not self._hand_over(found, number, line, publisher, look):
                     return False
@@ -137,10 +137,10 @@ class LineFeed:
 
     def _pass_by(self, number: int, line: InputLine) -> None:
         if number == self.book.lines and self.book.tail_bytes and (before := self.book.see_tail(line)) is not None:
-            was, now = self._reader.read(before), judge(line, self._reader)
+            was, now = self._reader.read(before), classify(line, self._reader)
             same = isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
             self.grown = (number, same)
-        elif not is_blank(line.content):  # only what `judge` would have given to the reader
+        elif not is_blank(line.content):  # only what `classify` would have given to the reader
             self._reader.pass_by(line.content)
 
     def _hand_over(
