@@ -20,8 +20,8 @@ class Plain:
 
     watermark_ms: int = 0
     append_ms: int = 0
-    ids: list[tuple[int, str]] = field(default_factory=list)
-    seen: list[tuple[int, str, str, int]] = field(default_factory=list)
+    ids: list[tuple[int, str, str]] = field(default_factory=list)
+    seen: list[tuple[int, tuple[str, str], str, int]] = field(default_factory=list)
 
     def feed(self, catalog: Catalog, batches: list[Batch]) -> tuple[Counter[tuple[int, Field]], Counter[Field]]:
         minutes: Counter[tuple[int, Field]] = Counter()
@@ -43,17 +43,19 @@ class Plain:
 
     def is_repeat(self, event: VisitEvent) -> bool:
         generation = self.append_ms // PLAN.id_ms
-        repeat = any(name == event.id and g >= generation - 1 for g, name in self.ids)
-        self.ids.append((generation, event.id))
+        own = (event.project or "", event.id)
+        repeat = any((project, name) == own and g >= generation - 1 for g, project, name in self.ids)
+        self.ids.append((generation, *own))
         return repeat
 
     def starts(self, event: VisitEvent, service: str) -> tuple[bool, bool]:
         generation = self.append_ms // PLAN.visit_ms
-        live = [row for row in self.seen if row[0] >= generation - (PLAN.visit_count - 1) and row[1] == event.visitor]
+        visitor = (event.project or "", event.visitor)
+        live = [row for row in self.seen if row[0] >= generation - (PLAN.visit_count - 1) and row[1] == visitor]
         visit = all(event.ts - ts >= 30 * 60_000 for _g, _v, _s, ts in live if ts == max(r[3] for r in live))
         own = [row for row in live if row[2] == service]
         of_service = all(event.ts - ts >= 30 * 60_000 for _g, _v, _s, ts in own if ts == max(r[3] for r in own))
-        self.seen.append((generation, event.visitor, service, event.ts))
+        self.seen.append((generation, visitor, service, event.ts))
         return visit, of_service
 
     def fields(self, catalog: Catalog, event: VisitEvent) -> list[Field]:

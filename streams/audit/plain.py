@@ -14,6 +14,8 @@ IDS_STRETCH_MS = 10 * 60_000
 
 #: What a row counts, and its codes: ("region,service", "44", "NOTES"), ("project", "mbn"), ("late", "44"), ("rejected", "too_old").
 Row = tuple[str, ...]
+#: A project as it was sent ("" for none) and an id: what makes an event a repeat.
+_Own = tuple[str, str]
 
 
 class PlainCount:
@@ -31,8 +33,8 @@ class PlainCount:
         self._lateness_ms = lateness_ms
         self._append_ms: dict[int, int] = {}
         self._watermark_ms: dict[int, int] = {}
-        #: partition -> (number of the present stretch, its ids, the ids of the stretch before)
-        self._ids: dict[int, tuple[int, set[str], set[str]]] = {}
+        #: partition -> (number of the present stretch, its (project, id)s, those of the stretch before)
+        self._ids: dict[int, tuple[int, set[_Own], set[_Own]]] = {}
         self.records = 0
         #: epoch minute -> row -> events
         self.minutes: dict[int, dict[Row, int]] = {}
@@ -49,7 +51,7 @@ class PlainCount:
             _add(self.apart, ("rejected", event.value))
             return
         service = str(event.service) if event.service in self._services else UNKNOWN
-        repeat = self._is_repeat(partition, append_ms, event.id)
+        repeat = self._is_repeat(partition, append_ms, (event.project or "", event.id))
         visit, of_service = self._starts(partition, append_ms, event, service, repeat)
         if repeat:
             _add(self.apart, ("duplicate",))
@@ -80,14 +82,14 @@ class PlainCount:
         self._append_ms[partition] = max(append_ms, self._append_ms.get(partition, 0))
         self.apart["rejected", reason.value] = self.apart.get(("rejected", reason.value), 0) + number
 
-    def _is_repeat(self, partition: int, append_ms: int, event_id: str) -> bool:
+    def _is_repeat(self, partition: int, append_ms: int, own: _Own) -> bool:
         number = append_ms // IDS_STRETCH_MS
         last, present, before = self._ids.get(partition, (number, set(), set()))
         if number != last:
             present, before = set(), present if number == last + 1 else set()
         self._ids[partition] = (number, present, before)
-        known = event_id in present or event_id in before
-        present.add(event_id)  # a repeat is remembered like any event
+        known = own in present or own in before
+        present.add(own)  # a repeat is remembered like any event
         return known
 
     def _starts(
@@ -96,7 +98,10 @@ class PlainCount:
         if self._stretch_ms is None:
             return False, False
         visits = self._visits.setdefault(partition, PlainVisits(self._stretch_ms))
-        return visits.starts(append_ms, event.ts, event.visitor, service, repeat)
+        visitor = (
+            f"{len(event.project or '')} {event.project or ''} {event.visitor}"  # its pseudonym is its project's own
+        )
+        return visits.starts(append_ms, event.ts, visitor, service, repeat)
 
     def ministry_service_visits(self) -> int:
         """Visits of services by the ministry's rule, over all partitions: each service once a visit."""

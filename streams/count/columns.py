@@ -20,6 +20,8 @@ from streams.events import VisitEvent
 Integers = NDArray[np.int64]
 Code = str | None
 
+#: An odd multiplier: keeps the hash of a project and the hash of a value apart where the two strings are equal.
+_PROJECT_FACTOR = np.int64(0x5851F42D4C957F2D)
 #: Distinct values that are not listed, noted of one chunk and list; the others are counted together under "".
 UNSEEN_MAX = 100
 
@@ -97,7 +99,10 @@ class SchoolNumbers:
 
 @dataclass(frozen=True, slots=True)
 class MemoryColumns:
-    """What the memory needs of each event: `ts`, hash of the id, hash of the visitor, number of the service."""
+    """What the memory needs of each event: `ts`, hashes of the id and of the visitor, number of the service.
+
+    Both hashes are of the project as it was sent, too, listed or not: what one ENT sends makes no repeat and no visitor of another's.
+    """
 
     ts: Integers
     ids: Integers
@@ -184,12 +189,17 @@ class ColumnReader:
             services = [known[event.service] for event in events]
         except KeyError:
             services = [self.services.number(event.service) for event in events]
+        projects = _hashes([event.project or "" for event in events]) * _PROJECT_FACTOR  # absent, null and "" name none
         return MemoryColumns(
             np.fromiter([event.ts for event in events], np.int64, size),
-            np.fromiter(map(hash, [event.id for event in events]), np.int64, size),
-            np.fromiter(map(hash, names), np.int64, size),
+            _hashes([event.id for event in events]) + projects,
+            _hashes(names) + projects,
             np.fromiter(services, np.int64, size),
         )
+
+
+def _hashes(values: Sequence[str]) -> Integers:
+    return np.fromiter(map(hash, values), np.int64, len(values))
 
 
 def _note(unseen: Counter[str], value: Code) -> None:

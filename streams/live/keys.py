@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from streams.count import Field
 
 #: Version of this layout; stored in Redis, another one there is refused.
-LAYOUT = "1"
+LAYOUT = "2"
 #: Minutes of settled time for which the sketches of a minute are kept.
 SKETCH_MINUTES_KEPT = 20
 #: Days for which the sketches of a day are kept.

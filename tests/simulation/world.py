@@ -279,6 +279,7 @@ def _value(rnd: random.Random, append_ms: int) -> bytes | None:
         "visitor": f"v{rnd.randrange(9)}",
         "uai": rnd.choice(UAIS),
         "service": rnd.choice(["NOTES", "ABSENCES"]),
+        "project": rnd.choice(["mbn", "mbn", "nope", None]),
     }
     return orjson.dumps(event)
 
