@@ -10,10 +10,9 @@ it does, and need no other store. For each group of events:
 Whatever dies between, an intent without a done is the only doubt: the next replay looks for the header in the events topic, from the
 intent's time on. Found: it is done. Not found: it was never published, and is replayed.
 
-A replayed event keeps its id. Where the rules were changed meanwhile (settings, another version), a worker that starts reads the last
-minutes of the log again *under the new rules*, and takes the rejected record for one that was counted: its replay would be a repeat, and
-lost. So an event whose original would be accepted by now is replayed only when workers have forgotten its id, 10 to 20 minutes after it
-came.
+A replayed event keeps its id. The rules may have changed meanwhile (settings, another version). A worker that starts then reads the last
+minutes of the log again *under the new rules*: it takes the rejected record for one that was counted, and would drop the replay as a
+repeat. So an event that would be accepted by now is replayed only when workers have forgotten its id, 10 to 20 minutes after it came.
 """
 
 from __future__ import annotations

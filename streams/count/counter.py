@@ -1,7 +1,7 @@
 """Counting of one partition: batches in log order in, one `Delta` out. Pure: the same log gives the same deltas.
 
-What a counter must know is (next offset, append time, watermark), which Redis stores beside the counts, and its `Memory` of ids and
-visitors, which is read again from the tail of the log: `warm` feeds it, `count` continues.
+A counter knows two things. Redis stores the first beside the counts: next offset, append time, watermark. The second is its `Memory` of
+ids and visitors, read again from the tail of the log: `warm` feeds it, `count` continues.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 A scrape moves no cursor, so that a person's curl or a second Prometheus takes nothing away from anybody. Every minute stays exposed for
 `WINDOW_SECONDS` after it settled (after a start of the observer: the last hour's), at most `MINUTES_A_SCRAPE` at once.
 
-When more are due, as during a catch-up, the newest are exposed at every scrape, so that boards stay live, and the others take turns by the
-clock. A turn is a block of event time, which never changes: block `b` has the turns `t` with `t % pages == b % pages`, and `pages` is a
-power of two, so that it changes rarely while minutes come and go. (Equal slices of the sorted list lose minutes: they shift at every
-change; a test holds that.) The window is stretched so that each block has `TURNS` turns.
+When more are due, as during a catch-up, the newest are exposed at every scrape: boards stay live. The others take turns by the clock. A
+turn is a block of event time, which never changes: block `b` has the turns `t` with `t % pages == b % pages`. `pages` is a power of two:
+it changes rarely while minutes come and go. (Equal slices of the sorted list would lose minutes: they shift at every change; a test holds
+that.) The window is stretched so that each block has `TURNS` turns.
 """
 
 from __future__ import annotations

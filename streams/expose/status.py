@@ -94,8 +94,8 @@ class CatalogStatus:
 class Status:
     """State of the chain. What cannot be known is null; `problems` are sentences for a person, `ready` says that all servers answer.
 
-    `users` are distinct visitors of France in the last 5 and 15 settled minutes and the current day in Paris (members `5m`, `15m`,
-    `day`), `establishments` those seen in the last 15 settled minutes: both approximate (0.81 % standard error).
+    `users`: distinct visitors of France, in the last 5 and 15 settled minutes and in the current day in Paris (members `5m`, `15m`,
+    `day`). `establishments`: those seen in the last 15 settled minutes. Both are approximate (0.81 % standard error).
     """
 
     at: str

@@ -1,7 +1,7 @@
 """The school calendar: which kind of day a date is in a zone or a region.
 
-Zones A, B, C and public holidays come from PyPI `holidays`, bounded by `config/calendar.yaml` to the years that were published (beyond
-them that package computes dates that nobody decreed). Corsica and overseas have no packaged source: their days are `UNKNOWN` until
+Zones A, B, C and public holidays come from the package `holidays`. `config/calendar.yaml` bounds them to the years that were published:
+beyond these the package computes dates that nobody decreed. Corsica and overseas have no packaged source: their days are `UNKNOWN` until
 `config/calendar_overrides.yaml` says when they have school. Nothing is invented.
 """
 

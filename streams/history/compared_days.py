@@ -82,8 +82,11 @@ def period_question(calendar: SchoolCalendar, first: date, last: date, against: 
 
 
 def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> ReportQuestion:
-    """One day. Against none that is named: a rentrée against the one before; else the day like it that is nearest to a year of whole weeks
-    before, and within four weeks of a rentrée nearest to day n of the school year before.
+    """One day, against `against`; None chooses the other day:
+
+    - a rentrée is held against the rentrée before;
+    - a day within four weeks of a rentrée against the day like it that is nearest to day n of the school year before;
+    - any other day against the day like it that is nearest to a year of whole weeks before.
 
     Raises:
         InputError: it is held against itself.

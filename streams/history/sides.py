@@ -23,7 +23,8 @@ from streams.history.sums import Collector
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 
-#: Measured figures are compared with, unless weekly ones cover more than so many times as much of the days.
+#: The earlier side is what Vigie measured. It is the ministry's weekly figures instead where these cover the days more than this many
+#: times better.
 ESTIMATE_COVERS_MORE = 2.0
 
 

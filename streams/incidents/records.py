@@ -25,10 +25,11 @@ class AlertRecord(msgspec.Struct, frozen=True):
     """One alert, with its figures as judged. Times are epoch ms of the clock.
 
     `scope` is `national`, `region`, `service` (of a region) or `project`. `observed`, `expected`, `lower` and `upper` are sums over the
-    rows from `start_ms` to `until_ms` (the end of the last judged row, or of the last row that deviates once it has ended). `end_ms` is
-    None while it runs. `planned`: why it was to be expected (a maintenance). `last_rentree`: observed over the same minutes of last
-    year's rentrée. `observed_now` and `expected_now` are sums over its last `NOW_MINUTES`, at most since its start; None: not told.
-    `score`: how far it strayed when it was raised, where the highest of an ordinary day of its series is `usual_score`; 0 of a silence.
+    rows from `start_ms` to `until_ms`. While it runs, `until_ms` is the end of the last judged row and `end_ms` is None; once it has
+    ended, `until_ms` is the end of the last row that deviates. `planned`: why it was to be expected (a maintenance). `last_rentree`:
+    observed over the same minutes of last year's rentrée. `observed_now` and `expected_now` are sums over its last `NOW_MINUTES`, at
+    most since its start; None: not told. `score`: how far it strayed when it was raised, where the highest of an ordinary day of its
+    series is `usual_score`; 0 of a silence.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""One name, one worker. Workers are static members of their group, by host and port; of two with one name Kafka lets in the newer one,
-throws the older one out, which comes back, and so on for ever.
+"""One name, one worker. Workers are static members of their group, by host and port.
 
-A worker therefore waits at its start while another one of its name lives, and one that was thrown out does not come back while another has
-its place: it ends, and says who that is. Kafka tells that there is another one, the heartbeats in Redis tell which.
+Of two workers with one name Kafka lets the newer one in and throws the older one out. That one would come back, and so on for ever. So a
+worker waits at its start while another one of its name lives. One that was thrown out does not come back: it ends, and says who has its
+place. Kafka tells that there is another one, the heartbeats in Redis tell which.
 """
 
 from __future__ import annotations

@@ -36,10 +36,9 @@ NO_EPOCH = -1
 class Chunk:
     """All that was fetched of one partition at once: covers the offsets `start <= offset < end`.
 
-    `epoch` is the number of seeks that this partition had seen when the fetch began (`NO_EPOCH`: it was assigned anew since the last of
-    them, so that nobody knows where this fetch began), `first` whether it is the first chunk since the last of them. A first chunk
-    begins where the seek went: if its `start` lies higher, retention removed what was in between. `problem` tells why counting must stop
-    here.
+    `epoch`: how many seeks this partition had seen when the fetch began. `NO_EPOCH`: it was assigned anew since the last seek, and nobody
+    knows where this fetch began. `first`: it is the first chunk since the last seek. A first chunk begins where the seek went: if its
+    `start` lies higher, retention removed what was in between. `problem` tells why counting must stop here.
     """
 
     partition: int

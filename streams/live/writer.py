@@ -48,9 +48,9 @@ class Applied:
 class HeartbeatLine:
     """What a worker vouches for of one partition.
 
-    `position` is the next offset to count, `counted` the same where anything was counted (else None), `log_end` the end of the log
-    where Kafka was asked in this round, `asked_ms_ago` before the heartbeat. `warming` is how far the warm-up has come (0 to 1, None:
-    none is under way), the windows are how far back (ms) ids and visitors are remembered.
+    `position`: the next offset to count; `counted`: the same, None where nothing was counted yet. `log_end`: the end of the log, if Kafka
+    was asked in this round; `asked_ms_ago`: how long before the heartbeat. `warming`: how far the warm-up has come (0 to 1, None: none is
+    under way). The windows: how far back (ms) ids and visitors are remembered.
     """
 
     partition: int

@@ -4,10 +4,10 @@ One pass, every few seconds:
 
 1. Read where Redis stands. Hours that are over and settled, and are not known to be archived, are due; all hours held are due again when
    another hour settles, for late events.
-2. Each due hour is read in one atomic call with the offsets it reflects, and put into its day's file, unless the file reflects something
-   that it does not (`streams.history.marks`).
-3. What the archive has is announced in Redis, and the oldest hours that all archives have are trimmed, in order, if Redis holds no event
-   of them that the file has not.
+2. Each due hour is read in one atomic call, with the offsets it reflects. It is put into its day's file, unless the file reflects
+   something that it does not (`streams.history.marks`).
+3. What the archive has is announced in Redis. The oldest hours that all archives have are trimmed, in order. An hour of which Redis holds
+   an event that the file has not is left alone.
 
 Any number of observers may do this, on one directory or on several. A pass that fails changes nothing, is told once, and tried again.
 """

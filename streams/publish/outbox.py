@@ -1,7 +1,7 @@
 """What became of every event that a publisher took: taken == delivered + failed + pending.
 
-An event waits here until Kafka's client takes it, then for Kafka's answer. kafka-python hands out one future an event. Callbacks on each
-would cost as much as a sixth of the whole sending, so the futures stay in order in a queue, and a thread looks at its head.
+An event waits here until Kafka's client takes it, then for Kafka's answer. kafka-python hands out one future an event. A callback on each
+would cost a sixth of the whole sending. So the futures stay in order in a queue, and a thread looks at its head.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From a line of a file to a record for Kafka, for every format of `vigie publish`: sent, skipped or unreadable, never an exception.
 
-Formats other than `native` have no id and a user instead of a pseudonym. Their id is derived: a hash of format, project, line, time, and of
-which occurrence of that line in the file it is, so that the same file gives the same ids, and two equal lines two. (The time is
-in the line, but for hits that get it from `--at`: the same hits of another time are others.)
+Formats other than `native` have no id and a user instead of a pseudonym. Their id is a hash of format, project, line, time, and how many
+equal lines came before it in the file. So the same file gives the same ids, and two equal lines have two. (The time is in the line. Hits
+that get it from `--at` are other events at another time.)
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Where a run begins: a file of lines held against the marks beside it.
 
-- It begins with the lines that a mark of the same format, project and topic speaks of, also one of another name (a log that was rotated,
-  copied or compressed): the run goes on behind them.
-- It holds lines that were published, but does not fit: it was changed, cut, put together, or goes out under another project. Refused:
-  sending it all would count lines twice once Kafka's window of ids is over.
-- It holds none of them: another file (a log after its rotation). It is published from its beginning, which is said.
+- It begins with the lines that a mark of the same format, project and topic speaks of: the run goes on behind them. The mark may have
+  another name: the log was rotated, copied or compressed.
+- It holds lines that were published, but does not fit a mark: it was changed, cut, put together, or goes out under another project. It
+  is refused: sending it all would count lines twice once the window of ids is over.
+- It holds none of them: it is another file, for instance a log after its rotation. It is published from its beginning, and that is said.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Simulated traffic with a known truth: a seeded day of visits, written to a file or published live.
 
-`scenario` and `shape` say how much traffic a day has, `population` who makes it, `visits` and `traffic` turn both into events second by
-second, `odd` breaks some of them, `book` and `truth` keep what must come out, `pacing` puts the day on the clock, `files` and `live` carry
-the events away.
+- How much traffic a day has: `scenario` and `shape`. Who makes it: `population`.
+- Events, second by second: `visits` and `traffic`. `odd` breaks some of them.
+- What must come out: `book` and `truth`.
+- Where the events go: `traffic_file`, or `live`, with `pacing` to put the day on the clock.
 """
 
 from streams.simulate.scenario import (

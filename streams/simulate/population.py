@@ -1,7 +1,7 @@
 """Who makes the traffic: establishments with valid UAI in the right departements, their projects, and the visitors attached to them.
 
-Visitors are not stored: a visitor of a region is two numbers, and has its establishment, profile and pseudonym by a keyed hash of them, so
-that millions of them cost no memory and every process of the same seed knows the same people.
+Visitors are not stored. A visitor of a region is two numbers; a keyed hash of them gives its establishment, profile and pseudonym.
+Millions of visitors cost no memory, and all processes of one seed know the same people.
 """
 
 from __future__ import annotations

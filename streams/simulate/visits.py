@@ -17,8 +17,8 @@ from streams.simulate.shape import Load
 RATE_SECONDS = 10
 #: Above this mean, Poisson numbers are drawn from the normal distribution.
 _NORMAL_FROM = 30.0
-#: Those who begin in a second are the same people as those of a second of six hours before: they come back in another second of the same
-#: hour of that cycle, so five hours later at the soonest, when nothing of their last use matters any more.
+#: Those who begin in a second also began in some second of the hour that lies six hours before. So nobody comes back before five hours are
+#: over, and nothing of the last use matters any more.
 CYCLE_HOURS = 6
 _HOUR_SECONDS = 3600
 #: Coprime to an hour's seconds: a multiplier that deals the people of an hour's seconds out to other seconds.
