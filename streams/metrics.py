@@ -211,6 +211,13 @@ ALERT_INFO = _observer(
     "summary",
     "sentence",
 )
+ALERT_ACKNOWLEDGED = _observer(
+    "ent_alert_acknowledged",
+    Kind.GAUGE,
+    "Of each incident that runs and somebody is called for: 1 where somebody has taken it in charge, else 0; `who` says who, until when.",
+    *_ALERT,
+    "who",
+)
 ALERT_OBSERVED = _observer(
     "ent_alert_observed_visits",
     Kind.GAUGE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +75,14 @@ def settings_of(panel: Any, name: str) -> dict[str, Any]:
     found = dict(panel["fieldConfig"]["defaults"])
     found["custom"] = dict(found.get("custom", {}))
     for override in panel["fieldConfig"].get("overrides", ()):
-        if override["matcher"] != {"id": "byName", "options": name}:
+        matcher = override["matcher"]
+        is_meant = (
+            re.search(matcher["options"].strip("/"), name)
+            if matcher["id"] == "byRegexp"
+            else matcher["options"] == name
+        )
+        assert matcher["id"] in ("byName", "byRegexp")
+        if not is_meant:
             continue
         for one in override["properties"]:
             place, _, key = one["id"].rpartition(".")
@@ -138,11 +146,13 @@ def draw_timeseries(panel: Any, found: list[list[DrawnSeries]], span: Span) -> s
     if not series:
         return _none(panel)
     width, height = panel["gridPos"]["w"] * COLUMN - 24, panel["gridPos"]["h"] * ROW - 78
-    left, bottom = 74, 18
     defaults = panel["fieldConfig"]["defaults"]
     values = [value for one in series for _, value in one.points if value == value]
     low = min([*values, defaults.get("min", min(values, default=0))])
-    high = max([*values, low + 1e-9]) * 1.05 or 1.0
+    high = max(values, default=0) * 1.05
+    high = high if high > low else low + 1
+    ticks = [low + (high - low) * number / 4 for number in range(4)]
+    left, bottom = 12 + 7 * max(len(figure(value, defaults)) for value in ticks), 18
 
     def x(at: float) -> float:
         return left + (at - span.first) / (span.end - span.first) * (width - left)
@@ -151,8 +161,7 @@ def draw_timeseries(panel: Any, found: list[list[DrawnSeries]], span: Span) -> s
         return (height - bottom) * (1 - (value - low) / (high - low))
 
     drawn, names = [], []
-    for number in range(4):
-        value = low + (high - low) * number / 4
+    for value in ticks:
         drawn.append(f'<line x1="{left}" x2="{width}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e4e5e6"/>')
         drawn.append(
             f'<text x="{left - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{escape(figure(value, defaults))}</text>'

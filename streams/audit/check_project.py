@@ -12,7 +12,7 @@ from streams.audit.project import VALUES_NAMED, ProjectView, share_of
 from streams.audit.rejects import printable
 from streams.broker import KafkaAddress
 from streams.catalog import UNKNOWN, Catalog
-from streams.clock import iso_utc
+from streams.clock import paris_text
 from streams.count import Cut
 from streams.events import TimeBounds
 from streams.live import LiveReader
@@ -83,9 +83,8 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
         meant = f". Is it {alike}?" if alike else ""
         text = f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there{meant}"
         yield Finding(Level.PROBLEM, "project", text)
-    period = (
-        f"since {iso_utc(looked.since_ms)} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"
-    )
+    since = paris_text(looked.since_ms, view.shift_seconds, "seconds")
+    period = f"since {since} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"
     if not view.accepted:
         yield Finding(Level.PROBLEM, "events", f"none that counts {period}")
     else:
@@ -95,7 +94,7 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
         event = seen.event
         codes = " ".join(each or "-" for each in (event.uai, event.service, event.profile))
         sent = printable(f"{codes}  id {event.id}".encode(), LINE_CHARACTERS_MAX)
-        text = f"{iso_utc(seen.append_ms, milliseconds=True)}  {sent}  partition {seen.partition}"
+        text = f"{paris_text(seen.append_ms, view.shift_seconds, 'milliseconds')}  {sent}  partition {seen.partition}"
         yield Finding(Level.OK, "last", text)
     yield from _rejects(view)
     yield from _codes(view)
@@ -179,13 +178,14 @@ def _keys(view: ProjectView) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "visitor", f"{text}: a pseudonym is HMAC-SHA-256 of the user id under a secret")
 
 
-def last_counted(reader: LiveReader, project: str) -> Iterator[Finding]:
+def last_counted(reader: LiveReader, view: ProjectView) -> Iterator[Finding]:
     """When Redis last counted an event of the project, among the minutes it holds."""
     held = reader.held()
     for end in range(len(held), 0, -MINUTES_A_LOOK):
         for minute in reversed(reader.fetch(held[max(0, end - MINUTES_A_LOOK) : end])):
-            if number := minute.counts.get((Cut.PROJECT, project), 0):
-                text = f"the last minute with events of it is {iso_utc(minute.minute * 60_000)} ({number:,})"
+            if number := minute.counts.get((Cut.PROJECT, view.project), 0):
+                when = paris_text(minute.minute * 60_000, view.shift_seconds)
+                text = f"the last minute with events of it is {when} ({number:,})"
                 yield Finding(Level.OK, "counted", text)
                 return
     yield Finding(Level.WARNING, "counted", "no minute that Redis holds has an event of it")
@@ -210,9 +210,9 @@ def check_project(
         )
 
     yield from guarded("kafka", in_the_log)
-    yield from guarded("redis", lambda: last_counted(reader, view.project))
+    yield from guarded("redis", lambda: last_counted(reader, view))
 
 
-def view_of(project: str, catalog: Catalog, bounds: TimeBounds) -> ProjectView:
+def view_of(project: str, catalog: Catalog, bounds: TimeBounds, shift_seconds: int = 0) -> ProjectView:
     """A view that has seen nothing."""
-    return ProjectView(project, catalog, bounds, partitions=1)
+    return ProjectView(project, catalog, bounds, 1, shift_seconds)

@@ -54,6 +54,7 @@ class ProjectView:
     catalog: Catalog
     bounds: TimeBounds
     partitions: int
+    shift_seconds: int = 0  # scenario time minus clock: times are told in Paris, by the scenario
     accepted: int = 0
     others: int = 0
     nobodys: int = 0

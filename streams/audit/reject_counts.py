@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from streams.audit.rejects import Rejected, ReplayMark
 from streams.audit.replay import DONE
+from streams.clock import scenario_time
 from streams.errors import InputError
 
 GROUPINGS = ("reason", "project", "hour")
@@ -36,8 +36,8 @@ class Table:
         return RejectsRow(sum(row.kept for row in self.rows.values()), sum(row.replayed for row in self.rows.values()))
 
 
-def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
-    """Count rejects by `by` and reason.
+def tally(found: Iterable[Rejected | ReplayMark], by: str, shift_seconds: int = 0) -> Table:
+    """Count rejects by `by` and reason; hours are those of Paris, `shift_seconds` after the clock (a scenario's).
 
     Raises:
         InputError: there is no such grouping.
@@ -52,7 +52,7 @@ def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
             if each.stage == DONE:  # perhaps read before its dead letter: they may lie in different partitions
                 replayed.add(each.key)
             continue
-        cell = (_group(each, by), each.reason)
+        cell = (_group(each, by, shift_seconds), each.reason)
         if cell not in table.rows and len(table.rows) >= ROWS_MAX:
             cell = (OTHERS, each.reason)
         table.rows.setdefault(cell, RejectsRow()).kept += 1
@@ -62,9 +62,10 @@ def tally(found: Iterable[Rejected | ReplayMark], by: str) -> Table:
     return table
 
 
-def _group(rejected: Rejected, by: str) -> str:
+def _group(rejected: Rejected, by: str, shift_seconds: int) -> str:
     if by == "project":
         return rejected.project[:64]
     if by == "hour":
-        return f"{datetime.fromtimestamp(rejected.append_ms / 1000, UTC):%Y-%m-%dT%H:00Z}"
+        taken = scenario_time(rejected.append_ms, shift_seconds)
+        return taken.replace(minute=0, second=0, microsecond=0).isoformat(sep=" ", timespec="minutes")
     return rejected.reason

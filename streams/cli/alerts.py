@@ -12,9 +12,10 @@ import click
 import orjson
 
 from streams.catalog import load_catalog
-from streams.clock import simulation_notice
+from streams.cli.terminal import say_simulation
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
+from streams.expose.alert_english import TerminalWords, several
 from streams.expose.alert_french import Words
 from streams.expose.alert_rows import ALL, STATES, alert_row, chosen, read_times
 from streams.expose.alertmanager import acknowledge, read_acknowledgements
@@ -54,33 +55,36 @@ def alerts(
 ) -> None:
     """Print the incidents that run and those of the last weeks: alerts, each with those that it explains.
 
-    Times of the text are those of screens, in Paris (in a simulation: of the scenario).
+    Times are in Paris, with the offset; in a simulation those of the scenario. JSON has UTC, and the French texts of page, e-mails and
+    boards in `title` and `explanation`.
     """
     if context.invoked_subcommand is not None:
         return
     settings = load_settings()
-    words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
+    catalog = load_catalog(settings.config_dir)
+    french = Words(catalog, settings.calendar_shift_seconds)
+    words = TerminalWords(catalog, settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
-    telling = Telling(words, _acknowledgements(settings), _now_ms(), settings.grafana_url)
-    incidents = incidents_for(FRANCE, book, words.catalog)
+    telling = Telling(french, _acknowledgements(settings), _now_ms(), settings.grafana_url)
+    incidents = incidents_for(FRANCE, book, catalog)
     bounds = read_times(from_text, to_text, "--")
     if explain is not None:
-        _explain(telling, incidents, explain, as_json=as_json)
+        one = _found(incidents, explain)
+        _print_json([telling.row(one, full=True)]) if as_json else _explain(words, telling, one, explain)
         return
     kept = {one.id for one in chosen(book.alerts, state, *bounds)}
     if each:
         singles = [one for one in book.alerts if one.id in kept]
-        _print_json([alert_row(one, words) for one in singles]) if as_json else _print_each(words, singles)
+        _print_json([alert_row(one, french) for one in singles]) if as_json else _print_each(words, singles)
         return
     found = [one for one in incidents if one.id in kept]
     if as_json:
         _print_json([telling.row(one) for one in found])
         return
     minute = book.judged_minute
-    if minute is not None and (notice := simulation_notice(minute * 60_000, words.shift_seconds)):
-        click.echo(f"« {notice} »")
+    say_simulation(words.shift_seconds)
     for one in found:
-        click.echo(f"{one.id}\n  {telling.row(one).explanation}")
+        click.echo(f"{one.id}\n  {words.incident(one, telling.acknowledged(one))}")
     if telling.acknowledgements is None and any(one.is_running for one in found):
         click.echo(
             f"who has taken what in charge is unknown: Alertmanager does not answer at {settings.alertmanager_url}"
@@ -88,7 +92,7 @@ def alerts(
     running = sum(one.is_running for one in found)
     folded = sum(1 + len(one.explains) for one in found)
     judged = "no minute was judged yet" if minute is None else f"judged up to {words.clock((minute + 1) * 60_000)}"
-    click.echo(f"{len(found)} incidents of {folded} alerts, {running} running; {judged}")
+    click.echo(f"{several(len(found), 'incident')} of {several(folded, 'alert')}, {running} running; {judged}")
 
 
 @alerts.command()
@@ -96,11 +100,11 @@ def alerts(
 @click.option("--for", "length", default="2h", show_default=True, metavar="TIME", help="For how long: 45m, 2h.")
 @click.option("--until", metavar="TIME", help="Until when instead, ISO 8601; UTC without an offset.")
 @click.option("--by", help="Who takes it in charge.  [default: your user name]")
-@click.option("--comment", default="pris en charge", show_default=True, help="What others read beside it.")
+@click.option("--comment", default="", help="What others read beside it, on screens in French.")
 def ack(incident_id: str, length: str, until: str | None, by: str | None, comment: str) -> None:
     """Take an incident in charge: a silence of Alertmanager, so that nobody else is called; all screens say who and until when."""
     settings = load_settings()
-    words = Words(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
+    words = TerminalWords(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
     found = _found(incidents_for(FRANCE, book, words.catalog), incident_id)
     if found.id != incident_id:
@@ -118,7 +122,7 @@ def ack(incident_id: str, length: str, until: str | None, by: str | None, commen
     for alert in (found.alert, *found.called_before):
         given = Acknowledgement(by, until_ms, comment, tuple(matchers_of(alert, regions)))
         acknowledge(settings.alertmanager_url, given, now_ms)
-    click.echo(f"{words.title(found.alert)} : {words.acknowledged(Acknowledgement(by, until_ms, comment, ()))}")
+    click.echo(f"{words.title(found.alert)}: {words.acknowledged(Acknowledgement(by, until_ms, comment, ()))}")
 
 
 def _who() -> str:
@@ -146,23 +150,24 @@ def _found(incidents: Sequence[Incident], alert_id: str) -> Incident:
     return found
 
 
-def _explain(telling: Telling, incidents: Sequence[Incident], alert_id: str, *, as_json: bool) -> None:
-    found, words = _found(incidents, alert_id), telling.words
-    if as_json:
-        _print_json([telling.row(found, full=True)])
-        return
+def _explain(words: TerminalWords, telling: Telling, found: Incident, alert_id: str) -> None:
+    say_simulation(words.shift_seconds)
     if found.id != alert_id:
         part = next(one for one in found.explains if one.id == alert_id)
-        click.echo(f"{words.explanation(part)}\n\nFait partie de : {found.id}\n")
-    click.echo(telling.row(found, full=True).explanation)
+        click.echo(f"{words.explanation(part)}\n\npart of {found.id}\n")
+    links = telling.row(found).links
+    told = [words.explanation(found.alert), words.explained(found), words.acknowledged(telling.acknowledged(found))]
+    click.echo("\n".join(text for text in told if text))
+    click.echo(f"at the observer: {links.page}, {links.runbook}, {links.json}\nin Grafana: {links.board}")
     for one in found.explains:
         click.echo(f"  {one.id}\n    {words.sentence(one)}")
 
 
-def _print_each(words: Words, found: Sequence[AlertRecord]) -> None:
+def _print_each(words: TerminalWords, found: Sequence[AlertRecord]) -> None:
+    say_simulation(words.shift_seconds)
     for one in found:
         click.echo(f"{one.id}\n  {words.sentence(one)}")
-    click.echo(f"{len(found)} alerts, {sum(one.end_ms is None for one in found)} running")
+    click.echo(f"{several(len(found), 'alert')}, {sum(one.end_ms is None for one in found)} running")
 
 
 def _print_json(rows: Sequence[object]) -> None:

@@ -15,6 +15,7 @@ from streams.audit.check import CALENDAR_DAYS, Finding, Level, check_calendar, c
 from streams.audit.check_project import check_project, view_of
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
+from streams.cli.terminal import say_simulation
 from streams.edges import kafka_address, redis_address, time_bounds, topic_designs
 from streams.errors import InputError, SettingsError
 from streams.history import load_calendar
@@ -72,7 +73,9 @@ def _findings() -> Iterator[Finding]:
 
 def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
     settings = load_settings()
-    view = view_of(project, load_catalog(settings.config_dir), time_bounds(settings))
+    say_simulation(settings.calendar_shift_seconds)
+    catalog = load_catalog(settings.config_dir)
+    view = view_of(project, catalog, time_bounds(settings), settings.calendar_shift_seconds)
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader, Meter("check", None) as meter:
         yield from check_project(
             kafka_address(settings),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
 
 import click
 import orjson
@@ -14,6 +13,8 @@ from streams.audit.recount import Recount, RecountRules
 from streams.audit.recount import recount as count_again
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
+from streams.cli.terminal import say_simulation
+from streams.clock import iso_utc, paris_text
 from streams.edges import kafka_address, redis_address, time_bounds
 from streams.live import LiveReader
 from streams.settings import load_settings
@@ -50,11 +51,14 @@ def recount(as_json: bool, visits: bool) -> None:
                 meter.show(done, f"{done:,} of {to_read:,} records ({share} %), {rate:,.0f}/s")
 
         found = count_again(kafka_address(settings), settings.topic, reader, rules, show)
-    click.echo(orjson.dumps(_json(found)) if as_json else _text(found))
+    shift = settings.calendar_shift_seconds
+    if not as_json:
+        say_simulation(shift)
+    click.echo(orjson.dumps(_json(found)) if as_json else _text(found, shift))
     sys.exit(0 if found.agrees else 1)
 
 
-def _text(found: Recount) -> str:
+def _text(found: Recount, shift_seconds: int) -> str:
     compared = found.compared
     rate = found.records / max(found.seconds, 0.001)
     lines = [
@@ -74,21 +78,16 @@ def _text(found: Recount) -> str:
         lines.append("Redis agrees with the log in every row")
     else:
         lines.append(f"{len(compared.differences):,} rows differ:")
-        lines += [_line(one) for one in compared.differences[:DIFFERENCES_SHOWN_MAX]]
+        lines += [_line(one, shift_seconds) for one in compared.differences[:DIFFERENCES_SHOWN_MAX]]
         if len(compared.differences) > DIFFERENCES_SHOWN_MAX:
             lines.append(f"  ... and {len(compared.differences) - DIFFERENCES_SHOWN_MAX:,} more")
     return "\n".join(lines)
 
 
-def _line(one: Difference) -> str:
+def _line(one: Difference, shift_seconds: int) -> str:
     aspect, *codes = one.row
-    return f"  {_when(one.minute)}  {aspect} {' '.join(codes)}: Redis {one.redis}, log {one.recount}"
-
-
-def _when(minute: int | None) -> str:
-    if minute is None:
-        return "total               "
-    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = "total" if one.minute is None else paris_text(one.minute * 60_000, shift_seconds)
+    return f"  {when:22}  {aspect} {' '.join(codes)}: Redis {one.redis}, log {one.recount}"
 
 
 def _json(found: Recount) -> dict[str, object]:
@@ -103,7 +102,7 @@ def _json(found: Recount) -> dict[str, object]:
         "differences_count": len(compared.differences),
         "differences": [
             {
-                "minute": None if one.minute is None else _when(one.minute),
+                "minute": None if one.minute is None else iso_utc(one.minute * 60_000),
                 "aspect": one.row[0],
                 "codes": list(one.row[1:]),
                 "redis": one.redis,

@@ -18,8 +18,8 @@ from streams.audit.reject_counts import GROUPINGS, tally
 from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
 from streams.audit.replay import DONE, Replayer, ReplayOutcome
 from streams.cli.progress import Meter
-from streams.cli.terminal import open_console
-from streams.clock import iso_utc
+from streams.cli.terminal import open_console, say_simulation
+from streams.clock import iso_utc, paris_text
 from streams.count import Cut
 from streams.edges import kafka_address, redis_address, time_bounds
 from streams.errors import InputError, ServerError
@@ -89,13 +89,16 @@ def list_(
         newest[found.key] = found
         if len(newest) >= 2 * limit + 1000:
             newest = _newest(newest, limit)
+    if not as_json:
+        say_simulation(settings.calendar_shift_seconds)
     for each in _newest(newest, limit).values():
         if as_json:
             row = _row(each, each.key in replayed)
             sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             continue
         mark = "  (replayed)" if each.key in replayed else ""
-        click.echo(f"{each.key}  {iso_utc(each.append_ms)}  {each.reason}  {each.project}{mark}")
+        when = paris_text(each.append_ms, settings.calendar_shift_seconds, "seconds")
+        click.echo(f"{each.key}  {when}  {each.reason}  {each.project}{mark}")
         click.echo(f"    {printable(each.value, VALUE_CHARACTERS_SHOWN)}")
     sys.stdout.flush()
     click.echo(f"{min(number, limit):,} of {number:,} rejects", err=True)
@@ -150,15 +153,19 @@ def show(key: str, value_only: bool) -> None:
         sys.stdout.flush()
         return
     topic, partition, offset = key.rsplit("-", 2)
+    shift = settings.calendar_shift_seconds
+    say_simulation(shift)
     click.echo(f"reason      {rejected.reason}")
     if why := explain(rejected.value):
         click.echo(f"decoder     {why}")
-    click.echo(f"taken       {iso_utc(rejected.append_ms, milliseconds=True)}")
+    click.echo(f"taken       {paris_text(rejected.append_ms, shift, 'milliseconds')}")
     click.echo(f"from        {topic}, partition {partition}, offset {offset}")
     click.echo(f"project     {rejected.project}")
     click.echo(f"record key  {'(none)' if rejected.record_key is None else printable(rejected.record_key)}")
     for mark in marks:
-        click.echo(f"replay      {mark.stage} at {iso_utc(mark.at_ms, milliseconds=True)}, as event {mark.event_id}")
+        click.echo(
+            f"replay      {mark.stage} at {paris_text(mark.at_ms, shift, 'milliseconds')}, as event {mark.event_id}"
+        )
     if rejected.cut is None:
         click.echo(f"bytes       {len(rejected.value or b'')}")
     else:
@@ -179,7 +186,7 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
     """
     settings = load_settings()
     wanted = _wanted(reasons, project, since, until)
-    found = tally(_read(settings, wanted), by)
+    found = tally(_read(settings, wanted), by, settings.calendar_shift_seconds)
     counted = _counted(settings) if by == "reason" and wanted == Wanted() else None
     table = Table(box=None, header_style="bold")
     names = ["reason"] if by == "reason" else [by, "reason"]
@@ -196,6 +203,7 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
             printable(name.encode(), NAME_CHARACTERS_MAX) for name in cell
         ]  # a sender's text may hold terminal codes
         table.add_row(*(names[:1] if by == "reason" else names), *own, *numbers)
+    say_simulation(settings.calendar_shift_seconds)
     open_console().print(table)
     totals = found.totals()
     click.echo(f"{totals.kept:,} kept, {totals.replayed:,} replayed")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from streams.clock import paris_text
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
@@ -146,7 +147,7 @@ def _file(configuration: Configuration, request: FileRequest, out: str, truth: P
     truth = truth or (path.with_name(f"{path.name}.truth.json") if path else None)
     _say(
         f"scenario {plan.scenario.name}, seed {plan.seed}, scale {plan.scale:g}, run {plan.run}; first event at "
-        f"{_iso(generator.next_clock_s)}, calendar shift {plan.shift_seconds} s"
+        f"{_paris(generator.next_clock_s)}, calendar shift {plan.shift_seconds} s"
     )
     steps = steps_of(generator, request)
     if path is None:
@@ -202,7 +203,7 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
         book.go_on_from(earlier)
     _say(
         f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {options.speed:g}, run {plan.run}; "
-        f"calendar shift {shift} s; first event at {_iso(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
+        f"calendar shift {shift} s; first event at {_paris(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
     )
     limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
     publisher = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
@@ -228,12 +229,8 @@ def _moment(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).timestamp())
 
 
-def _iso(second: int) -> str:
-    return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _paris(second: int) -> str:
-    return datetime.datetime.fromtimestamp(second, PARIS).strftime("%Y-%m-%d %H:%M:%S")
+    return paris_text(second * 1000, 0, "seconds")
 
 
 def _say(line: str) -> None:

@@ -1,10 +1,14 @@
-"""How commands print tables: on a terminal as wide as it is, into a pipe or a file without cutting anything."""
+"""How commands print: tables as wide as a terminal is, into a pipe or a file without cutting anything; whose times they are."""
 
 from __future__ import annotations
 
 import sys
+import time
 
+import click
 from rich.console import Console
+
+from streams.clock import simulation_note
 
 #: Wider than any table, so that rich wraps and cuts nothing.
 PIPED_COLUMNS = 10_000
@@ -13,3 +17,9 @@ PIPED_COLUMNS = 10_000
 def open_console() -> Console:
     """A console on standard output; what is printed is text, never markup."""
     return Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, markup=False, highlight=False)
+
+
+def say_simulation(shift_seconds: int) -> None:
+    """Say above figures that their times are a scenario's; nothing in production."""
+    if note := simulation_note(time.time_ns() // 1_000_000, shift_seconds):
+        click.echo(note)

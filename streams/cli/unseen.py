@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.catalog import load_catalog
-from streams.cli.terminal import open_console
+from streams.cli.terminal import open_console, say_simulation
 from streams.clock import paris_text
 from streams.edges import redis_address
 from streams.expose.minutes_query import read_time
@@ -55,6 +55,7 @@ def _print(rows: list[UnseenRow], shift_seconds: int) -> None:
         table.add_column(name, justify="right" if side == "right" else "left")
     for row in rows:
         table.add_row(row.list, Text(_quoted(row.value)), f"{row.events:,}", _seen(row.last_seen, shift_seconds))
+    say_simulation(shift_seconds)
     open_console().print(table)
     for row in rows:
         if row.meant is not None:

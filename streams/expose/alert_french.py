@@ -110,7 +110,11 @@ class Words:
         """`Pris en charge par astreinte jusqu'à 10:00 (je regarde).`, "" where nobody has."""
         if known is None:
             return ""
-        return f"Pris en charge par {known.by} jusqu'à {self.clock(known.until_ms)}{f' ({known.comment})' if known.comment else ''}."
+        return f"Pris en charge par {self.who(known)}{f' ({known.comment})' if known.comment else ''}."
+
+    def who(self, known: Acknowledgement) -> str:
+        """`astreinte jusqu'à 10:00`."""
+        return f"{known.by} jusqu'à {self.clock(known.until_ms)}"
 
     def _figures(self, alert: AlertRecord) -> str:
         """`300 visites pour 100 attendues depuis 07:52 (× 3,0), × 4,1 maintenant`: a ratio since the start, beside the one of now."""

@@ -18,7 +18,7 @@ from streams.expose.incidents import incidents_for
 from streams.expose.samples import FRANCE
 from streams.expose.scope import FRANCE as ALL_FRANCE
 from streams.expose.scope import project_regions
-from streams.incidents import AlertBook, AlertRecord, labels_of, quiet_because
+from streams.incidents import Acknowledgement, AlertBook, AlertRecord, Incident, acknowledged, labels_of, quiet_because
 from streams.observe import DetectorFigures, ExpectedRow
 from streams.watch import AlertScope
 
@@ -28,9 +28,10 @@ PART, BOUND = "part", "bound"
 ACTIVE_MAX = 200
 
 
-def alert_families(book: AlertBook, words: Words) -> Iterator[Family]:
+def alert_families(book: AlertBook, words: Words, known: Sequence[Acknowledgement] | None = None) -> Iterator[Family]:
     """The incidents that run and somebody is called for, those of their alerts that somebody was called for before, and how many alerts
     are quiet. What is said of them changes with their figures, once a minute: one series a minute and alert.
+    `known` are the acknowledgements, None where Alertmanager does not answer.
     """
     regions = project_regions(words.catalog)
     incidents = [one for one in incidents_for(ALL_FRANCE, book, words.catalog) if one.is_running]
@@ -48,6 +49,11 @@ def alert_families(book: AlertBook, words: Words) -> Iterator[Family]:
 
     def labels(alert: AlertRecord) -> tuple[str, ...]:
         return tuple(labels_of(alert, regions).values())
+
+    def in_charge(one: Incident) -> tuple[str, int]:
+        found = acknowledged(one, known or (), regions)
+        nobody = "personne" if known is not None else "inconnu : Alertmanager ne répond pas"
+        return (nobody, 0) if found is None else (words.who(found), 1)
 
     rows: list[tuple[metrics.Metric, list[Row]]] = [
         (metrics.ALERT_ACTIVE, [(labels(one), 1) for one in active]),
@@ -67,6 +73,10 @@ def alert_families(book: AlertBook, words: Words) -> Iterator[Family]:
                 for one in shown
                 for level, number in one.counts.items()
             ],
+        ),
+        (
+            metrics.ALERT_ACKNOWLEDGED,
+            [((*labels(one.alert), who), taken) for one in shown for who, taken in [in_charge(one)]],
         ),
         (metrics.ALERTS_QUIET, [(key, number) for key, number in sorted(quiet.items())]),
     ]
@@ -138,6 +148,7 @@ class AlertScraper:
     expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
     kafka_up: Callable[[], bool | None]
     now_ms: Callable[[], int]
+    acknowledgements: Callable[[], Sequence[Acknowledgement] | None]
 
     def families(self, minutes: Sequence[int]) -> tuple[list[Family], list[Stamped]]:
         """What is read from Redis and memory; `minutes` are those that are exposed at their own time.
@@ -147,7 +158,7 @@ class AlertScraper:
         """
         shift = screen_shift(self.now_ms(), self.shift_seconds)
         found = [
-            *alert_families(self.book(), Words(self.catalog, self.shift_seconds)),
+            *alert_families(self.book(), Words(self.catalog, self.shift_seconds), self.acknowledgements()),
             *name_families(self.catalog),
             family(metrics.SCREEN_SHIFT, [((), shift)]),
         ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from rich.console import Console
 from rich.table import Table
 
-from streams.clock import PARIS
+from streams.clock import paris_text
 from streams.history.report import Row
 
 #: Columns of a table, in order, and how soon one is left out where the terminal is narrow: the highest first.
@@ -101,8 +99,8 @@ def plain_table(title: str, *names: str) -> Table:
 
 
 def moment_text(minute: int) -> str:
-    """`2026-09-01 08:41 +0200` of an epoch minute, in Paris."""
-    return f"{datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS):%Y-%m-%d %H:%M %z}"
+    """`2026-09-01 08:41+02:00` of an epoch minute, in Paris."""
+    return paris_text(minute * 60_000, 0)
 
 
 def number_text(value: int | None) -> str:

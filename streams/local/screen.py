@@ -204,9 +204,8 @@ class Screen:
 
 def line(view: StackView) -> str:
     """The plain line."""
-    parts = [f"{scenario_time(int(view.clock * 1000), 0):%H:%M:%S}"]  # Paris, as the settled time below
-    if view.shift_seconds:
-        parts.append(f"scenario {paris_text(int(view.clock * 1000), view.shift_seconds)}")
+    now = paris_text(int(view.clock * 1000), view.shift_seconds, "seconds")
+    parts = [f"scenario {now}" if view.shift_seconds else now]
     if chain := view.chain:
         rate = "-" if chain.rate is None else f"{chain.rate:,.0f}"
         parts += [

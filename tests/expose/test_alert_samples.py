@@ -6,16 +6,16 @@ import yaml
 
 from streams.expose.alert_french import Words
 from streams.expose.alert_samples import ACTIVE_MAX, alert_families
-from streams.incidents import LEVELS, AlertBook, fold
+from streams.incidents import LEVELS, Acknowledgement, AlertBook, Matcher, fold
 from streams.settings import deploy_dir
 from tests.incidents.storms import MINUTE_MS, alert, storm
 
 NOW = 1_010
 
 
-def exposed(catalog, *alerts, now=NOW):
+def exposed(catalog, *alerts, now=NOW, known=None):
     """Metric -> its samples."""
-    return {one.name: one.samples for one in alert_families(AlertBook(now - 1, alerts), Words(catalog, 0))}
+    return {one.name: one.samples for one in alert_families(AlertBook(now - 1, alerts), Words(catalog, 0), known)}
 
 
 def active(catalog, *alerts, now=NOW):
@@ -93,3 +93,14 @@ def test_rules_say_how_grave_an_incident_is_as_incidents_do():
         for kind in ("surge", "drop", "silence", "never_seen"):
             (found,) = fold([alert(scope, kind)], {}, NOW * MINUTE_MS)
             assert found.severity == ("warning" if scope == "service" or kind == "never_seen" else "critical")
+
+
+def test_who_has_taken_an_incident_in_charge_is_told_and_where_nobody_knows_that(catalog):
+    def who(known):
+        (found,) = exposed(catalog, *storm(catalog), now=1_013, known=known)["ent_alert_acknowledged"]
+        return found.labels["who"], found.value
+
+    assert who(()) == ("personne", 0)
+    assert who(None) == ("inconnu : Alertmanager ne répond pas", 0)
+    claire = Acknowledgement("Claire", 29_804_062 * MINUTE_MS, "", (Matcher("scope", "national"),))
+    assert who([claire]) == ("Claire jusqu'à 08:22", 1)

@@ -89,7 +89,9 @@ def alert_scraper(catalog, book):
         return rows if scope.region in (None, "44") else []
 
     figures = DetectorFigures(judged_to=MINUTE, failures=2)
-    return AlertScraper(catalog, 0, lambda: book, lambda: figures, expected, lambda: True, lambda: 1_788_242_580_000)
+    return AlertScraper(
+        catalog, 0, lambda: book, lambda: figures, expected, lambda: True, lambda: 1_788_242_580_000, lambda: ()
+    )
 
 
 def parsed(scrape):

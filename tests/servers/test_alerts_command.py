@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,12 +42,21 @@ def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
     done = vigie(place)
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")][:2] == [running.id, ended.id]
-    assert "Hausse – Grand Est : 300 visites pour 100 attendues" in done.stdout
+    assert "  surge, 44 Grand Est: 300 visits where 100 were expected since " in done.stdout
+    assert re.search(
+        r"since \d{4}-\d\d-\d\d \d\d:\d\d\+0[12]:00 \(x 3\.0\); most of it: NOTES Notes \(x 4\.2\)$", done.stdout, re.M
+    )
+    assert done.stdout.isascii()  # no French sentence
     assert done.stdout.splitlines()[-1].startswith("2 incidents of 2 alerts, 1 running; judged up to ")
     assert "Alertmanager does not answer at" in done.stdout
     assert vigie(place, "--state", "running").stdout.count("surge:") == 1
     told = vigie(place, "--explain", running.id).stdout
-    for part in ("300 visites pour 100 attendues", "Notes (× 4,2)", "Bornes habituelles", "À faire d'abord"):
+    for part in (
+        "300 visits where 100 were expected",
+        "NOTES Notes (x 4.2)",
+        "usual over these minutes",
+        "first: see that",
+    ):
         assert part in told
     (row,) = [json.loads(line) for line in vigie(place, "--state", "ended", "--json").stdout.splitlines()]
     assert (row["id"], row["alert"]["ratio"]) == (ended.id, 3.0)

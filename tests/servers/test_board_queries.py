@@ -194,7 +194,7 @@ def empty(port, at):
     return [
         query.where
         for query in queries()
-        if not ask(port, query.sent, at + WEEK_SECONDS * (" offset 7d" in query.sent), instant=query.is_instant)
+        if not ask(port, query.sent, at + WEEK_SECONDS * (" offset 10080m" in query.sent), instant=query.is_instant)
     ]
 
 

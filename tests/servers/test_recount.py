@@ -18,6 +18,7 @@ from kafka.structs import TopicPartition
 
 from streams.audit.log import open_log
 from streams.catalog import Catalog, control_letter
+from streams.clock import paris_text
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.edges import kafka_address, redis_address, time_bounds
 from streams.live import LiveReader, LiveWriter, Outcome
@@ -116,7 +117,7 @@ def test_agrees_then_names_the_row_that_was_changed(installation: Installation, 
     differs = recount(installation)
     assert differs.returncode == 1
     assert "2 rows differ:" in differs.stdout
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(minute * 60))
+    stamp = paris_text(minute * 60_000, 0)
     assert f"{stamp}  region,service 44 NOTES: Redis {before + 1}, log {before}" in differs.stdout
     assert "rejected not_json: Redis 29, log 30" in differs.stdout
 

@@ -28,11 +28,13 @@ from .parts import (
     placed,
     rows,
     titled,
+    whole,
 )
 from .parts import board as empty
 
 FRANCE = '{region="-"}'
 LAST_15 = '{window="15m"}'
+WEEK_MINUTES = 7 * 24 * 60
 _SETTLED = "comparez avec « Puis-je croire cette minute ? » plus bas, puis avec la page directe de l'observateur."
 _APPROX = "le chiffre est approché (± 0,8 %) et ne s'additionne pas ; comparez avec « vigie status »."
 
@@ -48,7 +50,11 @@ def board() -> Any:
 
 def _now() -> list[Any]:
     visits = "sum(max without (instance, pod) (ent_minute_visits))"
-    expected = f"max without (instance, pod) (sum_over_time(ent_expected_visits{FRANCE}[5m] offset 2m))"
+    expected = f"max without (instance, pod) (ent_expected_visits{FRANCE})"
+    counted, judged = (
+        f"max(max without (instance, pod) (timestamp({metric})))"
+        for metric in ("ent_minute_visits", f"ent_expected_visits{FRANCE}")
+    )
     return [
         big(
             "Visites par minute",
@@ -64,11 +70,11 @@ def _now() -> list[Any]:
             "Par rapport à l'attendu",
             RATIO,
             About(
-                "Visites des 5 dernières minutes arrêtées, rapportées à l'attendu des jours comparables.",
+                "Visites de la dernière minute arrêtée, rapportées à l'attendu des jours comparables ; rien tant qu'elle n'est pas jugée.",
                 "les premiers jours, l'attendu s'apprend et sa fourchette est large.",
                 "EntSurge",
             ),
-            Query(f"sum({lately('ent_minute_visits')}) / on () {expected}"),
+            Query(f"{visits} / on () {expected} and on () ({counted} == {judged})"),
             size=(4, 6),
             decimals=1,
         ),
@@ -113,9 +119,9 @@ def _curve() -> list[Any]:
         for suffix, name in (("_lower", "fourchette, bas"), ("_upper", "fourchette, haut"), ("", "attendu"))
     ]
     queries = [
-        Query(f"sum({minute('ent_minute_visits')})", "visites"),
+        Query(whole("sum", "ent_minute_visits"), "visites"),
         *(Query(f"max by (region) ({minute(metric, FRANCE)})", name) for metric, name in hope),
-        Query(f"sum({minute('ent_minute_visits', ago=' offset 7d')})", "il y a une semaine"),
+        Query(whole("sum", "ent_minute_visits", ago_minutes=WEEK_MINUTES), "il y a une semaine"),
     ]
     panel = lines("Visites par minute et attendu", VISITS, about, *queries, size=(24, 10))
     from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
@@ -171,7 +177,7 @@ def _tables() -> list[Any]:
                 ("Événements", EVENTS, named(f"sum by (service) ({lately('ent_minute_events')})", "service")),
             ],
         ),
-        lines(
+        rows(
             "Ce qui monte le plus",
             USED,
             About(
@@ -179,9 +185,11 @@ def _tables() -> list[Any]:
                 "après un redémarrage de Prometheus, il faut vingt minutes de données.",
                 "EntSurge",
             ),
-            Query(placed(f"topk(8, {movers})"), "{{place}} – {{name}}"),
+            "title",
+            [("De plus", USED, placed(f"topk(8, {movers} > 0)"))],
+            size=(12, 8),
         ),
-        lines(
+        rows(
             "Ce qui baisse le plus",
             USED,
             About(
@@ -189,7 +197,9 @@ def _tables() -> list[Any]:
                 "le soir, tout baisse : regardez d'abord l'attendu.",
                 "EntDrop",
             ),
-            Query(placed(f"topk(8, -({movers}))"), "{{place}} – {{name}}"),
+            "title",
+            [("De moins", USED, placed(f"topk(8, -({movers}) > 0)"))],
+            size=(12, 8),
         ),
     ]
 
@@ -201,7 +211,7 @@ def _alerts() -> list[Any]:
         "EntSurge",
     )
     parts = About(
-        "Incidents en cours : alertes qu'un incident explique, la sienne comprise, et rapport de maintenant (5 dernières minutes jugées).",
+        "Incidents en cours : alertes qu'un incident explique, la sienne comprise, rapport de maintenant (5 dernières minutes jugées), et qui l'a pris en charge.",
         "comparez avec « vigie alerts » et la page directe : ce sont les mêmes.",
         "EntSurge",
     )
@@ -211,7 +221,7 @@ def _alerts() -> list[Any]:
             RATIO,
             about,
             Query(titled("ent_alert_ratio"), "{{title}}"),
-            size=(14, 7),
+            size=(12, 7),
             decimals=1,
         ),
         rows(
@@ -222,8 +232,10 @@ def _alerts() -> list[Any]:
             [
                 ("Alertes", COUNT, f"sum by (title) ({folded()})"),
                 ("Maintenant", RATIO, f"max by (title) ({titled('ent_alert_ratio_now')})"),
+                ("Qui", COUNT, f"topk by (title) (1, max by (title, who) ({titled('ent_alert_acknowledged')}))"),
             ],
-            size=(10, 7),
+            size=(12, 7),
+            said=("who", "Pris en charge"),
         ),
     ]
 

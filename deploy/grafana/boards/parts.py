@@ -40,9 +40,16 @@ def now(metric: str, selector: str = "") -> str:
     return f"{_RECORDED[metric]}{selector}"
 
 
-def minute(metric: str, selector: str = "", ago: str = "") -> str:
-    """Settled minutes at their own time: nothing is drawn after the last one, and two observers are one. `ago` shifts them."""
+def minute(metric: str, selector: str = "", ago_minutes: int = 0) -> str:
+    """Settled minutes at their own time: nothing is drawn after the last one, and two observers are one. `ago_minutes` shifts them."""
+    ago = f" offset {ago_minutes}m" if ago_minutes else ""
     return f"max without (instance, pod) (last_over_time({metric}{selector}[1m]{ago}))"
+
+
+def whole(total: str, metric: str, selector: str = "", *, ago_minutes: int = 0) -> str:
+    """`total`, `sum` or `sum by (...)`, of settled minutes that have one before them: the minute in which counting began is not whole."""
+    before = minute(metric, selector, ago_minutes + 1)
+    return f"{total} ({minute(metric, selector, ago_minutes)}) and on () sum ({before})"
 
 
 def lately(metric: str, selector: str = "") -> str:
@@ -56,9 +63,10 @@ def named(expression: str, label: str) -> str:
 
 
 def placed(expression: str) -> str:
-    """Of a region and a service: their French names as `place` and `name`."""
+    """Of a region and a service, with `title`: `Bretagne – Notes`."""
     with_place = f'label_replace({named(expression, "region")}, "place", "$1", "name", "(.+)")'
-    return named(with_place, "service")
+    titles = f'label_join({named(with_place, "service")}, "title", " – ", "place", "name")'
+    return f"max by (title) ({titles})"
 
 
 _ALERT = "kind, scope, region, service, project"
@@ -188,28 +196,36 @@ def rows(
     columns: Sequence[tuple[str, str, str]],
     *,
     size: tuple[int, int] = (12, 10),
+    said: tuple[str, str] | None = None,
 ) -> Any:
-    """A table of one row a `label`; a column is a title, a unit and an expression whose series carry that label and a `name`.
+    """A table of one row a `label`; a column is a title, a unit and an expression whose series carry that label and a `name`. The highest
+    of the first column stand first.
 
-    A `title` is its own name.
+    A `title` is its own name. `said`: of the last column not the value is shown but this label, under this title.
     """
     queries = [Query(expression) for _title, _unit, expression in columns]
     panel = _common(table.Panel(), title, unit, about, queries, size, instant=True, as_table=True)
     panel = panel.with_transformation(
         dm.DataTransformerConfig(id_val="joinByField", options={"byField": label, "mode": "outer"})
     )
-    # Grafana calls the value of query A `Value #A` and repeats the other labels with a number: only the first name stays.
+    # Grafana calls the value of query A `Value #A` (of an only one `Value`) and repeats the other labels with a number: only the first
+    # name stays.
     letters = [chr(ord("A") + number) for number in range(len(columns))]
     renamed = {f"Value #{letter}": column[0] for letter, column in zip(letters, columns, strict=True)}
+    renamed |= {"Value": columns[0][0]}
     hidden = {f"Time{suffix}": True for suffix in ("", *(f" {n}" for n in range(1, len(columns) + 1)))}
     hidden |= {f"{other} {n}": True for other in ("name", "job") for n in range(2, len(columns) + 1)} | {
         "job": True,
         label: label != "title",
     }
     renamed |= {"name 1": "Nom", "name": "Nom", "title": "Nom"}
+    if said is not None:
+        hidden[f"Value #{letters[-1]}"] = True
+        renamed |= {f"{said[0]}{suffix}": said[1] for suffix in ("", f" {len(columns)}")}
     panel = panel.with_transformation(
         dm.DataTransformerConfig(id_val="organize", options={"excludeByName": hidden, "renameByName": renamed})
     )
+    panel = panel.sort_by([common.TableSortByFieldState().display_name(columns[0][0]).desc(True)])
     for name, column_unit, _expression in columns:
         panel = panel.override_by_name(name, [dm.DynamicConfigValue(id_val="unit", value=column_unit)])
     return panel

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
+
 from .parts import (
     EVENTS,
     PEOPLE,
@@ -21,6 +23,7 @@ from .parts import (
     of_list,
     rows,
     titled,
+    whole,
 )
 from .parts import board as empty
 
@@ -59,7 +62,7 @@ def _regions() -> list[Any]:
             "Visites par minute, par région",
             VISITS,
             stale,
-            Query(named(f"sum by (region) ({minute('ent_minute_visits', R)})", "region"), "{{name}}"),
+            Query(named(whole("sum by (region)", "ent_minute_visits", R), "region"), "{{name}}"),
         ),
         lines(
             "Attendu",
@@ -73,7 +76,7 @@ def _regions() -> list[Any]:
                     ("ent_expected_visits_upper", "haut"),
                 )
             ),
-        ),
+        ).override_by_regexp("/ (bas|haut)$/", [Set(id_val="custom.lineWidth", value=0.5)]),
         lines(
             "Utilisateurs, 15 minutes",
             PEOPLE,
@@ -84,7 +87,7 @@ def _regions() -> list[Any]:
             "Événements par minute, par région",
             EVENTS,
             About("Événements de chaque minute arrêtée, par région.", _CHOICE),
-            Query(named(f"sum by (region) ({minute('ent_minute_events', S)})", "region"), "{{name}}"),
+            Query(named(whole("sum by (region)", "ent_minute_events", S), "region"), "{{name}}"),
         ),
     ]
 
@@ -98,7 +101,7 @@ def _services() -> list[Any]:
             About(
                 "Visites de chaque service dans les régions choisies ; elles ne s'additionnent pas en visites.", _CHOICE
             ),
-            Query(named(f"sum by (service) ({minute('ent_minute_service_visits', S)})", "service"), "{{name}}"),
+            Query(named(whole("sum by (service)", "ent_minute_service_visits", S), "service"), "{{name}}"),
         ),
         rows(
             "Services",
@@ -148,6 +151,7 @@ def _projects() -> list[Any]:
                 named(f"{_PER_MINUTE}sum by (project) (rate({now('ent_project_visits_total', P)}{_RATE}))", "project"),
                 "{{name}}",
             ),
+            size=(12, 10),
         ),
         rows(
             "ENT",

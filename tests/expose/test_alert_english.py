@@ -1,0 +1,51 @@
+"""Incidents as a terminal tells them: English words, codes beside names, times in Paris with the offset."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.expose.alert_english import TerminalWords, hoped, times
+from streams.incidents import Acknowledgement, Driver, fold
+from tests.incidents.storms import MINUTE_MS, alert, storm
+
+SUMMER = 29_804_032  # epoch minute of 2026-09-01 07:52 in Paris
+
+
+def test_an_alert_says_where_how_much_since_when_and_what_drives_it(catalog):
+    region = alert(
+        "region", region="44", start=SUMMER, expected=100.0, drivers=(Driver("44", "NOTES", None, 250.0, 60.0, 4.167),)
+    )
+    words = TerminalWords(catalog, 0)
+    assert words.sentence(region).startswith(
+        "surge, 44 Grand Est: 300 visits where 100 were expected since 2026-09-01 07:52+02:00 (x 3.0)"
+    )
+    assert words.sentence(region).endswith("; most of it: NOTES Notes (x 4.2)")
+    over = alert("project", "silence", project="mbn", start=SUMMER, until=SUMMER + 5, end_ms=(SUMMER + 5) * MINUTE_MS)
+    assert words.sentence(over).startswith("silence, mbn ")
+    assert words.sentence(over).endswith(" expected from 2026-09-01 07:52+02:00 to 2026-09-01 07:57+02:00")
+    assert "first: see that the portal answers" in words.explanation(over)
+    # The scenario's time, in winter too.
+    assert "since 2026-12-01 06:52+01:00" in TerminalWords(catalog, 91 * 86_400).sentence(region)
+
+
+def test_a_storm_is_one_paragraph(catalog):
+    one = fold(storm(catalog), {p.code: p.region for p in catalog.projects}, 1_013 * MINUTE_MS)[0]
+    known = Acknowledgement("Claire", (SUMMER + 30) * MINUTE_MS, "", ())
+    said = TerminalWords(catalog, 0).incident(one, known)
+    assert said.startswith("surge, France: ")
+    assert said.endswith(
+        "; explains 316 other alerts: 13 regions, 13 projects, 290 services; taken in charge by Claire until 2026-09-01 08:22+02:00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "none was"), (0.01, "almost none was"), (0.3, "0.3 were"), (9.94, "9.9 were"), (1234.5, "1,234 were")],
+)
+def test_few_are_never_told_as_none(value, said):
+    assert hoped(value) == said
+
+
+@pytest.mark.parametrize(("ratio", "said"), [(0.04, "x 0.04"), (0.96, "x 1.0"), (3.04, "x 3.0"), (500.0, "over x 100")])
+def test_multiples(ratio, said):
+    assert times(ratio) == said
