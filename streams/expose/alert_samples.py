@@ -14,7 +14,7 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.alert_french import Words
 from streams.expose.families import Row, Stamped, family
-from streams.expose.incidents import incidents_for
+from streams.expose.incidents import IncidentParts, incidents_for
 from streams.expose.samples import FRANCE
 from streams.expose.scope import FRANCE as ALL_FRANCE
 from streams.expose.scope import project_regions
@@ -141,14 +141,10 @@ def screen_shift(now_ms: int, shift_seconds: int) -> float:
 class AlertScraper:
     """What one scrape says of alerts. `figures` is None where this observer does not judge."""
 
-    catalog: Catalog
-    shift_seconds: int
-    book: Callable[[], AlertBook]
+    incidents: IncidentParts
     figures: Callable[[], DetectorFigures | None]
     expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
     kafka_up: Callable[[], bool | None]
-    now_ms: Callable[[], int]
-    acknowledgements: Callable[[], Sequence[Acknowledgement] | None]
 
     def families(self, minutes: Sequence[int]) -> tuple[list[Family], list[Stamped]]:
         """What is read from Redis and memory; `minutes` are those that are exposed at their own time.
@@ -156,10 +152,11 @@ class AlertScraper:
         Raises:
             ServerError: Redis does not answer.
         """
-        shift = screen_shift(self.now_ms(), self.shift_seconds)
+        parts, words = self.incidents, self.incidents.words
+        shift = screen_shift(parts.now_ms(), words.shift_seconds)
         found = [
-            *alert_families(self.book(), Words(self.catalog, self.shift_seconds), self.acknowledgements()),
-            *name_families(self.catalog),
+            *alert_families(parts.store.book(), words, parts.acknowledgements()),
+            *name_families(words.catalog),
             family(metrics.SCREEN_SHIFT, [((), shift)]),
         ]
         figures = self.figures()
@@ -167,7 +164,7 @@ class AlertScraper:
             return found, []
         found.append(family(metrics.DETECTOR_LOADING, [((), int(figures.judged_to is None))]))
         found.append(family(metrics.DETECTOR_FAILURES, [((), figures.failures)]))
-        regions = [region.code for region in self.catalog.regions]
+        regions = [region.code for region in words.catalog.regions]
         return found, list(expected_families(minutes, regions, self.expected))
 
     def always(self) -> list[Family]:

@@ -174,16 +174,7 @@ def _parts(
     alerts = AlertParts(store, words, expected, _now_ms)
     incidents = IncidentParts(store, words, lambda: acknowledgements.known, _now_ms, settings.grafana_url)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
-    scraped = AlertScraper(
-        catalog,
-        shift_seconds,
-        book=store.book,
-        figures=figures,
-        expected=expected,
-        kafka_up=lambda: prober.up,
-        now_ms=_now_ms,
-        acknowledgements=incidents.acknowledgements,
-    )
+    scraped = AlertScraper(incidents, figures, expected, lambda: prober.up)
     lines, earlier = open_past(settings, catalog, keeper)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,8 +13,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as plain_text_families
 
 from streams.count import Cut
+from streams.expose.alert_french import Words
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.collector import Scrape, render
+from streams.expose.incidents import IncidentParts
 from streams.expose.samples import (
     Lists,
     archive_families,
@@ -89,9 +92,9 @@ def alert_scraper(catalog, book):
         return rows if scope.region in (None, "44") else []
 
     figures = DetectorFigures(judged_to=MINUTE, failures=2)
-    return AlertScraper(
-        catalog, 0, lambda: book, lambda: figures, expected, lambda: True, lambda: 1_788_242_580_000, lambda: ()
-    )
+    store = SimpleNamespace(book=lambda: book)
+    parts = IncidentParts(store, Words(catalog, 0), lambda: (), lambda: 1_788_242_580_000)
+    return AlertScraper(parts, lambda: figures, expected, lambda: True)
 
 
 def parsed(scrape):
