@@ -90,8 +90,8 @@ def wait_for(scene: Scene, chain: Chain) -> None:
     while time.monotonic() < deadline:
         time.sleep(1)
         found = get(f"{chain.observer}/api/v1/alerts?state=running") or {}
-        if is_recent(found.get("judged")):
-            judged.add(found["judged"])
+        if is_recent(found.get("judged_to")):
+            judged.add(found["judged_to"])
         is_told = scene.kind is None or any(alert["kind"] == scene.kind for alert in found.get("alerts", ()))
         if len(judged) >= scene.judged_minutes and is_told:
             return

@@ -26,6 +26,21 @@ VISIT_ASPECTS = {
     "va": "visits by academy",
     "vs": "service visits",
 }
+#: Aspect -> what the codes of its rows are.
+CODES: Mapping[str, tuple[str, ...]] = {
+    "region,service": ("region", "service"),
+    "project": ("project",),
+    "profile,region": ("profile", "region"),
+    "academy": ("academy",),
+    "late": ("region",),
+    "rejected": ("reason",),
+    "duplicate": (),
+    "visits": ("region",),
+    "visits by project": ("project",),
+    "visits by profile,region": ("profile", "region"),
+    "visits by academy": ("academy",),
+    "service visits": ("region", "service"),
+}
 MINUTE_MS = 60_000
 
 

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from streams.catalog import load_catalog
+from streams.cli.moments import since_text
 from streams.cli.terminal import say_simulation
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
@@ -34,9 +35,13 @@ _UNITS_MS = {"m": 60_000, "h": 3_600_000}
 @click.group(invoke_without_command=True)
 @click.option("--state", type=click.Choice(STATES), default=ALL, show_default=True)
 @click.option(
-    "--from", "from_text", metavar="TIME", help="Incidents that ran then or later, ISO 8601; UTC without an offset."
+    "--since",
+    "--from",
+    "from_text",
+    metavar="TIME",
+    help="Incidents that ran then or later: 15m, 6h or 3d ago, or ISO 8601 (UTC).",
 )
-@click.option("--to", "to_text", metavar="TIME", help="Incidents that began before.")
+@click.option("--to", "to_text", metavar="TIME", help="Incidents that began before, ISO 8601 (UTC).")
 @click.option("--each", is_flag=True, help="Each alert by itself, also those that another one explains.")
 @click.option(
     "--explain", metavar="ID", help="One in full: against what, what drives it, what it explains, what to do."
@@ -67,7 +72,7 @@ def alerts(
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
     telling = Telling(french, _acknowledgements(settings), _now_ms(), settings.grafana_url)
     incidents = incidents_for(FRANCE, book, catalog)
-    bounds = read_times(from_text, to_text, "--")
+    bounds = read_times(since_text(from_text), to_text, "--")
     if explain is not None:
         one = _found(incidents, explain)
         _print_json([telling.row(one, full=True)]) if as_json else _explain(words, telling, one, explain)

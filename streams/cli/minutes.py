@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import deque
@@ -14,7 +13,8 @@ import click
 import orjson
 
 from streams.catalog import Catalog, load_catalog
-from streams.clock import iso_utc, simulation_note
+from streams.cli.moments import since_text
+from streams.clock import simulation_note
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
@@ -29,8 +29,6 @@ LINES_SHOWN_MAX = 500
 #: What `--follow` begins with, unless `--since` says so.
 FOLLOWED_MINUTES = 10
 FOLLOW_SECONDS = 2.0
-_AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])", re.ASCII)
-_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
 @click.command()
@@ -58,9 +56,7 @@ def minutes(
         raise InputError("--follow goes on until Ctrl-C: leave --to out")
     settings = load_settings()
     found = _Minutes(settings, load_catalog(settings.config_dir))
-    if ago := _AGO.fullmatch((since or "").strip()):
-        since = iso_utc((int(time.time()) // 60 - int(ago[1]) * _UNIT_MINUTES[ago[2]]) * 60_000)
-    question = read_question(since, to_text, by_text, measure)
+    question = read_question(since_text(since), to_text, by_text, measure)
     lines = MinuteLines(question, found.catalog, settings.calendar_shift_seconds)
     if follow:
         found.follow(question, None if as_json else lines)

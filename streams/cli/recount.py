@@ -8,7 +8,7 @@ from contextlib import closing
 import click
 import orjson
 
-from streams.audit.compare import Difference
+from streams.audit.compare import CODES, Difference
 from streams.audit.recount import Recount, RecountRules
 from streams.audit.recount import recount as count_again
 from streams.catalog import load_catalog
@@ -104,9 +104,9 @@ def _json(found: Recount) -> dict[str, object]:
             {
                 "minute": None if one.minute is None else iso_utc(one.minute * 60_000),
                 "aspect": one.row[0],
-                "codes": list(one.row[1:]),
-                "redis": one.redis,
-                "log": one.recount,
+                **dict(zip(CODES[one.row[0]], one.row[1:], strict=True)),
+                "counted": one.redis,
+                "recounted": one.recount,
             }
             for one in compared.differences[:DIFFERENCES_SHOWN_MAX]
         ],

@@ -17,6 +17,7 @@ from streams.audit.mend import Through
 from streams.audit.reject_counts import GROUPINGS, tally
 from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
 from streams.audit.replay import DONE, Replayer, ReplayOutcome
+from streams.cli.moments import since_text
 from streams.cli.progress import Meter
 from streams.cli.terminal import open_console, say_simulation
 from streams.clock import iso_utc, paris_text
@@ -43,10 +44,14 @@ def rejects() -> None:
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
     """The options that choose rejects."""
     for option in (
+        click.option("--to", "--until", "until", metavar="TIME", help="Taken by Kafka before, ISO 8601 (UTC)."),
         click.option(
-            "--until", metavar="TIME", help="Taken by Kafka before this time, ISO 8601; UTC without an offset."
+            "--since",
+            "--from",
+            "since",
+            metavar="TIME",
+            help="Taken by Kafka then or later: 15m, 6h or 3d ago, or ISO 8601 (UTC).",
         ),
-        click.option("--since", metavar="TIME", help="Taken by Kafka at this time or later."),
         click.option("--project", metavar="ID", help="Whose value names this project; - for those that name none."),
         click.option(
             "--reason",
@@ -64,7 +69,7 @@ def _wanted(reasons: tuple[str, ...], project: str | None, since: str | None, un
     return Wanted(
         reasons,
         project,
-        None if since is None else read_time("--since", since),
+        None if since is None else read_time("--since", since_text(since) or ""),
         None if until is None else read_time("--until", until),
     )
 

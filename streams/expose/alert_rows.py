@@ -68,9 +68,9 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertsAnswer:
-    """Newest start first. `judged` is the time up to which some observer judged, null before the first minute."""
+    """Newest start first. `judged_to` is the time up to which some observer judged, null before the first minute."""
 
-    judged: str | None
+    judged_to: str | None
     alerts: list[AlertRow]
 
 

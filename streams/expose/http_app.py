@@ -69,11 +69,11 @@ class MinuteRow:
 
 @dataclass(frozen=True, slots=True)
 class MinutesAnswer:
-    """Rows by minute, then codes; rows of zero are left out. `settled` is the time up to which minutes are settled."""
+    """Rows by minute, then codes; rows of zero are left out. `settled_to` is the time up to which they are settled."""
 
     by: str
     measure: Annotated[str | None, Field(description="The only measure of the rows; null: all that the grouping has.")]
-    settled: str | None
+    settled_to: str | None
     rows: list[MinuteRow]
 
 
@@ -228,7 +228,7 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
         pages = read_rows(parts.reader, parts.sketches, snapshot, question, parts.codes)
         first = next(pages, [])  # a Redis that is down shows here, before the answer has begun
         settled = None if snapshot.settled_ms is None else iso_utc(snapshot.settled_ms, milliseconds=True)
-        head = {"by": question.grouping.name, "measure": measure, "settled": settled}
+        head = {"by": question.grouping.name, "measure": measure, "settled_to": settled}
         return StreamingResponse(_stream(head, first, pages), media_type=JSON)
 
     @app.get(

@@ -24,7 +24,7 @@ from streams.live import AlertStore
 class AcknowledgedRow:
     """Who has taken it in charge, until when, and what was said."""
 
-    by: str
+    who: str
     until: str
     comment: str
 
@@ -67,11 +67,11 @@ class IncidentRow:
 class IncidentsAnswer:
     """Running ones first, of them those that somebody is called for, the widest first; then those that are over, the newest first.
 
-    `judged` is the time up to which some observer judged, null before the first minute. `alerts` is how many alerts were folded.
+    `judged_to` is the time up to which some observer judged, null before the first minute. `alerts` is how many alerts were folded.
     `acknowledgements` is `known`, or `unknown` where Alertmanager does not answer: then nothing is said of who took what in charge.
     """
 
-    judged: str | None
+    judged_to: str | None
     alerts: int
     acknowledgements: str
     incidents: list[IncidentRow]
@@ -169,7 +169,7 @@ def add_incidents(
         rows = [telling.row(one) for one in found if one.id in kept]
         return _answer(
             IncidentsAnswer(
-                judged=None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000),
+                judged_to=None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000),
                 alerts=sum(1 + len(one.explains) for one in found if one.id in kept),
                 acknowledgements="unknown" if telling.acknowledgements is None else "known",
                 incidents=rows,

@@ -49,17 +49,17 @@ class KafkaState:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """One partition: next `offset` to count, `end` of Kafka's log as its owner last said (what is counted since is in it, too), the `lag`
-    between them, and its `owner`.
+    """One partition: next `offset` to count, `log_end` of Kafka's log as its owner last said (what is counted since is in it, too),
+    `lag_events` between them, and its `owner`.
 
-    `end`, `lag` and `lag_seconds` are null where no live worker vouches for the partition. `warming` is how far its memory of ids and
-    visitors is read again (0 to 1); null when it is not: then it counts.
+    `log_end`, `lag_events` and `lag_seconds` are null where no live worker vouches for the partition. `warming` is how far its memory of
+    ids and visitors is read again (0 to 1); null when it is not: then it counts.
     """
 
     partition: int
     offset: int | None
-    end: int | None
-    lag: int | None
+    log_end: int | None
+    lag_events: int | None
     lag_seconds: float | None
     watermark: str | None
     owner: str | None
@@ -78,7 +78,7 @@ class PartitionsStatus:
     unowned: int
     stale: int
     warming: int
-    list: tuple[PartitionStatus, ...]
+    rows: tuple[PartitionStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Status:
     problems: tuple[str, ...]
     redis: RedisState
     kafka: KafkaState
-    settled: str | None
+    settled_to: str | None
     settled_age_seconds: float | None
     events: int | None
     visits: int | None
@@ -151,8 +151,8 @@ def build_status(
     now_ms = snapshot.now_ms if snapshot else clock_ms
     totals = _totals(snapshot) if snapshot else dict.fromkeys(_TOTALS.values())
     partitions = _partitions(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, 0, ())
-    lags = [p.lag for p in partitions.list if p.lag is not None]
-    delays = [p.lag_seconds for p in partitions.list if p.lag_seconds is not None]
+    lags = [p.lag_events for p in partitions.rows if p.lag_events is not None]
+    delays = [p.lag_seconds for p in partitions.rows if p.lag_seconds is not None]
     settled_ms = snapshot.settled_ms if snapshot else None
     windows = shortest_windows(snapshot) if snapshot else None
     broken = progress_problem(snapshot) if snapshot else None
@@ -163,7 +163,7 @@ def build_status(
         problems=tuple(_problems(installation, snapshot, redis, kafka, partitions)),
         redis=redis,
         kafka=kafka,
-        settled=None if settled_ms is None else iso_utc(settled_ms, milliseconds=True),
+        settled_to=None if settled_ms is None else iso_utc(settled_ms, milliseconds=True),
         settled_age_seconds=None if settled_ms is None else round((now_ms - settled_ms) / 1000, 3),
         **totals,
         users={window: users.national for window, users in census.users.items()} if census else None,
@@ -210,8 +210,10 @@ def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
             PartitionStatus(
                 partition=number,
                 offset=state.next_offset if state else None,
-                end=max(beat.log_end, state.next_offset if state else 0) if beat and beat.log_end is not None else None,
-                lag=lags[number],
+                log_end=max(beat.log_end, state.next_offset if state else 0)
+                if beat and beat.log_end is not None
+                else None,
+                lag_events=lags[number],
                 lag_seconds=beat.lag_seconds if beat else None,
                 watermark=iso_utc(state.watermark_ms, milliseconds=True) if state and state.watermark_ms else None,
                 owner=beat.worker if beat else None,
@@ -287,7 +289,7 @@ def _without_word_from_kafka(snapshot: Snapshot, partitions: PartitionsStatus) -
 def _long_warming(partitions: PartitionsStatus) -> list[str]:
     waiting = {
         p.partition: (p.warming, p.lag_seconds)
-        for p in partitions.list
+        for p in partitions.rows
         if p.warming is not None and p.lag_seconds is not None and p.lag_seconds > WARMING_SECONDS_MAX
     }
     if not waiting:
@@ -305,7 +307,9 @@ def _long_warming(partitions: PartitionsStatus) -> list[str]:
 def _processes(snapshot: Snapshot | None, stack: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
     """The local stack's children as it recorded them; where no stack runs here, the workers that send heartbeats."""
     if stack is not None:
-        return tuple(stack.get("processes", ()))
+        return tuple(
+            one | {"started_at": iso_utc(int(1000 * one.get("started_at", 0)))} for one in stack.get("processes", ())
+        )
     if snapshot is None:
         return ()
     latest: dict[tuple[str, int], tuple[Heartbeat, list[int]]] = {}

@@ -26,7 +26,7 @@ def print_status(console: Console, status: Status, shift_seconds: int) -> None:
     if note := simulation_note(read_time("at", status.at), shift_seconds):
         console.print(Text(note, style="bold magenta"))
     console.print(_chain_table(status, clock))
-    if status.partitions.list:
+    if status.partitions.rows:
         console.print(_partition_table(status, clock))
     if status.processes:
         console.print(_process_table(status))
@@ -39,7 +39,7 @@ def _chain_table(status: Status, clock: Clock) -> Table:
     table.add_row("redis", f"up, appendonly {status.redis.appendonly}" if status.redis.up else "DOWN")
     table.add_row("kafka", f"up ({', '.join(status.kafka.servers)})" if status.kafka.up else "DOWN")
     age = "" if status.settled_age_seconds is None else f" ({status.settled_age_seconds:.0f} s ago)"
-    table.add_row("settled up to", clock(status.settled, "nothing yet" if status.redis.up else "?") + age)
+    table.add_row("settled up to", clock(status.settled_to, "nothing yet" if status.redis.up else "?") + age)
     table.add_row("events", f"{_number(status.events)}, {_number(status.duplicates)} repeats removed{_window(status)}")
     table.add_row("visits", _number(status.visits))
     users = status.users or {}
@@ -78,10 +78,15 @@ def _partition_table(status: Status, clock: Clock) -> Table:
         table.add_column(name, justify="right")
     table.add_column("watermark (Paris)")
     table.add_column("owner")
-    for p in held.list:
+    for p in held.rows:
         owner = (p.owner or "nobody") + ("" if p.warming is None else f", warming up {p.warming:.0%}")
         table.add_row(
-            str(p.partition), _number(p.offset), _number(p.end), _number(p.lag), clock(p.watermark, "-"), owner
+            str(p.partition),
+            _number(p.offset),
+            _number(p.log_end),
+            _number(p.lag_events),
+            clock(p.watermark, "-"),
+            owner,
         )
     return table
 

@@ -11,6 +11,7 @@ from streams.history.coverage import Extent
 from streams.history.report import Mark, Report, Row
 from streams.history.report_days import DayRow, day_rows
 from streams.history.side import Side
+from streams.history.unlike import UnlikeDays
 
 #: Columns of the CSV, and members of a row in JSON.
 COLUMNS = (
@@ -67,7 +68,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "compared": _extent(report.extent),
         "compared_first_day": _extent(report.first_extent) if report.first_extent else None,
         "pairs": [_pair(row) for row in day_rows(report)],
-        "unlike_days": [dataclasses.asdict(unlike) for unlike in report.unlike],
+        "unlike_days": [_unlike(unlike) for unlike in report.unlike],
         "perimeter": {
             "same": found.is_same,
             "changes": [dataclasses.asdict(change) for change in found.changes],
@@ -104,21 +105,31 @@ def quality_values(side: Side) -> dict[str, Any] | None:
     """How far a side can be trusted."""
     if side.quality is None:
         return None
-    values = dataclasses.asdict(side.quality)
+    values = {name.removesuffix("_events"): value for name, value in dataclasses.asdict(side.quality).items()}
     values["days_without_data"] = [day.isoformat() for day in side.quality.days_without_data]
     values["sources"] = [str(source) for source in side.quality.sources]
     return values
 
 
 def _extent(extent: Extent) -> dict[str, Any]:
-    """`since` and `until` are the times in Paris from which the first, and up to which the last of the days is compared."""
+    """`from` and `to` are the times of day in Paris from which the first, and up to which the last of the days is compared."""
     return {
         "days": len(extent.day_numbers),
         "of_days": extent.days,
         "minutes": extent.minutes,
-        "since": _time(extent.since),
-        "until": _time(extent.until),
+        "from": _time(extent.since),
+        "to": _time(extent.until),
         "whole": extent.is_whole,
+    }
+
+
+def _unlike(unlike: UnlikeDays) -> dict[str, Any]:
+    """Of which kind of days there are more on one side, in which zones."""
+    return {
+        "day_kind": str(unlike.kind),
+        "zones": list(unlike.zones),
+        "days": unlike.now,
+        "days_then": unlike.then,
     }
 
 

@@ -105,7 +105,7 @@ class Proof:
 
     def _look(self) -> None:
         self._alerts()
-        judged = (get(f"{self._chain.observer}/api/v1/alerts?state=running") or {}).get("judged")
+        judged = (get(f"{self._chain.observer}/api/v1/alerts?state=running") or {}).get("judged_to")
         if judged:
             self._judged.add(judged)
             self._judging_since = self._judging_since or time.monotonic()

@@ -45,7 +45,7 @@ def test_a_sound_chain(build, catalog):
     found = build()
     assert found.ready
     assert found.problems == ()
-    assert found.settled == "2026-09-01T06:02:51.345Z"
+    assert found.settled_to == "2026-09-01T06:02:51.345Z"
     assert found.settled_age_seconds == 21.0
     assert (found.events, found.late, found.lost, found.not_kept) == (27, 2, 9, 1)
     assert (found.visits, found.duplicates, found.dedupe_window_seconds) == (7, 6, 720.5)
@@ -61,22 +61,24 @@ def test_a_sound_chain(build, catalog):
 def test_partitions(build):
     held = build().partitions
     assert (held.count, held.unowned, held.stale, held.warming) == (2, 0, 0, 0)
-    first = held.list[0]
-    assert (first.partition, first.offset, first.end, first.lag, first.owner) == (0, 110, 115, 5, "worker-a")
+    first = held.rows[0]
+    assert (first.partition, first.offset, first.log_end, first.lag_events, first.owner) == (0, 110, 115, 5, "worker-a")
     assert first.watermark == "2026-09-01T06:02:51.345Z"
 
 
 def test_no_offset_lies_above_the_end(build):
     """What is counted is read more often than Kafka is asked where its log ends."""
     counted = {0: PartitionState(121, NOW_MS, NOW_MS), 1: PartitionState(7, NOW_MS, NOW_MS)}
-    first = build(offsets=counted).partitions.list[0]
-    assert (first.offset, first.end, first.lag) == (121, 121, 0)
+    first = build(offsets=counted).partitions.rows[0]
+    assert (first.offset, first.log_end, first.lag_events) == (121, 121, 0)
 
 
 def test_what_nobody_vouches_for_is_null_and_named(build):
     found = build(now_ms=NOW_MS + 60_000)
     assert (found.partitions.unowned, found.partitions.stale) == (2, 2)
-    assert [(p.owner, p.end, p.lag, p.stale) for p in found.partitions.list] == [(None, None, None, True)] * 2
+    assert [(p.owner, p.log_end, p.lag_events, p.stale) for p in found.partitions.rows] == [
+        (None, None, None, True)
+    ] * 2
     assert (found.lag_events, found.lag_seconds) == (None, None)
     assert any("2 of 2 partitions have no worker" in problem for problem in found.problems)
     assert found.ready  # the servers answer; exit 0
@@ -99,7 +101,7 @@ def test_a_warm_up_is_shown_and_named_when_events_wait_long_for_it(build, make_s
         return build(heartbeats={**beats, 1: replace(beats[1], warming=0.417, lag_seconds=lag_seconds)})
 
     found = warming(29.0)
-    assert [p.warming for p in found.partitions.list] == [None, 0.417]
+    assert [p.warming for p in found.partitions.rows] == [None, 0.417]
     assert (found.partitions.warming, found.problems) == (1, ())
     (problem,) = warming(44.0).problems
     assert problem.startswith(
@@ -135,16 +137,17 @@ def test_workers_are_known_from_their_heartbeats_where_no_stack_runs(build):
 
 
 def test_the_processes_of_a_local_stack_are_those_it_recorded(build):
-    recorded = [{"role": "worker", "slot": 0, "pid": None, "state": "restarting"}]
-    assert build(stack={"processes": recorded}).processes == tuple(recorded)
-    assert build(stack={"processes": recorded}, redis=NO_REDIS).processes == tuple(recorded)
+    recorded = [{"role": "worker", "slot": 0, "pid": None, "state": "restarting", "started_at": 1.5}]
+    told = ({**recorded[0], "started_at": "1970-01-01T00:00:01Z"},)
+    assert build(stack={"processes": recorded}).processes == told
+    assert build(stack={"processes": recorded}, redis=NO_REDIS).processes == told
 
 
 def test_redis_down(build):
     found = build(redis=NO_REDIS)
     assert not found.ready
     assert found.problems == ("Redis does not answer; start it",)
-    assert (found.events, found.rejected, found.settled, found.lag_events) == (None, None, None, None)
+    assert (found.events, found.rejected, found.settled_to, found.lag_events) == (None, None, None, None)
     assert (found.visits, found.users, found.establishments) == (None, None, None)
     assert (found.duplicates, found.dedupe_window_seconds) == (None, None)
     assert found.at == "2026-09-01T06:03:12.346Z"
@@ -182,7 +185,7 @@ def test_a_simulation_says_so(build):
 
 def test_it_is_json(build):
     members = orjson.loads(orjson.dumps(build(redis=NO_REDIS)))
-    assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "warming": 0, "list": []}
+    assert members["partitions"] == {"count": 0, "unowned": 0, "stale": 0, "warming": 0, "rows": []}
     assert members["redis"] == {"up": False, "appendonly": "unknown", "error": "Redis does not answer; start it"}
 
 

@@ -115,8 +115,8 @@ def test_a_rentree_that_is_running_is_compared_with_the_same_days_and_hours(runn
         "days": 10,
         "of_days": 28,
         "minutes": 9 * 1440 + 600,
-        "since": None,
-        "until": "10:00",
+        "from": None,
+        "to": "10:00",
         "whole": False,
     }
     assert found["compared_first_day"]["whole"] is True

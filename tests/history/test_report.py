@@ -141,7 +141,7 @@ def test_days_that_are_not_alike_are_said(past: Path, tmp_path: Path) -> None:
     assert "unlike days school day: 0 against 1 (zones A, B, C)" in text
     assert "unlike days Saturday: 1 against 0" in text
     report = orjson.loads(run(*arguments, "--json", "--html", str(page))[1])
-    assert {unlike["kind"] for unlike in report["unlike_days"]} == {"school day", "Saturday"}
+    assert {unlike["day_kind"] for unlike in report["unlike_days"]} == {"school day", "Saturday"}
     assert "unlike days" in report["total"]["marks"]
     assert "Jours dissemblables, samedis : 1 contre 0 (zones A, B, C)" in page.read_text()
 

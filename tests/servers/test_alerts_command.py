@@ -68,7 +68,7 @@ def test_alerts_are_listed_explained_and_given_as_json(place: Place) -> None:
     ("words", "said"),
     [
         (("--explain", "surge:nowhere:1"), "`vigie alerts` lists them"),
-        (("--from", "yesterday"), "--from"),
+        (("--since", "yesterday"), "--from"),
         (("--state", "dead"), "dead"),
         (("ack", "surge:nowhere:1"), "`vigie alerts` lists them"),
     ],

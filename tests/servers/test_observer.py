@@ -69,7 +69,7 @@ def test_an_empty_redis_is_ready_and_holds_zeros(place):
         assert not [key for key in samples if key[0] in ("ent_users", "ent_establishments_reporting")]
         assert observer.json("/api/v1/minutes") == (
             200,
-            {"by": "region,service", "measure": None, "settled": None, "rows": []},
+            {"by": "region,service", "measure": None, "settled_to": None, "rows": []},
         )
 
 
@@ -182,7 +182,7 @@ def test_the_status_works_whatever_is_down(observed):
     assert (state["ready"], state["redis"]["up"], state["kafka"]["up"]) == (False, True, False)
     assert (state["visits"], state["duplicates"], state["dedupe_window_seconds"]) == (1, 0, DEDUPE_WINDOW_MS / 1000)
     assert (state["users"], state["establishments"]) == ({"5m": 0, "15m": 0, "day": 0}, 0)
-    assert [p["warming"] for p in state["partitions"]["list"]] == [None, None]
+    assert [p["warming"] for p in state["partitions"]["rows"]] == [None, None]
     assert (state["events"], state["lag_events"], state["partitions"]["count"]) == (3, 7, 2)
     assert state["processes"][0]["role"] == "worker"
     assert state["processes"][0]["pid"] == 4242

@@ -172,7 +172,7 @@ def taken_in_charge(place, observer, page, incident):
         return observer.json("/api/v1/incidents?state=running")[1]["incidents"][0]["acknowledged"]
 
     wait_until(lambda: known() is not None, 15)
-    assert (known()["by"], known()["comment"]) == ("Claire", "je regarde")
+    assert (known()["who"], known()["comment"]) == ("Claire", "je regarde")
     expect(page.locator("#alerts .running .meta")).to_contain_text(f"pris en charge par Claire jusqu'à {until[1]}")
     with urllib.request.urlopen(f"{place.alertmanager_url}/api/v2/alerts", timeout=5) as answer:
         states = {one["labels"]["alertname"]: one["status"]["state"] for one in json.load(answer)}
