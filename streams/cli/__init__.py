@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": ("worker", "Count the events of the partitions that Kafka assigns to this worker."),
     "serve": ("serve", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
     "publish": ("publish", "Publish events from a file or standard input."),
+    "backfill": ("backfill", "Count log files of any age into the archive; no servers needed."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),
     "rejects": ("rejects", "List, show, count and replay rejected events."),
     "unseen": ("unseen", "List the values that no list knows."),
@@ -35,6 +36,7 @@ COMMANDS = {
 #: What is installed beside the base for a command; the others need `engine`. docs/operations.md
 _EXTRAS = {
     "publish": None,
+    "backfill": "engine,history",
     "history": "history",
     "report": "history",
     "rehearse": "history",

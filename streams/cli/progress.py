@@ -11,6 +11,8 @@ import click
 
 TERMINAL_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
+#: From this part of the whole on it is said how long the rest may take.
+SHARE_TOLD_MIN = 0.02
 _BAR_WIDTH = 24
 _CLEAR = "\r\x1b[2K"
 
@@ -44,10 +46,17 @@ class Meter:
         percent = "" if share is None else f" {share:.0%}"
         if self._is_live:
             bar = "" if share is None else f" [{'#' * int(share * _BAR_WIDTH):{_BAR_WIDTH}}]"
-            line = f"{self._what}{bar}{percent} {text}, {self.seconds:.0f} s"
+            line = f"{self._what}{bar}{percent} {text}, {self.seconds:.0f} s{self._left(share)}"
             click.echo(_CLEAR + line[: shutil.get_terminal_size().columns - 1], err=True, nl=False)
         else:
-            click.echo(f"{self._what}:{percent.replace('%', ' %')} {text}", err=True)
+            click.echo(f"{self._what}:{percent.replace('%', ' %')} {text}{self._left(share)}", err=True)
+
+    def _left(self, share: float | None) -> str:
+        """How long it may still take, once that can be told."""
+        if share is None or share < SHARE_TOLD_MIN or share >= 1:
+            return ""
+        seconds = self.seconds * (1 - share) / share
+        return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
     def __enter__(self) -> Meter:
         return self

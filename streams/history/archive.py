@@ -21,6 +21,8 @@ from streams.history.marks import Choice, HourMark
 from streams.history.whole_files import ArchiveError, UnreadableFileError, explained, replace_whole, unreadable
 
 _LOCK = ".lock"
+#: Written again whenever a backfill changed days that are past: running observers see it.
+_BACKFILLED = ".backfilled"
 _ABOUT = "archive.json"
 
 
@@ -203,6 +205,23 @@ class Archive:
                 with reader:
                     return reader.head.is_simulated
         return None
+
+    def note_backfill(self) -> None:
+        """Tell running observers that days of the past are others now.
+
+        Raises:
+            ArchiveError: the archive cannot be written.
+        """
+        path = self.directory / _BACKFILLED
+        with explained(path):
+            path.write_bytes(uuid.uuid4().bytes)
+
+    def backfill_stamp(self) -> bytes:
+        """Another one after each backfill that changed days; empty before the first."""
+        try:
+            return (self.directory / _BACKFILLED).read_bytes()
+        except OSError:
+            return b""  # an archive that can't be read now is listed by `dates`, which says so
 
     @contextmanager
     def locked(self) -> Iterator[None]:

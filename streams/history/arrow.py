@@ -19,7 +19,7 @@ from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.day_file import DayFile
-from streams.history.marks import HourMark
+from streams.history.marks import HourMark, InputMark
 from streams.history.paris_days import paris_day
 from streams.history.whole_files import unreadable
 
@@ -55,6 +55,8 @@ class FileHead(msgspec.Struct, frozen=True):
     hours: tuple[HourMark, ...]
     groups: tuple[str, ...]
     catalog: str = ""
+    inputs: tuple[InputMark, ...] = ()
+    lead_events: int = 0
 
     @property
     def is_simulated(self) -> bool:
@@ -85,7 +87,8 @@ def write_file(day: DayFile, target: BinaryIO | Path) -> None:
     import pyarrow.parquet as pq
 
     groups = list(tables_of(day))
-    head = FileHead(FORMAT, day.date, day.shift_seconds, day.hours, tuple(name for name, _ in groups), day.catalog)
+    names = tuple(name for name, _ in groups)
+    head = FileHead(FORMAT, day.date, day.shift_seconds, day.hours, names, day.catalog, day.inputs, day.lead_events)
     schema = columns().with_metadata({METADATA_KEY: msgspec.json.encode(head)})
     counts = ("minute", "events", "visits", "service_visits", "late", "users", "establishments")
     with pq.ParquetWriter(
@@ -174,7 +177,16 @@ class FileReader:
         """Everything."""
         head = self.head
         rows = {cut: self.rows(cut) for cut in CutName}
-        return DayFile(head.date, head.shift_seconds, head.hours, rows, self.sketches(), head.catalog)
+        return DayFile(
+            head.date,
+            head.shift_seconds,
+            head.hours,
+            rows,
+            self.sketches(),
+            head.catalog,
+            head.inputs,
+            head.lead_events,
+        )
 
     def _read(self, groups: Sequence[int], columns: list[str]) -> pa.Table:
         with self._explained():

@@ -46,13 +46,23 @@ def compose(
     old_events = minute_events(before.rows[CutName.REGION]) if known else {}
     choices = {r.mark.hour: _choose(known.get(r.mark.hour), r, old_events) for r in readings}
     taken = [reading for reading in readings if choices[reading.mark.hour] is Choice.TAKEN]
-    merged = _union(before.sketches, sketches)
+    sources = {mark.source for mark in (*before.hours, *(reading.mark for reading in readings))}
+    # What comes of logs alone is made anew from all of them; else distinct members only ever become more.
+    merged = sketches if sources == {HourSource.BACKFILL} else _union(before.sketches, sketches)
     if not taken and merged == before.sketches:
         return Composed(None, choices)
     marks = known | {r.mark.hour: _continued(known.get(r.mark.hour), r.mark) for r in taken}
     new_hours = np.array(sorted(reading.mark.hour for reading in taken), np.int64)
     rows = {cut: _replaced(before.rows[cut], new_hours, [reading.rows[cut] for reading in taken]) for cut in CutName}
     hours = tuple(marks[hour] for hour in sorted(marks))
+    if (
+        merged == before.sketches
+        and hours == before.hours
+        and all(rows[cut].same_as(before.rows[cut]) for cut in CutName)
+    ):
+        return Composed(
+            None, dict.fromkeys(choices, Choice.SAME) | {h: c for h, c in choices.items() if c is not Choice.TAKEN}
+        )
     return Composed(DayFile(day, shift_seconds, hours, rows, merged, catalog), choices)
 
 
@@ -61,6 +71,10 @@ def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int,
         return Choice.TAKEN
     if reading.mark.source is old.source is HourSource.IMPORT:
         return Choice.TAKEN  # a person says so
+    if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.BACKFILL:
+        return Choice.TAKEN  # the sum of all parts as they are now
+    if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.LIVE:
+        return _counted_live(reading, old, old_events)
     if not covers(reading.mark, old):
         return Choice.REFUSED
     new_events = minute_events(reading.rows[CutName.REGION])
@@ -70,6 +84,13 @@ def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int,
         return Choice.REFUSED
     grown = any(new_events.get(minute, 0) > old_events.get(minute, 0) for minute in minutes)
     return Choice.TAKEN if grown or reading.mark.measured != old.measured else Choice.SAME
+
+
+def _counted_live(reading: HourReading, old: HourMark, old_events: Mapping[int, int]) -> Choice:
+    """What Vigie counts itself takes the place of what logs told, but for an hour of which it saw less: it began in the midst of it."""
+    of_logs = sum(old_events.get(minute, 0) for minute in range(old.first_minute, old.end_minute))
+    seen = int(reading.rows[CutName.REGION].events.sum())
+    return Choice.TAKEN if seen >= of_logs else Choice.REFUSED
 
 
 def _continued(old: HourMark | None, new: HourMark) -> HourMark:

@@ -73,6 +73,16 @@ class CutRows:
             self.keys, self.series[mask], self.minute[mask], self.events[mask], self.visits[mask], self.late[mask]
         )
 
+    def same_as(self, other: CutRows) -> bool:
+        """Whether both are the same rows."""
+        columns = ("series", "minute", "events", "visits", "late")
+        return self.keys == other.keys and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in columns)
+
+    @staticmethod
+    def summed(parts: list[CutRows]) -> CutRows:
+        """The rows of parts added up by key and minute."""
+        return CutRows.joined(parts).grouped(lambda key: key)
+
     def moved(self, minutes: int) -> CutRows:
         """The same rows so many minutes later."""
         return CutRows(self.keys, self.series, self.minute + minutes, self.events, self.visits, self.late)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from streams.history.day_columns import Rows, Sketches
-from streams.history.marks import HourMark
+from streams.history.marks import HourMark, InputMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,6 @@ class DayFile:
     rows: Rows
     sketches: Sketches
     catalog: str = ""
+    #: Of a part that a backfill wrote: the files it is from, and how many events of the hour before the day it was counted with.
+    inputs: tuple[InputMark, ...] = ()
+    lead_events: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from streams.count import Cut, Field, Sketch
 from streams.history.compose import HourReading
@@ -33,7 +33,7 @@ def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReadi
     return HourReading(mark, rows_of(counts.minutes, shift_minutes))
 
 
-def rows_of(minutes: tuple[MinuteCounts, ...], shift_minutes: int) -> Rows:
+def rows_of(minutes: Sequence[MinuteCounts], shift_minutes: int) -> Rows:
     """Every cut of some minutes."""
     rows = {
         cut: CutRows.of(_items(minutes, shift_minutes, events, visits, order))
@@ -72,7 +72,7 @@ def clock_minutes(hour: int, shift_minutes: int) -> tuple[int, int]:
 
 
 def _items(
-    minutes: tuple[MinuteCounts, ...], shift: int, events: Cut, visits: Cut, order: tuple[int, ...]
+    minutes: Sequence[MinuteCounts], shift: int, events: Cut, visits: Cut, order: tuple[int, ...]
 ) -> Iterator[tuple[Key, int, int, int, int]]:
     for minute in minutes:
         found: dict[Key, list[int]] = {}
@@ -85,7 +85,7 @@ def _items(
             yield key, minute.minute + shift, event_number, visit_number, 0
 
 
-def _region_items(minutes: tuple[MinuteCounts, ...], shift: int) -> Iterator[tuple[Key, int, int, int, int]]:
+def _region_items(minutes: Sequence[MinuteCounts], shift: int) -> Iterator[tuple[Key, int, int, int, int]]:
     places = {Cut.EVENTS: 0, Cut.VISITS: 1, Cut.LATE: 2}
     for minute in minutes:
         found: dict[str, list[int]] = {}

@@ -7,7 +7,7 @@ endian (dense), or runs (sparse). The count is Ertl's estimator; standard error 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ REGISTERS = 16_384
 _HEAD_BYTES = 16
 _DENSE_BYTES = REGISTERS * 6 // 8
 _Q = 50  # bits of the hash that the run of zeros is taken from
+_SEED = 0xADC83B19
+_MURMUR = np.uint64(0xC6A4A7935BD1E995)
 _ALPHA_INF = 0.721347520444481703680
 #: The head of a dense sketch; its cached count is marked as stale, so that Redis counts anew.
 _DENSE_HEAD = b"HYLL" + bytes([0, 0, 0, 0]) + bytes([0] * 7 + [0x80])
@@ -56,6 +58,42 @@ def union(sketches: Iterable[bytes]) -> bytes:
     for sketch in sketches:
         np.maximum(merged, registers_of(sketch), out=merged)
     return sketch_of(merged)
+
+
+def no_registers() -> Registers:
+    """Those of a sketch that saw nobody."""
+    return np.zeros(REGISTERS, np.uint8)
+
+
+def add(registers: Registers, members: Sequence[str]) -> None:
+    """Let a sketch see members: PFADD."""
+    encoded = [member.encode() for member in members]
+    by_length: dict[int, list[bytes]] = {}
+    for member in encoded:
+        by_length.setdefault(len(member), []).append(member)
+    for length, some in by_length.items():
+        hashed = _murmur64a(some, length)
+        rest = (hashed >> np.uint64(14)) | np.uint64(1 << _Q)
+        lowest = rest & (~rest + np.uint64(1))
+        rank = np.frexp(lowest.astype(np.float64))[1].astype(np.uint8)  # a power of two: exact
+        np.maximum.at(registers, (hashed & np.uint64(REGISTERS - 1)).astype(np.int64), rank)
+
+
+def _murmur64a(members: list[bytes], length: int) -> NDArray[np.uint64]:
+    """MurmurHash64A with Redis's seed, of members that all have this many bytes."""
+    table = np.frombuffer(b"".join(members), np.uint8).reshape(len(members), length)
+    hashed = np.full(len(members), _SEED ^ (length * int(_MURMUR) % (1 << 64)), np.uint64)
+    with np.errstate(over="ignore"):
+        for begin in range(0, length - length % 8, 8):
+            word = np.ascontiguousarray(table[:, begin : begin + 8]).view("<u8").ravel().astype(np.uint64) * _MURMUR
+            word = (word ^ (word >> np.uint64(47))) * _MURMUR
+            hashed = (hashed ^ word) * _MURMUR
+        if length % 8:
+            tail = np.zeros((len(members), 8), np.uint8)
+            tail[:, : length % 8] = table[:, length - length % 8 :]
+            hashed = (hashed ^ tail.view("<u8").ravel().astype(np.uint64)) * _MURMUR
+        hashed = (hashed ^ (hashed >> np.uint64(47))) * _MURMUR
+        return np.asarray(hashed ^ (hashed >> np.uint64(47)))
 
 
 def count(sketch: bytes) -> int:

@@ -21,6 +21,7 @@ class HourSource(StrEnum):
 
     LIVE = "live"  # counted by workers
     IMPORT = "import"  # `vigie history import`
+    BACKFILL = "backfill"  # `vigie backfill`: counted from logs
     SIMULATED = "simulated"  # `vigie simulate --years`
 
 
@@ -79,6 +80,19 @@ class HourMark(msgspec.Struct, frozen=True):
     def is_whole(self) -> bool:
         """Whether all of its minutes are known."""
         return self.measured_minutes == MINUTES_AN_HOUR
+
+
+class InputMark(msgspec.Struct, frozen=True):
+    """What one file of a log gave to a day of a project: how many events, and the sum of their checksums, whatever their order."""
+
+    name: str
+    events: int
+    digest: int
+
+    @property
+    def same_as(self) -> tuple[int, int]:
+        """Two files that have this in common gave the same events."""
+        return self.events, self.digest
 
 
 class Choice(StrEnum):

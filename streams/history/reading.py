@@ -213,6 +213,10 @@ class History:
         """The days that are archived, in order."""
         return self._archive.dates()
 
+    def backfill_stamp(self) -> bytes:
+        """Another one whenever a backfill changed days that are past."""
+        return self._archive.backfill_stamp()
+
     def _grouping(self, by: str, measure: str) -> FigureCut:
         if by not in self.groupings:
             raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")

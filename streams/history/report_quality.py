@@ -47,5 +47,10 @@ def _quality_cells(side: Side) -> list[str]:
 def _origin(quality: Quality, side: Side) -> str:
     if side.estimated:
         return ESTIMATED
-    names = {HourSource.LIVE: "compté par Vigie", HourSource.IMPORT: "importé", HourSource.SIMULATED: "simulé"}
+    names = {
+        HourSource.LIVE: "compté par Vigie",
+        HourSource.IMPORT: "importé",
+        HourSource.BACKFILL: "recompté d'après des journaux",
+        HourSource.SIMULATED: "simulé",
+    }
     return ", ".join(names[source] for source in quality.sources) or "–"

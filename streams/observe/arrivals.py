@@ -1,4 +1,4 @@
-"""Days of the past that reach the archive while an observer runs: an import, or the simulated days of a local stack that just started."""
+"""Days of the past that reach the archive while an observer runs: an import, a backfill, simulated days that a local stack writes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ LOOK_SECONDS = 10.0
 
 
 class Arrivals:
-    """Says when the archive must be read anew. Days from `today` on are those that observers archive themselves."""
+    """Says when the archive must be read anew. Days from `today` on are those that observers archive themselves. `stamp` changes when a
+    backfill is through, which may have added to days that were read.
+    """
 
-    def __init__(self, held: Iterable[date], today: date) -> None:
+    def __init__(self, held: Iterable[date], today: date, stamp: bytes = b"") -> None:
         self._today = today
+        self._read_stamp = self._seen_stamp = stamp
         self._read = self._seen = self._past(held)
         self._looked = float("-inf")
 
@@ -24,14 +27,17 @@ class Arrivals:
         self._looked = now
         return True
 
-    def came(self, held: Iterable[date]) -> bool:
-        """Whether days of the past came that were not read, and none since the last look."""
-        before, self._seen = self._seen, self._past(held)
-        return bool(self._seen - self._read) and self._seen == before
+    def came(self, held: Iterable[date], stamp: bytes = b"") -> bool:
+        """Whether days of the past came that were not read, or were added to, and nothing since the last look."""
+        before, self._seen = (self._seen, self._seen_stamp), self._past(held)
+        self._seen_stamp = stamp
+        is_new = bool(self._seen - self._read) or stamp != self._read_stamp
+        return is_new and (self._seen, stamp) == before
 
-    def read(self, held: Iterable[date]) -> None:
+    def read(self, held: Iterable[date], stamp: bytes = b"") -> None:
         """These were read."""
         self._read = self._seen = self._past(held)
+        self._read_stamp = self._seen_stamp = stamp
 
     def _past(self, held: Iterable[date]) -> frozenset[date]:
         return frozenset(day for day in held if day < self._today)

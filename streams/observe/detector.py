@@ -152,11 +152,13 @@ class Detector:
         recalls = not self.loop.state.defects
         self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say, recalls)
         today = paris_date(state.now_ms // 60_000 + shift)
+        # The stamp first: a backfill that ends between the two is then news at the next look.
+        stamp = parts.history.backfill_stamp() if parts.history else b""
         held = parts.history.held() if parts.history else []
         if self._arrivals is None:
-            self._arrivals = Arrivals(held, today)
+            self._arrivals = Arrivals(held, today, stamp)
         else:
-            self._arrivals.read(held)
+            self._arrivals.read(held, stamp)
         if parts.history and held:
             judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
         else:
@@ -247,7 +249,7 @@ class Detector:
         arrivals, history = self._arrivals, self._parts.history
         if arrivals is None or history is None or not arrivals.is_due(time.monotonic()):
             return False
-        return arrivals.came(history.held())
+        return arrivals.came(history.held(), history.backfill_stamp())
 
 
 def _cold(state: ArchiveState, shift: int) -> MinuteSpan | None:

@@ -31,6 +31,15 @@ def test_days_that_observers_archive_themselves_are_none_of_the_past():
         assert not arrivals.came(days(*(-each for each in range(later + 1))))
 
 
+def test_days_that_a_backfill_added_to_are_read_again():
+    arrivals = Arrivals(days(3, 4), TODAY, b"")
+    assert not arrivals.came(days(3, 4), b"")
+    assert not arrivals.came(days(3, 4), b"first")
+    assert arrivals.came(days(3, 4), b"first")
+    arrivals.read(days(3, 4), b"first")
+    assert not arrivals.came(days(3, 4), b"first")
+
+
 def test_a_day_that_was_removed_is_no_news():
     arrivals = Arrivals(days(3, 4), TODAY)
     assert not arrivals.came(days(4))

@@ -106,6 +106,13 @@ def test_counts_of_sketches_are_those_of_redis(redis_server: RedisServer, tmp_pa
         sketch = raw.get(key + str(number))
         assert hll.count(sketch) == raw.pfcount(key + str(number)), number
         kept.append((key + str(number), sketch))
+    # What is counted outside of Redis (a backfill) makes the very sketch that Redis makes, whatever the lengths of the members.
+    for name, members in (("a", [f"{i}" for i in range(3000)]), ("b", ["é" * (i % 40 + 1) for i in range(300)])):
+        raw.pfadd(key + name, *members)
+        registers = hll.no_registers()
+        hll.add(registers, members)
+        assert (hll.registers_of(raw.get(key + name)) == registers).all()
+        raw.delete(key + name)
     union = hll.union(sketch for _name, sketch in kept)
     assert hll.count(union) == raw.pfcount(*(name for name, _sketch in kept))
     raw.set(key + "back", union)

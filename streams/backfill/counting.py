@@ -1,0 +1,124 @@
+"""Events of one project and one day, in order of their time, through the very code of `streams.count`: a part. In a process of its own.
+
+Append time is the running maximum of `ts`, as for events that were published at the pace at which they happened. What the counter must
+remember of events before the day follows from `MemoryPlan.rewind_start_ms`: it reads them first (*warm-up*), and counts none of them. So
+every day is counted by itself, on whatever processor is free, and comes out as if all had been counted from the beginning.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from streams.backfill.coverage import Span, of_hour
+from streams.backfill.sketching import SketchBook
+from streams.backfill.spill import read_steps
+from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter
+from streams.history.day_file import DayFile
+from streams.history.from_live import rows_of
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, InputMark
+from streams.history.paris_days import paris_day
+from streams.live import MinuteCounts
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """What is counted: `number` is that of the project in the runs, `spans` are the minutes that its logs measured."""
+
+    project: str
+    number: int
+    day: date
+    inputs: tuple[InputMark, ...]
+    spans: tuple[Span, ...]
+    runs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPart:
+    """A part, and what has no place in it: repeats, and values that no list knows, (list, value) -> events."""
+
+    part: DayFile
+    events: int
+    duplicates: int
+    unseen: Mapping[tuple[str, str], int]
+
+
+def lead_minutes(plan: MemoryPlan, day: date) -> tuple[int, int]:
+    """The epoch minutes [first, end) before a day that a counter must know to count it."""
+    first = paris_day(day)[0]
+    return plan.rewind_start_ms(first * MINUTE_MS) // MINUTE_MS, first
+
+
+def count_part(rules: CountingRules, task: PartTask, stop: Callable[[], bool]) -> CountedPart | None:
+    """Count one day of one project; None where `stop` said so.
+
+    Raises:
+        InputError: more events in one minute than fit into memory.
+    """
+    counter = PartitionCounter(rules, None)
+    lead_events = 0
+    for ts, values in read_steps(task.runs, task.number, *lead_minutes(rules.plan, task.day)):
+        lead_events += len(values)
+        counter.warm(list(_batches(rules.plan, ts, values, 0)))
+    book = SketchBook(task.day)
+    minutes: dict[int, MinuteCounts] = {}
+    unseen: Counter[tuple[str, str]] = Counter()
+    offset = events = duplicates = 0
+    first, end = paris_day(task.day)
+    for ts, values in read_steps(task.runs, task.number, first, end):
+        if stop():
+            return None
+        delta = counter.count(list(_batches(rules.plan, ts, values, offset)))
+        offset += len(values)
+        _take(minutes, delta)
+        book.add(delta)
+        unseen.update(delta.unseen)
+        events, duplicates = events + len(values), duplicates + delta.duplicates
+    marks = (
+        HourMark(hour, HourSource.BACKFILL, of_hour(task.spans, hour))
+        for hour in range(first // MINUTES_AN_HOUR, end // MINUTES_AN_HOUR)
+    )
+    held = {minute // MINUTES_AN_HOUR for minute in minutes}
+    hours = tuple(mark for mark in marks if mark.measured or mark.hour in held)
+    rows = rows_of(list(minutes.values()), 0)
+    part = DayFile(task.day, 0, hours, rows, book.sketches(), rules.catalog.digest, task.inputs, lead_events)
+    return CountedPart(part, events, duplicates, unseen)
+
+
+def _take(minutes: dict[int, MinuteCounts], delta: Delta) -> None:
+    for minute, counts in delta.minutes.items():
+        assert minute not in minutes, "a step holds whole minutes"
+        minutes[minute] = MinuteCounts(minute, counts)
+
+
+def _batches(plan: MemoryPlan, ts: Sequence[int], values: Sequence[bytes], offset: int) -> Iterator[Batch]:
+    """Events in order of their time as batches, none of which reaches into two generations of the memory.
+
+    Within one generation it makes no difference which append time an event has: that of the batch is that of its last event.
+    """
+    begin = 0
+    while begin < len(ts):
+        limit = min((ts[begin] // length + 1) * length for length in (plan.id_ms, plan.visit_ms))
+        end = bisect_left(ts, limit, begin)
+        some = values[begin:end]
+        yield Batch(ts[end - 1], some, _NoKeys(len(some)), range(offset + begin, offset + end), offset + end)
+        begin = end
+
+
+class _NoKeys(Sequence[None]):
+    """Keys of records that have none: counting looks at none."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, _index: object) -> None:  # type: ignore[override]
+        return None
