@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from streams.backfill.coverage import Span, of_hour
+from streams.backfill.measured import Span, of_hour
 from streams.backfill.sketching import SketchBook
 from streams.backfill.spill import read_steps
 from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from streams.backfill.coverage import joined
+from streams.backfill.measured import joined
 from streams.backfill.parts import PartStore
 from streams.backfill.sketching import of_date
 from streams.history.archive import Archive

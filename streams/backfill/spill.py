@@ -1,8 +1,8 @@
 """Events on disk between reading and counting: runs, each sorted by project and minute, so that one project's minutes are read alone.
 
-A run is a file: arrays `ts` (ms), `lengths` (bytes of each value) and `groups` as `numpy.save` writes them, then the values one after the
-other. `groups` has a row for each project and minute: (project, epoch minute, events before it, values' bytes before it), and a last row
-with the sums.
+A run is a file of little-endian numbers of 64 bits: how many events and how many rows of `groups`; `ts` (ms) and length of the value of
+each event; `groups`; then the values one after the other. `groups` has a row for each project and minute: (project, epoch minute, events
+before it, values' bytes before it), and a last row with the sums.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from streams.errors import InputError
 Ints = NDArray[np.int64]
 MINUTE_MS = 60_000
 SUFFIX = ".run"
+_BYTES, _COLUMNS = 8, 4
 #: Events read for counting at a time; a single minute may have more.
 STEP_EVENTS = 60_000
 #: More than all of France has in the worst minute: they would not fit into memory.
@@ -44,8 +45,8 @@ def write_run(path: Path, projects: Ints, ts: Ints, values: Sequence[bytes]) -> 
     rows = np.stack([*keys[:, begins], begins, before[begins]], axis=1)
     groups = np.concatenate([rows, [[-1, -1, len(ts), before[-1]]]])
     with path.open("wb") as file:
-        for array in (ts[order], lengths.astype(np.int32), groups):
-            np.save(file, array, allow_pickle=False)
+        for array in (np.array([len(ts), len(groups)]), ts[order], lengths, groups):
+            file.write(array.astype("<i8").tobytes())
         file.write(b"".join(sorted_values))
 
 
@@ -56,30 +57,26 @@ class _Run:
     path: Path
     groups: Ints
     ts: Ints
-    lengths: NDArray[np.int32]
+    lengths: Ints
     values_at: int
 
     @classmethod
     def opened(cls, path: Path, project: int, first: int, end: int) -> _Run | None:
         """What a run has of a project's minutes `first <= minute < end`, None where it has nothing."""
         with path.open("rb") as file:
-            places = []
-            for _ in range(2):
-                number, kind = _header(file)
-                places.append((file.tell(), kind))
-                file.seek(number * kind.itemsize, 1)
-            groups: Ints = np.load(file, allow_pickle=False)
-            values_at = file.tell()
+            events, rows = _numbers(file, 2).tolist()
+            file.seek((2 + 2 * events) * _BYTES)
+            groups = _numbers(file, rows * _COLUMNS).reshape(rows, _COLUMNS)
             found = np.flatnonzero((groups[:, 0] == project) & (groups[:, 1] >= first) & (groups[:, 1] < end))
             if not found.size:
                 return None
             groups = groups[found[0] : found[-1] + 2]
             begin, until = int(groups[0, 2]), int(groups[-1, 2])
-            columns = []
-            for at, kind in places:
-                file.seek(at + begin * kind.itemsize)
-                columns.append(np.frombuffer(file.read((until - begin) * kind.itemsize), kind))
-        return cls(path, groups, columns[0], columns[1], values_at)
+            file.seek((2 + begin) * _BYTES)
+            ts = _numbers(file, until - begin)
+            file.seek((2 + events + begin) * _BYTES)
+            lengths = _numbers(file, until - begin)
+        return cls(path, groups, ts, lengths, (2 + 2 * events + rows * _COLUMNS) * _BYTES)
 
     def read(self, first: int, end: int) -> tuple[Ints, list[bytes]]:
         """Times and values of the minutes `first <= minute < end`."""
@@ -93,11 +90,8 @@ class _Run:
         return self.ts[begin:until], [blob[a:b] for a, b in pairwise(edges)]
 
 
-def _header(file: BinaryIO) -> tuple[int, np.dtype[np.generic]]:
-    """How many items the array that begins here has, and of what type."""
-    np.lib.format.read_magic(file)
-    shape, _fortran, kind = np.lib.format.read_array_header_1_0(file)
-    return shape[0], kind
+def _numbers(file: BinaryIO, number: int) -> Ints:
+    return np.frombuffer(file.read(number * _BYTES), "<i8").astype(np.int64)
 
 
 def read_steps(runs: Sequence[Path], project: int, first: int, end: int) -> Iterator[tuple[list[int], list[bytes]]]:

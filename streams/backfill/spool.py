@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from streams.backfill.log_input import InputReport
 from streams.backfill.parts import DIRECTORY
-from streams.backfill.reading import InputReport
 from streams.history.whole_files import explained
 
 _SPOOL = ".spool"

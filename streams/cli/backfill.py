@@ -25,7 +25,7 @@ from streams.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.backfill.run import BackfillPlan, BackfillResult, Said
+    from streams.backfill.backfill_run import BackfillPlan, BackfillResult, Said
     from streams.count import CountingRules
 
 _STEPS = {"read": ("read", "bytes"), "count": ("count", "events"), "write": ("write", "days")}
@@ -75,7 +75,7 @@ def backfill(
 
     Exit status: 0 when every line was read and everything is in the archive; 1 when not, with the lines and why.
     """
-    from streams.backfill.run import BackfillPlan
+    from streams.backfill.backfill_run import BackfillPlan
 
     settings = load_settings()
     chosen = directory or settings.archive_dir
@@ -110,7 +110,7 @@ def processors() -> int:
 
 def run_plan(plan: BackfillPlan) -> BackfillResult:
     """Do what is planned, and show how far it is."""
-    from streams.backfill.run import BackfillRun
+    from streams.backfill.backfill_run import BackfillRun
     from streams.local.leash import die_with
 
     with _shown() as said:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from streams.backfill.backfill_run import BackfillResult
 from streams.backfill.parts import PartChoice
-from streams.backfill.run import BackfillResult
 from streams.history.held import counted
 
 #: Days, and values that no list knows, that are named.

@@ -17,7 +17,7 @@ else:
     from backports import zstd
 
 from streams.audit.plain import PlainCount
-from streams.backfill.run import BackfillPlan, BackfillResult, BackfillRun
+from streams.backfill.backfill_run import BackfillPlan, BackfillResult, BackfillRun
 from streams.catalog import Catalog, load_catalog
 from streams.count import CountingRules
 from streams.events import TimeBounds, VisitEvent, decode

@@ -12,7 +12,7 @@ from backfill.logs import CATALOG, accepted, archived, backfill, event, plan_of,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.backfill.run import BackfillRun
+from streams.backfill.backfill_run import BackfillRun
 from streams.catalog import UNKNOWN
 from streams.errors import InputError
 from streams.history import hll

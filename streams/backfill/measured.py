@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.backfill.reading import DayOfInput
+from streams.backfill.log_input import DayOfInput
 from streams.history.marks import MINUTES_AN_HOUR
 
 MINUTE_MS = 60_000
