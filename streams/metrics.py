@@ -229,7 +229,7 @@ ALERT_START = _observer("ent_alert_start_timestamp_seconds", Kind.GAUGE, "Start 
 ALERTS_QUIET = _observer(
     "ent_alerts_quiet",
     Kind.GAUGE,
-    "Alerts that run and that nobody is called for, by reason: planned stops, series that are still learned, "
+    "Alerts that run and that nobody is called for, by reason: planned stops, series that are still learned, raised just now, "
     "services too small, parts of an incident, more than are exposed.",
     "kind",
     "reason",

@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from streams.catalog import Catalog
 from streams.clock import paris_text
 from streams.expose.alert_french import ALMOST_NONE, DECIMALS_BELOW, TIMES_MAX
-from streams.incidents import Acknowledgement, AlertRecord, Driver, Incident
+from streams.incidents import HOLD_MINUTES, Acknowledgement, AlertRecord, Driver, Incident, Quiet
 
 _KINDS = {"never_seen": "never seen"}
 _LEVELS = {"national": "all of France", "region": "region", "project": "project", "service": "service"}
+#: Why nobody is called for an incident that runs.
+_QUIET = {
+    Quiet.PLANNED: "planned",
+    Quiet.LEARNING: "too little past",
+    Quiet.SMALL: "few visits",
+    Quiet.HELD: f"raised less than {HOLD_MINUTES} minutes ago",
+}
 #: What to do first, by kind.
 _FIRST = {
     "surge": "first: see that the chain keeps up (vigie status: lag, rejects), then tell who runs the portals concerned",
@@ -53,8 +60,10 @@ class TerminalWords:
         return f"{self.title(alert)}: {self._figures(alert)}{f'; most of it: {drivers}' if drivers else ''}"
 
     def incident(self, incident: Incident, known: Acknowledgement | None) -> str:
-        """The same, what it explains, and who has taken it in charge."""
-        told = (self.sentence(incident.alert), self.explained(incident), self.acknowledged(known))
+        """The same, what it explains, why nobody is called, and who has taken it in charge."""
+        quiet = incident.quiet if incident.is_running else None
+        uncalled = "" if quiet is None else f"nobody is called ({_QUIET[quiet]})"
+        told = (self.sentence(incident.alert), self.explained(incident), uncalled, self.acknowledged(known))
         return "; ".join(text for text in told if text)
 
     def explanation(self, alert: AlertRecord) -> str:

@@ -18,7 +18,16 @@ from streams.expose.incidents import IncidentParts, incidents_for
 from streams.expose.samples import FRANCE
 from streams.expose.scope import FRANCE as ALL_FRANCE
 from streams.expose.scope import project_regions
-from streams.incidents import Acknowledgement, AlertBook, AlertRecord, Incident, acknowledged, labels_of, quiet_because
+from streams.incidents import (
+    Acknowledgement,
+    AlertBook,
+    AlertRecord,
+    Incident,
+    Quiet,
+    acknowledged,
+    labels_of,
+    quiet_because,
+)
 from streams.observe import DetectorFigures, ExpectedRow
 from streams.watch import AlertScope
 
@@ -44,8 +53,11 @@ def alert_families(book: AlertBook, words: Words, known: Sequence[Acknowledgemen
     said |= {one.id: _said(one, words.part(one, whole), words) for whole in incidents for one in whole.called_before}
     quiet = Counter((alert.kind, why.value) for alert in book.running if (why := quiet_because(alert)))
     heads, told = {one.id for one in called}, {alert.id for alert in active}
+    held = {one.id for one in incidents if one.quiet is Quiet.HELD}
     left = [alert for alert in book.running if quiet_because(alert) is None and alert.id not in told]
-    quiet.update((alert.kind, BOUND if alert.id in heads or alert in before else PART) for alert in left)
+    for alert in left:
+        why_not = BOUND if alert.id in heads or alert in before else PART
+        quiet[alert.kind, Quiet.HELD.value if alert.id in held else why_not] += 1
 
     def labels(alert: AlertRecord) -> tuple[str, ...]:
         return tuple(labels_of(alert, regions).values())

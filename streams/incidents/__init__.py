@@ -9,11 +9,12 @@ from streams.incidents.acknowledged import (
     labels_of,
     matchers_of,
 )
-from streams.incidents.fold import LEVELS, Incident, Quiet, fold, quiet_because
+from streams.incidents.fold import HOLD_MINUTES, LEVELS, Incident, Quiet, fold, quiet_because
 from streams.incidents.records import NOW_MINUTES, AlertBook, AlertRecord, Driver
 
 __all__ = [
     "ALERT_NAMES",
+    "HOLD_MINUTES",
     "LEVELS",
     "NOW_MINUTES",
     "NO_LABEL",

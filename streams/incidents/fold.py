@@ -8,6 +8,9 @@ An incident is the alert that explains others, and those others. Of two alerts t
 An ENT that lacks visits also explains the services of its region that lack fewer. What is left of a wide alert that is over in its parts
 is a part of it for `TAIL_MINUTES`. An alert that nobody is called for explains none that somebody would be called for.
 
+A surge or drop narrower than France waits `HOLD_MINUTES` before anybody is called: a region is often raised minutes before France, or
+before the ENT in it that is the cause, and what one call can say is not said by two.
+
 A viewer's scope is applied before: only alerts that concern the viewer are given. Who is called is decided for all of France.
 """
 
@@ -27,6 +30,8 @@ NATIONAL, REGION, PROJECT, SERVICE = LEVELS = ("national", "region", "project", 
 TAIL_MINUTES = 30
 #: An alert that began longer before a wider one than this is not explained by it.
 LEAD_MINUTES = 60
+#: So many minutes after it was raised, what may yet be explained is judged further before somebody is called.
+HOLD_MINUTES = 2
 #: A part that makes up so much of what a wider alert lacks or has too much is its cause.
 CAUSE_SHARE_MIN = 2 / 3
 #: A service calls somebody only where so many visits a minute were counted or expected: three instead of one wake nobody.
@@ -52,6 +57,7 @@ class Quiet(StrEnum):
     PLANNED = "planned"  # a maintenance says so
     LEARNING = "learning"  # its series has too little past
     SMALL = "small"  # a service of few visits
+    HELD = "held"  # raised so lately that something wider may yet explain it, or something narrower be its cause
 
 
 def quiet_because(alert: AlertRecord) -> Quiet | None:
@@ -64,15 +70,21 @@ def quiet_because(alert: AlertRecord) -> Quiet | None:
     return Quiet.SMALL if alert.service is not None and small else None
 
 
+def _hold_ms(alert: AlertRecord) -> int:
+    """How long after it was raised nobody is called. A silence is called for at once: it is news whatever else goes on."""
+    return HOLD_MINUTES * _MINUTE_MS if alert.scope != NATIONAL and alert.kind in ("surge", "drop") else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An alert and those that it explains, the widest first.
+    """An alert and those that it explains, the widest first. `quiet`: why nobody is called; None where somebody is.
 
     `called_before` are those of them that run and were raised before anything explained them: somebody was called, and is told of the
     end. `apart` are the ids of other incidents that run inside its scope, which it does not explain.
     """
 
     alert: AlertRecord
+    quiet: Quiet | None = None
     explains: tuple[AlertRecord, ...] = ()
     called_before: tuple[AlertRecord, ...] = ()
     apart: tuple[str, ...] = ()
@@ -86,11 +98,6 @@ class Incident:
     def is_running(self) -> bool:
         """Whether its alert is."""
         return self.alert.end_ms is None
-
-    @property
-    def quiet(self) -> Quiet | None:
-        """Why nobody is called; None where somebody is."""
-        return quiet_because(self.alert)
 
     @property
     def severity(self) -> str:
@@ -145,12 +152,15 @@ class _Folding:
         explains = sorted((one for one in members if one is not head), key=_size)
         before = tuple(one for one in explains if one.end_ms is None and self._was_called(one))
         apart = tuple(one.id for one in running if one is not head and self._contains(head, one))
-        return Incident(head, tuple(explains), before, apart)
+        new = [one for one in (head, *explains) if one.end_ms is None and one not in before and not self._quiet[one.id]]
+        is_held = head in new and all(self._now_ms < one.raised_ms + _hold_ms(one) for one in new)
+        quiet = quiet_because(head) or (Quiet.HELD if is_held else None)
+        return Incident(head, quiet, tuple(explains), before, apart)
 
     def _was_called(self, alert: AlertRecord) -> bool:
-        """Whether nothing explained it yet when it was raised."""
+        """Whether nothing explained it yet when it was raised and its hold was over."""
         reasons = [*self._explainers(alert), *filter(None, [self._cause(alert)])]
-        return not self._quiet[alert.id] and all(one.raised_ms > alert.raised_ms for one in reasons)
+        return not self._quiet[alert.id] and all(one.raised_ms > alert.raised_ms + _hold_ms(alert) for one in reasons)
 
     def _explainers(self, alert: AlertRecord) -> list[AlertRecord]:
         """Those that explain an alert as a part of theirs, the best first."""
@@ -225,4 +235,4 @@ def _size(alert: AlertRecord) -> tuple[int, float]:
 def _order(incident: Incident) -> tuple[bool, bool, int, float]:
     if not incident.is_running:
         return True, False, 0, -incident.alert.start_ms
-    return False, incident.quiet is not None, *_size(incident.alert)
+    return False, incident.quiet not in (None, Quiet.HELD), *_size(incident.alert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import yaml
 
 from streams.expose.alert_french import Words
@@ -47,7 +48,7 @@ def test_a_storm_is_one_active_alert_and_one_incident(catalog):
 
 def test_who_was_called_before_is_told_of_the_end_and_not_earlier(catalog):
     """A region's surge that becomes France's: its own alert stays until it is over, for it was told."""
-    region, france = alert("region", region="44", raised=1_002), alert(raised=1_004)
+    region, france = alert("region", region="44", raised=1_002), alert(raised=1_005)
     found = exposed(catalog, region, france)
     assert [s.labels["scope"] for s in found["ent_alert_active"]] == ["national", "region"]
     assert {s.labels["scope"] for s in found["ent_incident_alerts"]} == {"national"}
@@ -104,3 +105,11 @@ def test_who_has_taken_an_incident_in_charge_is_told_and_where_nobody_knows_that
     assert who(None) == ("inconnu : Alertmanager ne répond pas", 0)
     claire = Acknowledgement("Claire", 29_804_062 * MINUTE_MS, "", (Matcher("scope", "national"),))
     assert who([claire]) == ("Claire jusqu'à 08:22", 1)
+
+
+def test_a_region_that_was_raised_just_now_calls_nobody_yet_and_is_told_as_that(catalog):
+    region = alert("region", region="44", raised=1_008, until=1_009)
+    found = exposed(catalog, region, now=1_009)
+    assert found["ent_alert_active"] == []
+    assert quiet(catalog, msgspec.structs.replace(region, raised_ms=1_010 * MINUTE_MS)) == [("held", 1)]
+    assert len(exposed(catalog, region, now=1_010)["ent_alert_active"]) == 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.incidents import LEVELS, Driver, Quiet, fold, quiet_because
-from streams.incidents.fold import LEAD_MINUTES, TAIL_MINUTES
+from streams.incidents.fold import HOLD_MINUTES, LEAD_MINUTES, TAIL_MINUTES
 from tests.incidents.storms import MINUTE_MS, alert, storm
 
 REGIONS = {"mbn": "44", "atrium": "93", "nobody": None}
@@ -136,10 +136,35 @@ def test_what_nobody_is_called_for_hides_nothing_that_somebody_is():
 def test_who_was_called_before_something_explained_it_is_told_of_the_end():
     early = alert("region", region="44", raised=1_002)
     inside = alert("service", region="44", service="NOTES", raised=1_003)
-    (one,) = folded(alert(raised=1_005), early, inside)
+    (one,) = folded(alert(raised=1_002 + HOLD_MINUTES + 1), early, inside)
     assert [was.id for was in one.called_before] == [early.id]
-    (one,) = folded(alert(raised=1_002), early, inside)
-    assert one.called_before == ()
+    for minutes in range(HOLD_MINUTES + 1):  # while the region waited
+        (one,) = folded(alert(raised=1_002 + minutes), early, inside)
+        assert one.called_before == ()
+
+
+@pytest.mark.parametrize("kind", ["surge", "drop"])
+def test_a_narrow_surge_or_drop_waits_two_minutes_and_nothing_else_does(kind):
+    def quiet(*alerts, now):
+        return [one.quiet for one in folded(*alerts, now=now)]
+
+    region = alert("region", kind, region="44", raised=1_003, until=1_003)
+    assert quiet(region, now=1_003) == quiet(region, now=1_004) == [Quiet.HELD]
+    assert quiet(region, now=1_003 + HOLD_MINUTES) == [None]
+    # France came within the wait: one call.
+    assert [one.called_before for one in folded(region, alert(kind=kind, raised=1_005, until=1_005), now=1_005)] == [()]
+    silent = alert("project", "silence", project="mbn", raised=1_003, until=1_003)
+    assert quiet(silent, now=1_003) == quiet(alert(kind=kind, raised=1_003, until=1_003), now=1_003) == [None]
+    # What is planned is told as that; what is over waits for nothing.
+    assert quiet(msgspec.structs.replace(region, planned="mise à jour"), now=1_003) == [Quiet.PLANNED]
+    assert quiet(msgspec.structs.replace(region, end_ms=region.until_ms), now=1_003) == [None]
+
+
+def test_a_regions_drop_waits_for_the_ent_that_is_its_cause():
+    part = Driver(None, None, "mbn", 580.0, 1000.0, 0.58)
+    drop = alert("region", "drop", region="44", raised=1_003, until=1_004, drivers=(part,))
+    (one,) = folded(drop, alert("project", "silence", project="mbn", raised=1_004, until=1_004), now=1_004)
+    assert (one.alert.kind, one.quiet, one.called_before) == ("silence", None, ())
 
 
 def test_running_ones_come_first_and_what_calls_somebody_and_what_is_wide():
@@ -175,7 +200,12 @@ def test_every_alert_is_in_one_incident_and_nobody_who_must_be_called_is_left_ou
     found = folded(*alerts)
     assert sorted(one.id for each in found for one in (each.alert, *each.explains)) == sorted(one.id for one in alerts)
     for each in found:
-        if each.quiet is not None:
+        if each.quiet is Quiet.HELD:
+            new = {one for one in each.explains if one.end_ms is None and quiet_because(one) is None} - set(
+                each.called_before
+            )
+            assert all(one.raised_ms > (NOW - HOLD_MINUTES) * MINUTE_MS for one in (each.alert, *new))
+        elif each.quiet is not None:
             assert all(quiet_because(one) is not None for one in each.explains), (
                 "hidden behind what nobody is called for"
             )

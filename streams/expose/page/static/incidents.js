@@ -35,7 +35,10 @@ export function unknownIncidents() {
 
 const many = (n, word) => `${number(n)} ${word}${n > 1 ? "s" : ""}`;
 const cut = (shown, all) => (shown < all ? make("p", { class: "muted" }, `${number(shown)} sur ${number(all)}`) : null);
-const QUIET = { learning: "en apprentissage, personne n'est prévenu", small: "trop peu de visites pour prévenir quelqu'un" };
+const QUIET = {
+  learning: "en apprentissage, personne n'est prévenu", small: "trop peu de visites pour prévenir quelqu'un",
+  held: "appel dans 2 min au plus, si rien d'autre ne l'explique",
+};
 const spaced = (words) => words.replaceAll("× ", "×\u00a0");
 
 function item(one, open) {
