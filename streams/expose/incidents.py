@@ -45,8 +45,8 @@ class IncidentRow:
     """One incident. `alert` is the one that explains the others, with its figures; `id` is its id.
 
     `called`: somebody is called for it; where nobody is, `quiet` says why (`planned`, `learning`, `small`, `held`). `severity` is
-    `critical` or `warning`. `apart` are ids of incidents that run inside its scope and that it does not explain. `alerts` are those that it explains;
-    null in the list of incidents. `title` and `explanation` are in French.
+    `critical` or `warning`. `apart` are ids of incidents that run inside its scope and that it does not explain. `alerts` are those that
+    it explains; null in the list of incidents. `title` and `explanation` are in French.
     """
 
     id: str
