@@ -14,7 +14,7 @@ from streams.background import BackgroundLoop
 from streams.catalog import load_catalog
 from streams.count import Delta
 from streams.errors import RedisUnavailable
-from streams.expose.probes import open_detector, open_reader
+from streams.expose.probes import open_detector, open_keeper
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
@@ -178,7 +178,7 @@ def test_an_alert_that_ended_while_redis_did_not_answer_is_told_once_it_does(
     minute = now_minute() - 10
     filler.count({minute: events(3)}, watermark_ms=(minute + 1) * 60_000)
     settings = place.settings(1)
-    reader = open_reader(settings)
+    reader = open_keeper(settings)
     reader.settle((minute + 1) * 60_000)
     detector = open_detector(settings, CATALOG, lambda: None)
     detector.load()
