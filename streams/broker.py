@@ -47,6 +47,19 @@ class KafkaAddress:
                 options[name] = value
         return options
 
+    def async_client_options(self) -> dict[str, Any]:
+        """Options of every aiokafka client."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "security_protocol": self.security_protocol,
+            "ssl_context": self.ssl_context(),
+        }
+        if self.sasl_mechanism is not None:
+            options["sasl_mechanism"] = self.sasl_mechanism
+            options["sasl_plain_username"] = self.sasl_username
+            options["sasl_plain_password"] = self.sasl_password
+        return options
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """The TLS context for asyncio clients; None where the protocol has no TLS."""
         if not self.security_protocol.endswith("SSL"):

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"  # id or visitor over its bound
     TOO_OLD = "too_old"  # ts more than max_age before the broker's append time
     TOO_FAR_AHEAD = "too_far_ahead"  # ts more than max_ahead after the broker's append time
+    OTHER_PROJECT = "other_project"  # at the collector alone: names a project that its sender does not speak for, or none of its several
     CORRUPT = "corrupt"  # of every record of a batch that is damaged: nobody can read it
 
 

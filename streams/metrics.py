@@ -15,6 +15,7 @@ class Owner(StrEnum):
 
     OBSERVER = "observer"
     WORKER = "worker"
+    COLLECTOR = "collector"
     BOTH = "observer, worker"
 
 
@@ -44,6 +45,10 @@ def _observer(name: str, kind: Kind, text: str, *labels: str) -> Metric:
 
 def _worker(name: str, kind: Kind, text: str, *labels: str) -> Metric:
     return Metric(name, kind, Owner.WORKER, text, labels)
+
+
+def _collector(name: str, kind: Kind, text: str, *labels: str) -> Metric:
+    return Metric(name, kind, Owner.COLLECTOR, text, labels)
 
 
 # --- observer: from Redis, the same on every observer
@@ -364,6 +369,33 @@ DEAD_LETTER_FAILURES = _worker(
     "ent_worker_dead_letter_failures_total", Kind.COUNTER, "Dead letters Kafka did not take in time."
 )
 LOG_LINES_SUPPRESSED = _worker("ent_worker_log_lines_suppressed_total", Kind.COUNTER, "Repeated log lines not written.")
+
+# --- collector
+COLLECTED = _collector(
+    "ent_collector_events_total",
+    Kind.COUNTER,
+    "Events that this collector was sent, by what became of them: accepted (Kafka confirmed them), unconfirmed (the sender was told to "
+    "send them again), or the reason why they were refused; project - where the token speaks for several.",
+    "project",
+    "outcome",
+)
+COLLECTOR_REQUESTS = _collector(
+    "ent_collector_requests_total",
+    Kind.COUNTER,
+    "Requests with events that this collector answered, by status.",
+    "status",
+)
+COLLECTOR_SECONDS = _collector(
+    "ent_collector_request_seconds",
+    Kind.HISTOGRAM,
+    "From a request's head to its answer, Kafka's confirmation included.",
+)
+COLLECTOR_WAITING = _collector(
+    "ent_collector_waiting_bytes", Kind.GAUGE, "Bytes of events that this collector holds until Kafka confirms them."
+)
+COLLECTOR_KAFKA_UP = _collector(
+    "ent_collector_kafka_up", Kind.GAUGE, "1 while Kafka takes events from this collector, else 0."
+)
 
 # --- each process of itself
 PROBLEM = Metric(

@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
+from streams.settings_together import problems_together
 from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
 
@@ -142,6 +143,30 @@ class Settings(BaseSettings):
     observer_port: int = Field(8000, ge=1, le=65535, description="its port")
     worker_host: str = Field("127.0.0.1", description="address that `vigie worker` listens on")
     worker_port: int = Field(8001, ge=1, le=65535, description="port of slot 0; slot n listens on worker_port + n")
+    collector_host: str = Field("127.0.0.1", description="address that `vigie collect` listens on")
+    collector_port: int = Field(8400, ge=1, le=65535, description="its port")
+    tokens_file: Path | None = Field(
+        None, description="hashes of the tokens that the collector lets in; `vigie token` writes it"
+    )
+    tls_certfile: Path | None = Field(
+        None, description="PEM of the certificate and its chain that the collector shows; read again when it changes"
+    )
+    tls_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
+    tls_by_proxy: bool = Field(
+        False, description="a proxy in front speaks TLS: lets the collector listen elsewhere than on loopback without"
+    )
+    collector_body_kib_max: int = Field(4096, ge=1, le=1 << 20, description="KiB of a request as it is sent")
+    collector_unpacked_kib_max: int = Field(16384, ge=1, le=1 << 20, description="KiB that its gzip may unpack to")
+    collector_events_max: int = Field(10_000, ge=1, le=1_000_000, description="events of a request")
+    collector_events_per_second_max: int = Field(
+        5000, ge=1, le=10_000_000, description="of one token, on average, at each collector; a token may have its own"
+    )
+    collector_waiting_mib_max: int = Field(
+        64, ge=1, le=1 << 16, description="MiB of events that wait for Kafka; beyond, senders are told to come back"
+    )
+    collector_confirm_seconds_max: int = Field(
+        10, ge=1, le=600, description="how long a request waits for Kafka before its sender is told to come back"
+    )
     prometheus_url: str = Field("http://127.0.0.1:19090", pattern=r"^https?://", description="of the local stack")
     alertmanager_url: str = Field(
         "http://127.0.0.1:19093",
@@ -207,7 +232,14 @@ class Settings(BaseSettings):
             check_http_url(value, may_log_in=info.field_name == "alert_webhook_url")
         return value
 
-    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "redis_tls_ca_file")
+    @field_validator(
+        "kafka_ssl_cafile",
+        "kafka_ssl_certfile",
+        "kafka_ssl_keyfile",
+        "redis_tls_ca_file",
+        "tls_certfile",
+        "tls_keyfile",
+    )
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
@@ -221,7 +253,7 @@ class Settings(BaseSettings):
             raise ValueError(f"is no directory: {value}")
         return value
 
-    @field_validator("archive_dir", "config_dir", mode="after")
+    @field_validator("archive_dir", "config_dir", "tokens_file", mode="after")
     @classmethod
     def _check_home(cls, value: Path | None) -> Path | None:
         if value is not None and value.parts[:1] and value.parts[0].startswith("~"):
@@ -237,32 +269,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
-        problems = []
-        if self.kafka_security_protocol.startswith("SASL"):
-            for name in ("kafka_sasl_username", "kafka_sasl_password"):
-                if getattr(self, name) is None:
-                    problems.append(f"{name} is needed with kafka_security_protocol={self.kafka_security_protocol}")
-        if (self.kafka_ssl_certfile is None) != (self.kafka_ssl_keyfile is None):
-            problems.append("kafka_ssl_certfile and kafka_ssl_keyfile go together")
-        for name in ("kafka_ssl_cafile", "kafka_ssl_certfile"):
-            if getattr(self, name) is not None and not self.kafka_security_protocol.endswith("SSL"):
-                problems.append(
-                    f"{name} is of no use with kafka_security_protocol={self.kafka_security_protocol}: nothing is encrypted"
-                )
-        if self.redis_tls_ca_file is not None and not self.redis_url.startswith("rediss://"):
-            scheme = self.redis_url.partition(":")[0]
-            problems.append(
-                f"redis_tls_ca_file is of no use with a redis_url of {scheme}://: write rediss:// for TLS, or leave it out"
-            )
-        if self.topic == self.rejected_topic:
-            problems.append("topic and rejected_topic must differ")
-        if self.topic_min_insync_replicas > self.topic_replication_factor:
-            problems.append("topic_min_insync_replicas cannot exceed topic_replication_factor")
-        if self.max_age_hours > self.minutes_kept_hours:
-            problems.append(
-                "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once"
-            )
-        if problems:
+        if problems := problems_together(self):
             raise ValueError("; ".join(problems))
         return self
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "up": ("up", "Start a local stack: Kafka, Redis, Prometheus, Alertmanager, workers, observer."),
     "worker": ("worker", "Count the events of the partitions that Kafka assigns to this worker."),
     "serve": ("serve", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
+    "collect": ("collect", "Take events over HTTPS from those who hold a token."),
+    "token": ("token", "Make, list and revoke the tokens of those who send events."),
     "publish": ("publish", "Publish events from a file or standard input."),
     "backfill": ("backfill", "Count log files of any age into the archive; no servers needed."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),

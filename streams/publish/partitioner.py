@@ -38,6 +38,11 @@ def murmur2(data: bytes) -> int:
 _remembered = lru_cache(KEYS_REMEMBERED)(murmur2)
 
 
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key in a topic of so many partitions, which are numbered from 0 without a hole."""
+    return (_remembered(key) & 0x7FFF_FFFF) % partitions
+
+
 class VisitorPartitioner(DefaultPartitioner):  # type: ignore[misc]  # kafka-python has no types
     """murmur2 for records with a key; records without one are spread at random, as kafka-python does."""
 
@@ -46,5 +51,4 @@ class VisitorPartitioner(DefaultPartitioner):  # type: ignore[misc]  # kafka-pyt
         if serialized_key is None:
             chosen: int = super().partition(topic, key, None, *rest)
             return chosen
-        # Partitions of a topic are numbered from 0 without a hole.
-        return (_remembered(serialized_key) & 0x7FFF_FFFF) % len(rest[-1].partitions_for_topic(topic))
+        return partition_of(serialized_key, len(rest[-1].partitions_for_topic(topic)))

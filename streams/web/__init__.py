@@ -1,11 +1,12 @@
 """How a process of Vigie answers over HTTP: bounded connections, the rules of every answer, the server itself.
 
-What is answered is the business of the rooms that use it (`expose`, `ingest`); nothing here knows it.
+What is answered is the business of the rooms that use it (`expose`, `ingest`, `collect`); nothing here knows it.
 """
 
 from streams.web.edge import Edge
 from streams.web.exposition import exposed
 from streams.web.places import Place, Places, client_of
 from streams.web.server import WebServer, listen
+from streams.web.tls import TlsFiles
 
-__all__ = ["Edge", "Place", "Places", "WebServer", "client_of", "exposed", "listen"]
+__all__ = ["Edge", "Place", "Places", "TlsFiles", "WebServer", "client_of", "exposed", "listen"]

@@ -1,7 +1,8 @@
 """One HTTP connection with bounds, on uvicorn's HTTP/1.1 protocol, which has none for a head that never ends.
 
-A request's head has `HEAD_SECONDS` from its first byte, or from the connection's beginning; a connection at rest is closed after uvicorn's
-`timeout_keep_alive`; a client that does not take what it was answered is dropped. Over the bound of connections the answer is 503 at once.
+A request's head has `HEAD_SECONDS` from its first byte, or from the connection's beginning, and so has a TLS handshake; a connection at
+rest is closed after uvicorn's `timeout_keep_alive`; a client that does not take what it was answered is dropped. Over the bound of
+connections the answer is 503 at once, with TLS the connection's end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.web.places import Place, Places, client_of
+from streams.web.tls import TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ TAKE_SECONDS = 10.0
 TAKEN_BYTES = 80_000
 #: How long a client that is refused may take to read so.
 REFUSED_SECONDS = 1.0
+#: How long a client may take to say goodbye in TLS.
+SHUTDOWN_SECONDS = 5.0
 #: How often refusals are logged at most.
 LOG_SECONDS = 60.0
 CONNECTIONS_MAX = 512
@@ -67,13 +71,15 @@ class Connections:
     backlog: int
     #: Those that are just told, oldest first.
     refused: dict[BoundedProtocol, None] = field(default_factory=dict)
+    #: What is shown to clients; None: they speak plain HTTP.
+    tls: TlsFiles | None = None
     _refusals: Seldom = field(default_factory=lambda: Seldom(LOG_SECONDS), init=False)
 
     @classmethod
-    def within(cls, descriptors: int) -> Connections:
+    def within(cls, descriptors: int, tls: TlsFiles | None = None) -> Connections:
         """For a process that may open so many descriptors."""
         few = max(1, descriptors // 16)
-        return cls(Places(max(1, min(CONNECTIONS_MAX, descriptors // 2))), min(64, few), min(128, few))
+        return cls(Places(max(1, min(CONNECTIONS_MAX, descriptors // 2))), min(64, few), min(128, few), tls=tls)
 
     def refuse(self, connection: BoundedProtocol) -> None:
         """Note that this one is told 503; where too many are, the oldest has had its time."""
@@ -82,8 +88,12 @@ class Connections:
             oldest = next(iter(self.refused))
             del self.refused[oldest]
             oldest.transport.abort()
+        self.tell_refused()
+
+    def tell_refused(self) -> None:
+        """Log now and then that connections are refused."""
         if number := self._refusals.happened():
-            log.warning("all %d HTTP connections are taken: %d refused with 503", self.places.most, number)
+            log.warning("all %d HTTP connections are taken: %d refused", self.places.most, number)
 
 
 def descriptors_max() -> int:
@@ -100,6 +110,10 @@ class BoundedProtocol(H11Protocol):
         self._all = all_connections
         self._place: Place | None = None
         self._refused = False
+        #: Whether requests can come: with TLS once the handshake is done. What comes at that very moment waits.
+        self._open = False
+        self._early = b""
+        self._handshake: asyncio.Task[None] | None = None
         #: Fires when a head takes too long, or a client that is refused.
         self._deadline: asyncio.TimerHandle | None = None
         #: Fires now and then while the client does not take what it was answered.
@@ -108,14 +122,48 @@ class BoundedProtocol(H11Protocol):
     # --- asyncio's side
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
+        self.transport = transport
         # Nothing may wait for the client unseen, neither after a close, which waits for it without an end.
         transport.set_write_buffer_limits(high=0)
-        self._place = self._all.places.take(client_of(self.client[0] if self.client else ""), self._leave)
+        peer = transport.get_extra_info("peername")
+        self._place = self._all.places.take(client_of(peer[0] if isinstance(peer, tuple) else ""), self._leave)
+        if self._all.tls is None:
+            self._begin(transport)
+        elif self._place is None:
+            self._all.tell_refused()
+            transport.abort()
+        else:
+            self._handshake = self.loop.create_task(self._shake_hands(transport, self._all.tls))
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._open = True
         if self._place is None:
             self._refuse()
         else:
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    async def _shake_hands(self, transport: asyncio.Transport, tls: TlsFiles) -> None:
+        try:
+            secured = await self.loop.start_tls(
+                transport,
+                self,
+                tls.context(),
+                server_side=True,
+                ssl_handshake_timeout=HEAD_SECONDS,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except OSError:  # no TLS, another version, a client that went away or does not trust us: its own affair
+            secured = None
+        if secured is None or secured.is_closing():
+            transport.abort()
+            self.connection_lost(None)
+            return
+        secured.set_write_buffer_limits(high=1)  # with 0 asyncio's TLS pauses writing, and never resumes it
+        self._begin(secured)
+        if self._early:
+            self.data_received(self._early)
+            self._early = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._deadline, self._taking):
@@ -124,10 +172,14 @@ class BoundedProtocol(H11Protocol):
         if self._place is not None:
             self._all.places.give_back(self._place)
         self._all.refused.pop(self, None)
-        super().connection_lost(exc)
+        if self._open:
+            super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            return
+        if not self._open:
+            self._early += data
             return
         super().data_received(data)
         if self._busy:

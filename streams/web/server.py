@@ -16,6 +16,7 @@ from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.web.edge import Edge
 from streams.web.protocol import LOG_SECONDS, BoundedProtocol, Connections, Seldom, descriptors_max
+from streams.web.tls import TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,10 @@ def listen(host: str, port: int, advice: str) -> socket.socket:
 class WebServer(uvicorn.Server):
     """Serves an application on a socket that listens: `run()` ends after `stop()`, after SIGTERM or Ctrl-C (in the main thread)."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, stop_seconds_max: int) -> None:
-        """`stop_seconds_max` is how long a stop waits for requests that are being answered.
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, stop_seconds_max: int, tls: TlsFiles | None = None
+    ) -> None:
+        """`stop_seconds_max` is how long a stop waits for requests that are being answered; `tls` None: plain HTTP.
 
         Raises:
             ServerError: this process may open too few descriptors to serve anybody.
@@ -55,7 +58,7 @@ class WebServer(uvicorn.Server):
                 f"this process may open {descriptors} files and connections, and needs {DESCRIPTORS_MIN} at least: raise its limit "
                 "(`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of a container)"
             )
-        self.connections = Connections.within(descriptors)
+        self.connections = Connections.within(descriptors, tls)
         self._listening = listening
         super().__init__(
             uvicorn.Config(

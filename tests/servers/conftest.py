@@ -76,9 +76,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield RedisServer(f"redis://127.0.0.1:{port}/0", process)
 
 
-@pytest.fixture
-def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path: Path) -> Installation:
-    """A topic, a dead-letter topic, a consumer group, a key prefix and ports that no other test uses."""
+def install(kafka_server: KafkaServer, redis_server: RedisServer, directory: Path) -> Installation:
+    """A topic, a dead-letter topic, a consumer group, a key prefix and ports that nobody else uses."""
     run = uuid.uuid4().hex[:12]
     observer_port, worker_port, *_slots = free_ports(1 + WORKER_SLOTS)
     chosen = {
@@ -98,8 +97,14 @@ def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path:
     ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
     own = {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
-    stack_file = str(tmp_path / "no-stack.json")
-    return Installation(settings, {**inherited, **own, "VIGIE_STACK_FILE": stack_file}, tmp_path)
+    stack_file = str(directory / "no-stack.json")
+    return Installation(settings, {**inherited, **own, "VIGIE_STACK_FILE": stack_file}, directory)
+
+
+@pytest.fixture
+def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path: Path) -> Installation:
+    """An installation that no other test uses."""
+    return install(kafka_server, redis_server, tmp_path)
 
 
 # The live page's tests share what follows; playwright is imported for them alone.

@@ -1,0 +1,190 @@
+"""Tokens and the file that keeps their hashes; `vigie token` writes it.
+
+A token is made here and never chosen by a person: 256 random bits. So a plain SHA-256 of it is enough, where a password would need a slow
+hash: there is nothing to guess. Nobody can read a token out of the file; it is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from streams.errors import InputError, SettingsError
+
+PREFIX = "vigie"
+ID_BYTES = 5
+SECRET_BYTES = 32
+#: Only the owner may read or write the file.
+MODE = 0o600
+FILE_VERSION = 1
+
+
+class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the file says of one token. `projects` are those it speaks for; `expires` None: it does not.
+
+    `events_per_second_max` takes the place of the collector's own limit.
+    """
+
+    id: str
+    sha256: str
+    projects: tuple[str, ...]
+    created: datetime
+    expires: datetime | None = None
+    name: str = ""
+    events_per_second_max: int | None = None
+
+
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """The file."""
+
+    version: int
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made: `text` is what its holder sends, and is kept nowhere."""
+
+    text: str
+    token: Token
+
+
+def digest(text: str) -> str:
+    """What the file keeps of a token's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token_id(text: str) -> str | None:
+    """The id within a token's text, None where it is no token of Vigie."""
+    parts = text.split("_", 2)
+    return parts[1] if len(parts) == 3 and parts[0] == PREFIX else None
+
+
+def make_token(
+    projects: tuple[str, ...],
+    now: datetime,
+    *,
+    name: str = "",
+    days: int | None = None,
+    events_per_second_max: int | None = None,
+) -> NewToken:
+    """Make a token that speaks for these projects, for so many days (None: without an end)."""
+    own_id = secrets.token_hex(ID_BYTES)
+    text = f"{PREFIX}_{own_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    created = now.replace(microsecond=0)
+    expires = None if days is None else created + timedelta(days=days)
+    return NewToken(text, Token(own_id, digest(text), projects, created, expires, name, events_per_second_max))
+
+
+class TokenFile:
+    """The file of tokens, read and changed as a whole: a reader finds the old one or the new one, never half of one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[Token, ...]:
+        """Return every token, in the order in which they were made.
+
+        Raises:
+            SettingsError: the file is not there, not readable, readable by others, or damaged.
+        """
+        try:
+            with self.path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                found = file.read()
+        except OSError as error:
+            raise SettingsError(
+                f"tokens_file {self.path}: {error.strerror}: make the first token with `vigie token new`, or correct the setting"
+            ) from None
+        if mode & 0o077:
+            raise SettingsError(f"tokens_file {self.path} is open to others (mode {mode & 0o777:o}): chmod 600 it")
+        try:
+            kept = msgspec.json.decode(found, type=_Kept)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise SettingsError(f"tokens_file {self.path} is damaged ({error}): put a copy of it back") from None
+        if kept.version != FILE_VERSION:
+            raise SettingsError(
+                f"tokens_file {self.path} is of version {kept.version}: this Vigie reads {FILE_VERSION}"
+            )
+        return kept.tokens
+
+    def change(self, changed: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> None:
+        """Write what `changed` makes of the tokens; two commands at once wait for each other.
+
+        Raises:
+            SettingsError: as `read`, but a file that is not there yet is an empty one.
+            InputError: the file cannot be written.
+        """
+        path = Path(os.path.realpath(self.path))  # a link stays one
+        try:
+            with _locked(path.parent):
+                _write(path, changed(self.read() if path.exists() else ()))
+        except OSError as error:
+            raise InputError(f"tokens_file {path} cannot be written: {error.strerror or error}") from None
+
+    def add(self, token: Token) -> None:
+        """Add one; raises as `change`."""
+        self.change(lambda tokens: (*tokens, token))
+
+    def revoke(self, which: str) -> Token:
+        """Remove the token of this id, and return it.
+
+        Raises:
+            InputError: there is none; or as `change`.
+        """
+        gone: list[Token] = []
+
+        def without(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+            gone.extend(token for token in tokens if token.id == which)
+            if not gone:
+                raise InputError(f"No token has the id {which!r}: `vigie token list` shows them")
+            return tuple(token for token in tokens if token.id != which)
+
+        self.change(without)
+        return gone[0]
+
+
+def has_expired(token: Token, now: datetime) -> bool:
+    """Whether its time is over."""
+    return token.expires is not None and token.expires.astimezone(UTC) <= now
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Nobody else changes a file of tokens in this directory."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, tokens: tuple[Token, ...]) -> None:
+    text = msgspec.json.format(msgspec.json.encode(_Kept(FILE_VERSION, tokens)), indent=2)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from its first byte
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text + b"\n")
+            file.flush()
+            os.fchmod(file.fileno(), MODE)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,89 @@
+"""The collector's HTTP side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from streams.collect.door import Answer, Door, drain
+from streams.collect.event_log import EventLog
+from streams.collect.refusals import RequestRefused
+from streams.web import exposed
+
+PATH = "/v1/events"
+
+
+def create_collector_app(door: Door, events: EventLog) -> Starlette:
+    """Build the application; Kafka is connected to while it runs."""
+
+    async def take(request: Request) -> Response:
+        began = time.perf_counter()
+        try:
+            response = _answered(await door.take(request))
+        except RequestRefused as refused:
+            await drain(request)
+            response = _refused(refused)
+        door.metrics.answered(response.status_code, time.perf_counter() - began)
+        return response
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return exposed(request, encode(door.metrics.registry), content_type)
+
+    async def healthz(_request: Request) -> Response:
+        return _json(200, {"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        why = door.not_ready_because()
+        if why is None:
+            return _json(200, {"status": "ready"})
+        return _json(503, {"status": "not ready", "reason": why})
+
+    async def unknown(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        answer = _json(
+            error.status_code, {"error": f"this collector takes POST {PATH}; and serves /metrics, /readyz, /healthz"}
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        events.start()
+        yield
+        await events.stop()
+
+    routes = [
+        Route(PATH, take, methods=["POST"]),
+        Route("/metrics", metrics),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: unknown}, lifespan=lifespan)
+
+
+def _answered(answer: Answer) -> Response:
+    return _json(200 if answer.accepted else 422, answer)
+
+
+def _refused(refused: RequestRefused) -> Response:
+    # What was not read of the body must not be taken for the next request.
+    headers = {"Connection": "close"}
+    if refused.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="vigie"'
+    if refused.retry_seconds is not None:
+        headers["Retry-After"] = str(refused.retry_seconds)
+    return _json(refused.status, {"error": str(refused)}, headers)
+
+
+def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")

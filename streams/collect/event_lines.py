@@ -1,0 +1,129 @@
+"""From the bytes of a request to the records for Kafka and the lines that are refused. Pure."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from streams.collect.collector_limits import CollectorLimits
+from streams.collect.refusals import RequestRefused
+from streams.events import VALUE_BYTES_MAX, Reason, TimeBounds, VisitEvent, validate_all
+from streams.unpacking import Packing, Unpacked, tool_for
+
+_BLANKS = b" \t\r"
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class SentLine:
+    """One event of a request, as it was sent; lines are numbered from 1, blank ones included."""
+
+    number: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line that is not taken, and why."""
+
+    line: int
+    reason: Reason
+
+
+@dataclass(slots=True)
+class ValidatedEvents:
+    """What a request holds: `records` are keys and values for Kafka, `accepted` their number by project."""
+
+    records: list[tuple[bytes, bytes]] = field(default_factory=list)
+    accepted: Counter[str] = field(default_factory=Counter)
+    refused: list[RefusedLine] = field(default_factory=list)
+
+
+def unpack(body: bytes, bytes_max: int) -> bytes:
+    """Unpack gzip.
+
+    Raises:
+        RequestRefused: it is none, is damaged, or unpacks to more than `bytes_max`.
+    """
+    tool = tool_for(body[:2]) if body[:2] == _GZIP else None
+    if tool is None:
+        raise RequestRefused(400, "the body is not gzip, as its Content-Encoding says")
+    try:
+        with io.BufferedReader(Unpacked(io.BufferedReader(io.BytesIO(body)), tool)) as unpacked:
+            found = unpacked.read(bytes_max + 1)
+    except (EOFError, Packing) as error:
+        raise RequestRefused(
+            400, f"the gzip of the body is damaged or cut off ({error or 'its end is missing'})"
+        ) from None
+    if len(found) > bytes_max:
+        raise RequestRefused(413, f"the body unpacks to more than {bytes_max} bytes: send fewer events at once")
+    return found
+
+
+def split(body: bytes, *, is_one_event: bool, limits: CollectorLimits) -> list[SentLine]:
+    """Take a body apart: one event, or one a line.
+
+    Raises:
+        RequestRefused: it holds none, or too many.
+    """
+    if is_one_event:
+        value = body.strip(_BLANKS + b"\n")
+        lines = [SentLine(1, value)] if value else []
+    else:
+        if body.count(b"\n") > 2 * limits.events_max:
+            raise RequestRefused(413, f"more than {limits.events_max} events: send fewer at once")
+        stripped = enumerate((line.strip(_BLANKS) for line in body.split(b"\n")), 1)
+        lines = [SentLine(number, value) for number, value in stripped if value]
+    if not lines:
+        raise RequestRefused(
+            400, "the body holds no event: send one JSON object a line, or a single one as application/json"
+        )
+    if len(lines) > limits.events_max:
+        raise RequestRefused(413, f"{len(lines)} events: send at most {limits.events_max} at once")
+    return lines
+
+
+def validate_lines(
+    lines: Sequence[SentLine], projects: tuple[str, ...], now_ms: int, bounds: TimeBounds
+) -> ValidatedEvents:
+    """Hold each event against the contract, as the chain does, and against the projects that its sender speaks for.
+
+    An event that names no project gets the only one; where there are several, or another is named, it is refused.
+    """
+    values = [line.value for line in lines]
+    events, at, reasons = validate_all(values, now_ms, bounds)
+    verdicts: list[Reason | None] = [None] * len(lines)
+    for index, reason in zip(at, reasons, strict=True):
+        verdicts[index] = reason
+    found, good = ValidatedEvents(), iter(events)
+    only = projects[0] if len(projects) == 1 else None
+    for line, verdict in zip(lines, verdicts, strict=True):
+        value = line.value
+        if verdict is None:
+            event = next(good)
+            project = event.project
+            if project is None and only is not None:
+                project, value = only, _named(value, only)
+                if len(value) > VALUE_BYTES_MAX:
+                    verdict = Reason.TOO_LARGE
+            elif project not in projects:
+                verdict = Reason.OTHER_PROJECT
+        if verdict is not None:
+            found.refused.append(RefusedLine(line.number, verdict))
+            continue
+        found.records.append((_key(event), value))
+        found.accepted[project] += 1  # type: ignore[index]  # it is one of `projects`
+    return found
+
+
+def _key(event: VisitEvent) -> bytes:
+    return event.visitor.encode()
+
+
+def _named(value: bytes, project: str) -> bytes:
+    """The event with its project at the end: of two members of one name every reader takes the last, and the rest stays as it was sent."""
+    return value[:-1] + b',"project":' + orjson.dumps(project) + b"}"

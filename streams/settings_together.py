@@ -1,0 +1,46 @@
+"""What settings must be together, beside what each must be by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+
+def problems_together(settings: Settings) -> list[str]:
+    """Return what does not go together, all of it, each with what to do."""
+    return [*_of_kafka(settings), *_of_tls(settings), *_of_topics(settings)]
+
+
+def _of_kafka(settings: Settings) -> Iterator[str]:
+    protocol = settings.kafka_security_protocol
+    if protocol.startswith("SASL"):
+        for name in ("kafka_sasl_username", "kafka_sasl_password"):
+            if getattr(settings, name) is None:
+                yield f"{name} is needed with kafka_security_protocol={protocol}"
+    if (settings.kafka_ssl_certfile is None) != (settings.kafka_ssl_keyfile is None):
+        yield "kafka_ssl_certfile and kafka_ssl_keyfile go together"
+    for name in ("kafka_ssl_cafile", "kafka_ssl_certfile"):
+        if getattr(settings, name) is not None and not protocol.endswith("SSL"):
+            yield f"{name} is of no use with kafka_security_protocol={protocol}: nothing is encrypted"
+
+
+def _of_tls(settings: Settings) -> Iterator[str]:
+    if settings.redis_tls_ca_file is not None and not settings.redis_url.startswith("rediss://"):
+        scheme = settings.redis_url.partition(":")[0]
+        yield f"redis_tls_ca_file is of no use with a redis_url of {scheme}://: write rediss:// for TLS, or leave it out"
+    if (settings.tls_certfile is None) != (settings.tls_keyfile is None):
+        yield "tls_certfile and tls_keyfile go together"
+    if settings.tls_certfile is not None and settings.tls_by_proxy:
+        yield "tls_by_proxy says that a proxy speaks TLS, tls_certfile that this process does: unset one"
+
+
+def _of_topics(settings: Settings) -> Iterator[str]:
+    if settings.topic == settings.rejected_topic:
+        yield "topic and rejected_topic must differ"
+    if settings.topic_min_insync_replicas > settings.topic_replication_factor:
+        yield "topic_min_insync_replicas cannot exceed topic_replication_factor"
+    if settings.max_age_hours > settings.minutes_kept_hours:
+        yield "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once"
