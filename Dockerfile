@@ -24,7 +24,7 @@ COPY --from=build /opt/vigie /opt/vigie
 ENV PATH=/opt/vigie/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 XDG_STATE_HOME=/tmp
 WORKDIR /tmp
 USER 10001
-# The observer, and a worker.
-EXPOSE 8000 8001
+# The observer, a worker, and a collector.
+EXPOSE 8000 8001 8400
 ENTRYPOINT ["vigie"]
 CMD ["--help"]

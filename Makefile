@@ -61,6 +61,10 @@ screens: $(STAMP) servers-and-browser ## the pictures of the live page in docs/i
 bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 	@$(BIN)/python -m bench
 
+.PHONY: bench-collector
+bench-collector: $(STAMP) servers ## events per CPU-second of one collector, over TLS, on a real broker
+	@$(BIN)/python -m bench.collector
+
 .PHONY: bench-poison
 bench-poison: $(STAMP) ## good events a second while 1 %, 50 % and all of the flow are broken
 	@$(BIN)/python -m bench.poison

@@ -1,7 +1,8 @@
 """Writes the published contract, docs/contract/, from the type in streams/events.py. `--check` only says whether it is current.
 
 `visit-event.schema.json` is the event as JSON Schema (2020-12), `asyncapi.json` the two topics as AsyncAPI 3, `openapi.json` the collector
-as OpenAPI 3.1. What an event must be is said by the code alone: types and required members by `VisitEvent`, bounds by the constants beside it, reasons by `Reason`.
+as OpenAPI 3.1. What an event must be is said by the code alone: types and required members by `VisitEvent`, bounds by the constants
+beside it, reasons by `Reason`.
 """
 
 from __future__ import annotations
@@ -238,10 +239,13 @@ def _replay_mark() -> dict[str, Any]:
 def openapi() -> dict[str, Any]:
     """The collector as OpenAPI 3.1."""
     event = {key: value for key, value in event_schema().items() if not key.startswith("$")}
-    event["required"] = [name for name in event["required"] if name != "project"]
     number = {"type": "integer", "minimum": 0}
     reason = {"type": "string", "enum": [reason.value for reason in Reason]}
-    line = {"type": "object", "properties": {"line": {**number, "minimum": 1}, "reason": reason}, "required": ["line", "reason"]}
+    line = {
+        "type": "object",
+        "properties": {"line": {**number, "minimum": 1}, "reason": reason},
+        "required": ["line", "reason"],
+    }
     answer = {
         "accepted": {**number, "description": "Events that Kafka has confirmed, on all in-sync replicas."},
         "refused": {**number, "description": "Events that break the contract, or are of another project."},

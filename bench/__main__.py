@@ -106,11 +106,11 @@ def _watch(worker: subprocess.Popen[bytes], port: int, events: int, log: Path) -
     while time.monotonic() < deadline:
         if worker.poll() is not None:
             raise SystemExit(f"the worker ended with {worker.returncode}:\n{log.read_text()[-2000:]}")
-        done, cpu = _counted(port), _cpu_seconds(worker.pid)
+        done, cpu = _counted(port), cpu_seconds(worker.pid)
         if done and first is None:
             first = (done, cpu, time.monotonic())
         if first and done >= events:
-            return Run(events - first[0], cpu - first[1], time.monotonic() - first[2], _memory_mib(worker.pid))
+            return Run(events - first[0], cpu - first[1], time.monotonic() - first[2], memory_mib(worker.pid))
         time.sleep(0.25 if first else 0.02)
     raise SystemExit(f"not done within {WAIT_SECONDS_MAX:.0f} s:\n{log.read_text()[-2000:]}")
 
@@ -126,12 +126,14 @@ def _counted(port: int) -> int:
     )
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_mib(pid: int) -> float:
+def memory_mib(pid: int) -> float:
+    """The most memory that a process had."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 

@@ -5,6 +5,7 @@
      +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
      |   +- KafkaUnavailable      a call to Kafka failed: it is down, slow, or refuses us
      |   +- RedisUnavailable      the same of Redis
+     |   +- NotConfirmed          Kafka did not confirm every event of a request in time
      |   +- TopicNotAsDesigned    a topic of Kafka's is not as Vigie needs it: waiting does not help
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
      +- InputError                a file, a line or an argument that cannot be used
@@ -14,6 +15,9 @@
      |   +- ArchiveError          an archive that cannot be used as one
      |   +- UnreadableFileError   a file of history that cannot be read now
      |   +- DamagedFileError      a day's file of the archive whose bytes are wrong
+     +- RequestRefused            a request to the collector as a whole: what its sender must do
+     +- TokenRefused              a token that lets nobody in
+     +- TokensUnreadable          the file of tokens cannot be used now
      +- BufferFull                too many events wait for Kafka: this one was not taken, publish it again later
      +- NotDelivered              a publisher was closed and some events were not confirmed by Kafka
      +- Interrupted               Ctrl-C while `vigie publish` waits for its next line

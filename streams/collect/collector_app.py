@@ -26,14 +26,20 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     """Build the application; Kafka is connected to while it runs."""
 
     async def take(request: Request) -> Response:
-        began = time.perf_counter()
+        began, status = time.perf_counter(), 500
         try:
-            response = _answered(await door.take(request))
+            response = await _answer(request)
+            status = response.status_code
+        finally:
+            door.metrics.answered(status, time.perf_counter() - began)
+        return response
+
+    async def _answer(request: Request) -> Response:
+        try:
+            return _answered(await door.take(request))
         except RequestRefused as refused:
             await drain(request)
-            response = _refused(refused)
-        door.metrics.answered(response.status_code, time.perf_counter() - began)
-        return response
+            return _refused(refused)
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -15,7 +15,7 @@ from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED,
 from streams.collect.event_lines import RefusedLine, ValidatedEvents, split, unpack, validate_lines
 from streams.collect.event_log import EventLog
 from streams.collect.refusals import NotConfirmed, RequestRefused
-from streams.events import Reason, TimeBounds
+from streams.events import TimeBounds
 
 #: When to come back where Kafka takes nothing, or too much waits for it.
 RETRY_SECONDS = 5
@@ -32,7 +32,7 @@ class Answer:
 
     accepted: int
     refused: int
-    reasons: dict[Reason, int]
+    reasons: dict[str, int]
     refused_lines: list[RefusedLine]
     ids_remembered_seconds: int
 
@@ -146,11 +146,11 @@ class Door:
                 raise _come_back(str(error)) from None
         else:
             held.give_back()
-        reasons = Counter(each.reason for each in found.refused)
+        reasons = Counter(each.reason.value for each in found.refused)
         self.metrics.events(ACCEPTED, found.accepted)
         project = token.projects[0] if len(token.projects) == 1 else NO_PROJECT
         for reason, number in reasons.items():
-            self.metrics.events(reason.value, {project: number})
+            self.metrics.events(reason, {project: number})
         remembered = self._rules.ids_remembered_seconds
         return Answer(len(found.records), len(found.refused), dict(reasons), found.refused, remembered)
 

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from streams.web import WebServer, exposed, listen
+from streams.web import TlsFiles, WebServer, exposed, listen
 
 BIG = b"0123456789abcdef" * (1 << 20)  # more than the kernel takes for a client that reads nothing
 
@@ -74,13 +74,13 @@ def application(served: Served) -> ASGIApp:
 
 
 @contextmanager
-def serving(connections_max: int = 512) -> Iterator[Served]:
+def serving(connections_max: int = 512, tls: TlsFiles | None = None) -> Iterator[Served]:
     """Serve until the block ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.web.protocol.CONNECTIONS_MAX", connections_max)
         listening = listen("127.0.0.1", 0, "")
         served = Served(None, listening.getsockname()[1])  # type: ignore[arg-type]
-        served.server = WebServer(application(served), listening, 1)
+        served.server = WebServer(application(served), listening, 1, tls)
         thread = threading.Thread(target=served.server.serve_until_stopped)
         thread.start()
         try:
