@@ -238,69 +238,17 @@ def _replay_mark() -> dict[str, Any]:
 
 def openapi() -> dict[str, Any]:
     """The collector as OpenAPI 3.1."""
-    event = {key: value for key, value in event_schema().items() if not key.startswith("$")}
-    number = {"type": "integer", "minimum": 0}
-    reason = {"type": "string", "enum": [reason.value for reason in Reason]}
-    line = {
-        "type": "object",
-        "properties": {"line": {**number, "minimum": 1}, "reason": reason},
-        "required": ["line", "reason"],
-    }
-    answer = {
-        "accepted": {**number, "description": "Events that Kafka has confirmed, on all in-sync replicas."},
-        "refused": {**number, "description": "Events that break the contract, or are of another project."},
-        "reasons": {"type": "object", "additionalProperties": number, "propertyNames": reason},
-        "refused_lines": {"type": "array", "items": line, "description": "Each with its line, numbered from 1."},
-        "ids_remembered_seconds": {
-            **number,
-            "description": "So long at least an id is remembered: events sent again within it count once.",
-        },
-    }
-    schemas = {
-        "Event": event,
-        "Answer": {"type": "object", "properties": answer, "required": list(answer), "additionalProperties": False},
-        "Problem": {
-            "type": "object",
-            "properties": {"error": {"type": "string", "description": "What is wrong, and what to do."}},
-            "required": ["error"],
-            "additionalProperties": False,
-        },
-    }
-    retry = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
     ndjson = "One event a line; blank lines are passed over. Any other media type is read so, too."
     content = {
         "application/x-ndjson": {"schema": {"type": "string", "description": ndjson}},
         "application/json": {"schema": {"$ref": "#/components/schemas/Event"}, "example": EXAMPLE},
-    }
-    answers: dict[str, tuple[str, str, dict[str, Any]]] = {
-        "200": ("At least one event was taken; look at `refused`.", "Answer", {}),
-        "400": ("No event, or gzip that is damaged.", "Problem", {}),
-        "401": ("No token, or one that is unknown, revoked or expired.", "Problem", {}),
-        "408": ("The body took too long.", "Problem", {}),
-        "413": ("Too many bytes, before or after unpacking, or too many events.", "Problem", {}),
-        "415": ("Another Content-Encoding than gzip.", "Problem", {}),
-        "422": ("Every event is refused; do not send them again as they are.", "Answer", {}),
-        "429": ("The token is faster than it may be.", "Problem", retry),
-        "503": (
-            "Kafka is away, slow, or took only a part: send the whole request again, with the same ids.",
-            "Problem",
-            retry,
-        ),
-    }
-    responses = {
-        status: {
-            "description": text,
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
-            **({"headers": headers} if headers else {}),
-        }
-        for status, (text, schema, headers) in answers.items()
     }
     post = {
         "operationId": "sendEvents",
         "summary": "Send events; the answer comes once Kafka has confirmed them.",
         "parameters": [{"name": "Content-Encoding", "in": "header", "schema": {"type": "string", "enum": ["gzip"]}}],
         "requestBody": {"required": True, "content": content},
-        "responses": responses,
+        "responses": _answers(),
         "security": [{"token": []}],
     }
     return {
@@ -312,7 +260,61 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "paths": {"/v1/events": {"post": post}},
-        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": _collector_schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _answers() -> dict[str, Any]:
+    retry = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
+    partly = "Kafka is away, slow, or took only a part: send the whole request again, with the same ids."
+    answers: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "200": ("At least one event was taken; look at `refused`.", "Answer", {}),
+        "400": ("No event, or gzip that is damaged.", "Problem", {}),
+        "401": ("No token, or one that is unknown, revoked or expired.", "Problem", {}),
+        "408": ("The body took too long.", "Problem", {}),
+        "413": ("Too many bytes, before or after unpacking, or too many events.", "Problem", {}),
+        "415": ("Another Content-Encoding than gzip.", "Problem", {}),
+        "422": ("Every event is refused; do not send them again as they are.", "Answer", {}),
+        "429": ("The token is faster than it may be.", "Problem", retry),
+        "503": (partly, "Problem", retry),
+    }
+    return {
+        status: {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+            **({"headers": headers} if headers else {}),
+        }
+        for status, (text, schema, headers) in answers.items()
+    }
+
+
+def _collector_schemas() -> dict[str, Any]:
+    event = {key: value for key, value in event_schema().items() if not key.startswith("$")}
+    number = {"type": "integer", "minimum": 0}
+    reason = {"type": "string", "enum": [reason.value for reason in Reason]}
+    line = {"line": {**number, "minimum": 1}, "reason": reason}
+    lines = {"type": "object", "properties": line, "required": list(line)}
+    remembered = "So long at least an id is remembered: events sent again within it count once."
+    answer = {
+        "accepted": {**number, "description": "Events that Kafka has confirmed, on all in-sync replicas."},
+        "refused": {**number, "description": "Events that break the contract, or are of another project."},
+        "reasons": {"type": "object", "additionalProperties": number, "propertyNames": reason},
+        "refused_lines": {"type": "array", "items": lines, "description": "Each with its line, numbered from 1."},
+        "ids_remembered_seconds": {**number, "description": remembered},
+    }
+    error = {"type": "string", "description": "What is wrong, and what to do."}
+    return {
+        "Event": event,
+        "Answer": {"type": "object", "properties": answer, "required": list(answer), "additionalProperties": False},
+        "Problem": {
+            "type": "object",
+            "properties": {"error": error},
+            "required": ["error"],
+            "additionalProperties": False,
+        },
     }
 
 

@@ -6,37 +6,7 @@ Code, rules, boards and docs are held to this list by `tests/test_metrics.py`. N
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Owner(StrEnum):
-    """The process that exposes a metric on its `/metrics`."""
-
-    OBSERVER = "observer"
-    WORKER = "worker"
-    COLLECTOR = "collector"
-    BOTH = "observer, worker"
-
-
-class Kind(StrEnum):
-    """Prometheus metric types in use."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric: `name` as it is exposed (counters with `_total`)."""
-
-    name: str
-    kind: Kind
-    owner: Owner
-    help: str
-    labels: tuple[str, ...] = ()
+from streams.metric_kinds import Kind, Metric, Owner
 
 
 def _observer(name: str, kind: Kind, text: str, *labels: str) -> Metric:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from board_queries import DASHBOARDS, ROOT, BoardQuery, boards, panels, queries
 
-from streams.metrics import METRICS, Kind, Owner
+from streams.metric_kinds import Kind, Owner
+from streams.metrics import METRICS
 
 RECORDED = {
     rule["record"]: rule["expr"]

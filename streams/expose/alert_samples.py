@@ -28,6 +28,7 @@ from streams.incidents import (
     labels_of,
     quiet_because,
 )
+from streams.metric_kinds import Metric
 from streams.observe import DetectorFigures, ExpectedRow
 from streams.watch import AlertScope
 
@@ -67,7 +68,7 @@ def alert_families(book: AlertBook, words: Words, known: Sequence[Acknowledgemen
         nobody = "personne" if known is not None else "inconnu : Alertmanager ne répond pas"
         return (nobody, 0) if found is None else (words.who(found), 1)
 
-    rows: list[tuple[metrics.Metric, list[Row]]] = [
+    rows: list[tuple[Metric, list[Row]]] = [
         (metrics.ALERT_ACTIVE, [(labels(one), 1) for one in active]),
         (metrics.ALERT_RATIO, [(labels(one), round(one.ratio, 4)) for one in active if one.ratio is not None]),
         (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from streams.metrics import Kind, Metric
+from streams.metric_kinds import Kind, Metric
 
 #: Label values, in the order of the metric's labels, and the value.
 Row = tuple[Sequence[str], float]

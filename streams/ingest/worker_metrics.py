@@ -14,7 +14,7 @@ from streams import metrics
 from streams.background import BackgroundLoop
 from streams.count import Delta
 from streams.loop_metrics import LoopCollector
-from streams.metrics import Metric
+from streams.metric_kinds import Metric
 
 #: Buckets of the ingest delay, seconds: the chain promises a few seconds, an outage lasts minutes.
 DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)

@@ -29,7 +29,8 @@ from streams.expose.samples import (
     unseen_family,
 )
 from streams.live import AlertBook, AlertRecord, Driver, MinuteCounts
-from streams.metrics import METRICS, Kind, Owner
+from streams.metric_kinds import Kind, Owner
+from streams.metrics import METRICS
 from streams.observe import ArchiveFigures, DetectorFigures, ExpectedRow
 
 MINUTE = 1_788_242_580 // 60

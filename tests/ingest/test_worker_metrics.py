@@ -5,7 +5,8 @@ from __future__ import annotations
 from prometheus_client import generate_latest
 
 from streams.ingest.worker_metrics import OwnedPartition, WorkerMetrics
-from streams.metrics import METRICS, Owner
+from streams.metric_kinds import Owner
+from streams.metrics import METRICS
 
 
 def test_warming_and_memory_of_the_owned_partitions():

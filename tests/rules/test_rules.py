@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from streams.local.paths import find_program
-from streams.metrics import METRICS, Kind, Owner
+from streams.metric_kinds import Kind, Owner
+from streams.metrics import METRICS
 from streams.settings import deploy_dir
 
 pytestmark = pytest.mark.servers

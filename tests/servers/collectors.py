@@ -75,7 +75,9 @@ class Collector:
 
         families = text_string_to_metric_families(self.get("/metrics").text)
         samples: list[Any] = [sample for family in families for sample in family.samples]
-        return {(sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples}
+        return {
+            (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples
+        }
 
 
 @contextmanager

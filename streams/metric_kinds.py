@@ -1,0 +1,35 @@
+"""What is said of a metric in the closed list of `streams.metrics`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Owner(StrEnum):
+    """The process that exposes a metric on its `/metrics`."""
+
+    OBSERVER = "observer"
+    WORKER = "worker"
+    COLLECTOR = "collector"
+    BOTH = "observer, worker"
+
+
+class Kind(StrEnum):
+    """Prometheus metric types in use."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: `name` as it is exposed (counters with `_total`)."""
+
+    name: str
+    kind: Kind
+    owner: Owner
+    help: str
+    labels: tuple[str, ...] = ()
