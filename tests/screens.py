@@ -39,14 +39,15 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A mode of `make prove-alerts`, how many minutes must have been judged, the kind of alert that must run, and the pictures; with
-    `boards` also those of Grafana's boards.
+    """A mode of `make prove-alerts`, how many minutes must have been judged, the kind of alert that must run and for how many minutes, and
+    the pictures; with `boards` also those of Grafana's boards.
     """
 
     mode: Mode
     shots: tuple[Shot, ...]
     judged_minutes: int = 4
     kind: str | None = None
+    alert_minutes: int = 0
     scale: str = "0.02"
     boards: bool = False
 
@@ -63,7 +64,9 @@ def everywhere(name: str) -> tuple[Shot, ...]:
 
 SCENES = {
     "calm": Scene(MODES["ordinary"], everywhere("calme")),
-    "storm": Scene(MODES["storm"], (*everywhere("tempete"), Shot("page-service", "?service=PAGE_ENT")), kind="surge", boards=True),
+    "storm": Scene(
+        MODES["storm"], (*everywhere("tempete"), Shot("page-service", "?service=PAGE_ENT")), kind="surge", alert_minutes=3, boards=True
+    ),
     "rentree": Scene(
         Mode("the rentrée", date="2026-09-01", scenario="rentree", seconds=900),
         (Shot("page-rentree", size=WALL), Shot("page-semaine", "?region=84&duree=7j")),
@@ -80,6 +83,11 @@ def is_recent(judged: str | None) -> bool:
     return judged is not None and time.time() - datetime.fromisoformat(judged).timestamp() < RECENT_SECONDS
 
 
+def minutes_between(first: str, then: str) -> float:
+    """Two times of the API."""
+    return (datetime.fromisoformat(then) - datetime.fromisoformat(first)).total_seconds() / 60
+
+
 def wait_for(scene: Scene, chain: Chain) -> None:
     """Until the scene can be looked at.
 
@@ -92,7 +100,10 @@ def wait_for(scene: Scene, chain: Chain) -> None:
         found = get(f"{chain.observer}/api/v1/alerts?state=running") or {}
         if is_recent(found.get("judged_to")):
             judged.add(found["judged_to"])
-        is_told = scene.kind is None or any(alert["kind"] == scene.kind for alert in found.get("alerts", ()))
+        is_told = scene.kind is None or any(
+            alert["kind"] == scene.kind and minutes_between(alert["start"], found["judged_to"]) >= scene.alert_minutes
+            for alert in found.get("alerts", ())
+        )
         if len(judged) >= scene.judged_minutes and is_told:
             return
     raise TimeoutError(f"{scene.mode.says}: not to be seen in {scene.mode.seconds:.0f} s")

@@ -14,6 +14,7 @@ import orjson
 from rich.console import Console
 
 from streams.catalog import Catalog, load_catalog
+from streams.cli.terminal import PIPED_COLUMNS
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
@@ -138,7 +139,7 @@ class _Reporter:
             report_values.write_csv(made, sys.stdout)
         elif self.html is None:
             # Into a pipe nothing is cut or left out.
-            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else 250))
+            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
 
 
 def _write_page(path: Path, page: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from rich.console import Console
@@ -32,9 +33,8 @@ def print_report(report: Report, console: Console) -> None:
     _print_perimeter(report, console)
     _print_days_told(report, console)
     if report.unknown_regions:
-        console.print(
-            f"[yellow]school calendar unknown, days paired as those of zones A, B and C: regions {', '.join(report.unknown_regions)}[/]"
-        )
+        regions = _names_of(report, "region", report.unknown_regions)
+        console.print(f"[yellow]school calendar unknown, days paired as those of zones A, B and C: regions {regions}[/]")
     if len(report.question.pairs) > 1:
         console.print(_days_table(report))
     if rows := report.movers():
@@ -99,11 +99,22 @@ def _days_table(report: Report) -> Table:
     return table
 
 
+def _named(row: Row) -> str:
+    """The code, and the name where it says more."""
+    return row.label if row.label == row.code else f"{row.code} {row.label}"
+
+
+def _names_of(report: Report, by: str, codes: Iterable[str]) -> str:
+    """Codes with their names, in order."""
+    names = {row.code: _named(row) for row in report.of(by)}
+    return ", ".join(names.get(code, code) for code in sorted(codes))
+
+
 def _movers_table(rows: list[Row]) -> Table:
     table = plain_table("what changed most", "what", "compared", "then", "difference", "growth")
     for row in rows:
         compared = (number_text(row.visits_compared), number_text(row.visits_then_compared), f"{row.change:+,}")
-        table.add_row(f"{row.by} {row.label}", *compared, percent_text(row.growth))
+        table.add_row(f"{row.by} {_named(row)}", *compared, percent_text(row.growth))
     return table
 
 
@@ -160,14 +171,16 @@ def _print_perimeter(report: Report, console: Console) -> None:
     elif found.is_same is None:
         console.print("perimeter   [yellow]unknown[/]: a side has no figures by project for some of what is compared")
     for change in found.changes:
+        project = _names_of(report, "project", [change.project])
         console.print(
-            f"perimeter   [yellow]{change.project} {change.change}[/]: {counted(len(change.days), 'day')} from {change.days[0]}, "
+            f"perimeter   [yellow]{project} {change.change}[/]: {counted(len(change.days), 'day')} from {change.days[0]}, "
             f"{change.visits:,} visits against {change.visits_then:,}; not compared"
         )
     if report.then.regions is not None:
+        regions = _names_of(report, "region", report.then.regions) or "none"
         console.print(
             f"perimeter   estimated from {number_text(found.establishments_then)} establishments of the weekly figures, "
-            f"regions {', '.join(sorted(report.then.regions)) or 'none'}; about {number_text(found.establishments)} seen these days"
+            f"regions {regions}; about {number_text(found.establishments)} seen these days"
         )
     elif found.establishments and found.establishments_then:
         console.print(

@@ -193,7 +193,7 @@ def test_csv_and_terminal(past: Path) -> None:
     assert re.search(
         r"first day +[\d,]+ visits; like with like [\d,]+ against [\d,]+: \+10\d\.\d % \(with all projects", text
     )
-    assert "ent77 joined" in text
+    assert "ent77 ENT77 joined" in text
     assert "simulated figures" in text
 
 

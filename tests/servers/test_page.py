@@ -182,6 +182,7 @@ def test_redis_down_and_a_chain_that_stands_still_are_said_and_no_zero_is_shown(
             server.stop()
             expect(page.locator("#trouble")).to_contain_text("Redis ne répond pas")
             expect(page.locator("#trust-answer")).to_have_text("Non")
+            expect(page.locator("#alerts")).not_to_contain_text("en cours")
             assert shown(page) == before
     finally:
         server.stop()

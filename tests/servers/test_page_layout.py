@@ -186,6 +186,9 @@ def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, a
         assert first == page.locator("#readout").text_content()
         page.keyboard.press("PageDown")
         assert page.locator("#curve").get_attribute("aria-valuenow") == "10"
+        page.locator(".u-over").hover(position={"x": 40, "y": 40})  # and the mouse reads out the same
+        expect(page.locator("#readout")).not_to_have_text(first)
+        expect(page.locator("#readout")).to_have_text(re.compile(r"^\d\d:\d\d : [\d\s]+ visites.* 7 jours avant 500$"))
         page.get_by_text("24 h", exact=True).click()
         assert page.url.endswith("/?region=44&duree=24h")
         expect(page.locator("#k-line")).to_have_text("visites, moyenne de 5 min")

@@ -5,8 +5,9 @@ import { byId, duration, hm, make, mark, number, text } from "./words.js";
 export const startIncidents = () => rove(byId("alerts"));
 
 let drawn = "";
-export function incidents(found) {
-  const key = JSON.stringify(found ?? null, (name, value) => (name === "seconds" ? Math.floor(value / 60) : value));
+// `stillMs`: where the chain stands still, up to when it is known what ran.
+export function incidents(found, stillMs) {
+  const key = JSON.stringify([stillMs, found ?? null], (name, value) => (name === "seconds" ? Math.floor(value / 60) : value));
   if (key === drawn) return;
   drawn = key;
   const box = byId("alerts");
@@ -19,7 +20,8 @@ export function incidents(found) {
   const running = found.list.filter((one) => one.endMinute === null);
   const ended = found.list.filter((one) => one.endMinute !== null);
   text(byId("alerts-count"), running.length ? `${number(found.running)} en cours${found.alerts > found.running ? `, de ${number(found.alerts)} alertes` : ""}` : "");
-  const calm = running.length ? null : make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours");
+  const ok = stillMs === null ? make("p", { class: "state s-ok calm" }, mark("ok"), "Aucune alerte en cours") : make("p", { class: "state s-inconnu calm" }, mark("inconnu"), `Aucune alerte jusqu'à ${hm(stillMs)} ; depuis, inconnu`);
+  const calm = running.length ? null : ok;
   const list = (items, more) => make("ul", more, ...items.map((one) => item(one, open)));
   const past = ended.length ? make("details", {}, make("summary", {}, `${many(found.ended, "incident")} ${found.ended > 1 ? "finis" : "fini"}`), cut(ended.length, found.ended), list(ended, {})) : null;
   if (past) past.open = box.querySelector(":scope > details")?.open ?? !running.length;

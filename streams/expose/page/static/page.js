@@ -157,6 +157,12 @@ function syncChoice() {
   byId("service").title = byId("service").disabled ? "Les académies et les ENT ne sont pas mesurés par service" : "";
 }
 
+// Up to when minutes were judged, where nothing settles or nobody reads any more: what comes after, nobody knows.
+function stoodStillAt() {
+  const bad = (check) => ["settled", "readers"].includes(check.key) && check.state === "mauvais";
+  return pulse && (!pulse.redisUp || pulse.trust.checks.some(bad)) ? pulse.settledMs : null;
+}
+
 function showMap() {
   paint(board.regions, board.scope, lists.regionNames);
 }
@@ -167,7 +173,7 @@ function showBoard() {
   matrix(board.regions, board.scope, lists, link);
   ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
   for (const part of document.querySelectorAll(".ents, .skip[href='#t-ents']")) part.hidden = Boolean(board.scope.service); // not measured by service
-  incidents(board.incidents);
+  incidents(board.incidents, stoodStillAt());
   showMap();
   redraw();
 }
@@ -186,6 +192,7 @@ function showPulse() {
   document.body.dataset.link = "on";
   document.body.dataset.redis = pulse.redisUp ? "up" : "down";
   trust(pulse.trust);
+  if (board) incidents(board.incidents, stoodStillAt());
   chain(pulse.chain);
   partitions(pulse.chain.partitions);
   if (board) redraw();
