@@ -34,7 +34,9 @@ def print_report(report: Report, console: Console) -> None:
     _print_days_told(report, console)
     if report.unknown_regions:
         regions = _names_of(report, "region", report.unknown_regions)
-        console.print(f"[yellow]school calendar unknown, days paired as those of zones A, B and C: regions {regions}[/]")
+        console.print(
+            f"[yellow]school calendar unknown, days paired as those of zones A, B and C: regions {regions}[/]"
+        )
     if len(report.question.pairs) > 1:
         console.print(_days_table(report))
     if rows := report.movers():

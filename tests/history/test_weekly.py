@@ -180,5 +180,8 @@ def test_an_estimate_has_the_perimeter_of_its_establishments(weekly: Archive, tm
     assert {"estimée d'après le DNMA", "perimeter unknown"} <= set(total["marks"])
     assert "3 établissements, contre environ" in page.read_text()
     said = run(*arguments)[0]
-    assert "estimated from 3 establishments of the weekly figures, regions 44 Grand Est, 84 Auvergne-Rhône-Alpes, INCONNU" in said
+    assert (
+        "estimated from 3 establishments of the weekly figures, regions 44 Grand Est, 84 Auvergne-Rhône-Alpes, INCONNU"
+        in said
+    )
     assert "the same projects" not in said
