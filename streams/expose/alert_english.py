@@ -38,7 +38,7 @@ class TerminalWords:
     shift_seconds: int
 
     def place(self, region: str | None, service: str | None, project: str | None) -> str:
-        """`44 Grand Est`, `44 Grand Est, NOTES Notes`, `mbn Mon Bureau Numérique`, `France`."""
+        """`44 Grand Est`, `44 Grand Est, NOTES Notes`, `kosmos_edu Kosmos Education`, `France`."""
         if project is not None:
             return f"{project} {self.catalog.project_name(project)}"
         named = [] if region is None else [f"{region} {self.catalog.region_name(region)}"]

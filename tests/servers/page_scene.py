@@ -27,10 +27,10 @@ expect.set_options(timeout=PATIENT_MS)
 
 
 class Scene:
-    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it."""
+    """Three hours of a morning in Redis, settled up to `last`; `more` counts the minutes after it. `shift`: scenario time minus clock."""
 
-    def __init__(self, redis_url, directory, hours=3, archive_dir=None):
-        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory, archive_dir=archive_dir)
+    def __init__(self, redis_url, directory, hours=3, archive_dir=None, shift=0):
+        self.place = Place(redis_url, f"page.{uuid.uuid4().hex[:12]}", directory, shift, archive_dir)
         self.filler = Filler(self.place, CATALOG.digest, partitions=2)
         self.last = now_minute() - 9  # settled time never passes the clock: later minutes must lie before it
         self.level = morning(self.last - 60 * hours + 1, 60 * hours)

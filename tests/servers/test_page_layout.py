@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
 from browser import PHONE, WALL, WIDE, opened, violations
-from observers import wait_until
+from observers import observing, wait_until
 from page_scene import (
     CATALOG,
     WRITTEN,
@@ -21,11 +22,13 @@ from playwright.sync_api import expect
 
 from streams.clock import PARIS, french_date
 from streams.history import load_calendar
+from streams.history.archive import Archive
 from streams.history.pairing import like_days_before
 from streams.history.paris_days import paris_date
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
+from tests.history.days_made import archived
 
 pytestmark = pytest.mark.servers
 
@@ -70,6 +73,13 @@ def test_what_is_asked_first_is_above_the_fold_while_alerts_run(browser, address
             big, verdict = (page.locator(part).bounding_box() for part in ("#big", "#trust summary"))
             assert abs(big["y"] + big["height"] / 2 - verdict["y"] - verdict["height"] / 2) < 30, "not beside it"
             assert page.locator("#alerts").evaluate("box => box.scrollHeight > box.clientHeight"), "it scrolls inside"
+    with opened(browser, address, PHONE) as page:
+        shown(page)
+        expect(page.locator("#alerts-count")).to_have_text(f"{len(many)} en cours")
+        expect(page.locator("#ents tbody a").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollHeight") < 3 * PHONE[1], (
+            "more than three screens of a telephone"
+        )
     store.judged(minute + 2, [], [msgspec.structs.replace(one, end_ms=(minute + 1) * 60_000) for one in many])
     store.close()
 
@@ -208,6 +218,28 @@ def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, a
         page.keyboard.press("ArrowRight")
         expect(page.locator("#k-line")).to_have_text("visites, moyenne de 30 min")
         assert page.url.endswith("/?duree=7j&region=53")
+
+
+def test_on_a_rentree_the_last_one_is_a_line_that_keys_and_mouse_read_out(browser, redis_server, tmp_path):
+    archive = Archive(tmp_path / "archive")
+    archive.prepare(simulated=False)
+    for day, visits in ((date(2025, 9, 1), 300), (date(2026, 8, 25), 200)):
+        archived(archive, day, visits)
+    noon = datetime(2026, 9, 1, 12, 0, tzinfo=PARIS).timestamp()
+    shift = round((noon - time.time()) / 60) * 60
+    scene = Scene(redis_server.url, tmp_path, hours=1, archive_dir=archive.directory, shift=shift)
+    with observing(scene.place) as observer, opened(browser, f"http://127.0.0.1:{observer.port}/?region=44") as page:
+        shown(page)
+        expect(page.locator("#k-year")).to_contain_text("lundi 1er septembre 2025")
+        both = re.compile(r"7 jours avant 200.* 300$")
+        expect(page.locator("#readout")).to_have_text(both)
+        page.locator("#curve").focus()
+        page.keyboard.press("Home")
+        expect(page.locator("#curve")).to_have_attribute("aria-valuetext", both)
+        read = page.locator("#readout").text_content()
+        page.locator(".u-over").hover(position={"x": 200, "y": 40})
+        expect(page.locator("#readout")).not_to_have_text(read)
+        expect(page.locator("#readout")).to_have_text(both)
 
 
 def test_the_figure_is_held_against_the_last_day_like_today(browser, address, scene):
