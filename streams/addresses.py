@@ -1,13 +1,31 @@
-"""Addresses as settings hold them: one server an URL, nothing in it that a client would pass over in silence or trip over later."""
+"""Addresses as settings hold them: one server an URL, nothing in it that a client would pass over in silence or trip over later.
+
+Only Sentinel's has several hosts: those that are asked where the one server is.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile("[0-9]{1,5}")
+_DATABASE = re.compile("/?|/[0-9]+")
+_SERVICE = re.compile(r"/([A-Za-z0-9._-]+)(/[0-9]+)?/?")
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+SENTINEL_PORT = 26379
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelPlace:
+    """Sentinels (host, port), the name under which they know the servers, and the number of the database."""
+
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    database: int
+    tls: bool
 
 
 def check_host_port(text: str) -> None:
@@ -38,23 +56,61 @@ def is_loopback(host: str) -> bool:
 
 
 def check_redis_url(url: str) -> None:
-    """Hold that a URL names one Redis, and nothing but its place: `redis://host:6379/0`, `rediss://...` or `unix:///path?db=0`.
+    """Hold that a URL names one Redis, and nothing but its place.
+
+    `redis://host:6379/0`, `rediss://...`, `unix:///path?db=0`, or `redis+sentinel://host:26379,host2:26379/service/0` (`rediss+sentinel://`
+    for TLS to both).
 
     Raises:
         ValueError: why it does not; a password is not shown.
     """
     parts = _split(url)
+    if parts.scheme in SENTINEL_SCHEMES:
+        _check_sentinels(parts)
+        return
     if parts.scheme == "unix":
         if parts.netloc or len(parts.path) < 2:
             raise ValueError("names no socket: write unix:///run/redis/redis.sock, with three slashes")
         if parts.query and not re.fullmatch("db=[0-9]+", parts.query):
             raise ValueError("has another option than db: other options are settings of their own")
         return
+    if "," in parts.netloc:
+        raise ValueError(
+            "names several servers: write the address of one, or, where sentinels know which one is the primary, theirs: "
+            "redis+sentinel://a:26379,b:26379/service/0"
+        )
     _check_server(parts, 6379)
-    if not re.fullmatch("/?|/[0-9]+", parts.path):
+    if not _DATABASE.fullmatch(parts.path):
         raise ValueError(f"ends with {parts.path!r}, which is no number of a database: write for instance /0")
     if parts.query:
         raise ValueError("has options after a question mark: other options are settings of their own")
+
+
+def _check_sentinels(parts: SplitResult) -> None:
+    if "@" in parts.netloc:
+        _refuse_login()
+    for one in parts.netloc.split(","):
+        _check_server(parts._replace(netloc=one), SENTINEL_PORT)
+    if not _SERVICE.fullmatch(parts.path):
+        raise ValueError(
+            f"ends with {parts.path!r}: write the name under which the sentinels know the servers, and the number of a database, as in "
+            "/mymaster/0"
+        )
+    if parts.query:
+        raise ValueError("has options after a question mark: other options are settings of their own")
+
+
+def sentinel_place(url: str) -> SentinelPlace | None:
+    """What a URL that `check_redis_url` took says of sentinels; None where it names no sentinel."""
+    parts = urlsplit(url)
+    if parts.scheme not in SENTINEL_SCHEMES:
+        return None
+    hosts = []
+    for one in parts.netloc.split(","):
+        named = urlsplit(f"redis://{one}")
+        hosts.append((named.hostname or "", named.port or SENTINEL_PORT))
+    service, database = _SERVICE.fullmatch(parts.path).groups()  # type: ignore[union-attr]  # it was checked
+    return SentinelPlace(tuple(hosts), service, int((database or "/0")[1:]), parts.scheme.startswith("rediss"))
 
 
 def check_http_url(url: str, *, may_log_in: bool = False) -> None:
@@ -78,9 +134,7 @@ def _check_server(parts: SplitResult, usual_port: int) -> None:
     if "," in parts.netloc:
         raise ValueError("names several servers: write the address of one")
     if "@" in parts.netloc:
-        raise ValueError(
-            "holds a user or a password, which would be shown: take them out, they are settings of their own"
-        )
+        _refuse_login()
     host, colon, port = parts.netloc.rpartition(":") if not parts.netloc.endswith("]") else (parts.netloc, "", "")
     if colon and not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
         raise ValueError(f"has the port {port!r}: write a number of 1 to 65535, usually {usual_port}")
@@ -90,6 +144,10 @@ def _check_server(parts: SplitResult, usual_port: int) -> None:
     _check_host(host)
     if parts.fragment:
         raise ValueError(f"has {'#' + parts.fragment!r} at its end: take it out")
+
+
+def _refuse_login() -> None:
+    raise ValueError("holds a user or a password, which would be shown: take them out, they are settings of their own")
 
 
 def _check_host(host: str) -> None:

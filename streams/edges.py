@@ -51,6 +51,10 @@ def redis_address(settings: Settings) -> RedisAddress:
         username=settings.redis_username,
         password=_secret(settings.redis_password),
         tls_ca_file=_path(settings.redis_tls_ca_file),
+        tls_cert_file=_path(settings.redis_tls_cert_file),
+        tls_key_file=_path(settings.redis_tls_key_file),
+        sentinel_username=settings.redis_sentinel_username,
+        sentinel_password=_secret(settings.redis_sentinel_password),
     )
 
 

@@ -5,6 +5,7 @@
      +- ServerError               a server (Kafka, Redis, Prometheus) is down, refuses, or is not set up as designed
      |   +- KafkaUnavailable      a call to Kafka failed: it is down, slow, or refuses us
      |   +- RedisUnavailable      the same of Redis
+     |   |   +- RedisUnfit        it answers, and is none in which Vigie can count: waiting does not help
      |   +- NotConfirmed          Kafka did not confirm every event of a request in time
      |   +- TopicNotAsDesigned    a topic of Kafka's is not as Vigie needs it: waiting does not help
      +- StateError                what Redis holds cannot be continued safely (layout, mark, topic id, offsets)
@@ -69,6 +70,10 @@ class KafkaUnavailable(ServerError):
 
 class RedisUnavailable(ServerError):
     """Redis did not answer a call as needed."""
+
+
+class RedisUnfit(RedisUnavailable):
+    """Redis answers, and is none in which Vigie can count: somebody must name another one."""
 
 
 class TopicNotAsDesigned(ServerError):

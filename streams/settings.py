@@ -31,6 +31,7 @@ from streams.errors import SettingsError
 from streams.settings_together import problems_together
 from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
+from streams.variables import OwnVariables, unknown_variables
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -101,12 +102,16 @@ class Settings(BaseSettings):
     # --- Redis
     redis_url: str = Field(
         "redis://127.0.0.1:16379/0",
-        pattern=r"^(redis|rediss|unix)://",
-        description="rediss:// for TLS; no password in it",
+        pattern=r"^(rediss?|unix|rediss?\+sentinel)://",
+        description="rediss:// for TLS; redis+sentinel://a:26379,b:26379/service/0 asks Sentinel; no password in it",
     )
     redis_username: str | None = Field(None, description="ACL user; left out, the default user")
     redis_password: SecretStr | None = Field(None, description="of that user")
-    redis_tls_ca_file: Path | None = Field(None, description="for rediss://, the authority that signed the server")
+    redis_sentinel_username: str | None = Field(None, description="at the sentinels; left out, the default user")
+    redis_sentinel_password: SecretStr | None = Field(None, description="at the sentinels, where they ask for one")
+    redis_tls_ca_file: Path | None = Field(None, description="for TLS, the authority that signed the server")
+    redis_tls_cert_file: Path | None = Field(None, description="PEM of the client, where Redis asks for one")
+    redis_tls_key_file: Path | None = Field(None, description="PEM of its key, not encrypted")
     redis_prefix: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="hash tag of every key")
 
     # --- The measurement
@@ -185,6 +190,9 @@ class Settings(BaseSettings):
     alert_webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="where the local Alertmanager posts alerts; none: nowhere"
     )
+    alive_without_redis_seconds: int = Field(
+        300, ge=0, le=86_400, description="without an answer of Redis for so long, /healthz says 503; 0: never"
+    )
     detector: bool = Field(True, description="whether this observer judges minutes: surges, drops, silences")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of worker and observer")
     config_dir: Path = Field(default_factory=default_config_dir, description="where the lists are: `config/`")
@@ -198,8 +206,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, _StackSource(settings_cls), _file_source(settings_cls))
+        del env_settings, dotenv_settings, file_secret_settings
+        return (init_settings, OwnVariables(settings_cls), _StackSource(settings_cls), _file_source(settings_cls))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -233,12 +241,9 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "kafka_ssl_cafile",
-        "kafka_ssl_certfile",
-        "kafka_ssl_keyfile",
-        "redis_tls_ca_file",
-        "tls_certfile",
-        "tls_keyfile",
+        *("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"),
+        *("redis_tls_ca_file", "redis_tls_cert_file", "redis_tls_key_file"),
+        *("tls_certfile", "tls_keyfile"),
     )
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
@@ -358,7 +363,7 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: with one line a problem, all of them, and where each value may be set.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    unknown = _unknown_variables()
+    unknown = unknown_variables({*OTHER_VARIABLES, *(f"VIGIE_{name.upper()}" for name in Settings.model_fields)})
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -373,18 +378,6 @@ def load_settings(**overrides: Any) -> Settings:
 
 #: Variables that are not settings of `Settings` but are read elsewhere.
 OTHER_VARIABLES = ("VIGIE_SETTINGS_FILE", "VIGIE_STACK_FILE")
-
-
-def _unknown_variables() -> list[str]:
-    known = {f"VIGIE_{name.upper()}" for name in Settings.model_fields} | set(OTHER_VARIABLES)
-    ours = [name for name in sorted(os.environ) if name.upper().startswith("VIGIE_")]
-    return [
-        f"{name}: write {name.upper()}"
-        if name != name.upper()
-        else f"{name}: no such setting (a typing error would be ignored silently otherwise)"
-        for name in ours
-        if name != name.upper() or (name not in known and not name.startswith("VIGIE_SECRET"))
-    ]
 
 
 def _problem(item: Any) -> str:

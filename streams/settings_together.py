@@ -28,9 +28,16 @@ def _of_kafka(settings: Settings) -> Iterator[str]:
 
 
 def _of_tls(settings: Settings) -> Iterator[str]:
-    if settings.redis_tls_ca_file is not None and not settings.redis_url.startswith("rediss://"):
-        scheme = settings.redis_url.partition(":")[0]
-        yield f"redis_tls_ca_file is of no use with a redis_url of {scheme}://: write rediss:// for TLS, or leave it out"
+    scheme = settings.redis_url.partition(":")[0]
+    with_tls = "rediss+sentinel://" if scheme.endswith("+sentinel") else "rediss://"
+    if (settings.redis_tls_cert_file is None) != (settings.redis_tls_key_file is None):
+        yield "redis_tls_cert_file and redis_tls_key_file go together"
+    for name in ("redis_tls_ca_file", "redis_tls_cert_file"):
+        if getattr(settings, name) is not None and not scheme.startswith("rediss"):
+            yield f"{name} is of no use with a redis_url of {scheme}://: write {with_tls} for TLS, or leave it out"
+    for name in ("redis_sentinel_username", "redis_sentinel_password"):
+        if getattr(settings, name) is not None and not scheme.endswith("+sentinel"):
+            yield f"{name} is of no use with a redis_url of {scheme}://, which asks no sentinel: leave it out"
     if (settings.tls_certfile is None) != (settings.tls_keyfile is None):
         yield "tls_certfile and tls_keyfile go together"
     if settings.tls_certfile is not None and settings.tls_by_proxy:

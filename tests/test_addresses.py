@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.addresses import check_host_port, check_http_url, check_redis_url
+from streams.addresses import SentinelPlace, check_host_port, check_http_url, check_redis_url, sentinel_place
 from streams.errors import SettingsError
 from streams.live.connection import RedisAddress, connect
 from streams.settings import load_settings
@@ -72,6 +72,22 @@ def test_a_redis_url_leads_where_it_says(url: str, leads_to: tuple[str | None, i
         ("unix:///run/redis.sock?db=x", "another option than db"),
         ("unix:///run/redis.sock?db=1&password=secret", "another option than db"),
         ("http://a:6379", "pattern"),
+        ("redis://a:6379,b:6379/0", "redis+sentinel://a:26379,b:26379/service/0"),
+        ("redis+sentinel://", "names no host"),
+        ("redis+sentinel:///mymaster/0", "names no host"),
+        ("redis+sentinel://a:26379", "ends with ''"),
+        ("redis+sentinel://a:26379/", "ends with '/'"),
+        ("redis+sentinel://a:26379/my%20master", "ends with"),
+        ("redis+sentinel://a:26379/mymaster/x", "ends with"),
+        ("redis+sentinel://a:26379/mymaster/0/1", "ends with"),
+        ("redis+sentinel://a,,b/mymaster", "names no host"),
+        ("redis+sentinel://a,b:0/mymaster", "has the port '0'"),
+        ("redis+sentinel://a;b:1/mymaster", "no name of a host"),
+        ("redis+sentinel://:secret@a:26379/mymaster", "holds a user or a password"),
+        ("redis+sentinel://a,me:secret@b:26379/mymaster", "holds a user or a password"),
+        ("redis+sentinel://a:26379/mymaster?db=1", "options after a question mark"),
+        ("redis+sentinel://a:26379/mymaster#x", "'#x' at its end"),
+        ("rediss+sentinels://a/mymaster", "pattern"),
     ],
 )
 def test_a_redis_url_that_would_lead_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
@@ -82,9 +98,22 @@ def test_a_redis_url_that_would_lead_elsewhere_is_refused(monkeypatch: pytest.Mo
     assert "secret" not in str(caught.value)
 
 
+def test_sentinels_and_what_they_are_asked_for() -> None:
+    for url, hosts, service, database in (
+        ("redis+sentinel://a/mymaster", (("a", 26379),), "mymaster", 0),
+        ("redis+sentinel://a:1,b,c.local:3/vigie-1/", (("a", 1), ("b", 26379), ("c.local", 3)), "vigie-1", 0),
+        ("redis+sentinel://[::1]:26380,[2001:db8::7]/m.y/7", (("::1", 26380), ("2001:db8::7", 26379)), "m.y", 7),
+    ):
+        check_redis_url(url)
+        assert sentinel_place(url) == SentinelPlace(hosts, service, database, tls=False)
+    assert (found := sentinel_place("rediss+sentinel://a/m")) is not None
+    assert found.tls
+    assert sentinel_place("redis://a") is None
+
+
 @given(st.text(st.characters(max_codepoint=0x2FF), max_size=30))
 def test_whatever_url_is_taken_a_client_takes_it(rest: str) -> None:
-    for scheme in ("redis://", "rediss://", "unix:///"):
+    for scheme in ("redis://", "rediss://", "unix:///", "redis+sentinel://a,", "rediss+sentinel://"):
         try:
             check_redis_url(scheme + rest)
         except ValueError:
@@ -134,6 +163,10 @@ def test_what_is_right_is_taken() -> None:
         ({"redis_url": "redis://a", "redis_tls_ca_file": PEM}, "redis_tls_ca_file is of no use with a redis_url of redis://"),
         ({"redis_url": "unix:///a", "redis_tls_ca_file": PEM}, "redis_tls_ca_file is of no use with a redis_url of unix://"),
         ({"redis_tls_ca_file": PEM}, "redis_tls_ca_file is of no use"),
+        ({"redis_url": "redis+sentinel://a/m", "redis_tls_ca_file": PEM}, "write rediss+sentinel:// for TLS"),
+        ({"redis_tls_cert_file": PEM, "redis_tls_key_file": PEM}, "redis_tls_cert_file is of no use"),
+        ({"redis_url": "rediss://a", "redis_tls_cert_file": PEM}, "redis_tls_cert_file and redis_tls_key_file go together"),
+        ({"redis_sentinel_password": "x"}, "redis_sentinel_password is of no use with a redis_url of redis://"),
         ({"kafka_ssl_cafile": PEM}, "kafka_ssl_cafile is of no use with kafka_security_protocol=PLAINTEXT"),
         (
             {"kafka_security_protocol": "SASL_PLAINTEXT", "kafka_ssl_certfile": PEM, "kafka_ssl_keyfile": PEM},

@@ -139,3 +139,37 @@ def test_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     found = load_settings()
     assert (found.observer_port, found.worker_port, found.detector) == (8100, 8200, False)
     assert found.archive_dir == Path("old archive")
+
+
+LINKS = {
+    "VIGIE_WORKER_SERVICE_HOST": "10.0.0.7",
+    "VIGIE_WORKER_SERVICE_PORT": "8001",
+    "VIGIE_WORKER_SERVICE_PORT_HTTP": "8001",
+    "VIGIE_WORKER_PORT": "tcp://10.0.0.7:8001",
+    "VIGIE_WORKER_PORT_8001_TCP": "tcp://10.0.0.7:8001",
+    "VIGIE_WORKER_PORT_8001_TCP_PROTO": "tcp",
+    "VIGIE_WORKER_PORT_8001_TCP_PORT": "8001",
+    "VIGIE_WORKER_PORT_8001_TCP_ADDR": "10.0.0.7",
+    "VIGIE_SERVICE_HOST": "fd00::8",
+    "VIGIE_SERVICE_PORT": "80",
+    "VIGIE_PORT": "tcp://[fd00::8]:80",
+    "VIGIE_PORT_80_TCP": "tcp://[fd00::8]:80",
+}
+
+
+def test_variables_of_services_beside_a_pod_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().worker_port == 8001
+    monkeypatch.setenv("VIGIE_WORKER_PORT", "8010")  # somebody's own goes before that of the Service
+    assert load_settings().worker_port == 8010
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("VIGIE_WORKER_PORT", "tcp://10.0.0.7:8001"), ("VIGIE_WORKER_SERVICE_HOST", "a"), ("VIGIE_WORKER_PORTS", "1")],
+)
+def test_what_only_looks_like_them_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"VIGIE_WORKER|worker_port"):
+        load_settings()

@@ -12,8 +12,8 @@ from enum import StrEnum
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.errors import ServerError, VigieError
-from streams.live import LiveReader, Snapshot
-from streams.live.connection import NO_CLUSTER
+from streams.live import LiveReader, RedisFacts, Snapshot
+from streams.live.connection import cluster_problem
 from streams.live.keys import LAYOUT
 from streams.topics import (
     TopicDesign,
@@ -27,6 +27,11 @@ from streams.topics import (
 )
 
 REDIS_VERSION_MIN = (7, 0)
+#: What a minute in which every service of every region is used takes in Redis, a region and service (measured: 228), and all sketches.
+PAIR_BYTES = 230
+SKETCHES_BYTES = 64 << 20
+#: A server that holds more of its `maxmemory` than this has little room for a rentrée.
+USED_SHARE_MAX = 0.8
 #: About one period of school and the holidays after it.
 CALENDAR_DAYS = 60
 
@@ -59,8 +64,13 @@ def guarded(about: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     return found
 
 
-def check_redis(reader: LiveReader) -> Iterator[Finding]:
-    """Reachable, new enough, keeps its data, does not evict."""
+def memory_needed_bytes(catalog: Catalog, kept_hours: int) -> int:
+    """What Redis holds at most of so many hours, were every service of these lists used in every region in every minute."""
+    return len(catalog.regions) * len(catalog.services) * PAIR_BYTES * 60 * kept_hours + SKETCHES_BYTES
+
+
+def check_redis(reader: LiveReader, needed_bytes: int | None = None) -> Iterator[Finding]:
+    """Reachable, new enough, keeps its data, does not evict, and has room for what will be held (None: that is not known)."""
     facts = reader.facts()
     numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdigit())
     if numbers < REDIS_VERSION_MIN:
@@ -74,13 +84,8 @@ def check_redis(reader: LiveReader) -> Iterator[Finding]:
             f"is a replica of {facts.master}, which takes no writes: set redis_url to its master",
         )
     if facts.cluster_nodes != 0:
-        several = facts.cluster_nodes is None or facts.cluster_nodes > 1
-        number = "an unknown number of" if facts.cluster_nodes is None else facts.cluster_nodes
-        yield Finding(
-            Level.PROBLEM if several else Level.WARNING,
-            "redis",
-            f"is in cluster mode, with {number} node(s): {NO_CLUSTER}",
-        )
+        level = Level.WARNING if facts.cluster_nodes == 1 else Level.PROBLEM
+        yield Finding(level, "redis", cluster_problem(facts.cluster_nodes))
     if not facts.append_only:
         yield Finding(
             Level.WARNING,
@@ -94,6 +99,23 @@ def check_redis(reader: LiveReader) -> Iterator[Finding]:
             f"maxmemory-policy is {facts.maxmemory_policy}: a full Redis would throw counts away silently; "
             "set `maxmemory-policy noeviction`",
         )
+    if (problem := memory_problem(facts, needed_bytes)) is not None:
+        yield Finding(Level.WARNING, "redis", problem)
+
+
+def memory_problem(facts: RedisFacts, needed_bytes: int | None) -> str | None:
+    """Why Redis may fill up, or be killed; None where it will not. None `needed_bytes`: it is not known what will be held."""
+    mib, size = (
+        1 << 20,
+        "" if needed_bytes is None else f"; these lists and minutes_kept_hours take up to {needed_bytes >> 20} MiB",
+    )
+    if facts.maxmemory_bytes == 0:
+        return f"maxmemory is not set: a machine that is full kills Redis, instead of Redis refusing writes until there is room{size}"
+    if needed_bytes is not None and facts.maxmemory_bytes < needed_bytes:
+        return f"maxmemory is {facts.maxmemory_bytes // mib} MiB{size}: raise it, or lower minutes_kept_hours"
+    if facts.used_bytes > USED_SHARE_MAX * facts.maxmemory_bytes:
+        return f"holds {facts.used_bytes // mib} MiB of a maxmemory of {facts.maxmemory_bytes // mib} MiB: raise it before it is full"
+    return None
 
 
 def check_topics(
@@ -183,11 +205,16 @@ def _state_problems(snapshot: Snapshot, topic: TopicFacts | None) -> Iterator[st
 
 
 def check_servers(
-    address: KafkaAddress, designs: Sequence[TopicDesign], reader: LiveReader, catalog: Catalog | None
+    address: KafkaAddress,
+    designs: Sequence[TopicDesign],
+    reader: LiveReader,
+    catalog: Catalog | None,
+    kept_hours: int,
 ) -> Iterator[Finding]:
     """All that needs servers, in order; what one server's absence leaves unknown is left out."""
     topics: dict[str, TopicFacts] = {}
-    redis_findings = guarded("redis", lambda: check_redis(reader))
+    needed_bytes = None if catalog is None else memory_needed_bytes(catalog, kept_hours)
+    redis_findings = guarded("redis", lambda: check_redis(reader, needed_bytes))
     yield from redis_findings
     yield from guarded("kafka", lambda: check_topics(address, designs, topics))
     if not any(finding.level is Level.PROBLEM for finding in redis_findings):

@@ -68,7 +68,9 @@ def _findings() -> Iterator[Finding]:
     if catalog is not None:
         yield from guarded("calendar", partial(_dates, settings, catalog))
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
-        yield from check_servers(kafka_address(settings), topic_designs(settings), reader, catalog)
+        yield from check_servers(
+            kafka_address(settings), topic_designs(settings), reader, catalog, settings.minutes_kept_hours
+        )
 
 
 def _project_findings(project: str, minutes: int) -> Iterator[Finding]:

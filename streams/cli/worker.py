@@ -41,5 +41,6 @@ def worker(slot: int) -> None:
         host=settings.worker_host,
         port=settings.worker_port + slot,
         log_level=settings.log_level,
+        alive_without_redis_seconds=settings.alive_without_redis_seconds,
     )
     sys.exit(run_worker(options, catalog))

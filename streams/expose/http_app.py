@@ -79,9 +79,10 @@ class MinutesAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The process lives."""
+    """Whether the process lives; `reason` says why a supervisor should start it again."""
 
     status: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class Parts:
     feed: Feed
     shift_seconds: int
     runbooks: Path
+    #: Why a supervisor should start this observer again, None where it should not.
+    dead: Callable[[], str | None] = lambda: None
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -141,7 +144,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         redoc_url=None,
     )
     _add_errors(app)
-    _add_health(app, parts.observer, parts.loops)
+    _add_health(app, parts.observer, parts.loops, parts.dead)
     _add_metrics(app, parts.scraper)
     _add_api(app, parts)
     _add_unseen(app, parts)
@@ -170,12 +173,18 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
 
 
-def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops) -> None:
+def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Callable[[], str | None]) -> None:
     # Both answer from memory, on the event loop: no slow Redis and no busy thread can delay them.
-    @app.get("/healthz", response_model=Health, tags=["health"])
+    @app.get(
+        "/healthz",
+        response_model=Health,
+        responses={503: {"model": Health, "description": "To be started again; `reason` says why."}},
+        tags=["health"],
+    )
     async def healthz() -> Response:
-        """The process lives: 200, always."""
-        return answer(Health("alive"))
+        """200; 503 once Redis did not answer for `alive_without_redis_seconds`: then a supervisor may start the observer again."""
+        why = dead()
+        return answer(Health("alive")) if why is None else answer(Health("not alive", why), 503)
 
     @app.get(
         "/readyz",

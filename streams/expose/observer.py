@@ -36,6 +36,7 @@ from streams.expose.probes import (
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveKeeper, SketchReader
+from streams.live.connection import redis_silence
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
 from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir, read_stack
@@ -206,6 +207,7 @@ def _parts(
         feed,
         shift_seconds,
         deploy_dir() / "runbooks",
+        lambda: redis_silence(keeper.answered_at, settings.alive_without_redis_seconds),
     )
 
 

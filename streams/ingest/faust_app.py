@@ -39,6 +39,8 @@ class WorkerState:
     process: str = ""
     #: What nobody foresaw and that is so now.
     defect: Callable[[], str | None] = lambda: None
+    #: Why a supervisor should start it again.
+    dead: Callable[[], str | None] = lambda: None
 
     def wait_because(self, reason: str) -> None:
         """It waits, for this reason."""
@@ -47,6 +49,10 @@ class WorkerState:
     def not_ready_because(self) -> str | None:
         """Why it is not ready, None where it is."""
         return self.unready or self.defect()
+
+    def not_alive_because(self) -> str | None:
+        """Why it should be started again, None where it should not."""
+        return self.dead()
 
 
 class FaustLog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import Protocol
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -16,8 +16,16 @@ from starlette.routing import Route
 
 from streams.web import WebServer, exposed, listen
 
-#: Returns why the worker is not ready, None when it is.
-Unready = Callable[[], str | None]
+
+class Condition(Protocol):
+    """Why the worker is not ready, or should be started again; None where it is well."""
+
+    def not_ready_because(self) -> str | None:
+        """Why it does not count."""
+
+    def not_alive_because(self) -> str | None:
+        """Why a start would mend it."""
+
 
 STOP_SECONDS_MAX = 1
 
@@ -25,14 +33,14 @@ STOP_SECONDS_MAX = 1
 class HealthServer:
     """Serves from a daemon thread until `stop()`."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, unready: Unready) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, condition: Condition) -> None:
         """Listen, and begin.
 
         Raises:
             ServerError: the port cannot be had.
         """
         listening = listen(host, port, "choose another worker_port or --slot")
-        self._server = WebServer(_application(registry, unready), listening, STOP_SECONDS_MAX)
+        self._server = WebServer(_application(registry, condition), listening, STOP_SECONDS_MAX)
         self._thread = threading.Thread(target=self._server.serve_until_stopped, name="health", daemon=True)
         self._thread.start()
 
@@ -42,16 +50,19 @@ class HealthServer:
         self._thread.join(STOP_SECONDS_MAX + 1)
 
 
-def _application(registry: CollectorRegistry, unready: Unready) -> Starlette:
+def _application(registry: CollectorRegistry, condition: Condition) -> Starlette:
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return exposed(request, encode(registry), content_type)
 
     async def healthz(_request: Request) -> Response:
-        return _json(200, {"status": "alive"})
+        why = condition.not_alive_because()
+        if why is None:
+            return _json(200, {"status": "alive"})
+        return _json(503, {"status": "not alive", "reason": why})
 
     async def readyz(_request: Request) -> Response:
-        why = unready()
+        why = condition.not_ready_because()
         if why is None:
             return _json(200, {"status": "ready"})
         return _json(503, {"status": "not ready", "reason": why})

@@ -41,6 +41,10 @@ class Heart:
         self._watch = watch
         self._announced = watch.partitions
         self._stalls = Stalls()
+        #: Why the last heartbeat that failed did, and what the worker was not ready for before: one without partitions has nothing else
+        #: that would tell that it is over.
+        self._put_off_for: str | None = None
+        self._before: str | None = None
 
     async def beat(self) -> None:
         """One heartbeat.
@@ -68,6 +72,8 @@ class Heart:
         except KafkaUnavailable as error:
             self._put_off(error)
             return
+        if state.unready is not None and state.unready == self._put_off_for:
+            state.unready = self._before
         if ledgers:
             state.unready = None if ends or self._app.rebalancing else "Kafka does not say where the log ends"
         standing = self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
@@ -76,7 +82,9 @@ class Heart:
 
     def _put_off(self, error: ServerError) -> None:
         """A server failed, and the error says which: the next heartbeat tries again."""
-        self._state.unready = str(error)
+        if self._state.unready != self._put_off_for or self._put_off_for is None:
+            self._before = self._state.unready
+        self._state.unready = self._put_off_for = str(error)
         log.error("a heartbeat failed: %s", error)
         self._stalls.forget()
 

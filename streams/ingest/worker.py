@@ -19,7 +19,7 @@ import uvloop
 from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import CountingRules
-from streams.errors import ServerError, StateError, TopicNotAsDesigned, VigieError
+from streams.errors import RedisUnfit, ServerError, StateError, TopicNotAsDesigned, VigieError
 from streams.ingest.batches import use_raw_batches
 from streams.ingest.dead_letters import DeadLetterTopic
 from streams.ingest.faust_app import FaustLog, WorkerState, add_agent, build_app
@@ -34,6 +34,7 @@ from streams.ingest.transport import register_transport
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.ingest.worker_options import WorkerOptions
 from streams.live import LiveWriter
+from streams.live.connection import redis_silence
 from streams.topics import TopicFacts, ensure_topics
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     _limit_logs(options.log_level, metrics)
     _end_on_signal()
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
-    health = HealthServer(options.host, options.port, metrics.registry, state.not_ready_because)
+    health = HealthServer(options.host, options.port, metrics.registry, state)
     try:
         facts = _wait_for_servers(options, catalog, state)
         _run_faust(options, catalog, facts, metrics, state)
@@ -71,7 +72,7 @@ def _wait_for_servers(options: WorkerOptions, catalog: Catalog, state: WorkerSta
     """Wait until Kafka has the topics and Redis can be continued: a worker that cannot count must not take partitions from those that can.
 
     Raises:
-        ServerError: not within `STARTUP_SECONDS_MAX`, or a topic is not as designed.
+        ServerError: not within `STARTUP_SECONDS_MAX`, or a topic is not as designed, or Redis none to count in.
         StateError: what Redis holds belongs to another layout or topic, or was left half-written.
     """
     deadline = time.monotonic() + STARTUP_SECONDS_MAX
@@ -80,7 +81,7 @@ def _wait_for_servers(options: WorkerOptions, catalog: Catalog, state: WorkerSta
             facts = ensure_topics(options.kafka, list(options.topics))[0]
             asyncio.run(_try_redis(options, catalog, facts))
             return facts
-        except TopicNotAsDesigned:
+        except (TopicNotAsDesigned, RedisUnfit):
             raise
         except ServerError as error:
             state.unready = str(error)
@@ -121,6 +122,7 @@ def _run_faust(
     use_raw_batches(options.kafka.unpacked_bytes_max)
     app = build_app(options.kafka, name.group, name.instance_id)
     writer = LiveWriter(options.redis, options.redis_prefix)
+    state.dead = lambda: redis_silence(writer.answered_at, options.alive_without_redis_seconds)
     budget = RejectBudget(options.rejects_kept_per_minute, options.rejects_kept_bytes_per_minute)
     dead_letters = DeadLetterTopic(options.kafka, options.topics[1].name, facts.name, budget, metrics)
 

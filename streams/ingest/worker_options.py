@@ -27,3 +27,5 @@ class WorkerOptions:
     host: str
     port: int
     log_level: str
+    #: Without an answer of Redis for so long the worker is no longer alive; 0: it always is.
+    alive_without_redis_seconds: int = 0

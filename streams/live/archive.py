@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-import redis
 
 from streams.clock import Milliseconds, Minute
 from streams.count import Field, Sketch
@@ -65,7 +64,7 @@ class ArchiveReader:
         self._base = Keys(prefix).base
         self._redis = connect(address)
         # Sketches are bytes, not text.
-        self._raw = redis.Redis.from_url(address.url, **{**address.options(), "decode_responses": False})
+        self._raw = connect(address, text=False)
 
     def close(self) -> None:
         """Close the connections."""

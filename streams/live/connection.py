@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import redis
+import redis.asyncio.sentinel
 import redis.exceptions
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+import redis.sentinel
 
-from streams.errors import RedisUnavailable, StateError, VigieError, tls_advice
+from streams.addresses import sentinel_place
+from streams.errors import RedisUnavailable, RedisUnfit, StateError, VigieError, tls_advice
+from streams.live import failover
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
 CALL_SECONDS_MAX = 5.0
@@ -21,12 +25,16 @@ CONNECT_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Where Redis is and who we are there. `url` may carry a database number; the password is kept out of it."""
+    """Where Redis is and who we are there, and at its sentinels where the URL names those. No password is in the URL."""
 
     url: str
     username: str | None = None
     password: str | None = None
     tls_ca_file: str | None = None
+    tls_cert_file: str | None = None
+    tls_key_file: str | None = None
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
     call_seconds_max: float = CALL_SECONDS_MAX
 
     def options(self) -> dict[str, Any]:
@@ -38,22 +46,50 @@ class RedisAddress:
             "socket_connect_timeout": min(CONNECT_SECONDS_MAX, self.call_seconds_max),
             "health_check_interval": 15,
         }
-        if self.username is not None:
-            options["username"] = self.username
-        if self.password is not None:
-            options["password"] = self.password
-        if self.tls_ca_file is not None:
-            options["ssl_ca_certs"] = self.tls_ca_file
-        return options
+        given = {
+            "username": self.username,
+            "password": self.password,
+            "ssl_ca_certs": self.tls_ca_file,
+            "ssl_certfile": self.tls_cert_file,
+            "ssl_keyfile": self.tls_key_file,
+        }
+        return options | {name: value for name, value in given.items() if value is not None}
+
+    def sentinel_options(self) -> dict[str, Any]:
+        """What differs where a sentinel is asked."""
+        given = {"username": self.sentinel_username, "password": self.sentinel_password}
+        return {name: value for name, value in given.items() if value is not None}
 
 
-def connect(address: RedisAddress) -> redis.Redis:
-    """Return a blocking client; it connects at its first call."""
-    return redis.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
+def connect(address: RedisAddress, *, text: bool = True) -> redis.Redis:
+    """Return a blocking client that follows the primary; it connects at its first call. Its answers are `text`, or bytes."""
+    options = {**address.options(), "decode_responses": text}
+    return failover.client(address.url, sentinel_place(address.url), options, address.sentinel_options())
+
+
+def connect_async(address: RedisAddress) -> redis.asyncio.Redis:
+    """The same for asyncio."""
+    return failover.async_client(
+        address.url, sentinel_place(address.url), address.options(), address.sentinel_options()
+    )
+
+
+async def aclose(client: redis.asyncio.Redis) -> None:
+    """Close a client of asyncio, and those by which it asks sentinels."""
+    for each in (client, *failover.sentinels_of(client)):
+        await each.aclose()
 
 
 #: What a call may raise when Redis is down, slow, full, loading or refuses us.
 _REDIS_ERRORS = (redis.exceptions.RedisError, OSError)
+
+
+def redis_silence(answered_at: float, seconds_max: int) -> str | None:
+    """Why a process that last heard of Redis then (monotonic seconds) should be started again; None where it should not. 0: never."""
+    silent = time.monotonic() - answered_at
+    if seconds_max == 0 or silent <= seconds_max:
+        return None
+    return f"no call to Redis went through for {silent:.0f} s (setting alive_without_redis_seconds)"
 
 
 @contextmanager
@@ -73,16 +109,24 @@ def asking_redis(address: RedisAddress) -> Iterator[None]:
 #: What Redis says of a key that Vigie cannot have written, and a script of ours of an entry, before it writes anything. What stops a script
 #: in its middle is no such thing: the mark that it leaves tells more.
 _NOT_OURS, _SAID_BY_US, _IN_A_SCRIPT = ("WRONGTYPE", "INVALIDOBJ"), "FOREIGN", "@user_script"
+#: What redis-py says of a sentinel that did not answer, behind a long description of its client.
+_CAUSE = re.compile(r"\)> - ([a-z]+:[A-Za-z]+)")
 #: What a cluster's node says where a script finds that a key is another node's.
 _ELSEWHERE = "access a non local key in a cluster node"
-NO_CLUSTER = "Vigie speaks to one server; set redis_url to one that is not in cluster mode"
+NO_CLUSTER = (
+    "Vigie speaks to one server, a primary with as many replicas as you like; set redis_url to one that is not in cluster mode, or to "
+    "sentinels that know which one is the primary (redis+sentinel://)"
+)
 START_OVER = "run the version that wrote it, remove it if a stranger wrote it, or start over (docs/operations.md)"
 
 
 def _wrong_kind(error: Exception, said: str) -> str | None:
     """What a server is that Vigie cannot count in, and what to do; None where it is not that."""
     if isinstance(error, redis.exceptions.ReadOnlyError) or "READONLY" in said:
-        return "is a replica, which takes no writes: set redis_url to its master (`vigie check` names it)"
+        return (
+            "is a replica, which takes no writes: set redis_url to its master (`vigie check` names it), or wait, if a failover is "
+            "under way"
+        )
     if isinstance(error, redis.exceptions.MovedError | redis.exceptions.AskError) or _ELSEWHERE in said:
         return f"is one node of a Redis Cluster, and the keys are on another ({said}): {NO_CLUSTER}"
     if isinstance(
@@ -93,12 +137,44 @@ def _wrong_kind(error: Exception, said: str) -> str | None:
     return None
 
 
+def _no_primary(said: str, where: str) -> str:
+    """What a person does where the sentinels name no primary; `said` is redis-py's."""
+    causes = set(_CAUSE.findall(said))  # redis-py tells no more than their kind
+    if any("Authentication" in cause for cause in causes):
+        hint = "check redis_sentinel_username and redis_sentinel_password"
+    elif causes:
+        hint = (
+            "see whether they run, their addresses in redis_url, and, where they speak TLS, rediss+sentinel://, redis_tls_ca_file and the "
+            "client's certificate"
+        )
+    else:
+        hint = "they may be about to choose one: see their log, and the name in redis_url"
+    return f"the sentinels at {where} name no primary; {hint}"
+
+
+def cluster_problem(nodes: int | None) -> str:
+    """What is wrong with a server in cluster mode; None nodes: it does not say how many there are."""
+    return f"is in cluster mode, with {'an unknown number of' if nodes is None else nodes} node(s): {NO_CLUSTER}"
+
+
+def refuse_cluster(address: RedisAddress, nodes: int | None) -> None:
+    """Hold that a server in cluster mode is the only node of its cluster.
+
+    Raises:
+        RedisUnfit: it is not: keys that one script needs may be moved to another.
+    """
+    if nodes != 1:
+        raise RedisUnfit(f"Redis at {address.url} {cluster_problem(nodes)}")
+
+
 def _explain(error: Exception, address: RedisAddress) -> VigieError:
     """Turn a client error into one clear message."""
     said = str(error)
     if _SAID_BY_US in said or (_IN_A_SCRIPT not in said and any(word in said for word in _NOT_OURS)):
         return StateError(f"Redis holds what was not written by this version of Vigie: {error}; {START_OVER}")
     where = address.url.rpartition("@")[2] if "@" in address.url else address.url
+    if isinstance(error, redis.sentinel.MasterNotFoundError | redis.asyncio.sentinel.MasterNotFoundError):
+        return RedisUnavailable(_no_primary(said, where))
     if (kind := _wrong_kind(error, said)) is not None:
         return RedisUnavailable(f"Redis at {where} {kind}")
     if isinstance(error, redis.exceptions.AuthenticationError):

@@ -1,4 +1,4 @@
-"""Names of every key in Redis. All carry one hash tag, so that a Redis cluster keeps them on one node and one script sees them all.
+"""Names of every key in Redis. All carry one hash tag, so that they can be told, given rights to and removed together.
 
 | key | type | holds |
 |---|---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from streams.count import Field, PartitionProgress, PartitionState
 from streams.errors import RedisUnavailable, ServerError
 from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Integer, Meta
-from streams.live.connection import RedisAddress, asking_redis, connect
+from streams.live.connection import RedisAddress, asking_redis, connect, refuse_cluster
 from streams.live.keys import Keys, encode_field
 from streams.live.observers import ObserverSaid, parse
 from streams.live.unseen import UnseenReader
@@ -83,7 +84,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """What the server is and how it keeps its data. `maxmemory_bytes` is 0 where there is no bound.
+    """What the server is and how it keeps its data. `maxmemory_bytes` is 0 where there is no bound; `used_bytes` counts against it.
 
     `master` is whose replica it is, as host:port; None: nobody's. `cluster_nodes` is 0 where it is in no cluster, None where it does not
     say how many there are.
@@ -95,6 +96,7 @@ class RedisFacts:
     maxmemory_policy: str
     master: str | None = None
     cluster_nodes: int | None = 0
+    used_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class LiveReader:
         self._address = address
         self._base = Keys(prefix).base
         self._redis = connect(address)
+        self._is_fit = False
+        #: When Redis last answered a snapshot, monotonic seconds; before the first, when this began.
+        self.answered_at = time.monotonic()
         self.unseen = UnseenReader(self._redis, address, self._base)
 
     def close(self) -> None:
@@ -140,6 +145,7 @@ class LiveReader:
             maxmemory_policy=str(info.get("maxmemory_policy", "")),
             master=None if info.get("role") != "slave" else f"{info.get('master_host')}:{info.get('master_port')}",
             cluster_nodes=self._cluster_nodes() if info.get("cluster_enabled") else 0,
+            used_bytes=int(info.get("used_memory", 0)),
         )
 
     def _cluster_nodes(self) -> int | None:
@@ -156,12 +162,23 @@ class LiveReader:
         Raises:
             ServerError: Redis does not answer.
             StateError: what it holds was not written by this version.
+            RedisUnfit: it is a Redis Cluster of several nodes.
         """
+        if not self._is_fit:
+            self._refuse_cluster()
         pipeline = self._redis.pipeline(transaction=True)
         self._ask(pipeline)
         with asking_redis(self._address):
             answers = pipeline.execute()
+        self.answered_at = time.monotonic()
         return self._snapshot(answers)
+
+    def _refuse_cluster(self) -> None:
+        with asking_redis(self._address):
+            info: dict[str, Any] = self._redis.info("cluster")
+        if info.get("cluster_enabled"):
+            refuse_cluster(self._address, self._cluster_nodes())
+        self._is_fit = True
 
     def _ask(self, pipeline: Any) -> None:
         """Queue what `_snapshot` parses: `SNAPSHOT_ANSWERS` commands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,15 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import orjson
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from streams.count import Delta, PartitionState, SketchKey
-from streams.errors import StateError
+from streams.errors import RedisUnavailable, StateError
 from streams.live import scripts
 from streams.live.checked import partition_state
-from streams.live.connection import RedisAddress, asking_redis
+from streams.live.connection import RedisAddress, aclose, asking_redis, connect_async, refuse_cluster
 from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
 from streams.live.unseen import KEPT_MS, VALUES_MAX, listed
 
@@ -73,28 +71,44 @@ class LiveWriter:
         self._address = address
         self._base = Keys(prefix).base
         self._catalog = ""
-        self._redis = redis.asyncio.Redis.from_url(address.url, retry=Retry(NoBackoff(), 0), **address.options())
+        self._redis = connect_async(address)
+        #: When Redis last answered a heartbeat, monotonic seconds; before the first, when this began.
+        self.answered_at = time.monotonic()
         self._apply = self._redis.register_script(scripts.APPLY)
         self._prepare = self._redis.register_script(scripts.PREPARE)
         self._heartbeat = self._redis.register_script(scripts.HEARTBEAT)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await aclose(self._redis)
 
     async def prepare(self, catalog_digest: str, topic: str, topic_id: str, partitions: int) -> str:
         """Begin or continue the installation; return the digest of the catalog its counts were begun under.
 
         Raises:
             StateError: what Redis holds belongs to another layout, another topic, or was left half-written.
+            RedisUnfit: it is a Redis Cluster of several nodes.
         """
         self._catalog = catalog_digest
+        await self._refuse_cluster()
         args: list[_Arg] = [self._base, LAYOUT, catalog_digest, topic, topic_id, partitions]
         with asking_redis(self._address):
             verdict, detail = await self._prepare(args=args)
         if verdict == "ok":
             return str(detail)
         raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
+
+    async def _refuse_cluster(self) -> None:
+        with asking_redis(self._address):
+            info: dict[str, Any] = await self._redis.info("cluster")
+        if not info.get("cluster_enabled"):
+            return
+        try:
+            with asking_redis(self._address):
+                told: dict[str, Any] = await self._redis.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+        except RedisUnavailable:  # this user may not ask
+            told = {}
+        refuse_cluster(self._address, int(told["cluster_known_nodes"]) if told else None)
 
     async def load(self, partitions: Iterable[int]) -> dict[int, PartitionState | None]:
         """Return where each partition stands; None where nothing was counted yet.
@@ -142,9 +156,14 @@ class LiveWriter:
     ) -> dict[int, int | None]:
         """Say which partitions this worker owns, where it stands and what Kafka confirmed; `process` tells it from others of its name.
 
+        One that owns none only asks whether Redis answers.
+
         Return the next offset that Redis holds of each; None where it holds nothing.
         """
         if not lines:
+            with asking_redis(self._address):
+                await self._redis.ping()
+            self.answered_at = time.monotonic()
             return {}
         args: list[_Arg] = [self._base]
         for line in lines:
@@ -166,6 +185,7 @@ class LiveWriter:
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
         with asking_redis(self._address):
             stored: list[str] = await self._heartbeat(args=args)
+        self.answered_at = time.monotonic()
         return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
 
 

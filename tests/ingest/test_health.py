@@ -24,6 +24,13 @@ HALF_OPEN = 1015
 class Worker:
     port: int
     unready: str | None = None
+    dead: str | None = None
+
+    def not_ready_because(self) -> str | None:
+        return self.unready
+
+    def not_alive_because(self) -> str | None:
+        return self.dead
 
     def ask(
         self, method: str, path: str, source: str = "127.0.0.1", **headers: str
@@ -46,7 +53,7 @@ def worker() -> Iterator[Worker]:
     Counter("ent_things", "Things.", registry=registry).inc(3)
     (port,) = free_ports(1)
     found = Worker(port)
-    server = HealthServer("127.0.0.1", port, registry, lambda: found.unready)
+    server = HealthServer("127.0.0.1", port, registry, found)
     yield found
     server.stop()
     with pytest.raises(ConnectionRefusedError):
@@ -59,6 +66,9 @@ def test_probes_and_scrapes(worker: Worker) -> None:
     status, _headers, body = worker.ask("GET", "/readyz")
     assert (status, orjson.loads(body)) == (503, {"status": "not ready", "reason": worker.unready})
     assert worker.ask("GET", "/healthz")[0] == 200
+    worker.dead = "no call to Redis went through for 301 s"
+    status, _headers, body = worker.ask("GET", "/healthz")
+    assert (status, orjson.loads(body)) == (503, {"status": "not alive", "reason": worker.dead})
     status, headers, body = worker.ask("GET", "/metrics")
     assert (status, b"ent_things_total 3.0" in body, headers["content-type"].split(";")[0]) == (200, True, "text/plain")
     status, headers, packed = worker.ask(
@@ -103,4 +113,4 @@ def test_a_taken_port_is_one_clear_message(worker: Worker) -> None:
         ServerError,
         match=r"^cannot listen on 127.0.0.1:\d+: Address already in use.* or choose another worker_port or --slot$",
     ):
-        HealthServer("127.0.0.1", worker.port, CollectorRegistry(), lambda: None)
+        HealthServer("127.0.0.1", worker.port, CollectorRegistry(), worker)

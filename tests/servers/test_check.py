@@ -17,8 +17,10 @@ import redis
 import yaml
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from redis.crc import key_slot
 
+from streams.errors import RedisUnfit
+from streams.live import LiveReader
+from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
@@ -49,6 +51,7 @@ def test_all_is_well_and_absent_topics_are_created(installation: Installation) -
     assert code == 0, lines
     assert any(line.startswith("ok ") and ".new was absent: created, 3 partitions" in line for line in lines)
     assert any(line.startswith("warning  calendar") and "Mayotte" in line for line in lines)
+    assert not any("maxmemory" in line for line in lines)
     assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
     code, lines, _ = check(installation, **fresh)
     assert code == 0
@@ -178,19 +181,18 @@ def test_a_replica_and_a_cluster_are_named_by_check_and_by_workers(installation:
         assert f"is a replica of 127.0.0.1:{port}, which takes no writes: set redis_url to its master" in text
         with workers(on_replica.environment, installation.directory, 1) as (worker,):
             wait_for("says why", lambda: "is a replica, which takes no writes" in worker.get("/readyz")[1], 30)
-        # One of the two nodes does not have the keys; the other one has, until they are moved.
-        answers = []
+        # One of the two nodes does not have the keys; the other one has, until they are moved. Neither is begun with.
         for node in nodes:
             in_cluster = varied(installation, redis_url=node.url)
             code, lines, _ = check(in_cluster)
             text = "\n".join(lines)
             assert code == 1, text
             assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in text
-            answers.append(in_cluster)
-        without = answers[0] if _slot_of(installation) > 8191 else answers[1]
-        with workers(without.environment, installation.directory, 1) as (worker,):
-            wait_for("says why", lambda: "is one node of a Redis Cluster" in worker.get("/readyz")[1], 30)
-
-
-def _slot_of(installation: Installation) -> int:
-    return key_slot(installation.settings.redis_prefix.encode())
+            with workers(in_cluster.environment, installation.directory, 1) as (worker,):
+                assert worker.process.wait(40) == 3
+                assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in worker.log.splitlines()[-1]
+                assert "redis+sentinel://" in worker.log.splitlines()[-1]
+            reader = LiveReader(RedisAddress(node.url), installation.settings.redis_prefix)
+            with pytest.raises(RedisUnfit, match="cluster mode, with 2 node"):
+                reader.snapshot()
+            reader.close()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +18,7 @@ from streams.count import Cut
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import on_own_kafka, on_own_redis, varied
 from tests.servers.supervised import Supervised
+from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
 from tests.servers.workers import wait_for
@@ -154,7 +153,7 @@ def test_redis_is_slow(installation: Installation, catalog: Catalog) -> None:
     """Half a second a call: behind, but nothing is lost, and it ends in time."""
     with (
         on_own_redis(installation) as (own, server),
-        SlowProxy(server.port, 0.5) as proxy,
+        TcpProxy(server.port, 0.5) as proxy,
     ):
         slow = varied(own, redis_url=f"redis://127.0.0.1:{proxy.port}/0")
         with Supervised(slow.environment, slow.directory, 1) as group:
@@ -180,43 +179,3 @@ def small_disk(directory: Path) -> Iterator[Path]:
         yield directory
     finally:
         subprocess.run(["umount", "-l", str(directory)], check=True)
-
-
-class SlowProxy:
-    """Hands every request to a server on this machine after a delay."""
-
-    def __init__(self, port: int, delay_seconds: float) -> None:
-        self._target = port
-        self._delay_seconds = delay_seconds
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-
-    def __enter__(self) -> SlowProxy:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        for one in self._open:
-            one.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._target))
-            self._open += [client, server]
-            threading.Thread(target=self._carry, args=(client, server, self._delay_seconds), daemon=True).start()
-            threading.Thread(target=self._carry, args=(server, client, 0.0), daemon=True).start()
-
-    def _carry(self, source: socket.socket, target: socket.socket, delay_seconds: float) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                time.sleep(delay_seconds)
-                target.sendall(data)
-        for one in (source, target):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,99 @@
+"""A failover that keeps sockets open: the primary becomes a replica, its name or address leads to another server, nobody is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from redis.exceptions import RedisError
+
+from streams.live import LiveReader, failover
+from streams.live.connection import RedisAddress, aclose, connect, connect_async
+from tests.servers.own_servers import RedisHandle
+from tests.servers.tcp_proxy import TcpProxy
+from tests.servers.workers import wait_for
+
+pytestmark = pytest.mark.servers
+#: From the failover until counts go on, on a busy machine; the connections were never healed before they were left.
+SECONDS_MAX = 20.0
+
+
+@contextmanager
+def two(directory: Path) -> Iterator[tuple[RedisHandle, RedisHandle]]:
+    """A primary and its replica, in step."""
+    first = RedisHandle(directory / "first")
+    second = RedisHandle(directory / "second", "--replicaof", "127.0.0.1", str(first.port))
+    try:
+        with redis.Redis.from_url(second.url) as client:
+            wait_for("in step", lambda: client.info()["master_link_status"] == "up")
+        yield first, second
+    finally:
+        first.kill()
+        second.kill()
+
+
+def fail_over(old: RedisHandle, new: RedisHandle, proxy: TcpProxy) -> None:
+    """What a person or a managed service does: nobody's connection is cut."""
+    with redis.Redis.from_url(old.url) as was, redis.Redis.from_url(new.url) as becomes:
+        becomes.replicaof("NO", "ONE")
+        was.replicaof("127.0.0.1", new.port)
+    proxy.target = new.port
+
+
+def test_a_connection_that_only_reads_is_opened_anew_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A primary that was cut off does not say so: it goes on answering."""
+    monkeypatch.setattr(failover, "CONNECTION_SECONDS_MAX", 0.3)
+    with two(tmp_path) as (first, second), TcpProxy(first.port) as proxy:
+        reader = LiveReader(RedisAddress(f"redis://127.0.0.1:{proxy.port}/0"), "p")
+        assert reader.facts().master is None
+        proxy.target = second.port
+        wait_for("the other one", lambda: reader.facts().master == f"127.0.0.1:{first.port}", 10)
+        reader.close()
+
+
+def test_a_server_that_takes_no_writes_is_left_after_one_call(tmp_path: Path) -> None:
+    """Whether it says so alone, in a transaction or of a script, and of either client."""
+    lonely = RedisHandle(tmp_path / "lonely", "--min-replicas-to-write", "1")
+    replica = RedisHandle(tmp_path / "replica", "--replicaof", "127.0.0.1", "9")  # nobody is there
+    try:
+        for server in (lonely, replica):
+            client = connect(RedisAddress(server.url))
+            refused: list[Callable[[], object]] = [
+                lambda client=client: client.set("a", 1),
+                lambda client=client: client.pipeline(transaction=True).set("a", 1).execute(),
+                lambda client=client: client.eval("return redis.call('set', KEYS[1], 1)", 1, "a"),
+            ]
+            for call in refused:
+                before = client.client_id()
+                assert client.client_id() == before
+                with pytest.raises(RedisError, match=r"NOREPLICAS|read only|MASTERDOWN|Link with MASTER|EXECABORT"):
+                    call()
+                assert client.client_id() != before
+            client.close()
+            asyncio.run(_left_by_asyncio(server.url))
+        with connect(RedisAddress(replica.url)) as reading, redis.Redis.from_url(replica.url) as admin:
+            before = reading.client_id()
+            admin.config_set("replica-serve-stale-data", "no")
+            with pytest.raises(RedisError, match="Link with MASTER"):
+                reading.get("a")
+            admin.config_set("replica-serve-stale-data", "yes")
+            assert reading.client_id() != before
+    finally:
+        lonely.kill()
+        replica.kill()
+
+
+async def _left_by_asyncio(url: str) -> None:
+    client = connect_async(RedisAddress(url))
+    before = await client.client_id()
+    assert await client.client_id() == before
+    with pytest.raises(RedisError):
+        await client.eval("return redis.call('set', KEYS[1], 1)", 1, "a")
+    assert await client.client_id() != before
+    await aclose(client)
