@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from streams.publish.emitted import TS_MS_MAX, Unreadable
 from streams.publish.fields import host_of, text_of, unescaped
@@ -27,6 +28,14 @@ _SYSLOG = re.compile(
 _LINE = re.compile(
     rb'(?P<head>(?:[^"\\\[]++|\\.|\[|"(?:[^"\\]++|\\.)*+"){1,600}?)(?<= )\[(?P<time>[^\[\]"]{1,40})\] '
     rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[1-5][0-9]{2}|000)(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
+)
+#: What nearly all lines are: nothing escaped, encoded or quoted in the head, one blank between fields, no percent sign in the path. Such
+#: a line means what `read_hit` finds in it, at a fraction of the time.
+_PLAIN = re.compile(
+    rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++)"
+    rb" - ([!#-Z^-~]++) \[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-5][0-9]:)([0-5][0-9])( [+-][0-9]{4})\] "
+    rb'"([A-Z]{3,7}) (/[!$&->@-\[\]-~]*+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
+    rb'(?: (?:[0-9.-]++|"[^"\\\x00-\x1f\x7f]*+"))*+'
 )
 _FIELD = re.compile(rb'[^ "]+')
 #: A user, quoted or not; Apache writes one whose name is empty as `""`.
@@ -84,6 +93,40 @@ def read_hit(line: bytes) -> Hit | Unreadable:
         host, target = absolute[1], absolute[2]
         target = target if target.startswith(b"/") else b"/" + target
     return Hit(ts_ms, host, client, user, method, target, int(found["status"]))
+
+
+class PlainHit(NamedTuple):
+    """The request of a plain line. `path` is its target without the query, of which nothing needs to be decoded."""
+
+    ts_ms: int
+    host: bytes | None
+    client: bytes
+    user: bytes
+    method: bytes
+    path: bytes
+    status: bytes
+
+
+def read_plain(line: bytes) -> PlainHit | None:
+    """Return the request of a line as nearly all are, None where `read_hit` has to look."""
+    found = _PLAIN.fullmatch(line)
+    if found is None:
+        return None
+    host, client, user, minute, second, offset, method, path, status = found.groups()
+    minute_ms = _minute_ms(minute, offset)
+    if minute_ms is None or not _is_ipv4(client):
+        return None
+    return PlainHit(minute_ms + int(second) * 1000, host, client, user, method, path, status)
+
+
+@lru_cache(4096)
+def _minute_ms(minute: bytes, offset: bytes) -> int | None:
+    return _epoch_ms(f"{minute.decode()}00{offset.decode()}")
+
+
+@lru_cache(65536)
+def _is_ipv4(client: bytes) -> bool:
+    return _IPV4.fullmatch(client) is not None
 
 
 def _who(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:

@@ -7,10 +7,14 @@ and 304, the parts of a page (`ignored` endings), and hosts and paths for which 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from streams.publish.accesslog import Hit, is_address, read_hit
+from streams.publish.accesslog import Hit, is_address, read_hit, read_plain
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
 from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
+
+#: Pages and users that are looked at once; about 20 MB each.
+PAGES_REMEMBERED_MAX = USERS_REMEMBERED_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,34 @@ class CombinedReader:
         self._by_host: dict[str, list[PathRow]] = {}
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
+        # A few thousand pages and users make up a log: each is looked at once.
+        self._plain_page = lru_cache(PAGES_REMEMBERED_MAX)(self._page_of_plain)
+        self._plain_user = lru_cache(USERS_REMEMBERED_MAX)(user_of)
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
-        hit = read_hit(line)
-        if isinstance(hit, Unreadable):
-            return hit
-        user = user_of(hit.user)
+        plain = read_plain(line)
+        if plain is None:
+            hit = read_hit(line)
+            if isinstance(hit, Unreadable):
+                return hit
+            user = user_of(hit.user)
+            return NOT_AUTHENTICATED if user is None else _visit(user, self._page(hit), hit.ts_ms)
+        user = self._plain_user(plain.user)
         if user is None:
             return NOT_AUTHENTICATED
+        page = self._plain_page(
+            plain.host, None if plain.host else plain.client, plain.method, plain.path, plain.status
+        )
+        return _visit(user, page, plain.ts_ms)
+
+    def _page_of_plain(
+        self, host: bytes | None, client: bytes | None, method: bytes, path: bytes, status: bytes
+    ) -> PathRow | Skip | Unreadable:
+        return self._page(Hit(0, host, client or b"", b"", method.decode(), path, int(status)))
+
+    def _page(self, hit: Hit) -> PathRow | Skip | Unreadable:
+        """Which page was delivered."""
         if reason := _no_page(hit):
             return reason
         rows = self._rows_of(hit)
@@ -66,9 +89,7 @@ class CombinedReader:
         place = _place(rows, path)
         if b"%" in hit.target and _place(rows, path_of(path.encode())) != place:
             return Unreadable("its path is percent-encoded twice: which service it is depends on who decodes it")
-        if not isinstance(place, PathRow):
-            return place
-        return user if isinstance(user, Unreadable) else Visit(place.project, hit.ts_ms, user, place.service, place.uai)
+        return place
 
     def _rows_of(self, hit: Hit) -> list[PathRow] | Skip | Unreadable:
         """The rows of the host of a line; all of them where it names none."""
@@ -83,6 +104,12 @@ class CombinedReader:
                 f"an address, a list or a name of something else where the host is expected: {text_of(hit.host)[:60]!r}"
             )
         return Skip("host without a row")
+
+
+def _visit(user: str | Unreadable, page: PathRow | Skip | Unreadable, ts_ms: int) -> Reading:
+    if not isinstance(page, PathRow):
+        return page
+    return user if isinstance(user, Unreadable) else Visit(page.project, ts_ms, user, page.service, page.uai)
 
 
 def _no_page(hit: Hit) -> Skip | Unreadable | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 #: What the tables do not know is sent as it was found, cut to this: it counts under `INCONNU` and is listed for operators.
 CODE_CHARACTERS_MAX = 64
 #: Kinds of skipped lines that are told apart; a log may hold any text where a kind stands.
@@ -15,8 +17,7 @@ KIND_CHARACTERS_MAX = 32
 TS_MS_MAX = 10_000_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, gc=False):
     """One authenticated use of a service, before its user has become a pseudonym. `project` chooses the secret."""
 
     project: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
+import msgspec
 import orjson
 
 from streams.errors import InputError
@@ -23,6 +24,8 @@ OVER_LINES = (
     "(`jq -c '.[]'` where the whole is an array)"
 )
 _NUL = b"\0"
+_BLANK_STARTS = (b"", _NUL, b" ", b"\t", b"\r", b"\n", b"\v", b"\f")
+_ODD_STARTS = (_NUL, UTF8_BOM[:1])
 
 GOES_ON_BYTES_MAX = 1000
 
@@ -42,7 +45,7 @@ class Damaged(InputError):
         self.doubtful = doubtful
 
 
-class InputLine(NamedTuple):
+class InputLine(msgspec.Struct, frozen=True, gc=False):
     """One line: its bytes without their end (none where it is longer than Kafka takes), whether it had an end, and its length."""
 
     content: bytes
@@ -77,13 +80,16 @@ def read_lines(stream: BinaryIO) -> Iterator[InputLine]:
         stream = text_stream(stream)
         while raw := stream.readline(LINE_BYTES_MAX):
             number += 1
-            if len(raw) == LINE_BYTES_MAX and raw.startswith(_NUL):
-                raw = _behind_hole(raw, stream)
-            if len(raw) == LINE_BYTES_MAX and raw[-1] != 10:
-                yield _long_line(raw, stream)
-            else:
-                content = without_end(raw)
-                yield InputLine(content, raw[-1:] == b"\n", len(content))
+            if len(raw) == LINE_BYTES_MAX:
+                if raw.startswith(_NUL):
+                    raw = _behind_hole(raw, stream)
+                if len(raw) == LINE_BYTES_MAX and raw[-1] != 10:
+                    yield _long_line(raw, stream)
+                    continue
+            content = raw[:-1] if raw[-1:] == b"\n" else raw
+            if content[-1:] == b"\r":
+                content = content[:-1]
+            yield InputLine(content, raw[-1:] == b"\n", len(content))
     except (EOFError, Packing, OSError) as error:
         raise Damaged(_damage(error, number), isinstance(error, Packing)) from None
 
@@ -98,12 +104,12 @@ def _behind_hole(raw: bytes, stream: BinaryIO) -> bytes:
 
 def bare(line: bytes) -> bytes:
     """Return a line without the zeros and the byte order mark in front, which rotated files and files put together have."""
-    return line.lstrip(_NUL).removeprefix(UTF8_BOM)
+    return line.lstrip(_NUL).removeprefix(UTF8_BOM) if line[:1] in _ODD_STARTS else line
 
 
 def is_blank(line: bytes) -> bool:
     """Whether there is nothing in a line, or zeros only: what a file system that lost power leaves at the end of a file."""
-    return not line.strip(b"\0 \t\r\n\v\f")
+    return line[:1] in _BLANK_STARTS and not line.strip(b"\0 \t\r\n\v\f")
 
 
 def _long_line(raw: bytes, stream: BinaryIO) -> InputLine:
@@ -186,8 +192,3 @@ def _kind(document: object) -> str:
         return "null"
     names: dict[type, str] = {list: "an array", str: "a string", bool: "true or false"}
     return names.get(type(document), "a number")
-
-
-def without_end(raw: bytes) -> bytes:
-    """Return a line without its newline, and without the carriage return before it, also where the newline is not there yet."""
-    return raw.removesuffix(b"\n").removesuffix(b"\r")

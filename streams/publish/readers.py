@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
+import msgspec
 import orjson
 
 from streams.errors import SettingsError
@@ -23,6 +24,8 @@ from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, k
 
 #: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
+#: Uses (a person, a page) whose part of an event is kept ready: about 80 MB.
+USES_REMEMBERED_MAX = 100_000
 
 
 class Format(StrEnum):
@@ -34,8 +37,7 @@ class Format(StrEnum):
     COMBINED = "combined"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record as it is sent."""
 
     value: bytes
@@ -85,7 +87,7 @@ class NativeLines:
 
 
 class Occurrences:
-    """Which occurrence of a line this is, in bounded memory.
+    """Which occurrence of a line this is among those that are events, in bounded memory.
 
     The text it gives is unique within the file, and a function of the lines before: `"1"`, `"2"`, ... for equal lines among a million
     distinct ones, then `"1.1"`, ... for those among the next million, and so on.
@@ -122,36 +124,52 @@ class EmittedLines:
         self._secret_of = secret_of
         self.secrets: dict[str, bytes] = {}
         self._occurrences = Occurrences()
+        self._told = lru_cache(USES_REMEMBERED_MAX)(self._tell)
 
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""
-        which = self._occurrences.of(line)
         found = self._read_line(bare(line))
         if not isinstance(found, Visit):
             return found
-        secret = self.secrets.get(found.project)
+        which = self._occurrences.of(line)
+        key, rest = self._told(
+            found.project, found.user_id, found.uai, found.service, found.profile, found.type, found.tool
+        )
+        ts = b"%d" % found.ts_ms
+        parts = (self._format, found.project.encode(), line, ts, which.encode())
+        event_id = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest().encode()
+        return Outgoing(b'{"v":%d,"id":"%b","ts":%b,%b' % (VERSION, event_id, ts, rest), key)
+
+    def _tell(
+        self,
+        project: str,
+        user_id: str,
+        uai: str | None,
+        service: str | None,
+        *of_use: str | None,
+    ) -> tuple[bytes, bytes]:
+        """The key of an event, and its JSON from its project on: the same for every use of one page by one person."""
+        profile, kind, tool = of_use
+        secret = self.secrets.get(project)
         if secret is None:
-            secret = self.secrets[found.project] = self._secret_of(found.project)
-        visitor = pseudonym(secret, found.user_id)
-        parts = (self._format, found.project.encode(), line, str(found.ts_ms).encode(), which.encode())
-        event: dict[str, object] = {
-            "v": VERSION,
-            "id": hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest(),
-            "ts": found.ts_ms,
-            "project": found.project,
-            "uai": found.uai,
-            "service": found.service,
-            "profile": found.profile,
+            secret = self.secrets[project] = self._secret_of(project)
+        visitor = pseudonym(secret, user_id)
+        members = {
+            "project": project,
+            "uai": uai,
+            "service": service,
+            "profile": profile,
             "visitor": visitor,
-            "type": found.type,
-            "tool": found.tool,
+            "type": kind,
+            "tool": tool,
         }
-        value = orjson.dumps({name: member for name, member in event.items() if member is not None})
-        return Outgoing(value, visitor.encode())
+        rest = orjson.dumps({name: member for name, member in members.items() if member is not None})
+        return visitor.encode(), rest[1:]
 
     def pass_by(self, line: bytes) -> None:
-        """Count the line among its equals."""
-        self._occurrences.of(line)
+        """Count the line among its equals, if it is an event."""
+        if isinstance(self._read_line(bare(line)), Visit):
+            self._occurrences.of(line)
 
 
 def breaks_contract(outgoing: Outgoing) -> Reason | None:

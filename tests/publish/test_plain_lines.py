@@ -1,0 +1,79 @@
+"""What is read of plain lines at a fraction of the time is what is read of them with care, or nothing."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.publish.accesslog import Hit, read_hit, read_plain
+
+HEAD = b"ent-0750711.exemple.fr:443 203.0.113.1 - e.dupont [01/Sep/2026:07:52:01 +0200] "
+LINE = (
+    HEAD + b'"GET /messagerie/inbox?x=1&y=%20 HTTP/1.1" 200 5120 "https://ent.exemple.fr/portail" "Mozilla/5.0 (X11)"'
+)
+#: What lines are made of, and what breaks them.
+PIECES = st.sampled_from(
+    [
+        *(
+            b"",
+            b" ",
+            b"-",
+            b'"',
+            b"[",
+            b"]",
+            b"\\",
+            b"\\x22",
+            b"%41",
+            b"%",
+            b"?",
+            b"#",
+            b";",
+            b"..",
+            b"//",
+            b"\t",
+            b"\xe9",
+            b"7",
+        ),
+        *(
+            b"POST",
+            b" - ",
+            b"[01/Sep/2026:07:52:01 +0200]",
+            b"203.0.113.1",
+            b"256.1.1.1",
+            b"https://x/",
+            b"HTTP/1.1",
+            b"x" * 30,
+        ),
+    ]
+)
+
+
+def _same(line: bytes) -> bool:
+    """Whether the quick way agrees with the careful one; it may leave a line to it."""
+    plain = read_plain(line)
+    if plain is None:
+        return True
+    hit = read_hit(line)
+    target = re.split(rb"\?", hit.target)[0] if isinstance(hit, Hit) else b""
+    return isinstance(hit, Hit) and (
+        plain.ts_ms, plain.host, plain.client, plain.user, plain.method.decode(), plain.path, int(plain.status)
+    ) == (hit.ts_ms, hit.host, hit.client, hit.user, hit.method, target, hit.status)  # fmt: skip
+
+
+def test_a_plain_line_is_read() -> None:
+    assert read_plain(LINE) is not None
+    assert read_plain(LINE.partition(b" ")[2]) is not None
+    assert _same(LINE)
+    for second in (b"00", b"59"):
+        assert _same(LINE.replace(b":01 +", b":" + second + b" +"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(LINE)), st.integers(0, 12), PIECES), min_size=1, max_size=3))
+def test_whatever_is_put_into_a_line(changes: list[tuple[int, int, bytes]]) -> None:
+    line = LINE
+    for at, removed, put in changes:
+        line = line[:at] + put + line[at + removed :]
+    assert _same(line), line
