@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,9 @@ from streams.audit.rejects import Rejected, Whole
 from streams.cli import cli
 from streams.cli.recount import _json as recount_json
 from streams.cli.rejects import _row as reject_row
+from streams.collect.door import Answer
+from streams.collect.event_lines import RefusedLine
+from streams.events import Reason
 from streams.expose.http_app import Parts, create_app
 from streams.history.archive import Archive
 from streams.local.supervisor import ProcessStatus, State
@@ -27,7 +31,7 @@ from streams.simulate.past_days import PastMaker, load_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Members whose own members are codes: reasons, windows.
-CODED = {"rejected", "users"}
+CODED = {"reasons", "rejected", "users"}
 #: Commands whose rows are those of a route, by the same struct or function.
 OF_ROUTES = {"alerts", "minutes", "status", "unseen"}
 Kinds = dict[str, set[str]]
@@ -44,7 +48,7 @@ def kind_of(value: object) -> str:
     if isinstance(value, bool):
         return "yes or no"
     names = {str: "text", int: "number", float: "number", list: "list", dict: "object"}
-    return names[type(value)]
+    return next(name for type_, name in names.items() if isinstance(value, type_))
 
 
 def members(value: Any) -> Iterator[tuple[str, str]]:
@@ -140,10 +144,9 @@ def test_every_member_of_every_answer_is_in_the_one_list_and_is_what_it_says(
     process = ProcessStatus("worker", 1, 2, State.RUNNING, 3, 4, 5.0, "exit code 1")
     started = {name: getattr(process, name) for name in ProcessStatus.__slots__}
     workers = {"role": "worker", "pid": 1, "state": "running", "port": 1, "name": "a", "partitions": [1]}
-    for name, kind in [
-        *described(api(catalog)),
-        *members([*answers.values(), started | {"started_at": "", "state": ""}, workers]),
-    ]:
+    collected = asdict(Answer(1, 1, {"not_json": 1}, [RefusedLine(1, Reason.NOT_JSON)], 1))
+    other = [started | {"started_at": "", "state": ""}, workers, collected]
+    for name, kind in [*described(api(catalog)), *members([*answers.values(), *other])]:
         found.setdefault(name, set()).add(kind)
     assert found == listed()
 

@@ -50,9 +50,7 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         why = door.not_ready_because()
-        if why is None:
-            return _json(200, {"status": "ready"})
-        return _json(503, {"status": "not ready", "reason": why})
+        return _json(200 if why is None else 503, {"ready": why is None, "reason": why})
 
     async def unknown(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -63,9 +63,7 @@ def _application(registry: CollectorRegistry, condition: Condition) -> Starlette
 
     async def readyz(_request: Request) -> Response:
         why = condition.not_ready_because()
-        if why is None:
-            return _json(200, {"status": "ready"})
-        return _json(503, {"status": "not ready", "reason": why})
+        return _json(200 if why is None else 503, {"ready": why is None, "reason": why})
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -79,5 +77,5 @@ def _application(registry: CollectorRegistry, condition: Condition) -> Starlette
     return Starlette(routes=routes, exception_handlers={HTTPException: refused})
 
 
-def _json(status: int, body: dict[str, str]) -> Response:
+def _json(status: int, body: object) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/json")

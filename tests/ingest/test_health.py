@@ -64,7 +64,7 @@ def test_probes_and_scrapes(worker: Worker) -> None:
     assert worker.ask("GET", "/readyz")[0] == 200
     worker.unready = "Kafka at kafka:9092 does not answer"
     status, _headers, body = worker.ask("GET", "/readyz")
-    assert (status, orjson.loads(body)) == (503, {"status": "not ready", "reason": worker.unready})
+    assert (status, orjson.loads(body)) == (503, {"ready": False, "reason": worker.unready})
     assert worker.ask("GET", "/healthz")[0] == 200
     worker.dead = "no call to Redis went through for 301 s"
     status, _headers, body = worker.ask("GET", "/healthz")

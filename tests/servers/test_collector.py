@@ -193,7 +193,7 @@ def test_a_tokens_file_that_is_gone_lets_nobody_in_and_says_so(collector: Collec
         assert (collector.get("/readyz").status_code, collector.get("/healthz").status_code) == (503, 200)
     finally:
         os.rename(aside, tokens)
-    assert collector.get("/readyz").json() == {"status": "ready"}
+    assert collector.get("/readyz").json() == {"ready": True, "reason": None}
 
 
 def test_the_certificate_is_changed_under_the_running_collector(collector: Collector) -> None:
