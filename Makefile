@@ -31,7 +31,7 @@ demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school mor
 
 .PHONY: test
 test: $(STAMP) servers-and-browser ## all tests, on real servers; ARGS="..." is handed to pytest
-	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -n 2 --dist worksteal --durations=10 $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -p order -n 2 --dist worksteal --durations=10 $(ARGS)
 
 .PHONY: check
 check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/

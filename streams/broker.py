@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import KafkaUnavailable, tls_advice
+from streams.errors import KafkaUnavailable, descriptors_advice, tls_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ class KafkaAddress:
         servers = ",".join(self.bootstrap_servers)
         text = cause or str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
         name = f"{type(error).__name__} {cause}"
-        if "Authentication" in name or "Sasl" in name:
+        if (advice := descriptors_advice(text)) is not None:
+            hint = advice
+        elif "Authentication" in name or "Sasl" in name:
             hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
         elif "Authorization" in name:
             hint = "give this user the rights listed in docs/operations.md"

@@ -32,6 +32,11 @@
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
 """
 
+from __future__ import annotations
+
+import errno
+import os
+
 
 def tls_advice(said: str, authority: str, protocol: str) -> str | None:
     """What to check where a TLS handshake failed with these words of Python's; None where they are of something else.
@@ -46,6 +51,17 @@ def tls_advice(said: str, authority: str, protocol: str) -> str | None:
         f"its certificate is refused, the server runs: check that {authority} is the authority that signed it, that it names this "
         "host, and that it is not out of date"
     )
+
+
+#: What to do where this process, or the machine, has too few descriptors.
+RAISE_DESCRIPTORS = "raise its limit (`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of a container)"
+
+
+def descriptors_advice(said: str) -> str | None:
+    """What to do where these words of the system's say that no descriptor is free; None where they are of something else."""
+    if os.strerror(errno.EMFILE) in said:  # and of ENFILE, which adds "in system"
+        return f"the fault is not the server's, this process has no descriptor free: {RAISE_DESCRIPTORS}"
+    return None
 
 
 class VigieError(Exception):

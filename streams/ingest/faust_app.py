@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
 
@@ -115,6 +116,14 @@ class _App(faust.App):
         """Make none: nothing of a worker is kept on disk."""
 
 
+class _NoTables(TableManager):
+    async def on_start(self) -> None:
+        """Begin at once: Faust waits a second here for tables to be added, and there are none."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
+
+
 def build_app(address: KafkaAddress, group: str, instance_id: str) -> faust.App:
     """Return the Faust application without its agent; every setting that differs from Faust's default says why."""
     return _App(
@@ -123,6 +132,7 @@ def build_app(address: KafkaAddress, group: str, instance_id: str) -> faust.App:
         broker_credentials=_credentials(address),
         agent_supervisor="mode.CrashingSupervisor",  # the default acknowledges what raised, and goes on: the events are lost
         store="memory://",
+        TableManager=_NoTables,
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -199,6 +199,10 @@ def _limit_logs(level: str, metrics: WorkerMetrics) -> None:
 class StoppableWorker(faust.Worker):
     """Faust's worker, whose stop is bounded: with Kafka down, its own would hang for ever."""
 
+    async def _sentinel_task(self) -> None:
+        """Faust's last turn of the event loop, without the second that it sleeps there: everything has been waited for."""
+        await asyncio.sleep(0)
+
     def _on_sigterm(self) -> None:
         start_countdown(None)
         super()._on_sigterm()

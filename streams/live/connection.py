@@ -15,7 +15,7 @@ import redis.exceptions
 import redis.sentinel
 
 from streams.addresses import sentinel_place
-from streams.errors import RedisUnavailable, RedisUnfit, StateError, VigieError, tls_advice
+from streams.errors import RedisUnavailable, RedisUnfit, StateError, VigieError, descriptors_advice, tls_advice
 from streams.live import failover
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
@@ -177,7 +177,9 @@ def _explain(error: Exception, address: RedisAddress) -> VigieError:
         return RedisUnavailable(_no_primary(said, where))
     if (kind := _wrong_kind(error, said)) is not None:
         return RedisUnavailable(f"Redis at {where} {kind}")
-    if isinstance(error, redis.exceptions.AuthenticationError):
+    if (advice := descriptors_advice(said)) is not None:
+        hint = advice
+    elif isinstance(error, redis.exceptions.AuthenticationError):
         hint = "check redis_username and redis_password"
     elif isinstance(error, redis.exceptions.NoPermissionError):
         hint = "give this ACL user the rights listed in docs/operations.md"

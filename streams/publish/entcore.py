@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -20,6 +21,8 @@ from streams.publish.fields import user_of
 from streams.publish.lines import OVER_LINES, goes_on
 
 PORTAL = "PAGE_ENT"
+#: What is read of an event.
+MEMBERS = frozenset(("event-type", "date", "userId", "module", "profil", "structures"))
 _MEMBER = re.compile(rb'"\s*:')
 _TYPES = {"ACCESS": "NATIF", "CONNECTOR": "TIERS", "LOGIN": "NATIF"}
 
@@ -49,6 +52,8 @@ class EntcoreReader:
         if not isinstance(document, dict):
             return Unreadable("JSON, but no object")
         if len(_MEMBER.findall(line)) != len(document) and (why := _named_twice(line)):
+            return Unreadable(why)
+        if why := _named_otherwise(document):
             return Unreadable(why)
         kind = document.get("event-type")
         if not isinstance(kind, str):
@@ -105,6 +110,25 @@ def _named_twice(line: bytes) -> str | None:
     except RecursionError:
         return "nested too deeply"
     return f"its member {twice[0][:40]!r} is given twice" if twice else None
+
+
+@lru_cache(256)
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+_PLAIN = {_plain(name): name for name in MEMBERS}
+
+
+def _named_otherwise(document: dict[str, object]) -> str | None:
+    """Which member has another name than the store gives it (`userid`, `user_id`): absent, it would mean that nobody was logged in."""
+    if document.keys() >= MEMBERS:
+        return None
+    for given in document:
+        meant = _PLAIN.get(_plain(given))
+        if meant is not None and meant not in document:
+            return f"its member {meant} is written {given[:40]!r}"
+    return None
 
 
 def _milliseconds(date: object) -> int | None:

@@ -19,7 +19,7 @@ _ESCAPE = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|u00([A-Fa-f][0-9A-Fa-f])|(["\\]))
 _UTF_16 = re.compile(r"%u(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})")
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]*)?")
-#: What programs write where they know nobody, or nothing; compared without regard to case.
+#: What programs write where they know nothing; compared without regard to case.
 _NOTHING = frozenset(
     (
         *(
@@ -43,6 +43,8 @@ _NOTHING = frozenset(
         *("anonymous", "anonymoususer", "anonyme", "inconnu"),
     )
 )
+#: And where they know nobody: the number that portals and their databases give to who is not logged in, and the names of it.
+_NOBODY = _NOTHING | {"0", "-1", "nobody", "anon", "guest", "guestuser", "invité", "invite"}
 #: What a program writes that should have put a value in its place: all its users would be one person.
 _PLACEHOLDER = re.compile(
     r"\$\{?\w+\}?|%\{[^}]*\}\w*|\{\{.*\}\}|\[object \w+\]|<[^>]*>|\{\}|\[\]"
@@ -89,6 +91,11 @@ def means_nothing(text: str) -> bool:
     return text.strip().casefold() in _NOTHING
 
 
+def means_nobody(text: str) -> bool:
+    """Whether this is what programs write as the user where nobody is logged in."""
+    return text.strip().casefold() in _NOBODY
+
+
 def user_of(raw: bytes) -> str | Unreadable | None:
     """Return the user's id as it becomes a pseudonym, None where it says that nobody is logged in.
 
@@ -102,7 +109,7 @@ def user_of(raw: bytes) -> str | Unreadable | None:
     else:
         return Unreadable("its user is percent-encoded over and over")
     text = normalize("NFC", text.strip())
-    if means_nothing(text):
+    if means_nobody(text):
         return None
     if _PLACEHOLDER.fullmatch(text):
         return Unreadable(f"its user is {text[:40]!r}, which stands for one and is none")

@@ -9,6 +9,8 @@ import time
 from streams.errors import InputError
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#: What `str` takes of a number is limited by Python (4,300 digits); no id is as long.
+USER_NUMBER_BITS_MAX = 1024
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 
 
@@ -19,19 +21,32 @@ def pseudonym(secret: bytes | str, user_id: str | int) -> str:
     two visitors. The secret stays with the ENT; Vigie never sees it, nor the user id.
 
     Raises:
-        InputError: the secret or the user id is empty, or no text.
+        InputError: the secret or the user id is empty, or no text, or a number of hundreds of digits.
     """
+    if isinstance(user_id, int) and user_id.bit_length() > USER_NUMBER_BITS_MAX:
+        raise InputError("A user id is a number of hundreds of digits, which no ENT has: give the id of one user")
     user = str(user_id) if isinstance(user_id, int) and not isinstance(user_id, bool) else user_id
     if not secret or not user or not isinstance(user, str):
         raise InputError(
             f"A pseudonym needs a secret and a user id that are not empty, the user id as text, not {type(user_id).__name__}; "
             "see docs/integration.md"
         )
-    key = secret.encode() if isinstance(secret, str) else secret
     try:
-        return hmac.digest(key, user.encode(), "sha256").hex()
+        return hmac.digest(key_of(secret), user.encode(), "sha256").hex()
     except UnicodeEncodeError:
         raise InputError("A user id holds half a character (a lone surrogate): give it as it was decoded") from None
+
+
+def key_of(secret: bytes | str) -> bytes:
+    """Return a secret as bytes.
+
+    Raises:
+        InputError: it is text that holds half a character.
+    """
+    try:
+        return secret.encode() if isinstance(secret, str) else secret
+    except UnicodeEncodeError:
+        raise InputError("A secret holds half a character (a lone surrogate): give it as bytes") from None
 
 
 def fingerprint(secret: bytes) -> str:

@@ -13,7 +13,7 @@ from anyio.to_thread import current_default_thread_limiter
 from starlette.types import ASGIApp
 
 from streams.addresses import host_port
-from streams.errors import ServerError
+from streams.errors import RAISE_DESCRIPTORS, ServerError
 from streams.web.edge import Edge
 from streams.web.protocol import LOG_SECONDS, BoundedProtocol, Connections, Seldom, descriptors_max
 from streams.web.tls import TlsFiles
@@ -55,8 +55,8 @@ class WebServer(uvicorn.Server):
         descriptors = descriptors_max()
         if descriptors < DESCRIPTORS_MIN:
             raise ServerError(
-                f"this process may open {descriptors} files and connections, and needs {DESCRIPTORS_MIN} at least: raise its limit "
-                "(`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of a container)"
+                f"this process may open {descriptors} files and connections, and needs {DESCRIPTORS_MIN} at least: "
+                f"{RAISE_DESCRIPTORS}"
             )
         self.connections = Connections.within(descriptors, tls)
         self._listening = listening

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 import uuid
 from collections import Counter
@@ -34,8 +35,8 @@ PAUSES = (3.0, 14.0)
 HEAL_SECONDS_MAX = 120.0
 DRAIN_SECONDS_MAX = 300.0
 STOP_SECONDS_MAX = 25.0
-#: By itself, or by its own bound.
-STOP_CODES = (0, 70)
+#: By itself, by its own bound, or before it came to its signal handlers: it holds nothing yet.
+STOP_CODES = (0, 70, -signal.SIGTERM)
 
 
 @dataclass(frozen=True)

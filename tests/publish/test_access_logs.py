@@ -59,7 +59,7 @@ def test_one_user_is_one_person_however_written(user: bytes) -> None:
         (b"jean+x@exemple.fr", "jean+x@exemple.fr"),
         (b"lec\x9cur", "lecœur"),
         ("王".encode(), "王"),
-        (b"0", "0"),
+        (b"00", "00"),
         (b"031415", "031415"),
     ],
 )
@@ -84,6 +84,10 @@ def test_users_in_plain_form_stay_what_they_are(written: bytes, user: str) -> No
             b"None",
             b"(null)",
             b"anonymous",
+            b"guest",
+            b"nobody",
+            b"0",
+            b"-1",
         ),
         *(
             b"anonymousUser",

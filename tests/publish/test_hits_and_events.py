@@ -31,6 +31,16 @@ NOBODY = [
     "false",
     "anonymous",
     "anonymousUser",
+    "guest",
+    "Guest",
+    "guestUser",
+    "nobody",
+    "anon",
+    "invité",
+    "Invit%C3%A9",
+    "0",
+    " 0",
+    "-1",
 ]
 
 
@@ -215,6 +225,32 @@ def test_events_of_nobody(name: str) -> None:
 )
 def test_one_person_of_an_event_however_written(user: str) -> None:
     assert event(entcore(userId=user)).visitor == pseudonym(SECRET, "amélie")
+
+
+@pytest.mark.parametrize(
+    ("member", "written"),
+    [
+        ("userId", "userid"),
+        ("userId", "user_id"),
+        ("userId", "USERID"),
+        ("event-type", "eventType"),
+        ("date", "Date"),
+        ("module", "Module"),
+        ("profil", "Profil"),
+        ("structures", "STRUCTURES"),
+    ],
+)
+def test_a_member_whose_name_is_written_otherwise_is_told(member: str, written: str) -> None:
+    raw = GOOD.replace(b'"structures"', b'"profil":"Teacher","structures"').replace(member.encode(), written.encode())
+    assert entcore(raw) == Unreadable(f"its member {member} is written {written!r}")
+    both = raw[:-1] + b',"%s":%s}' % (member.encode(), orjson.dumps(orjson.loads(raw)[written]))
+    assert isinstance(entcore(both), Outgoing), "what the store names right is there"
+
+
+def test_users_that_are_somebody() -> None:
+    """Close to what means nobody, and somebody all the same."""
+    for user in ("1", "00", "-2", "guest1", "aguest", "nobody2"):
+        assert event(entcore(userId=user)).visitor == pseudonym(SECRET, user)
 
 
 def test_escapes_of_json() -> None:

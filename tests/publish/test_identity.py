@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from streams.errors import InputError
 from streams.events import ID_CHARACTERS_MAX, VISITOR_CHARACTERS_MAX
 from streams.publish import new_event_id, pseudonym
+from streams.publish.event import ProjectSecrets
 from streams.publish.partitioner import murmur2
 from streams.publish.readers import secrets_from
 
@@ -72,3 +73,25 @@ def test_published_vectors() -> None:
         assert murmur2(each["visitor"].encode()) == each["murmur2"]
         for partitions in (8, 12):
             assert (each["murmur2"] & 0x7FFFFFFF) % partitions == each[f"partition_of_{partitions}"]
+
+
+@pytest.mark.parametrize("digits", [310, 4300, 5000])
+def test_a_number_of_hundreds_of_digits_is_no_user(digits: int) -> None:
+    """Python itself does not write numbers of more than 4,300 digits."""
+    for user_id in (10**digits, -(10**digits)):
+        with pytest.raises(InputError, match="hundreds of digits"):
+            pseudonym(b"0123456789abcdef", user_id)
+
+
+@pytest.mark.parametrize("project", [[], {}, 3, b"mbn", True, ("mbn",)])
+def test_a_project_is_text(project: object) -> None:
+    with pytest.raises(InputError, match=r"project of an event is its code, as text, not .*secrets of mbn"):
+        ProjectSecrets({"mbn": b"0123456789abcdef"}).of(project)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "secrets", [["mbn"], {"mbn": None}, {"mbn": 3}, {3: b"0123456789abcdef"}, "mbn", {"mbn": "\ud800" * 16}]
+)
+def test_secrets_are_text_or_bytes_by_project(secrets: object) -> None:
+    with pytest.raises(InputError, match="secret"):
+        ProjectSecrets(secrets)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import Skip
-from streams.publish.fields import means_nothing
+from streams.publish.fields import means_nobody
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.identity import pseudonym
 from streams.publish.lines import read_lines
@@ -36,7 +36,7 @@ Seen = tuple[str, str | None, str | None, str | None, int]
 USERS = st.text(st.sampled_from("abcXYZ019é'œñÅ王._@ \\\"&=+;,[]{}/?#"), min_size=1, max_size=12).filter(
     lambda text: (
         text == normalize("NFC", text.strip())
-        and not means_nothing(text)
+        and not means_nobody(text)
         and " - " not in f"{text} "
         and " [" not in text
     )

@@ -30,7 +30,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Sin
     (port,) = free_ports(1)
     with Sinks() as sinks:
         receivers = Receivers(sinks.smtp, "astreinte@example.org", sinks.webhook_url, PAGE)
-        process = Process(alertmanager(tmp_path_factory.mktemp("alertmanager"), port, receivers))
+        directory = tmp_path_factory.mktemp("alertmanager")
+        program = alertmanager(directory, port, receivers)
+        # What is sent here is sent at once: the wait for what follows from it is shown by test_runbooks, on a whole stack.
+        config = directory / "alertmanager" / "alertmanager.yml"
+        assert config.read_text().count("group_wait: 30s") == 1
+        config.write_text(config.read_text().replace("group_wait: 30s", "group_wait: 2s"))
+        process = Process(program)
         try:
             process.wait_ready()
             yield port, sinks

@@ -19,6 +19,7 @@ from kafka.structs import TopicPartition
 from streams import edges
 from streams.catalog import Catalog
 from streams.count import Cut
+from streams.live.keys import LAYOUT
 from streams.settings import default_config_dir
 from streams.topics import ensure_topics
 from tests.servers.conftest import Installation
@@ -337,7 +338,7 @@ def test_another_key_layout_stops_and_another_catalog_is_shown(
         traffic.flush()
         ends_with(worker, EXIT_STATE, "key layout 0, this version writes layout")
         with raw_redis(installation) as client:
-            client.hset(key(installation, "meta"), "layout", "1")
+            client.hset(key(installation, "meta"), "layout", LAYOUT)
     lists = tmp_path / "config"
     shutil.copytree(default_config_dir(), lists)
     services = lists / "services.yaml"
