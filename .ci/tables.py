@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from streams.events import Reason
+from streams.metric_kinds import Metric
 from streams.metrics import METRICS
 from streams.settings import Settings
 
@@ -59,8 +60,14 @@ def metrics() -> str:
     rows = [_row("metric", "type", "labels", "of", "what it says"), _row("---", "---", "---", "---", "---")]
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        rows.append(_row(f"`{metric.name}`", metric.kind.value, labels, metric.owner.value, metric.help))
+        rows.append(
+            _row(f"`{metric.name}`", metric.kind.value, labels, metric.owner.value, metric.help + _only_with(metric))
+        )
     return "".join(rows)
+
+
+def _only_with(metric: Metric) -> str:
+    return " Only with `metrics_all`." if metric.is_extra else ""
 
 
 def reasons() -> str:

@@ -26,10 +26,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: `name` as it is exposed (counters with `_total`)."""
+    """One metric: `name` as it is exposed (counters with `_total`).
+
+    `is_extra`: no shipped board or rule reads it, so an observer exposes it only with the setting `metrics_all`.
+    """
 
     name: str
     kind: Kind
     owner: Owner
     help: str
     labels: tuple[str, ...] = ()
+    is_extra: bool = False

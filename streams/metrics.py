@@ -13,6 +13,10 @@ def _observer(name: str, kind: Kind, text: str, *labels: str) -> Metric:
     return Metric(name, kind, Owner.OBSERVER, text, labels)
 
 
+def _extra(name: str, kind: Kind, text: str, *labels: str) -> Metric:
+    return Metric(name, kind, Owner.OBSERVER, text, labels, is_extra=True)
+
+
 def _worker(name: str, kind: Kind, text: str, *labels: str) -> Metric:
     return Metric(name, kind, Owner.WORKER, text, labels)
 
@@ -26,14 +30,14 @@ EVENTS = _observer(
     "ent_events_total", Kind.COUNTER, "Visit events counted, by region and service.", "region", "service"
 )
 PROJECT_EVENTS = _observer("ent_project_events_total", Kind.COUNTER, "Visit events counted, by ENT project.", "project")
-PROFILE_EVENTS = _observer(
+PROFILE_EVENTS = _extra(
     "ent_profile_events_total",
     Kind.COUNTER,
     "Visit events counted, by profile and region.",
     "profile",
     "region",
 )
-ACADEMY_EVENTS = _observer("ent_academy_events_total", Kind.COUNTER, "Visit events counted, by academy.", "academy")
+ACADEMY_EVENTS = _extra("ent_academy_events_total", Kind.COUNTER, "Visit events counted, by academy.", "academy")
 REJECTED = _observer("ent_events_rejected_total", Kind.COUNTER, "Events rejected, by reason.", "reason")
 REJECTS_NOT_KEPT = _observer(
     "ent_rejects_not_kept_total",
@@ -62,7 +66,7 @@ PROFILE_VISITS = _observer(
 ACADEMY_VISITS = _observer(
     "ent_academy_visits_total", Kind.COUNTER, "Visits, by academy of the event that starts them.", "academy"
 )
-SERVICE_VISITS = _observer(
+SERVICE_VISITS = _extra(
     "ent_service_visits_total",
     Kind.COUNTER,
     "Visits of a service, by region; added up over services they are no number of visits.",
@@ -193,13 +197,13 @@ ALERT_ACKNOWLEDGED = _observer(
     *_ALERT,
     "who",
 )
-ALERT_OBSERVED = _observer(
+ALERT_OBSERVED = _extra(
     "ent_alert_observed_visits",
     Kind.GAUGE,
     "Visits (events, where visits are too few and for silences) counted since the start of the alert.",
     *_ALERT,
 )
-ALERT_EXPECTED = _observer("ent_alert_expected_visits", Kind.GAUGE, "What was expected over the same minutes.", *_ALERT)
+ALERT_EXPECTED = _extra("ent_alert_expected_visits", Kind.GAUGE, "What was expected over the same minutes.", *_ALERT)
 ALERT_START = _observer("ent_alert_start_timestamp_seconds", Kind.GAUGE, "Start of the alert.", *_ALERT)
 ALERTS_QUIET = _observer(
     "ent_alerts_quiet",

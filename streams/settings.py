@@ -193,6 +193,9 @@ class Settings(BaseSettings):
     alive_without_redis_seconds: int = Field(
         300, ge=0, le=86_400, description="without an answer of Redis for so long, /healthz says 503; 0: never"
     )
+    metrics_all: bool = Field(
+        False, description="whether `/metrics` of an observer also has the series that no shipped board or rule reads"
+    )
     detector: bool = Field(True, description="whether this observer judges minutes: surges, drops, silences")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of worker and observer")
     config_dir: Path = Field(default_factory=default_config_dir, description="where the lists are: `config/`")

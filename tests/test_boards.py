@@ -11,7 +11,7 @@ import pytest
 import yaml
 from board_queries import DASHBOARDS, ROOT, BoardQuery, boards, panels, queries
 
-from streams.metric_kinds import Kind, Owner
+from streams.metric_kinds import Kind, Metric, Owner
 from streams.metrics import METRICS
 
 RECORDED = {
@@ -24,6 +24,16 @@ RECORDED = {
 EXPOSED = {metric.name: metric for metric in METRICS} | {
     f"{metric.name}{suffix}": metric for metric in METRICS if metric.kind is Kind.HISTOGRAM for suffix in ("_bucket", "_sum", "_count")
 }  # fmt: skip
+#: Exposed although no board and no alert reads them, and why.
+KEPT = {
+    "ent_visits_total": "the ministry's measure; one series a region",
+    "ent_screen_shift_seconds": "other tools need it to show the time that screens show; one series",
+    "ent_archive_timestamp_seconds": "where an archive stands, whose gap is alerted on; one series",
+    "ent_archive_file_bytes": "to see a disk fill up; one series",
+    "ent_build_info": "which version runs; one series",
+    "ent_worker_memory_entries": "to size a worker's memory; two series a worker",
+    "ent_worker_log_lines_suppressed_total": "what a log does not say; one series a worker",
+}
 QUERIES = queries()
 PANELS = [(title, panel) for title, board in boards().items() for panel in panels(board)]
 
@@ -129,6 +139,43 @@ def test_the_rule_against_doubling_can_fail() -> None:
     assert selectors(promql_parser.parse("sum(max without (instance) (last_over_time(ent_minute_visits[1m])))")) == [
         ("ent_minute_visits", True)
     ]
+
+
+def used_metrics() -> set[str]:
+    """What boards and alerting rules read, also through recorded rules."""
+    alerts = [
+        str(rule)
+        for path in (ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+    waiting = named_in(" ".join([*(query.expression for query in QUERIES), *alerts]))
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting |= named_in(RECORDED.get(name, ""))
+    return found
+
+
+@pytest.fixture(scope="module")
+def used() -> set[str]:
+    return used_metrics()
+
+
+def named_in(text: str) -> set[str]:
+    return set(re.findall(r"\b(?:[a-z_]+:)?ent_[a-z_]+(?::[a-z_]+)?", text))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_is_read_by_a_board_or_an_alert_or_kept_on_purpose(metric: Metric, used: set[str]) -> None:
+    """What nothing reads costs every scrape: `is_extra` leaves it out by default."""
+    names = {metric.name, *(f"{metric.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))}
+    is_used = bool(names & used)
+    assert is_used or metric.is_extra or metric.name in KEPT or metric.owner is Owner.COLLECTOR
+    assert not (is_used and metric.is_extra), "a board or a rule reads it: expose it by default"
 
 
 def unit_of(name: str) -> str:

@@ -13,7 +13,7 @@ from streams import metrics
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.alert_french import Words
-from streams.expose.families import Row, Stamped, family
+from streams.expose.families import ManySeries, Row, family, written_labels
 from streams.expose.incidents import IncidentParts, incidents_for
 from streams.expose.samples import FRANCE
 from streams.expose.scope import FRANCE as ALL_FRANCE
@@ -38,7 +38,9 @@ PART, BOUND = "part", "bound"
 ACTIVE_MAX = 200
 
 
-def alert_families(book: AlertBook, words: Words, known: Sequence[Acknowledgement] | None = None) -> Iterator[Family]:
+def alert_families(
+    book: AlertBook, words: Words, known: Sequence[Acknowledgement] | None = None, *, metrics_all: bool = False
+) -> Iterator[Family]:
     """The incidents that run and somebody is called for, those of their alerts that somebody was called for before, and how many alerts
     are quiet. What is said of them changes with their figures, once a minute: one series a minute and alert.
     `known` are the acknowledgements, None where Alertmanager does not answer.
@@ -94,7 +96,8 @@ def alert_families(book: AlertBook, words: Words, known: Sequence[Acknowledgemen
         (metrics.ALERTS_QUIET, [(key, number) for key, number in sorted(quiet.items())]),
     ]
     for metric, some in rows:
-        yield family(metric, some)
+        if metrics_all or not metric.is_extra:
+            yield family(metric, some)
     if book.judged_minute is not None:
         yield family(metrics.JUDGED, [((), (book.judged_minute + 1) * 60)])
 
@@ -105,7 +108,7 @@ def _said(alert: AlertRecord, sentence: str, words: Words) -> tuple[str, ...]:
 
 def expected_families(
     minutes: Sequence[int], regions: Sequence[str], expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
-) -> Iterator[Stamped]:
+) -> Iterator[ManySeries]:
     """What was expected of France and each region in these epoch minutes, at their own time; minutes that are not judged are left out."""
     if not minutes:
         return
@@ -123,12 +126,12 @@ def expected_families(
         (metrics.EXPECTED_UPPER, "upper"),
     ):
         series = [
-            ({"region": region}, [getattr(rows.get(minute), name, None) for minute in minutes])
+            (written_labels(("region",), (region,)), [getattr(rows.get(minute), name, None) for minute in minutes])
             for region, rows in tables.items()
         ]
         known = [pair for pair in series if any(value is not None for value in pair[1])]
         if known:
-            yield Stamped(metric, seconds, known)
+            yield ManySeries(metric, known, seconds)
 
 
 def name_families(catalog: Catalog) -> list[Family]:
@@ -158,8 +161,9 @@ class AlertScraper:
     figures: Callable[[], DetectorFigures | None]
     expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
     kafka_up: Callable[[], bool | None]
+    metrics_all: bool = False
 
-    def families(self, minutes: Sequence[int]) -> tuple[list[Family], list[Stamped]]:
+    def families(self, minutes: Sequence[int]) -> tuple[list[Family], list[ManySeries]]:
         """What is read from Redis and memory; `minutes` are those that are exposed at their own time.
 
         Raises:
@@ -168,7 +172,7 @@ class AlertScraper:
         parts, words = self.incidents, self.incidents.words
         shift = screen_shift(parts.now_ms(), words.shift_seconds)
         found = [
-            *alert_families(parts.store.book(), words, parts.acknowledgements()),
+            *alert_families(parts.store.book(), words, parts.acknowledgements(), metrics_all=self.metrics_all),
             *name_families(words.catalog),
             family(metrics.SCREEN_SHIFT, [((), shift)]),
         ]

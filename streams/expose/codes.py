@@ -20,6 +20,7 @@ class Codes:
 
     known: Mapping[str, tuple[frozenset[str], ...]]
     complete: Mapping[str, frozenset[tuple[str, ...]]]
+    fields: frozenset[Field]
 
     @classmethod
     def of(cls, catalog: Catalog) -> Codes:
@@ -41,7 +42,21 @@ class Codes:
             Cut.VISIT_ACADEMY.value: (academies,),
             Cut.SERVICE_VISITS.value: (regions, services),
         }
-        return cls(known, {cut: frozenset(product(*lists)) for cut, lists in known.items()})
+        fields = frozenset((cut, *codes) for cut, lists in known.items() for codes in product(*lists))
+        return cls(known, {cut: frozenset(product(*lists)) for cut, lists in known.items()}, fields)
+
+    def on_lists(self, counts: Mapping[Field, int]) -> Mapping[Field, int]:
+        """The same counts, codes that are not listed under `INCONNU`. Nearly always there are none: then nothing is copied."""
+        strange = [field for field in counts.keys() - self.fields if field[0] in self.known]
+        if not strange:
+            return counts
+        found = dict(counts)
+        for field in strange:
+            number = found.pop(field)
+            listed = zip(field[1:], self.known[field[0]], strict=True)
+            told = (field[0], *(code if code in known else UNKNOWN for code, known in listed))
+            found[told] = found.get(told, 0) + number
+        return found
 
     def listed_counts(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
         """Return the counts of one cut by its codes (without the cut), codes that are not listed under `INCONNU`."""

@@ -14,16 +14,18 @@ from streams.background import BackgroundLoop
 from streams.errors import ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
-from streams.expose.families import Stamped
+from streams.expose.families import ManySeries
 from streams.expose.samples import (
     Lists,
     archive_families,
     census_families,
     minute_families,
+    pair_families,
     redis_up,
     snapshot_families,
     unseen_family,
 )
+from streams.expose.settled_minutes import SettledMinutes
 from streams.live import LiveReader, MinuteCounts, Snapshot
 from streams.loop_metrics import LoopCollector
 from streams.observe import ArchiveFigures, Census, progress_problem
@@ -33,13 +35,13 @@ _END = b"# EOF\n"
 
 @dataclass(frozen=True, slots=True)
 class Scrape(Collector):
-    """What one scrape exposes: figures of now, and minutes at their own time."""
+    """What one scrape exposes: what prometheus_client writes, and what writes itself, minutes at their own time among it."""
 
     families: list[Family]
-    minutes: list[Stamped] = field(default_factory=list)
+    many: list[ManySeries] = field(default_factory=list)
 
     def collect(self) -> Iterable[Family]:
-        """The figures of now, for prometheus_client."""
+        """What prometheus_client writes."""
         return self.families
 
 
@@ -65,6 +67,7 @@ class Scraper:
         self._reader = reader
         self._census = census
         self._archive = archive
+        self._minutes = SettledMinutes(reader, lists.catalog)
         self._lists = lists
         self._lateness_ms = lateness_ms
         self._alerts = alerts
@@ -92,7 +95,7 @@ class Scraper:
             *alerts,
             *self._always(),
         ]
-        return Scrape(families, [*minute_families(due, self._lists), *stamped])
+        return Scrape(families, [*pair_families(snapshot, self._lists), *minute_families(due, self._lists), *stamped])
 
     def _always(self) -> list[Family]:
         """What does not need Redis."""
@@ -101,8 +104,7 @@ class Scraper:
     def _due(self, snapshot: Snapshot) -> list[MinuteCounts]:
         settled = self._reader.settled_since(snapshot.now_ms - LOOK_BACK_SECONDS * 1000)
         window = window_seconds(self._clock() - self._started_at)
-        due = due_minutes(settled, snapshot.now_ms, window)
-        return self._reader.fetch(due) if due else []
+        return self._minutes.read(due_minutes(settled, snapshot.now_ms, window))
 
 
 def render(scrape: Scrape, accept: str) -> tuple[bytes, str]:
@@ -110,7 +112,7 @@ def render(scrape: Scrape, accept: str) -> tuple[bytes, str]:
     encode, content_type = choose_encoder(accept)
     body = encode(scrape)
     is_openmetrics = content_type.startswith("application/openmetrics-text")
-    minutes = "".join(stamped.text(1 if is_openmetrics else 1000) for stamped in scrape.minutes).encode()
+    many = "".join(one.text(openmetrics=is_openmetrics) for one in scrape.many).encode()
     if is_openmetrics:
-        return body.removesuffix(_END) + minutes + _END, content_type
-    return body + minutes, content_type
+        return body.removesuffix(_END) + many + _END, content_type
+    return body + many, content_type

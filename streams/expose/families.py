@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -35,30 +35,35 @@ def info_family(metric: Metric, values: Sequence[str]) -> Family:
     return built
 
 
-@dataclass(frozen=True, slots=True)
-class Stamped:
-    """A gauge whose samples carry their own time: `series` are labels and values, one for each of `seconds` (epoch, oldest first;
-    None: not known, left out).
+def written_labels(names: Sequence[str], codes: Sequence[str]) -> str:
+    """`{region="44",service="NOTES"}`. Codes of closed lists hold nothing that would have to be escaped."""
+    return "{" + ",".join(f'{name}="{code}"' for name, code in zip(names, codes, strict=True)) + "}"
 
-    It writes itself: an hour of minutes is 66,000 samples, for which prometheus_client takes a second of the scrape's three.
+
+@dataclass(frozen=True, slots=True)
+class ManySeries:
+    """A counter or gauge of many series: `series` are written labels and values.
+
+    With `seconds` (epoch, oldest first) its samples carry their own time, one value for each; None: not known, left out. Without, there is
+    one value, of now. It writes itself, ten times as fast as prometheus_client: an hour of minutes is 66,000 samples.
     """
 
     metric: Metric
-    seconds: Sequence[int]
-    series: Sequence[tuple[Mapping[str, str], Sequence[float | None]]]
+    series: Sequence[tuple[str, Sequence[float | None]]]
+    seconds: Sequence[int] = ()
 
-    def text(self, per_second: int) -> str:
-        """The family in Prometheus's text format (time stamps in milliseconds: 1000 `per_second`) or OpenMetrics (1).
+    def text(self, *, openmetrics: bool) -> str:
+        """The family in OpenMetrics (time stamps in seconds, counters named without `_total`) or Prometheus's text format (milliseconds).
 
-        OpenMetrics wants the samples of one series together, in order. Label values are codes of closed lists, which hold nothing that
-        would have to be escaped.
+        OpenMetrics wants the samples of one series together, in order.
         """
-        name = self.metric.name
-        stamps = [f" {second * per_second}\n" for second in self.seconds]
-        lines = [f"# HELP {name} {self.metric.help}\n# TYPE {name} gauge\n"]
+        name, kind = self.metric.name, self.metric.kind
+        family_name = name.removesuffix("_total") if openmetrics else name
+        per_second = 1 if openmetrics else 1000
+        stamps = [f" {second * per_second}\n" for second in self.seconds] or ["\n"]
+        lines = [f"# HELP {family_name} {self.metric.help}\n# TYPE {family_name} {kind.value}\n"]
         for labels, values in self.series:
-            written = ",".join(f'{label}="{labels[label]}"' for label in self.metric.labels)
-            head = f"{name}{{{written}}} "
+            head = f"{name}{labels} "
             pairs = zip(values, stamps, strict=True)
             lines += [f"{head}{value}{stamp}" for value, stamp in pairs if value is not None]
         return "".join(lines)

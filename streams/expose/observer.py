@@ -152,7 +152,7 @@ def _parts(
     prober: Prober,
     acknowledgements: Acknowledgements,
 ) -> Parts:
-    lists = Lists.of(catalog)
+    lists = Lists.of(catalog, metrics_all=settings.metrics_all)
     known = installation(settings, catalog)
     brokers = kafka_address(settings).bootstrap_servers
 
@@ -175,7 +175,7 @@ def _parts(
     alerts = AlertParts(store, words, expected, _now_ms)
     incidents = IncidentParts(store, words, lambda: acknowledgements.known, _now_ms, settings.grafana_url)
     shift_seconds, lateness_ms = settings.calendar_shift_seconds, settings.lateness_seconds * 1000
-    scraped = AlertScraper(incidents, figures, expected, lambda: prober.up)
+    scraped = AlertScraper(incidents, figures, expected, lambda: prober.up, settings.metrics_all)
     lines, earlier = open_past(settings, catalog, keeper)
     sources = Sources(
         lambda scope, begin, end: detector.expected(scope, begin, end) if detector else (),

@@ -13,7 +13,7 @@ from streams.catalog import Catalog
 from streams.count import Cut, Field
 from streams.events import Reason
 from streams.expose.codes import Codes
-from streams.expose.families import Row, Stamped, family, info_family
+from streams.expose.families import ManySeries, Row, family, info_family, written_labels
 from streams.live import MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import DAY, ArchiveFigures, Census, catalogs_in_use, partitions_unowned, settling
@@ -24,22 +24,27 @@ FRANCE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The closed lists as labels: made once a process. `regions` and `pairs` (region, service) come with their label dictionaries."""
+    """The closed lists as labels: made once a process. `regions` and `pairs` (region, service) come with their written labels.
+
+    `metrics_all`: metrics that no shipped board or rule reads are exposed, too.
+    """
 
     catalog: Catalog
     codes: Codes
-    regions: Mapping[tuple[str, ...], dict[str, str]]
-    pairs: Mapping[tuple[str, ...], dict[str, str]]
+    regions: Mapping[tuple[str, ...], str]
+    pairs: Mapping[tuple[str, ...], str]
+    metrics_all: bool
 
     @classmethod
-    def of(cls, catalog: Catalog) -> Lists:
+    def of(cls, catalog: Catalog, *, metrics_all: bool = False) -> Lists:
         """The lists of a catalog."""
         pairs = product(catalog.region_codes, catalog.service_codes)
         return cls(
             catalog,
             Codes.of(catalog),
-            {(region,): {"region": region} for region in catalog.region_codes},
-            {pair: {"region": pair[0], "service": pair[1]} for pair in pairs},
+            {(region,): written_labels(("region",), (region,)) for region in catalog.region_codes},
+            {pair: written_labels(("region", "service"), pair) for pair in pairs},
+            metrics_all,
         )
 
 
@@ -67,7 +72,7 @@ def unseen_family(sizes: Mapping[str, int]) -> Family:
 
 
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:
-    """All families but the minutes and `ent_redis_up`."""
+    """All families of now but `pair_families` and `ent_redis_up`."""
     catalog = lists.catalog
     yield from _counter_families(snapshot.totals, lists)
     if snapshot.settled_ms is not None:
@@ -88,30 +93,45 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
 def _counter_families(totals: Mapping[Field, int], lists: Lists) -> Iterator[Family]:
     catalog, fold = lists.catalog, lists.codes.listed_counts
     regions = catalog.region_codes
-    yield family(metrics.EVENTS, _filled(lists.pairs, fold(Cut.EVENTS, totals)))
     yield family(metrics.PROJECT_EVENTS, _filled(_singles(catalog.project_codes), fold(Cut.PROJECT, totals)))
-    yield family(metrics.PROFILE_EVENTS, _filled(product(catalog.profile_codes, regions), fold(Cut.PROFILE, totals)))
-    yield family(metrics.ACADEMY_EVENTS, _filled(_singles(catalog.academy_codes), fold(Cut.ACADEMY, totals)))
     yield family(metrics.REJECTED, [((why.value,), totals.get((Cut.REJECTED, why), 0)) for why in Reason])
     yield family(metrics.REJECTS_NOT_KEPT, [((why.value,), totals.get((Cut.NOT_KEPT, why), 0)) for why in Reason])
     yield family(metrics.LATE, _filled(_singles(regions), fold(Cut.LATE, totals)))
     yield family(metrics.LOST, [((), totals.get((Cut.LOST,), 0))])
     yield family(metrics.DUPLICATES, [((), totals.get((Cut.DUPLICATE,), 0))])
-    yield family(metrics.VISITS, _filled(lists.regions, fold(Cut.VISITS, totals)))
-    yield family(metrics.SERVICE_VISITS, _filled(lists.pairs, fold(Cut.SERVICE_VISITS, totals)))
+    yield family(metrics.VISITS, _filled(_singles(regions), fold(Cut.VISITS, totals)))
     yield family(metrics.PROJECT_VISITS, _filled(_singles(catalog.project_codes), fold(Cut.VISIT_PROJECT, totals)))
     profiles = product(catalog.profile_codes, regions)
     yield family(metrics.PROFILE_VISITS, _filled(profiles, fold(Cut.VISIT_PROFILE, totals)))
     yield family(metrics.ACADEMY_VISITS, _filled(_singles(catalog.academy_codes), fold(Cut.VISIT_ACADEMY, totals)))
+    if lists.metrics_all:
+        profiles = product(catalog.profile_codes, regions)
+        yield family(metrics.PROFILE_EVENTS, _filled(profiles, fold(Cut.PROFILE, totals)))
+        yield family(metrics.ACADEMY_EVENTS, _filled(_singles(catalog.academy_codes), fold(Cut.ACADEMY, totals)))
+
+
+def pair_families(snapshot: Snapshot, lists: Lists) -> Iterator[ManySeries]:
+    """What is counted by region and service, of all time."""
+    totals = lists.codes.on_lists(snapshot.totals)
+    for metric, cut in ((metrics.EVENTS, Cut.EVENTS), (metrics.SERVICE_VISITS, Cut.SERVICE_VISITS)):
+        if lists.metrics_all or not metric.is_extra:
+            yield ManySeries(metric, _columns([totals], cut, lists.pairs))
+
+
+def _columns(
+    minutes: Sequence[Mapping[Field, int]], cut: Cut, listed: Mapping[tuple[str, ...], str]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Written labels, and a value for each of `minutes`, which are on the lists."""
+    fields = [(cut.value, *codes) for codes in listed]
+    by_minute = [[counts.get(field, 0) for field in fields] for counts in minutes]
+    return list(zip(listed.values(), zip(*by_minute, strict=True), strict=True))
 
 
 def _singles(codes: Sequence[str]) -> Iterator[tuple[str]]:
     return ((code,) for code in codes)
 
 
-def _filled(
-    listed: Iterator[tuple[str, ...]] | Mapping[tuple[str, ...], object], counts: Mapping[tuple[str, ...], int]
-) -> list[Row]:
+def _filled(listed: Iterator[tuple[str, ...]], counts: Mapping[tuple[str, ...], int]) -> list[Row]:
     rows: list[Row] = [(codes, counts.get(codes, 0)) for codes in listed]
     assert sum(number for _codes, number in rows) == sum(counts.values()), "a total must be the sum of its parts"
     return rows
@@ -176,16 +196,15 @@ def census_families(census: Census | None, settled_ms: int | None, lists: Lists)
     yield family(metrics.PROJECT_ESTABLISHMENTS, projects)
 
 
-def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[Stamped]:
+def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[ManySeries]:
     """The time-stamped minutes, every region and service of each, zeros included. `minutes` are oldest first."""
     if not minutes:
         return
     seconds = [minute.minute * 60 for minute in minutes]
-    for metric, cut, labelled in (
+    counts = [lists.codes.on_lists(minute.counts) for minute in minutes]
+    for metric, cut, listed in (
         (metrics.MINUTE_EVENTS, Cut.EVENTS, lists.pairs),
         (metrics.MINUTE_VISITS, Cut.VISITS, lists.regions),
         (metrics.MINUTE_SERVICE_VISITS, Cut.SERVICE_VISITS, lists.pairs),
     ):
-        by_minute = [lists.codes.listed_counts(cut, minute.counts) for minute in minutes]
-        series = [(labels, [counts.get(codes, 0) for counts in by_minute]) for codes, labels in labelled.items()]
-        yield Stamped(metric, seconds, series)
+        yield ManySeries(metric, _columns(counts, cut, listed), seconds)

@@ -23,6 +23,7 @@ from streams.expose.samples import (
     census_families,
     lag_events,
     minute_families,
+    pair_families,
     redis_up,
     shortest_windows,
     snapshot_families,
@@ -41,7 +42,7 @@ LATENESS_MS = 20_000
 
 @pytest.fixture(scope="module")
 def lists(catalog):
-    return Lists.of(catalog)
+    return Lists.of(catalog, metrics_all=True)
 
 
 @pytest.fixture
@@ -62,7 +63,10 @@ def minutes():
 
 @pytest.fixture
 def scrape(make_snapshot, census, lists, minutes):
-    snapshot = make_snapshot()
+    return scrape_of(make_snapshot(), census, lists, minutes)
+
+
+def scrape_of(snapshot, census, lists, minutes):
     figures = [
         redis_up(True),
         *snapshot_families(snapshot, lists, LATENESS_MS),
@@ -70,9 +74,13 @@ def scrape(make_snapshot, census, lists, minutes):
         unseen_family({"service": 3, "uai": 0}),
         *archive_families(ArchiveFigures(minute=29_804_043, waiting_minutes=60, missed_events=7)),
     ]
-    alerts = alert_scraper(lists.catalog, AlertBook(MINUTE, (alert(), alert(kind="silence", learning=True))))
+    book = AlertBook(MINUTE, (alert(), alert(kind="silence", learning=True)))
+    alerts = replace(alert_scraper(lists.catalog, book), metrics_all=lists.metrics_all)
     more, stamped = alerts.families([MINUTE, MINUTE + 1])
-    return Scrape([*figures, *more, *alerts.always()], [*minute_families(minutes, lists), *stamped])
+    return Scrape(
+        [*figures, *more, *alerts.always()],
+        [*pair_families(snapshot, lists), *minute_families(minutes, lists), *stamped],
+    )
 
 
 def alert(**changes):
@@ -126,6 +134,21 @@ def test_exactly_the_observers_metrics_are_exposed_as_they_are_listed(families):
             assert set(sample.labels) == set(metric.labels), name
         if metric.kind is Kind.COUNTER:
             assert name.endswith("_total")
+
+
+def test_by_default_what_no_shipped_board_or_rule_reads_is_not_exposed(make_snapshot, census, catalog, minutes):
+    """Nothing is lost: the API and `vigie minutes` give these figures, and `metrics_all` the metrics."""
+    families = parsed(scrape_of(make_snapshot(), census, Lists.of(catalog), minutes))
+    exposed = {sample.name for family in families.values() for sample in family.samples}
+    listed = {metric for metric in METRICS if metric.owner is Owner.OBSERVER}
+    assert exposed == {metric.name for metric in listed if not metric.is_extra}
+    assert {metric.name for metric in listed if metric.is_extra} == {
+        "ent_profile_events_total",
+        "ent_academy_events_total",
+        "ent_service_visits_total",
+        "ent_alert_observed_visits",
+        "ent_alert_expected_visits",
+    }
 
 
 def test_alerts_say_what_runs_against_what_and_what_drives_it(families):
@@ -287,9 +310,9 @@ def test_no_minute_due_means_no_family(lists):
 
 def test_what_is_unknown_is_absent_not_zero(make_snapshot, lists):
     empty = make_snapshot(settled_ms=None, heartbeats={}, totals={}, offsets={}, catalog=None)
-    found = {family.name: family for family in snapshot_families(empty, lists, LATENESS_MS)}
+    found = parsed(Scrape(list(snapshot_families(empty, lists, LATENESS_MS)), list(pair_families(empty, lists))))
     assert "ent_settled_timestamp_seconds" not in found
-    assert found["ent_lag_events"].samples == []
+    assert values(found, "ent_lag_events") == {}
     assert "ent_dedupe_window_seconds" not in found
     assert values(found, "ent_partitions_unowned") == {(): 2}
     assert values(found, "ent_settling_stale_partitions") == {(): 2}

@@ -45,6 +45,7 @@ class Place:
     calendar_shift_seconds: int = 0
     archive_dir: Path | None = None
     alertmanager_url: str = "http://127.0.0.1:9"
+    metrics_all: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,6 +57,7 @@ class Place:
             "VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
             "VIGIE_ALERTMANAGER_URL": self.alertmanager_url,
             "VIGIE_CALENDAR_SHIFT_SECONDS": str(self.calendar_shift_seconds),
+            "VIGIE_METRICS_ALL": str(self.metrics_all),
             "VIGIE_STACK_FILE": str(self.directory / "no-stack.json"),
         }
 
@@ -69,6 +71,7 @@ class Place:
             archive_dir=self.archive_dir,
             alertmanager_url=self.alertmanager_url,
             observer_port=observer_port,
+            metrics_all=self.metrics_all,
         )
 
 

@@ -80,7 +80,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
         {("r", "not_json"): 3, ("k", "not_json"): 1, ("x",): 4, ("d",): 8},
         watermark_ms=(first + 5) * 60_000,
     )
-    with observing(place) as one, observing(place) as two:
+    with observing(replace(place, metrics_all=True)) as one, observing(replace(place, metrics_all=True)) as two:
         wait_until(lambda: settled_past(one, first + 4))
         samples = one.scrape()
         assert samples[("ent_events_total", "44", "NOTES")] == 18

@@ -11,6 +11,9 @@ import pytest
 from observers import Filler, Place, events, now_minute, observing, settled_past, wait_until
 
 from streams.catalog import load_catalog
+from streams.expose.settled_minutes import SettledMinutes
+from streams.live import LiveReader
+from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
 
@@ -53,6 +56,23 @@ def test_prometheus_holds_the_minutes_at_their_own_time(redis_server, tmp_path):
             assert (tmp_path / "log" / "prometheus.log").read_text().count("level=warn") == 0
         finally:
             server.stop()
+
+
+def test_a_settled_minute_is_read_again_only_when_it_changed(redis_server, tmp_path):
+    place = Place(redis_server.url, f"scraped.{uuid.uuid4().hex[:12]}", tmp_path)
+    filler = Filler(place, CATALOG.digest)
+    first = now_minute() - 30
+    filler.count({first: events(12), first + 1: events(5)})
+    reader = LiveReader(RedisAddress(place.redis_url), place.prefix)
+    minutes = SettledMinutes(reader, CATALOG)
+    before = minutes.read([first, first + 1, first + 2])
+    assert [one.counts.get(("e", "44", "NOTES")) for one in before] == [12, 5, None]
+    filler.count({first + 1: events(1, region="GONE")})  # a late one, of a region that no list holds
+    after = minutes.read([first, first + 1, first + 2])
+    assert after[0] is before[0]
+    assert after[1].counts["e", "GONE", "NOTES"] == 1
+    assert minutes.read([first + 1])[0] is after[1]
+    reader.close()
 
 
 def _query(port: int, expression: str, minute: int | None = None) -> list[float]:

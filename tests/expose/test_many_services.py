@@ -1,0 +1,44 @@
+"""A scrape of many services: bounded in time, and a total is the sum of its parts whatever the lists say."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from streams.count import Cut
+from streams.expose.collector import Scrape, render
+from streams.expose.samples import Lists, minute_families, pair_families, snapshot_families
+from streams.live import MinuteCounts
+
+MINUTE = 29_804_043
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+def test_a_hundred_services_are_written_in_time(catalog, make_snapshot):
+    """Five minutes of 2,000 pairs of two measures, and 2,000 counters. Under 50 ms with Redis and gzip; alone it is far less."""
+    many = tuple(replace(catalog.services[0], code=f"S{number:03d}") for number in range(100))
+    lists = Lists.of(replace(catalog, services=many))
+    counts = {(cut, *pair): 7 for cut in ("e", "vs") for pair in lists.pairs}
+    held = [MinuteCounts(MINUTE + n, counts) for n in range(5)]
+    snapshot = make_snapshot(totals=counts)
+    spent = []
+    for _ in range(5):
+        began = time.process_time()
+        families = list(snapshot_families(snapshot, lists, 20_000))
+        body, _content_type = render(
+            Scrape(families, [*pair_families(snapshot, lists), *minute_families(held, lists)]), OPENMETRICS
+        )
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.06  # 0.02 on an idle machine, 0.07 before these families wrote themselves
+    assert body.count(b"ent_minute_events{") == 5 * len(lists.pairs)
+
+
+def test_codes_are_brought_onto_the_lists_and_nothing_else_is_copied(catalog, totals):
+    lists = Lists.of(catalog)
+    told = lists.codes.on_lists(totals)
+    assert told["e", "INCONNU", "CAHIER_TEXTES"] == 5
+    assert told["e", "11", "INCONNU"] == 7
+    assert told["f", "INCONNU", "INCONNU"] == 12
+    for cut in Cut:
+        assert sum(n for f, n in told.items() if f[0] == cut) == sum(n for f, n in totals.items() if f[0] == cut)
+    assert lists.codes.on_lists(told) is told
