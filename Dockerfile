@@ -13,13 +13,14 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --quiet --no-index --find-links /wheels hatchling \
     && /opt/build/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv /opt/vigie \
-    && /opt/vigie/bin/pip install --quiet --no-index --find-links /wheels --only-binary :all: 'vigie[history]' \
+    && /opt/vigie/bin/pip install --quiet --no-index --find-links /wheels --only-binary :all: 'vigie[lab]' \
     && /opt/vigie/bin/pip uninstall --quiet --yes pip setuptools
 
 FROM python:3.11-slim-bookworm
-# A volume that is mounted on /archive begins with this owner.
+# Volumes that are mounted there begin with this owner.
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin vigie \
-    && install -d -o vigie /archive
+    && install -d -o vigie /archive \
+    && install -d -o vigie -m 700 /tokens
 COPY --from=build /opt/vigie /opt/vigie
 ENV PATH=/opt/vigie/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 XDG_STATE_HOME=/tmp
 WORKDIR /tmp

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what a local stack needs of Debian: Java 17 or later, Maven, Redis, Prometheus, Alertmanager.
-# With `--tests` also chromium, in which the tests open the live page, and nginx, through which they do. Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
+# With `--tests` also chromium, in which the tests open the live page, nginx, through which they do, and what the examples over HTTPS are run
+# with: curl, PHP, Node. Nothing is done where everything is there. The packages' own system services are kept from starting, now and at the next boot:
 # `vigie up` starts its own servers, on its own ports, as the user who calls it. Services that were there before are left alone.
 set -eu
 
@@ -27,6 +28,9 @@ need prometheus-alertmanager prometheus-alertmanager prometheus-alertmanager
 if [ "${1:-}" = --tests ]; then
     need chromium chromium
     need nginx nginx nginx
+    need curl curl
+    need php php-cli
+    need node nodejs
 fi
 
 if [ -z "$packages" ]; then

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from streams.broker import KafkaAddress
+from streams.collector_address import CollectorAddress
+from streams.errors import InputError, SettingsError
 from streams.events import TimeBounds
 from streams.settings import Settings, refuse_stopped_stack
 
@@ -35,6 +37,22 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         ssl_keyfile=_path(settings.kafka_ssl_keyfile),
         unpacked_bytes_max=settings.unpacked_mib_max << 20,
     )
+
+
+def publish_address(settings: Settings) -> KafkaAddress | CollectorAddress:
+    """Where events are published: to a collector where one is named, else to Kafka.
+
+    Raises:
+        SettingsError: as `kafka_address`, or the collector's address or token cannot be used.
+    """
+    if settings.publish_url is None:
+        return kafka_address(settings)
+    try:
+        return CollectorAddress(
+            settings.publish_url, _secret(settings.publish_token) or "", _path(settings.publish_cafile)
+        )
+    except InputError as error:
+        raise SettingsError(f"publish_url, publish_token: {error}") from None
 
 
 def redis_address(settings: Settings) -> RedisAddress:

@@ -28,7 +28,7 @@ from pydantic_settings import (
 
 from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
-from streams.settings_together import problems_together
+from streams.settings_problems import problem_of, problems_together, report_of
 from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
 from streams.variables import OwnVariables, unknown_variables
@@ -87,6 +87,13 @@ class Settings(BaseSettings):
     kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM of the client, where brokers ask for one")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
+    publish_url: str | None = Field(
+        None, description="https://host:port of a collector that `vigie publish` sends to in place of Kafka"
+    )
+    publish_token: SecretStr | None = Field(None, description="what `vigie token new` printed, for that collector")
+    publish_cafile: Path | None = Field(
+        None, description="PEM of the authority that signed the collector; none: those that Python trusts"
+    )
     topic: str = Field("ent.visits", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="where events are published")
     rejected_topic: str = Field(
         "ent.visits.rejected", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="where rejected events are kept"
@@ -246,7 +253,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"),
         *("redis_tls_ca_file", "redis_tls_cert_file", "redis_tls_key_file"),
-        *("tls_certfile", "tls_keyfile"),
+        *("tls_certfile", "tls_keyfile", "publish_cafile"),
     )
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
@@ -370,26 +377,14 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        lines = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
-        raise SettingsError(_report(lines + unknown)) from None
+        lines = [problem_of(item) for item in error.errors(include_url=False, include_input=False)]
+        raise SettingsError(report_of(lines + unknown)) from None
     except (ValueError, OSError) as error:  # a settings file that is not TOML, or cannot be read
-        raise SettingsError(_report([str(error), *unknown])) from None
+        raise SettingsError(report_of([str(error), *unknown])) from None
     if unknown:
-        raise SettingsError(_report(unknown))
+        raise SettingsError(report_of(unknown))
     return settings
 
 
 #: Variables that are not settings of `Settings` but are read elsewhere.
 OTHER_VARIABLES = ("VIGIE_SETTINGS_FILE", "VIGIE_STACK_FILE")
-
-
-def _problem(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    text = str(item["msg"]).removeprefix("Value error, ")
-    return f"{where}: {text}" if where else text
-
-
-def _report(lines: list[str]) -> str:
-    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
-    hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
-    return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])

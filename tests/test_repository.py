@@ -273,7 +273,8 @@ def _ours(compose: Any) -> dict[str, Any]:
 
 def test_compose_starts_the_whole_chain(compose: Any) -> None:
     servers = {"kafka", "redis", "prometheus", "alertmanager", "grafana"}
-    assert set(compose["services"]) == servers | {"worker", "observer", "demo"}
+    assert set(compose["services"]) == servers | {"worker", "observer", "collector", "demo"}
+    assert compose["services"]["collector"]["profiles"] == ["collect"]
     assert compose["services"]["demo"]["profiles"] == ["demo"]
     for name, service in compose["services"].items():
         assert re.search(r":v?\d+\.\d+\.\d+(-\w+)?$", service["image"]), f"{name}: pin the version"
@@ -305,8 +306,9 @@ def test_observer_in_a_container_keeps_an_archive_it_may_write(compose: Any) -> 
     observer, image = compose["services"]["observer"], (ROOT / "Dockerfile").read_text()
     directory = observer["environment"]["VIGIE_ARCHIVE_DIR"]
     assert f"archive:{directory}" in observer["volumes"]
-    assert re.search(rf"install -d -o vigie {directory}$", image, re.MULTILINE)
-    assert "'vigie[history]'" in image, "without pyarrow nothing is kept"
+    assert re.search(rf"install -d -o vigie {directory}\b", image)
+    # `history` has pyarrow, without which nothing is kept; `engine` what worker, observer and collector run on. `lab` is both.
+    assert "'vigie[lab]'" in image
 
 
 def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
@@ -317,7 +319,7 @@ def test_compose_and_local_stack_use_the_same_ports(compose: Any) -> None:
     addresses = ("kafka_bootstrap_servers", "redis_url", "prometheus_url", "alertmanager_url")
     ports = {int(re.findall(r":(\d+)", str(fields[name].default))[-1]) for name in addresses}
     grafana = 13000  # the local stack has none
-    assert set(published) == ports | {fields["observer_port"].default, grafana}
+    assert set(published) == ports | {fields["observer_port"].default, fields["collector_port"].default, grafana}
     worker = compose["services"]["worker"]
     assert f":{fields['worker_port'].default}/readyz" in " ".join(worker["healthcheck"]["test"])
 

@@ -1,4 +1,4 @@
-"""`vigie publish`: events of a file, or of another program, into Kafka."""
+"""`vigie publish`: events of a file, or of another program, into Kafka, or to a collector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import click
 
 from streams.cli.progress import Meter
 from streams.cli.publish_report import report, report_rehearsal
-from streams.edges import kafka_address
+from streams.edges import publish_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
@@ -61,6 +61,7 @@ def publish(
 
     Native: every JSON object is sent as it is, under its `visitor`; what breaks the contract shows in `vigie status` and in the dead-letter
     topic. The other formats become events by the tables of config/; users become pseudonyms with the secret in VIGIE_SECRET_<PROJECT>.
+    Where the setting publish_url names a collector, events go there, and what breaks the contract is refused at once.
 
     Beside FILE a mark (FILE.vigie-mark) keeps what of it was published: the next run sends what is missing, also of a file that grew or was
     renamed. A file that was changed where it was published already is refused. Pipes have no mark.
@@ -139,7 +140,9 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
 def _publish(source: _Source, settings: Settings, reader: LineReader, book: Book, marks: MarkFile | None) -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one clear message is printed instead
     feed = LineFeed(reader, book, marks)
-    publisher = VisitPublisher(kafka_address(settings), topic=settings.topic, on_failed=feed.on_failed, limits=_LIMITS)
+    publisher = VisitPublisher(
+        publish_address(settings), topic=settings.topic, on_failed=feed.on_failed, limits=_LIMITS
+    )
     with source.opened() as (stream, raw):
         if raw.isatty():
             click.echo("Reading events from the terminal, one a line; end with Ctrl-D.", err=True)

@@ -54,6 +54,7 @@ _DEFAULT_MINUTES = 10
 )
 @click.option("--speed", type=float, help=f"--live: seconds a second in the run-up.  [default: {DEFAULT_SPEED:g}]")
 @click.option("--seconds", type=click.FloatRange(min=0), help="--live: stop by itself after this time.")
+@click.option("--collector-project", help="--live: good events of this project go to the collector (publish_url).")
 def simulate(
     *,
     name: str | None,
@@ -73,6 +74,7 @@ def simulate(
     start: str | None,
     speed: float | None,
     seconds: float | None,
+    collector_project: str | None,
 ) -> None:
     """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live); or years of counts, or the
     eight weeks and the rentrée before a scenario, straight to an archive (--archive).
@@ -96,13 +98,15 @@ def simulate(
         "--start": live and start,
         "--speed": out and speed,
         "--seconds": out and seconds is not None,
+        "--collector-project": out and collector_project,
     }
     if wrong := [option for option, given in misplaced.items() if given]:
         raise InputError(f"{', '.join(wrong)} cannot be used with {'--live' if live else '--out'}: leave it out")
     settings = load_settings()
     configuration = Configuration.load(settings.config_dir, name)
     if out is None:
-        live_options = _LiveOptions(seed, scale, truth, run, clean, DEFAULT_SPEED if speed is None else speed, seconds)
+        pace = DEFAULT_SPEED if speed is None else speed
+        live_options = _LiveOptions(seed, scale, truth, run, clean, pace, seconds, collector_project)
         _live(configuration, settings, live_options)
         return
     if minutes and events:
@@ -172,12 +176,14 @@ class _LiveOptions:
     clean: bool
     speed: float
     seconds: float | None
+    collector_project: str | None
 
 
 def _live(configuration: Configuration, settings: Settings, options: _LiveOptions) -> None:
     from streams import edges
     from streams.publish import PublisherLimits, VisitPublisher
-    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun
+    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Publisher
+    from streams.simulate.two_ways import TwoWays
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -206,8 +212,13 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
         f"calendar shift {shift} s; first event at {_paris(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
     )
     limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
-    publisher = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
-    publisher.connect()
+    kafka = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
+    kafka.connect()
+    publisher: Publisher = kafka
+    if options.collector_project is not None:
+        collector = VisitPublisher(edges.publish_address(settings), limits=limits)
+        collector.connect()
+        publisher = TwoWays(kafka, collector, options.collector_project)
     pace = Pace(begin_s, now, options.speed)
     LiveRun(
         generator, book, publisher, pace=pace, options=LiveOptions(options.truth, options.seconds, _say), stop=stop

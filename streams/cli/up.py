@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,17 @@ from streams.errors import InputError
 from streams.settings import Settings, default_data_dir, load_settings
 
 if TYPE_CHECKING:
+    from streams.access import NewToken, Token
     from streams.local import StackPlan
 
 SCENARIOS = ("ordinary", "rentree", "storm", "none")
 #: From `vigie up` to the first simulated event: the servers, then workers and observer. The shift is fixed before they start.
 START_SECONDS = 15
+#: The simulated ENT that sends over HTTP, through the collector; the others publish to Kafka.
+COLLECTOR_PROJECT = "mbn"
+COLLECTOR_EVENTS_PER_SECOND = 1_000_000
+TOKENS = "tokens.json"
+SIMULATED = "simulated ENT of vigie up"
 
 _PORT = click.IntRange(2, 65535)
 
@@ -42,6 +49,7 @@ _PORT = click.IntRange(2, 65535)
 @click.option("--prometheus-port", type=_PORT, default=19090, show_default=True)
 @click.option("--alertmanager-port", type=_PORT, default=19093, show_default=True)
 @click.option("--port", type=_PORT, help="Port of the observer.  [default: 8000]")
+@click.option("--collector-port", type=_PORT, help="Port of the collector.  [default: 8400]")
 @click.option("--worker-port", type=_PORT, help="Port of worker 0, the others follow.  [default: 8001]")
 def up(
     *,
@@ -57,9 +65,10 @@ def up(
     prometheus_port: int,
     alertmanager_port: int,
     port: int | None,
+    collector_port: int | None,
     worker_port: int | None,
 ) -> None:
-    """Start a local stack and look after it: real Kafka, Redis, Prometheus, Alertmanager, then workers and observer.
+    """Start a local stack and look after it: real Kafka, Redis, Prometheus, Alertmanager, then workers, observer and collector.
 
     Every other command finds it without options while it runs. A process that dies is started again within 5 seconds. Ctrl-C, SIGTERM or
     --seconds stop it cleanly; its data stay in the data directory.
@@ -76,16 +85,33 @@ def up(
     check_programs(() if jars_are_there() else ("mvn",))
     kafka_jars(click.echo)  # the first time this takes a minute, and a shift must not be fixed before
     ports = ServerPorts(kafka_port, redis_port, prometheus_port, alertmanager_port)
-    settings = local_settings(load_settings(observer_port=port, worker_port=worker_port), ports)
+    chosen = load_settings(observer_port=port, worker_port=worker_port, collector_port=collector_port)
+    settings = local_settings(chosen, ports).model_copy(update={"tokens_file": directory / TOKENS})
     traffic = SimulatedTraffic()
     if settings.archive_dir is None and _has_pyarrow():
         settings = settings.model_copy(update={"archive_dir": directory / "archive"})
     if scenario != "none":
         settings, traffic = _traffic(settings, scenario, speed, scale, directory)
-    plan = StackPlan(settings, directory, workers, ports, seconds, traffic.command)
+    token = _local_token()
+    plan = StackPlan(settings, directory, workers, ports, seconds=seconds, simulator=traffic.command, token=token.text)
     with _making_the_past(traffic):
-        code = _run(plan, traffic, verify)
+        code = _run(plan, traffic, verify, token)
     sys.exit(code)
+
+
+def _local_token() -> NewToken:
+    """A token of the simulated ENT, new at each start: none can be read back from the file."""
+    from streams.access.tokens import make_token
+
+    return make_token(
+        (COLLECTOR_PROJECT,), datetime.now(UTC), name=SIMULATED, events_per_second_max=COLLECTOR_EVENTS_PER_SECOND
+    )
+
+
+def _keep(token: Token, tokens_file: Path) -> None:
+    from streams.access import TokenFile
+
+    TokenFile(tokens_file).change(lambda tokens: (*(each for each in tokens if each.name != SIMULATED), token))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +138,7 @@ def _traffic(
     shift = scenario_shift_seconds(scenario, now + START_SECONDS, DEFAULT_SPEED if speed is None else speed)
     truth = directory / f"truth-{name}-{int(now)}.json"
     command = ["simulate", "--live", "--scenario", name, "--truth", str(truth)]
+    command += ["--collector-project", COLLECTOR_PROJECT]
     command += ["--speed", str(speed)] if speed is not None else []
     command += ["--scale", str(scale)] if scale is not None else []
     click.echo(f"scenario {name}: {scenario.label}; scale {chosen_scale:g}; calendar shift {shift} s")
@@ -146,7 +173,7 @@ def _making_the_past(traffic: SimulatedTraffic) -> Iterator[None]:
         process.kill()
 
 
-def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool) -> int:
+def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewToken) -> int:
     from streams.live import LiveReader
     from streams.local import FrenchNames, Hooks, Screen, run_stack
     from streams.topics import ensure_topics
@@ -160,6 +187,7 @@ def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool) -> int:
 
     def ensure() -> None:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
+        _keep(token.token, plan.data_dir / TOKENS)
         if verify:
             _check_empty(settings, plan.data_dir)
 

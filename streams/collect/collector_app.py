@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.collect.door import Answer, Door, drain
+from streams.collect.door import Answer, Body, Door
 from streams.collect.event_log import EventLog
 from streams.collect.refusals import RequestRefused
 from streams.web import exposed
@@ -35,11 +35,18 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
         return response
 
     async def _answer(request: Request) -> Response:
+        body = Body(request.receive)
         try:
-            return _answered(await door.take(request))
+            return _answered(await door.take(Request(request.scope, body)))
         except RequestRefused as refused:
-            await drain(request)
-            return _refused(refused)
+            await body.drain()
+            return _refused(refused, is_read=body.is_read)
+
+    async def about(request: Request) -> Response:
+        try:
+            return _json(200, door.about(request))
+        except RequestRefused as refused:
+            return _refused(refused, is_read=True)
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -55,7 +62,8 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     async def unknown(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         answer = _json(
-            error.status_code, {"error": f"this collector takes POST {PATH}; and serves /metrics, /readyz, /healthz"}
+            error.status_code,
+            {"error": f"this collector takes POST {PATH}; and serves /v1/token, /metrics, /readyz, /healthz"},
         )
         answer.headers.update(error.headers or {})
         return answer
@@ -68,6 +76,7 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
 
     routes = [
         Route(PATH, take, methods=["POST"]),
+        Route("/v1/token", about),
         Route("/metrics", metrics),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
@@ -79,9 +88,8 @@ def _answered(answer: Answer) -> Response:
     return _json(200 if answer.accepted else 422, answer)
 
 
-def _refused(refused: RequestRefused) -> Response:
-    # What was not read of the body must not be taken for the next request.
-    headers = {"Connection": "close"}
+def _refused(refused: RequestRefused, *, is_read: bool) -> Response:
+    headers = {} if is_read else {"Connection": "close"}  # what was not read must not be taken for the next request
     if refused.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="vigie"'
     if refused.retry_seconds is not None:

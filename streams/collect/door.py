@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from streams.access import Token, TokenBook, TokenRefused, TokensUnreadable
 from streams.collect.collector_limits import CollectorLimits, Rate, Waiting, cost
@@ -35,6 +37,18 @@ class Answer:
     reasons: dict[str, int]
     refused_lines: list[RefusedLine]
     ids_remembered_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """What a token may do: `projects` it speaks for, `expires` as ISO 8601, and the bounds of a request."""
+
+    id: str
+    projects: tuple[str, ...]
+    expires: str | None
+    events_max: int
+    body_bytes_max: int
+    events_per_second_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,25 @@ class Door:
             held.give_back()
             raise
         return await self._handed_over(found, token, held)
+
+    def about(self, request: Request) -> TokenAnswer:
+        """Say what a request's token may do; asked by publishers before their first event.
+
+        Raises:
+            RequestRefused: nothing, now.
+        """
+        token = self._who(request)
+        if self._events.problem is not None:
+            raise _come_back("Kafka takes no events now")
+        limits = self._rules.limits
+        return TokenAnswer(
+            token.id,
+            token.projects,
+            None if token.expires is None else token.expires.isoformat(),
+            limits.events_max,
+            limits.body_bytes_max,
+            self._rate(token).per_second,
+        )
 
     def _who(self, request: Request) -> Token:
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
@@ -171,18 +204,26 @@ class _Held:
         self._bytes = 0
 
 
-async def drain(request: Request) -> None:
-    """Read what is left of a request that is refused, within bounds."""
-    left = DRAINED_BYTES_MAX
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS_MAX):
-            while left > 0:
-                message = await request.receive()
-                left -= len(message.get("body", b""))
-                if not message.get("more_body"):
-                    return
-    except TimeoutError:
-        return
+class Body:
+    """What a request still has to say, as ASGI's `receive`."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_read = False
+
+    async def __call__(self) -> Message:
+        """The next piece."""
+        message = await self._receive()
+        self.is_read = not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left of a request that is refused, within bounds."""
+        left = DRAINED_BYTES_MAX
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS_MAX):
+                while left > 0 and not self.is_read:
+                    left -= len((await self()).get("body", b""))
 
 
 def _come_back(why: str) -> RequestRefused:

@@ -24,7 +24,15 @@ from streams.local.supervisor import TICK_SECONDS, Supervisor
 from streams.settings import read_stack, stack_file
 
 #: What is stopped together, in order: nothing is written to what has stopped.
-STOP_ORDER = (("simulator",), ("worker",), ("observer",), ("prometheus", "alertmanager"), ("kafka",), ("redis",))
+STOP_ORDER = (
+    ("simulator",),
+    ("collector",),
+    ("worker",),
+    ("observer",),
+    ("prometheus", "alertmanager"),
+    ("kafka",),
+    ("redis",),
+)
 
 #: Waits while the stack is looked after; False when a stop was asked for meanwhile.
 Pause = Callable[[float], bool]
@@ -120,7 +128,10 @@ class Stack:
 
     def _start_processes(self) -> None:
         plan = self.plan
-        self._start(f"observer and {plan.workers} workers", lambda: [plan.observer(), *plan.worker_programs()])
+        self._start(
+            f"observer, collector and {plan.workers} workers",
+            lambda: [plan.observer(), plan.collector(), *plan.worker_programs()],
+        )
         if plan.simulator:
             self._start("traffic", lambda: [plan.simulator_program()])
 

@@ -29,14 +29,16 @@ _CLUSTER_ID = "VigieLocalStack0000000"
 
 @dataclass(frozen=True, slots=True)
 class ScrapedPorts:
-    """The ports that Prometheus has to know, and where observers and workers listen."""
+    """The ports that Prometheus has to know, and where observers, workers and the collector listen."""
 
     observers: tuple[int, ...]
     workers: tuple[int, ...]
     prometheus: int
     alertmanager: int
+    collector: int
     observer_host: str = LOOPBACK
     worker_host: str = LOOPBACK
+    collector_host: str = LOOPBACK
 
 
 def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) -> Program:
@@ -159,6 +161,7 @@ def _with_ports(config: dict[str, Any], source: Path, ports: ScrapedPorts) -> di
     chosen = {
         "vigie-observer": _targets(ports.observers, ports.observer_host),
         "vigie-worker": _targets(ports.workers, ports.worker_host),
+        "vigie-collector": _targets((ports.collector,), ports.collector_host),
         "prometheus": _targets((ports.prometheus,)),
         "alertmanager": _targets((ports.alertmanager,)),
     }

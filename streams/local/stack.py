@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from streams.settings import Settings
 WORKER_STOP_SECONDS_MAX = 28
 OBSERVER_STOP_SECONDS_MAX = 13
 SIMULATOR_STOP_SECONDS_MAX = 40
+COLLECTOR_STOP_SECONDS_MAX = 13
 
 
-_REMOTE_ONLY = ("redis_username", "redis_password", "redis_tls_ca_file")
+_REMOTE_ONLY = ("redis_username", "redis_password", "redis_tls_ca_file", "tls_certfile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class ServerPorts:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """The stack that is wanted. `simulator` is the command line of the traffic after `vigie`, empty for none.
+    """The stack that is wanted. `simulator` is the command line of the traffic after `vigie`, empty for none; `token` is what it sends to
+    the collector with.
 
     `settings` are those of all children; the addresses in them are of the servers that the stack starts.
     """
@@ -48,6 +50,7 @@ class StackPlan:
     ports: ServerPorts
     seconds: float | None = None
     simulator: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
 
     @property
     def kafka_controller_port(self) -> int:
@@ -61,8 +64,17 @@ class StackPlan:
     def scraped(self) -> ScrapedPorts:
         """What Prometheus scrapes, and where it talks to."""
         observers = (self.settings.observer_port,)
-        hosts = self.settings.observer_host, self.settings.worker_host
-        return ScrapedPorts(observers, self.worker_ports(), self.ports.prometheus, self.ports.alertmanager, *hosts)
+        settings = self.settings
+        return ScrapedPorts(
+            observers,
+            self.worker_ports(),
+            self.ports.prometheus,
+            self.ports.alertmanager,
+            collector=settings.collector_port,
+            observer_host=settings.observer_host,
+            worker_host=settings.worker_host,
+            collector_host=settings.collector_host,
+        )
 
     def receivers(self) -> Receivers:
         """Where Alertmanager sends."""
@@ -78,6 +90,7 @@ class StackPlan:
             PortUse("Prometheus", self.ports.prometheus, "--prometheus-port"),
             PortUse("Alertmanager", self.ports.alertmanager, "--alertmanager-port"),
             PortUse("observer", self.settings.observer_port, "--port"),
+            PortUse("collector", self.settings.collector_port, "--collector-port"),
             *(PortUse(f"worker {slot}", port, "--worker-port") for slot, port in enumerate(self.worker_ports())),
         ]
 
@@ -85,6 +98,11 @@ class StackPlan:
     def page_url(self) -> str:
         """Where the observer serves, without a slash at the end."""
         return f"http://{host_port(self.settings.observer_host, self.settings.observer_port)}"
+
+    @property
+    def collector_url(self) -> str:
+        """Where the collector takes events."""
+        return f"http://{host_port(self.settings.collector_host, self.settings.collector_port)}"
 
     def addresses(self) -> dict[str, str]:
         """Where people and programs find the parts."""
@@ -96,6 +114,7 @@ class StackPlan:
             "metrics": f"{observer}/metrics",
             "Prometheus": settings.prometheus_url,
             "Alertmanager": settings.alertmanager_url,
+            "collector": self.collector_url,
             "Kafka": settings.kafka_bootstrap_servers,
             "Redis": settings.redis_url,
             "data, logs": str(self.data_dir),
@@ -104,6 +123,10 @@ class StackPlan:
     def observer(self) -> Program:
         """`vigie serve`."""
         return self._vigie("observer", ("serve",), self.settings.observer_port, OBSERVER_STOP_SECONDS_MAX)
+
+    def collector(self) -> Program:
+        """`vigie collect`."""
+        return self._vigie("collector", ("collect",), self.settings.collector_port, COLLECTOR_STOP_SECONDS_MAX)
 
     def worker_programs(self) -> list[Program]:
         """`vigie worker`, one a slot."""
@@ -114,13 +137,17 @@ class StackPlan:
 
     def simulator_program(self) -> Program:
         """The traffic."""
-        return self._vigie("simulator", self.simulator, None, SIMULATOR_STOP_SECONDS_MAX)
+        program = self._vigie("simulator", self.simulator, None, SIMULATOR_STOP_SECONDS_MAX)
+        own = {"VIGIE_PUBLISH_URL": self.collector_url, "VIGIE_PUBLISH_TOKEN": self.token}
+        return replace(program, environment={**program.environment, **own})
 
     def _vigie(
         self, role: str, words: tuple[str, ...], port: int | None, stop_seconds_max: float, slot: int | None = None
     ) -> Program:
         name = role if slot is None else f"{role}-{slot}"
-        host = self.settings.observer_host if role == "observer" else self.settings.worker_host
+        settings = self.settings
+        hosts = {"observer": settings.observer_host, "collector": settings.collector_host}
+        host = hosts.get(role, settings.worker_host)
         return Program(
             role=role,
             slot=slot,

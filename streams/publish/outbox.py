@@ -24,7 +24,7 @@ SEARCH_SECONDS = 0.2
 #: How often somebody who waits looks.
 WAIT_STEP_SECONDS = 0.005
 #: Errors that speak of the event itself, not of Kafka's state. By name: `kafka` is not imported before an address is connected to.
-_BECAUSE_OF_EVENT = ("MessageSizeTooLargeError", "InvalidRecordError", "CorruptRecordError")
+_BECAUSE_OF_EVENT = ("MessageSizeTooLargeError", "InvalidRecordError", "CorruptRecordError", "EventRefused")
 CLOSED = "the publisher was closed before Kafka confirmed it"
 
 log = logging.getLogger(__name__)

@@ -88,6 +88,9 @@ class KafkaSender:
         except KafkaError as error:
             raise self._address.explain(error) from error
 
+    def work(self) -> None:
+        """Nothing: the producer has a thread of its own."""
+
     def leave_to_parent(self) -> None:
         """In the child of a fork: never touch the producer again, also not at the end of the process. Its connections are the parent's."""
         self._producer._unregister_cleanup()

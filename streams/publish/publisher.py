@@ -21,6 +21,7 @@ from typing import Any
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
+from streams.collector_address import CollectorAddress, is_collector
 from streams.errors import InputError, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
@@ -39,8 +40,8 @@ RECONNECT_SECONDS = 1.0
 _LOOP_RULES = LoopRules(
     "vigie-publisher",
     LOOK_SECONDS,
-    failing="Kafka takes no events, they wait in the buffer",
-    working="Kafka takes events",
+    failing="events are not taken, they wait in the buffer",
+    working="events are taken",
     retry_seconds=RECONNECT_SECONDS,
 )
 #: Kafka has confirmed nothing for so long although something is pending: the health says so.
@@ -64,9 +65,12 @@ class VisitPublisher:
     """Publishes visit events to Kafka; one per process is enough, and any number of threads may share it.
 
     Args:
-        address: a `KafkaAddress`, or `host:port[,host:port]` for a Kafka without authentication.
+        address: a `KafkaAddress`, or `host:port[,host:port]` for a Kafka without authentication; or a `CollectorAddress`, or
+            `https://host[:port]` with a `token`, for a collector, which hands events to Kafka. All that is said of Kafka below then holds
+            of Kafka behind the collector.
         secrets: project code -> secret of at least 16 bytes for its pseudonyms; only `publish` needs it.
-        topic: where events go.
+        topic: where events go; a collector knows that itself.
+        token: what `vigie token new` printed, for a collector.
         on_failed: called once for every event that failed (its `tag` is the event's id), mostly from the publisher's thread; it must
             be quick. What it raises is logged, and the publisher goes on.
         limits: the bounds.
@@ -77,16 +81,17 @@ class VisitPublisher:
 
     def __init__(
         self,
-        address: KafkaAddress | str,
+        address: KafkaAddress | CollectorAddress | str,
         secrets: Mapping[str, bytes | str] | None = None,
         *,
         topic: str = "ent.visits",
+        token: str | None = None,
         on_failed: Callable[[Undelivered], None] | None = None,
         limits: PublisherLimits | None = None,
     ) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", topic):
             raise InputError(f"{topic!r} is no name of a Kafka topic: letters, digits, '.', '_' and '-' only")
-        self._address = KafkaAddress(tuple(address.split(","))) if isinstance(address, str) else address
+        self._address = _address_of(address, token)
         self._secrets = ProjectSecrets(secrets or {})
         self._topic = topic
         self._on_failed = on_failed
@@ -177,13 +182,15 @@ class VisitPublisher:
     def _buffer_full(self) -> BufferFull:
         waiting = self.pending
         return BufferFull(
-            f"{waiting} events wait for Kafka at {self._servers()}, no more are taken: Kafka is away or slower than the events. "
-            "Those that wait are not lost; keep this one and publish it again later, and look at Kafka",
+            f"{waiting} events wait for {self._where()}, no more are taken: it is away or slower than the events. "
+            "Those that wait are not lost; keep this one and publish it again later, and look at it",
             waiting,
         )
 
-    def _servers(self) -> str:
-        return ",".join(self._address.bootstrap_servers)
+    def _where(self) -> str:
+        if isinstance(self._address, CollectorAddress):
+            return f"the collector at {self._address.url}"
+        return f"Kafka at {','.join(self._address.bootstrap_servers)}"
 
     # --- what became of the events
 
@@ -211,7 +218,7 @@ class VisitPublisher:
         silent = self._outbox.oldest_seconds()
         problem = self._loop.problem() if self._refused is None else self._refused[1]
         if problem is None and silent > SILENCE_SECONDS:
-            problem = f"Kafka at {self._servers()} has not confirmed an event for {silent:.0f} s: look whether it runs"
+            problem = f"{self._where()} has not confirmed an event for {silent:.0f} s: look whether it runs"
         return PublisherHealth(self._sender is not None, self.pending, problem)
 
     # --- beginning and ending
@@ -228,15 +235,12 @@ class VisitPublisher:
         self._connect()
 
     def _connect(self) -> Any:
-        with importing:  # now: kafka takes 120 ms, which are not for the import of an SDK
-            from streams.publish.producer import KafkaSender
-
         with self._connecting:
             if self._sender is None:
                 if self._refused is not None and time.monotonic() < self._refused[0]:
                     raise ServerError(self._refused[1])
                 try:
-                    sender = KafkaSender(self._address, self._topic, self.limits)
+                    sender = self._open()
                 except ServerError as error:
                     self._refused = (time.monotonic() + RECONNECT_SECONDS, str(error))
                     raise
@@ -248,10 +252,22 @@ class VisitPublisher:
                     raise ServerError(CLOSED)
             return self._sender
 
+    def _open(self) -> Any:
+        # Imported now: kafka takes 120 ms, which are not for the import of an SDK.
+        if isinstance(self._address, CollectorAddress):
+            with importing:
+                from streams.publish.over_https import CollectorSender
+            return CollectorSender(self._address, self.limits)
+        with importing:
+            from streams.publish.producer import KafkaSender
+        return KafkaSender(self._address, self._topic, self.limits)
+
     def _work(self) -> None:
         """What the thread does: connect, hand over what waits, see what became of the rest."""
         try:
-            self._outbox.hand_over((self._sender or self._connect()).send)
+            sender = self._sender or self._connect()
+            self._outbox.hand_over(sender.send)
+            sender.work()
         finally:
             self._outbox.expire()
             self._outbox.sweep()
@@ -323,6 +339,14 @@ class VisitPublisher:
             raise NotDelivered(
                 f"{found.failed} of {found.taken} events were not confirmed by Kafka ({why}): publish them again"
             )
+
+
+def _address_of(address: KafkaAddress | CollectorAddress | str, token: str | None) -> KafkaAddress | CollectorAddress:
+    if isinstance(address, str) and is_collector(address):
+        return CollectorAddress(address, token or "")
+    if token is not None:
+        raise InputError("A token is for a collector: give its address, https://host[:port]")
+    return KafkaAddress(tuple(address.split(","))) if isinstance(address, str) else address
 
 
 def _closed_error() -> InputError:

@@ -95,7 +95,7 @@ def running(mode: Mode, past: Path, scale: str, directory: Path, log: Path, sink
     # Where `vigie up` keeps the archive of a scenario.
     archive = directory / "data" / f"archive-{mode.scenario}-{scale}"
     copy_past(past, archive, datetime.date.fromisoformat(mode.date))
-    kafka, _controller, redis, prometheus, alertmanager, observer, worker, _other = free_ports(8)
+    kafka, _controller, redis, prometheus, alertmanager, observer, worker, _other, collector = free_ports(9)
     chain = Chain(directory, *(f"http://127.0.0.1:{port}" for port in (observer, alertmanager, prometheus)))
     chain.settings_file.write_text("detector = true\n")
     environment = {
@@ -110,6 +110,7 @@ def running(mode: Mode, past: Path, scale: str, directory: Path, log: Path, sink
     command += ["--scale", scale, "--data-dir", str(directory / "data"), "--kafka-port", str(kafka)]
     command += ["--redis-port", str(redis), "--prometheus-port", str(prometheus), "--port", str(observer)]
     command += ["--alertmanager-port", str(alertmanager), "--worker-port", str(worker)]
+    command += ["--collector-port", str(collector)]
     with log.open("w") as out:
         up = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         try:

@@ -63,7 +63,7 @@ def test_a_stack_finds_its_processes_where_they_listen(host: str) -> None:
 
 
 def test_prometheus_scrapes_processes_where_they_listen(tmp_path: Path) -> None:
-    program = prometheus(tmp_path, ScrapedPorts((8000,), (8001, 8002), 9090, 9093, "::", "::1"))
+    program = prometheus(tmp_path, ScrapedPorts((8000,), (8001, 8002), 9090, 9093, 8400, "::", "::1"))
     jobs = yaml.safe_load((program.directory / "prometheus.yml").read_text())["scrape_configs"]
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
     assert targets["vigie-observer"] == ["[::1]:8000"]

@@ -18,7 +18,9 @@ PORTS = ServerPorts(kafka=41092, redis=41379, prometheus=41090, alertmanager=410
 
 @pytest.fixture
 def plan(tmp_path: Path) -> StackPlan:
-    settings = local_settings(Settings(observer_port=41000, worker_port=41001, calendar_shift_seconds=-7), PORTS)
+    settings = local_settings(
+        Settings(observer_port=41000, worker_port=41001, collector_port=41400, calendar_shift_seconds=-7), PORTS
+    )
     return StackPlan(settings, tmp_path, 3, PORTS)
 
 
@@ -30,6 +32,7 @@ def test_every_port_is_checked_with_the_option_that_changes_it(plan):
         (41090, "--prometheus-port"),
         (41093, "--alertmanager-port"),
         (41000, "--port"),
+        (41400, "--collector-port"),
         (41001, "--worker-port"),
         (41002, "--worker-port"),
         (41003, "--worker-port"),
@@ -48,12 +51,13 @@ def test_children_get_the_settings_of_the_stack(plan):
 
 
 def test_prometheus_scrapes_the_ports_in_use(tmp_path):
-    program = prometheus(tmp_path, ScrapedPorts((41000,), (41001, 41002), 41090, 41093))
+    program = prometheus(tmp_path, ScrapedPorts((41000,), (41001, 41002), 41090, 41093, 41400))
     config = yaml.safe_load((program.directory / "prometheus.yml").read_text())
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
     assert targets == {
         "vigie-observer": ["127.0.0.1:41000"],
         "vigie-worker": ["127.0.0.1:41001", "127.0.0.1:41002"],
+        "vigie-collector": ["127.0.0.1:41400"],
         "prometheus": ["127.0.0.1:41090"],
         "alertmanager": ["127.0.0.1:41093"],
     }

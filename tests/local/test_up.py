@@ -21,7 +21,7 @@ def up(directory: Path, *options: str, **environment: str) -> subprocess.Complet
 
 
 def test_taken_ports_are_one_clear_error_and_nothing_is_created(tmp_path):
-    _controller, kafka, redis, prometheus, alertmanager, observer, worker, _other = free_ports(8)
+    _controller, kafka, redis, prometheus, alertmanager, observer, worker, _other, collector = free_ports(9)
     chosen = {
         "--kafka-port": kafka,
         "--redis-port": redis,
@@ -29,6 +29,7 @@ def test_taken_ports_are_one_clear_error_and_nothing_is_created(tmp_path):
         "--alertmanager-port": alertmanager,
         "--port": observer,
         "--worker-port": worker,
+        "--collector-port": collector,
     }
     options = [text for name, port in chosen.items() for text in (name, str(port))]
     with socket.create_server(("127.0.0.1", redis)), socket.create_server(("127.0.0.1", worker + 1)):

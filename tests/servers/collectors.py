@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import orjson
 
+from streams.collector_address import CollectorAddress
 from streams.events import VERSION
 from streams.local import Process, Program
 from streams.publish import new_event_id, pseudonym
@@ -63,6 +64,10 @@ class Collector:
         with self.client() as client:
             given = {name.replace("_", "-"): value for name, value in headers.items()}
             return client.post("/v1/events", content=body, headers=bearer | given)
+
+    def address(self) -> CollectorAddress:
+        """As an ENT has it."""
+        return CollectorAddress(self.url, self.token, str(self.directory / "server.pem"))
 
     def get(self, path: str) -> httpx.Response:
         """Ask for something else."""

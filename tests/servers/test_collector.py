@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,13 @@ from kafka.partitioner import murmur2
 from streams import edges
 from streams.count import Cut
 from streams.count.memory import DEDUPE_MS_MIN
+from streams.errors import InputError, ServerError
+from streams.publish import Undelivered, VisitPublisher
 from tests.certificates import make_certificate, trusting
-from tests.servers.collectors import Collector, collecting, event, lines, vigie
+from tests.servers.collectors import SECRET, Collector, collecting, event, lines, vigie
 from tests.servers.conftest import Installation, KafkaServer, RedisServer, install
+from tests.servers.test_other_languages import EXAMPLES, uses
+from tests.servers.test_other_languages import SECRET as USERS_SECRET
 from tests.servers.workers import reader_of, wait_for, workers
 
 pytestmark = pytest.mark.servers
@@ -37,8 +41,8 @@ OPENAPI = orjson.loads((Path(__file__).parents[2] / "docs" / "contract" / "opena
 #: Small bounds, so that a test may pass them; Kafka is waited for 3 s.
 BOUNDS = {
     "collector_body_kib_max": 64,
-    "collector_unpacked_kib_max": 128,
-    "collector_events_max": 300,
+    "collector_unpacked_kib_max": 256,
+    "collector_events_max": 600,
     "collector_waiting_mib_max": 1,
     "collector_confirm_seconds_max": 3,
 }
@@ -139,9 +143,9 @@ def test_each_request_that_is_refused(place: Installation, collector: Collector)
         ("an expired one", body, expired, {}, 401, "expired on 2026-01-01"),
         ("nothing", b"\n\n", None, {}, 400, "no event"),
         ("too many bytes", b"x" * (65 << 10), None, {}, 413, "larger than 65536"),
-        ("too many events", b"{}\n" * 301, None, {}, 413, "at most 300"),
+        ("too many events", b"{}\n" * 601, None, {}, 413, "at most 600"),
         ("a bomb", bomb, None, packed, 413, "larger than 65536"),
-        ("a small bomb", gzip.compress(b" " * (129 << 10)), None, packed, 413, "unpacks to more"),
+        ("a small bomb", gzip.compress(b" " * (257 << 10)), None, packed, 413, "unpacks to more"),
         ("no gzip", body, None, packed, 400, "not gzip"),
         ("another packing", body, None, zstd, 415, "gzip, or none"),
         ("no good event", b"{}\n" + lines(event(project="oze")), None, {}, 422, "other_project"),
@@ -214,24 +218,115 @@ def test_the_certificate_is_changed_under_the_running_collector(collector: Colle
         httpx.get(collector.url, verify=old)
 
 
-def test_half_a_handshake_and_plain_http_keep_nobody_out(collector: Collector) -> None:
-    port = int(collector.url.rpartition(":")[2])
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as plain:
-        plain.sendall(b"POST /v1/events HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert b"HTTP" not in plain.recv(1000)
-    silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(600)]
+def test_the_sdk_sends_over_https(place: Installation, collector: Collector) -> None:
+    lost: list[Undelivered] = []
+    broken, foreign = orjson.dumps(event(ts="yesterday")), orjson.dumps(event(project="oze"))
+    publisher = VisitPublisher(collector.address(), {"mbn": SECRET}, on_failed=lost.append)
     try:
-        wait_for("an answer beside 600 that say nothing", lambda: _answers(collector), 60)
+        publisher.connect()
+        ids = {publisher.publish(service="NOTES", uai="0541234Y", user_id=str(number)) for number in range(1200)}
+        indented = orjson.dumps(event(), option=orjson.OPT_INDENT_2)  # a line break within an event is a blank
+        for number, value in enumerate([broken, foreign, b"", indented]):
+            publisher.send_raw(value, b"key", number)
+        assert publisher.flush(30) == 0
+        assert publisher.health().problem is None
     finally:
-        for one in silent:
-            one.close()
+        found = publisher.close()
+    assert (found.taken, found.delivered, found.failed) == (1204, 1201, 3)
+    told = {(each.tag, each.reason.rpartition(": ")[2], each.because_of_event) for each in lost}
+    assert told == {(0, "ill_typed", True), (1, "other_project", True), (2, "empty", True)}
+    assert ids | {orjson.loads(indented)["id"]} <= ids_in_kafka(place)
 
 
-def _answers(collector: Collector) -> bool:
-    try:
-        return collector.get("/healthz").status_code == 200
-    except (httpx.TransportError, ssl.SSLError):
-        return False
+def test_the_sdk_says_what_keeps_it_from_the_collector(collector: Collector, tmp_path: Path) -> None:
+    right = collector.address()
+    port = right.url.rpartition(":")[2]
+    for address, said in [
+        (replace(right, token="vigie_nobody_x"), "answers 401: this token is not known"),
+        (replace(right, cafile=None), "its certificate is refused"),
+        (replace(right, cafile=str(make_certificate(tmp_path, "other")[0])), "its certificate is refused"),
+        (replace(right, url=f"http://127.0.0.1:{port}", cafile=None), "is not reached"),
+        (replace(right, url="https://127.0.0.1:9"), "is not reached"),
+    ]:
+        publisher = VisitPublisher(address, {"mbn": SECRET})
+        with pytest.raises(ServerError, match=said):
+            publisher.connect()
+        publisher.publish(service="NOTES", uai="0541234Y", user_id="1")
+        wait_for("a problem", lambda publisher=publisher: publisher.health().problem is not None)
+        assert collector.token not in str(publisher.health())
+        assert publisher.close(0.1).failed == 1
+    with pytest.raises(InputError, match="in the clear"):
+        VisitPublisher("http://vigie.example.org", token="x")
+    with pytest.raises(InputError, match="vigie token new"):
+        VisitPublisher("https://vigie.example.org")
+    with pytest.raises(InputError, match="for a collector"):
+        VisitPublisher("kafka:9092", token="x")
+
+
+def test_vigie_publish_sends_a_file_over_https(place: Installation, collector: Collector, tmp_path: Path) -> None:
+    file, sent = tmp_path / "events.ndjson", [event(), event(), event()]
+    file.write_bytes(lines(*sent, event(ts="yesterday")))
+    address = collector.address()
+    own = {
+        "VIGIE_PUBLISH_URL": address.url,
+        "VIGIE_PUBLISH_TOKEN": address.token,
+        "VIGIE_PUBLISH_CAFILE": str(address.cafile),
+    }
+    argv = [sys.executable, "-m", "streams", "publish", str(file)]
+    environment = place.environment | own | {"VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "4 lines read: 3 delivered" in done.stdout + done.stderr
+    assert "ill_typed" in done.stdout + done.stderr
+    assert {each["id"] for each in sent} <= ids_in_kafka(place)
+
+
+def test_php_javascript_and_python_name_visitors_alike_and_curl_sends_a_file(
+    place: Installation, collector: Collector, tmp_path: Path
+) -> None:
+    given = uses()
+    text = "".join(json.dumps(use, ensure_ascii=False) + "\n \n" for use in given)
+    certificate = str(collector.directory / "server.pem")
+    own = {
+        "VIGIE_TOKEN": collector.token,
+        "ENT_SECRET": USERS_SECRET,
+        "CAFILE": certificate,
+        "NODE_EXTRA_CA_CERTS": certificate,
+    }
+
+    def seen(ids: set[str]) -> dict[str, set[tuple[int, str]]]:
+        found: dict[str, set[tuple[int, str]]] = {}
+        for record in records(place):
+            read = orjson.loads(record.value)
+            if read["id"] in ids:
+                found.setdefault(read["id"], set()).add((record.partition, read["visitor"]))
+        return found
+
+    ids = {use["id"] for use in given}
+    with VisitPublisher(collector.address(), {"mbn": USERS_SECRET}) as publisher:
+        for use in given:
+            publisher.publish(
+                service=use["service"], uai=use["uai"], user_id=use["user"], profile=use["profile"], id=use["id"]
+            )
+    first, before = seen(ids), len(records(place))
+    assert set(first) == ids
+    for words in (["php", "php/publish.php"], ["node", "node/publish.mjs"]):
+        argv = [words[0], str(EXAMPLES / words[1]), collector.url, "mbn"]
+        done = subprocess.run(
+            argv, input=text, env=os.environ | own, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert (done.returncode, f"{len(given)} delivered, 0 failed" in done.stderr) == (0, True), done.stderr
+        weak = os.environ | own | {"ENT_SECRET": "short"}
+        short = subprocess.run(argv, input=text, env=weak, capture_output=True, text=True, timeout=60, check=False)
+        assert short.returncode == 2
+    assert len(records(place)) == before + 2 * len(given)
+    assert seen(ids) == first
+    file, sent = tmp_path / "events.ndjson", [event() for _ in range(3)]
+    file.write_bytes(lines(*sent, event(project="oze")))
+    argv = [str(EXAMPLES / "curl" / "send.sh"), collector.url, str(file)]
+    done = subprocess.run(argv, env=os.environ | own, capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(done.stdout)["reasons"] == {"other_project": 1}
+    assert {each["id"] for each in sent} <= ids_in_kafka(place)
 
 
 def test_kafka_that_stands_still_is_told_to_senders_and_nothing_counts_twice(
@@ -239,8 +334,11 @@ def test_kafka_that_stands_still_is_told_to_senders_and_nothing_counts_twice(
 ) -> None:
     sent = [event() for _ in range(200)]
     body = lines(*sent)
+    publisher = VisitPublisher(collector.address(), {"mbn": SECRET})
+    publisher.connect()
     os.kill(kafka_server.process.pid, signal.SIGSTOP)
     try:
+        published = {publisher.publish(service="NOTES", uai="0541234Y", user_id=str(number)) for number in range(300)}
         with ThreadPoolExecutor(40) as pool:
             began = time.monotonic()
             answers = list(pool.map(lambda _: collector.post(body), range(40)))
@@ -252,12 +350,16 @@ def test_kafka_that_stands_still_is_told_to_senders_and_nothing_counts_twice(
         assert collector.figures()["ent_collector_waiting_bytes",] <= 1 << 20
         wait_for("not ready", lambda: collector.get("/readyz").status_code == 503, 20)
         assert collector.figures()["ent_collector_kafka_up",] == 0
+        wait_for("the SDK says so", lambda: "answers 503" in (publisher.health().problem or ""))
+        assert publisher.deliveries().failed == 0
     finally:
         os.kill(kafka_server.process.pid, signal.SIGCONT)
     wait_for("the same request again", lambda: collector.post(body).status_code == 200)
+    wait_for("a request that is replayed", lambda: collector.post(body).status_code == 200)
     wait_for("nothing is held", lambda: collector.figures()["ent_collector_waiting_bytes",] == 0)
-    assert collector.post(body).json()["accepted"] == 200  # and once more: a request that is replayed
+    assert publisher.close().delivered == 300
     found = [orjson.loads(record.value)["id"] for record in records(place)]
+    assert published <= set(found)
     assert {each["id"] for each in sent} <= set(found)
     with workers(place.environment, place.directory, 1):
 

@@ -31,12 +31,12 @@ class Up:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.stack_file = directory / "state" / "stack.json"
-        self.ports = free_ports(8)
+        self.ports = free_ports(9)
         self.environment = {**os.environ, "VIGIE_STACK_FILE": str(self.stack_file)}
         self.process = self._start()
 
     def argv(self, *more: str) -> list[str]:
-        controller, kafka, redis, prometheus, alertmanager, observer, worker, _worker_1 = self.ports
+        controller, kafka, redis, prometheus, alertmanager, observer, worker, _worker_1, collector = self.ports
         assert controller == kafka - 1
         chosen = {
             "--kafka-port": kafka,
@@ -45,6 +45,7 @@ class Up:
             "--alertmanager-port": alertmanager,
             "--port": observer,
             "--worker-port": worker,
+            "--collector-port": collector,
         }
         options = [text for name, port in chosen.items() for text in (name, str(port))]
         return [sys.executable, "-m", "streams", "up", "--data-dir", str(self.directory / "data"), *options, *more]

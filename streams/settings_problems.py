@@ -1,9 +1,9 @@
-"""What settings must be together, beside what each must be by itself. Pure."""
+"""What settings must be together, beside what each must be by itself; and how problems are told. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -51,3 +51,17 @@ def _of_topics(settings: Settings) -> Iterator[str]:
         yield "topic_min_insync_replicas cannot exceed topic_replication_factor"
     if settings.max_age_hours > settings.minutes_kept_hours:
         yield "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once"
+
+
+def problem_of(item: Any) -> str:
+    """One problem that pydantic found, in a line."""
+    where = ".".join(str(part) for part in item["loc"])
+    text = str(item["msg"]).removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text
+
+
+def report_of(lines: list[str]) -> str:
+    """All problems, and where settings are set."""
+    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
+    hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
+    return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])
