@@ -65,6 +65,10 @@ bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 bench-collector: $(STAMP) servers ## events per CPU-second of one collector, over TLS, on a real broker
 	@$(BIN)/python -m bench.collector
 
+.PHONY: bench-live
+bench-live: $(STAMP) servers ## what live counting costs at a steady rate: CPU of worker and Redis, calls, bytes, delay
+	@$(BIN)/python -m bench.live
+
 .PHONY: bench-poison
 bench-poison: $(STAMP) ## good events a second while 1 %, 50 % and all of the flow are broken
 	@$(BIN)/python -m bench.poison

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     archive_wait_hours: int = Field(
         72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
     )
+    apply_interval_ms: int = Field(
+        100, ge=0, le=5000, description="a worker writes to Redis what it counted at most this often; a backlog at once"
+    )
     unpacked_mib_max: int = Field(
         64, ge=1, le=1024, description="MiB that a record batch may unpack to; the records of a larger one are rejected"
     )

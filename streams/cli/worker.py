@@ -36,6 +36,7 @@ def worker(slot: int) -> None:
         bounds=edges.time_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
         shift_seconds=settings.calendar_shift_seconds,
+        apply_seconds=settings.apply_interval_ms / 1000,
         rejects_kept_per_minute=settings.rejects_kept_per_minute,
         rejects_kept_bytes_per_minute=settings.rejects_kept_kib_per_minute << 10,
         host=settings.worker_host,

@@ -1,7 +1,7 @@
 """Counting, pure: no clock, no socket, no Faust, no Redis. `PartitionCounter` turns the batches of one partition into a `Delta`."""
 
 from streams.count.counter import CountingRules, PartitionCounter, cut_after, cut_before
-from streams.count.delta import Batch, Cut, Delta, Field, PartitionState, Reject, Sketch, SketchKey
+from streams.count.delta import Batch, Cut, Delta, Field, PartitionState, Reject, Rejects, Sketch, SketchKey
 from streams.count.memory import MemoryPlan
 from streams.count.settle import PartitionProgress, Settling, settle
 
@@ -16,6 +16,7 @@ __all__ = [
     "PartitionProgress",
     "PartitionState",
     "Reject",
+    "Rejects",
     "Settling",
     "Sketch",
     "SketchKey",

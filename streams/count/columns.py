@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streams.catalog import UAI_MEMO_ENTRIES_MAX, UNKNOWN, Catalog
 from streams.events import VisitEvent
+from streams.stable_hash import Hashes, hashes_of_pairs
 
 Integers = NDArray[np.int64]
 Code = str | None
@@ -112,22 +113,25 @@ class MemoryColumns:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What counting needs of each event: the above, its visitor as sent, and the numbers of its school, project and profile."""
+    """What counting needs of each event: the above, its member of sketches, and the numbers of its school, project and profile.
+
+    A member is a stable hash of project and visitor, as they were sent.
+    """
 
     memory: MemoryColumns
-    names: list[str]
+    members: Hashes
     schools: Integers
     projects: Integers
     profiles: Integers
 
     def at(self, events: Integers) -> Columns:
         """Those of some of the events, in order."""
-        if len(events) == len(self.names):
+        if len(events) == len(self.members):
             return self
         memory = self.memory
         return Columns(
             MemoryColumns(memory.ts[events], memory.ids[events], memory.visitors[events], memory.services[events]),
-            [self.names[event] for event in events.tolist()],
+            self.members[events],
             self.schools[events],
             self.projects[events],
             self.profiles[events],
@@ -151,12 +155,12 @@ class ColumnReader:
 
     def read_for_memory(self, events: Sequence[VisitEvent]) -> MemoryColumns:
         """The columns of one block that the memory needs."""
-        return self._memory(events, [event.visitor for event in events])
+        return self._memory(events, [event.visitor for event in events], [event.project or "" for event in events])
 
     def read(self, events: Sequence[VisitEvent]) -> Columns:
         """All columns of one block."""
-        names = [event.visitor for event in events]
-        memory = self._memory(events, names)
+        names, sent = [event.visitor for event in events], [event.project or "" for event in events]
+        memory = self._memory(events, names, sent)
         schools, projects, profiles = self.schools.known, self.projects.known, self.profiles.known
         try:
             columns = (
@@ -170,7 +174,8 @@ class ColumnReader:
                 [self.projects.number(event.project) for event in events],
                 [self.profiles.number(event.profile) for event in events],
             )
-        return Columns(memory, names, *(np.fromiter(column, np.int64, len(names)) for column in columns))
+        members = hashes_of_pairs(sent, names)
+        return Columns(memory, members, *(np.fromiter(column, np.int64, len(names)) for column in columns))
 
     def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
         """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
@@ -182,14 +187,14 @@ class ColumnReader:
         }
         return {(name, value): number for name, found in lists.items() for value, number in found.items()}
 
-    def _memory(self, events: Sequence[VisitEvent], names: list[str]) -> MemoryColumns:
+    def _memory(self, events: Sequence[VisitEvent], names: list[str], sent: list[str]) -> MemoryColumns:
         size = len(names)
         known = self.services.known
         try:
             services = [known[event.service] for event in events]
         except KeyError:
             services = [self.services.number(event.service) for event in events]
-        projects = _hashes([event.project or "" for event in events]) * _PROJECT_FACTOR  # absent, null and "" name none
+        projects = _hashes(sent) * _PROJECT_FACTOR  # absent, null and "" name none
         return MemoryColumns(
             np.fromiter([event.ts for event in events], np.int64, size),
             _hashes([event.id for event in events]) + projects,
@@ -225,7 +230,7 @@ def join(blocks: Sequence[Columns]) -> Columns:
         return blocks[0]
     return Columns(
         join_memory([block.memory for block in blocks]),
-        [name for block in blocks for name in block.names],
+        np.concatenate([block.members for block in blocks]),
         np.concatenate([block.schools for block in blocks]),
         np.concatenate([block.projects for block in blocks]),
         np.concatenate([block.profiles for block in blocks]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Minutes:
 
 
 def groups(
-    minutes: Minutes, codes: Integers, width: int, members: NDArray[np.object_]
+    minutes: Minutes, codes: Integers, width: int, members: NDArray[Any]
 ) -> Iterator[tuple[int, int, list[str]]]:
     """Minute, code and members of each pair that has any; members are in the order given, and may repeat."""
     keys = minutes.numbers * width + codes

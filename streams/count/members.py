@@ -13,6 +13,7 @@ from streams.count.grouping import Minutes, groups
 from streams.count.local_dates import LocalDays
 from streams.count.memory import Memory, SketchKind
 from streams.count.names import FieldNames
+from streams.stable_hash import as_texts
 
 
 class Members:
@@ -32,7 +33,7 @@ class Members:
         of_minute = (minutes.epoch * len(self._names.places) + places) * len(self._names.project_users) + projects
         new = self._memory.note_sent(rows, of_minute, SketchKind.MINUTE)
         minutes, places, projects = minutes.at(new), places[new], projects[new]
-        members = np.array([columns.names[event] for event in new.tolist()], object)
+        members = as_texts(columns.members[new])
         width = len(self._names.project_users)
         for minute, both, found in groups(minutes, places * width + projects, len(self._names.places) * width, members):
             place, project = divmod(both, width)

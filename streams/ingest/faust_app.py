@@ -1,10 +1,11 @@
-"""The Faust application: one agent that hands each chunk to the `Ingestor` and acknowledges it after Redis did."""
+"""The Faust application: one agent that hands each chunk to the `Ingestor`, which acknowledges it after Redis did, and one task that sends
+what was counted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -165,13 +166,32 @@ def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: Worker
         async for event in stream.noack().events():
             chunk = event.message.value
             try:
-                verdict = await ingestor.handle(chunk)
+                verdict = await ingestor.handle(chunk, event.ack)  # step 6, where it counts anything
             except VigieError as error:
                 state.fatal = error
                 raise
             chunk.let_go()
-            if verdict in (Verdict.COUNTED, Verdict.KNOWN, Verdict.WARMED):  # step 6
+            if verdict in (Verdict.KNOWN, Verdict.WARMED):
                 event.ack()
+
+    @app.task
+    async def commit() -> None:
+        while not app.should_stop:
+            await ingestor.calls.wait()
+            await _or_crash(app, state, ingestor.commit())
+
+    @app.on_partitions_revoked.connect
+    async def give_back(_app: Any, _revoked: Any, **_kwargs: Any) -> None:
+        await _or_crash(app, state, ingestor.flush())
+
+
+async def _or_crash(app: faust.App, state: WorkerState, call: Awaitable[None]) -> None:
+    """Await it; what it finds that cannot go on ends the worker, and says why."""
+    try:
+        await call
+    except VigieError as error:
+        state.fatal = state.fatal or error
+        await app.crash(error)
 
 
 def _guarded_place(app: faust.App, ingestor: Ingestor, state: WorkerState) -> Any:

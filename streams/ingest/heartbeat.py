@@ -76,7 +76,8 @@ class Heart:
             state.unready = self._before
         if ledgers:
             state.unready = None if ends or self._app.rebalancing else "Kafka does not say where the log ends"
-        standing = self._stalls.look({n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.position})
+        behind = {n: ledger for n, ledger in ledgers.items() if ends.get(n, 0) > ledger.applied_position}
+        standing = self._stalls.look(behind)
         for number in standing:
             await ingestor.pass_over_what_is_gone(number, ends[number])
 
@@ -109,7 +110,7 @@ class Stalls:
     """Partitions whose log goes on while this worker stands still."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[int, float]] = {}
+        self._seen: dict[int, tuple[tuple[int, int], float]] = {}
 
     def forget(self) -> None:
         """Something else explains a standstill: begin again."""
@@ -124,8 +125,9 @@ class Stalls:
         now = time.monotonic()
         before, self._seen = self._seen, {}
         for number, ledger in behind.items():
-            place, since = before.get(number, (-1, now))
-            self._seen[number] = (ledger.expected, since if place == ledger.expected else now)
+            stands = (ledger.expected, ledger.applied_position)
+            place, since = before.get(number, (stands, now))
+            self._seen[number] = (stands, since if place == stands else now)
             if now - self._seen[number][1] > STALL_SECONDS_MAX:
                 raise ServerError(
                     f"partition {number} stands at {ledger.expected} for {STALL_SECONDS_MAX:.0f} s although Kafka has more: ending, to "
@@ -154,14 +156,14 @@ def _line(
     memory, append_ms = ledger.counter.memory, ledger.counter.append_ms
     return HeartbeatLine(
         ledger.partition,
-        ledger.position,
+        ledger.applied_position,
         log_end,
         lag_seconds,
         asked_ms_ago,
         ledger.warming,
         memory.window_ms(append_ms),
         memory.visit_window_ms(append_ms),
-        ledger.counter.next_offset,
+        ledger.stored,
         problem,
     )
 
@@ -172,12 +174,12 @@ def _owned(ledger: Ledger, lag_seconds: float) -> OwnedPartition:
 
 
 def _lag_seconds(ledger: Ledger, log_end: int | None, now: float) -> float:
-    """Age of the oldest uncounted record, 0 when there is none.
+    """Age of the oldest record that is not in Redis, 0 when there is none.
 
-    Everything up to the append time reached by counting is counted, and everything that was in the log when the partition was last seen
-    at its end: the oldest uncounted record is younger than both.
+    Everything up to the append time that Redis reached is counted, and everything that was in the log when the partition was last seen
+    at its end: the oldest other record is younger than both.
     """
-    if log_end is not None and ledger.position >= log_end:
+    if log_end is not None and ledger.applied_position >= log_end:
         ledger.complete_until = now
         return 0.0
-    return now - max(ledger.complete_until, ledger.counter.append_ms / 1000)
+    return now - max(ledger.complete_until, ledger.applied.append_ms / 1000 if ledger.applied else 0.0)

@@ -3,10 +3,11 @@
 Steps of a chunk (the same numbers as docs/guarantees.md):
 
 1. its offsets are held against the partition's position: known ones are cut away, a gap is read again;
-2. it is counted, in memory, into a `Delta` that continues the stored offset;
-3. its rejected events are kept in the dead-letter topic, acknowledged by Kafka or counted as not kept;
-4. one call to Redis moves the offset and adds the counts, if the stored offset is still the chunk's start;
-5. a call without an answer is sent again, the same delta: Redis tells whether it had gone through;
+2. it is counted, in memory, into a `Delta` that continues the deltas before it;
+3. its rejected events are kept in the dead-letter topic, acknowledged by Kafka or counted as not kept; then it joins what is pending;
+4. one call to Redis moves the offsets of all partitions and adds what is pending of them, if each stored offset is still where its
+   partition's deltas begin; else it writes nothing, and the others are sent without those that were refused (`group_commit`);
+5. a call without an answer is sent again, the same deltas: Redis tells whether it had gone through;
 6. only then the message is acknowledged to Faust, whose commit is a courtesy to lag tools.
 """
 
@@ -19,28 +20,39 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, cut_after, cut_before
+from streams.count import (
+    Batch,
+    CountingRules,
+    Cut,
+    Delta,
+    PartitionCounter,
+    PartitionState,
+    Rejects,
+    cut_after,
+    cut_before,
+)
 from streams.errors import RedisUnavailable, StateError
+from streams.ingest.group_commit import CALL_COMMANDS_MAX, GroupCommit, Refused, pause
 from streams.ingest.needs import DeadLetters, Log, Store
-from streams.ingest.partition import Ledger, Verdict
+from streams.ingest.partition import Counted, Ledger, Verdict
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
-from streams.live import Applied, Outcome
+from streams.live import Outcome, commands_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Pauses between two tries of a Redis call, in seconds: the last one repeats until Redis answers or the partition is given up.
-RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 #: How long a Redis that does not answer may hold up an assignment: with a last call, less than `transport.SEEK_SECONDS_MAX`, so that the
 #: error names Redis.
 PLACE_SECONDS_MAX = 12.0
+#: Records that are counted at once: what they come to is within a call's bound.
+PIECE_RECORDS = 5_000
 #: How often a partition may be read again without counting anything before the worker stops and says so.
 REREADS_MAX = 20
 
 
 class _GivenUp(Exception):
-    """Redis did not answer before the partition had to be let go; the chunk is counted later, from the log."""
+    """Redis did not answer before the partition had to be let go; what is open of it is counted later, from the log."""
 
     def __init__(self, error: RedisUnavailable) -> None:
         super().__init__(str(error))
@@ -62,14 +74,20 @@ class Ingestor:
     prepare: Callable[[], Awaitable[object]]
     halted: Callable[[], bool]
     metrics: WorkerMetrics
+    #: At most this often what was counted goes to Redis, where no backlog sends it sooner.
+    apply_seconds: float = 0.1
     ledgers: dict[int, Ledger] = field(default_factory=dict)
-    #: Held by whoever counts a chunk or changes a position outside of a chunk: one at a time.
+    calls: GroupCommit = field(init=False)
+    #: Held by whoever counts a chunk or changes a position outside of a chunk: one at a time. Who needs both takes that of `calls` first.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.calls = GroupCommit(self.store, self.halted, self.metrics, self.apply_seconds)
 
     @property
     def busy(self) -> bool:
-        """Whether a chunk is in hand."""
-        return self._turn.locked()
+        """Whether a chunk or a call is in hand."""
+        return self._turn.locked() or self.calls.turn.locked()
 
     async def place(self, log_bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
         """Take over exactly these partitions, given (log start, log end) of each; return where to read each from.
@@ -114,7 +132,7 @@ class Ingestor:
             known = before.get(number)
             if known is not None and state is not None and known.counter.next_offset == state.next_offset:
                 # It came back unmoved: eager rebalancing must not blind everybody.
-                ledgers[number] = Ledger(number, known.counter, log_start, known.warm_from, known.warm_at, epoch)
+                ledgers[number] = Ledger(number, known.counter, state, log_start, known.warm_from, known.warm_at, epoch)
                 continue
             ledgers[number] = ledger = self._fresh(number, state, log_start, epoch)
             if state is not None:
@@ -126,28 +144,54 @@ class Ingestor:
     def _fresh(self, number: int, state: PartitionState | None, log_start: int, epoch: int) -> Ledger:
         counter = PartitionCounter(self.rules, state)
         position = log_start if state is None else state.next_offset
-        return Ledger(number, counter, log_start, position, position, epoch)
+        return Ledger(number, counter, state, log_start, position, position, epoch)
 
-    async def handle(self, chunk: Chunk) -> Verdict:
-        """Carry one chunk through the steps; see the module's head.
+    async def handle(self, chunk: Chunk, on_applied: Callable[[], object] = lambda: None) -> Verdict:
+        """Carry one chunk through steps 1 to 3; see the module's head. `on_applied` is called when a counted one is in Redis.
 
         Raises:
             StateError: counting cannot go on: the log, or what Redis holds, is not as it must be.
         """
-        async with self._turn:
+        verdict = Verdict.GIVEN_UP
+        for piece in chunk.pieces(PIECE_RECORDS):
+            if self.halted():
+                return Verdict.GIVEN_UP
+            async with self._turn:
+                ledger = self.ledgers.get(chunk.partition)
+                if ledger is None:
+                    return Verdict.GIVEN_UP
+                verdict = await self._handle(ledger, piece, on_applied if piece.end == chunk.end else _nothing)
+            if verdict in (Verdict.AWAY, Verdict.GIVEN_UP):
+                return verdict
+            if sum(each.commands for ledger in self.ledgers.values() for each in ledger.pending) >= CALL_COMMANDS_MAX:
+                await self.commit()
+        if chunk.problem is not None:
+            await self.commit()
             ledger = self.ledgers.get(chunk.partition)
-            if ledger is None:
+            if ledger is None or ledger.expected < chunk.end or ledger.pending:
                 return Verdict.GIVEN_UP
-            try:
-                verdict = await self._handle(ledger, chunk)
-            except _GivenUp:
-                self._discard(ledger)
-                return Verdict.GIVEN_UP
-        if chunk.problem is not None and verdict not in (Verdict.AWAY, Verdict.GIVEN_UP):
             raise chunk.problem  # what lies before it is counted
         return verdict
 
-    async def _handle(self, ledger: Ledger, chunk: Chunk) -> Verdict:
+    async def commit(self) -> None:
+        """Send what is pending of all partitions; read again what Redis refused.
+
+        Raises:
+            StateError: as `handle`.
+        """
+        async with self.calls.turn:
+            refused = await self.calls.send(self.ledgers.values())
+            if not refused:
+                return
+            async with self._turn:
+                for each in refused:
+                    await self._follow(each)
+
+    async def flush(self) -> None:
+        """Before partitions are given back: send what is pending, so that their next owner need not count it again."""
+        await self.calls.flush(self.ledgers.values())
+
+    async def _handle(self, ledger: Ledger, chunk: Chunk, on_applied: Callable[[], object]) -> Verdict:
         if chunk.epoch < ledger.epoch:  # step 1
             return Verdict.AWAY
         if chunk.start < ledger.expected:
@@ -176,14 +220,15 @@ class Ingestor:
             delta.add_total((Cut.LOST,), lost)
         if delta.rejects:
             await self._keep_rejects(chunk.partition, delta)  # step 3
-        verdict = await self._settle_account(ledger, delta)
-        if verdict is Verdict.COUNTED:
-            self._note(ledger, delta, [batch.append_ms for batch in batches])
-        return verdict
+        times = [batch.append_ms for batch in batches]
+        ledger.pending.append(Counted(delta, times, commands_of(delta), on_applied))
+        self.calls.wake()
+        return Verdict.COUNTED
 
     async def _keep_rejects(self, partition: int, delta: Delta) -> None:
         for reason, number in (await self.dead_letters.keep(partition, delta)).items():
             delta.add_total((Cut.NOT_KEPT, reason.value), number)
+        delta.rejects = Rejects()  # what was rejected is not needed any more, and holds the whole chunk
 
     async def _lost_in_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
         """Classify a gap: return how many offsets of it are lost for ever, or None where it must be read again.
@@ -226,17 +271,17 @@ class Ingestor:
         Raises:
             StateError: as `place`.
         """
-        differ = [n for n, ledger in self.ledgers.items() if n in stored and stored[n] != ledger.counter.next_offset]
+        differ = [n for n, ledger in self.ledgers.items() if n in stored and stored[n] != ledger.stored]
         if not differ or self.busy or self.halted():
             return
-        async with self._turn:
+        async with self.calls.turn, self._turn:
             await self.prepare()
             for number, state in (await self.store.load(differ)).items():
                 ledger = self.ledgers.get(number)
-                if ledger is None or ledger.counter.next_offset == (None if state is None else state.next_offset):
-                    continue  # a chunk had moved both meanwhile
+                if ledger is None or ledger.stored == (None if state is None else state.next_offset):
+                    continue  # a call had moved both meanwhile
                 where = "nothing" if state is None else state.next_offset
-                log.warning("partition %d: Redis went to %s, not %s: reading again", number, where, ledger.position)
+                log.warning("partition %d: Redis went to %s, not %s: reading again", number, where, ledger.stored)
                 try:
                     await self._reload(ledger)
                 except _GivenUp:
@@ -252,42 +297,27 @@ class Ingestor:
             nothing = Batch(ledger.counter.append_ms, (), (), (), log_end)
             await self.handle(Chunk(partition, log_end, log_end, [nothing], ledger.epoch, first=True))
 
-    async def _settle_account(self, ledger: Ledger, delta: Delta) -> Verdict:
-        applied = await self._apply(ledger, delta)  # steps 4 and 5
-        if applied is None:
-            # Counted into memory but not into Redis: this counter must never be fed again (it would hold the chunk's traces).
+    async def _follow(self, refused: Refused) -> None:
+        """Redis stands elsewhere than what was counted: drop that, and read on from where Redis stands."""
+        ledger, stored = refused.ledger, refused.applied.stored
+        if self.ledgers.get(ledger.partition) is not ledger:
+            return  # a rebalance took over meanwhile
+        log.warning(
+            "partition %d: Redis stands at %s, not at %s: reading again",
+            ledger.partition,
+            stored or "nothing",
+            ledger.stored,
+        )
+        try:
+            if refused.applied.outcome is Outcome.LAYOUT:
+                await self._until_answered(self.prepare, self.halted)
+            await self._reload(ledger)
+        except _GivenUp:
             self._discard(ledger)
-            return Verdict.GIVEN_UP
-        self.metrics.chunk(applied.outcome.value)
-        if applied.outcome in (Outcome.APPLIED, Outcome.ALREADY):
-            return Verdict.COUNTED
-        if applied.outcome is Outcome.MARKED:
-            raise StateError(
-                f"Redis holds a chunk that was written only in part ({applied.stored}): the counts can't be trusted. Delete Vigie's keys "
-                "and restart the workers: they count again from Kafka, as far as its retention reaches."
-            )
-        if applied.outcome is Outcome.LAYOUT:
-            await self._until_answered(self.prepare, self.halted)
-        where = applied.stored or "nothing"
-        log.warning("partition %d: Redis stands at %s, not at %s: reading again", ledger.partition, where, delta.start)
-        await self._reload(ledger)
-        return Verdict.AWAY
 
     def _discard(self, ledger: Ledger) -> None:
         if self.ledgers.get(ledger.partition) is ledger:
             del self.ledgers[ledger.partition]
-
-    async def _apply(self, ledger: Ledger, delta: Delta) -> Applied | None:
-        tries = 0
-        while not self.halted():
-            try:
-                return await self.store.apply(ledger.partition, delta)
-            except RedisUnavailable as error:
-                self.metrics.redis_failure()
-                log.error("Redis did not take a chunk of partition %d: %s; trying again", ledger.partition, error)
-                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-                tries += 1
-        return None
 
     async def _reload(self, ledger: Ledger) -> None:
         states = await self._until_answered(lambda: self.store.load([ledger.partition]), self.halted)
@@ -339,12 +369,12 @@ class Ingestor:
                     raise _GivenUp(error) from error
                 self.metrics.redis_failure()
                 log.error("%s; trying again", error)
-                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                await pause(tries)
                 tries += 1
 
-    def _note(self, ledger: Ledger, delta: Delta, append_times_ms: list[int]) -> None:
-        ledger.rereads = 0
-        self.metrics.counted(ledger.partition, delta, append_times_ms)
+
+def _nothing() -> None:
+    """For the pieces of a chunk but the last."""
 
 
 def _past_the_end(partition: int, position: int, log_end: int) -> StateError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from streams.count import Delta, PartitionState
@@ -16,8 +16,8 @@ class Store(Protocol):
     async def load(self, partitions: list[int]) -> dict[int, PartitionState | None]:
         """Where each partition stands."""
 
-    async def apply(self, partition: int, delta: Delta) -> Applied:
-        """One atomic call a chunk."""
+    async def apply(self, deltas: Mapping[int, Sequence[Delta]]) -> dict[int, Applied]:
+        """One atomic call for the deltas of several partitions, all of them or none."""
 
 
 class DeadLetters(Protocol):

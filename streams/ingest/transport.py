@@ -3,6 +3,7 @@
 What is overridden, and why (docs/architecture.md, "Ingest"):
 
 - `Consumer._getmany`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
+- `ConsumerThread._create_worker_consumer`: Faust has no setting for how long a fetch waits.
 - `Consumer.seek_to_committed`: start where Redis stands, not at Kafka's commit. The only seek that Faust does not overwrite.
 - `Consumer._add_gap`, `_new_offset`: Faust's bookkeeping is per message and wrong for messages of many offsets; the commit is only a
   courtesy to lag tools here.
@@ -11,7 +12,7 @@ What is overridden, and why (docs/architecture.md, "Ingest"):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,11 @@ from streams.ingest.batches import BatchRecords, CoveredBatch, Held
 #: Everything awaited inside the seek, together. Slower than Faust's broker_request_timeout (30 s) would end its recovery service without
 #: a word: the worker would live on and consume nothing.
 SEEK_SECONDS_MAX = 20.0
+
+#: The broker answers a fetch once it has so many bytes, or after so long: this is most of the delay of a quiet topic, and what a small
+#: chunk costs.
+FETCH_BYTES_MIN = 128 << 10
+FETCH_WAIT_MS_MAX = 300
 
 #: The epoch of a chunk of which it is not known where its fetch began: lower than any.
 NO_EPOCH = -1
@@ -49,6 +55,18 @@ class Chunk:
     first: bool
     problem: StateError | None = None
     held: list[Held | None] = field(default_factory=list)
+
+    def pieces(self, records_max: int) -> Iterator[Chunk]:
+        """Itself in pieces of at most so many records, in order; only the first one may be a first chunk. No problem goes with them."""
+        start, first, batches, room = self.start, self.first, list[Batch](), records_max
+        for batch in self.batches:
+            for part in _parts(batch, records_max):
+                if batches and len(part.values) > room:
+                    yield Chunk(self.partition, start, batches[-1].end, batches, self.epoch, first)
+                    start, first, batches, room = batches[-1].end, False, [], records_max
+                batches.append(part)
+                room -= len(part.values)
+        yield Chunk(self.partition, start, self.end, batches, self.epoch, first)
 
     def let_go(self) -> None:
         """Give back the memory of what was counted, or is of no use: whoever brought the chunk may keep it until the next one comes."""
@@ -80,6 +98,17 @@ def make_chunk(partition: int, covered: list[CoveredBatch], epoch: int = 0, firs
     return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first, covered[-1].problem, held)
 
 
+def _parts(batch: Batch, records_max: int) -> Iterator[Batch]:
+    """A batch, or where it has more records, parts of it: each but the last ends where the next one begins."""
+    if len(batch.values) <= records_max:
+        yield batch
+        return
+    for at in range(0, len(batch.values), records_max):
+        to = at + records_max
+        end = batch.offsets[to] if to < len(batch.offsets) else batch.end
+        yield Batch(batch.append_ms, batch.values[at:to], batch.keys[at:to], batch.offsets[at:to], end)
+
+
 class ChunkSchema(faust.Schema):
     """Passes chunks through: there is nothing to deserialize in a chunk."""
 
@@ -97,8 +126,21 @@ class ChunkSchema(faust.Schema):
 Placer = Callable[[Mapping[int, tuple[int, int]]], Awaitable[dict[int, int]]]
 
 
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread, whose fetches wait for more than one record: with many partitions, chunks would else be of one or two."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_min_bytes = FETCH_BYTES_MIN
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX
+        return consumer
+
+
 class ChunkConsumer(driver.Consumer):
     """Faust's consumer with chunks for messages, our seek, and no gap bookkeeping."""
+
+    def _new_consumer_thread(self) -> ChunkConsumerThread:
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

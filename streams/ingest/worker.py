@@ -140,6 +140,7 @@ def _run_faust(
         prepare=lambda: _prepare(writer, catalog, facts, watch),
         halted=lambda: kafka.halted() or state.fatal is not None,
         metrics=metrics,
+        apply_seconds=options.apply_seconds,
     )
     add_agent(app, facts.name, ingestor, state)
     add_heartbeat(app, Heart(app, ingestor, writer, state, watch), state)

@@ -22,6 +22,7 @@ class WorkerOptions:
     bounds: TimeBounds
     lateness_ms: int
     shift_seconds: int
+    apply_seconds: float
     rejects_kept_per_minute: int
     rejects_kept_bytes_per_minute: int
     host: str

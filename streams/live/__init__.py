@@ -7,6 +7,7 @@ from streams.incidents import AlertBook, AlertRecord, Driver
 from streams.live.alert_store import AlertStore
 from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.keeper import ArchiveKeeper, LiveKeeper
+from streams.live.merged import commands_of
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader
 from streams.live.unseen import UnseenReader, UnseenValue
@@ -36,4 +37,5 @@ __all__ = [
     "Snapshot",
     "UnseenReader",
     "UnseenValue",
+    "commands_of",
 ]

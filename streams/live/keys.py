@@ -2,7 +2,7 @@
 
 | key | type | holds |
 |---|---|---|
-| `{p}:meta` | hash | `layout`, `catalog`, `topic`, `topic_id`, `partitions`, `settled_ms`; `applying` while a chunk is being written |
+| `{p}:meta` | hash | `layout`, `catalog`, `topic`, `topic_id`, `partitions`, `settled_ms`; `applying` while a call is being written |
 | `{p}:offsets` | hash | partition -> `first next append_ms watermark_ms` |
 | `{p}:heartbeats` | hash | partition -> JSON of its owner's last heartbeat |
 | `{p}:totals` | hash | field -> count since the beginning |

@@ -24,39 +24,59 @@ local function events_of(base, minute)
 end
 """
 
-#: One chunk of one partition, exactly once. Steps 4-6 of a chunk in docs/guarantees.md.
+#: What was counted of several partitions, exactly once, all of it or nothing. Step 4 in docs/guarantees.md.
 #:
-#: ARGV: base, layout, partition, start ('' for nothing stored), first, end, append_ms, watermark_ms, counts (MessagePack of
-#: `[totals, {minute: {field: n}}, {minute: {sketch: [member]}}, {date: {sketch: [member]}}, {list: {unseen value: n}}]`), sketch minutes
-#: kept, unseen values held of each list, for how many ms.
-#: Returns {outcome, stored next offset or ''}: `applied`, `already` (a retry of a chunk that went through), `moved` (somebody is ahead or
-#: Redis went back), `layout`, `marked` (an earlier script ended in its middle).
+#: ARGV: base, layout, counts of all of them together (MessagePack, `streams.live.merged.merge`), latest append time (ms), sketch minutes
+#: kept, unseen values held of each list, for how many ms; then of each partition: its number, start ('' for nothing stored), first, end,
+#: append_ms, watermark_ms.
+#: Returns {`layout`, ''}, or {`marked`, mark} (an earlier call ended in its middle), or {`compared`, then of each partition its outcome and
+#: stored next offset or ''}: `applied`; `already` (a retry of what went through); `moved` (somebody is ahead or Redis went back);
+#: `held_back` (it fits, but nothing was written since another one does not).
 APPLY = (
     "#!lua"
     + _FOREIGN
     + """
-local base, part = ARGV[1], ARGV[3]
+local base = ARGV[1]
 local meta, offsets = base .. 'meta', base .. 'offsets'
 if redis.call('HGET', meta, 'layout') ~= ARGV[2] then return {'layout', ''} end
 local mark = redis.call('HGET', meta, 'applying')
 if mark then return {'marked', mark} end
-local stored = redis.call('HGET', offsets, part)
-local first, next = '', ''
-if stored then first, next = string.match(stored, '^(%d+) (%d+) ') end
-if not next then return {'moved', ''} end -- not written by Vigie: whoever loads it says so
+local answer, firsts, marks, others = {'compared'}, {}, {}, 0
+for i = 8, #ARGV, 6 do
+  local part, start, stop = ARGV[i], ARGV[i + 1], ARGV[i + 3]
+  local stored = redis.call('HGET', offsets, part)
+  local first, next = '', ''
+  if stored then first, next = string.match(stored, '^(%d+) (%d+) ') end
+  local outcome = 'applied'
+  if not next then outcome, next = 'moved', '' -- not written by Vigie: whoever loads it says so
+  elseif next == stop and next ~= start then outcome = 'already'
+  elseif next ~= start then outcome = 'moved' end
+  if outcome ~= 'applied' then others = others + 1 end
+  answer[#answer + 1], answer[#answer + 2] = outcome, next
+  firsts[#firsts + 1] = first ~= '' and first or ARGV[i + 2]
+  marks[#marks + 1] = part .. ' ' .. start .. ' ' .. stop
+end
+if others > 0 then
+  for i = 2, #answer, 2 do if answer[i] == 'applied' then answer[i] = 'held_back' end end
+  return answer
+end
 -- Read before anything is written: an error after that stops every worker.
 local settled = tonumber(redis.call('HGET', meta, 'settled_ms') or '0')
 if not settled then return foreign(meta .. ' settled_ms') end
-if next == ARGV[6] and next ~= ARGV[4] then return {'already', next} end
-if next ~= ARGV[4] then return {'moved', next} end
-local counts = cmsgpack.unpack(ARGV[9])
+local counts = cmsgpack.unpack(ARGV[3])
 -- A Lua error does not undo what was written before it: the mark says so to whoever comes next.
-redis.call('HSET', meta, 'applying', part .. ' ' .. ARGV[4] .. ' ' .. ARGV[6])
-for field, n in pairs(counts[1]) do redis.call('HINCRBY', base .. 'totals', field, n) end
+redis.call('HSET', meta, 'applying', table.concat(marks, ', '))
+local totals = counts[1]
 for minute, fields in pairs(counts[2]) do
   local key = base .. 'minute:' .. minute
-  for field, n in pairs(fields) do redis.call('HINCRBY', key, field, n) end
+  for field, n in pairs(fields) do
+    redis.call('HINCRBY', key, field, n)
+    totals[field] = (totals[field] or 0) + n
+  end
   redis.call('ZADD', base .. 'minutes', minute, minute)
+end
+for field, n in pairs(totals) do
+  if n ~= 0 then redis.call('HINCRBY', base .. 'totals', field, n) end
 end
 local function add_members(key, members)
   -- Lua's stack holds a few thousand values.
@@ -70,7 +90,7 @@ local function add_members(key, members)
     end
   end
 end
-local oldest_sketch = math.floor(settled / 60000) - tonumber(ARGV[10])
+local oldest_sketch = math.floor(settled / 60000) - tonumber(ARGV[5])
 for minute, sketches in pairs(counts[3]) do
   if tonumber(minute) >= oldest_sketch then
     for name, members in pairs(sketches) do add_members(base .. 'sketch:' .. minute .. ':' .. name, members) end
@@ -87,9 +107,9 @@ for list, values in pairs(counts[5]) do
   local events, at = base .. 'unseen:' .. list, base .. 'unseen_at:' .. list
   for value, n in pairs(values) do
     redis.call('HINCRBY', events, value, n)
-    if value ~= '' then redis.call('ZADD', at, 'GT', ARGV[7], value) end
+    if value ~= '' then redis.call('ZADD', at, 'GT', ARGV[4], value) end
   end
-  local over = redis.call('ZCARD', at) - tonumber(ARGV[11])
+  local over = redis.call('ZCARD', at) - tonumber(ARGV[6])
   if over > 0 then
     for _, value in ipairs(redis.call('ZRANGE', at, 0, over - 1)) do
       redis.call('HINCRBY', events, '', redis.call('HGET', events, value) or 0)
@@ -98,13 +118,17 @@ for list, values in pairs(counts[5]) do
     end
   end
   -- Should no observer run that forgets them.
-  redis.call('PEXPIRE', events, ARGV[12])
-  redis.call('PEXPIRE', at, ARGV[12])
+  redis.call('PEXPIRE', events, ARGV[7])
+  redis.call('PEXPIRE', at, ARGV[7])
 end
-if first == '' then first = ARGV[5] end
-redis.call('HSET', offsets, part, first .. ' ' .. ARGV[6] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8])
+for i = 1, #firsts do
+  local at = 2 + 6 * i -- of its number in ARGV
+  local state = firsts[i] .. ' ' .. ARGV[at + 3] .. ' ' .. ARGV[at + 4] .. ' ' .. ARGV[at + 5]
+  redis.call('HSET', offsets, ARGV[at], state)
+  answer[2 * i + 1] = ARGV[at + 3]
+end
 redis.call('HDEL', meta, 'applying')
-return {'applied', ARGV[6]}
+return answer
 """
 )
 

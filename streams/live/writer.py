@@ -1,4 +1,4 @@
-"""What workers write: one atomic call a chunk, and heartbeats. The only writer of counts."""
+"""What workers write: one atomic call for all partitions that counted something, and heartbeats. The only writer of counts."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import orjson
 
-from streams.count import Delta, PartitionState, SketchKey
+from streams.count import Delta, PartitionState
 from streams.errors import RedisUnavailable, StateError
 from streams.live import scripts
 from streams.live.checked import partition_state
 from streams.live.connection import RedisAddress, aclose, asking_redis, connect_async, refuse_cluster
-from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys, encode_field
-from streams.live.unseen import KEPT_MS, VALUES_MAX, listed
+from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys
+from streams.live.merged import merge
+from streams.live.unseen import KEPT_MS, VALUES_MAX
 
 _Arg = str | bytes | int | float
-K = TypeVar("K")
-_pack = msgspec.msgpack.Encoder().encode
 
 
 class Outcome(StrEnum):
-    """What one call of `LiveWriter.apply` came to."""
+    """What one call of `LiveWriter.apply` came to for a partition."""
 
     APPLIED = "applied"  # offsets and counts moved, together
     ALREADY = "already"  # they had moved already: a retry after an answer that was lost
     MOVED = "moved"  # the stored offset is another: somebody is ahead, or Redis went back; drop the counter, reload
+    HELD_BACK = (
+        "held_back"  # nothing was written, since another partition's offset is another: send it again without that one
+    )
     LAYOUT = "layout"  # the installation's layout is absent (Redis was emptied) or another: prepare again
     MARKED = "marked"  # an earlier call ended in its middle: nothing may be written until an operator has looked
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Outcome of a call, and the stored next offset where it matters (None: nothing is stored)."""
+    """Outcome of a call for a partition, and the stored next offset where it matters ("": nothing is stored)."""
 
     outcome: Outcome
     stored: str
@@ -127,29 +128,25 @@ class LiveWriter:
             for number, text in zip(numbers, texts, strict=True)
         }
 
-    async def apply(self, partition: int, delta: Delta) -> Applied:
-        """Add a chunk's counts and move its partition's offset, in one atomic call, if the stored offset is the chunk's start."""
-        totals = {encode_field(field): number for field, number in delta.totals.items()}
-        minutes = {
-            minute: {encode_field(field): number for field, number in fields.items()}
-            for minute, fields in delta.minutes.items()
-        }
-        start = "" if delta.start is None else delta.start
-        args: list[_Arg] = [
-            self._base,
-            LAYOUT,
-            partition,
-            start,
-            delta.first,
-            delta.end,
-            delta.append_ms,
-            delta.watermark_ms,
-        ]
-        sketches = [_members(delta.minute_sketches), _members(delta.day_sketches)]
-        counts = _pack([totals, minutes, *sketches, listed(delta.unseen)])
+    async def apply(self, deltas: Mapping[int, Sequence[Delta]]) -> dict[int, Applied]:
+        """Add the counts of these partitions and move their offsets, in one atomic call: all of them, if each stored offset is where its
+        partition's deltas, which continue one another, begin; else none. Return what came of each.
+        """
+        every = [delta for of_one in deltas.values() for delta in of_one]
+        last_ms = max((delta.append_ms for delta in every), default=0)
+        args: list[_Arg] = [self._base, LAYOUT, merge(every), last_ms, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS]
+        for number, of_one in deltas.items():
+            first, last = of_one[0], of_one[-1]
+            start = "" if first.start is None else first.start
+            args += [number, start, first.first, last.end, last.append_ms, last.watermark_ms]
         with asking_redis(self._address):
-            outcome, stored = await self._apply(args=[*args, counts, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS])
-        return Applied(Outcome(outcome), str(stored))
+            verdict, *told = await self._apply(args=args)
+        if verdict != "compared":
+            return dict.fromkeys(deltas, Applied(Outcome(verdict), str(told[0])))
+        return {
+            number: Applied(Outcome(outcome), str(stored))
+            for number, outcome, stored in zip(deltas, told[::2], told[1::2], strict=True)
+        }
 
     async def heartbeat(
         self, worker: str, pid: int, port: int, lines: Sequence[HeartbeatLine], process: str = ""
@@ -189,10 +186,6 @@ class LiveWriter:
         return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
 
 
-def _members(sketches: Mapping[K, Mapping[SketchKey, list[str]]]) -> dict[K, dict[str, list[str]]]:
-    return {when: {encode_field(key): found for key, found in some.items()} for when, some in sketches.items()}
-
-
 def _why_refused(verdict: str, detail: str, topic: str, topic_id: str, base: str) -> str:
     start_over = (
         f"To count again from Kafka (as far as its retention reaches), delete the keys {base}* and restart the workers."
@@ -200,7 +193,7 @@ def _why_refused(verdict: str, detail: str, topic: str, topic_id: str, base: str
     if verdict == "layout":
         return f"Redis holds key layout {detail}, this version writes layout {LAYOUT}. Use the version that wrote it. {start_over}"
     if verdict == "marked":
-        return f"Redis holds a chunk that was written only in part (partition start end: {detail}). {start_over}"
+        return f"Redis holds a call that was written only in part (partition start end: {detail}). {start_over}"
     if verdict == "topic":
         return (
             f"Redis holds counts of topic {detail!r}, settings name {topic!r}: set the topic, or another redis_prefix."

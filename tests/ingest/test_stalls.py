@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.catalog import Catalog
-from streams.count import CountingRules, PartitionCounter
+from streams.count import CountingRules, PartitionCounter, PartitionState
 from streams.errors import ServerError
 from streams.ingest import heartbeat
 from streams.ingest.heartbeat import STALL_SECONDS_MAX, STANDING_SECONDS, Stalls
@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def ledger_at(catalog: Catalog, position: int) -> Ledger:
     counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None)
     counter.next_offset = position
-    return Ledger(0, counter, 0, position, position, 1)
+    return Ledger(0, counter, PartitionState(position, 0, 0), 0, position, position, 1)
 
 
 def test_it_stands_then_it_stalls(catalog: Catalog, clock: Clock) -> None:

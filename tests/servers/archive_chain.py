@@ -57,7 +57,7 @@ class Chain:
         writer = LiveWriter(self.address, self.prefix)
         try:
             await writer.prepare(self.catalog.digest, "topic", self.topic_id, 1)
-            assert (await writer.apply(0, delta)).outcome == "applied"
+            assert (await writer.apply({0: [delta]}))[0].outcome == "applied"
         finally:
             await writer.close()
 

@@ -208,7 +208,7 @@ class Filler:
         writer = LiveWriter(RedisAddress(self.place.redis_url), self.place.prefix)
         try:
             await writer.prepare(self.catalog_digest, TOPIC, "topic-id", self.partitions)
-            assert (await writer.apply(0, delta)).outcome == "applied"
+            assert (await writer.apply({0: [delta]}))[0].outcome == "applied"
             self.positions[0] = delta.end
             await self._beat(writer)
         finally:

@@ -46,7 +46,7 @@ class Live:
         self, start: int | None, end: int, number: int = 1, partition: int = 0, minute: int = 100
     ) -> tuple[Outcome, str]:
         delta = Delta(start, start or 0, end, 5, 4, end - (start or 0), {minute: {EVENTS: number}}, {EVENTS: number})
-        applied = self.write(lambda writer: writer.apply(partition, delta))
+        applied = self.write(lambda writer: writer.apply({partition: [delta]}))[partition]
         return applied.outcome, applied.stored
 
     def key(self, name: str) -> str:
@@ -87,6 +87,39 @@ def test_any_other_offset_is_refused(live: Live, start: int | None, end: int) ->
     live.apply(None, 10)
     assert live.apply(start, end) == (Outcome.MOVED, "10")
     assert live.reader.snapshot().totals == {EVENTS: 1}
+
+
+def deltas_of(*chunks: tuple[int, int | None, int]) -> dict[int, list[Delta]]:
+    """Chunks as (partition, start, end), an event each; those of one partition continue one another."""
+    deltas: dict[int, list[Delta]] = {}
+    for partition, start, end in chunks:
+        delta = Delta(start, start or 0, end, 5 + end, 4 + end, 1, {100 + partition: {EVENTS: 1}}, {EVENTS: 1})
+        deltas.setdefault(partition, []).append(delta)
+    return deltas
+
+
+def test_one_call_moves_all_partitions_or_none(live: Live) -> None:
+    def call(deltas: dict[int, list[Delta]]) -> dict[int, tuple[str, str]]:
+        told = live.write(lambda writer: writer.apply(deltas))
+        return {partition: (applied.outcome.value, applied.stored) for partition, applied in told.items()}
+
+    first = deltas_of((0, None, 10), (0, 10, 12), (1, None, 7))
+    assert call(first) == {0: ("applied", "12"), 1: ("applied", "7")}
+    assert call(first) == {0: ("already", "12"), 1: ("already", "7")}
+    assert live.reader.snapshot().totals == {EVENTS: 3}
+    # The first fits, the second went through before, the third is nothing of what is stored, the fourth begins.
+    mixed = deltas_of((0, 12, 15), (1, None, 7), (2, 4, 9), (3, None, 2))
+    told = {0: ("held_back", "12"), 1: ("already", "7"), 2: ("moved", ""), 3: ("held_back", "")}
+    assert call(mixed) == told
+    assert live.reader.snapshot().offsets == {0: PartitionState(12, 17, 16), 1: PartitionState(7, 12, 11)}
+    assert live.reader.snapshot().totals == {EVENTS: 3}
+    assert call({partition: mixed[partition] for partition in (0, 3)}) == {0: ("applied", "15"), 3: ("applied", "2")}
+    snapshot = live.reader.snapshot()
+    assert snapshot.offsets[0] == PartitionState(15, 20, 19)
+    assert snapshot.first_offsets == {0: 0, 1: 0, 3: 0}
+    assert snapshot.totals == {EVENTS: 5}
+    assert [(m.minute, m.counts[EVENTS]) for m in live.reader.minutes()] == [(100, 3), (101, 1), (103, 1)]
+    assert snapshot.mark is None
 
 
 def test_redis_emptied_in_mid_flow_asks_to_prepare_again(live: Live) -> None:

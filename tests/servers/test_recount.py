@@ -76,7 +76,7 @@ async def _apply(settings: Settings, rules: CountingRules, found: dict[int, list
         await writer.prepare(rules.catalog.digest, settings.topic, "id", settings.topic_partitions)
         for partition, records in found.items():
             delta = PartitionCounter(rules, None).count(_batches(records))
-            applied = await writer.apply(partition, delta)
+            applied = (await writer.apply({partition: [delta]}))[partition]
             assert applied.outcome is Outcome.APPLIED
     finally:
         await writer.close()

@@ -49,7 +49,7 @@ def apply(
 ) -> Outcome:
     at_ms = at_ms or now_ms()
     delta = Delta(start, start or 0, end, at_ms, at_ms, 1, {100: {EVENTS: 1}}, {EVENTS: 1}, unseen=unseen)
-    return live.write(lambda writer: writer.apply(0, delta)).outcome
+    return live.write(lambda writer: writer.apply({0: [delta]}))[0].outcome
 
 
 def test_values_are_counted_once_with_their_events(live: Live) -> None:

@@ -9,7 +9,7 @@ import time
 from multiprocessing import Pool
 
 from streams.catalog import Catalog, load_catalog
-from streams.ingest import ledger
+from streams.ingest import group_commit
 from streams.settings import default_config_dir
 from tests.simulation.stories import Events, tell
 
@@ -20,7 +20,7 @@ _catalog: Catalog | None = None
 
 def _block(first: int, end: int) -> Events:
     global _catalog
-    ledger.RETRY_SECONDS = (0.0,)
+    group_commit.RETRY_SECONDS = (0.0,)
     logging.disable()  # every fault is told; here they come by the million
     _catalog = _catalog or load_catalog(default_config_dir())
     events = Events()
@@ -43,8 +43,8 @@ def main() -> int:
             if done % 5000 == 0 or end == first + seeds:
                 print(f"{done:,} of {seeds:,} seeds in {time.monotonic() - begun:,.0f} s: difference 0", flush=True)
     print(
-        f"{seeds:,} seeds from {first}: {events.refusals:,} refused chunks, {events.answers_lost:,} lost answers, "
-        f"{events.dropped:,} dropped chunks: difference 0"
+        f"{seeds:,} seeds from {first}: {events.refusals:,} refused partitions, {events.held_back:,} held back by others, "
+        f"{events.answers_lost:,} lost answers, {events.dropped:,} dropped chunks: difference 0"
     )
     return 0
 

@@ -9,7 +9,7 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.errors import StateError
-from streams.ingest import ledger
+from streams.ingest import group_commit
 from streams.ingest.partition import Verdict
 from tests.simulation.stories import Events, tell
 from tests.simulation.world import Worker, World
@@ -20,7 +20,7 @@ SEEDS, PARTS = int(os.environ.get("PROVE_SEEDS", "1000")), 4
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr(group_commit, "RETRY_SECONDS", (0.0,))
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -30,7 +30,7 @@ def test_counts_equal_the_log_for_every_seed(catalog: Catalog, part: int) -> Non
     for seed in seeds:
         events.add(tell(seed, catalog))
     # The stories must really have been eventful, or this proves nothing.
-    assert min(events.refusals, events.answers_lost, events.dropped) > len(seeds) / 10
+    assert min(events.refusals, events.answers_lost, events.dropped, events.held_back) > len(seeds) / 10
 
 
 def test_what_retention_removed_is_counted_as_lost(catalog: Catalog) -> None:
@@ -41,6 +41,7 @@ def test_what_retention_removed_is_counted_as_lost(catalog: Catalog) -> None:
         worker.fetch()
         while await worker.handle_one() is not Verdict.COUNTED:  # a log may begin with a hole, which is read twice
             worker.fetch()
+        await worker.ingestor.commit()
         at = world.store.states[0].next_offset
         end = world.log.end(0)
         world.log.starts[0] = cut = (at + end) // 2 + 1
@@ -48,6 +49,7 @@ def test_what_retention_removed_is_counted_as_lost(catalog: Catalog) -> None:
         await fresh.assign([0])
         while fresh.fetch() or fresh.fetched:
             await fresh.handle_one()
+        await fresh.ingestor.commit()
         assert world.store.totals[("x",)] == cut - at
         assert world.store.states[0].next_offset == end
 
@@ -65,6 +67,7 @@ def test_a_stored_offset_past_the_end_of_the_log_stops_the_worker(catalog: Catal
         await worker.assign([0])
         worker.fetch()
         await worker.handle_one()
+        await worker.ingestor.commit()
         world.log.partitions[0] = world.log.partitions[0][:1]
         world.store.states[0] = type(world.store.states[0])(world.log.end(0) + 1, 0, 0)
         with pytest.raises(StateError, match="the log ends at"):

@@ -42,7 +42,8 @@ class StoreWriter:
         self._world = world
         self._down = down
 
-    async def heartbeat(self, *_: object) -> dict[int, int | None]:
+    async def heartbeat(self, _worker: object, _pid: object, _port: object, lines: Any, *_: object) -> Any:
+        self.lines = lines
         if self._down:
             raise StoreDown("Redis at nowhere does not answer")
         states = self._world.store.states
@@ -60,7 +61,7 @@ def test_a_slow_kafka_is_not_told_as_a_redis_that_is_down(catalog: Catalog, monk
 
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        await worker.count(piece(world, worker, 0, 1))
         world.store.states.clear()  # Redis was emptied: the position is to be found anew, which asks Kafka
         address = KafkaAddress(("kafka-a:9092", "kafka-b:9092"))
         worker.ingestor.kafka = FaustLog(SilentKafka(), address, "ent.visits", SimpleNamespace())  # type: ignore[arg-type]
@@ -100,5 +101,22 @@ def test_a_redis_that_is_down_is_told_and_counted_as_such(catalog: Catalog) -> N
         state = await beat(worker, StoreWriter(world, down=True))
         assert state.unready == "Redis at nowhere does not answer"
         assert worker.ingestor.metrics.registry.get_sample_value("ent_worker_redis_failures_total") == 1
+
+    play(catalog, scene)
+
+
+def test_what_is_pending_is_not_vouched_for(catalog: Catalog) -> None:
+    """Settled time follows what Redis holds: a partition is not read to its end before its counts are there."""
+
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        chunk = piece(world, worker, 0, 1)
+        await worker.ingestor.handle(chunk)
+        writer = StoreWriter(world)
+        await beat(worker, writer)
+        assert [(line.position, line.counted) for line in writer.lines] == [(0, None)]
+        await worker.ingestor.commit()
+        await beat(worker, writer)
+        assert [(line.position, line.counted) for line in writer.lines] == [(chunk.end, chunk.end)]
 
     play(catalog, scene)

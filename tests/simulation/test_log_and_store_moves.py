@@ -22,7 +22,7 @@ def test_a_fetch_that_did_not_begin_where_we_sought_skips_nothing(catalog: Catal
         await worker.assign([0])
         elsewhere = piece(world, worker, 2, 3, fresh=True)
         chunk = replace(elsewhere, epoch=NO_EPOCH) if told == "epoch" else elsewhere
-        assert await worker.ingestor.handle(chunk) is Verdict.AWAY
+        assert await worker.count(chunk) is Verdict.AWAY
         assert world.store.states == {}
         await finish(world, worker)
 
@@ -32,11 +32,11 @@ def test_a_fetch_that_did_not_begin_where_we_sought_skips_nothing(catalog: Catal
 def test_a_log_that_was_cut_under_a_running_worker_stops_it(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 3))
+        await worker.count(piece(world, worker, 0, 3))
         counted = world.store.snapshot()
         world.log.partitions[0] = world.log.partitions[0][:2]
         with pytest.raises(StateError, match="but the log ends at"):
-            await worker.ingestor.handle(piece(world, worker, 0, 1))
+            await worker.count(piece(world, worker, 0, 1))
         assert world.store.snapshot() == counted
 
     play(catalog, scene)
@@ -45,14 +45,14 @@ def test_a_log_that_was_cut_under_a_running_worker_stops_it(catalog: Catalog) ->
 def test_a_topic_that_was_created_anew_stops_a_worker_at_the_first_step_back(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 2))
+        await worker.count(piece(world, worker, 0, 2))
 
         async def another() -> None:
             raise StateError("created anew")
 
         worker.confirm_topic = another  # type: ignore[method-assign]
         with pytest.raises(StateError, match="created anew"):
-            await worker.ingestor.handle(piece(world, worker, 1, 4))
+            await worker.count(piece(world, worker, 1, 4))
 
     play(catalog, scene)
 
@@ -63,9 +63,9 @@ def test_redis_that_went_back_is_noticed_at_a_heartbeat(catalog: Catalog, emptie
 
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 2))
+        await worker.count(piece(world, worker, 0, 2))
         saved = world.store.snapshot()
-        await worker.ingestor.handle(piece(world, worker, 2, len(world.log.partitions[0])))
+        await worker.count(piece(world, worker, 2, len(world.log.partitions[0])))
         world.store.restore(({}, type(world.store.totals)(), {}) if emptied else saved)
         world.store.prepared = not emptied
         stored = world.store.states.get(0)
@@ -78,9 +78,9 @@ def test_redis_that_went_back_is_noticed_at_a_heartbeat(catalog: Catalog, emptie
 def test_a_heartbeat_that_was_overtaken_by_a_chunk_changes_nothing(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        await worker.count(piece(world, worker, 0, 1))
         before = world.store.states[0].next_offset
-        await worker.ingestor.handle(piece(world, worker, 1, 2))
+        await worker.count(piece(world, worker, 1, 2))
         known = worker.ingestor.ledgers[0]
         await worker.ingestor.compare({0: before})
         assert worker.ingestor.ledgers[0] is known
@@ -91,12 +91,13 @@ def test_a_heartbeat_that_was_overtaken_by_a_chunk_changes_nothing(catalog: Cata
 def test_where_retention_left_nothing_the_rest_is_lost_at_once(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 2))
+        await worker.count(piece(world, worker, 0, 2))
         position, end = world.store.states[0].next_offset, world.log.end(0)
         await worker.ingestor.pass_over_what_is_gone(0, end)
         assert world.store.states[0].next_offset == position  # it is all still there
         world.log.starts[0] = end
         await worker.ingestor.pass_over_what_is_gone(0, end)
+        await worker.ingestor.commit()
         assert world.store.states[0].next_offset == end
         assert world.store.totals[("x",)] == end - position
 
@@ -108,7 +109,7 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
 
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        await worker.count(piece(world, worker, 0, 1))
         after = piece(world, worker, 2, 3, fresh=True)
         position = world.store.states[0].next_offset
         world.log.starts[0] = after.start  # retention took what lies between
@@ -119,11 +120,12 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
             return await start(partition)
 
         worker.log_start = meanwhile  # type: ignore[method-assign]
-        assert await worker.ingestor.handle(after) is Verdict.GIVEN_UP
+        assert await worker.count(after) is Verdict.GIVEN_UP
         worker.log_start = start  # type: ignore[method-assign]
         assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset == position
         while worker.fetch() or worker.fetched:
             await worker.handle_one()
+        await worker.ingestor.commit()
         assert world.store.states[0].next_offset == world.log.end(0)
         assert world.store.totals[("x",)] == after.start - position
 
@@ -140,7 +142,7 @@ def test_a_store_that_another_worker_moved_meanwhile_is_no_log_that_lost_its_end
         world.log.partitions[0] = batches
         other = Worker(world, "b")
         await other.assign([0])
-        await other.ingestor.handle(piece(world, other, 0, 3))
+        await other.count(piece(world, other, 0, 3))
         assert await worker.ingestor.place(bounds) == {0: 0}  # its warm-up begins there
         await worker.seek(0, 0)
         await finish(world, worker)
@@ -153,11 +155,11 @@ def test_what_stops_counting_stops_it_behind_what_came_before(catalog: Catalog) 
         await worker.assign([0])
         chunk = replace(piece(world, worker, 0, 2), problem=StateError("stamped by its sender"))
         with pytest.raises(StateError, match="stamped"):
-            await worker.ingestor.handle(chunk)
+            await worker.count(chunk)
         assert world.store.states[0].next_offset == chunk.end
         nothing = replace(chunk, start=chunk.end, batches=[], problem=StateError("stamped by its sender"))
         with pytest.raises(StateError, match="stamped"):
-            await worker.ingestor.handle(nothing)
+            await worker.count(nothing)
         await finish(world, worker)
 
     play(catalog, scene)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -11,16 +12,16 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.errors import StateError
-from streams.ingest import ledger
+from streams.ingest import group_commit, ledger
 from streams.ingest.partition import Verdict
 from streams.ingest.transport import Chunk
 from streams.live import Applied, Outcome
-from tests.simulation.world import Worker, World
+from tests.simulation.world import StoreDown, Worker, World
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr(group_commit, "RETRY_SECONDS", (0.0,))
 
 
 def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) -> None:
@@ -49,34 +50,58 @@ async def finish(world: World, worker: Worker) -> None:
     for _ in range(60):
         worker.fetch()
         if await worker.handle_one() is None:
-            break
+            await worker.ingestor.commit()
+            worker.fetch()
+            if not worker.fetched:
+                break
     assert world.counted() == world.truth()
 
 
 def test_redis_that_went_back_is_followed_without_a_rebalance(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        await worker.count(piece(world, worker, 0, 1))
         saved = world.store.snapshot()
-        await worker.ingestor.handle(piece(world, worker, 1, 2))
+        await worker.count(piece(world, worker, 1, 2))
         world.store.restore(saved)
-        assert await worker.ingestor.handle(piece(world, worker, 2, 3)) is Verdict.AWAY
+        assert await worker.count(piece(world, worker, 2, 3)) is Verdict.AWAY
         assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset
         await finish(world, worker)
 
     play(catalog, scene)
 
 
-def test_a_chunk_that_was_given_up_is_not_taken_for_counted(catalog: Catalog) -> None:
+def test_a_chunk_that_comes_while_the_worker_lets_go_is_not_counted(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        chunk = piece(world, worker, 0, 1)
         worker.stopping = True
-        assert await worker.ingestor.handle(chunk) is Verdict.GIVEN_UP
+        assert await worker.count(piece(world, worker, 0, 1)) is Verdict.GIVEN_UP
         worker.stopping = False
-        assert await worker.ingestor.handle(chunk) is Verdict.GIVEN_UP, (
-            "its counter must not be fed, nor believed, again"
-        )
+        assert world.store.states == {}
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_counter_that_was_refused_and_not_placed_anew_is_never_fed_again(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It remembers what was refused: fed again, those events would be repeats, and lost."""
+
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        await worker.count(piece(world, worker, 0, 1))
+        world.store.restore(({}, Counter(), {}))
+
+        async def down_and_stopped(_partitions: object) -> None:
+            worker.stopping = True
+            raise StoreDown("no connection")
+
+        with monkeypatch.context() as once:
+            once.setattr(world.store, "load", down_and_stopped)
+            await worker.count(piece(world, worker, 1, 2))
+        worker.stopping = False
+        assert await worker.count(piece(world, worker, 1, 2)) is Verdict.GIVEN_UP
         assert world.store.states == {}
         await worker.assign([0])
         await finish(world, worker)
@@ -87,12 +112,12 @@ def test_a_chunk_that_was_given_up_is_not_taken_for_counted(catalog: Catalog) ->
 def test_a_counter_is_kept_where_redis_stands_and_nowhere_else(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
+        await worker.count(piece(world, worker, 0, 1))
         saved = world.store.snapshot()
         counter = worker.ingestor.ledgers[0].counter
         await worker.assign([0])
         assert worker.ingestor.ledgers[0].counter is counter, "eager rebalancing must not blind everybody"
-        await worker.ingestor.handle(piece(world, worker, 1, 2))
+        await worker.count(piece(world, worker, 1, 2))
         world.store.restore(saved)
         await worker.assign([0])
         assert worker.ingestor.ledgers[0].counter is not counter
@@ -108,7 +133,7 @@ def test_the_first_chunk_of_an_earlier_seek_does_not_make_a_hole(catalog: Catalo
         late = piece(world, worker, 2, 3, fresh=True)  # fetched right after a seek to its start ...
         await worker.seek(0, 0)  # ... but the partition was sought again meanwhile
         worker.ingestor.ledgers[0].epoch = worker.epoch(0)
-        assert await worker.ingestor.handle(late) is Verdict.AWAY
+        assert await worker.count(late) is Verdict.AWAY
         assert world.store.states == {}
         await finish(world, worker)
 
@@ -118,8 +143,8 @@ def test_the_first_chunk_of_an_earlier_seek_does_not_make_a_hole(catalog: Catalo
 def test_a_piece_dropped_on_its_way_is_read_again(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        await worker.ingestor.handle(piece(world, worker, 0, 1))
-        assert await worker.ingestor.handle(piece(world, worker, 2, 3)) is Verdict.AWAY
+        await worker.count(piece(world, worker, 0, 1))
+        assert await worker.count(piece(world, worker, 2, 3)) is Verdict.AWAY
         assert worker.fetch_at[0] == world.store.states[0].next_offset
         await finish(world, worker)
 
@@ -130,12 +155,12 @@ def test_a_mark_stops_the_worker(catalog: Catalog, monkeypatch: pytest.MonkeyPat
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
 
-        async def marked(*_args: object) -> Applied:
-            return Applied(Outcome.MARKED, "0 0 10")
+        async def marked(*_args: object) -> dict[int, Applied]:
+            return {0: Applied(Outcome.MARKED, "0 0 10")}
 
         monkeypatch.setattr(world.store, "apply", marked)
         with pytest.raises(StateError, match="written only in part"):
-            await worker.ingestor.handle(piece(world, worker, 0, 1))
+            await worker.count(piece(world, worker, 0, 1))
 
     play(catalog, scene)
 
@@ -145,8 +170,8 @@ def test_reading_again_for_ever_ends_in_a_clear_message(catalog: Catalog) -> Non
         await worker.assign([0])
         far = replace(piece(world, worker, 2, 3), start=10_000, end=10_010)
         for _ in range(ledger.REREADS_MAX):
-            await worker.ingestor.handle(replace(far, epoch=worker.epoch(0)))
+            await worker.count(replace(far, epoch=worker.epoch(0)))
         with pytest.raises(StateError, match="read again 20 times without counting"):
-            await worker.ingestor.handle(replace(far, epoch=worker.epoch(0)))
+            await worker.count(replace(far, epoch=worker.epoch(0)))
 
     play(catalog, scene)

@@ -7,10 +7,11 @@ chunks that were fetched before a seek and arrive after it.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import random
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -30,6 +31,7 @@ T0 = 1_788_242_400_000
 UAIS = [f"{digits}{control_letter(digits)}" for digits in ("0541234", "0750001", "9740001")]
 Totals = Counter[Field]
 Minutes = dict[int, Counter[Field]]
+Snapshot = tuple[dict[int, PartitionState], Totals, Minutes]
 
 
 class StoreDown(RedisUnavailable):
@@ -48,6 +50,12 @@ class MemoryStore:
     prepared: bool = False
     answers_lost: int = 0
     refusals: int = 0
+    #: Partitions whose counts fitted, and that were held back by another one of their call.
+    held_back: int = 0
+
+    async def _others_go_on(self) -> None:
+        for _ in range(self.rnd.randrange(4) if self.fault_rate else 0):
+            await asyncio.sleep(0)
 
     async def prepare(self) -> str:
         self._maybe_fail()
@@ -55,41 +63,58 @@ class MemoryStore:
         return "catalog"
 
     async def load(self, partitions: list[int]) -> dict[int, PartitionState | None]:
+        await self._others_go_on()
         self._maybe_fail()
-        return {number: self.states.get(number) for number in partitions}
+        found = {number: self.states.get(number) for number in partitions}
+        await self._others_go_on()
+        return found
 
-    async def apply(self, partition: int, delta: Delta) -> Applied:
+    async def apply(self, deltas: Mapping[int, Sequence[Delta]]) -> dict[int, Applied]:
+        await self._others_go_on()
         self._maybe_fail()
-        applied = self._apply(partition, delta)
+        answers = self._apply(deltas)
+        await self._others_go_on()
         if self.rnd.random() < self.fault_rate:
             self.answers_lost += 1
             raise StoreDown("the answer was lost")
-        return applied
+        return answers
 
-    def _apply(self, partition: int, delta: Delta) -> Applied:
+    def _apply(self, deltas: Mapping[int, Sequence[Delta]]) -> dict[int, Applied]:
         if not self.prepared:
-            return Applied(Outcome.LAYOUT, "")
+            return dict.fromkeys(deltas, Applied(Outcome.LAYOUT, ""))
+        answers = {number: self._compare(number, some[0].start, some[-1].end) for number, some in deltas.items()}
+        if any(answer.outcome is not Outcome.APPLIED for answer in answers.values()):
+            for number, answer in answers.items():
+                if answer.outcome is Outcome.APPLIED:
+                    self.held_back += 1
+                    answers[number] = Applied(Outcome.HELD_BACK, answer.stored)
+            return answers
+        for number, some in deltas.items():
+            for delta in some:
+                self.totals.update(delta.totals)
+                for minute, fields in delta.minutes.items():
+                    self.minutes.setdefault(minute, Counter()).update(fields)
+            self.states[number] = PartitionState(some[-1].end, some[-1].append_ms, some[-1].watermark_ms)
+        return answers
+
+    def _compare(self, partition: int, start: int | None, end: int) -> Applied:
         state = self.states.get(partition)
         stored = None if state is None else state.next_offset
-        if stored == delta.end and stored != delta.start:
+        if stored == end and stored != start:
             return Applied(Outcome.ALREADY, str(stored))
-        if stored != delta.start:
+        if stored != start:
             self.refusals += 1
             return Applied(Outcome.MOVED, "" if stored is None else str(stored))
-        self.totals.update(delta.totals)
-        for minute, fields in delta.minutes.items():
-            self.minutes.setdefault(minute, Counter()).update(fields)
-        self.states[partition] = PartitionState(delta.end, delta.append_ms, delta.watermark_ms)
-        return Applied(Outcome.APPLIED, str(delta.end))
+        return Applied(Outcome.APPLIED, "" if stored is None else str(stored))
 
     def _maybe_fail(self) -> None:
         if self.rnd.random() < self.fault_rate:
             raise StoreDown("no connection")
 
-    def snapshot(self) -> tuple[dict[int, PartitionState], Totals, Minutes]:
+    def snapshot(self) -> Snapshot:
         return copy.deepcopy((self.states, self.totals, self.minutes))
 
-    def restore(self, saved: tuple[dict[int, PartitionState], Totals, Minutes]) -> None:
+    def restore(self, saved: Snapshot) -> None:
         self.states, self.totals, self.minutes = copy.deepcopy(saved)
 
 
@@ -133,10 +158,12 @@ def _rules_of(catalog: Catalog) -> CountingRules:
 class MemoryDeadLetters:
     """Keeps every reject; the number kept is compared with the counted one."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.kept: set[tuple[int, int]] = set()
 
     async def keep(self, partition: int, delta: Delta) -> dict[Reason, int]:
+        await self.world.store._others_go_on()
         self.kept.update((partition, reject.offset) for reject in delta.rejects)
         return {}
 
@@ -151,14 +178,18 @@ class Worker:
         self.fetch_at: dict[int, int] = {}
         self.epochs: Counter[int] = Counter()
         self.sought: set[int] = set()
-        self.stopping = False
+        self.stopping = self.rebalancing = False
+        self.applied = 0
+        #: What goes on beside the story's steps: the agent's chunk in hand, and calls.
+        self.handling: asyncio.Task[Verdict] | None = None
+        self.calls: list[asyncio.Task[None]] = []
         self.ingestor = Ingestor(
             rules=_rules_of(world.catalog),
             store=world.store,
             dead_letters=world.dead_letters,
             kafka=self,
             prepare=world.store.prepare,
-            halted=lambda: self.stopping,
+            halted=lambda: self.stopping or self.rebalancing,
             metrics=WorkerMetrics(),
         )
 
@@ -186,11 +217,15 @@ class Worker:
         return {number: max(self.world.log.starts[number], offset - early) for number, offset in found.items()}
 
     async def assign(self, partitions: list[int]) -> None:
+        self.rebalancing = True
+        if self.world.rnd.random() < 0.7:  # else Redis was down just then
+            await self.ingestor.flush()
         bounds = {number: (self.world.log.starts[number], self.world.log.end(number)) for number in partitions}
         targets = await self.ingestor.place(bounds)
         self.fetch_at = {}
         for partition, offset in targets.items():
             await self.seek(partition, offset)
+        self.rebalancing = False
         if self.world.rnd.random() < 0.7:  # sometimes chunks of before the rebalance are delivered after it
             self.fetched.clear()
 
@@ -209,7 +244,39 @@ class Worker:
     async def handle_one(self) -> Verdict | None:
         if not self.fetched:
             return None
-        return await self.ingestor.handle(self.fetched.popleft())
+        return await self.ingestor.handle(self.fetched.popleft(), self._note_applied)
+
+    def _note_applied(self) -> None:
+        self.applied += 1
+
+    async def begin_one(self) -> None:
+        """Take the next chunk in hand, as the agent does: one after the other, while other things happen."""
+        if self.handling is not None:
+            await self.handling
+        self.handling = asyncio.create_task(self.ingestor.handle(self.fetched.popleft())) if self.fetched else None
+
+    def begin_call(self) -> None:
+        """Send what is pending, while other things happen."""
+        self.calls.append(asyncio.create_task(self.ingestor.commit()))
+
+    async def rest(self) -> None:
+        """Let what was begun come to its end."""
+        for task in (*self.calls, *((self.handling,) if self.handling else ())):
+            await task
+
+    def killed(self) -> Worker:
+        """kill -9: memory and all that was fetched is gone, and calls under way end wherever they are. Its successor."""
+        for task in (*self.calls, *((self.handling,) if self.handling else ())):
+            task.cancel()
+        return Worker(self.world, self.name)
+
+    async def count(self, chunk: Chunk) -> Verdict:
+        """Handle a chunk and send what it came to; AWAY where Redis refused it."""
+        verdict = await self.ingestor.handle(chunk)
+        ledger = self.ingestor.ledgers.get(chunk.partition)
+        await self.ingestor.commit()
+        followed = self.ingestor.ledgers.get(chunk.partition)
+        return Verdict.AWAY if verdict is Verdict.COUNTED and followed is not ledger else verdict
 
 
 class World:
@@ -220,7 +287,7 @@ class World:
         self.catalog = catalog
         self.log = make_log(self.rnd)
         self.store = MemoryStore(self.rnd, fault_rate)
-        self.dead_letters = MemoryDeadLetters()
+        self.dead_letters = MemoryDeadLetters(self)
         self.workers: list[Worker] = []
         self.drop_rate = fault_rate / 3
         self.dropped = 0
