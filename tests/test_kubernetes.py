@@ -208,11 +208,13 @@ def test_topics_are_as_designed_and_users_have_the_documented_rights() -> None:
 
 
 def test_what_is_scraped_and_judged_is_the_same_as_elsewhere() -> None:
-    (monitor,) = of_kind("rectorat", "PodMonitor").values()
-    for template in pods("rectorat").values():
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    assert (endpoint["port"], endpoint["honorTimestamps"]) == ("http", True)
+    monitors = of_kind("rectorat", "PodMonitor")
+    for name, template in pods("rectorat").items():  # each its own job: rules tell them apart by it
+        labels = template["metadata"]["labels"].items()
+        scraped = [one for one, each in monitors.items() if each["spec"]["selector"]["matchLabels"].items() <= labels]
+        assert scraped == [name]
+        (endpoint,) = monitors[name]["spec"]["podMetricsEndpoints"]
+        assert (endpoint["port"], endpoint["honorTimestamps"]) == ("http", True)
     (rule,) = of_kind("rectorat", "PrometheusRule").values()
     named = {group["name"] for group in rule["spec"]["groups"]}
     files = [yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yml")]

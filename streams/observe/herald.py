@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules
+from streams.errors import ServerError
 from streams.live.observers import ObserverBook
 
 RULES = LoopRules(
@@ -59,4 +61,5 @@ class Herald:
 
     def _leave(self) -> None:
         if self.loop.stopping:
-            self._book.leave(self._name)
+            with suppress(ServerError):  # a Redis that is away forgets who is silent all the same
+                self._book.leave(self._name)

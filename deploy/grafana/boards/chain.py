@@ -50,14 +50,14 @@ def _servers() -> list[Any]:
             "Observateurs lus",
             COUNT,
             About("Observateurs que Prometheus lit.", "voyez les cibles dans Prometheus.", "EntObserverDown"),
-            Query('sum(up{job="vigie-observer"})'),
+            Query("sum(up and on (job) max without (instance, pod) (ent_redis_up))"),
             steps=_UP,
         ),
         big(
             "Workers lus",
             COUNT,
             About("Workers que Prometheus lit.", "voyez les cibles dans Prometheus.", "EntWorkerDown"),
-            Query('sum(up{job="vigie-worker"})'),
+            Query("sum(up and on (job) group by (job) (ent_worker_redis_failures_total))"),
             steps=_UP,
         ),
         big(
