@@ -233,14 +233,11 @@ class Ingestor:
     async def _lost_in_gap(self, ledger: Ledger, chunk: Chunk) -> int | None:
         """Classify a gap: return how many offsets of it are lost for ever, or None where it must be read again.
 
-        The first chunk after a seek was fetched from the expected offset: what it leaves out was removed by retention before it was
-        counted. Any other chunk that leaves something out tells that a piece between was dropped on its way here. (A hole without events,
-        compaction or transaction markers, is covered by its chunk.)
+        What lies below the start of the log was removed by retention before it was counted. Above it nothing is gone: a piece was dropped
+        on its way here, or the fetch did not begin where we sought. (A hole without events, compaction or transaction markers, is covered
+        by its chunk.)
         """
-        if not chunk.first:
-            return None
-        log_start = await self.kafka.log_start(chunk.partition)
-        if chunk.start > log_start:  # not retention: the fetch did not begin where we sought
+        if chunk.start > await self.kafka.log_start(chunk.partition):
             return None
         lost = max(0, chunk.start - ledger.position)
         if lost:
@@ -295,7 +292,7 @@ class Ingestor:
         log_start = await self.kafka.log_start(partition)
         if ledger.position < log_start == log_end:
             nothing = Batch(ledger.counter.append_ms, (), (), (), log_end)
-            await self.handle(Chunk(partition, log_end, log_end, [nothing], ledger.epoch, first=True))
+            await self.handle(Chunk(partition, log_end, log_end, [nothing], ledger.epoch))
 
     async def _follow(self, refused: Refused) -> None:
         """Redis stands elsewhere than what was counted: drop that, and read on from where Redis stands."""

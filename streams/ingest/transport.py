@@ -43,8 +43,7 @@ class Chunk:
     """All that was fetched of one partition at once: covers the offsets `start <= offset < end`.
 
     `epoch`: how many seeks this partition had seen when the fetch began. `NO_EPOCH`: it was assigned anew since the last seek, and nobody
-    knows where this fetch began. `first`: it is the first chunk since the last seek. A first chunk begins where the seek went: if its
-    `start` lies higher, retention removed what was in between. `problem` tells why counting must stop here.
+    knows where this fetch began. `problem` tells why counting must stop here.
     """
 
     partition: int
@@ -52,21 +51,20 @@ class Chunk:
     end: int
     batches: list[Batch]
     epoch: int
-    first: bool
     problem: StateError | None = None
     held: list[Held | None] = field(default_factory=list)
 
     def pieces(self, records_max: int) -> Iterator[Chunk]:
-        """Itself in pieces of at most so many records, in order; only the first one may be a first chunk. No problem goes with them."""
-        start, first, batches, room = self.start, self.first, list[Batch](), records_max
+        """Itself in pieces of at most so many records, in order. No problem goes with them."""
+        start, batches, room = self.start, list[Batch](), records_max
         for batch in self.batches:
             for part in _parts(batch, records_max):
                 if batches and len(part.values) > room:
-                    yield Chunk(self.partition, start, batches[-1].end, batches, self.epoch, first)
-                    start, first, batches, room = batches[-1].end, False, [], records_max
+                    yield Chunk(self.partition, start, batches[-1].end, batches, self.epoch)
+                    start, batches, room = batches[-1].end, [], records_max
                 batches.append(part)
                 room -= len(part.values)
-        yield Chunk(self.partition, start, self.end, batches, self.epoch, first)
+        yield Chunk(self.partition, start, self.end, batches, self.epoch)
 
     def let_go(self) -> None:
         """Give back the memory of what was counted, or is of no use: whoever brought the chunk may keep it until the next one comes."""
@@ -91,11 +89,11 @@ class ChunkRecord:
     serialized_value_size: int = 0
 
 
-def make_chunk(partition: int, covered: list[CoveredBatch], epoch: int = 0, first: bool = False) -> Chunk:
+def make_chunk(partition: int, covered: list[CoveredBatch], epoch: int = 0) -> Chunk:
     """Join what was fetched into one chunk."""
     batches = [item.batch for item in covered]
     held = [item.held for item in covered]
-    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, first, covered[-1].problem, held)
+    return Chunk(partition, covered[0].start, batches[-1].end, batches, epoch, covered[-1].problem, held)
 
 
 def _parts(batch: Batch, records_max: int) -> Iterator[Batch]:
@@ -144,9 +142,8 @@ class ChunkConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Seeks a partition has seen, and the partitions of which nothing was fetched since the last.
+        #: Seeks a partition has seen.
         self.epochs: dict[int, int] = {}
-        self._sought: set[int] = set()
         #: aiokafka's assignment at the last seek of a partition. A new one forgets every position and begins at Kafka's commit, until we
         #: seek again: what is fetched between is of no use.
         self._sought_under: dict[int, object] = {}
@@ -175,10 +172,7 @@ class ChunkConsumer(driver.Consumer):
         return None if subscription is None else subscription.assignment
 
     def _record(self, tp: TP, records: list[Any], epoch: int) -> ChunkRecord:
-        first = epoch == self.epochs.get(tp.partition, 0) and tp.partition in self._sought
-        if first:
-            self._sought.discard(tp.partition)
-        chunk = make_chunk(tp.partition, records, epoch, first)
+        chunk = make_chunk(tp.partition, records, epoch)
         return ChunkRecord(tp.topic, tp.partition, chunk.end - 1, chunk.batches[0].append_ms, chunk)
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
@@ -190,7 +184,6 @@ class ChunkConsumer(driver.Consumer):
         for tp in partitions:
             self._sought_under[tp.partition] = assignment
             self.epochs[tp.partition] = self.epochs.get(tp.partition, 0) + 1
-            self._sought.add(tp.partition)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to where Redis stands; may run twice in one rebalance.

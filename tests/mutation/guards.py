@@ -160,8 +160,8 @@ GUARDS = (
     Guard(
         "a gap is read again, not skipped",
         "streams/ingest/ledger.py",
-        "        if not chunk.first:\n",
-        "        if False:\n",
+        "if chunk.start > await self.kafka.log_start(chunk.partition):",
+        "if False:",
         SIMULATION,
     ),
     Guard(

@@ -20,7 +20,7 @@ def test_a_fetch_that_did_not_begin_where_we_sought_skips_nothing(catalog: Catal
 
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        elsewhere = piece(world, worker, 2, 3, fresh=True)
+        elsewhere = piece(world, worker, 2, 3)
         chunk = replace(elsewhere, epoch=NO_EPOCH) if told == "epoch" else elsewhere
         assert await worker.count(chunk) is Verdict.AWAY
         assert world.store.states == {}
@@ -110,7 +110,7 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
         await worker.count(piece(world, worker, 0, 1))
-        after = piece(world, worker, 2, 3, fresh=True)
+        after = piece(world, worker, 2, 3)
         position = world.store.states[0].next_offset
         world.log.starts[0] = after.start  # retention took what lies between
         start = worker.log_start

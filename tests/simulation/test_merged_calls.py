@@ -39,7 +39,7 @@ def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) ->
 def head(world: World, worker: Worker, partition: int) -> Chunk:
     """The first batch of a partition, as fetched in the worker's current epoch."""
     first = world.log.partitions[partition][0]
-    return Chunk(partition, 0, first.end, [first], worker.epoch(partition), True)
+    return Chunk(partition, 0, first.end, [first], worker.epoch(partition))
 
 
 async def count_heads(world: World, worker: Worker) -> None:
@@ -121,7 +121,7 @@ def test_one_that_is_refused_holds_no_other_back(catalog: Catalog, monkeypatch: 
         other = Worker(world, "b")
         await other.assign([1])
         first = world.log.partitions[1]
-        await other.count(Chunk(1, 0, first[1].end, first[:2], other.epoch(1), True))
+        await other.count(Chunk(1, 0, first[1].end, first[:2], other.epoch(1)))
         await worker.ingestor.place({n: (0, world.log.end(n)) for n in (0, 2)})
         await worker.assign([0, 1, 2])
         stands = world.store.states.pop(1)  # for this worker, the other one's call comes a moment later
@@ -236,11 +236,10 @@ def test_a_chunk_is_counted_in_pieces_that_continue_one_another(
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0, 1, 2])
         for partition, batches in world.log.partitions.items():
-            whole = Chunk(partition, 0, batches[-1].end, list(batches), worker.epoch(partition), True)
+            whole = Chunk(partition, 0, batches[-1].end, list(batches), worker.epoch(partition))
             pieces = list(whole.pieces(2))
             assert [piece.start for piece in pieces] == [0, *(piece.end for piece in pieces[:-1])]
             assert pieces[-1].end == whole.end
-            assert [piece.first for piece in pieces] == [True, *[False] * (len(pieces) - 1)]
             assert all(sum(len(batch.values) for batch in piece.batches) <= 2 for piece in pieces)
             assert await worker.ingestor.handle(whole, worker._note_applied) is Verdict.COUNTED
             assert len(worker.ingestor.ledgers[partition].pending) == len(pieces)

@@ -39,10 +39,10 @@ def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) ->
     pytest.fail("no seed made such a log")
 
 
-def piece(world: World, worker: Worker, first: int, end: int, *, fresh: bool = False) -> Chunk:
+def piece(world: World, worker: Worker, first: int, end: int) -> Chunk:
     """A chunk of whole batches, as fetched in the worker's current epoch."""
     batches = world.log.partitions[0][first:end]
-    return Chunk(0, batches[0].first, batches[-1].end, list(batches), worker.epoch(0), fresh)
+    return Chunk(0, batches[0].first, batches[-1].end, list(batches), worker.epoch(0))
 
 
 async def finish(world: World, worker: Worker) -> None:
@@ -130,11 +130,39 @@ def test_a_counter_is_kept_where_redis_stands_and_nowhere_else(catalog: Catalog)
 def test_the_first_chunk_of_an_earlier_seek_does_not_make_a_hole(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
-        late = piece(world, worker, 2, 3, fresh=True)  # fetched right after a seek to its start ...
+        late = piece(world, worker, 2, 3)  # fetched right after a seek to its start ...
         await worker.seek(0, 0)  # ... but the partition was sought again meanwhile
         worker.ingestor.ledgers[0].epoch = worker.epoch(0)
         assert await worker.count(late) is Verdict.AWAY
         assert world.store.states == {}
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_what_was_fetched_before_a_seek_is_ignored_and_kafka_is_not_suspected(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        late = piece(world, worker, 0, 3)  # on its way ...
+        await worker.count(piece(world, worker, 0, 2))
+        await worker.seek(0, world.store.states[0].next_offset)  # ... when the partition was sought
+        worker.ingestor.ledgers[0].epoch = worker.epoch(0)
+
+        async def suspected() -> None:
+            raise AssertionError("a fetch of before the seek is no step back of the log")
+
+        worker.confirm_topic = suspected  # type: ignore[method-assign]
+        assert await worker.count(late) is Verdict.AWAY
+        await finish(world, worker)
+
+    play(catalog, scene)
+
+
+def test_a_fetch_that_begins_before_what_is_next_counts_only_the_rest(catalog: Catalog) -> None:
+    async def scene(world: World, worker: Worker) -> None:
+        await worker.assign([0])
+        await worker.count(piece(world, worker, 0, 2))
+        assert await worker.count(piece(world, worker, 1, 4)) is Verdict.COUNTED
         await finish(world, worker)
 
     play(catalog, scene)

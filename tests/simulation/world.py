@@ -137,12 +137,12 @@ class MemoryLog:
             offset = batch.end
         return offset
 
-    def fetch(self, partition: int, offset: int, most: int, epoch_first: tuple[int, bool]) -> Chunk | None:
+    def fetch(self, partition: int, offset: int, most: int, epoch: int) -> Chunk | None:
         offset = max(offset, self.starts[partition])
         batches = [b for b in self.partitions[partition] if b.end > offset][:most]
         if not batches:
             return None
-        return Chunk(partition, offset, batches[-1].end, list(batches), *epoch_first)
+        return Chunk(partition, offset, batches[-1].end, list(batches), epoch)
 
 
 #: One value for all workers of a catalog, as in a worker: the names of all fields are made once.
@@ -177,7 +177,6 @@ class Worker:
         self.fetched: deque[Chunk] = deque()
         self.fetch_at: dict[int, int] = {}
         self.epochs: Counter[int] = Counter()
-        self.sought: set[int] = set()
         self.stopping = self.rebalancing = False
         self.applied = 0
         #: What goes on beside the story's steps: the agent's chunk in hand, and calls.
@@ -197,7 +196,6 @@ class Worker:
         # What was fetched before the seek is still on its way to the agent, as in Faust's queues.
         self.fetch_at[partition] = offset
         self.epochs[partition] += 1
-        self.sought.add(partition)
 
     def epoch(self, partition: int) -> int:
         return self.epochs[partition]
@@ -231,10 +229,10 @@ class Worker:
 
     def fetch(self) -> None:
         for partition in list(self.fetch_at):
-            how = (self.epochs[partition], partition in self.sought)
-            chunk = self.world.log.fetch(partition, self.fetch_at[partition], self.world.rnd.randrange(1, 5), how)
+            chunk = self.world.log.fetch(
+                partition, self.fetch_at[partition], self.world.rnd.randrange(1, 5), self.epochs[partition]
+            )
             if chunk is not None:
-                self.sought.discard(partition)
                 self.fetch_at[partition] = chunk.end
                 if self.world.rnd.random() < self.world.drop_rate:
                     self.world.dropped += 1  # Faust drops messages when its flow is suspended
