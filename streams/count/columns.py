@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from streams.catalog import UAI_MEMO_ENTRIES_MAX, UNKNOWN, Catalog
 from streams.events import VisitEvent
-from streams.stable_hash import Hashes, hashes_of_pairs
 
 Integers = NDArray[np.int64]
 Code = str | None
@@ -113,25 +112,24 @@ class MemoryColumns:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What counting needs of each event: the above, its member of sketches, and the numbers of its school, project and profile.
-
-    A member is a stable hash of project and visitor, as they were sent.
-    """
+    """What counting needs of each event: the above, its visitor and project as sent, and the numbers of its school, project and profile."""
 
     memory: MemoryColumns
-    members: Hashes
+    names: list[str]
+    owners: list[str]
     schools: Integers
     projects: Integers
     profiles: Integers
 
     def at(self, events: Integers) -> Columns:
         """Those of some of the events, in order."""
-        if len(events) == len(self.members):
+        if len(events) == len(self.names):
             return self
-        memory = self.memory
+        memory, at = self.memory, events.tolist()
         return Columns(
             MemoryColumns(memory.ts[events], memory.ids[events], memory.visitors[events], memory.services[events]),
-            self.members[events],
+            [self.names[event] for event in at],
+            [self.owners[event] for event in at],
             self.schools[events],
             self.projects[events],
             self.profiles[events],
@@ -174,8 +172,7 @@ class ColumnReader:
                 [self.projects.number(event.project) for event in events],
                 [self.profiles.number(event.profile) for event in events],
             )
-        members = hashes_of_pairs(sent, names)
-        return Columns(memory, members, *(np.fromiter(column, np.int64, len(names)) for column in columns))
+        return Columns(memory, names, sent, *(np.fromiter(column, np.int64, len(names)) for column in columns))
 
     def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
         """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
@@ -230,7 +227,8 @@ def join(blocks: Sequence[Columns]) -> Columns:
         return blocks[0]
     return Columns(
         join_memory([block.memory for block in blocks]),
-        np.concatenate([block.members for block in blocks]),
+        [name for block in blocks for name in block.names],
+        [owner for block in blocks for owner in block.owners],
         np.concatenate([block.schools for block in blocks]),
         np.concatenate([block.projects for block in blocks]),
         np.concatenate([block.profiles for block in blocks]),

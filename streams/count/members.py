@@ -13,7 +13,7 @@ from streams.count.grouping import Minutes, groups
 from streams.count.local_dates import LocalDays
 from streams.count.memory import Memory, SketchKind
 from streams.count.names import FieldNames
-from streams.stable_hash import as_texts
+from streams.stable_hash import Hashes, as_texts, hashes_of_pairs
 
 
 class Members:
@@ -33,7 +33,7 @@ class Members:
         of_minute = (minutes.epoch * len(self._names.places) + places) * len(self._names.project_users) + projects
         new = self._memory.note_sent(rows, of_minute, SketchKind.MINUTE)
         minutes, places, projects = minutes.at(new), places[new], projects[new]
-        members = as_texts(columns.members[new])
+        members = as_texts(self._memory.members(rows[new], lambda some: _hashes(columns, new[some])))
         width = len(self._names.project_users)
         for minute, both, found in groups(minutes, places * width + projects, len(self._names.places) * width, members):
             place, project = divmod(both, width)
@@ -70,6 +70,12 @@ class Members:
             delta.minute_sketches[minute][self._names.project_schools[project]] = found
         for minute, place, found in groups(minutes, places, len(self._names.places), members):
             delta.minute_sketches[minute].setdefault(self._names.region_schools[place], []).extend(found)
+
+
+def _hashes(columns: Columns, events: Integers) -> Hashes:
+    """The member of sketches that each of these events has: of its project and its visitor, as they were sent."""
+    at = events.tolist()
+    return hashes_of_pairs([columns.owners[event] for event in at], [columns.names[event] for event in at])
 
 
 def _extend(delta: Delta, date: str, key: SketchKey, members: list[str]) -> None:

@@ -13,7 +13,7 @@ Events come as columns, many at once, and are recognised as if they came one by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.count.index import HashIndex, Keys, Mask
+from streams.stable_hash import Hashes
 
 #: A gap of this long starts a new visit (the ministry's rule).
 VISIT_GAP_MS = 30 * 60_000
@@ -79,10 +80,10 @@ class _Visitors:
     """One generation of visitors: a row each, with the latest `ts` of the visitor (column 0) and of each service (1, 2, ...).
 
     Times are kept in 32 bits, relative to the generation's aligned start. `sent` is a note of the sketches that each visitor was last
-    sent to, which counts nothing: `Memory.note_sent`.
+    sent to, and `members` what it is called there (0: not yet known), which count nothing: `Memory.note_sent`, `Memory.members`.
     """
 
-    __slots__ = ("_start_ms", "_width", "begun_ms", "index", "latest", "rows", "sent")
+    __slots__ = ("_start_ms", "_width", "begun_ms", "index", "latest", "members", "rows", "sent")
 
     def __init__(self, index: int, start_ms: int, begun_ms: int, services: int, expected: int) -> None:
         self.index = index
@@ -92,6 +93,7 @@ class _Visitors:
         self._width = services + 1
         self.latest: NDArray[np.int32] = np.full(_ROWS_MIN * self._width, _NEVER, np.int32)
         self.sent: NDArray[np.int64] = np.full((_ROWS_MIN, 2), -1, np.int64)
+        self.members: Hashes = np.zeros(_ROWS_MIN, np.uint64)
 
     def follow(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys, Keys]:
         """Remember these events; return the row of each, and how long before it (ms) was the latest `ts` of its visitor, and of its
@@ -102,6 +104,7 @@ class _Visitors:
         while len(self.rows) > len(self.sent):
             self.latest = np.concatenate([self.latest, np.full_like(self.latest, _NEVER)])
             self.sent = np.concatenate([self.sent, np.full_like(self.sent, -1)])
+            self.members = np.concatenate([self.members, np.zeros_like(self.members)])
         times = ts - self._start_ms
         return (
             rows,
@@ -208,6 +211,17 @@ class Memory:
         sent[rows[known], kind] = sketches[known]
         return new
 
+    def members(self, rows: Keys, hashes: Callable[[Keys], Hashes]) -> Hashes:
+        """What these visitors (`Recognised.rows`) are called in sketches; `hashes` is asked for those of which that is not held."""
+        held = self._visitors[-1].members
+        found = np.where(rows < 0, np.uint64(0), held[rows])
+        unknown = np.flatnonzero(found == 0)
+        if unknown.size:
+            found[unknown] = hashes(unknown)
+            known = unknown[rows[unknown] >= 0]
+            held[rows[known]] = found[known]
+        return found
+
     def window_ms(self, append_ms: int) -> int:
         """How far back ids are remembered at this append time; shorter than planned where a generation closed early."""
         planned = (append_ms // self._plan.id_ms - 1) * self._plan.id_ms
@@ -226,7 +240,7 @@ class Memory:
         """Bytes held by them."""
         return (
             sum(g.seen.nbytes for g in self._ids),
-            sum(g.rows.nbytes + g.latest.nbytes + g.sent.nbytes for g in self._visitors),
+            sum(g.rows.nbytes + g.latest.nbytes + g.sent.nbytes + g.members.nbytes for g in self._visitors),
         )
 
     def _may_roll(self, append_ms: int, pending: int) -> bool:
