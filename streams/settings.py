@@ -17,7 +17,6 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -28,7 +27,9 @@ from pydantic_settings import (
 
 from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
+from streams.secret_files import with_secrets
 from streams.settings_problems import problem_of, problems_together, report_of
+from streams.stack_record import read_stack, stack_file
 from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
 from streams.variables import OwnVariables, unknown_variables
@@ -52,17 +53,6 @@ def deploy_dir() -> Path:
     return _shipped("deploy")
 
 
-def stack_file() -> Path:
-    """Where `vigie up` records the running local stack (`VIGIE_STACK_FILE` overrides it).
-
-    Raises:
-        SettingsError: this user has no home directory.
-    """
-    if named := os.environ.get("VIGIE_STACK_FILE"):
-        return Path(named)
-    return user_dir("XDG_STATE_HOME", ".local", "state") / "stack.json"
-
-
 def default_data_dir() -> Path:
     """Where `vigie up` keeps the data of its servers when `--data-dir` is not given; raises as `stack_file` does."""
     return user_dir("XDG_DATA_HOME", ".local", "share")
@@ -84,6 +74,7 @@ class Settings(BaseSettings):
     )
     kafka_sasl_username: str | None = Field(None, description="needed with SASL_*")
     kafka_sasl_password: SecretStr | None = Field(None, description="needed with SASL_*")
+    kafka_sasl_password_file: Path | None = Field(None, description="a file that holds it, in its place")
     kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM of the client, where brokers ask for one")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
@@ -104,6 +95,12 @@ class Settings(BaseSettings):
     topic_retention_hours: int = Field(
         168, ge=1, le=24 * 3660, description="at least: as far back as counts can be made again"
     )
+    worker_session_seconds: int = Field(
+        12,
+        ge=6,
+        le=1800,
+        description="a worker that is back by then keeps its partitions; of one that is not they wait so long",
+    )
     consumer_group: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="of all workers")
 
     # --- Redis
@@ -114,8 +111,10 @@ class Settings(BaseSettings):
     )
     redis_username: str | None = Field(None, description="ACL user; left out, the default user")
     redis_password: SecretStr | None = Field(None, description="of that user")
+    redis_password_file: Path | None = Field(None, description="a file that holds it, in its place")
     redis_sentinel_username: str | None = Field(None, description="at the sentinels; left out, the default user")
     redis_sentinel_password: SecretStr | None = Field(None, description="at the sentinels, where they ask for one")
+    redis_sentinel_password_file: Path | None = Field(None, description="a file that holds it, in its place")
     redis_tls_ca_file: Path | None = Field(None, description="for TLS, the authority that signed the server")
     redis_tls_cert_file: Path | None = Field(None, description="PEM of the client, where Redis asks for one")
     redis_tls_key_file: Path | None = Field(None, description="PEM of its key, not encrypted")
@@ -208,6 +207,7 @@ class Settings(BaseSettings):
     )
     detector: bool = Field(True, description="whether this observer judges minutes: surges, drops, silences")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of worker and observer")
+    log_format: Literal["text", "json"] = Field("text", description="json: one object a line, for machines")
     config_dir: Path = Field(default_factory=default_config_dir, description="where the lists are: `config/`")
 
     @classmethod
@@ -221,6 +221,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del env_settings, dotenv_settings, file_secret_settings
         return (init_settings, OwnVariables(settings_cls), _StackSource(settings_cls), _file_source(settings_cls))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, given: Any) -> Any:
+        return with_secrets(given) if isinstance(given, dict) else given
 
     @field_validator("*", mode="before")
     @classmethod
@@ -316,32 +321,6 @@ def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_stack() -> dict[str, Any] | None:
-    """Return the record of the local stack, or None when none runs.
-
-    Shape: `{"pid": int, "start_ticks": int | None, "started_at": float, "data_dir": str, "settings": {name: value}, "processes": [...]}`.
-    The record of a stack whose process is gone is ignored, also where another process has its number by now.
-    """
-    try:
-        path = stack_file()
-    except SettingsError:
-        return None  # nobody without a home directory started one there
-    try:
-        record: dict[str, Any] = orjson.loads(path.read_bytes())
-        ticks = process_start_ticks(int(record["pid"]))
-        if ticks is None or ticks != record.get("start_ticks", ticks):
-            return None
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if not os.environ.get("VIGIE_STACK_FILE") and not os.access(path.parent, os.X_OK):
-            return None  # another user's home, as containers have it
-        raise SettingsError(f"{path} cannot be read: {error.strerror}: mend that, or set VIGIE_STACK_FILE") from None
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
-        raise SettingsError(f"{path} is damaged: remove it, then start the stack again with `vigie up`") from None
-    return record
-
-
 def refuse_stopped_stack(settings: Settings, name: str) -> None:
     """Hold that the address `name` is not a default only because the stack that somebody named does not run.
 
@@ -354,19 +333,6 @@ def refuse_stopped_stack(settings: Settings, name: str) -> None:
         f"VIGIE_STACK_FILE names {stack_file()}, but no stack runs there: it was stopped, or never started. Start it with `vigie up`, "
         f"unset the variable, or name its servers (VIGIE_{name.upper()}): the default is perhaps another stack's"
     )
-
-
-def process_start_ticks(pid: int) -> int | None:
-    """When a process started, in the kernel's clock ticks since boot; None where there is no such process, or only its exit code is left.
-
-    A process number is used again after a while; the number with its start is not.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    words = text.rpartition(")")[2].split()
-    return None if words[0] == "Z" else int(words[19])
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -10,7 +10,8 @@ import pytest
 
 from streams.errors import InputError, SettingsError
 from streams.local.jars import cache_dir, kafka_jars
-from streams.settings import default_data_dir, load_settings, read_stack, stack_file
+from streams.settings import default_data_dir, load_settings
+from streams.stack_record import read_stack, stack_file
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import click
 
 from streams import edges
 from streams.errors import SettingsError
+from streams.log_lines import handler
 from streams.settings import load_settings
 
 
@@ -30,7 +31,7 @@ def collect(host: str | None, port: int | None) -> None:
     from streams.collect.door import DoorRules
     from streams.count.memory import DEDUPE_MS_MIN
 
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=settings.log_level, handlers=[handler(settings.log_format)])
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a line an attempt; what it means is said here, once
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from streams.log_lines import handler
 from streams.settings import load_settings
 
 
@@ -23,7 +24,7 @@ def serve(host: str | None, port: int | None) -> None:
     from streams.expose.observer import serve as serve_until_stopped
 
     settings = load_settings(observer_host=host, observer_port=port)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=settings.log_level, handlers=[handler(settings.log_format)])
     # Below that, uvicorn says what this command says itself, and a line for every broken request that anybody sends.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     # uvicorn raises the signal again after its clean stop: that is the end of this command, not a failure.

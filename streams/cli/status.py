@@ -14,7 +14,8 @@ from streams.edges import kafka_address
 from streams.expose.probes import installation, open_reader, open_sketches, read_status
 from streams.expose.status_tables import print_status
 from streams.observe import Census, take_census
-from streams.settings import load_settings, read_stack
+from streams.settings import load_settings
+from streams.stack_record import read_stack
 
 
 @click.command()

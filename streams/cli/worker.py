@@ -43,5 +43,7 @@ def worker(slot: int) -> None:
         port=settings.worker_port + slot,
         log_level=settings.log_level,
         alive_without_redis_seconds=settings.alive_without_redis_seconds,
+        log_format=settings.log_format,
+        session_seconds=settings.worker_session_seconds,
     )
     sys.exit(run_worker(options, catalog))

@@ -39,7 +39,8 @@ from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import redis_silence
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
 from streams.observe.herald import Herald, ObserverLoops
-from streams.settings import Settings, deploy_dir, read_stack
+from streams.settings import Settings, deploy_dir
+from streams.stack_record import read_stack
 from streams.watch import AlertScope
 from streams.web import WebServer, listen
 

@@ -125,7 +125,7 @@ class _NoTables(TableManager):
             await self.recovery.start()
 
 
-def build_app(address: KafkaAddress, group: str, instance_id: str) -> faust.App:
+def build_app(address: KafkaAddress, group: str, instance_id: str, session_seconds: int = 12) -> faust.App:
     """Return the Faust application without its agent; every setting that differs from Faust's default says why."""
     return _App(
         group,
@@ -147,10 +147,10 @@ def build_app(address: KafkaAddress, group: str, instance_id: str) -> faust.App:
         consumer_max_fetch_size=1 << 20,
         stream_buffer_maxsize=8,  # chunks, of at most 1 MiB compressed each: bounds memory while Redis is away
         stream_wait_empty=False,
-        broker_session_timeout=12.0,
-        broker_heartbeat_interval=3.0,
+        broker_session_timeout=float(session_seconds),
+        broker_heartbeat_interval=min(3.0, session_seconds / 4),
         broker_rebalance_timeout=20.0,
-        broker_request_timeout=30.0,
+        broker_request_timeout=max(30.0, session_seconds + 5.0),  # Faust wants it above the session's
         broker_commit_interval=5.0,
         producer_linger=0.0,
     )

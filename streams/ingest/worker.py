@@ -35,6 +35,7 @@ from streams.ingest.worker_metrics import WorkerMetrics
 from streams.ingest.worker_options import WorkerOptions
 from streams.live import LiveWriter
 from streams.live.connection import redis_silence
+from streams.log_lines import handler
 from streams.topics import TopicFacts, ensure_topics
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
         VigieError: why the worker cannot go on: a server is down, a topic or Redis's state is not as designed.
     """
     metrics = WorkerMetrics()
-    _limit_logs(options.log_level, metrics)
+    _limit_logs(options.log_level, options.log_format, metrics)
     _end_on_signal()
     state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
     health = HealthServer(options.host, options.port, metrics.registry, state)
@@ -120,7 +121,7 @@ def _run_faust(
     _tune_collector()
     register_transport()
     use_raw_batches(options.kafka.unpacked_bytes_max)
-    app = build_app(options.kafka, name.group, name.instance_id)
+    app = build_app(options.kafka, name.group, name.instance_id, options.session_seconds)
     writer = LiveWriter(options.redis, options.redis_prefix)
     state.dead = lambda: redis_silence(writer.answered_at, options.alive_without_redis_seconds)
     budget = RejectBudget(options.rejects_kept_per_minute, options.rejects_kept_bytes_per_minute)
@@ -188,11 +189,10 @@ def _tune_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _limit_logs(level: str, metrics: WorkerMetrics) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(LogLimit(metrics.suppressed))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+def _limit_logs(level: str, log_format: str, metrics: WorkerMetrics) -> None:
+    written = handler(log_format)
+    written.addFilter(LogLimit(metrics.suppressed))
+    logging.basicConfig(level=logging.WARNING, handlers=[written], force=True)
     logging.getLogger("streams").setLevel(level)
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a heartbeat that waits for Kafka is no news
 

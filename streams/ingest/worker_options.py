@@ -30,3 +30,6 @@ class WorkerOptions:
     log_level: str
     #: Without an answer of Redis for so long the worker is no longer alive; 0: it always is.
     alive_without_redis_seconds: int = 0
+    log_format: str = "text"
+    #: How long Kafka waits for a worker that is silent.
+    session_seconds: int = 12

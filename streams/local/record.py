@@ -1,4 +1,4 @@
-"""The file by which every command finds the running stack (its reader is `streams.settings.read_stack`)."""
+"""The file by which every command finds the running stack (its reader is `streams.stack_record.read_stack`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import orjson
 from pydantic import SecretStr
 
 from streams.local.supervisor import ProcessStatus
-from streams.settings import Settings, process_start_ticks
+from streams.settings import Settings
+from streams.stack_record import process_start_ticks
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from streams.local.screen import Screen, StackView
 from streams.local.servers import alertmanager, kafka, prometheus, redis
 from streams.local.stack import StackPlan
 from streams.local.supervisor import TICK_SECONDS, Supervisor
-from streams.settings import read_stack, stack_file
+from streams.stack_record import read_stack, stack_file
 
 #: What is stopped together, in order: nothing is written to what has stopped.
 STOP_ORDER = (

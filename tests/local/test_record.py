@@ -13,7 +13,8 @@ from streams.edges import kafka_address, redis_address
 from streams.errors import SettingsError
 from streams.local.record import StackRecord, as_environment, recorded_settings
 from streams.local.supervisor import ProcessStatus, State
-from streams.settings import Settings, load_settings, process_start_ticks, read_stack
+from streams.settings import Settings, load_settings
+from streams.stack_record import process_start_ticks, read_stack
 
 STATUS = ProcessStatus("worker", 0, 123, State.RUNNING, 8001, 2, 1.5, "exit code 1")
 
