@@ -23,7 +23,7 @@ from typing import Any
 import redis
 from confluent_kafka import Message, Producer
 
-from bench.__main__ import _cpu_seconds, servers
+from bench.__main__ import cpu_seconds, servers
 from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import load_catalog
@@ -170,11 +170,11 @@ def measure(rate: int, partitions: int, seconds: float, directory: Path) -> Row:
 
 def _windows(client: Any, offsets: str, pid: int, generator: Generator, asked: tuple[int, int, float]) -> Row:
     rate, partitions, seconds = asked
-    before, cpu = _redis_facts(client), _cpu_seconds(pid)
+    before, cpu = _redis_facts(client), cpu_seconds(pid)
     counted, begun = _counted(client, offsets), time.monotonic()
     time.sleep(seconds)
     events, wall = _counted(client, offsets) - counted, time.monotonic() - begun
-    cpu, after = _cpu_seconds(pid) - cpu, _redis_facts(client)
+    cpu, after = cpu_seconds(pid) - cpu, _redis_facts(client)
     used = [now - then for now, then in zip(after, before, strict=True)]
     generator.sent.measuring = True
     delays = _delays(client, offsets, generator, seconds / 2)

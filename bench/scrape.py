@@ -26,7 +26,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bench.__main__ import _cpu_seconds, servers
+from bench.__main__ import cpu_seconds, servers
 from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import Catalog, load_catalog
@@ -160,14 +160,14 @@ def main() -> int:
         events = fill(settings, catalog, int(time.time()) // 60 - MINUTES - 1)
         with chain(settings, directory) as (observer, port):
             wait_settled(port, events)
-            before, took, bodies = _cpu_seconds(observer.pid), [], []
+            before, took, bodies = cpu_seconds(observer.pid), [], []
             began = time.monotonic()
             for _ in range(asked.scrapes):
                 text, sent, milliseconds = scrape(port)
                 took.append(milliseconds)
                 bodies.append((len(text), sent, text.count(b"\n")))
                 time.sleep(0.02)
-            cpu = _cpu_seconds(observer.pid) - before
+            cpu = cpu_seconds(observer.pid) - before
             wall = time.monotonic() - began
     quantiles = statistics.quantiles(took, n=100, method="inclusive")
     unpacked, sent, lines = max(bodies)

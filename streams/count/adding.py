@@ -9,7 +9,7 @@ import numpy as np
 from streams.count.columns import ColumnReader, Columns, Integers
 from streams.count.delta import Delta, Field
 from streams.count.grouping import Minutes
-from streams.count.index import Mask
+from streams.count.index import Mask, nonzero
 from streams.count.members import Members
 from streams.count.memory import Recognised
 from streams.count.names import FieldNames
@@ -25,7 +25,7 @@ class DeltaBuilder:
 
     def add(self, delta: Delta, columns: Columns, recognised: Recognised, late: Mask) -> None:
         """Add the events that count to `delta`, as counts and as members of sketches."""
-        fresh = np.flatnonzero(recognised.fresh)
+        fresh = nonzero(recognised.fresh)
         if not fresh.size:
             return
         columns = columns.at(fresh)
@@ -48,12 +48,12 @@ class DeltaBuilder:
         cuts = (region_services, projects, profile_regions, academies)
         _count(delta, minutes, field_names.events, cuts)
         visits, service_visits = (
-            np.flatnonzero(recognised.visits[fresh]),
-            np.flatnonzero(recognised.service_visits[fresh]),
+            nonzero(recognised.visits[fresh]),
+            nonzero(recognised.service_visits[fresh]),
         )
         _count(delta, minutes, field_names.visits, (regions, *cuts[1:]), visits)
         _count(delta, minutes, field_names.service_visits, (region_services,), service_visits)
-        _count(delta, minutes, field_names.late, (regions,), np.flatnonzero(late[fresh]))
+        _count(delta, minutes, field_names.late, (regions,), nonzero(late[fresh]))
         self._members.add_users(delta, minutes, columns, recognised.rows[fresh], places)
         self._members.add_schools(delta, minutes, columns, places)
 
@@ -72,6 +72,6 @@ def _count(
     for names, column in zip(fields, codes, strict=True):
         width = len(names)
         counts = np.bincount(numbers * width + (column if which is None else column[which]))
-        held = np.flatnonzero(counts)
+        held = nonzero(counts)
         for key, number in zip(held.tolist(), counts[held].tolist(), strict=True):
             delta.minutes[minutes.present[key // width]][names[key % width]] = number

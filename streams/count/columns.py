@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UAI_MEMO_ENTRIES_MAX, UNKNOWN, Catalog
+from streams.count.index import nonzero
 from streams.events import VisitEvent
 
 Integers = NDArray[np.int64]
@@ -77,7 +78,7 @@ class SchoolNumbers:
         if not schools.size:
             return schools
         sent = np.frombuffer(self._sent, np.int64)
-        new = np.flatnonzero(sent[schools] != sketches)
+        new = nonzero(sent[schools] != sketches)
         sent[schools[new]] = sketches[new]
         return new
 

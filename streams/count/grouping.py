@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.count.columns import Integers
+from streams.count.index import nonzero
 
 MINUTE_MS = 60_000
 #: Keys below this are sorted by radix, many times faster.
@@ -31,7 +32,7 @@ class Minutes:
         """The minutes of these times (ms). `ts` lies within bounds of the append time, so they span a few thousand at most."""
         epoch = ts // MINUTE_MS
         first = epoch.min()
-        present = np.flatnonzero(np.bincount(epoch - first))
+        present = nonzero(np.bincount(epoch - first))
         number_of = np.zeros(present[-1] + 1, np.int64)
         number_of[present] = np.arange(len(present))
         return cls((present + first).tolist(), epoch, number_of[epoch - first])
@@ -50,7 +51,7 @@ def groups(
     order = np.argsort(keys.astype(np.uint16) if few else keys, kind="stable")
     sorted_members: list[str] = members[order].tolist()
     counts = np.bincount(keys)
-    held = np.flatnonzero(counts)
+    held = nonzero(counts)
     begin = 0
     for key, end in zip(held.tolist(), np.cumsum(counts[held]).tolist(), strict=True):
         yield minutes.present[key // width], key % width, sorted_members[begin:end]

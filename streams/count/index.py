@@ -7,6 +7,8 @@ full; nothing is ever removed: a generation is dropped whole.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,11 @@ _EMPTY = 0
 _SLOTS_MIN = 128
 #: Below this a table that is full grows by four, not by two: moving what it holds costs more than the room.
 _SLOTS_SMALL = 1 << 16
+
+
+def nonzero(values: NDArray[Any]) -> Keys:
+    """Where a column is not zero: NumPy's `flatnonzero` without what it does for other shapes, which a small chunk feels."""
+    return values.nonzero()[0]
 
 
 class HashIndex:
@@ -58,7 +65,7 @@ class HashIndex:
         slots = self._place(keys)
         rows = self._rows[slots]
         first = np.zeros(len(keys), np.bool_)
-        unknown = np.flatnonzero(rows < 0)
+        unknown = nonzero(rows < 0)
         if unknown.size:
             # Of several that share a slot the first one counts: assigned last, it is the one that stays.
             self._rows[slots[unknown[::-1]]] = unknown[::-1]
@@ -76,7 +83,7 @@ class HashIndex:
         self._mask = np.int64(slots - 1)
 
     def _grow(self, entries: int) -> None:
-        held = np.flatnonzero(self._keys != _EMPTY)
+        held = nonzero(self._keys != _EMPTY)
         keys, rows = self._keys[held], self._rows[held]
         slots = len(self._keys)
         while entries * 2 > slots:
@@ -87,7 +94,7 @@ class HashIndex:
     def _probe(self, keys: Keys, slots: Keys) -> Keys:
         """Follow each key from `slots` to its own slot, or to the empty one where it would be."""
         at = self._keys[slots]
-        going = np.flatnonzero((at != keys) & (at != _EMPTY))
+        going = nonzero((at != keys) & (at != _EMPTY))
         while going.size:  # ends: half of the slots are empty
             onward = (slots[going] + 1) & self._mask
             slots[going] = onward
@@ -98,7 +105,7 @@ class HashIndex:
     def _place(self, keys: Keys) -> Keys:
         """The slots of these keys, taken by those that were not held."""
         slots = self._probe(keys, keys & self._mask)
-        wanting = np.flatnonzero(self._keys[slots] == _EMPTY)
+        wanting = nonzero(self._keys[slots] == _EMPTY)
         while wanting.size:
             self._keys[slots[wanting]] = keys[wanting]  # of several that want one slot, one gets it
             wanting = wanting[self._keys[slots[wanting]] != keys[wanting]]

@@ -10,6 +10,7 @@ import numpy as np
 from streams.count.columns import ColumnReader, Columns, Integers
 from streams.count.delta import Delta, Sketch, SketchKey
 from streams.count.grouping import Minutes, groups
+from streams.count.index import nonzero
 from streams.count.local_dates import LocalDays
 from streams.count.memory import Memory, SketchKind
 from streams.count.names import FieldNames
@@ -52,7 +53,7 @@ class Members:
         width = len(self._names.places)
         keys = minutes.numbers * width + places
         number_of = np.zeros(len(minutes.present) * width, np.int64)
-        for key in np.flatnonzero(np.bincount(keys)).tolist():
+        for key in nonzero(np.bincount(keys)).tolist():
             minute, region = minutes.present[key // width], self._names.places[key % width][0]
             day = (self._days.local(minute, region), self._days.paris(minute), region)
             number_of[key] = self._day_numbers.setdefault(day, len(self._day_numbers))
@@ -61,7 +62,7 @@ class Members:
 
     def add_schools(self, delta: Delta, minutes: Minutes, columns: Columns, places: Integers) -> None:
         """Add the establishments of events, those whose place is known."""
-        known = np.flatnonzero(self._names.known_place[places])
+        known = nonzero(self._names.known_place[places])
         minutes, schools, projects = minutes.at(known), columns.schools[known], columns.projects[known]
         new = self._schools.note_sent(schools, minutes.epoch * len(self._names.project_schools) + projects)
         minutes, places, projects = minutes.at(new), places[known[new]], projects[new]

@@ -20,7 +20,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.count.index import HashIndex, Keys, Mask
+from streams.count.index import HashIndex, Keys, Mask, nonzero
 from streams.stable_hash import Hashes
 
 #: A gap of this long starts a new visit (the ministry's rule).
@@ -206,7 +206,7 @@ class Memory:
         they can't outlive what Redis holds: a counter ends when Redis goes back or refuses a chunk.
         """
         sent = self._visitors[-1].sent
-        new = np.flatnonzero((rows < 0) | (sent[rows, kind] != sketches))
+        new = nonzero((rows < 0) | (sent[rows, kind] != sketches))
         known = new[rows[new] >= 0]
         sent[rows[known], kind] = sketches[known]
         return new
@@ -215,7 +215,7 @@ class Memory:
         """What these visitors (`Recognised.rows`) are called in sketches; `hashes` is asked for those of which that is not held."""
         held = self._visitors[-1].members
         found = np.where(rows < 0, np.uint64(0), held[rows])
-        unknown = np.flatnonzero(found == 0)
+        unknown = nonzero(found == 0)
         if unknown.size:
             found[unknown] = hashes(unknown)
             known = unknown[rows[unknown] >= 0]
@@ -295,7 +295,7 @@ class Memory:
         visits, service_visits = since_visitor >= VISIT_GAP_MS, since_service >= VISIT_GAP_MS
         for generation in reversed(self._visitors[:-1]):
             # A visitor is known for as long as any of its services: who starts a visit starts one of the service.
-            open_ = np.flatnonzero(service_visits)
+            open_ = nonzero(service_visits)
             if not open_.size:
                 break
             since_visitor, since_service = generation.since(visitors[open_], services[open_], ts[open_])

@@ -32,7 +32,7 @@ SEEK_SECONDS_MAX = 20.0
 #: The broker answers a fetch once it has so many bytes, or after so long: this is most of the delay of a quiet topic, and what a small
 #: chunk costs.
 FETCH_BYTES_MIN = 128 << 10
-FETCH_WAIT_MS_MAX = 300
+FETCH_WAIT_MS_MAX = 500
 
 #: The epoch of a chunk of which it is not known where its fetch began: lower than any.
 NO_EPOCH = -1

@@ -123,13 +123,6 @@ GUARDS = (
         SIMULATION,
     ),
     Guard(
-        "only the first piece of a chunk may tell of a hole",
-        "streams/ingest/transport.py",
-        "batches[-1].end, False, [], records_max",
-        "batches[-1].end, first, [], records_max",
-        SIMULATION,
-    ),
-    Guard(
         "a counter whose counts were refused is never fed again",
         "streams/ingest/ledger.py",
         "        if self.ledgers.get(ledger.partition) is ledger:\n            del self.ledgers[ledger.partition]\n",
