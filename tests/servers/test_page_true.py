@@ -157,7 +157,14 @@ def test_a_ratio_is_of_the_headlines_minute_or_blank_and_ticks_say_what_they_tak
         row = {"first": 1, "minutes": 1, "visits": 10, "expected": 1000, "lower": 800, "upper": 1200, "learning": False}
         first = {"now": {"minute": 1, "events": 9, "visits": 2000}, "compared": row, "expectedNote": None}
         page.evaluate(hand_on, first)
-        expect(page.locator("#against")).to_contain_text("× 2,0 l'attendu")
+        expect(page.locator("#against")).to_contain_text(
+            "× 2,0 l'attendu (au-dessus de la fourchette, 800 à 1\u202f200)"
+        )
+        wide = {**row, "upper": 2500}
+        page.evaluate(hand_on, {"compared": wide})
+        expect(page.locator("#against")).to_contain_text("(dans la fourchette, 800 à 2\u202f500)")
+        page.evaluate(hand_on, {"spans": [[1, None]]})  # an alert runs: it says more than the band does
+        expect(page.locator("#against")).to_contain_text("(fourchette de 800 à 2\u202f500)")
         band = {"expected": [], "lower": [], "upper": []}
         page.evaluate(hand_on, {"now": {"minute": 2, "events": 9, "visits": 3000}, "compared": None, "expected": band})
         expect(page.locator("#big")).to_have_text("3\u202f000")

@@ -44,8 +44,10 @@ function against(board, visits) {
   if (row && visits !== undefined) {
     const observed = row.minutes === 1 ? visits : row.visits;
     const tone = observed > row.upper ? "high" : observed < row.lower ? "low" : "as";
-    const where = { high: "au-dessus de la fourchette", low: "sous la fourchette", as: "dans la fourchette" }[tone];
-    const limits = `${where}, ${number(Math.round(row.lower))} à ${number(Math.round(row.upper))}`;
+    // An alert that runs was raised from more than one minute: that this one lies in the band is no reassurance.
+    const told = board.spans.some(([, end]) => end === null);
+    const where = { high: "au-dessus de la fourchette,", low: "sous la fourchette,", as: told ? "fourchette de" : "dans la fourchette," }[tone];
+    const limits = `${where} ${number(Math.round(row.lower))} à ${number(Math.round(row.upper))}`;
     const ratio = make("b", {}, row.expected ? times(observed / row.expected) : "–");
     const when = row.minutes === 1 ? "" : ` de ${hm(row.first * 60000)} à ${hm((row.first + row.minutes) * 60000)}`;
     // A band that is still being learned is wide: what lies in it is no news, however the middle compares.
