@@ -187,7 +187,7 @@ def draw_timeseries(panel: Any, found: list[list[DrawnSeries]], span: Span) -> s
         for run in _runs(one.points, panel):
             edge = [(x(at), y(value)) for at, value in run]
             drawn.append(
-                f'<polyline points="{_points(edge)}" fill="none" stroke="{tone}" stroke-width="{line}"{dash}/>'
+                f'<polyline points="{_points(edge)}" fill="none" shape-rendering="crispEdges" stroke="{tone}" stroke-width="{line}"{dash}/>'
             )
             if len(run) == 1:
                 drawn.append(f'<circle cx="{edge[0][0]:.1f}" cy="{edge[0][1]:.1f}" r="2" fill="{tone}"/>')

@@ -23,6 +23,8 @@ from tests.board_queries import CHOSEN, boards, panels
 from tests.servers.browser import WALL, chromium
 
 POINTS = 240
+#: Pixels of a picture for each of the screen: a board is large.
+SCALE = 0.75
 _STYLE = f"""
 body {{ margin: 0; background: #f4f5f5; font: 13px "DejaVu Sans", sans-serif; color: #24292e; width: {24 * COLUMN}px }}
 h1 {{ font-size: 20px; margin: 10px 12px }}
@@ -101,7 +103,7 @@ def take_boards(prometheus: str, out: Path, hours: float = 1.0) -> list[Path]:
     written = []
     with chromium() as browser:
         for uid, text in pages.items():
-            opened = browser.new_page(viewport={"width": 24 * COLUMN, "height": WALL[1]})
+            opened = browser.new_page(viewport={"width": 24 * COLUMN, "height": WALL[1]}, device_scale_factor=SCALE)
             opened.set_content(text)
             written.append(out / f"tableau-{uid.removeprefix('vigie-')}.png")
             opened.screenshot(path=written[-1], full_page=True)

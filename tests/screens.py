@@ -65,7 +65,7 @@ def everywhere(name: str) -> tuple[Shot, ...]:
 SCENES = {
     "calm": Scene(MODES["ordinary"], everywhere("calme")),
     "storm": Scene(
-        MODES["storm"], (*everywhere("tempete"), Shot("page-service", "?service=PAGE_ENT")), kind="surge", alert_minutes=3, boards=True
+        MODES["storm"], (*everywhere("tempete"), Shot("page-service", "?service=PAGE_ENT")), kind="surge", alert_minutes=1, boards=True
     ),
     "rentree": Scene(
         Mode("the rentrée", date="2026-09-01", scenario="rentree", seconds=900),

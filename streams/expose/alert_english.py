@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from streams.catalog import Catalog
 from streams.clock import paris_text
 from streams.expose.alert_french import ALMOST_NONE, DECIMALS_BELOW, TIMES_MAX
-from streams.incidents import HOLD_MINUTES, Acknowledgement, AlertRecord, Driver, Incident, Quiet
+from streams.incidents import HOLD_MINUTES, NOW_MINUTES, Acknowledgement, AlertRecord, Driver, Incident, Quiet
 
 _KINDS = {"never_seen": "never seen"}
 _LEVELS = {"national": "all of France", "region": "region", "project": "project", "service": "service"}
@@ -95,7 +95,7 @@ class TerminalWords:
         return f"taken in charge by {known.by} until {self.clock(known.until_ms)}{said}"
 
     def _figures(self, alert: AlertRecord) -> str:
-        """`300 visits where 100 were expected since 2026-09-01 07:52+02:00 (x 3.0), x 4.1 now`."""
+        """`300 visits where 100 were expected since 2026-09-01 07:52+02:00 (x 3.0), x 4.1 in the last 5 minutes`."""
         when = (
             f"since {self.clock(alert.start_ms)}" if alert.end_ms is None else self._span(alert.start_ms, alert.end_ms)
         )
@@ -105,8 +105,10 @@ class TerminalWords:
         told = f"{several(alert.observed, what)} where {hoped(alert.expected)} expected {when}"
         if alert.kind == "silence" or alert.ratio is None:
             return told
-        now = alert.ratio_now
-        return f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} now'}"
+        now = alert.ratio_now if alert.until_ms - alert.start_ms > NOW_MINUTES * 60_000 else None
+        return (
+            f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} in the last {NOW_MINUTES} minutes'}"
+        )
 
     def _span(self, start_ms: int, end_ms: int) -> str:
         return f"from {self.clock(start_ms)} to {self.clock(end_ms)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from streams.catalog import Catalog
 from streams.clock import french_date, scenario_time
-from streams.incidents import Acknowledgement, AlertRecord, Driver, Incident
+from streams.incidents import NOW_MINUTES, Acknowledgement, AlertRecord, Driver, Incident
 
 _MINUTE_MS = 60_000
 _KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
@@ -46,11 +46,10 @@ class Words:
         return f"{_KINDS.get(alert.kind, alert.kind)} – {self.place(alert.region, alert.service, alert.project)}"
 
     def summary(self, alert: AlertRecord) -> str:
-        """`Hausse – Grand Est : × 3,0 depuis 07:52, × 4,1 maintenant`."""
+        """`Hausse – Grand Est : × 3,0 depuis 07:52, × 4,1 ces 5 dernières minutes`."""
         said = {"silence": "plus rien n'arrive", "never_seen": "attendu, rien n'est arrivé"}.get(alert.kind)
         if said is None and alert.ratio is not None:
-            now = alert.ratio_now
-            said = f"{times(alert.ratio)} {self._when(alert)}{'' if now is None else f', {times(now)} maintenant'}"
+            said = f"{times(alert.ratio)} {self._when(alert)}{_lately(alert)}"
         return f"{self.title(alert)} : {said or self._when(alert)}"
 
     def incident(self, incident: Incident) -> str:
@@ -117,7 +116,7 @@ class Words:
         return f"{known.by} jusqu'à {self.clock(known.until_ms)}"
 
     def _figures(self, alert: AlertRecord) -> str:
-        """`300 visites pour 100 attendues depuis 07:52 (× 3,0), × 4,1 maintenant`: a ratio since the start, beside the one of now."""
+        """`300 visites pour 100 attendues depuis 07:52 (× 3,0), × 4,1 ces 5 dernières minutes`: since the start, and lately."""
         if alert.kind == "never_seen":
             return f"projet attendu, aucun événement reçu à ce jour, {self._when(alert)}"
         feminine = alert.measure == "visits"
@@ -128,8 +127,7 @@ class Words:
         told = f"{observed} pour {hoped(alert.expected, of)} {self._when(alert)}"
         if alert.kind == "silence" or alert.ratio is None:
             return told
-        now = alert.ratio_now
-        return f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} maintenant'}"
+        return f"{told} ({times(alert.ratio)}){_lately(alert)}"
 
     def _when(self, alert: AlertRecord) -> str:
         start = self.clock(alert.start_ms)
@@ -151,6 +149,13 @@ class Words:
         if driver.service is not None:
             place = self.catalog.service_label(driver.service)
         return place if driver.ratio is None else f"{place} ({times(driver.ratio)})"
+
+
+def _lately(alert: AlertRecord) -> str:
+    """`, × 4,1 ces 5 dernières minutes`; "" where it runs no longer than that, or is over."""
+    now = alert.ratio_now
+    is_longer = alert.until_ms - alert.start_ms > NOW_MINUTES * _MINUTE_MS
+    return f", {times(now)} ces {NOW_MINUTES} dernières minutes" if now is not None and is_longer else ""
 
 
 def times(ratio: float) -> str:

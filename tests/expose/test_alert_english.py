@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.expose.alert_english import TerminalWords, hoped, times
+from streams.expose.alert_french import Words
 from streams.incidents import Acknowledgement, Driver, fold
 from tests.incidents.storms import MINUTE_MS, alert, storm
 
@@ -49,3 +50,16 @@ def test_few_are_never_told_as_none(value, said):
 @pytest.mark.parametrize(("ratio", "said"), [(0.04, "x 0.04"), (0.96, "x 1.0"), (3.04, "x 3.0"), (500.0, "over x 100")])
 def test_multiples(ratio, said):
     assert times(ratio) == said
+
+
+def test_the_ratio_of_the_last_minutes_stands_beside_that_since_the_start_once_they_differ(catalog):
+    words = TerminalWords(catalog, 0)
+    given = {"region": "44", "start": SUMMER, "observed_now": 50.0, "expected_now": 100.0}
+    assert words.sentence(alert("region", until=SUMMER + 5, **given)).endswith("(x 3.0)")
+    assert words.sentence(alert("region", until=SUMMER + 6, **given)).endswith("(x 3.0), x 0.50 in the last 5 minutes")
+    assert Words(catalog, 0).sentence(alert("region", until=SUMMER + 5, **given)).endswith("(× 3,0).")
+    assert (
+        Words(catalog, 0)
+        .sentence(alert("region", until=SUMMER + 6, **given))
+        .endswith("(× 3,0), × 0,50 ces 5 dernières minutes.")
+    )

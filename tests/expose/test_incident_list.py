@@ -98,7 +98,9 @@ def test_a_ratio_since_the_start_says_so_beside_the_one_of_now(catalog):
     )
     assert words.sentence(surge).endswith("300 visites pour 100 attendues depuis 08:00 (× 3,0).")
     now = structs.replace(surge, observed_now=41.0, expected_now=10.0)
-    assert words.sentence(now).endswith("300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 maintenant.")
+    assert words.sentence(now).endswith(
+        "300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 ces 5 dernières minutes."
+    )
     over = structs.replace(now, end_ms=1_788_243_000_000)
     assert words.sentence(over).endswith("300 visites pour 100 attendues de 08:00 à 08:10 (× 3,0).")
 

@@ -87,7 +87,7 @@ def alert(**changes):
     driver = Driver("44", "NOTES", None, 250.0, 60.0, 4.167)
     base = AlertRecord(
         id="surge:region=44:1788242400000", kind="surge", scope="region", region="44", service=None, project=None, measure="visits",
-        start_ms=1_788_242_400_000, raised_ms=1_788_242_460_000, until_ms=1_788_242_580_000, end_ms=None,
+        start_ms=1_788_242_400_000, raised_ms=1_788_242_460_000, until_ms=1_788_243_000_000, end_ms=None,
         observed=300.0, expected=100.0, lower=80.0, upper=130.0, last_rentree=150.0, drivers=(driver,), observed_now=41.0,
         expected_now=10.0,
     )  # fmt: skip
@@ -166,9 +166,9 @@ def test_alerts_say_what_runs_against_what_and_what_drives_it(families):
     assert {name: said.labels[name] for name in ("id", "title", "summary", "sentence")} == {
         "id": alert().id,
         "title": "Hausse – Grand Est",
-        "summary": "Hausse – Grand Est : × 3,0 depuis 08:00, × 4,1 maintenant",
-        "sentence": "Hausse – Grand Est : 300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 maintenant. C'est × 2,0 la dernière "
-        "rentrée. Surtout : Notes (× 4,2). À faire d'abord : vérifier que la chaîne suit (retard, "
+        "summary": "Hausse – Grand Est : × 3,0 depuis 08:00, × 4,1 ces 5 dernières minutes",
+        "sentence": "Hausse – Grand Est : 300 visites pour 100 attendues depuis 08:00 (× 3,0), × 4,1 ces 5 dernières minutes. "
+        "C'est × 2,0 la dernière rentrée. Surtout : Notes (× 4,2). À faire d'abord : vérifier que la chaîne suit (retard, "
         "rejets), puis prévenir les exploitants des ENT concernés.",
     }
     assert values(families, "ent_region_info")["44", "Grand Est"] == 1

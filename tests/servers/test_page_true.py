@@ -125,7 +125,7 @@ def test_a_ratio_since_the_start_says_so_beside_the_one_of_now(browser, address,
     store.judged(scene.last + 3, [one], [])
     with opened(browser, f"{address}?region=44") as page:
         running = page.locator("#alerts .running .alert").filter(has_text="Hausse – Grand Est")
-        expect(running).to_contain_text(re.compile(r"depuis \d\d:\d\d \(×\s2,1\), ×\s4,1 maintenant"))
+        expect(running).to_contain_text(re.compile(r"depuis \d\d:\d\d \(×\s2,1\), ×\s4,1 ces 5 dernières minutes"))
     store.judged(scene.last + 4, [], [type(one)(**{**_members(one), "end_ms": one.until_ms})])
     store.close()
 

@@ -115,7 +115,7 @@ def test_a_storm_is_one_incident_in_all_five_places(redis_server, tmp_path):
             (mail,) = mailed(sinks)
             assert (
                 mail["Subject"]
-                == f"[Vigie] {title} : × 3,0 depuis {sentence.partition('depuis ')[2][:5]}, × 4,1 maintenant"
+                == f"[Vigie] {title} : × 3,0 depuis {sentence.partition('depuis ')[2][:5]}, × 4,1 ces 5 dernières minutes"
             )
             body = html_of(mail)
             assert sentence.replace("'", "&#39;") in body

@@ -211,7 +211,7 @@ def _alerts() -> list[Any]:
         "EntSurge",
     )
     parts = About(
-        "Incidents en cours : alertes qu'un incident explique, la sienne comprise, rapport de maintenant (5 dernières minutes jugées), et qui l'a pris en charge.",
+        "Incidents en cours : alertes qu'un incident explique, la sienne comprise, rapport des 5 dernières minutes jugées, et qui l'a pris en charge.",
         "comparez avec « vigie alerts » et la page directe : ce sont les mêmes.",
         "EntSurge",
     )
@@ -231,7 +231,7 @@ def _alerts() -> list[Any]:
             "title",
             [
                 ("Alertes", COUNT, f"sum by (title) ({folded()})"),
-                ("Maintenant", RATIO, f"max by (title) ({titled('ent_alert_ratio_now')})"),
+                ("5 dernières min", RATIO, f"max by (title) ({titled('ent_alert_ratio_now')})"),
                 ("Qui", COUNT, f"topk by (title) (1, max by (title, who) ({titled('ent_alert_acknowledged')}))"),
             ],
             size=(12, 7),
