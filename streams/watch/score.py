@@ -154,6 +154,8 @@ def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:
     for _ in range(NEWTON_STEPS):
         mean = safe * np.exp(tau * u)
         u -= (u - tau * (observed - mean)) / (1.0 + tau * tau * mean)
+        # Where next to nothing is expected a step goes too far, and the next exponential with it; the least value lies below O.
+        u = np.minimum(u, np.maximum(np.log((observed + 0.5) / safe), 0.0) / tau)
     mean = safe * np.exp(tau * u)
     plenty = np.maximum(observed, 0.5)
     deviance = 2.0 * (np.where(observed > 0, observed * np.log(plenty / mean), 0.0) - observed + mean)
