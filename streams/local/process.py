@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -13,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.errors import ServerError
+from streams.local.leash import kill_session
 
 _LEASH = Path(__file__).with_name("leash.py")
 _POLL_SECONDS = 0.05
-#: A program that starts others faster than they are killed is not run by us.
-KILL_ROUNDS_MAX = 100
 #: A log larger than this at a start is moved aside to `<name>.1`, so that logs stay bounded over restarts.
 LOG_BYTES_MAX = 20_000_000
 _TAIL_LINES = 12
@@ -124,37 +122,6 @@ class Process:
         ended = self.exit_code is not None
         self.kill()
         return ended
-
-
-def kill_session(leader: int) -> None:
-    """Send SIGKILL to the processes of a session, to their children in sessions of their own and so on, until none is left.
-
-    Only a process that went to another session, and whose parent has ended, is not found.
-    """
-    for _ in range(KILL_ROUNDS_MAX):
-        sessions = _sessions()
-        found = {pid for pid, (_parent, session) in sessions.items() if session == leader}
-        while more := {pid for pid, (parent, _session) in sessions.items() if parent in found} - found:
-            found |= more
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(_POLL_SECONDS / 10)
-
-
-def _sessions() -> dict[int, tuple[int, int]]:
-    """Parent and session of every process that runs, by its number."""
-    found = {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (directory / "stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-        if words[0] not in "ZX":
-            found[int(directory.name)] = (int(words[1]), int(words[3]))
-    return found
 
 
 def log_tail(program: Program) -> str:

@@ -227,7 +227,15 @@ def test_nothing_that_a_program_started_outlives_it_however_it_ends(tmp_path, sc
     assert not alive(grandchild)
 
 
+def until_there(path):
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_nothing_outlives_a_killed_supervisor(tmp_path):
+    """Neither its programs nor what they started."""
     code = f"""
 import sys, time
 from pathlib import Path
@@ -236,7 +244,8 @@ from streams.local.supervisor import Supervisor
 here = Path({str(tmp_path)!r})
 supervisor = Supervisor(lambda statuses: None)
 stubborn = Program("worker", (sys.executable, "-c", {STUBBORN!r}), here, here / "log" / "worker.log")
-supervisor.start([stubborn, Program("redis", ("sleep", "60"), here, here / "redis.log")], lambda: True)
+starts = ("sh", "-c", "sleep 60 & echo $! > new && mv new grandchild; wait")
+supervisor.start([stubborn, Program("redis", starts, here, here / "redis.log")], lambda: True)
 print(*[status.pid for status in supervisor.statuses()], flush=True)
 time.sleep(60)
 """
@@ -244,6 +253,9 @@ time.sleep(60)
         assert parent.stdout is not None
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 2
+        grandchild = tmp_path / "grandchild"
+        until_there(grandchild)
+        pids.append(int(grandchild.read_text()))
         assert all(alive(pid) for pid in pids)
         parent.kill()
     deadline = time.monotonic() + 5
