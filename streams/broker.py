@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import KafkaUnavailable, descriptors_advice, tls_advice
+from streams.errors import KafkaUnavailable, descriptors_advice, listener_advice, tls_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class KafkaAddress:
             hint = "check kafka_security_protocol and the kafka_ssl_ files"
         elif "DNS" in name:
             hint = "correct the name in kafka_bootstrap_servers"
-        elif isinstance(error, TimeoutError):
-            hint = "it is slow or down: see its log"
+        elif (advice := listener_advice(text, "kafka_bootstrap_servers")) is not None:
+            hint = advice
         else:
             hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
         return KafkaUnavailable(f"Kafka at {servers} does not answer as needed: {text}; {hint}")

@@ -15,7 +15,9 @@ from streams.broker import KafkaAddress
 from streams.errors import VigieError
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
-from streams.topics import admin_client
+from streams import topics
+
+topics.BOOTSTRAP_SECONDS_MAX = 1.0
 
 def said(ask):
     try:
@@ -25,7 +27,7 @@ def said(ask):
 
 asked = {
     "redis": lambda: LiveReader(RedisAddress("redis://127.0.0.1:9/0"), "x").snapshot(),
-    "kafka": lambda: admin_client(KafkaAddress(("127.0.0.1:9",))).__enter__(),
+    "kafka": lambda: topics.admin_client(KafkaAddress(("127.0.0.1:9",))).__enter__(),
 }[sys.argv[1]]
 assert "start it (`vigie up`" in said(asked), "nobody listens there"
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

@@ -11,7 +11,7 @@ from typing import Any
 
 from streams.catalog import Catalog
 from streams.edges import redis_address
-from streams.errors import ServerError, StateError
+from streams.errors import ServerError, StateError, listener_advice
 from streams.expose.page import EarlierDays, Lines, PastVisits
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
 from streams.history import SchoolCalendar, load_calendar
@@ -29,6 +29,8 @@ from streams.settings import Settings
 KAFKA_SECONDS_MAX = 3.0
 #: The question that every broker answers before anybody has logged in, in its first version: length, key 18, version 0, number, no client.
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+#: An answer is its length and that number; a listener that expects TLS says that it was not understood.
+_NUMBER, _TLS_ALERT = struct.pack(">i", 1), b"\x15\x03"
 #: A scrape must answer within 3 s whatever Redis does; a call that takes longer than this has failed.
 REDIS_CALL_SECONDS_MAX = 1.5
 
@@ -132,7 +134,7 @@ def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=left) as connection:
                 connection.sendall(API_VERSIONS)
-                connection.recv(4)
+                answer = _first_bytes(connection, 8)
         except ConnectionResetError:
             return KafkaState(True, servers)
         except (
@@ -141,9 +143,22 @@ def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX
         ) as error:  # UnicodeError: no name of a host, for instance one with a label of 64 characters
             problems.append(f"{server}: {error}")
         else:
-            return KafkaState(True, servers)
-    hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
+            if not answer or answer.startswith(_TLS_ALERT) or answer[4:] == _NUMBER:
+                return KafkaState(True, servers)
+            problems.append(f"{server}: no answer of Kafka's but {answer!r}")
+    setting = "kafka_bootstrap_servers"
+    hint = (
+        listener_advice("; ".join(problems), setting) or f"start it (`vigie up` starts a local one), or set {setting}"
+    )
     return KafkaState(False, servers, f"Kafka does not answer ({'; '.join(problems)}); {hint}")
+
+
+def _first_bytes(connection: socket.socket, number: int) -> bytes:
+    """What is said first, or as much of it as comes before the connection is closed."""
+    said = b""
+    while len(said) < number and (more := connection.recv(number - len(said))):
+        said += more
+    return said
 
 
 def probe_redis(reader: LiveReader) -> tuple[RedisState, Snapshot | None]:

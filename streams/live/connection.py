@@ -15,7 +15,15 @@ import redis.exceptions
 import redis.sentinel
 
 from streams.addresses import sentinel_place
-from streams.errors import RedisUnavailable, RedisUnfit, StateError, VigieError, descriptors_advice, tls_advice
+from streams.errors import (
+    RedisUnavailable,
+    RedisUnfit,
+    StateError,
+    VigieError,
+    descriptors_advice,
+    listener_advice,
+    tls_advice,
+)
 from streams.live import failover
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
@@ -177,18 +185,27 @@ def _explain(error: Exception, address: RedisAddress) -> VigieError:
         return RedisUnavailable(_no_primary(said, where))
     if (kind := _wrong_kind(error, said)) is not None:
         return RedisUnavailable(f"Redis at {where} {kind}")
+    return RedisUnavailable(f"Redis at {where} does not answer as needed: {error}; {_hint(error, said, address.url)}")
+
+
+def _hint(error: Exception, said: str, url: str) -> str:
+    """What to do about a call that failed."""
     if (advice := descriptors_advice(said)) is not None:
-        hint = advice
-    elif isinstance(error, redis.exceptions.AuthenticationError):
-        hint = "check redis_username and redis_password"
-    elif isinstance(error, redis.exceptions.NoPermissionError):
-        hint = "give this ACL user the rights listed in docs/operations.md"
-    elif isinstance(error, redis.exceptions.OutOfMemoryError):
-        hint = "Redis is full: raise its maxmemory; nothing is lost, Kafka keeps the events"
-    elif (advice := tls_advice(said, "redis_tls_ca_file", "redis_url (redis:// for none)")) is not None:
-        hint = advice
-    elif isinstance(error, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError | OSError):
-        hint = "start it (`vigie up` starts a local one), or set redis_url"
-    else:
-        hint = "see Redis's log"
-    return RedisUnavailable(f"Redis at {where} does not answer as needed: {error}; {hint}")
+        return advice
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return "check redis_username and redis_password"
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return "give this ACL user the rights listed in docs/operations.md"
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return "Redis is full: raise its maxmemory; nothing is lost, Kafka keeps the events"
+    if (advice := tls_advice(said, "redis_tls_ca_file", "redis_url (redis:// for none)")) is not None:
+        return advice
+    if "DB index is out of range" in said:
+        return "redis_url ends with a number that this Redis has no database of (`databases` of its configuration): correct it"
+    if (advice := listener_advice(said, "redis_url")) is not None:
+        return advice
+    if url.startswith("rediss") and isinstance(error, redis.exceptions.TimeoutError):
+        return "start it, or set redis_url; where it runs, it may not speak TLS (redis:// for none)"
+    if isinstance(error, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError | OSError):
+        return "start it (`vigie up` starts a local one), or set redis_url"
+    return "see Redis's log"

@@ -22,7 +22,7 @@ NAMES = {metric.name for metric in METRICS}
 
 
 def run(*argv: str) -> str:
-    done = subprocess.run([find_program(argv[0]), *argv[1:]], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([find_program(argv[0]), *argv[1:]], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
