@@ -10,7 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.mutation.guards import GUARDS, Guard
+from tests.mutation.guard import Guard
+from tests.mutation.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("streams", "tests", "config", "deploy", "bench", "pyproject.toml")
