@@ -90,7 +90,7 @@ def scraping(directory, observers, worker):
     """Prometheus as it is shipped, only quicker."""
     (port,) = free_ports(1)
     program = prometheus(
-        directory, ScrapedPorts(observers=observers, workers=(worker,), prometheus=port, alertmanager=9)
+        directory, ScrapedPorts(observers=observers, workers=(worker,), prometheus=port, alertmanager=9, collector=9)
     )
     config = directory / "prometheus" / "prometheus.yml"
     config.write_text(

@@ -76,7 +76,7 @@ def exposed_and_scraped(installation: Installation, events: int) -> tuple[int, i
     observer = subprocess.Popen(
         [sys.executable, "-m", "streams", "serve"], env=installation.environment, stderr=subprocess.DEVNULL
     )
-    ports = ScrapedPorts(observers=(observer_port,), workers=(), prometheus=port, alertmanager=9)
+    ports = ScrapedPorts(observers=(observer_port,), workers=(), prometheus=port, alertmanager=9, collector=9)
     server = Process(prometheus(installation.directory, ports))
     try:
         server.wait_ready()

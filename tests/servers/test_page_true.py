@@ -121,7 +121,7 @@ def _members(one):
 
 def test_a_ratio_since_the_start_says_so_beside_the_one_of_now(browser, address, scene):
     store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
-    one = surge(scene.last, observed_now=820.0, expected_now=200.0)
+    one = surge(scene.last, start_ms=(scene.last - 10) * 60_000, observed_now=820.0, expected_now=200.0)
     store.judged(scene.last + 3, [one], [])
     with opened(browser, f"{address}?region=44") as page:
         running = page.locator("#alerts .running .alert").filter(has_text="Hausse – Grand Est")

@@ -31,7 +31,7 @@ def test_prometheus_holds_the_minutes_at_their_own_time(redis_server, tmp_path):
     (port,) = free_ports(1)
     with observing(place) as one, observing(place) as two:
         wait_until(lambda: settled_past(one, first + 39))
-        ports = ScrapedPorts(observers=(one.port, two.port), workers=(), prometheus=port, alertmanager=9)
+        ports = ScrapedPorts(observers=(one.port, two.port), workers=(), prometheus=port, alertmanager=9, collector=9)
         program = prometheus(tmp_path, ports)
         config = tmp_path / "prometheus" / "prometheus.yml"  # as it is shipped, only quicker
         config.write_text(

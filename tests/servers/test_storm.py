@@ -67,7 +67,9 @@ def chain(redis_url, directory):
         receivers = Receivers(sinks.smtp, "astreinte@example.org", None, f"http://127.0.0.1:{observer_port}")
         calling = alertmanager(directory, alertmanager_port, receivers)
         hurried(directory / "alertmanager" / "alertmanager.yml", wait=("group_wait: 30s", "group_wait: 3s"))
-        scraping = prometheus(directory, ScrapedPorts((observer_port,), (9,), prometheus_port, alertmanager_port))
+        scraping = prometheus(
+            directory, ScrapedPorts((observer_port,), (9,), prometheus_port, alertmanager_port, collector=9)
+        )
         hurried(
             directory / "prometheus" / "prometheus.yml",
             interval=("_interval: 5s", "_interval: 1s"),
