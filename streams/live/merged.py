@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.count import Delta, Field, SketchKey
+from streams.count import Delta, Field, Sketch, SketchKey
 from streams.live.keys import encode_field
 from streams.live.unseen import listed
 
 K = TypeVar("K")
+_OF_SCHOOLS = (Sketch.REGION_SCHOOLS, Sketch.PROJECT_SCHOOLS)
 _pack = msgspec.msgpack.Encoder().encode
 _encode = lru_cache(maxsize=1 << 16)(encode_field)
 
@@ -54,7 +55,7 @@ def merge(deltas: Iterable[Delta]) -> bytes:
             _named({field: number for field, number in totals.items() if number}),
             {minute: _named(fields) for minute, fields in minutes.items()},
             {minute: _named(_without_repeats(sketches)) for minute, sketches in minute_sketches.items()},
-            {date: _named(_without_repeats(sketches)) for date, sketches in day_sketches.items()},
+            {date: _named(sketches) for date, sketches in day_sketches.items()},
             listed(unseen),
         ]
     )
@@ -74,7 +75,8 @@ def _extend(held: dict[SketchKey, list[str]], some: Mapping[SketchKey, list[str]
 
 
 def _without_repeats(sketches: Mapping[SketchKey, list[str]]) -> dict[SketchKey, list[str]]:
-    return {key: list(dict.fromkeys(members)) for key, members in sketches.items()}
+    """Establishments repeat over partitions; a visitor is in one partition, whose counter leaves repeats out."""
+    return {key: list(dict.fromkeys(some)) if key[0] in _OF_SCHOOLS else some for key, some in sketches.items()}
 
 
 def _named(by_field: Mapping[Field, K]) -> dict[str, K]:
