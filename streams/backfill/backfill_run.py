@@ -28,7 +28,8 @@ from streams.publish.readers import LineReader
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """What is to be done. `key` follows from everything that decides what a line becomes. Days from `today` on are not over, and left out.
+    """What is to be done. `key` follows from everything that decides what a line becomes. Days that are not over are left out, but where
+    the plan says `with_today`.
 
     `again` replaces parts whatever they are from; `tolerant` counts what could be read of a file that breaks off.
     """
@@ -42,11 +43,12 @@ class BackfillPlan:
     processes: int
     again: bool = False
     tolerant: bool = False
+    with_today: bool = False
 
     @property
-    def today(self) -> date:
-        """The day that is not over."""
-        return paris_date(self.now_ms // 60_000)
+    def end(self) -> date:
+        """The day from which on nothing is counted: today, which is not over, unless it is wanted all the same."""
+        return paris_date(self.now_ms // 60_000) + timedelta(days=self.with_today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class BackfillRun:
             of_file: dict[int, list[DayOfInput]] = {}
             for held in report.days:
                 of_file.setdefault(held.project, []).append(held)
-                if held.day >= self._plan.today.toordinal():
+                if held.day >= self._plan.end.toordinal():
                     self.result.unfinished_events += held.events
                     continue
                 mark = InputMark(os.path.basename(report.name), held.events, held.digest)

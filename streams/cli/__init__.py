@@ -22,6 +22,7 @@ COMMANDS = {
     "token": ("token", "Make, list and revoke the tokens of those who send events."),
     "publish": ("publish", "Publish events from a file or standard input."),
     "backfill": ("backfill", "Count log files of any age into the archive; no servers needed."),
+    "trial": ("trial", "Your own log files, and a page of what Vigie would have told."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),
     "rejects": ("rejects", "List, show, count and replay rejected events."),
     "unseen": ("unseen", "List the values that no list knows."),
@@ -39,6 +40,7 @@ COMMANDS = {
 _EXTRAS = {
     "publish": None,
     "backfill": "engine,history",
+    "trial": "engine,history",
     "history": "history",
     "report": "history",
     "rehearse": "history",

@@ -57,13 +57,16 @@ class DayBar:
     is_off: bool
 
 
-def day_bars(title: str, days: Sequence[DayBar], now: str, *, then: str, width: int = 900, height: int = 256) -> str:
-    """Two bars a day: then, now. Days off (weekends, holidays) lie on a ground of their own."""
+def day_bars(
+    title: str, days: Sequence[DayBar], now: str, *, then: str | None, width: int = 900, height: int = 256
+) -> str:
+    """Two bars a day: then, now; where `then` is None one, now. Days off (weekends, holidays) lie on a ground of their own."""
     top = _nice(max([1.0, *(max(day.now, day.then or 0.0) for day in days)]))
     bottom = _BOTTOM + 14
     inner_width, inner_height = width - _LEFT - _RIGHT, height - _TOP - bottom
     step = inner_width / max(1, len(days))
-    bar = step * 0.38
+    bar = step * (0.38 if then is not None else 0.8)
+    places = ((0.1 * step, THEN), (0.1 * step + bar, NOW)) if then is not None else ((0.1 * step, NOW),)
 
     def y(value: float) -> float:
         return _TOP + inner_height * (1 - value / top)
@@ -75,7 +78,8 @@ def day_bars(title: str, days: Sequence[DayBar], now: str, *, then: str, width: 
         if day.is_off:
             size = f'width="{step:.1f}" height="{inner_height:.1f}"'
             grounds.append(f'<rect class="off" x="{left:.1f}" y="{_TOP}" {size} fill="{OFF}"/>')
-        for offset, value, colour in ((0.1 * step, day.then, THEN), (0.1 * step + bar, day.now, NOW)):
+        for offset, colour in places:
+            value = day.now if colour == NOW else day.then
             if value is not None:
                 size = f'width="{bar:.1f}" height="{max(0.0, y(0) - y(value)):.1f}"'
                 told = f"<title>{escape(day.told)}</title>"
@@ -84,7 +88,11 @@ def day_bars(title: str, days: Sequence[DayBar], now: str, *, then: str, width: 
             for number, text in enumerate(day.label):
                 place = f'x="{left + step / 2:.1f}" y="{height - bottom + 14 + 13 * number}"'
                 texts.append(f'<text {place} text-anchor="middle">{escape(text)}</text>')
-    legend = [(THEN, then), (NOW, now), *([(OFF, "week-ends, vacances et jours fériés")] if grounds else [])]
+    legend = [
+        *([(THEN, then)] if then is not None else []),
+        (NOW, now),
+        *([(OFF, "week-ends, vacances et jours fériés")] if grounds else []),
+    ]
     return _svg(title, width, height, [*grounds, _grid(top, y, width), *bars, *texts]) + _legend(legend)
 
 

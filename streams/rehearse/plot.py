@@ -22,7 +22,9 @@ POINTS_MAX = 1000
 DETAILS_MAX = 40
 #: Series that are drawn, those with the most alerts.
 SERIES_MAX = 30
-_KINDS = {"surge": ("hausse", "#c2410c"), "drop": ("chute", "#1d4ed8"), "silence": ("silence", "#6b21a8")}
+#: What lines and grounds of a drawing are; then its kinds of alerts, with their colours.
+COLOURS = (("mesuré", "#292524"), ("attendu", "#16a34a"), ("bande attendue", "#bbf7d0"))
+KINDS = {"surge": ("hausse", "#c2410c"), "drop": ("chute", "#1d4ed8"), "silence": ("silence", "#6b21a8")}
 _STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:24px auto;max-width:1120px;padding:0 12px;color:#1c1917}
 h1{font-size:22px}h2{font-size:17px;margin:28px 0 4px}table{border-collapse:collapse;width:100%}td,th{padding:3px 8px;text-align:left;
 border-bottom:1px solid #e7e5e4}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;height:auto;background:#fafaf9}
@@ -40,7 +42,7 @@ def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) 
     for series in sorted(shown[:SERIES_MAX]):
         parts.append(f"<h2>{html.escape(_where(counts, series))}</h2>")
         alerts = [found for found in rehearsal.alerts if found.series == series]
-        parts.append(_drawing(counts, rehearsal, series, begin=0, until=counts.values.shape[1], alerts=alerts))
+        parts.append(drawing(counts, rehearsal, series, begin=0, until=counts.values.shape[1], alerts=alerts))
     if len(shown) > SERIES_MAX:
         parts.append(f"<p class=s>Les {len(shown) - SERIES_MAX} autres séries ne sont pas dessinées.</p>")
     parts += [_detail(counts, rehearsal, found) for found in rehearsal.alerts[:DETAILS_MAX]]
@@ -55,7 +57,7 @@ def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) 
 
 def _head(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
     texts = [text for text in (counts.texts[0], counts.texts[-1])]
-    keys = "".join(f"<span class=k style='background:{color}'></span>{label}" for label, color in _KINDS.values())
+    keys = "".join(f"<span class=k style='background:{color}'></span>{label}" for label, color in KINDS.values())
     number = len(rehearsal.alerts)
     return (
         f"<!doctype html><html lang=fr><meta charset=utf-8><title>Répétition : {html.escape(name)}</title><style>{_STYLE}</style>"
@@ -76,26 +78,31 @@ def _where(counts: CountsGrid, series: int) -> str:
 
 
 def _detail(counts: CountsGrid, rehearsal: Rehearsal, found: Found) -> str:
-    rows = counts.values.shape[1]
-    around = max(3 * (found.last - found.start + 1), 8 * 60 // counts.step_minutes, 8)
-    begin, until = max(0, found.start - around), min(rows, found.last + around)
+    begin, until = around(counts, found)
     alerts = [other for other in rehearsal.alerts if other.series == found.series]
-    return f"<h2>{_title(counts, found)}</h2>" + _drawing(
+    return f"<h2>{_title(counts, found)}</h2>" + drawing(
         counts, rehearsal, found.series, begin=begin, until=until, alerts=alerts
     )
 
 
+def around(counts: CountsGrid, found: Found) -> tuple[int, int]:
+    """The rows [begin, until) that show an alert with what lies around it."""
+    rows = max(3 * (found.last - found.start + 1), 8 * 60 // counts.step_minutes, 8)
+    return max(0, found.start - rows), min(counts.values.shape[1], found.last + rows)
+
+
 def _title(counts: CountsGrid, found: Found) -> str:
-    label = _KINDS[found.kind.value][0].capitalize()
+    label = KINDS[found.kind.value][0].capitalize()
     ratio = "" if found.ratio is None or found.kind == "silence" else f", × {_french(found.ratio, 2)}"
     learning = ", en apprentissage" if found.learning else ""
     when = f"{counts.texts[found.start]} – {counts.texts[found.last]}"
     return html.escape(f"{label} {when}, {_where(counts, found.series)}{ratio}{learning}")
 
 
-def _drawing(
+def drawing(
     counts: CountsGrid, rehearsal: Rehearsal, series: int, *, begin: int, until: int, alerts: list[Found]
 ) -> str:
+    """The rows [begin, until) of a series, with what was expected and the alerts among them, as SVG."""
     columns = [
         one[series, begin:until] for one in (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     ]
@@ -107,7 +114,7 @@ def _drawing(
     for found in alerts:
         if found.last >= begin and found.start < until:
             left, right = scale.x((found.start - begin) / size), scale.x((found.last + 1 - begin) / size)
-            color = _KINDS[found.kind.value][1]
+            color = KINDS[found.kind.value][1]
             parts.append(
                 f"<rect x='{left:.1f}' y='8' width='{max(right - left, 1.5):.1f}' height='{HEIGHT - MARGIN}' "
                 f"fill='{color}' opacity='.28'/>"
@@ -193,7 +200,7 @@ def _top(values: Array) -> float:
 
 def _table(counts: CountsGrid, rehearsal: Rehearsal) -> str:
     rows = "".join(
-        f"<tr><td>{_KINDS[one.kind.value][0]}<td>{html.escape(counts.texts[one.start])}<td>{html.escape(counts.texts[one.last])}"
+        f"<tr><td>{KINDS[one.kind.value][0]}<td>{html.escape(counts.texts[one.start])}<td>{html.escape(counts.texts[one.last])}"
         f"<td>{html.escape(_where(counts, one.series))}<td class=n>{_french(one.observed, 0)}<td class=n>{_french(one.expected, 0)}"
         f"<td class=n>{'' if one.ratio is None else _french(one.ratio, 2)}"
         f"<td class=n>{_french(one.score, 1) if one.score else ''}<td class=n>{_french(one.usual, 1) if one.score else ''}"

@@ -1,0 +1,93 @@
+"""Months of access logs of one front end, made up: `python -m bench.logs --days 90 --out DIR`, then `vigie trial` or `vigie backfill`.
+
+One file a day, rotated and compressed as servers do. Days, weeks, holidays and the hours of a day are those of the simulated past
+(`vigie simulate --years`) in Île-de-France; users, pages and the parts of pages are drawn around it. On one day the servers are away for
+half an hour, on another a video brings three times as many as usual. Seeded: the same days are the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from streams.clock import PARIS
+from streams.history.paris_days import dates, paris_day
+from streams.settings import default_config_dir
+from streams.simulate.past_days import PastMaker, load_inputs
+
+REGION = "11"
+#: Pages of `config/combined.yaml` on this host, with their part of all uses.
+HOST = "ent-0750711.exemple.fr:443"
+PAGES = {"/": 0.42, "/messagerie/inbox": 0.27, "/cahier-de-textes/semaine": 0.31}
+PARTS = ("/static/theme.css", "/static/app.js?v=3", "/img/logo.png")
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0"
+
+
+def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed: int = 1) -> list[Path]:
+    """Write the days' logs; return the files."""
+    maker = PastMaker(load_inputs(default_config_dir(), seed, None))
+    region = next(each for each in maker.levels.regions if each.code == REGION)
+    days = list(dates(first, last))
+    usual = [maker.expected(region, day, *paris_day(day)).visits for day in days]
+    scale = visits_a_day / np.mean([visits.sum() for visits in usual])
+    ordinary = [number for number, visits in enumerate(usual) if visits.sum() > 0.6 * max(each.sum() for each in usual)]
+    away, crowded = (ordinary[-9], ordinary[-4]) if len(ordinary) > 20 else (-1, -1)
+    files = []
+    for number, (day, visits) in enumerate(zip(days, usual, strict=True)):
+        rng = np.random.default_rng([seed, day.toordinal()])
+        rate = visits * scale
+        if number == crowded:
+            rate[17 * 60 : 18 * 60] *= 3.0
+        lines = _lines(rng, paris_day(day)[0], rng.poisson(rate), visits_a_day)
+        if number == away:
+            gone = range(paris_day(day)[0] + 10 * 60 + 12, paris_day(day)[0] + 10 * 60 + 41)
+            lines = [line for line in lines if int(line[0] // 60) not in gone]
+        path = directory / f"access.log-{day:%Y%m%d}.gz"
+        path.write_bytes(gzip.compress("".join(text for _at, text in lines).encode(), 6))
+        files.append(path)
+    return files
+
+
+def _lines(
+    rng: np.random.Generator, first: int, visits: np.ndarray[tuple[int], np.dtype[np.int64]], users: int
+) -> list[tuple[float, str]]:
+    made: list[tuple[float, str]] = []
+    pages = list(PAGES)
+    for minute in np.repeat(np.arange(len(visits)), visits).tolist():
+        user, at = int(rng.integers(users)), (first + minute) * 60 + float(rng.random() * 60)
+        for page in rng.choice(len(pages), 1 + rng.geometric(0.45), p=list(PAGES.values())).tolist():
+            made.append((at, _line(at, user, pages[page])))
+            made += [
+                (at + 1, _line(at + 1, user, PARTS[part]))
+                for part in rng.integers(len(PARTS), size=rng.integers(4)).tolist()
+            ]
+            at += float(rng.exponential(90))
+    return sorted(made)
+
+
+def _line(at: float, user: int, target: str) -> str:
+    told = datetime.fromtimestamp(int(at), UTC).astimezone(PARIS)
+    return (
+        f'{HOST} 203.0.113.{user % 250} - u{user} [{told:%d/%b/%Y:%H:%M:%S %z}] "GET {target} HTTP/1.1" 200 {1000 + user % 9000} '
+        f'"https://ent-0750711.exemple.fr/" "{AGENT}"\n'
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--until", type=date.fromisoformat, default=date(2026, 10, 16))
+    parser.add_argument("--visits", type=int, default=4000, help="a day in the mean")
+    parser.add_argument("--out", type=Path, required=True)
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    files = make_logs(asked.out, asked.until - timedelta(days=asked.days - 1), asked.until, asked.visits)
+    print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {asked.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`vigie trial` over made-up logs: the page tells the figures of a plain recount, the outage with what drove it, and what was not readable."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.logs import make_logs
+from streams.cli import cli
+from streams.history import french
+
+DAYS = 32
+LAST = date(2026, 6, 26)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Result]:
+    """The page of five weeks of logs, one line of which is broken, and one file of which is cut off."""
+    directory = tmp_path_factory.mktemp("trial")
+    files = make_logs(directory, LAST - timedelta(days=DAYS - 1), LAST, 500)
+    (directory / "odd.log").write_text("no line of a log\n")
+    (directory / "cut.gz").write_bytes(files[0].read_bytes()[:-900])
+    names = [str(path) for path in (*files, directory / "odd.log", directory / "cut.gz")]
+    asked = ["trial", "--format", "combined", "--project", "pcn", "--html", str(directory / "out.html"), *names]
+    result = CliRunner().invoke(cli, asked)
+    assert isinstance(result.exception, SystemExit), result.exception
+    return (directory / "out.html").read_text(encoding="utf-8"), result
+
+
+def test_it_says_what_was_not_read_and_ends_with_1(page: tuple[str, Result]) -> None:
+    text, result = page
+    assert result.exit_code == 1
+    assert "ligne 1 : not a line of a combined access log" in text
+    assert "Fichiers lus en partie" in text
+    assert "cut.gz" in text
+    # The cut file holds lines of the first one: the same events, which count once.
+    assert re.search(r"dont [1-9][\d\u202f]* répétées", text)
+
+
+def test_it_tells_the_outage_with_what_drove_it(page: tuple[str, Result]) -> None:
+    text, _result = page
+    assert re.search(r"<h3>(Silence|Chute), [^<]*10:1[0-9]", text), re.findall(r"<h3>[^<]*", text)
+    assert "Face aux mêmes minutes des semaines d'avant" in text
+    assert text.count("<svg") >= 4
+
+
+def test_it_needs_nothing_else_and_names_nobody(page: tuple[str, Result]) -> None:
+    text, _result = page
+
+    class Reader(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.found += [f"{tag} {name}" for name, _value in attrs if name in ("src", "href")]
+            if tag in ("script", "link", "iframe"):
+                self.found.append(tag)
+
+    Reader().feed(text)
+    assert Reader.found == []
+    assert "url(" not in text
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", text)
+    assert not re.search(r"[0-9a-f]{64}|\bu[0-9]{1,4}\b", text)
+    assert "prefers-color-scheme:dark" in text
+    assert french.THIN in text
