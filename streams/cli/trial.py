@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,7 +22,10 @@ from streams.errors import InputError
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader, read_moment
 from streams.publish.readers import Format, secret_name, secrets_from
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from streams.backfill.backfill_run import BackfillResult
 
 
 @click.command()
@@ -64,17 +68,10 @@ def trial(
     Exit status: 0; 1 when lines were unreadable or a file breaks off, which the page tells, too.
     """
     from streams.backfill.backfill_run import BackfillPlan
-    from streams.history import load_calendar
-    from streams.history.archive import Archive
-    from streams.history.reading import History
-    from streams.trial.facts import TrialFacts, TrialRules, days_of, judged, peaks_of, service_visits, with_drivers
-    from streams.trial.page import trial_page
-    from streams.watch import SENSITIVITIES
 
     if not html.absolute().parent.is_dir():
         raise InputError(f"--html {html}: there is no directory {html.absolute().parent}")
     settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
     options = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
     with tempfile.TemporaryDirectory(prefix="vigie-trial-") as name:
         plan = BackfillPlan(
@@ -89,41 +86,58 @@ def trial(
             with_today=True,
         )
         result = run_plan(plan)
-        history = History(Archive(Path(name)), catalog)
-        if not history.held():
-            raise InputError(
-                "no line is a use of a service: `vigie publish --dry-run` with the same options says what becomes of each line, and why"
-            )
-        rules = TrialRules(
-            catalog,
-            load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
-            calendar,
-            SENSITIVITIES[sensitivity],
-        )
-        with Meter("judge", 100) as meter:
-            counts, rehearsal = judged(
-                history, rules, lambda done, days: meter.show(100 * done // days, f"{done} of {days} days")
-            )
-        codes, begin, values = service_visits(history)
-        facts = TrialFacts(
-            inputs=result.inputs,
-            repeats=sum(part.duplicates for part in result.parts.values()),
-            unseen=[(*key, number) for key, number in result.unseen().most_common()],
-            days=days_of(history, rules, [scope.region or "" for scope in counts.scopes]),
-            peaks=peaks_of(codes, begin, values),
-            counts=counts,
-            rehearsal=rehearsal,
-            alerts=with_drivers(rehearsal.alerts, codes, values),
-            sensitivity={"low": "basse", "normal": "normale", "high": "haute"}[sensitivity],
-        )
-        html.write_text(trial_page(facts, catalog, datetime.now(PARIS)), encoding="utf-8")
+        days, alerts = _write_page(result, Path(name), html, (settings, calendar, sensitivity))
     unreadable = sum(one.unreadable for one in result.inputs)
     click.echo(
-        f"{sum(one.lines for one in result.inputs):,} lines, {sum(one.events for one in result.inputs):,} events, {len(facts.days)} days, "
-        f"{len(facts.alerts)} alerts, {unreadable:,} unreadable lines: {html}",
+        f"{sum(one.lines for one in result.inputs):,} lines, {sum(one.events for one in result.inputs):,} events, {days} days, "
+        f"{alerts} alerts, {unreadable:,} unreadable lines: {html}",
         err=True,
     )
     sys.exit(1 if unreadable or result.broken_off else 0)
+
+
+def _write_page(
+    result: BackfillResult, directory: Path, html: Path, asked: tuple[Settings, str | None, str]
+) -> tuple[int, int]:
+    """Judge what was counted, write the page; return how many days and alerts it tells of. `asked`: settings, zone, sensitivity."""
+    from streams.history import load_calendar
+    from streams.history.archive import Archive
+    from streams.history.reading import History
+    from streams.trial.facts import TrialFacts, TrialRules, curves_of, days_of, peaks_of, service_visits, with_drivers
+    from streams.trial.page import trial_page
+    from streams.watch import SENSITIVITIES
+
+    settings, calendar, sensitivity = asked
+    catalog = load_catalog(settings.config_dir)
+    history = History(Archive(directory), catalog)
+    if not history.held():
+        raise InputError(
+            "no line is a use of a service: `vigie publish --dry-run` with the same options says what becomes of each line, and why"
+        )
+    rules = TrialRules(
+        catalog,
+        load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
+        calendar,
+        SENSITIVITIES[sensitivity],
+    )
+    with Meter("judge", 100) as meter:
+        counts, rehearsal = curves_of(
+            history, rules, lambda done, days: meter.show(100 * done // days, f"{done} of {days} days")
+        )
+    codes, begin, values = service_visits(history)
+    facts = TrialFacts(
+        inputs=result.inputs,
+        repeats=sum(part.duplicates for part in result.parts.values()),
+        unseen=[(*key, number) for key, number in result.unseen().most_common()],
+        days=days_of(history, rules, [scope.region or "" for scope in counts.scopes]),
+        peaks=peaks_of(codes, begin, values),
+        counts=counts,
+        rehearsal=rehearsal,
+        alerts=with_drivers(rehearsal.alerts, codes, values),
+        sensitivity={"low": "basse", "normal": "normale", "high": "haute"}[sensitivity],
+    )
+    html.write_text(trial_page(facts, catalog, datetime.now(PARIS)), encoding="utf-8")
+    return len(facts.days), len(facts.alerts)
 
 
 def _any_secret() -> Callable[[str], bytes]:

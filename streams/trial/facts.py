@@ -52,7 +52,7 @@ class ServicePeak:
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class ServiceChange:
     """What a service had while an alert lasted, and what it has in the mean in the same minutes of the weeks before."""
 
     code: str
@@ -70,7 +70,7 @@ class TrialAlert:
     """An alert of the whole (a region's visits), with the services that drove it, the largest difference first."""
 
     found: Found
-    drivers: tuple[Driver, ...]
+    drivers: tuple[ServiceChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ class TrialRules:
     least: Sensitivity
 
 
-def judged(history: History, rules: TrialRules, progress: Progress | None = None) -> tuple[CountsGrid, Rehearsal]:
-    """Every settled minute of the archive, by region and judged in order."""
+def curves_of(history: History, rules: TrialRules, progress: Progress | None = None) -> tuple[CountsGrid, Rehearsal]:
+    """Every minute of the archive by region, and what the observer would have made of it."""
     held = history.held()
     begin, end = paris_day(held[0])[0], paris_day(held[-1])[1]
     panel = history.panel("region", "visits", begin, end)
@@ -170,7 +170,7 @@ def with_drivers(alerts: Sequence[Found], codes: Sequence[str], values: Array) -
         for code, row in zip(codes, values, strict=True):
             before = [float(row[week].sum()) for week in weeks if week.start >= 0 and np.isfinite(row[week]).all()]
             if before:
-                drivers.append(Driver(code, int(np.nansum(row[rows])), float(np.mean(before))))
+                drivers.append(ServiceChange(code, int(np.nansum(row[rows])), float(np.mean(before))))
         drivers.sort(key=lambda one: (-abs(one.more), one.code))
         told.append(TrialAlert(found, tuple(drivers[:DRIVERS_MAX])))
     return told

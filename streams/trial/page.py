@@ -14,7 +14,7 @@ from streams.history import french
 from streams.history.report_style import STYLE
 from streams.history.report_svg import DayBar, day_bars
 from streams.rehearse.plot import COLOURS, KINDS, around, drawing
-from streams.trial.facts import Driver, TrialAlert, TrialDay, TrialFacts
+from streams.trial.facts import ServiceChange, TrialAlert, TrialDay, TrialFacts
 
 #: Alerts that are drawn one by one; all are in the table.
 DRAWN_MAX = 20
@@ -182,7 +182,7 @@ def _alert(facts: TrialFacts, one: TrialAlert, labels: dict[str, str]) -> str:
     return title + why + drawing(facts.counts, facts.rehearsal, found.series, begin=begin, until=until, alerts=alerts)
 
 
-def _driver(each: Driver, labels: dict[str, str]) -> str:
+def _driver(each: ServiceChange, labels: dict[str, str]) -> str:
     return f"{labels.get(each.code, each.code)} {french.number(each.visits)} contre {french.number(each.usual)}"
 
 
