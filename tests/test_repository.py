@@ -209,7 +209,7 @@ def test_commands_in_documents_exist() -> None:
     wrong = []
     for path in _documents():
         for name, rest in re.findall(
-            r"(?:^|[`$/]|(?<!SETUSER) )vigie ([a-z]+)([^`|&;\n]*)", path.read_text(), re.MULTILINE
+            r"(?:^|[`$/]|(?<!SETUSER) )vigie ([a-z]+(?:-[a-z]+)*)([^`|&;\n]*)", path.read_text(), re.MULTILINE
         ):
             if name not in COMMANDS:
                 wrong.append(f"{path.name}: vigie {name}")

@@ -31,6 +31,7 @@ COMMANDS = {
     "report": ("report", "Compare days with earlier ones: rentrée, any period, one day."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
+    "support-bundle": ("support_bundle", "Write one file for whoever is to help: no personal data, no secret."),
     "alerts": ("alerts", "Print running and past alerts; --explain ID tells one in full."),
     "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),
     "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
