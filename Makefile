@@ -68,6 +68,10 @@ bench-collector: $(STAMP) servers ## events per CPU-second of one collector, ove
 .PHONY: bench-live
 bench-live: $(STAMP) servers ## what live counting costs at a steady rate: CPU of worker and Redis, calls, bytes, delay
 	@$(BIN)/python -m bench.live
+# PEERS="--events 50000 --rounds 1 --only vigie,confluent" for a quick look; PEERS=--resume goes on where Ctrl-C stopped it.
+.PHONY: bench-peers
+bench-peers: $(STAMP) servers ## Vigie beside Kafka Streams, Faust, Quix, Bytewax, franz-go and plain clients, on an idle machine; under 30 minutes
+	@$(BIN)/python -m bench.peers $(PEERS)
 
 .PHONY: bench-poison
 bench-poison: $(STAMP) ## good events a second while 1 %, 50 % and all of the flow are broken
