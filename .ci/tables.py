@@ -15,6 +15,7 @@ from streams.events import Reason
 from streams.metric_kinds import Metric
 from streams.metrics import METRICS
 from streams.settings import Settings
+from streams.sizing import CONSTANTS, EXAMPLES, Demand, Size, size_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -88,11 +89,43 @@ def guards() -> str:
     return "".join(rows)
 
 
+def constants() -> str:
+    """What the sizing formula stands on."""
+    rows = [_row("constant", "value", "measured by"), _row("---", "---", "---")]
+    rows += [_row(one.name, f"{one.value:,g} {one.unit}", f"`{one.command}`") for one in CONSTANTS]
+    return "".join(rows)
+
+
+def sizes() -> str:
+    """The formula for three audiences."""
+    found = [(name, demand, size_of(demand)) for name, demand in EXAMPLES]
+    rows = [_row("", *(name for name, _demand, _size in found)), _row("---", *("---" for _ in found))]
+
+    def line(title: str, text: Callable[[Demand, Size], str]) -> None:
+        rows.append(_row(title, *(text(demand, size) for _name, demand, size in found)))
+
+    line("events/s in the worst minute", lambda demand, _: f"{demand.events_per_second:,.0f}")
+    line("events a day", lambda demand, _: f"{demand.events_per_day / 1e6:,.0f} million")
+    line("partitions", lambda _, size: f"{size.partitions}")
+    line("workers", lambda _, size: f"{size.workers}")
+    line("cores that they take together", lambda _, size: f"{size.worker_cores:.2f}")
+    line("memory of each", lambda _, size: f"{size.worker_memory_mib:,.0f} MiB")
+    line("Redis, cores", lambda _, size: f"{size.redis_cores:.2f}")
+    line("Redis, memory", lambda _, size: f"{size.redis_memory_mib:,.0f} MiB")
+    line("Redis servers, by region", lambda _, size: f"{size.redis_prefixes}")
+    line("Kafka, bytes a second", lambda _, size: f"{size.kafka_bytes_per_second / 1e6:,.1f} MB")
+    line("Kafka, disk of three replicas for a week", lambda _, size: f"{size.kafka_disk_bytes / 1e9:,.0f} GB")
+    line("a scrape", lambda _, size: f"{size.scrape_lines:,} lines, {size.scrape_bytes / 1e3:,.0f} kB before gzip")
+    return "".join(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "metrics": metrics,
     "reasons": reasons,
     "guards": guards,
+    "constants": constants,
+    "sizes": sizes,
 }
 
 

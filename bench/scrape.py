@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from confluent_kafka import Producer
+from redis import Redis
 
 from bench.__main__ import cpu_seconds, servers
 from bench.load import establishments, project_of
@@ -129,6 +130,16 @@ def scrape(port: int) -> tuple[bytes, int, float]:
     return gzip.decompress(body), len(body), took
 
 
+def redis_minute(settings: Settings) -> tuple[int, int]:
+    """Fields of the largest minute that Redis holds, and its bytes there."""
+    client = Redis.from_url(settings.redis_url, decode_responses=True)
+    base = "{" + settings.redis_prefix + "}:"
+    keys = [f"{base}minute:{minute}" for minute in client.zrange(base + "minutes", 0, -1)]
+    found = max((int(client.hlen(key)), int(client.memory_usage(key, samples=0) or 0)) for key in keys)
+    client.close()
+    return found
+
+
 def wait_settled(port: int, events: int) -> None:
     """Wait until all is counted and every minute is exposed."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
@@ -169,6 +180,7 @@ def main() -> int:
                 time.sleep(0.02)
             cpu = cpu_seconds(observer.pid) - before
             wall = time.monotonic() - began
+            fields, held = redis_minute(settings)
     quantiles = statistics.quantiles(took, n=100, method="inclusive")
     unpacked, sent, lines = max(bodies)
     per_metric = Counter(line.partition(b"{")[0].partition(b" ")[0] for line in text.splitlines() if line[:1] != b"#")
@@ -182,6 +194,7 @@ def main() -> int:
         f"p50 {quantiles[49]:.1f} ms, p99 {quantiles[98]:.1f} ms, at most {max(took):.1f} ms; "
         f"{cpu / asked.scrapes * 1000:.1f} ms of CPU a scrape ({cpu / wall:.0%} of a core)"
     )
+    print(f"Redis: {held:,} bytes for one minute of {fields:,} fields, {held / fields:.0f} a field")
     for metric, number in per_metric.most_common(6):
         print(f"  {number:>7,} {metric.decode()}")
     met = quantiles[98] < GOAL_MS

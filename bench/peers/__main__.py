@@ -185,9 +185,9 @@ def report(head: Head, found: Sequence[Figures], not_here: dict[str, str]) -> No
         most = max(each.others_cores for each in busy)
         print(
             f"**The machine was busy** before {len(busy)} of {len(found)} runs (others used up to {most:.1f} cores; load now "
-            f"{os.getloadavg()[0]:.1f}): figures are too low, ratios are no result"
+            f"{os.getloadavg()[0]:.1f}): figures are too low, ratios are no result, goals are not told"
         )
-    for line in goals(found):
+    for line in goals(found) if not busy else ():
         print(line)
 
 

@@ -17,7 +17,7 @@ from visit import Visit, decode
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-meter, counts = Meter(), {}
+meter, counts = Meter(after_start_up=True), {}
 
 
 def visit_of(message) -> Visit:

@@ -13,11 +13,11 @@ consumer = Consumer(
     }
 )
 meter, counts, read = Meter(), {}, 0
-meter.start()  # it fetches and unpacks in threads of its own, before the first event is handed out
 consumer.subscribe([TOPIC])
 while read < EVENTS:
     messages = consumer.consume(10_000, 0.5)
     for message in messages:
+        meter.start()
         if message.error():
             raise SystemExit(message.error())
         visit = decode(message.value())

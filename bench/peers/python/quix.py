@@ -14,7 +14,7 @@ app = Application(
     state_dir=tempfile.mkdtemp(),
     loglevel="ERROR",
 )
-meter, counts, read = Meter(), {}, 0
+meter, counts, read = Meter(after_start_up=True), {}, 0
 
 
 def count(visit: dict) -> None:

@@ -17,7 +17,7 @@ class Visit(faust.Record, serializer="json"):
 
 app = faust.App(GROUP, broker=f"kafka://{SERVERS}", store="memory://", topic_disable_leader=True, web_enabled=False)
 visits = app.topic(TOPIC, value_type=Visit, key_type=bytes, key_serializer="raw")
-meter, counts = Meter(), {}
+meter, counts = Meter(after_start_up=True), {}
 
 
 @app.agent(visits)
