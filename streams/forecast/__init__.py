@@ -1,0 +1,5 @@
+"""A day to come, from days like it. `expectation` is pure, `held_days` reads the archive, `backtest` judges."""
+
+from streams.forecast.expectation import KnownDays, Outlook, outlook
+
+__all__ = ["KnownDays", "Outlook", "outlook"]

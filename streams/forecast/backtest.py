@@ -1,0 +1,61 @@
+"""A forecast judged on days that came: against the same weekday of last week, and the mean of four such weekdays. Pure.
+
+Quarters of an hour, all series pooled. Error: weighted absolute percentage error, the sum of absolute differences over the sum of visits.
+Coverage: how many quarters lie within the interval from 10 to 90 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from streams.forecast.expectation import QUARTER, KnownDays, Values, outlook
+
+WEEKS = 4
+#: Quarters with fewer visits expected say nothing of an interval: most are 0.
+COVERED_FROM = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One horizon (days ahead) on `days` days: errors as parts of the visits, and the part of quarters within the interval."""
+
+    horizon: int
+    days: int
+    unknown_days: int
+    error: float
+    error_last_week: float
+    error_four_weeks: float
+    coverage: float
+
+
+def backtest(known: KnownDays, days: list[date], horizon: int) -> Score | None:
+    """Forecast each of these days as if it were so many days ahead; None where none can be."""
+    sums = np.zeros(4)
+    inside = quarters = tried = unknown = 0
+    for day in days:
+        weeks = [day - timedelta(days=7 * back) for back in range(1, WEEKS + 1)]
+        if day not in known.days or any(week not in known.days for week in weeks):
+            continue
+        found = outlook(known.until(day - timedelta(days=horizon)), day)
+        if found is None:
+            unknown += 1
+            continue
+        actual = _sums(known.days[day])
+        mean, lower, upper = found.quarters()
+        rivals = [_sums(known.days[weeks[0]]), np.mean([_sums(known.days[week]) for week in weeks], axis=0)]
+        sums += [actual.sum(), *(np.abs(guess - actual).sum() for guess in (mean, *rivals))]
+        told = mean >= COVERED_FROM
+        inside += int(((actual >= lower) & (actual <= upper) & told).sum())
+        quarters += int(told.sum())
+        tried += 1
+    if not tried:
+        return None
+    ours, last_week, four_weeks = (sums[1:] / max(sums[0], 1.0)).tolist()
+    return Score(horizon, tried, unknown, ours, last_week, four_weeks, inside / max(quarters, 1))
+
+
+def _sums(table: Values) -> Values:
+    return np.asarray(table.reshape(len(table), -1, QUARTER).sum(axis=-1))

@@ -1,0 +1,163 @@
+"""Forecasts of days that are known to the test: better than last week's day, an interval that holds, nothing made up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from streams.cli import cli
+from streams.forecast.backtest import backtest
+from streams.forecast.expectation import KnownDays, outlook
+from streams.history import DayType
+from streams.history.archive import Archive
+from streams.history.day_columns import CutName, CutRows, Sketches
+from streams.history.day_file import DayFile
+from streams.history.marks import HourMark, HourSource
+from streams.history.paris_days import dates, paris_day
+
+FIRST = date(2025, 11, 3)
+MINUTES = np.arange(1440)
+SHAPE = np.exp(-(((MINUTES - 510) / 90.0) ** 2)) + 0.6 * np.exp(-(((MINUTES - 1080) / 120.0) ** 2)) + 0.01
+WEEKDAY = (1.0, 0.95, 0.6, 0.97, 0.9, 0.2, 0.35)
+
+
+def _kind(day: date) -> DayType:
+    return {2: DayType.WEDNESDAY, 4: DayType.FRIDAY}.get(
+        day.weekday(), DayType.WEEKEND if day.weekday() >= 5 else DayType.SCHOOL_DAY
+    )
+
+
+def _made(days: int, rate: float, seed: int = 1, holiday: tuple[int, int] = (0, 0)) -> KnownDays:
+    """Days that wander in level by a few percent, with visits that come one by one; `holiday` are numbers of days with hardly any."""
+    rng = np.random.default_rng(seed)
+    found, level = {}, 0.0
+    off = {FIRST + timedelta(days=number) for number in range(*holiday)}
+    for number in range(days):
+        day = FIRST + timedelta(days=number)
+        level = 0.8 * level + rng.normal(0, 0.04)
+        mean = rate * WEEKDAY[day.weekday()] * (0.15 if day in off else 1.0) * np.exp(level) * SHAPE
+        found[day] = rng.poisson(np.stack([mean, 0.3 * mean])).astype(np.float64)
+    return KnownDays(found, lambda day: DayType.HOLIDAY if day in off else _kind(day), lambda _day: None)
+
+
+@pytest.mark.parametrize("horizon", [1, 7])
+@pytest.mark.parametrize("rate", [2.0, 60.0])
+def test_better_than_last_week_and_the_interval_holds(horizon: int, rate: float) -> None:
+    known = _made(190, rate)
+    score = backtest(known, list(known.days)[-120:], horizon)
+    assert score is not None
+    assert score.days == 120
+    assert score.error < score.error_last_week
+    assert score.error < score.error_four_weeks * 1.02
+    assert 0.75 < score.coverage < 0.85
+
+
+def test_a_week_of_holidays_does_not_mislead_it() -> None:
+    known = _made(120, 30.0, holiday=(70, 84))
+    after = [FIRST + timedelta(days=number) for number in range(84, 98)]
+    score = backtest(known, after, 1)
+    assert score is not None
+    assert score.error < 0.5 * min(score.error_last_week, score.error_four_weeks)
+
+
+def test_nothing_after_the_last_day_is_known_to_it() -> None:
+    known = _made(100, 30.0)
+    day = FIRST + timedelta(days=90)
+    before = known.until(day - timedelta(days=1))
+    changed = KnownDays(
+        {one: values if one < day else values * 50 for one, values in known.days.items()},
+        known.kind_of,
+        known.rentree_of,
+    )
+    ours, theirs = outlook(before, day), outlook(changed.until(day - timedelta(days=1)), day)
+    assert ours is not None
+    assert theirs is not None
+    assert np.array_equal(ours.mean, theirs.mean)
+
+
+def test_a_rentree_is_told_from_the_one_before_or_not_at_all() -> None:
+    this, last = date(2026, 9, 1), date(2025, 9, 2)
+    rng = np.random.default_rng(2)
+    days = {last: rng.poisson(900 * SHAPE)[None].astype(np.float64)}
+    for back in range(10, 50):  # this spring 1.5 times as much as the last
+        days[this - timedelta(days=back)] = rng.poisson(30 * SHAPE)[None].astype(np.float64)
+        days[this - timedelta(days=back + 364)] = rng.poisson(20 * SHAPE)[None].astype(np.float64)
+    known = KnownDays(days, lambda _day: DayType.RENTREE_WEEK, lambda day: this if day >= date(2026, 8, 1) else last)
+    found = outlook(known, this)
+    assert found is not None
+    assert found.like == (last,)
+    assert found.mean.sum() == pytest.approx(1.5 * days[last].sum(), rel=0.06)
+    assert found.upper.sum() > 1.2 * found.mean.sum()
+    without = KnownDays({day: values for day, values in days.items() if day != last}, known.kind_of, known.rentree_of)
+    assert outlook(without, this) is None
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six weeks of one region."""
+    directory = tmp_path_factory.mktemp("archive")
+    made = Archive(directory)
+    made.prepare(simulated=False)
+    known = _made(42, 20.0)
+    for day in dates(FIRST, FIRST + timedelta(days=41)):
+        first, end = paris_day(day)
+        counts = known.days[day].astype(int)
+        items = [(minute, int(n)) for minute, n in zip(range(first, end), counts[0], strict=True)]
+        keys = {CutName.REGION: ("44",), CutName.REGION_SERVICE: ("44", "NOTES"), CutName.PROJECT: ("mbn",)}
+        rows = {
+            cut: CutRows.of((keys[cut], minute, n, n, 0) for minute, n in items) if cut in keys else CutRows.empty()
+            for cut in CutName
+        }
+        hours = tuple(
+            HourMark(hour, HourSource.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
+        )
+        made.write(DayFile(day, 0, hours, rows, Sketches.none()))
+    return directory
+
+
+def _run(archive: Path, *words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, ["forecast", "--archive", str(archive), *words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout
+
+
+def test_json_csv_and_growth(archive: Path) -> None:
+    code, text = _run(archive, "--date", "2025-12-16", "--json", "--by", "region")
+    rows = orjson.loads(text)
+    assert code == 0
+    assert len(rows) == 1440
+    assert set(rows[0]) == {"minute", "region", "visits", "lower", "upper"}
+    assert rows[0]["minute"] == "2025-12-15T23:00:00Z"
+    assert all(row["lower"] <= row["visits"] <= row["upper"] for row in rows)
+    _code, text = _run(archive, "--date", "2025-12-16", "--csv", "--growth", "1.5")
+    told = list(csv.DictReader(io.StringIO(text)))
+    assert list(told[0]) == ["minute", "visits", "lower", "upper"]
+    assert sum(float(row["visits"]) for row in told) == pytest.approx(
+        1.5 * sum(row["visits"] for row in rows), rel=0.001
+    )
+    code, text = _run(archive, "--date", "2025-12-15", "--to", "2025-12-17")
+    assert code == 0
+    assert text.count(" visits (") == 3
+
+
+def test_it_says_what_it_cannot_tell(archive: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["forecast", "--archive", str(archive), "--date", "2027-05-04"])
+    assert result.exit_code == 1
+    assert "nothing like it is known" in result.output
+    result = CliRunner().invoke(cli, ["forecast", "--archive", str(archive)])
+    assert "say --date DAY" in str(result.exception)
+    result = CliRunner().invoke(cli, ["forecast", "--archive", str(tmp_path), "--date", "2026-01-01"])
+    assert "holds no day" in str(result.exception)
+
+
+def test_backtest_prints_a_table(archive: Path) -> None:
+    code, text = _run(archive, "--backtest")
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == ["days", "1", "7"]
