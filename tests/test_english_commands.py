@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / "streams"
-#: What writes for screens, or reads French.
+#: What writes for screens, or reads French; a page, or a part of one, may say so by its name as well.
 FOR_SCREENS = {
     "clock.py": "names of days and months",
     "csv_file.py": "accents in names of columns",
@@ -21,13 +21,15 @@ FOR_SCREENS = {
     "history/report_notes.py": "the report's page",
     "history/report_quality.py": "the report's page",
     "history/report_svg.py": "the report's page",
+    "publish/fields.py": "what logs write",
     "rehearse/plot.py": "a page",
     "simulate/odd.py": "odd events",
 }
 SPEAKING = [
     path
     for path in sorted(ROOT.rglob("*.py"))
-    if (name := path.relative_to(ROOT).as_posix()) not in FOR_SCREENS and not name.startswith("expose/page/")
+    if (name := path.relative_to(ROOT).as_posix()) not in FOR_SCREENS
+    and not re.search(r"\bpage\b|_page\b|_french\b", name)
 ]
 #: A word that English borrowed; the name of a mark that the ministry's figures carry in every output.
 BORROWED = re.compile(r"[Rr]entrée|estimée d'après le DNMA")
