@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,17 @@ import pytest
 import redis
 from redis.exceptions import RedisError
 
+from streams.catalog import Catalog
+from streams.count import Cut
 from streams.live import LiveReader, failover
 from streams.live.connection import RedisAddress, aclose, connect, connect_async
-from tests.servers.own_servers import RedisHandle
+from tests.servers.conftest import Installation
+from tests.servers.observers import Place, observing
+from tests.servers.own_servers import RedisHandle, varied
+from tests.servers.supervised import Supervised
 from tests.servers.tcp_proxy import TcpProxy
+from tests.servers.test_outages import counting, ends_in_time, nothing_is_lost, traffic_to
+from tests.servers.truth import snapshot_of, total
 from tests.servers.workers import wait_for
 
 pytestmark = pytest.mark.servers
@@ -42,6 +50,42 @@ def fail_over(old: RedisHandle, new: RedisHandle, proxy: TcpProxy) -> None:
         becomes.replicaof("NO", "ONE")
         was.replicaof("127.0.0.1", new.port)
     proxy.target = new.port
+
+
+def test_counting_goes_on_by_itself_where_the_primary_became_a_replica(
+    installation: Installation, catalog: Catalog
+) -> None:
+    with two(installation.directory) as (first, second), TcpProxy(first.port) as proxy:
+        own = varied(installation, redis_url=f"redis://127.0.0.1:{proxy.port}/0", alive_without_redis_seconds=3)
+        place = Place(own.settings.redis_url, own.settings.redis_prefix, installation.directory)
+        with Supervised(own.environment, own.directory, 1) as group, observing(place) as observer:
+            traffic = traffic_to(own, catalog)
+            traffic.begin(300)
+            wait_for("counting", counting(own))
+            wait_for("observing", lambda: observer.get("/readyz")[0] == 200)
+            fail_over(first, second, proxy)
+            began, before = time.monotonic(), total(snapshot_of(own.settings), Cut.EVENTS)
+            wait_for("counting goes on", counting(own, before + 300), SECONDS_MAX)
+            print(f"\ncounting went on after {time.monotonic() - began:.1f} s")
+            told_ms = time.time() * 1000
+            wait_for(
+                "observers write",
+                lambda: any(said.at_ms > told_ms for said in snapshot_of(own.settings).observers.values()),
+                SECONDS_MAX,
+            )
+            assert observer.get("/readyz")[0] == 200
+            nothing_is_lost(group, traffic, own, catalog)
+            assert group.exits == []
+            second.kill()
+            worker = group.worker(0)
+            wait_for("no longer alive", lambda: worker.get("/healthz")[0] == 503, 30)
+            assert "no call to Redis went through for" in worker.get("/healthz")[1]
+            assert observer.get("/healthz")[0] == 200  # its setting is the usual one: it waits for minutes
+            second.start()
+            with redis.Redis.from_url(second.url) as client:
+                client.replicaof("NO", "ONE")  # its options still say whose replica it was
+            wait_for("alive again", lambda: worker.get("/healthz")[0] == 200, 30)
+            ends_in_time(group)
 
 
 def test_a_connection_that_only_reads_is_opened_anew_after_a_while(
