@@ -112,14 +112,27 @@ class BackfillRun:
             _see(name)
         self._archive.prepare(simulated=False)
         with self._store.held():
-            self.spool.prepare()
-            self._read()
+            self.read()
             if self.result.broken_off and not self._plan.tolerant:
                 return self.result
             self._count()
             self._write_days()
             self.spool.remove()
         return self.result
+
+    def read(self) -> tuple[Path, ...]:
+        """Read every file, and nothing more; return where the runs are.
+
+        Raises:
+            InputError: a file cannot be opened, or is no text.
+            SettingsError: a secret is missing.
+            ProcessKilled: a process was killed.
+        """
+        for name in self._plan.files:
+            _see(name)
+        self.spool.prepare()
+        self._read()
+        return self.spool.paths(run.name for report in self.result.inputs for run in report.runs)
 
     def _read(self) -> None:
         files = list(dict.fromkeys(self._plan.files))

@@ -113,7 +113,7 @@ def run_plan(plan: BackfillPlan) -> BackfillResult:
     from streams.backfill.backfill_run import BackfillRun
     from streams.local.leash import die_with
 
-    with _shown() as said:
+    with shown_steps() as said:
         run = BackfillRun(plan, die_with, said)
         for path in run.spool.left_behind():
             click.echo(
@@ -128,7 +128,8 @@ def run_plan(plan: BackfillPlan) -> BackfillResult:
 
 
 @contextmanager
-def _shown() -> Iterator[Said]:
+def shown_steps() -> Iterator[Said]:
+    """How far a backfill is, a bar a step."""
     meters: dict[str, Meter] = {}
 
     def said(step: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""`vigie report rentree|period|day`."""
+"""`vigie report rentree|period|day|dnma`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import orjson
 from rich.console import Console
 
 from streams.catalog import Catalog, load_catalog
+from streams.cli.report_dnma import dnma
 from streams.cli.terminal import PIPED_COLUMNS
 from streams.clock import PARIS
 from streams.errors import InputError
@@ -84,6 +85,9 @@ def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any
 
     reporter = _Reporter.open(**output)
     reporter.run(day_question(reporter.calendar, day.date(), against.date() if against else None))
+
+
+report.add_command(dnma)
 
 
 @dataclass(frozen=True, slots=True)

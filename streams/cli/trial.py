@@ -78,7 +78,7 @@ def trial(
             files=files,
             archive=Path(name),
             key=key_of(options, settings),
-            make_reader=line_reader(options, settings.config_dir, _any_secret()),
+            make_reader=line_reader(options, settings.config_dir, any_secret()),
             rules=rules_of(settings),
             now_ms=int(time.time() * 1000),
             processes=processes or processors(),
@@ -140,7 +140,7 @@ def _write_page(
     return len(facts.days), len(facts.alerts)
 
 
-def _any_secret() -> Callable[[str], bytes]:
+def any_secret() -> Callable[[str], bytes]:
     """The secret of a project where one is set, else one that is drawn now: nobody outside of this page meets its pseudonyms."""
     drawn = secrets.token_bytes(SECRET_BYTES_MIN)
     known = secrets_from(os.environ, SECRET_BYTES_MIN)

@@ -1,0 +1,165 @@
+"""`vigie report dnma`: a week of our own in the form of the ministry's open data, and held against its file."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.catalog import Catalog, load_catalog
+from streams.cli.backfill import key_of, processors, rules_of, shown_steps
+from streams.cli.trial import any_secret
+from streams.csv_file import open_csv
+from streams.errors import InputError
+from streams.history.held import counted
+from streams.publish.formats import FormatOptions, line_reader, read_moment
+from streams.publish.readers import Format
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from streams.history.weekly_form import FormRow, SchoolDifference
+
+#: Establishments that are named where figures differ.
+DIFFERENCES_MAX = 30
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--week", required=True, metavar="2026-W36", help="The ISO week, Monday to Sunday in Paris.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([each.value for each in Format]),
+    required=True,
+    help="What the lines are.",
+)
+@click.option(
+    "--project", metavar="ID", help="As of `vigie publish`: project of lines that name none; combined: its rows alone."
+)
+@click.option("--at", metavar="TIME", help="Time of hits that carry none (xiti), ISO 8601.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="The ministry's file: print where both differ.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Write the week here.  [default: stdout]",
+)
+@click.option("--processes", type=click.IntRange(1, 256), help="[default: one for each processor]")
+def dnma(
+    *,
+    files: tuple[str, ...],
+    week: str,
+    format_name: str,
+    project: str | None,
+    at: str | None,
+    against: Path | None,
+    out: Path | None,
+    processes: int | None,
+) -> None:
+    """A week of log files by establishment, in the form of the ministry's weekly open data: visits and users by profile and service.
+
+    FILES are read as by `vigie backfill`; nothing is written to an archive, and no secret is needed. With --against FILE the establishments
+    whose visits differ are printed, the largest difference first, and what differs most in each.
+
+    Exit status: 0; 1 when lines were unreadable or a file breaks off.
+    """
+    from streams.backfill.backfill_run import BackfillPlan, BackfillRun
+    from streams.backfill.school_weeks import known_schools, schools_of_week
+    from streams.history.weekly_form import FormRow, write_form
+    from streams.local.leash import die_with
+
+    monday = _monday(week)
+    settings = load_settings()
+    catalog = load_catalog(settings.config_dir)
+    options = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
+    with tempfile.TemporaryDirectory(prefix="vigie-dnma-") as name:
+        plan = BackfillPlan(
+            files=files,
+            archive=Path(name),
+            key=key_of(options, settings),
+            make_reader=line_reader(options, settings.config_dir, any_secret()),
+            rules=rules_of(settings),
+            now_ms=int(time.time() * 1000),
+            processes=processes or processors(),
+        )
+        with shown_steps() as said:
+            run = BackfillRun(plan, die_with, said)
+            found = schools_of_week(catalog, run.read(), range(len(catalog.project_codes)), monday)
+    schools, elsewhere = known_schools(found, catalog)
+    rows = {uai: FormRow(one.visits, one.users, one.visits_by, one.users_by) for uai, one in schools.items()}
+    if out is not None:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            write_form(rows, monday, catalog, file)
+    elif against is None:
+        write_form(rows, monday, catalog, sys.stdout)
+    if against is not None:
+        _compare(rows, against, monday, catalog)
+    sys.exit(_end(run.result.inputs, len(rows), elsewhere))
+
+
+def _monday(week: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(f"{week}-1")
+    except ValueError:
+        raise InputError(f"--week {week!r} is no week: write 2026-W36") from None
+
+
+def _end(inputs: object, schools: int, elsewhere: int) -> int:
+    from streams.backfill.log_input import InputReport
+
+    assert isinstance(inputs, list)
+    unreadable, broken = 0, 0
+    for one in inputs:
+        assert isinstance(one, InputReport)
+        unreadable += one.unreadable
+        for number, why in one.unreadable_first:
+            click.echo(f"{one.name}, line {number}: {why}", err=True)
+        if one.trouble:
+            broken += 1
+            click.echo(f"vigie: {one.name}: {one.trouble}. Counted is what came before", err=True)
+    note = f"; {elsewhere:,} visits are of no establishment that has a number: they are in no line" if elsewhere else ""
+    click.echo(f"{counted(schools, 'establishment')}, {unreadable:,} unreadable lines{note}", err=True)
+    return 1 if unreadable or broken else 0
+
+
+def _compare(rows: Mapping[str, FormRow], against: Path, monday: datetime.date, catalog: Catalog) -> None:
+    from streams.history.weekly import read_weeks
+    from streams.history.weekly_form import differences
+
+    with open_csv(against) as file:
+        weeks = read_weeks(file, catalog).weeks
+    if not any(first == monday for first, _kind in weeks):
+        raise InputError(f"{against} has no line of the week of {monday}")
+    found = differences(rows, weeks, monday)
+    for one in found[:DIFFERENCES_MAX]:
+        click.echo(_line(one))
+    if len(found) > DIFFERENCES_MAX:
+        click.echo(f"... and {len(found) - DIFFERENCES_MAX:,} more, with smaller differences")
+    ours, theirs = (
+        (sum(number or 0 for number in side) for side in zip(*((one.ours, one.theirs) for one in found), strict=True))
+        if found
+        else (0, 0)
+    )
+    click.echo(f"{counted(len(found), 'establishment')} differ, by {ours - theirs:+,} visits in all")
+
+
+def _line(one: SchoolDifference) -> str:
+    if one.ours is None:
+        return f"{one.uai}  {-one.size:+,}: no line of the logs is of this establishment, {one.theirs:,} in the file"
+    if one.theirs is None:
+        return f"{one.uai}  {one.size:+,}: not in the file, {one.ours:,} in the logs"
+    return (
+        f"{one.uai}  {one.ours - one.theirs:+,}: {one.ours:,} in the logs, {one.theirs:,} in the file; most in {one.most}: "
+        f"{one.most_ours:,} against {one.most_theirs:,}"
+    )
