@@ -1,0 +1,176 @@
+"""The pods of deploy/kubernetes as processes: their command, environment, files, user and read-only root, their probes, SIGTERM and grace.
+
+Needs root, as Kubernetes' own agent does: a namespace of mounts, one of host names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.catalog import Catalog
+from tests.servers.conftest import Installation
+from tests.servers.test_outages import counting, traffic_to
+from tests.servers.truth import differences, wait_drained
+from tests.servers.workers import wait_for
+from tests.test_kubernetes import of_kind, pods, settings_of
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+#: Where this machine has room for what a pod mounts: its own root stays as it is.
+PLACES = {"/config": "/mnt", "/archive": "/media", "/tmp": "/tmp"}
+#: Nothing but to read what is root's: Python and the code are in root's home where tests run.
+RIGHTS = "-all,+dac_read_search"
+RUN = """
+set -e
+hostname "$POD_NAME"
+mount --bind "$POD_LISTS" /mnt
+[ -z "$POD_ARCHIVE" ] || mount --bind "$POD_ARCHIVE" /media
+mount -t tmpfs -o size=64m,mode=1777 tmpfs /tmp
+mount -o remount,bind,ro /
+exec setpriv --reuid "$POD_UID" --regid "$POD_UID" --clear-groups --no-new-privs \
+  --inh-caps "$POD_RIGHTS" --ambient-caps "$POD_RIGHTS" --bounding-set "$POD_RIGHTS" -- "$@"
+"""
+
+
+class Pod:
+    """One pod of an overlay, at an address of its own; `changed` are settings of the test's servers."""
+
+    def __init__(self, name: str, owner: str, address: str, directory: Path, changed: dict[str, str]) -> None:
+        template = pods("small")[owner]
+        self.spec: dict[str, Any] = template["spec"]
+        (self.container,) = self.spec["containers"]
+        self.name, self.address = name, address
+        self.port: int = self.container["ports"][0]["containerPort"]
+        self._directory = directory
+        self._environment = settings_of("small")
+        for one in self.container["env"]:
+            self._environment[one["name"]] = one.get("value", address)
+        self._environment = {key: PLACES.get(value, value) for key, value in self._environment.items()} | changed
+        self.started = 0
+        self.start()
+
+    def start(self) -> None:
+        """As its node's agent does."""
+        lists = self._directory / "lists"
+        if not lists.exists():
+            lists.mkdir()
+            for name, one in of_kind("small", "ConfigMap").items():
+                if name.startswith("vigie-lists"):
+                    for file, text in one["data"].items():
+                        (lists / file).write_text(text)
+        uid = self.spec["securityContext"]["runAsUser"]
+        archive = self._directory / "archive"
+        archive.mkdir(exist_ok=True)
+        os.chown(archive, uid, self.spec["securityContext"]["fsGroup"])
+        mounts = {one["mountPath"] for one in self.container["volumeMounts"]}
+        assert mounts <= PLACES.keys()
+        assert self.container["securityContext"]["readOnlyRootFilesystem"]
+        self.started += 1
+        self.log = self._directory / f"{self.name}-{self.started}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *("unshare", "--mount", "--uts", "--propagation", "private", "sh", "-c", RUN, "sh"),
+                    *(sys.executable, "-m", "streams", *self.container["args"]),
+                ],
+                env={
+                    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                    "XDG_STATE_HOME": "/tmp",  # as the image has it
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "POD_NAME": self.name,
+                    "POD_LISTS": str(lists),
+                    "POD_ARCHIVE": str(archive) if "/archive" in mounts else "",
+                    "POD_UID": str(uid),
+                    "POD_RIGHTS": RIGHTS,
+                    **self._environment,
+                },
+                cwd="/",
+                stdout=log,
+                stderr=log,
+            )
+
+    def probe(self, kind: str) -> bool:
+        """One look of a probe, within its own time."""
+        probe = self.container[kind]
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        url = f"http://{host}:{self.port}{probe['httpGet']['path']}"
+        try:
+            with urllib.request.urlopen(url, timeout=probe["timeoutSeconds"]) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def wait_ready(self) -> None:
+        """Wait until it is; it must be alive long before its liveness probe would give it up."""
+        live = self.container["livenessProbe"]
+        wait_for(
+            f"{self.name} is alive",
+            lambda: self.probe("livenessProbe"),
+            live["periodSeconds"] * live["failureThreshold"],
+        )
+        wait_for(f"{self.name} is ready", lambda: self.probe("readinessProbe"), 90)
+
+    def stop(self) -> float:
+        """SIGTERM; the seconds that it took. SIGKILL would come after its grace."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            code = self.process.wait(self.spec["terminationGracePeriodSeconds"])
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+            raise AssertionError(f"{self.name} was killed after its grace:\n{self.log.read_text()[-3000:]}") from None
+        assert code == 0, self.log.read_text()[-3000:]
+        return time.monotonic() - began
+
+
+def test_a_rolling_update_under_load(installation: Installation, catalog: Catalog) -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("a pod's namespaces need root")
+    settings = installation.settings
+    names = ("kafka_bootstrap_servers", "redis_url", "topic", "rejected_topic", "consumer_group", "redis_prefix")
+    changed = {f"VIGIE_{name.upper()}": str(getattr(settings, name)) for name in names}
+    network = f"127.{os.getpid() % 200 + 20}.0"
+    running: list[Pod] = []
+    try:
+        for number in range(of_kind("small", "StatefulSet")["vigie-worker"]["spec"]["replicas"]):
+            address = "::1" if number == 0 else f"{network}.{number + 1}"  # a cluster of IPv6 alone has no other
+            running.append(Pod(f"vigie-worker-{number}", "vigie-worker", address, installation.directory, changed))
+        workers = list(running)
+        running.append(Pod("vigie-observer-x", "vigie-observer", f"{network}.9", installation.directory, changed))
+        for pod in running:
+            pod.wait_ready()
+        traffic = traffic_to(installation, catalog)
+        traffic.begin(300)
+        wait_for("counting", counting(installation))
+        took = []
+        for pod in reversed(workers):  # as a StatefulSet does: the last first, the next when it is ready again
+            took.append(pod.stop())
+            pod.start()
+            pod.wait_ready()
+        sent = traffic.end()
+        wait_drained(settings, 120)
+        assert not (rows := differences(settings, catalog, sent)), "\n".join(rows)
+        print(f"\nworkers stopped in {', '.join(f'{seconds:.1f} s' for seconds in took)}")
+        for pod in workers:
+            assert pod.name in _owners(running[-1])
+        for pod in running:
+            print(f"{pod.name} stopped in {pod.stop():.1f} s")
+    finally:
+        for pod in running:
+            if pod.process.poll() is None:
+                pod.process.kill()
+
+
+def _owners(observer: Pod) -> str:
+    with urllib.request.urlopen(f"http://{observer.address}:{observer.port}/api/v1/status", timeout=5) as answer:
+        return str(answer.read())
