@@ -20,7 +20,7 @@ FROM python:3.11-slim-bookworm
 # Volumes that are mounted there begin with this owner.
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin vigie \
     && install -d -o vigie /archive \
-    && install -d -o vigie -m 700 /tokens
+    && install -d -o vigie /tokens
 COPY --from=build /opt/vigie /opt/vigie
 ENV PATH=/opt/vigie/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 XDG_STATE_HOME=/tmp
 WORKDIR /tmp

@@ -32,7 +32,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from bench.__main__ import cpu_seconds, memory_mib
 from streams import edges
-from streams.access import TokenFile
+from streams.access import Grant, TokenFile
 from streams.access.tokens import make_token
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import new_event_id
@@ -161,7 +161,7 @@ def main() -> int:
         directory = Path(name)
         kafka_port, controller_port, port = free_ports(3)
         certificate, key = certificate_of(directory)
-        made = make_token(("mbn",), datetime.now(UTC), events_per_second_max=10_000_000)
+        made = make_token(Grant(projects=("mbn",), events_per_second_max=10_000_000), datetime.now(UTC))
         TokenFile(directory / "tokens.json").add(made.token)
         settings = Settings(
             kafka_bootstrap_servers=f"127.0.0.1:{kafka_port}",

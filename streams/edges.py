@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from streams.addresses import is_loopback
 from streams.broker import KafkaAddress
 from streams.collector_address import CollectorAddress
 from streams.errors import InputError, SettingsError
@@ -14,8 +16,10 @@ from streams.events import TimeBounds
 from streams.settings import Settings, refuse_stopped_stack
 
 if TYPE_CHECKING:  # imported where they are made: `vigie publish` needs neither Redis's client nor Kafka's admin
+    from streams.access import Lock
     from streams.live.connection import RedisAddress
     from streams.topics import TopicDesign
+    from streams.web import TlsFiles
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:
@@ -79,6 +83,50 @@ def redis_address(settings: Settings) -> RedisAddress:
 def time_bounds(settings: Settings) -> TimeBounds:
     """How far `ts` may lie from the append time."""
     return TimeBounds(settings.max_ahead_seconds * 1000, settings.max_age_hours * 3_600_000)
+
+
+def http_tls(settings: Settings, name: str) -> TlsFiles | None:
+    """What the `observer` or the `collector` shows over TLS; None: it speaks plain HTTP.
+
+    Raises:
+        SettingsError: the files cannot be used; or it would speak plain HTTP to other machines.
+    """
+    from streams.web import TlsFiles
+
+    if settings.tls_certfile is not None and settings.tls_keyfile is not None:
+        return TlsFiles(settings.tls_certfile, settings.tls_keyfile)
+    host = getattr(settings, f"{name}_host")
+    if not settings.tls_by_proxy and not is_loopback(host):
+        raise SettingsError(
+            f"{name}_host {host} is reached from other machines, and tokens would travel in the clear: set tls_certfile and tls_keyfile; "
+            "or tls_by_proxy=true where a proxy in front speaks TLS and nobody else reaches this port"
+        )
+    return None
+
+
+def http_lock(settings: Settings, name: str) -> Lock | None:
+    """What opens the `observer`; None: whoever reaches it may look, since it listens on this machine alone.
+
+    Raises:
+        SettingsError: others reach it, and nothing says who may look; or the tokens cannot be read.
+    """
+    from streams.access import Lock, TokenBook
+
+    host = getattr(settings, f"{name}_host")
+    if settings.access_control == "auto" and is_loopback(host):
+        return None
+    if settings.tokens_file is None and settings.proxy_secret is None:
+        raise SettingsError(
+            f"{name}_host {host} is reached from other machines, and nothing says who may look: set tokens_file (`vigie token new --scope "
+            f"read` makes the first), or proxy_address and proxy_secret where a proxy says who looks; {name}_host=127.0.0.1 keeps it to "
+            "this machine"
+        )
+    return Lock(
+        book=None if settings.tokens_file is None else TokenBook(settings.tokens_file),
+        session_secret=_secret(settings.session_secret) or secrets.token_hex(32),
+        proxy_address=settings.proxy_address,
+        proxy_secret=_secret(settings.proxy_secret),
+    )
 
 
 def topic_designs(settings: Settings) -> list[TopicDesign]:

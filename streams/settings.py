@@ -160,14 +160,30 @@ class Settings(BaseSettings):
     collector_host: str = Field("127.0.0.1", description="address that `vigie collect` listens on")
     collector_port: int = Field(8400, ge=1, le=65535, description="its port")
     tokens_file: Path | None = Field(
-        None, description="hashes of the tokens that the collector lets in; `vigie token` writes it"
+        None, description="hashes of the tokens that the collector and observers let in; `vigie token` writes it"
     )
     tls_certfile: Path | None = Field(
-        None, description="PEM of the certificate and its chain that the collector shows; read again when it changes"
+        None,
+        description="PEM of the certificate and its chain that collector and observer show; read again when it changes",
     )
     tls_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
     tls_by_proxy: bool = Field(
-        False, description="a proxy in front speaks TLS: lets the collector listen elsewhere than on loopback without"
+        False,
+        description="a proxy in front speaks TLS: lets collector and observer listen elsewhere than on loopback without",
+    )
+    access_control: Literal["auto", "on"] = Field(
+        "auto", description="who looks must say who it is: auto, where an observer listens elsewhere than on loopback"
+    )
+    session_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="signs the page's sessions, the same for all observers; none: new at each start",
+    )
+    proxy_address: str | None = Field(
+        None, description="address of a proxy that says who looks, in X-Vigie-User, X-Vigie-Scopes, X-Vigie-Regions"
+    )
+    proxy_secret: SecretStr | None = Field(
+        None, min_length=16, description="what that proxy sends in X-Vigie-Proxy-Secret"
     )
     collector_body_kib_max: int = Field(4096, ge=1, le=1 << 20, description="KiB of a request as it is sent")
     collector_unpacked_kib_max: int = Field(16384, ge=1, le=1 << 20, description="KiB that its gzip may unpack to")

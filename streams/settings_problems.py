@@ -40,6 +40,8 @@ def _of_tls(settings: Settings) -> Iterator[str]:
             yield f"{name} is of no use with a redis_url of {scheme}://, which asks no sentinel: leave it out"
     if (settings.tls_certfile is None) != (settings.tls_keyfile is None):
         yield "tls_certfile and tls_keyfile go together"
+    if (settings.proxy_address is None) != (settings.proxy_secret is None):
+        yield "proxy_address and proxy_secret go together: without the secret anybody of that address could name anybody"
     if settings.tls_certfile is not None and settings.tls_by_proxy:
         yield "tls_by_proxy says that a proxy speaks TLS, tls_certfile that this process does: unset one"
 

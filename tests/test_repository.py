@@ -273,15 +273,17 @@ def _ours(compose: Any) -> dict[str, Any]:
 
 def test_compose_starts_the_whole_chain(compose: Any) -> None:
     servers = {"kafka", "redis", "prometheus", "alertmanager", "grafana"}
-    assert set(compose["services"]) == servers | {"worker", "observer", "collector", "demo"}
+    assert set(compose["services"]) == servers | {"worker", "observer", "collector", "demo", "tokens"}
     assert compose["services"]["collector"]["profiles"] == ["collect"]
     assert compose["services"]["demo"]["profiles"] == ["demo"]
     for name, service in compose["services"].items():
         assert re.search(r":v?\d+\.\d+\.\d+(-\w+)?$", service["image"]), f"{name}: pin the version"
-        assert service["restart"] == "unless-stopped", name
-        assert service["healthcheck"]["test"], name
-        for wanted in service.get("depends_on", {}).values():
-            assert wanted["condition"] == "service_healthy", name
+        once = name == "tokens"
+        assert service["restart"] == ("no" if once else "unless-stopped"), name
+        assert once or service["healthcheck"]["test"], name
+        for other, wanted in service.get("depends_on", {}).items():
+            ready = "service_completed_successfully" if other == "tokens" else "service_healthy"
+            assert wanted["condition"] == ready, name
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name}: without passwords, only this machine may connect"
         assert service["deploy"]["resources"]["limits"]["memory"], f"{name}: give it a limit"

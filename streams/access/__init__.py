@@ -1,6 +1,23 @@
-"""Who may do what: tokens, kept as hashes in one file, and how a file of them is found changed."""
+"""Who may do what: tokens, kept as hashes in one file; who a request comes from; what each route asks for."""
 
+from streams.access.gate import Gate, Lock, RouteScopes
 from streams.access.token_book import TokenBook, TokenRefused, TokensUnreadable
-from streams.access.tokens import NewToken, Token, TokenFile
+from streams.access.tokens import Grant, NewToken, Scope, Token, TokenFile
+from streams.access.viewer import ANYBODY, Viewer, viewer_of
 
-__all__ = ["NewToken", "Token", "TokenBook", "TokenFile", "TokenRefused", "TokensUnreadable"]
+__all__ = [
+    "ANYBODY",
+    "Gate",
+    "Grant",
+    "Lock",
+    "NewToken",
+    "RouteScopes",
+    "Scope",
+    "Token",
+    "TokenBook",
+    "TokenFile",
+    "TokenRefused",
+    "TokensUnreadable",
+    "Viewer",
+    "viewer_of",
+]

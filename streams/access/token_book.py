@@ -13,6 +13,7 @@ from streams.errors import SettingsError, VigieError
 
 log = logging.getLogger(__name__)
 
+_UNKNOWN = "this token is not known here, or was revoked: ask who runs Vigie for one"
 #: What tells a changed file: it was renamed to its name, or written to.
 _State = tuple[int, int, int, int]
 
@@ -53,7 +54,21 @@ class TokenBook:
             raise TokensUnreadable("tokens cannot be checked now: try again later")
         token = self._tokens.get(token_id(text) or "")
         if token is None or not hmac.compare_digest(digest(text), token.sha256):
-            raise TokenRefused("this token is not known here, or was revoked: ask who runs Vigie for one")
+            raise TokenRefused(_UNKNOWN)
+        return self._valid(token)
+
+    def by_id(self, which: str) -> Token:
+        """Return the token of this id, of whose holder we know otherwise; raises as `find`."""
+        self.refresh()
+        if self.problem is not None:
+            raise TokensUnreadable("tokens cannot be checked now: try again later")
+        token = self._tokens.get(which)
+        if token is None:
+            raise TokenRefused(_UNKNOWN)
+        return self._valid(token)
+
+    @staticmethod
+    def _valid(token: Token) -> Token:
         if has_expired(token, datetime.now(UTC)):
             raise TokenRefused(f"token {token.id} expired on {token.expires:%Y-%m-%d}: ask who runs Vigie for another")
         return token

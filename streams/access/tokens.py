@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -29,16 +30,26 @@ MODE = 0o600
 FILE_VERSION = 1
 
 
-class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the file says of one token. `projects` are those it speaks for; `expires` None: it does not.
+class Scope(StrEnum):
+    """What a token lets its holder do. `admin` sees what `read` and `metrics` see, and values as they were sent."""
 
-    `events_per_second_max` takes the place of the collector's own limit.
+    SEND = "send"  # events of its projects, to a collector
+    READ = "read"  # page, API, stream
+    METRICS = "metrics"  # /metrics of every process
+    ADMIN = "admin"
+
+
+class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the file says of one token. `projects` are those it speaks for; `regions` those that it sees, none: all; `expires` None: it does
+    not. `events_per_second_max` takes the place of the collector's own limit.
     """
 
     id: str
     sha256: str
-    projects: tuple[str, ...]
     created: datetime
+    scopes: tuple[Scope, ...] = (Scope.SEND,)
+    projects: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
     expires: datetime | None = None
     name: str = ""
     events_per_second_max: int | None = None
@@ -70,20 +81,35 @@ def token_id(text: str) -> str | None:
     return parts[1] if len(parts) == 3 and parts[0] == PREFIX else None
 
 
-def make_token(
-    projects: tuple[str, ...],
-    now: datetime,
-    *,
-    name: str = "",
-    days: int | None = None,
-    events_per_second_max: int | None = None,
-) -> NewToken:
-    """Make a token that speaks for these projects, for so many days (None: without an end)."""
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a new token is to be for, and for how many days (None: without an end)."""
+
+    scopes: tuple[Scope, ...] = (Scope.SEND,)
+    projects: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    name: str = ""
+    days: int | None = None
+    events_per_second_max: int | None = None
+
+
+def make_token(grant: Grant, now: datetime) -> NewToken:
+    """Make a token for this."""
     own_id = secrets.token_hex(ID_BYTES)
     text = f"{PREFIX}_{own_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
     created = now.replace(microsecond=0)
-    expires = None if days is None else created + timedelta(days=days)
-    return NewToken(text, Token(own_id, digest(text), projects, created, expires, name, events_per_second_max))
+    token = Token(
+        id=own_id,
+        sha256=digest(text),
+        created=created,
+        scopes=grant.scopes,
+        projects=grant.projects,
+        regions=grant.regions,
+        expires=None if grant.days is None else created + timedelta(days=grant.days),
+        name=grant.name,
+        events_per_second_max=grant.events_per_second_max,
+    )
+    return NewToken(text, token)
 
 
 class TokenFile:
@@ -106,7 +132,7 @@ class TokenFile:
             raise SettingsError(
                 f"tokens_file {self.path}: {error.strerror}: make the first token with `vigie token new`, or correct the setting"
             ) from None
-        if mode & 0o077:
+        if mode & 0o037:  # a secret of Kubernetes is its group's, too
             raise SettingsError(f"tokens_file {self.path} is open to others (mode {mode & 0o777:o}): chmod 600 it")
         try:
             kept = msgspec.json.decode(found, type=_Kept)

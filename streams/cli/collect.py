@@ -35,7 +35,6 @@ def collect(host: str | None, port: int | None) -> None:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a line an attempt; what it means is said here, once
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    tls = settings.tls_certfile, settings.tls_keyfile
     limits = CollectorLimits(
         body_bytes_max=settings.collector_body_kib_max << 10,
         unpacked_bytes_max=settings.collector_unpacked_kib_max << 10,
@@ -51,8 +50,7 @@ def collect(host: str | None, port: int | None) -> None:
             host=settings.collector_host,
             port=settings.collector_port,
             tokens_file=settings.tokens_file,
-            tls=None if tls[0] is None or tls[1] is None else (tls[0], tls[1]),
-            is_behind_proxy=settings.tls_by_proxy,
+            tls=edges.http_tls(settings, "collector"),
             rules=DoorRules(limits, edges.time_bounds(settings), DEDUPE_MS_MIN // 1000),
         )
     )

@@ -1,12 +1,13 @@
-"""`vigie token`: who may send events to the collector."""
+"""`vigie token`: who may send events to the collector, and who may look."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
-from streams.access.tokens import TokenFile, has_expired, make_token
+from streams.access.tokens import Grant, Scope, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
 from streams.errors import InputError, SettingsError
 from streams.settings import Settings, load_settings
@@ -16,24 +17,72 @@ from streams.settings import Settings, load_settings
 def token() -> None:
     """Make, list and revoke tokens, in the file that the setting tokens_file names; only their hashes are kept.
 
-    Collectors see every change at once. To rotate a token, make another for the same project, give it to the ENT, and revoke the old one
-    when `list` and the ENT say that nobody uses it: both are valid meanwhile.
+    Collectors and observers see every change at once. To rotate a token, make another for the same project, give it to the ENT, and revoke
+    the old one when the ENT says that it uses the other: both are valid meanwhile.
     """
 
 
 @token.command()
 @click.option(
-    "--project", "projects", multiple=True, required=True, help="Code of a project it speaks for; several times."
+    "--project", "projects", multiple=True, help="To send events of this project to a collector; several times."
 )
-@click.option("--name", default="", help="Whose it is, to be found again in the list.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([Scope.READ.value, Scope.METRICS.value, Scope.ADMIN.value]),
+    help="To look: at page and API, at /metrics, or at everything; several times.",
+)
+@click.option("--region", "regions", multiple=True, help="With --scope read: only this region; several times.")
+@click.option("--name", default="", help="Whose it is: for the list, and for the access log.")
 @click.option("--days", type=click.IntRange(1, 3660), help="How long it is valid; left out, until it is revoked.")
 @click.option(
     "--events-per-second", type=click.IntRange(1, 10_000_000), help="In place of collector_events_per_second_max."
 )
-def new(projects: tuple[str, ...], name: str, days: int | None, events_per_second: int | None) -> None:
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file; one that is there is kept."
+)
+def new(
+    *,
+    projects: tuple[str, ...],
+    scopes: tuple[str, ...],
+    regions: tuple[str, ...],
+    name: str,
+    days: int | None,
+    events_per_second: int | None,
+    out: Path | None,
+) -> None:
     """Make a token and print it, this once: nobody can read it later."""
     settings = load_settings()
     file = _file(settings)
+    if out is not None and out.exists():
+        click.echo(f"{out} is there: no token is made", err=True)
+        return
+    _check_lists(settings, projects, regions)
+    if not projects and not scopes:
+        raise InputError("say what it is for: --project CODE to send events, --scope read, metrics or admin to look")
+    if regions and tuple(scopes) != (Scope.READ.value,):
+        raise InputError("--region narrows --scope read alone: the other scopes see everything")
+    granted = [Scope.SEND] if projects else []
+    granted += [Scope(each) for each in dict.fromkeys(scopes)]
+    grant = Grant(
+        scopes=tuple(granted),
+        projects=tuple(dict.fromkeys(projects)),
+        regions=tuple(dict.fromkeys(regions)),
+        name=name,
+        days=days,
+        events_per_second_max=events_per_second,
+    )
+    made = make_token(grant, datetime.now(UTC))
+    file.add(made.token)
+    if out is None:
+        click.echo(made.text)
+    else:
+        out.write_text(made.text + "\n")
+    click.echo(f"token {made.token.id} is for {_described(made.token)}; it is not shown again", err=True)
+
+
+def _check_lists(settings: Settings, projects: tuple[str, ...], regions: tuple[str, ...]) -> None:
     catalog = load_catalog(settings.config_dir)
     known = {project.code for project in catalog.projects}
     for project in projects:
@@ -41,12 +90,15 @@ def new(projects: tuple[str, ...], name: str, days: int | None, events_per_secon
             like = catalog.project_like(project)
             hint = f"did you mean {like!r}?" if like else "add it to projects.yaml first"
             raise InputError(f"No project has the code {project!r}: {hint}")
-    made = make_token(
-        tuple(dict.fromkeys(projects)), datetime.now(UTC), name=name, days=days, events_per_second_max=events_per_second
-    )
-    file.add(made.token)
-    click.echo(made.text)
-    click.echo(f"token {made.token.id} speaks for {', '.join(made.token.projects)}; it is not shown again", err=True)
+    for region in regions:
+        if region not in {each.code for each in catalog.regions}:
+            raise InputError(f"No region has the code {region!r}: regions.yaml lists them")
+
+
+def _described(token: Token) -> str:
+    """`send mbn`, `read in 44,75`."""
+    words = [f"send {','.join(token.projects)}" if scope is Scope.SEND else scope.value for scope in token.scopes]
+    return ", ".join(words) + (f" in {','.join(token.regions)}" if token.regions else "")
 
 
 @token.command("list")
@@ -58,7 +110,7 @@ def list_tokens() -> None:
         rate = "" if each.events_per_second_max is None else f"  {each.events_per_second_max} events/s"
         state = "EXPIRED " if has_expired(each, now) else ""
         click.echo(
-            f"{each.id}  {','.join(each.projects)}  since {each.created:%Y-%m-%d}  {state}{until}{rate}  {each.name}".rstrip()
+            f"{each.id}  {_described(each)}  since {each.created:%Y-%m-%d}  {state}{until}{rate}  {each.name}".rstrip()
         )
 
 
@@ -67,7 +119,7 @@ def list_tokens() -> None:
 def revoke(token_id: str) -> None:
     """Revoke the token of this id: nobody is let in with it from now on."""
     gone = _file(load_settings()).revoke(token_id)
-    click.echo(f"token {gone.id} of {', '.join(gone.projects)} is revoked")
+    click.echo(f"token {gone.id} for {_described(gone)} is revoked")
 
 
 def _file(settings: Settings) -> TokenFile:

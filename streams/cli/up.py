@@ -101,10 +101,11 @@ def up(
 
 def _local_token() -> NewToken:
     """A token of the simulated ENT, new at each start: none can be read back from the file."""
-    from streams.access.tokens import make_token
+    from streams.access.tokens import Grant, make_token
 
+    rate = COLLECTOR_EVENTS_PER_SECOND
     return make_token(
-        (COLLECTOR_PROJECT,), datetime.now(UTC), name=SIMULATED, events_per_second_max=COLLECTOR_EVENTS_PER_SECOND
+        Grant(projects=(COLLECTOR_PROJECT,), name=SIMULATED, events_per_second_max=rate), datetime.now(UTC)
     )
 
 

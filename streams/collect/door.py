@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from streams.access import Token, TokenBook, TokenRefused, TokensUnreadable
+from streams.access import Scope, Token, TokenBook, TokenRefused, TokensUnreadable
 from streams.collect.collector_limits import CollectorLimits, Rate, Waiting, cost
 from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED, CollectorMetrics
 from streams.collect.event_lines import RefusedLine, ValidatedEvents, split, unpack, validate_lines
@@ -122,11 +122,14 @@ class Door:
         if scheme.lower() != "bearer" or not text:
             raise RequestRefused(401, "send your token as `Authorization: Bearer TOKEN`")
         try:
-            return self._book.find(text.strip())
+            token = self._book.find(text.strip())
         except TokenRefused as error:
             raise RequestRefused(401, str(error)) from None
         except TokensUnreadable as error:
             raise _come_back(str(error)) from None
+        if Scope.SEND not in token.scopes:
+            raise RequestRefused(403, f"token {token.id} is not for sending: ask for one with --project")
+        return token
 
     def _rate(self, token: Token) -> Rate:
         per_second = token.events_per_second_max or self._rules.limits.events_per_second_max

@@ -10,11 +10,13 @@ import orjson
 from fastapi import FastAPI, Query, Request, Response
 from starlette.exceptions import HTTPException
 
+from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError
 from streams.expose.alert_french import Words
 from streams.expose.minutes_query import read_time
+from streams.expose.sight import Sight
 from streams.live import AlertRecord, AlertStore
 from streams.observe import ExpectedRow
 from streams.watch import AlertScope
@@ -203,7 +205,7 @@ def add_alerts(
     ) -> Response:
         """Surges, drops, silences and projects never seen: those that run, those that ended, or all that are kept."""
         refuse(request, ("state", "from", "to"))
-        book = parts.store.book()
+        book = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book())
         found = chosen(book.alerts, state, *read_times(from_, to))
         judged = None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
         return _answer(AlertsAnswer(judged, [alert_row(one, parts.words) for one in found]))
@@ -214,7 +216,7 @@ def add_alerts(
     def alert(request: Request, alert_id: str) -> Response:
         """One alert, with its whole explanation."""
         refuse(request, ())
-        for one in parts.store.book().alerts:
+        for one in Sight(viewer_of(request), parts.words.catalog).book(parts.store.book()).alerts:
             if one.id == alert_id:
                 return _answer(alert_row(one, parts.words, full=True))
         raise HTTPException(404, f"no alert {alert_id[:120]!r} is kept: /api/v1/alerts lists them")
@@ -232,6 +234,7 @@ def add_alerts(
         """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
         refuse(request, ("from", "to", "region", "service", "project"))
         scope = read_scope(region, service, project, parts.words.catalog)
+        Sight(viewer_of(request), parts.words.catalog).hold(scope)
         end = parts.now_ms() if to is None else read_time("to", to)
         begin = end - EXPECTED_MINUTES * 60_000 if from_ is None else read_time("from", from_)
         if begin > end:

@@ -16,6 +16,8 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from streams import __version__
+from streams.access import Scope as AccessScope
+from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
@@ -26,8 +28,9 @@ from streams.expose.incidents import IncidentParts, add_incidents
 from streams.expose.minute_rows import Row, read_rows
 from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.page import Feed, add_page, add_runbooks
+from streams.expose.sight import OutOfSight, Sight
 from streams.expose.status import Status
-from streams.expose.unseen import UnseenAnswer, unseen_rows
+from streams.expose.unseen import UnseenAnswer, shaped, unseen_rows
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
 from streams.observe.herald import Herald, ObserverLoops
@@ -159,6 +162,9 @@ def _add_errors(app: FastAPI) -> None:
     async def refused(_request: Request, error: Exception) -> Response:
         return answer(Problem(str(error)), 422)
 
+    async def unseen(_request: Request, error: Exception) -> Response:
+        return answer(Problem(str(error)), 403)
+
     async def unavailable(_request: Request, error: Exception) -> Response:
         return answer(Problem(str(error)), 503)
 
@@ -169,6 +175,7 @@ def _add_errors(app: FastAPI) -> None:
         return response
 
     app.add_exception_handler(InputError, refused)
+    app.add_exception_handler(OutOfSight, unseen)
     app.add_exception_handler(VigieError, unavailable)
     app.add_exception_handler(HTTPException, http)
 
@@ -181,10 +188,12 @@ def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Ca
         responses={503: {"model": Health, "description": "To be started again; `reason` says why."}},
         tags=["health"],
     )
-    async def healthz() -> Response:
+    async def healthz(request: Request) -> Response:
         """200; 503 once Redis did not answer for `alive_without_redis_seconds`: then a supervisor may start the observer again."""
         why = dead()
-        return answer(Health("alive")) if why is None else answer(Health("not alive", why), 503)
+        if why is None:
+            return answer(Health("alive"))
+        return answer(Health("not alive", why if viewer_of(request).may(AccessScope.READ) else None), 503)
 
     @app.get(
         "/readyz",
@@ -192,9 +201,11 @@ def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Ca
         responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
         tags=["health"],
     )
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         """200 once Redis answers and the observer's loop ran, before any event; else, or where a part has a defect, 503 and the reason."""
         reason = next(iter(loops.defects()), None) or not_ready_because(observer.state, time.monotonic())
+        if not viewer_of(request).may(AccessScope.READ):
+            return answer(Readiness(reason is None, None), 200 if reason is None else 503)
         return answer(Readiness(reason is None, reason, loops.problems()), 200 if reason is None else 503)
 
 
@@ -233,8 +244,11 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
         """Counts by minute, all that Redis holds unless bounded; running minutes have `settled` false."""
         _refuse_unknown(request, ("from", "to", "by", "measure"))
         question = read_question(from_, to, by, measure)
+        is_seen = Sight(viewer_of(request), parts.catalog).rows(question.grouping)
         snapshot = parts.reader.snapshot()
         pages = read_rows(parts.reader, parts.sketches, snapshot, question, parts.codes)
+        if is_seen is not None:
+            pages = ([row for row in page if is_seen(row)] for page in pages)
         first = next(pages, [])  # a Redis that is down shows here, before the answer has begun
         settled = None if snapshot.settled_ms is None else iso_utc(snapshot.settled_ms, milliseconds=True)
         head = {"by": question.grouping.name, "measure": measure, "settled_to": settled}
@@ -249,6 +263,7 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
     def status(request: Request) -> Response:
         """State of the chain: servers, partitions, lag, totals, processes."""
         _refuse_unknown(request, ())
+        Sight(viewer_of(request), parts.catalog).hold_whole()
         found = parts.status()
         return answer(found, 200 if found.redis.up else 503)
 
@@ -256,9 +271,14 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
 def _add_unseen(app: FastAPI, parts: Parts) -> None:
     @app.get("/api/v1/unseen", response_model=UnseenAnswer, responses=_REFUSED, tags=["api"])
     def unseen(request: Request) -> Response:
-        """Values of the last 24 hours that no list knows, as they were sent: their events count under INCONNU."""
+        """Values of the last 24 hours that no list knows: their events count under INCONNU. Administrators see them as they were sent,
+        readers cut to a shape where they look like more than a code.
+        """
         _refuse_unknown(request, ())
-        return answer(UnseenAnswer(unseen_rows(parts.reader, parts.catalog)))
+        viewer = viewer_of(request)
+        Sight(viewer, parts.catalog).hold_whole()
+        rows = unseen_rows(parts.reader, parts.catalog)
+        return answer(UnseenAnswer(rows if viewer.may(AccessScope.ADMIN) else [shaped(row) for row in rows]))
 
 
 def _refuse_unknown(request: Request, allowed: tuple[str, ...]) -> None:

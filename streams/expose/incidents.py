@@ -10,12 +10,14 @@ import orjson
 from fastapi import FastAPI, Query, Request, Response
 from starlette.exceptions import HTTPException
 
+from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.expose.alert_french import Words
 from streams.expose.alert_rows import ALL, STATES, AlertRow, alert_row, chosen, read_times
 from streams.expose.links import Links, links_of
 from streams.expose.scope import ENGLISH, FRANCE, Scope, concerns, project_regions, read_scope
+from streams.expose.sight import Sight
 from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged, fold
 from streams.live import AlertStore
 
@@ -163,7 +165,7 @@ def add_incidents(
         """Alerts folded into incidents: each with what it explains, whether somebody is called, and who has taken it in charge."""
         refuse(request, ("state", "from", "to", *ENGLISH))
         scope = read_scope(parts.words.catalog, region, academy, project, service, names=ENGLISH)
-        book, telling = parts.store.book(), parts.telling()
+        book, telling = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book()), parts.telling()
         found = incidents_for(scope, book, parts.words.catalog)
         kept = {one.id for one in chosen([one.alert for one in found], state, *read_times(from_, to))}
         rows = [telling.row(one) for one in found if one.id in kept]
@@ -183,7 +185,8 @@ def add_incidents(
         """One incident in full, with the alerts that it explains; the id of one of these leads to it, too."""
         refuse(request, ())
         telling = parts.telling()
-        found = incident_of(incidents_for(FRANCE, parts.store.book(), parts.words.catalog), incident_id)
+        book = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book())
+        found = incident_of(incidents_for(FRANCE, book, parts.words.catalog), incident_id)
         if found is None:
             raise HTTPException(404, f"no incident {incident_id[:120]!r} is kept: /api/v1/incidents lists them")
         return _answer(telling.row(found, full=True))

@@ -7,10 +7,11 @@ import socket
 import time
 from dataclasses import replace
 
+from streams.access import Gate
 from streams.addresses import host_port
 from streams.catalog import Catalog, load_catalog
 from streams.count.local_dates import LocalDays
-from streams.edges import kafka_address
+from streams.edges import http_lock, http_tls, kafka_address
 from streams.errors import DefectError, StateError
 from streams.expose.alert_french import Words
 from streams.expose.alert_rows import AlertParts
@@ -33,6 +34,7 @@ from streams.expose.probes import (
     probe_kafka,
     read_status,
 )
+from streams.expose.route_scopes import OBSERVER_ROUTES
 from streams.expose.samples import Lists
 from streams.expose.status import Status
 from streams.live import LiveKeeper, SketchReader
@@ -60,11 +62,12 @@ class ObserverServer:
         """Listen; connects to nothing yet.
 
         Raises:
-            SettingsError: the lists of `config/` are wrong.
+            SettingsError: the lists of `config/` are wrong; or others reach it, and nothing says who may look.
             ServerError: the port is taken.
         """
         catalog = load_catalog(settings.config_dir)
         advice = "choose another with `vigie serve --port N` (setting observer_port)"
+        tls, lock = http_tls(settings, "observer"), http_lock(settings, "observer")
         listening = listen(settings.observer_host, settings.observer_port, advice)
         keeper, sketches = open_keeper(settings), open_sketches(settings, catalog)
         days = LocalDays(catalog, settings.calendar_shift_seconds)
@@ -95,7 +98,9 @@ class ObserverServer:
             acknowledgements=self._acknowledgements,
         )
         app = create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX))
-        self._server = WebServer(app, listening, REQUESTS_SECONDS_MAX)
+        self.app = app
+        guarded = app if lock is None else Gate(app, lock, OBSERVER_ROUTES)
+        self._server = WebServer(guarded, listening, REQUESTS_SECONDS_MAX, tls)
         self._feed = parts.feed
         self.loops = parts.loops
         self._ended_by_itself = False
@@ -137,7 +142,8 @@ class ObserverServer:
 def serve(settings: Settings) -> None:
     """Observe and serve until SIGTERM or Ctrl-C; raises as `ObserverServer` does."""
     server = ObserverServer(settings)
-    logger.info("observer listens on http://%s", host_port(settings.observer_host, settings.observer_port))
+    scheme = "http" if settings.tls_certfile is None else "https"
+    logger.info("observer listens on %s://%s", scheme, host_port(settings.observer_host, settings.observer_port))
     server.run()
 
 

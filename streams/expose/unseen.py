@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -36,6 +37,26 @@ class UnseenAnswer:
     """By list, most events first."""
 
     rows: list[UnseenRow]
+
+
+#: What looks like a code of a marking plan; whatever else was sent may say who a pupil is.
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}|[0-9]{7}[A-Za-z]")
+
+
+def shaped(row: UnseenRow) -> UnseenRow:
+    """The row for whoever may not see what was sent: a code as it is, a path or an address by its beginning, the rest by its length."""
+    return row if row.value is None else replace(row, value=shape(row.value))
+
+
+def shape(value: str) -> str:
+    """`CAHIER_TEXTES`, `/eleve/…`, `https://…`, `… (17 characters)`."""
+    if _CODE.fullmatch(value):
+        return value
+    if found := re.match(r"/[a-z_-]{1,16}(?=/|$)", value):
+        return f"{found[0]}/…"
+    if found := re.match(r"https?://", value):
+        return f"{found[0]}…"
+    return f"… ({len(value)} characters)"
 
 
 def unseen_rows(reader: LiveReader, catalog: Catalog) -> list[UnseenRow]:

@@ -39,3 +39,20 @@ class Edge:
                     answering.cancel()
 
             await self._app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+
+
+#: Under this name a request's scope holds the address that it came from itself, whatever a proxy says in its headers.
+PEER = "vigie.peer"
+
+
+class Peered:
+    """Around whatever believes a proxy's headers: notes who it is that sends them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note it."""
+        client = scope.get("client")
+        scope[PEER] = client[0] if client else None
+        await self._app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from functools import partial
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from streams.addresses import host_port
 from streams.errors import RAISE_DESCRIPTORS, ServerError
-from streams.web.edge import Edge
+from streams.web.edge import Edge, Peered
 from streams.web.protocol import LOG_SECONDS, BoundedProtocol, Connections, Seldom, descriptors_max
 from streams.web.tls import TlsFiles
 
@@ -62,7 +64,7 @@ class WebServer(uvicorn.Server):
         self._listening = listening
         super().__init__(
             uvicorn.Config(
-                Edge(app),
+                Peered(_believing_proxies(Edge(app))),
                 # asyncio's own loop: what it does when descriptors run out, to wait a second, is known; and it takes up no more
                 # connections in one go than `backlog`.
                 loop="asyncio",
@@ -73,6 +75,7 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=stop_seconds_max,
                 server_header=False,
+                proxy_headers=False,  # done above, once the address itself is noted
             )
         )
 
@@ -98,3 +101,10 @@ class WebServer(uvicorn.Server):
     def stop(self) -> None:
         """Ask it to end; from any thread."""
         self.should_exit = True
+
+
+def _believing_proxies(app: ASGIApp) -> ASGIApp:
+    """The client is the one that a proxy names which comes from one of these addresses, as uvicorn has it."""
+    wrapped: Any = ProxyHeadersMiddleware
+    found: ASGIApp = wrapped(app, os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))
+    return found

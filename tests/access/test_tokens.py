@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.access import NewToken, TokenBook, TokenFile, TokenRefused, TokensUnreadable
+from streams.access import Grant, NewToken, TokenBook, TokenFile, TokenRefused, TokensUnreadable
 from streams.access.tokens import make_token
 from streams.errors import InputError, SettingsError
 
@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> TokenFile:
 
 
 def added(file: TokenFile, *projects: str, **options: object) -> NewToken:
-    made = make_token(projects, NOW, **options)  # type: ignore[arg-type]
+    made = make_token(Grant(projects=projects, **options), NOW)  # type: ignore[arg-type]
     file.add(made.token)
     return made
 
@@ -49,7 +49,7 @@ def test_two_are_valid_while_one_takes_the_place_of_the_other(file: TokenFile) -
 
 
 def test_what_is_no_token_here_lets_nobody_in(file: TokenFile) -> None:
-    made, other = added(file, "mbn"), make_token(("mbn",), NOW)
+    made, other = added(file, "mbn"), make_token(Grant(projects=("mbn",)), NOW)
     prefix, own_id, secret = made.text.split("_", 2)
     wrong = [
         "",
@@ -67,7 +67,7 @@ def test_what_is_no_token_here_lets_nobody_in(file: TokenFile) -> None:
 
 
 def test_a_token_of_yesterday_is_refused_and_says_so(file: TokenFile) -> None:
-    made = make_token(("mbn",), NOW - timedelta(days=3), days=2)
+    made = make_token(Grant(projects=("mbn",), days=2), NOW - timedelta(days=3))
     file.add(made.token)
     with pytest.raises(TokenRefused, match="expired on"):
         TokenBook(file.path).find(made.text)

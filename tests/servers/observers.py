@@ -46,6 +46,8 @@ class Place:
     archive_dir: Path | None = None
     alertmanager_url: str = "http://127.0.0.1:9"
     metrics_all: bool = False
+    #: Further settings of an observer in this process.
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,6 +74,7 @@ class Place:
             alertmanager_url=self.alertmanager_url,
             observer_port=observer_port,
             metrics_all=self.metrics_all,
+            **self.more,
         )
 
 

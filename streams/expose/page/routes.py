@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
+from streams.access import viewer_of
 from streams.errors import InputError, ServerError
 from streams.expose.minutes_query import read_time
 from streams.expose.page.board import board, lists, pulse
@@ -25,6 +26,7 @@ from streams.expose.page.picture import Picture
 from streams.expose.page.safe import SAFE
 from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
+from streams.expose.sight import Sight
 from streams.expose.spans import Span, read_span
 from streams.web import Place, Places, client_of
 
@@ -45,6 +47,8 @@ class View:
     scope: Scope
     span: Span
     until: int | None = None
+    #: What its viewer sees; None: everything.
+    sight: Sight | None = None
 
 
 class _Static(StaticFiles):
@@ -80,6 +84,11 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
 
     @app.get("/", include_in_schema=False)
     def page(request: Request) -> Response:
+        sight = Sight(viewer_of(request), catalog)
+        if not sight.is_whole and not any(request.query_params.get(name) for name in FRENCH[:3]):
+            return RedirectResponse(
+                f"?region={sight.regions[0]}", 303, SAFE
+            )  # not France, which this viewer does not see
         # The title of an address is there without JavaScript: where it is shared, kept as a bookmark, or printed.
         return HTMLResponse(shell.replace(_TITLE, f"<title>{escape(_title(request))} – Vigie</title>"), headers=SAFE)
 
@@ -102,7 +111,9 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         fin: Annotated[str | None, Query()] = None,
     ) -> Response:
         until = read_time("fin", fin) // 60_000 if fin else None
-        view = View(read_scope(catalog, region, academie, ent, service), read_span(duree), until)
+        sight = Sight(viewer_of(request), catalog)
+        view = View(read_scope(catalog, region, academie, ent, service), read_span(duree), until, sight)
+        sight.hold(view.scope)
         told_to_leave = asyncio.Event()
 
         def leave() -> bool:
@@ -141,9 +152,15 @@ async def _events(
 
 
 def _board(feed: Feed, picture: Picture, view: View) -> dict[str, Any]:
+    sight = view.sight
+    if sight is not None and picture.book is not None:
+        picture = replace(picture, book=sight.book(picture.book))
     curve = feed.sources.lines.curve(picture, view.scope, view.span, view.until)
     judged = told(feed.sources, picture, view.scope, curve.grid)
-    return board(picture, view.scope, feed.catalog, curve, judged)
+    shown = board(picture, view.scope, feed.catalog, curve, judged)
+    if sight is not None:
+        shown["regions"] = [row for row in shown["regions"] if sight.sees(row["code"])]
+    return shown
 
 
 def _event(name: str, value: object) -> ServerSentEvent:

@@ -1,0 +1,121 @@
+"""The login form: a token typed once becomes a signed cookie. In French, as operators read it; without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Protocol
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive
+from starlette.types import Scope as ASGIScope
+
+from streams.access.token_book import TokenRefused, TokensUnreadable
+from streams.access.tokens import token_id
+from streams.access.viewer import Viewer
+from streams.web import client_of
+
+LOGIN_PATHS = ("/login", "/logout")
+FORM_BYTES_MAX = 4096
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+_PAGE = """<!doctype html>
+<html lang="fr">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Connexion – Vigie</title>
+<link rel="icon" href="static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="static/page.css">
+</head>
+<body>
+<header class="top"><p class="brand">Vigie</p></header>
+<main class="runbook panel">
+<h1>Connexion</h1>
+{said}
+<form method="post" action="login">
+<p><label for="jeton">Jeton d’accès</label><br>
+<input id="jeton" name="jeton" type="password" autocomplete="current-password" required size="64"></p>
+<p><button type="submit">Se connecter</button></p>
+</form>
+<p>Le jeton est remis par l’équipe qui exploite Vigie. La session dure douze heures.</p>
+<form method="post" action="logout"><p><button type="submit">Se déconnecter</button></p></form>
+</main>
+</body>
+</html>
+"""
+_WRONG = "Ce jeton n’est pas reconnu, ou n’est plus valable."
+_TOO_OFTEN = "Trop d’essais depuis cette adresse : attendez une minute."
+_LATER = "Les jetons ne peuvent pas être vérifiés pour l’instant : réessayez plus tard."
+
+
+class Tries(Protocol):
+    """Wrong tokens by address."""
+
+    def note(self, address: str) -> None: ...
+
+    def are_too_many(self, address: str) -> bool: ...
+
+
+class Login:
+    """Answers /login and /logout. `holder` finds who has a token, `sign` makes a cookie's value of its id."""
+
+    def __init__(
+        self, holder: Callable[[str], Viewer], sign: Callable[[str], str | bytes], cookie: str, seconds_max: int
+    ) -> None:
+        self._holder, self._sign = holder, sign
+        self._cookie, self._seconds_max = cookie, seconds_max
+
+    async def answer(self, scope: ASGIScope, receive: Receive, tries: Tries) -> Response:
+        """One request."""
+        request = Request(scope, receive)
+        if request.method not in ("GET", "HEAD", "POST"):
+            return Response(status_code=405, headers={"Allow": "GET, HEAD, POST"})
+        if request.url.path == "/logout":
+            response: Response = RedirectResponse("login", 303)
+            response.delete_cookie(self._cookie)
+            return response
+        if request.method != "POST":
+            return _form(200)
+        address = client_of(request.client.host if request.client else "")
+        if tries.are_too_many(address):
+            return _form(429, _TOO_OFTEN)
+        text = await _sent(request)
+        try:
+            self._holder(text)
+        except TokenRefused:
+            tries.note(address)
+            return _form(401, _WRONG)
+        except TokensUnreadable:
+            return _form(503, _LATER)
+        response = RedirectResponse("./", 303)
+        value = self._sign(token_id(text) or "")
+        response.set_cookie(
+            self._cookie,
+            value if isinstance(value, str) else value.decode(),
+            max_age=self._seconds_max,
+            secure=scope["scheme"] == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+
+async def _sent(request: Request) -> str:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > FORM_BYTES_MAX:
+            return ""
+    return parse_qs(body.decode("latin-1")).get("jeton", [""])[0].strip()
+
+
+def _form(status: int, said: str = "") -> Response:
+    shown = f'<p role="alert"><strong>{escape(said)}</strong></p>' if said else ""
+    return HTMLResponse(_PAGE.replace("{said}", shown), status, _SAFE)
