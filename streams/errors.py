@@ -17,6 +17,7 @@
      |   +- UnreadableFileError   a file of history that cannot be read now
      |   +- DamagedFileError      a day's file of the archive whose bytes are wrong
      +- RequestRefused            a request to the collector as a whole: what its sender must do
+     +- OutOfSight                a viewer does not see what was asked for
      +- TokenRefused              a token that lets nobody in
      +- TokensUnreadable          the file of tokens cannot be used now
      +- BufferFull                too many events wait for Kafka: this one was not taken, publish it again later

@@ -2,17 +2,17 @@
 
 from streams.access.gate import Gate, Lock, RouteScopes
 from streams.access.token_book import TokenBook, TokenRefused, TokensUnreadable
-from streams.access.tokens import Grant, NewToken, Scope, Token, TokenFile
+from streams.access.tokens import AccessScope, Grant, NewToken, Token, TokenFile
 from streams.access.viewer import ANYBODY, Viewer, viewer_of
 
 __all__ = [
     "ANYBODY",
+    "AccessScope",
     "Gate",
     "Grant",
     "Lock",
     "NewToken",
     "RouteScopes",
-    "Scope",
     "Token",
     "TokenBook",
     "TokenFile",

@@ -26,7 +26,7 @@ from starlette.types import Scope as ASGIScope
 
 from streams.access.login import LOGIN_PATHS, Login
 from streams.access.token_book import TokenBook, TokenRefused, TokensUnreadable
-from streams.access.tokens import Scope
+from streams.access.tokens import AccessScope
 from streams.access.viewer import NOBODY, STATE, Viewer
 from streams.web import PEER, client_of
 
@@ -34,8 +34,9 @@ log = logging.getLogger("streams.access_log")
 
 COOKIE = "vigie_session"
 SESSION_SECONDS_MAX = 12 * 3600
-#: So many wrong tokens from one address within so long, and it waits; so many addresses are remembered.
+#: So many wrong tokens from one address within so long, and further wrong ones are not looked at; so many addresses are remembered.
 FAILURES_MAX, FAILURES_SECONDS, ADDRESSES_MAX = 10, 60.0, 4096
+TOO_OFTEN = "too many wrong tokens came from this address: wait a minute"
 #: What of an address the access log shows: codes of the lists, never what somebody typed.
 _SHOWN = re.compile(r"(?:^|&)((?:region|academie|academy|ent|project|service|by|measure)=[A-Za-z0-9_,-]{1,40})(?=&|$)")
 
@@ -44,14 +45,14 @@ _SHOWN = re.compile(r"(?:^|&)((?:region|academie|academy|ent|project|service|by|
 class RouteScopes:
     """Which scope each route asks for, None: none. `below` are beginnings of addresses; what is nowhere asks for `read`."""
 
-    exact: Mapping[str, Scope | None]
-    below: Mapping[str, Scope | None]
+    exact: Mapping[str, AccessScope | None]
+    below: Mapping[str, AccessScope | None]
 
-    def of(self, path: str) -> Scope | None:
+    def of(self, path: str) -> AccessScope | None:
         """The scope of an address."""
         if path in self.exact:
             return self.exact[path]
-        return next((scope for start, scope in self.below.items() if path.startswith(start)), Scope.READ)
+        return next((scope for start, scope in self.below.items() if path.startswith(start)), AccessScope.READ)
 
     def knows(self, path: str) -> bool:
         """Whether an address, or a route's pattern, is in the table."""
@@ -91,6 +92,8 @@ class Gate:
             refusal = None if asked is None or viewer.may(asked) else _refusal(scope, viewer, asked)
         except TokenRefused as error:
             viewer, refusal = NOBODY, _unauthorized(str(error))
+            if str(error) == TOO_OFTEN:
+                refusal = _problem(429, TOO_OFTEN, {"Retry-After": str(round(FAILURES_SECONDS))})
         except TokensUnreadable as error:
             viewer, refusal = NOBODY, _problem(503, str(error), {"Retry-After": "5"})
         if asked is None:
@@ -102,7 +105,7 @@ class Gate:
             return
 
         async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start" and asked in (Scope.READ, Scope.ADMIN):
+            if message["type"] == "http.response.start" and asked in (AccessScope.READ, AccessScope.ADMIN):
                 _note(scope, viewer, message["status"])
             await send(message)
 
@@ -118,12 +121,13 @@ class Gate:
         if (named := self._named_by_proxy(request)) is not None:
             return named
         if text := _sent_token(request.headers):
-            address = client_of(request.client.host if request.client else "")
-            if self._failures.are_too_many(address):
-                raise TokenRefused("too many wrong tokens came from this address: wait a minute")
             try:
                 return self._token_holder(text)
             except TokenRefused:
+                # Who has the right one is let in whatever others of that address do.
+                address = client_of(request.client.host if request.client else "")
+                if self._failures.are_too_many(address):
+                    raise TokenRefused(TOO_OFTEN) from None
                 self._failures.note(address)
                 raise
         session = _cookie(request.headers)
@@ -151,7 +155,9 @@ class Gate:
         if not name:
             return None
         scopes = request.headers.get("x-vigie-scopes", "").replace(",", " ").split()
-        known = frozenset(Scope(each) for each in scopes if each in (Scope.READ, Scope.METRICS, Scope.ADMIN))
+        known = frozenset(
+            AccessScope(each) for each in scopes if each in (AccessScope.READ, AccessScope.METRICS, AccessScope.ADMIN)
+        )
         regions = request.headers.get("x-vigie-regions", "").replace(",", " ").split()
         return Viewer(name, known, None if "*" in regions else frozenset(regions))
 
@@ -197,7 +203,7 @@ def _cookie(headers: Headers) -> str | None:
     return None if found is None else found.value
 
 
-def _refusal(scope: ASGIScope, viewer: Viewer, asked: Scope) -> Response:
+def _refusal(scope: ASGIScope, viewer: Viewer, asked: AccessScope) -> Response:
     if viewer is not NOBODY:
         return _problem(403, f"{viewer.name} may not: this asks for the scope {asked.value!r}")
     if scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", ""):

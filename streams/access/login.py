@@ -83,13 +83,13 @@ class Login:
             return response
         if request.method != "POST":
             return _form(200)
-        address = client_of(request.client.host if request.client else "")
-        if tries.are_too_many(address):
-            return _form(429, _TOO_OFTEN)
         text = await _sent(request)
         try:
             self._holder(text)
         except TokenRefused:
+            address = client_of(request.client.host if request.client else "")
+            if tries.are_too_many(address):
+                return _form(429, _TOO_OFTEN)
             tries.note(address)
             return _form(401, _WRONG)
         except TokensUnreadable:

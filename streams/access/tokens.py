@@ -30,7 +30,7 @@ MODE = 0o600
 FILE_VERSION = 1
 
 
-class Scope(StrEnum):
+class AccessScope(StrEnum):
     """What a token lets its holder do. `admin` sees what `read` and `metrics` see, and values as they were sent."""
 
     SEND = "send"  # events of its projects, to a collector
@@ -47,7 +47,7 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     id: str
     sha256: str
     created: datetime
-    scopes: tuple[Scope, ...] = (Scope.SEND,)
+    scopes: tuple[AccessScope, ...] = (AccessScope.SEND,)
     projects: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     expires: datetime | None = None
@@ -85,7 +85,7 @@ def token_id(text: str) -> str | None:
 class Grant:
     """What a new token is to be for, and for how many days (None: without an end)."""
 
-    scopes: tuple[Scope, ...] = (Scope.SEND,)
+    scopes: tuple[AccessScope, ...] = (AccessScope.SEND,)
     projects: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     name: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from streams.access.tokens import Scope, Token
+from streams.access.tokens import AccessScope, Token
 
 #: Under this name a request's state holds its viewer.
 STATE = "viewer"
@@ -17,12 +17,14 @@ class Viewer:
     """Somebody, by the name that the access log gives; `regions` None: all."""
 
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[AccessScope]
     regions: frozenset[str] | None = None
 
-    def may(self, scope: Scope) -> bool:
+    def may(self, scope: AccessScope) -> bool:
         """Whether this one may do what asks for this scope."""
-        return scope in self.scopes or (Scope.ADMIN in self.scopes and scope in (Scope.READ, Scope.METRICS))
+        return scope in self.scopes or (
+            AccessScope.ADMIN in self.scopes and scope in (AccessScope.READ, AccessScope.METRICS)
+        )
 
     def sees(self, region: str | None) -> bool:
         """Whether this one sees a region; None is France."""
@@ -36,7 +38,7 @@ class Viewer:
 
 
 #: Where there is no lock: whoever reaches a server that listens on this machine alone.
-ANYBODY = Viewer("anybody", frozenset((Scope.READ, Scope.METRICS, Scope.ADMIN)))
+ANYBODY = Viewer("anybody", frozenset((AccessScope.READ, AccessScope.METRICS, AccessScope.ADMIN)))
 NOBODY = Viewer("nobody", frozenset())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from streams.access.tokens import Grant, Scope, Token, TokenFile, has_expired, make_token
+from streams.access.tokens import AccessScope, Grant, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
 from streams.errors import InputError, SettingsError
 from streams.settings import Settings, load_settings
@@ -30,7 +30,7 @@ def token() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice([Scope.READ.value, Scope.METRICS.value, Scope.ADMIN.value]),
+    type=click.Choice([AccessScope.READ.value, AccessScope.METRICS.value, AccessScope.ADMIN.value]),
     help="To look: at page and API, at /metrics, or at everything; several times.",
 )
 @click.option("--region", "regions", multiple=True, help="With --scope read: only this region; several times.")
@@ -61,10 +61,10 @@ def new(
     _check_lists(settings, projects, regions)
     if not projects and not scopes:
         raise InputError("say what it is for: --project CODE to send events, --scope read, metrics or admin to look")
-    if regions and tuple(scopes) != (Scope.READ.value,):
+    if regions and tuple(scopes) != (AccessScope.READ.value,):
         raise InputError("--region narrows --scope read alone: the other scopes see everything")
-    granted = [Scope.SEND] if projects else []
-    granted += [Scope(each) for each in dict.fromkeys(scopes)]
+    granted = [AccessScope.SEND] if projects else []
+    granted += [AccessScope(each) for each in dict.fromkeys(scopes)]
     grant = Grant(
         scopes=tuple(granted),
         projects=tuple(dict.fromkeys(projects)),
@@ -97,7 +97,7 @@ def _check_lists(settings: Settings, projects: tuple[str, ...], regions: tuple[s
 
 def _described(token: Token) -> str:
     """`send mbn`, `read in 44,75`."""
-    words = [f"send {','.join(token.projects)}" if scope is Scope.SEND else scope.value for scope in token.scopes]
+    words = [f"send {','.join(token.projects)}" if scope is AccessScope.SEND else scope.value for scope in token.scopes]
     return ", ".join(words) + (f" in {','.join(token.regions)}" if token.regions else "")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
-from streams.access import Scope, Token, TokenBook, TokenRefused, TokensUnreadable
+from streams.access import AccessScope, Token, TokenBook, TokenRefused, TokensUnreadable
 from streams.collect.collector_limits import CollectorLimits, Rate, Waiting, cost
 from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED, CollectorMetrics
 from streams.collect.event_lines import RefusedLine, ValidatedEvents, split, unpack, validate_lines
@@ -127,7 +127,7 @@ class Door:
             raise RequestRefused(401, str(error)) from None
         except TokensUnreadable as error:
             raise _come_back(str(error)) from None
-        if Scope.SEND not in token.scopes:
+        if AccessScope.SEND not in token.scopes:
             raise RequestRefused(403, f"token {token.id} is not for sending: ask for one with --project")
         return token
 

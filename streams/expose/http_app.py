@@ -16,8 +16,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from streams import __version__
-from streams.access import Scope as AccessScope
-from streams.access import viewer_of
+from streams.access import AccessScope, viewer_of
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError

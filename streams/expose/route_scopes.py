@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from streams.access import RouteScopes, Scope
+from streams.access import AccessScope, RouteScopes
 
 #: Bare: without a credential `/readyz` says whether, not why.
 OBSERVER_ROUTES = RouteScopes(
     exact={
         "/healthz": None,
         "/readyz": None,
-        "/metrics": Scope.METRICS,
-        "/": Scope.READ,
-        "/openapi.json": Scope.READ,
-        "/page/stream": Scope.READ,
-        "/api/v1/minutes": Scope.READ,
-        "/api/v1/alerts": Scope.READ,
-        "/api/v1/incidents": Scope.READ,
-        "/api/v1/expected": Scope.READ,
-        "/api/v1/status": Scope.READ,
+        "/metrics": AccessScope.METRICS,
+        "/": AccessScope.READ,
+        "/openapi.json": AccessScope.READ,
+        "/page/stream": AccessScope.READ,
+        "/api/v1/minutes": AccessScope.READ,
+        "/api/v1/alerts": AccessScope.READ,
+        "/api/v1/incidents": AccessScope.READ,
+        "/api/v1/expected": AccessScope.READ,
+        "/api/v1/status": AccessScope.READ,
         # Readers see the shape of a value, administrators the value.
-        "/api/v1/unseen": Scope.READ,
+        "/api/v1/unseen": AccessScope.READ,
     },
     below={
-        "/api/v1/alerts/": Scope.READ,
-        "/api/v1/incidents/": Scope.READ,
-        "/runbooks/": Scope.READ,
+        "/api/v1/alerts/": AccessScope.READ,
+        "/api/v1/incidents/": AccessScope.READ,
+        "/runbooks/": AccessScope.READ,
         # The style of the login form; no figure is in them.
         "/static": None,
     },
