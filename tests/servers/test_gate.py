@@ -267,16 +267,18 @@ def test_too_many_wrong_tokens_from_one_address_wait_and_right_ones_do_not(guard
         assert other.get("/metrics", headers={"Authorization": "Bearer vigie_a_b"}).status_code == 401
 
 
+#: Cookie of a session -> e-mail and groups.
+PEOPLE = {
+    "who=anne": ("anne@example.org", "staff,vigie-rectorat-44"),
+    "who=luc": ("luc@example.org", "vigie-exploitation"),
+}
+
+
 class IdentityProvider(BaseHTTPRequestHandler):
     """What nginx hears of oauth2-proxy: who has the cookie of a session there, and in which groups they are."""
 
-    people = {
-        "who=anne": ("anne@example.org", "staff,vigie-rectorat-44"),
-        "who=luc": ("luc@example.org", "vigie-exploitation"),
-    }
-
     def do_GET(self) -> None:
-        known = self.people.get(self.headers.get("Cookie", ""))
+        known = PEOPLE.get(self.headers.get("Cookie", ""))
         self.send_response(401 if known is None or self.path != "/oauth2/auth" else 202)
         if known is not None:
             self.send_header("X-Auth-Request-Email", known[0])
