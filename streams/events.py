@@ -22,6 +22,8 @@ from msgspec import UNSET, Meta
 VALUE_BYTES_MAX = 4096
 ID_CHARACTERS_MAX = 64
 VISITOR_CHARACTERS_MAX = 128
+#: A visitor shorter than this is no pseudonym that keeps a secret.
+PSEUDONYM_CHARACTERS_MIN = 22
 VERSION = 1
 REQUIRED = frozenset(("v", "id", "ts", "visitor"))
 
@@ -41,6 +43,9 @@ class Reason(StrEnum):
     TOO_OLD = "too_old"  # ts more than max_age before the broker's append time
     TOO_FAR_AHEAD = "too_far_ahead"  # ts more than max_ahead after the broker's append time
     OTHER_PROJECT = "other_project"  # at the collector alone: names a project that its sender does not speak for, or none of its several
+    NOT_PSEUDONYMOUS = (
+        "not_pseudonymous"  # at the collector alone: visitor looks like an e-mail address, a login or a number
+    )
     CORRUPT = "corrupt"  # of every record of a batch that is damaged: nobody can read it
 
 
@@ -100,6 +105,11 @@ _OPENING, _CLOSING = {_OPENING_BYTE}, {_CLOSING_BYTE}
 #: What an object of JSON ends with.
 _ENDS = b"} \t\r\n"
 _decode_any = msgspec.json.Decoder(Any).decode
+
+
+def is_pseudonymous(visitor: str) -> bool:
+    """Whether this may be a pseudonym: 64 digits of HMAC-SHA-256, 36 of a UUID, 22 for 128 bits. Logins, numbers, addresses may not."""
+    return len(visitor) >= PSEUDONYM_CHARACTERS_MIN and "@" not in visitor
 
 
 def decode(value: bytes | None) -> VisitEvent | Reason:

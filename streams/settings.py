@@ -185,6 +185,9 @@ class Settings(BaseSettings):
     proxy_secret: SecretStr | None = Field(
         None, min_length=16, description="what that proxy sends in X-Vigie-Proxy-Secret"
     )
+    pseudonyms_only: bool = Field(
+        True, description="the collector refuses visitors that look like an e-mail address, a login or a short number"
+    )
     collector_body_kib_max: int = Field(4096, ge=1, le=1 << 20, description="KiB of a request as it is sent")
     collector_unpacked_kib_max: int = Field(16384, ge=1, le=1 << 20, description="KiB that its gzip may unpack to")
     collector_events_max: int = Field(10_000, ge=1, le=1_000_000, description="events of a request")

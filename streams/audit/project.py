@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import Reason, TimeBounds, VisitEvent, validate
+from streams.events import PSEUDONYM_CHARACTERS_MIN, Reason, TimeBounds, VisitEvent, validate
 from streams.publish.partitioner import murmur2
 
 LAST_EVENTS = 5
@@ -19,8 +19,6 @@ LAST_EVENTS = 5
 VALUES_MAX = 500
 VALUES_NAMED = 5
 VALUE_CHARACTERS_SHOWN = 160
-#: A hash of at least 128 bits takes 22 characters in base64, 32 in hexadecimal.
-PSEUDONYM_CHARACTERS_MIN = 22
 
 
 @dataclass(frozen=True, slots=True)

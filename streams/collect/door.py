@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from streams.access import AccessScope, Token, TokenBook, TokenRefused, TokensUnreadable
 from streams.collect.collector_limits import CollectorLimits, Rate, Waiting, cost
 from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED, CollectorMetrics
-from streams.collect.event_lines import RefusedLine, ValidatedEvents, split, unpack, validate_lines
+from streams.collect.event_lines import LineRules, RefusedLine, ValidatedEvents, split, unpack, validate_lines
 from streams.collect.event_log import EventLog
 from streams.collect.refusals import NotConfirmed, RequestRefused
 from streams.events import TimeBounds
@@ -58,6 +58,7 @@ class DoorRules:
     limits: CollectorLimits
     bounds: TimeBounds
     ids_remembered_seconds: int
+    pseudonyms_only: bool = True
 
 
 class Door:
@@ -171,7 +172,8 @@ class Door:
         rate.pay(cost(0, len(body)))
         lines = split(body, is_one_event=media_type == "application/json", limits=limits)
         rate.pay(max(0, len(lines) - cost(0, len(body))))
-        return validate_lines(lines, token.projects, time.time_ns() // 1_000_000, self._rules.bounds)
+        rules = LineRules(token.projects, self._rules.bounds, self._rules.pseudonyms_only)
+        return validate_lines(lines, rules, time.time_ns() // 1_000_000)
 
     async def _handed_over(self, found: ValidatedEvents, token: Token, held: _Held) -> Answer:
         if found.records:

@@ -11,7 +11,7 @@ import orjson
 
 from streams.collect.collector_limits import CollectorLimits
 from streams.collect.refusals import RequestRefused
-from streams.events import VALUE_BYTES_MAX, Reason, TimeBounds, VisitEvent, validate_all
+from streams.events import VALUE_BYTES_MAX, Reason, TimeBounds, VisitEvent, is_pseudonymous, validate_all
 from streams.unpacking import Packing, Unpacked, tool_for
 
 _BLANKS = b" \t\r"
@@ -87,26 +87,36 @@ def split(body: bytes, *, is_one_event: bool, limits: CollectorLimits) -> list[S
     return lines
 
 
-def validate_lines(
-    lines: Sequence[SentLine], projects: tuple[str, ...], now_ms: int, bounds: TimeBounds
-) -> ValidatedEvents:
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """What events are held against: their sender's projects, the bounds of `ts`, whether visitors must be pseudonyms."""
+
+    projects: tuple[str, ...]
+    bounds: TimeBounds
+    pseudonyms_only: bool = True
+
+
+def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> ValidatedEvents:
     """Hold each event against the contract, as the chain does, and against the projects that its sender speaks for.
 
     An event that names no project gets the only one; where there are several, or another is named, it is refused.
     """
     values = [line.value for line in lines]
-    events, at, reasons = validate_all(values, now_ms, bounds)
+    events, at, reasons = validate_all(values, now_ms, rules.bounds)
     verdicts: list[Reason | None] = [None] * len(lines)
     for index, reason in zip(at, reasons, strict=True):
         verdicts[index] = reason
     found, good = ValidatedEvents(), iter(events)
+    projects = rules.projects
     only = projects[0] if len(projects) == 1 else None
     for line, verdict in zip(lines, verdicts, strict=True):
         value = line.value
         if verdict is None:
             event = next(good)
             project = event.project
-            if project is None and only is not None:
+            if rules.pseudonyms_only and not is_pseudonymous(event.visitor):
+                verdict = Reason.NOT_PSEUDONYMOUS
+            elif project is None and only is not None:
                 project, value = only, _named(value, only)
                 if len(value) > VALUE_BYTES_MAX:
                     verdict = Reason.TOO_LARGE

@@ -116,7 +116,7 @@ def test_gzip_one_event_and_many_senders_at_once(place: Installation, collector:
     indented = orjson.dumps(one, option=orjson.OPT_INDENT_2)
     assert collector.post(indented, Content_Type="application/json").json()["accepted"] == 1
     assert collector.post(indented).status_code == 422  # as lines it is rubbish
-    batches = [[event(visitor=f"{batch}-{number}") for number in range(50)] for batch in range(24)]
+    batches = [[event(visitor=f"{batch:032}-{number}") for number in range(50)] for batch in range(24)]
     with ThreadPoolExecutor(8) as pool:
         bodies = [gzip.compress(lines(*batch)) for batch in batches]
         answers = list(pool.map(lambda body: collector.post(body, Content_Encoding="gzip"), bodies))
@@ -148,6 +148,14 @@ def test_each_request_that_is_refused(place: Installation, collector: Collector)
         ("a small bomb", gzip.compress(b" " * (257 << 10)), None, packed, 413, "unpacks to more"),
         ("no gzip", body, None, packed, 400, "not gzip"),
         ("another packing", body, None, zstd, 415, "gzip, or none"),
+        (
+            "a raw user id",
+            lines(event(visitor="adupont"), event(visitor="a.dupont@ent.example.org")),
+            None,
+            {},
+            422,
+            "not_pseudonymous",
+        ),
         ("no good event", b"{}\n" + lines(event(project="oze")), None, {}, 422, "other_project"),
     ]
     for what, sent, token, headers, status, said in cases:

@@ -41,7 +41,13 @@ def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
             value = way.change(dict(EVENT), random.Random(seed))
             assert isinstance(json.loads(value), dict)
             assert b"\n" not in value
-    of_values = set(Reason) - {Reason.TOO_OLD, Reason.TOO_FAR_AHEAD, Reason.CORRUPT, Reason.OTHER_PROJECT}
+    of_values = set(Reason) - {
+        Reason.TOO_OLD,
+        Reason.TOO_FAR_AHEAD,
+        Reason.CORRUPT,
+        Reason.OTHER_PROJECT,
+        Reason.NOT_PSEUDONYMOUS,
+    }
     assert {way.reason for way in odd.BROKEN_ANYHOW} == of_values
 
 
