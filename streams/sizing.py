@@ -29,21 +29,22 @@ REDIS_CALL = Constant("Redis, for one call of a worker", 390.0, "µs of CPU", "m
 REDIS_EVENT = Constant("Redis, for an event of a live call", 11.6, "µs of CPU", "make bench-live")
 REDIS_EVENT_FULL = Constant("Redis, for an event of a call of thousands", 4.9, "µs of CPU", "make bench-peers")
 CALLS = Constant("calls of one worker, live, at most", 10.0, "a second", "make bench-live")
-REDIS_FIELD = Constant("Redis, for a field of a minute", 100.0, "bytes", "python -m bench.scrape")
-REDIS_SKETCH = Constant("Redis, for a sketch of users or establishments", 12_304.0, "bytes", "python -m bench.scrape")
+REDIS_FIELD = Constant("Redis, for a field of a minute", 60.0, "bytes", "python -m bench.scrape")
 KAFKA_EVENT = Constant("Kafka, for an event on disk, lz4", 105.0, "bytes", "make bench-peers")
 WORKER_MEMORY = Constant("a worker that has just started", 170.0, "MiB", "python -m bench.rewind")
 WORKER_MEMORY_RATE = Constant("all workers, for each event a second", 0.05, "MiB", "python -m bench.rewind")
 SCRAPE_LINE = Constant("a line of a scrape, before gzip", 68.0, "bytes", "python -m bench.scrape")
 
 CONSTANTS = (
-    WORKER_EVENT, WORKER_CHUNK, FETCHES, REDIS_CALL, REDIS_EVENT, REDIS_EVENT_FULL, CALLS, REDIS_FIELD, REDIS_SKETCH, KAFKA_EVENT,
+    WORKER_EVENT, WORKER_CHUNK, FETCHES, REDIS_CALL, REDIS_EVENT, REDIS_EVENT_FULL, CALLS, REDIS_FIELD, KAFKA_EVENT,
     WORKER_MEMORY, WORKER_MEMORY_RATE, SCRAPE_LINE,
 )  # fmt: skip
 
 #: The part of a core that the worst minute may take of a worker, or of Redis.
 BUSY_MAX = 0.5
 PARTITIONS_MIN = 8
+#: A sketch of users or establishments, as Redis keeps a full one: 16,384 registers of six bits, and a head.
+SKETCH_BYTES = 16_384 * 6 // 8 + 16
 #: Minutes whose sketches are held, and minutes that one scrape exposes.
 SKETCH_MINUTES, SCRAPE_MINUTES = 20, 6
 #: Distinct fields of a minute beside those by region and service, for each region: profiles, projects, academies, late.
@@ -146,4 +147,4 @@ def _redis_cores(rate: float, workers: int) -> float:
 def _redis_bytes(demand: Demand, fields: int) -> float:
     """Minutes by field, and sketches: users and establishments by region, project and academy of the last minutes, and of three days."""
     sketches = (SKETCH_MINUTES * 5 + 3 * 2) * demand.regions
-    return demand.minutes_kept_hours * 60 * fields * REDIS_FIELD.value + sketches * REDIS_SKETCH.value
+    return demand.minutes_kept_hours * 60 * fields * REDIS_FIELD.value + sketches * SKETCH_BYTES

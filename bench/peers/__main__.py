@@ -121,6 +121,11 @@ def fill_topics(base: Settings, events: int) -> tuple[Job, Job]:
     return jobs[0], jobs[1]
 
 
+def bytes_on_disk(directory: Path, topic: str) -> int:
+    """What a topic's segments take."""
+    return sum(path.stat().st_size for path in directory.glob(f"k/kafka/data/{topic}-[0-9]*/*.log"))
+
+
 def rounds(
     asked: argparse.Namespace, found: list[Figures], chosen: Sequence[Contender], not_here: dict[str, str]
 ) -> None:
@@ -129,6 +134,7 @@ def rounds(
     with tempfile.TemporaryDirectory(prefix="vigie-peers-") as name, servers(Path(name)) as settings:
         print(f"sending {asked.events:,} events ...", flush=True)
         whole, tenth = fill_topics(settings, asked.events)
+        print(f"Kafka holds {bytes_on_disk(Path(name), settings.topic) / asked.events:.0f} bytes an event", flush=True)
         for number in range(1, asked.rounds + 1):
             turn = number % len(chosen)
             for one in (*chosen[turn:], *chosen[:turn]):
