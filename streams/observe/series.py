@@ -59,9 +59,10 @@ class Plan:
             for column, values in enumerate((rows.events, rows.visits)):
                 target = np.array([place[column] for place in places], np.int64)[rows.series]
                 wanted = inside & (target >= 0)
-                np.add.at(table, (target[wanted], rows.minute[wanted] - first), values[wanted])
+                # A cut holds each key and minute once, so nothing has to be added up.
+                table[target[wanted], rows.minute[wanted] - first] = values[wanted]
                 if cut is CutName.REGION:  # France is the sum of its regions; its rows are the first two
-                    np.add.at(table[column], rows.minute[inside] - first, values[inside])
+                    table[column] = np.bincount(rows.minute[inside] - first, values[inside], minutes)
         table[:, measured <= 0] = np.nan
         return table
 
