@@ -169,6 +169,8 @@ def open_csv(path: Path) -> Iterator[CsvFile]:
             encoding = "utf-16" if unpacked.peek(START_BYTES).startswith(_UTF16_MARKS) else "utf-8-sig"
         except (EOFError, Packing) as error:
             raise _damaged(name, 1, error) from None
+        except OSError as error:
+            raise InputError(f"cannot read {name}: {error.strerror or error}; name a CSV file") from None
         except InputError as error:
             raise FileRefused(f"{name}, line 1: {error}") from None
         # Bytes that are no text get through as half characters, so that `CsvFile` can name their line.

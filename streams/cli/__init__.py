@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
 import sys
 from typing import Any
 
 import click
 
 from streams import __version__
+from streams.cli.standard_streams import mend_streams, printing
 from streams.errors import InputError, VigieError
 
 #: Command -> module of `streams.cli` that holds a function of that name (`-` becomes `_`), and the help line.
@@ -70,16 +69,14 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with printing():
+                return super().invoke(ctx)
         except ModuleNotFoundError as error:
             raise _missing_extra(str(ctx.invoked_subcommand), error) from error
-        except BrokenPipeError:  # `vigie minutes | head` ends quietly; click itself would make it exit code 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise InputError("no space is left on the device: free some, then try again") from None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with printing():  # --help and --version print while they are read
+            return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The help lines come from the table, so that --help imports no command.
@@ -107,6 +104,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: errors that a person can act upon are printed alone; a traceback means a defect of Vigie."""
+    mend_streams()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
