@@ -6,6 +6,7 @@ gigabytes: nothing that a batch says of itself is believed, except where it asks
 
 from __future__ import annotations
 
+import operator
 import struct
 import zlib
 from collections.abc import Iterator
@@ -72,9 +73,13 @@ class RawBatch:
         """Whether it is what was written: its checksum holds."""
         return bool(crc32c.crc32c(self.data[_BEFORE_CRC:]) == _HEADER.unpack_from(self.data)[4])
 
-    def covers(self, first: int, last: int) -> bool:
-        """Whether records may lie from the one offset to the other."""
-        return self.start <= first <= last < self.end
+    def covers(self, offsets: list[int]) -> bool:
+        """Whether its records may have these offsets: each in it, and above the one before. Two of one offset would be one dead letter."""
+        if not offsets or not self.start <= offsets[0] <= offsets[-1] < self.end:
+            return not offsets
+        if offsets == list(range(offsets[0], offsets[0] + len(offsets))):  # as they nearly always are
+            return True
+        return all(map(operator.lt, offsets, offsets[1:]))
 
     def records_from(self, offset: int) -> int:
         """How many of its records lie at `offset` or above."""

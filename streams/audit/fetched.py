@@ -104,7 +104,7 @@ class FetchedPieces(Fetcher.PartitionRecords):  # type: ignore[misc]
             records = list(DefaultRecordBatch(unpacked))
         except CorruptRecordError:
             records = read_records(raw, unpacked)
-        if not raw.covers(records[0].offset, records[-1].offset):
+        if not raw.covers([record.offset for record in records]):
             raise UnreadError(Reason.CORRUPT)
         kept = records if raw.start >= first else [record for record in records if record.offset >= first]
         return kept, len(unpacked) + RECORD_BYTES * raw.number

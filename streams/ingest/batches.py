@@ -200,7 +200,7 @@ def _read_batch(raw: RawBatch, unpacked: memoryview, first_wanted: int) -> Batch
     except (CorruptRecordException, ValueError):  # names of headers that are not UTF-8 are ValueErrors
         found = read_records(raw, unpacked)
         values, keys, offsets = [r.value for r in found], [r.key for r in found], [r.offset for r in found]
-    if offsets and not raw.covers(offsets[0], offsets[-1]):
+    if not raw.covers(offsets):
         raise UnreadError(Reason.CORRUPT)
     batch = Batch(raw.append_ms, values, keys, offsets, raw.end)
     # Kafka returns whole batches: the head may be below what was asked for.

@@ -111,6 +111,30 @@ def test_reading_ends_in_the_middle_of_what_nobody_can_read(end: int) -> None:
     assert (unread.number, unread.end) == (4 - (6 - end), end)
 
 
+@pytest.mark.parametrize(
+    ("deltas", "sound"),
+    [
+        ((0, 1, 2), True),
+        ((0, 2, 4), True),
+        ((0, -19, 2), False),
+        ((0, 180, 2), False),
+        ((0, 0, 2), False),
+        ((1, 0, 2), False),
+        ((0, 2, 1), False),
+        ((2, 1, 3), False),
+    ],
+)
+@pytest.mark.parametrize("codec", [0, *CODECS])
+def test_records_whose_offsets_lie_are_corrupt(codec: str | int, deltas: tuple[int, ...], sound: bool) -> None:
+    """Kafka does not look at them in a batch without compression. Two rejects of one offset would be one dead letter."""
+    records = b"".join(record(delta, b"v") for delta in deltas)
+    response = batch(codec, PACK[codec](records) if isinstance(codec, str) else records, 3, last_delta=4)
+    found = by_worker(response)
+    assert found == by_recount(response)
+    assert [row[1] for row in found] == (list(deltas) if sound else [3])
+    assert found[-1][3] == (b"v" if sound else Reason.CORRUPT)
+
+
 @given(st.sampled_from([0, *CODECS.values()]), st.integers(0, 2**32), st.integers(0, 4))
 def test_whatever_a_batch_holds_both_count_the_same(codec: int, seed: int, wanted: int) -> None:
     rnd = random.Random(seed)

@@ -31,6 +31,8 @@ pytestmark = pytest.mark.servers
 EXIT_STATE = 4
 #: What a worker or a command may take, of its data: heap and private maps.
 MEMORY_BYTES = 512 * MIB
+#: Batches of 10 records of 4 MiB.
+MANY = 20
 
 
 def not_cut_off(found: Snapshot) -> int:
@@ -107,7 +109,7 @@ def check_commands(installation: Installation, sender: Sender, found: Snapshot) 
     code, text = capped_vigie(installation, "check", "--project", "mbn")
     assert f"{sender.good} that count" in text, text
     assert "records are in batches that unpack to more than unpacked_mib_max" in text
-    # Of 1.6 GB that was sent in 60 KiB, some heads are kept; nobody takes a head for an event.
+    # Of 800 MB that was sent in 30 KiB, some heads are kept; nobody takes a head for an event.
     code, text = capped_vigie(installation, "rejects", "list", "--since", iso_utc(sender.now_ms), "--json")
     assert code == 0, text
     letters = [orjson.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -134,9 +136,9 @@ def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
         sender.send_good(partition, codec)
     # A broker that is asked for an offset by time unpacks the batch there, 1.3 GB with a heap of 768 MB: nobody may ask.
     sender.send_bad(0, "too_large", sent("zstd", bomb("zstd", 1300), 1), 1)
-    # A fetch that holds 40 batches, each within the bound, of 1.6 GB in all.
+    # A fetch that holds batches each within the bound, of 800 MB in all.
     many = sent("zstd", bomb("zstd", 40, records=10), 10)
-    for _ in range(40):
+    for _ in range(MANY):
         sender.send_bad(4, "too_large", many, 10)
     sender.send_good(4, "zstd")
     # What Kafka takes, and no library reads: it does not look at lz4's checksum, nor behind the last block.
@@ -162,7 +164,7 @@ def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
         assert total(found, Cut.EVENTS) == sender.good
         rejected = {key[1]: number for key, number in found.totals.items() if key[0] == Cut.REJECTED}
         assert rejected == sender.bad
-        unread = sender.bad["too_large"] - 400
+        unread = sender.bad["too_large"] - 10 * MANY
         assert found.totals[Cut.NOT_KEPT, "too_large"] >= unread, "there is nothing to keep of them"
         assert found.totals[Cut.NOT_KEPT, "corrupt"] == sender.bad["corrupt"]
         assert [worker.process.poll() for worker in running] == [None, None], "nobody was started again"
