@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from streams.ingest import faust_app as ingest_app
 from streams.ingest.faust_app import FaustLog, WorkerState
 from streams.ingest.heartbeat import Heart
 from streams.ingest.topic_watch import LogEnds
+from streams.live.connection import redis_silence
 from tests.simulation.test_single_faults import finish, piece, play
 from tests.simulation.world import StoreDown, Worker, World
 
@@ -120,3 +122,35 @@ def test_what_is_pending_is_not_vouched_for(catalog: Catalog) -> None:
         assert [(line.position, line.counted) for line in writer.lines] == [(chunk.end, chunk.end)]
 
     play(catalog, scene)
+
+
+def test_a_worker_without_partitions_says_so_when_redis_is_away_and_forgets_it_when_it_is_back(
+    catalog: Catalog,
+) -> None:
+    """It has nothing to count that would tell; a supervisor must neither start it again for ever nor never."""
+
+    async def scene(world: World, worker: Worker) -> None:
+        state, watch = WorkerState("a", 1, None), SimpleNamespace(partitions=1, wanted=(), ends=LogEnds(0.0, {}))
+        writer = StoreWriter(world)
+        heart = Heart(SilentKafka(), worker.ingestor, writer, state, watch)  # type: ignore[arg-type]
+        for unready in (None, "waiting for Kafka to assign partitions"):
+            state.unready = unready
+            await heart.beat()
+            assert writer.lines == []
+            assert state.unready == unready
+            writer._down = True
+            for _ in range(2):
+                await heart.beat()
+                assert state.unready == "Redis at nowhere does not answer"
+            writer._down = False
+            await heart.beat()
+            assert state.unready == unready
+
+    play(catalog, scene)
+
+
+def test_how_long_redis_may_be_silent_before_a_process_is_not_alive() -> None:
+    answered = time.monotonic() - 100
+    assert redis_silence(answered, 0) is None
+    assert redis_silence(answered, 101) is None
+    assert "no call to Redis went through for 100 s" in (redis_silence(answered, 99) or "")
