@@ -37,6 +37,16 @@ class Sight:
         """The regions seen, in the order of the lists."""
         return [code for code in self.catalog.region_codes if self.viewer.sees(code)]
 
+    def first_region(self) -> str:
+        """The one that is shown first.
+
+        Raises:
+            OutOfSight: none is seen.
+        """
+        if not self.regions:
+            raise OutOfSight(self._instead())
+        return self.regions[0]
+
     def sees(self, region: str | None) -> bool:
         """Whether a region is seen; None is France, and an ENT of no territory."""
         return self.viewer.sees(region)
@@ -90,4 +100,6 @@ class Sight:
         return None if one.project is None else project_regions(self.catalog).get(one.project)
 
     def _instead(self) -> str:
+        if not self.regions:
+            return "you see no region: ask who runs Vigie for one"
         return f"you see the regions {', '.join(self.regions)}: ask for one of them (region={self.regions[0]})"

@@ -126,17 +126,24 @@ def test_every_route_is_in_the_table_and_asks_for_its_scope(guarded: Guarded) ->
     assert len(routes) > 14
     assert [path for path in routes if not OBSERVER_ROUTES.knows(path)] == []
     for who, may in MAY.items():
-        for path in routes:
-            asked, status = OBSERVER_ROUTES.of(path), guarded.status(who, path)
-            if who == "region" and path in WHOLE:
-                assert status == 403, (who, path)
-            elif asked is None:
-                assert status < 400 or path.endswith("z"), (who, path, status)
-            elif asked in may:
-                assert status not in (401, 403), (who, path, status)
-            else:
-                assert status in ((401, 429) if who in ("none", "wrong", "old") else (403,)), (who, path, status)
+        with guarded.client(who) as client:
+            for path in routes:
+                with client.stream("GET", path) as answer:
+                    _hold(who, path, answer.status_code, may)
     assert guarded.status("none", "/nothing/here") == 401  # what is nowhere is no way in either
+
+
+def _hold(who: str, path: str, status: int, may: set[AccessScope]) -> None:
+    """Hold that one kind of credential is answered as the table says."""
+    asked = OBSERVER_ROUTES.of(path)
+    if who == "region" and path in WHOLE:
+        assert status == 403, (who, path)
+    elif asked is None:
+        assert status < 400 or path.endswith("z"), (who, path, status)
+    elif asked in may:
+        assert status not in (401, 403), (who, path, status)
+    else:
+        assert status in ((401, 429) if who in ("none", "wrong", "old") else (403,)), (who, path, status)
 
 
 def test_prometheus_may_send_its_token_as_a_password(guarded: Guarded) -> None:
@@ -238,16 +245,6 @@ def test_who_looked_at_what_is_logged_and_nothing_that_was_typed(
     token_id = guarded.tokens["region"].split("_")[1]
     who = f"{token_id} rectorat de Nancy-Metz"
     assert said == [f"{who} GET /api/v1/minutes 422 by=region", f"{who} GET /api/v1/expected 422 region=75"]
-
-
-def test_values_that_were_sent_are_shown_by_their_shape_to_readers() -> None:
-    from streams.expose.unseen import shape
-
-    assert shape("CAHIER_TEXTE") == "CAHIER_TEXTE"
-    assert shape("/eleve/Amélie-DUPONT/2011-04-02/notes?token=abc") == "/eleve/…"
-    assert shape("https://ent.example.org/eleve/1") == "https://…"
-    assert shape("Amélie Dupont") == "… (13 characters)"
-    assert shape("amelie.dupont@example.org") == "… (25 characters)"
 
 
 def test_too_many_wrong_tokens_from_one_address_wait_and_right_ones_do_not(guarded: Guarded) -> None:

@@ -87,7 +87,7 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         sight = Sight(viewer_of(request), catalog)
         if not sight.is_whole and not any(request.query_params.get(name) for name in FRENCH[:3]):
             return RedirectResponse(
-                f"?region={sight.regions[0]}", 303, SAFE
+                f"?region={sight.first_region()}", 303, SAFE
             )  # not France, which this viewer does not see
         # The title of an address is there without JavaScript: where it is shared, kept as a bookmark, or printed.
         return HTMLResponse(shell.replace(_TITLE, f"<title>{escape(_title(request))} – Vigie</title>"), headers=SAFE)
