@@ -11,8 +11,8 @@ import numpy as np
 from streams.rehearse.counts_file import CountsGrid
 from streams.watch import AlertKind, AlertScope, Array, Episode, KeysOf, Panel, Past, Sensitivity
 
-#: Alerts of one kind that lie no farther apart are one that flaps.
-FLAPPING_MINUTES = 60
+#: Alerts of one kind that lie no farther apart are one that flaps; so are those with a night between them which deviates as they do.
+FLAPPING_MINUTES, NIGHT_MINUTES = 60, 720
 #: Called after each day with (days done, days in all).
 Progress = Callable[[int, int], None]
 
@@ -75,7 +75,7 @@ def rehearse(
     ]
     found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
     found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
-    merged = _as_one(_without_beginnings(found), FLAPPING_MINUTES // counts.step_minutes)
+    merged = _as_one(_without_beginnings(found), counts, bands[0], least)
     found = [_with_sums(counts, bands[0], one) for one in merged]
     return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
 
@@ -111,19 +111,30 @@ def _without_beginnings(found: list[Found]) -> list[Found]:
     ]
 
 
-def _as_one(found: list[Found], rows: int) -> list[Found]:
-    """Alerts in order of their start; those of one kind and series with at most so many rows between them are one."""
+def _as_one(found: list[Found], counts: CountsGrid, expected: Array, least: Sensitivity) -> list[Found]:
+    """Alerts in order of their start; those of one kind and series that are one are told as one."""
     merged: list[Found] = []
     last: dict[tuple[int, AlertKind], int] = {}
     for one in sorted(found, key=lambda one: (one.start, one.series, one.kind)):
         place = last.get((one.series, one.kind))
-        if place is not None and one.start - merged[place].last - 1 <= rows:
+        if place is not None and _goes_on(merged[place], one, counts, expected, least):
             before = merged[place]
             merged[place] = replace(before, last=one.last, running=one.running, score=max(before.score, one.score))
             continue
         last[(one.series, one.kind)] = len(merged)
         merged.append(one)
     return merged
+
+
+def _goes_on(before: Found, one: Found, counts: CountsGrid, expected: Array, least: Sensitivity) -> bool:
+    """Whether an alert is the one before it, which was not sure of itself for a while."""
+    minutes = (one.start - before.last - 1) * counts.step_minutes
+    if minutes <= FLAPPING_MINUTES:
+        return True
+    between = _with_sums(counts, expected, replace(one, start=before.last + 1, last=one.start - 1)).ratio
+    if minutes > NIGHT_MINUTES or between is None:
+        return False
+    return between >= least.ratio_surge if one.kind is AlertKind.SURGE else between <= least.ratio_drop
 
 
 def _begins(drop: Found, silence: Found) -> bool:

@@ -88,7 +88,9 @@ class _Walk:
         self.quiet = rows.quiet[:, series]
         self.length = [rows.length[0, series], rows.length[1, series], rows.silent_rows[series]]
         hours = judged.piece.slots * day.scales.step_minutes // 60
-        self.scores, self.usual = rows.score[:, series], day.limits.usual[:, series][:, hours]
+        group = rows.leading[:, series]
+        self.scores = np.take_along_axis(rows.score[:, :, series], group[:, None], axis=1)[:, 0]
+        self.usual = np.take_along_axis(day.limits.usual[:, :, series][..., hours], group[:, None], axis=1)[:, 0]
         self.counts, self.expected = stretch.counts[series], stretch.expected[series]
         self.known = np.isfinite(self.counts) & np.isfinite(self.expected)
         self.least = day.least

@@ -8,7 +8,7 @@ import numpy as np
 
 from streams.watch.alert_types import Array, Flags, Index, Sensitivity
 from streams.watch.baseline import EXPECTED_MIN
-from streams.watch.scales import Scales
+from streams.watch.scales import GROUPS, Scales
 from streams.watch.score import QUANTUM, LevelSpread, Piece, allow_for_learning, log_error, running_sum, score_of
 from streams.watch.standard import Standard
 from streams.watch.window import Window, larger_extra, make_window
@@ -27,6 +27,9 @@ SILENCE_SPREADS = 2.0
 SILENCE_OVER_PART = 0.02
 #: In rows shorter than `SINGLE_ROW_FROM_MINUTES` a window must score so much more where fewer counts a minute are likely.
 FEW_A_MINUTE, FEW_SCORE = 60.0, 0.5
+#: A window that scores more than this tells nothing of the spread, whether it is told or not: what happens on every other evening would
+#: be usual before it was ever told. Shorter rows than `SINGLE_ROW_FROM_MINUTES` are many, and show by themselves what most do.
+SUSPECT, SUSPECT_OF_MINUTES = 1.7, 3.0
 #: Errors of sudden windows tell something new so many times a day; the spread counts as learned from so many days, at least.
 SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 
@@ -35,9 +38,10 @@ SUDDEN_A_DAY, LEARNED_DAYS_MIN = 3.0, 10
 class Rows:
     """The judged rows of a stretch: flags (directions, series, rows) for up and down, and what silence says (series, rows).
 
-    `beyond`: the last rows deviate; `quiet`: the first lasting window does not. `passing` has bit n set where the n-th
-    window of the scales is beyond its limits, `alone` where its ratio is, too, against comparable days alone; `score` is the highest
-    of the windows where the last rows deviate, else 0, `length` the rows of the one that has it.
+    `beyond`: the last rows deviate; `quiet`: the first lasting window does not. `passing` has bit n set where the n-th window of
+    the scales is beyond its limits, `alone` where its ratio is, too, against comparable days alone; `score` (directions, groups,
+    series, rows) is the highest of a group's windows where the last rows deviate, else 0; `leading` the group that is farthest
+    beyond its limit, `length` the rows of that window.
     """
 
     passing: Index
@@ -45,6 +49,7 @@ class Rows:
     beyond: Flags
     quiet: Flags
     score: Array
+    leading: Index
     length: Index
     silent: Flags
     silent_rows: Index
@@ -64,31 +69,39 @@ def judge_rows(piece: Piece, day: Standard) -> tuple[Rows, Errors]:
     scales, spread = day.scales, day.spread
     hours = piece.slots * scales.step_minutes // 60
     shape = (2, piece.stretch.counts.shape[0], piece.until - piece.first)
-    best, length = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    best, above = np.zeros((2, GROUPS, *shape[1:])), np.full(shape, -np.inf)
+    length, leading = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     passing, alone = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     errors, noises = [], []
     of_day = np.sqrt(spread.level(len(scales.windows) - 2)[:, None] ** 2 + piece.extra[piece.first :] ** 2)
     level = LevelSpread(of_day, spread.level(scales.part_window))
-    for number, rows in enumerate(scales.windows):
+    suspect = SUSPECT if scales.single else SUSPECT_OF_MINUTES
+    for number, (rows, group) in enumerate(zip(scales.windows, scales.groups, strict=True)):
         window = make_window(piece, day, level, rows, number < len(scales.sudden))
-        errors.append(np.where(window.known, log_error(window.observed, window.likely), np.nan))
+        error = np.where(window.known, log_error(window.observed, window.likely), np.nan)
         noises.append(1.0 / (window.likely + 0.5) + window.early)
         few = few_score(window.likely / (rows * scales.step_minutes), scales)
         for direction in range(2):
             score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, day) - few
-            length[direction] = np.where(score > best[direction], rows, length[direction])
-            best[direction] = np.maximum(score, best[direction])
-            passes = score >= day.limits.score[direction][:, hours]
+            excess = score - day.limits.score[direction, group][:, hours]
+            higher = excess > above[direction]
+            length[direction] = np.where(higher, rows, length[direction])
+            leading[direction] = np.where(higher, group, leading[direction])
+            above[direction] = np.maximum(excess, above[direction])
+            best[direction, group] = np.maximum(score, best[direction, group])
+            error[score > suspect] = np.nan
+            passes = excess >= 0.0
             passing[direction] |= passes.astype(np.int64) << number
             alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, day.least)).astype(
                 np.int64
             ) << number
+        errors.append(error)
     beyond, quiet = _last_rows(piece, day)
     silent, silent_rows, heard, empty = _silence(piece, day, of_day)
     passing *= beyond
     passing[1] *= ~empty
-    best *= beyond
-    return Rows(passing, alone, beyond, quiet, best, length, silent, silent_rows, heard), Errors(
+    best *= beyond[:, None]
+    return Rows(passing, alone, beyond, quiet, best, leading, length, silent, silent_rows, heard), Errors(
         np.stack(errors), np.stack(noises)
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.watch.alert_types import Array, Flags, Sensitivity
+from streams.watch.scales import GROUPS
 from streams.watch.store import HOURS, Past
 
 #: Days whose highest scores are looked at.
@@ -21,19 +22,22 @@ PEAK_QUANTILE = 0.9
 PRIOR_PEAK, PRIOR_DAYS = 4.0, 21.0
 #: An hour in which so many of the days score so high has events that recur: it tells nothing of ordinary days. Unless half of the hours do.
 RECURRING_PART, RECURRING_SCORE, RECURRING_HOURS_MAX = 0.2, 3.0, 12
-#: Beyond the quantile, e times as rare is so much higher: between a normal tail (0.3) and the heavy ones of real series.
+#: No less is expected of an ordinary day. A day that reached more than this had an event, and is no ordinary one; of more than
+#: this part of the days nobody believes it.
+PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
+#: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
+#: high: the longer is the tail beyond (measured on the real series that taught).
+BUDGET_A_MONTH, MORE, HEAVY = 2.0, 0.43, 0.9
+#: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.38
-#: No less is expected of an ordinary day; a day that reached more than this had an event, and is no ordinary one.
-PEAK_MIN, EVENT_SCORE = 2.9, 6.5
 #: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
 BUSY_PART, BUSY_BUDGET = 0.5, 0.97
-DAYS_A_MONTH = 30.4
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """By hour of the day: (directions, series, hours). `score`: what it takes; `usual`: the highest score of an ordinary day in hours like
-    this one, which one day in ten exceeds.
+    """By group of windows and hour of the day: (directions, groups, series, hours). `score`: what it takes; `usual`: the highest score of
+    an ordinary day in hours like this one, which one day in ten exceeds.
     """
 
     score: Array
@@ -48,28 +52,31 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     series = len(expected)
     peaks = past.peaks()[-PEAK_DAYS:]
     busy = _busy(expected)
-    usual = np.full((2, series, HOURS), PRIOR_PEAK)
+    usual = np.full((2, GROUPS, series, HOURS), PRIOR_PEAK)
     if peaks:
-        by_hour = np.stack(peaks)  # (days, directions, series, hours)
+        by_hour = np.stack(peaks)  # (days, directions, groups, series, hours)
         often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
-        often = often | np.roll(often, 1, axis=2) | np.roll(often, -1, axis=2)
-        often &= often.sum(axis=2, keepdims=True) <= RECURRING_HOURS_MAX
+        often = often | np.roll(often, 1, axis=-1) | np.roll(often, -1, axis=-1)
+        often &= often.sum(axis=-1, keepdims=True) <= RECURRING_HOURS_MAX
         ordinary = np.where(often, 0.0, by_hour)
         weight = len(peaks) / (len(peaks) + PRIOR_DAYS)
         for hours in (busy, ~busy):
-            of_day = np.where(hours, ordinary, 0.0).max(axis=3)
+            of_day = np.where(hours, ordinary, 0.0).max(axis=-1)
             found = weight * _ordinary_quantile(of_day) + (1.0 - weight) * PRIOR_PEAK
-            usual = np.where(hours, found[:, :, None], usual)
-    part = np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET)
-    each_way = part * least.budget_a_month / DAYS_A_MONTH / 2.0
-    return Limits(np.maximum(usual, PEAK_MIN) + TAIL * np.log((1.0 - PEAK_QUANTILE) / each_way), usual)
+            usual = np.where(hours, found[..., None], usual)
+    usual = np.maximum(usual, PEAK_MIN)
+    rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
+    heavy = HEAVY * ((usual / PEAK_MIN) ** 2 - 1.0)
+    return Limits(usual + MORE + heavy + TAIL * rarer, usual)
 
 
 def _ordinary_quantile(of_day: Array) -> Array:
-    """(directions, series) the quantile over the days without events; of days with events alone, the least that tells one."""
-    ordered = np.sort(np.where(of_day > EVENT_SCORE, EVENT_SCORE, of_day), axis=0)
-    number = (of_day <= EVENT_SCORE).sum(axis=0)
-    place = np.where(number > 0, np.rint(PEAK_QUANTILE * (number - 1)), 0).astype(np.int64)
+    """(directions, groups, series) the quantile over the days without events; of days with events alone, the least that tells one."""
+    ordered = np.sort(of_day, axis=0)
+    number = np.maximum(
+        (of_day <= EVENT_SCORE).sum(axis=0), np.ceil((1.0 - EVENT_DAYS_MAX) * len(of_day)).astype(np.int64)
+    )
+    place = np.rint(PEAK_QUANTILE * (number - 1)).astype(np.int64)
     return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
 
 

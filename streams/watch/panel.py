@@ -19,15 +19,18 @@ from streams.watch.bursts import learn_heaps
 from streams.watch.comparable_days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
+from streams.watch.lately import with_lately
 from streams.watch.limits import PRIOR_PEAK, learn_limits
-from streams.watch.scales import Scales
+from streams.watch.scales import DAYS_FROM_MINUTES, GROUPS, HOURS_LONG, Scales
 from streams.watch.score import Piece, Stretch
 from streams.watch.shift import Shifts
 from streams.watch.spread import learn_spread
 from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
-from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals
+from streams.watch.store import ADOPT_DAYS, HOURS, Day, Past, Residuals, by_hour
 
+#: A window of days of which a larger part was judged tells nothing of the spread; shorter ones if any row was.
+JUDGED_PART_MAX = 0.1
 #: What lasts longer than this while too few comparable days are known may be how things are: it enters baselines.
 LEARNED_MINUTES_MAX = 240
 
@@ -53,6 +56,7 @@ class _Today:
     errors: list[Errors]
     first_row: int
     peaks: NDArray[np.float32]
+    hoped: Array
 
 
 class Panel:
@@ -76,6 +80,9 @@ class Panel:
         self.end_day()
         heaps = learn_heaps([day.heaps for day in self.past.days[-HEAP_DAYS:]], self.series)
         baseline = make_baseline(self.past, date, keys, self.slots, heaps.size)
+        plain = by_hour(baseline.expected)
+        if self.scales.step_minutes >= DAYS_FROM_MINUTES:
+            baseline = replace(baseline, expected=with_lately(self.past, date, keys, baseline.expected))
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
         shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
         standard = Standard(
@@ -87,10 +94,10 @@ class Panel:
             Standard.worth_of(baseline.expected, self.least, heaps),
             baseline.learning,
         )
-        peaks = np.zeros((2, self.series, HOURS), np.float32)
+        peaks = np.zeros((2, GROUPS, self.series, HOURS), np.float32)
         extra = spread.beyond(baseline.extra)
         self._today = _Today(
-            date, keys, baseline, standard, heaps.size[:, None], extra, [], [], self.rows_judged, peaks
+            date, keys, baseline, standard, heaps.size[:, None], extra, [], [], self.rows_judged, peaks, plain
         )
         return baseline
 
@@ -114,7 +121,7 @@ class Panel:
         rows, errors = judge_rows(piece, today.standard)
         hours = slots * self.scales.step_minutes // 60
         for hour in np.unique(hours):
-            today.peaks[:, :, hour] = np.maximum(today.peaks[:, :, hour], rows.score[:, :, hours == hour].max(axis=2))
+            today.peaks[..., hour] = np.maximum(today.peaks[..., hour], rows.score[..., hours == hour].max(axis=-1))
         changes = advance(self.tracks, Judged(rows, piece, today.standard, self.rows_judged))
         self._ended += [(change.series, change.episode) for change in changes if change.ended]
         self.rows_judged += counts.shape[1]
@@ -164,7 +171,11 @@ class Panel:
 
     def score(self, series: int) -> float:
         """What it takes today, of both directions on average; before the first day what an ordinary one reaches."""
-        return PRIOR_PEAK if self._today is None else float(self._today.standard.limits.score[:, series].mean())
+        return (
+            PRIOR_PEAK
+            if self._today is None
+            else float(self._today.standard.limits.score[:, HOURS_LONG, series].mean())
+        )
 
     def end_day(self) -> None:
         """Put the day into the past, without the rows that were judged a surge, a drop or a silence."""
@@ -187,7 +198,8 @@ class Panel:
         residuals = self._residuals(today, slots, marked)
         peaks = today.peaks if today.baseline.judged else None
         day = Day.of(today.date, today.keys, by_slot, judged_slots, share)
-        self.past.add(replace(day, residuals=residuals, peaks=peaks))
+        hoped = today.hoped if today.baseline.judged else None
+        self.past.add(replace(day, residuals=residuals, peaks=peaks, hoped=hoped))
 
     def _marked(self, begin: int, until: int) -> Flags:
         marked = np.zeros((self.series, until - begin), dtype=bool)
@@ -220,6 +232,7 @@ class Panel:
         back = marked.shape[1] - len(slots)
         sums = np.concatenate([np.zeros((self.series, 1)), np.cumsum(marked, axis=1)], axis=1)
         windows = np.array(self.scales.windows)
+        most = np.where(np.array(self.scales.groups) > HOURS_LONG, JUDGED_PART_MAX * windows, 0.0)
         for number in range(HOURS * samples):
             wanted = min(self.slots - 1, int((number + 1) * per_hour / samples + 1e-9) - 1)
             places = np.flatnonzero(slots == wanted)
@@ -228,7 +241,7 @@ class Panel:
                 place = int(places[0])
                 until = back + place + 1
                 judged = sums[:, until, None] - sums[:, np.maximum(until - windows, 0)]
-                errors[at] = np.where(judged == 0, error[:, :, place].T, np.nan)
+                errors[at] = np.where(judged <= most, error[:, :, place].T, np.nan)
                 noises[at] = noise[:, :, place].T
         return Residuals(errors, noises, today.baseline.extra)
 
@@ -237,7 +250,7 @@ class Panel:
         sides = []
         for direction in range(2):
             tau = today.standard.spread.tau[direction, :, number][:, hours]
-            wide = today.standard.limits.score[direction][:, hours] * np.sqrt(
+            wide = today.standard.limits.score[direction, HOURS_LONG][:, hours] * np.sqrt(
                 1.0 / (expected + 0.5) + tau**2 + today.extra**2
             )
             sides.append(wide)
@@ -248,15 +261,19 @@ class Panel:
 
 def _day_state(day: Day) -> DayState:
     left = day.residuals or Residuals(np.zeros((0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), np.float32))
-    peaks = np.zeros((0, 0, 0), np.float32) if day.peaks is None else day.peaks
-    return DayState(day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra, peaks)
+    peaks = np.zeros((0, 0, 0, 0), np.float32) if day.peaks is None else day.peaks
+    hoped = np.zeros((0, 0)) if day.hoped is None else day.hoped
+    return DayState(
+        day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra, peaks, hoped
+    )
 
 
 def _day(state: DayState, keys_of: KeysOf) -> Day:
     left = Residuals(state.error, state.noise, state.extra) if state.error.size else None
     peaks = state.peaks if state.peaks.size else None
     day = Day.of(state.date, keys_of(state.date), state.counts.astype(np.float64), state.judged, state.share)
-    return replace(day, hours=state.hours, residuals=left, peaks=peaks)
+    hoped = state.hoped if state.hoped.size else None
+    return replace(day, hours=state.hours, residuals=left, peaks=peaks, hoped=hoped)
 
 
 def _open_day(today: _Today, windows: int, series: int) -> OpenDay:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 SUDDEN_MINUTES = (1, 2, 3, 5, 10, 15, 30)
 #: Lasting deviations, against comparable days alone; minutes.
 LASTING_MINUTES = (30, 60, 120, 240, 480)
+#: ... of days, where rows are at least so long: shorter ones have enough counts to tell a lasting deviation within hours.
+DAYS_MINUTES, DAYS_FROM_MINUTES = (1440, 2880, 4320), 15
+#: Kinds of windows, which have limits of their own: sudden, lasting for hours, lasting for days.
+GROUPS, HOURS_LONG = 3, 1
 #: A deviation must last two rows where rows are shorter than this: one minute of retries is no surge.
 SINGLE_ROW_FROM_MINUTES = 5
 #: The day so far: its level is read from so many parts of so many minutes (at least one row) just before a window begins.
@@ -42,6 +46,12 @@ class Scales:
         return self.sudden + self.lasting
 
     @property
+    def groups(self) -> tuple[int, ...]:
+        """The kind of each window: 0 sudden, 1 lasting for hours, 2 for days."""
+        longest = LASTING_MINUTES[-1]
+        return (0,) * len(self.sudden) + tuple(1 + (rows * self.step_minutes > longest) for rows in self.lasting)
+
+    @property
     def part_window(self) -> int:
         """Which sudden window is as long as a part of the level."""
         return min(range(len(self.sudden)), key=lambda number: abs(self.sudden[number] - self.level_part))
@@ -57,7 +67,8 @@ class Scales:
         single = step_minutes >= SINGLE_ROW_FROM_MINUTES
         least = 1 if single else 2
         sudden = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in SUDDEN_MINUTES})
-        lasting = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in LASTING_MINUTES})
+        days = DAYS_MINUTES if step_minutes >= DAYS_FROM_MINUTES else ()
+        lasting = sorted({max(least, math.ceil(minutes / step_minutes)) for minutes in LASTING_MINUTES + days})
         part = max(1, LEVEL_PART_MINUTES // step_minutes)
         kept = math.ceil(KEPT_MINUTES / step_minutes)
         return Scales(

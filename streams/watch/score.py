@@ -150,7 +150,9 @@ def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:
     tau = np.sqrt(np.maximum(tau_square, _TAU_SQUARE_MIN))
     # Sums of expectations are multiples of QUANTUM; those of rows without any are 0.
     safe = np.maximum(expected, QUANTUM)
-    u = tau * log_error(observed, safe) / (tau * tau + 1.0 / (safe + 0.5))
+    # From above the root, where Newton on this convex function never overshoots.
+    far = np.where(observed > safe, np.log(np.maximum(observed, safe) / safe), log_error(observed, safe))
+    u = tau * far / (tau * tau + 1.0 / (np.maximum(observed, safe) + np.where(observed > safe, 0.0, 0.5)))
     for _ in range(NEWTON_STEPS):
         mean = safe * np.exp(tau * u)
         u -= (u - tau * (observed - mean)) / (1.0 + tau * tau * mean)

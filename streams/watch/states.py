@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from streams.watch.alert_types import Array, Flags, Index
 from streams.watch.episodes import KINDS, Episode, Track
 from streams.watch.groups import Group
-from streams.watch.scales import Scales
+from streams.watch.scales import GROUPS, Scales
 from streams.watch.store import DAYS_MAX, HOURS
 
 #: Minutes whose bands are kept for the API: as many as Redis keeps of counts.
@@ -41,6 +41,7 @@ class DayState:
     noise: NDArray[np.float32]
     extra: float
     peaks: NDArray[np.float32]
+    hoped: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,15 @@ def _wrong_shapes(state: JudgeState, group: Group) -> Iterator[str]:
             (f"hours of {day.date}", day.hours, (series, HOURS)),
             (f"errors of {day.date}", day.error, residuals),
             (f"noise of {day.date}", day.noise, residuals),
-            (f"peaks of {day.date}", day.peaks, (2, series, HOURS) if day.peaks.size else (0, 0, 0)),
+            (f"peaks of {day.date}", day.peaks, (2, GROUPS, series, HOURS) if day.peaks.size else (0, 0, 0, 0)),
+            (f"hours hoped for of {day.date}", day.hoped, (series, HOURS) if day.hoped.size else (0, 0)),
         ]
     if (today := panel.today) is not None:
         shapes += [
             ("slots of today", today.slots, (today.slots.size,)),
             ("errors of today", today.error, (windows, series, today.slots.size)),
             ("noise of today", today.noise, (windows, series, today.slots.size)),
-            ("peaks of today", today.peaks, (2, series, HOURS)),
+            ("peaks of today", today.peaks, (2, GROUPS, series, HOURS)),
         ]
     for name, values, shape in shapes:
         if values.shape != shape:

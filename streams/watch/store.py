@@ -49,7 +49,8 @@ class Day:
     `counts` (series, slots), NaN where not measured; `judged` (series, slots): where they were a surge, drop or silence;
     `share` (series): how much of what was expected of the day lay in those rows; `hours` (series, 24): means of the others.
     `heaps`: how many of its counts came together.
-    `peaks` (directions, series, 24): the highest score of each hour, None where it was not judged.
+    `peaks` (directions, groups of windows, series, 24): the highest score of each hour, None where it was not judged.
+    `hoped` (series, 24): means of what comparable days promised, None where nothing was.
     """
 
     date: datetime.date
@@ -61,11 +62,12 @@ class Day:
     heaps: DayHeaps
     residuals: Residuals | None = None
     peaks: NDArray[np.float32] | None = None
+    hoped: Array | None = None
 
     @staticmethod
     def of(date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array) -> Day:
         """A day with the means of its hours."""
-        hours = _by_hour(np.where(judged, np.nan, counts))
+        hours = by_hour(np.where(judged, np.nan, counts))
         return Day(date, keys, counts.astype(np.float32), judged, share, hours, heaps_of(counts, judged))
 
     @staticmethod
@@ -76,7 +78,7 @@ class Day:
     def adopted(self, series: Flags) -> Day:
         """The day with the judged rows of these series as ordinary ones."""
         judged = self.judged & ~series[:, None]
-        hours = np.where(series[:, None], _by_hour(self.counts.astype(np.float64)), self.hours)
+        hours = np.where(series[:, None], by_hour(self.counts.astype(np.float64)), self.hours)
         return replace(self, judged=judged, hours=hours)
 
 
@@ -94,7 +96,7 @@ class Past:
         return sure + [one for one in kept if not one.sure][-missing:] if missing > 0 else sure
 
     def peaks(self) -> list[NDArray[np.float32]]:
-        """Highest scores of the days that were judged: (directions, series, hours) each."""
+        """Highest scores of the days that were judged: (directions, groups, series, hours) each."""
         return [day.peaks for day in self.days if day.peaks is not None]
 
     def _forget_residuals(self) -> None:
@@ -124,7 +126,8 @@ class Past:
             self.days[-ADOPT_DAYS:] = [day.adopted(lasting) for day in self.days[-ADOPT_DAYS:]]
 
 
-def _by_hour(counts: Array) -> Array:
+def by_hour(counts: Array) -> Array:
+    """(series, 24) means of what is known of each hour of a day's slots."""
     series, slots = counts.shape
     measured = np.isfinite(counts)
     bins = np.arange(slots) * HOURS // slots

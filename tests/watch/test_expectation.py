@@ -14,9 +14,10 @@ from streams.settings import default_config_dir
 from streams.watch import SENSITIVITIES, MixedDays, Panel, SchoolDays, weekly
 from streams.watch.baseline import make_baseline
 from streams.watch.flags import few_score
+from streams.watch.lately import with_lately
 from streams.watch.limits import PEAK_MIN, PRIOR_PEAK, learn_limits
-from streams.watch.scales import Scales
-from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far
+from streams.watch.scales import GROUPS, Scales
+from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far, score_of
 from streams.watch.shift import Shifts
 from streams.watch.spread import Sample
 from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Day, Past
@@ -95,6 +96,21 @@ def test_what_was_learned_from_few_days_counts_less() -> None:
     assert allow_for_learning(score, tau, np.array([1.0]), 10.0)[0] == pytest.approx(6.0, abs=0.01)
 
 
+@pytest.mark.parametrize("tau", [0.05, 0.5, 1.5])
+@pytest.mark.parametrize(
+    ("observed", "expected"), [(4, 0.02), (50, 0.02), (100, 0.5), (60, 0.0003), (5, 3), (5, 60), (130, 100)]
+)
+def test_a_score_is_the_root_of_the_least_likelihood_ratio(observed: float, expected: float, tau: float) -> None:
+    """Of many counts where next to none were expected, too: it was 10^27 there, and an overflow."""
+    u = np.linspace(-80, 80, 400_001)
+    with np.errstate(over="ignore"):
+        mean = expected * np.exp(np.clip(tau * u, -600, 600))
+        ratio = u * u + 2.0 * (observed * np.log(observed / mean) - observed + mean)
+    exact = np.sign(observed - expected) * np.sqrt(ratio.min())
+    found = score_of(np.array([float(observed)]), np.array([expected]), np.array([tau * tau]))
+    assert found[0] == pytest.approx(exact, abs=0.05)
+
+
 def test_few_visits_a_minute_need_a_higher_score() -> None:
     """The same deviation in a night and in the day; rows of an hour are fewer anyway."""
     few, many = few_score(np.array([10.0, 100.0]), Scales.of(1))
@@ -148,11 +164,11 @@ def limits(peaks: list[float], budget: float = 2.0) -> tuple[float, float]:
     past = Past()
     for number, peak in enumerate(peaks):
         date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.zeros((2, 1, 24), np.float32)
-        by_hour[0, 0, number * 7 % 24] = peak
+        by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
+        by_hour[0, 0, 0, number * 7 % 24] = peak
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
     found = learn_limits(past, np.ones((1, 24)), replace(SENSITIVITIES["normal"], budget_a_month=budget))
-    return float(found.score[0, 0, 12]), float(found.usual[0, 0, 12])
+    return float(found.score[0, 0, 0, 12]), float(found.usual[0, 0, 0, 12])
 
 
 def test_a_limit_knows_its_series() -> None:
@@ -171,11 +187,11 @@ def test_strange_nights_do_not_raise_the_limit_of_days() -> None:
     past = Past()
     for number in range(80):
         date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.full((2, 1, 24), 2.5, np.float32)
-        by_hour[0, 0, number % 5] = 6.0
+        by_hour = np.full((2, GROUPS, 1, 24), 2.5, np.float32)
+        by_hour[0, 0, 0, number % 5] = 6.0
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
     expected = np.where(np.arange(24) < 6, 1.0, 50.0)[None, :]
-    score = learn_limits(past, expected, SENSITIVITIES["normal"]).score[0, 0]
+    score = learn_limits(past, expected, SENSITIVITIES["normal"]).score[0, 0, 0]
     assert score[12] < 4.0 < 5.5 < score[3]
 
 
@@ -184,11 +200,11 @@ def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
     past = Past()
     for number in range(80):
         date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.zeros((2, 1, 24), np.float32)
-        by_hour[0, 0, number * 5 % 16] = 3.2
-        by_hour[0, 0, 19] = 8.0 if number % 2 else 1.0
+        by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
+        by_hour[0, 0, 0, number * 5 % 16] = 3.2
+        by_hour[0, 0, 0, 19] = 8.0 if number % 2 else 1.0
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    assert learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0].max() < 3.5
+    assert learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0, 0].max() < 3.5
 
 
 def test_a_wednesday_is_compared_with_wednesdays() -> None:
@@ -237,3 +253,32 @@ def test_days_on_which_zones_differ_are_as_sure_as_others_once_seen() -> None:
     date = first + datetime.timedelta(days=74)
     assert keys_of(date).name[0] == "mixed"  # type: ignore[index]
     assert make_baseline(past, date, keys_of(date), 24, np.ones(1)).extra < 0.15
+
+
+@pytest.mark.parametrize(("days", "early"), [(4, True), (2, False)])
+def test_a_timetable_that_changed_is_expected_after_four_days(days: int, early: bool) -> None:
+    """Working days begin at five in place of six: the fifth is no surge, though five Fridays before began at six."""
+    rng, past = np.random.default_rng(9), Past()
+    date = datetime.date(2026, 1, 5)
+    mean = np.where(np.arange(24) < 6, 20.0, 200.0)
+    for number in range(39):
+        day = date + datetime.timedelta(days=number)
+        hours = np.roll(mean, -1) if 39 - number <= days else mean
+        counts = rng.poisson(hours).astype(float)[None, :]
+        past.add(replace(Day.unjudged(day, weekly(day), counts), hoped=mean[None, :]))
+    friday = date + datetime.timedelta(days=39)
+    found = with_lately(past, friday, weekly(friday), mean[None, :])[0]
+    assert bool(found[5] > 150.0) is early
+    assert found[8:20] == pytest.approx(mean[8:20])
+
+
+def test_windows_of_each_kind_have_limits_of_their_own() -> None:
+    """Days that are strange for hours do not make it deaf to what is sudden."""
+    past = Past()
+    for number in range(80):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        by_hour = np.full((2, GROUPS, 1, 24), 2.0, np.float32)
+        by_hour[0, 1, 0, number * 7 % 24] = 5.0
+        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
+    score = learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"]).score[0, :, 0, 12]
+    assert score[0] < 4.0 < 5.5 < score[1]
