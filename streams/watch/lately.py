@@ -39,7 +39,8 @@ def with_lately(past: Past, date: datetime.date, keys: DayKeys, expected: Array)
     least = np.where(low > 0, low, -high)
     enough = np.maximum(OFF_MIN, COUNTING_SPREADS / np.sqrt(hoped.max(axis=0) + 0.5))
     with np.errstate(invalid="ignore"):
-        new = (least >= enough) & (least > high - low)
+        # Nothing at all is never usual: what comes back comes back as it was.
+        new = (least >= enough) & (least > high - low) & (seen > 0).all(axis=0)
     if not new.any():
         return expected
     change = np.where(new, np.median(off, axis=0), 0.0)
