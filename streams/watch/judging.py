@@ -25,7 +25,7 @@ from streams.watch.store import Day
 #: False alerts a month that all regions together may cost an observer, and how many there are to share them.
 BUDGET_A_MONTH, REGIONS = 1.0, 18
 #: At so small a budget strange minutes are not as rare as `limits.TAIL` tells: a region is given this part of its share.
-RARE_PART = 0.1
+RARE_PART = 0.3
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
 JUDGED_DAYS = 30
 #: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.

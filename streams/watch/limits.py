@@ -24,7 +24,7 @@ PRIOR_PEAK, PRIOR_DAYS = 4.0, 21.0
 RECURRING_PART, RECURRING_SCORE, RECURRING_HOURS_MAX = 0.2, 3.0, 12
 #: No less is expected of an ordinary day. A day that reached more than this had an event, and is no ordinary one; of more than
 #: this part of the days nobody believes it.
-PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.2
+PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
 #: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
 #: high: the longer is the tail beyond (measured on the real series that taught).
 BUDGET_A_MONTH, MORE, HEAVY = 2.0, 0.43, 0.9
