@@ -40,7 +40,7 @@ check: $(STAMP) servers ## style, types, import rules, and every configuration f
 .PHONY: prove
 prove: $(STAMP) servers ## 100,000 seeds of simulated faults, the long hard cases, then faults at random against a running chain; PROVE_MINUTES=40 PROVE_SEED=1
 	@$(BIN)/python -m tests.simulation $(PROVE_SEEDS)
-	@PROVE_LONG=1 $(BIN)/python -m pytest -q tests/servers/test_hard_cases.py tests/servers/test_outages.py tests/servers/test_hot.py tests/servers/test_wheel.py tests/servers/test_names.py tests/servers/test_sentinel.py tests/servers/test_pods.py
+	@PROVE_LONG=1 $(BIN)/python -m pytest -q -m long tests/servers
 	@$(BIN)/python -m tests.prove
 
 # make prove-alerts: PAST is an archive that `vigie simulate --years 0.38 --until 2026-02-02 --scale 0.02 --archive PAST` wrote; PROOF is
