@@ -1,7 +1,7 @@
 """`make test` prints how long each suite took beside its budget; all of them, two at a time, must be done within eleven minutes.
 
-A pytest plugin (`-p budget`). A suite over its budget is named, and so is a total over eleven minutes. Neither fails the run: a busy machine
-must not turn a good change red.
+A pytest plugin (`-p budget`). A suite over its budget is named, and so is a total over eleven minutes. Neither fails the run: a busy
+machine must not turn a good change red.
 """
 
 from __future__ import annotations
