@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent / "streams"
 #: What writes for screens, or reads French; a page, or a part of one, may say so by its name as well.
 FOR_SCREENS = {
+    "access/login.py": "a page",
     "clock.py": "names of days and months",
     "csv_file.py": "accents in names of columns",
     "expose/alert_french.py": "alerts",

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -19,6 +20,7 @@ from streams.audit.compare import ASPECTS, CODES, VISIT_ASPECTS, Compared, Diffe
 from streams.audit.recount import Recount
 from streams.audit.rejects import Rejected, Whole
 from streams.cli import cli
+from streams.cli.forecast import _write_rows as write_forecast
 from streams.cli.recount import _json as recount_json
 from streams.cli.rejects import _row as reject_row
 from streams.collect.door import Answer
@@ -126,7 +128,12 @@ def outputs(archive: Path, directory: Path) -> dict[str, Any]:
     recount = Recount(
         records=1, seconds=1.0, compared=compared, totals_compared=True, notes=("n",), service_visits=(1, 1)
     )
+    one = SimpleNamespace(mean=np.ones((1, 2)), lower=np.ones((1, 2)), upper=np.ones((1, 2)))
+    with CliRunner().isolation() as (out, *_rest):
+        write_forecast([(date(2026, 9, 1), one)], [("44", None, None)], "region", 1.0, as_json=True)  # type: ignore[list-item]
+        forecast = json.loads(out.getvalue())
     return {
+        "forecast": forecast,
         "rehearse": rehearsed,
         "report day": report,
         "recount": recount_json(recount),
