@@ -51,6 +51,7 @@ def collect(host: str | None, port: int | None) -> None:
             port=settings.collector_port,
             tokens_file=settings.tokens_file,
             tls=edges.http_tls(settings, "collector"),
+            lock=edges.http_lock(settings, "collector"),
             rules=DoorRules(limits, edges.time_bounds(settings), DEDUPE_MS_MIN // 1000, settings.pseudonyms_only),
         )
     )

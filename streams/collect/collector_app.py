@@ -14,12 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from streams.access import AccessScope, RouteScopes, viewer_of
 from streams.collect.door import Answer, Body, Door
 from streams.collect.event_log import EventLog
 from streams.collect.refusals import RequestRefused
 from streams.web import exposed
 
 PATH = "/v1/events"
+#: What the gate asks for where others than this machine reach the collector; of events the door looks at the token itself.
+COLLECTOR_ROUTES = RouteScopes(
+    exact={PATH: None, "/v1/token": None, "/healthz": None, "/readyz": None, "/metrics": AccessScope.METRICS}, below={}
+)
 
 
 def create_collector_app(door: Door, events: EventLog) -> Starlette:
@@ -55,9 +60,10 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     async def healthz(_request: Request) -> Response:
         return _json(200, {"status": "alive"})
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         why = door.not_ready_because()
-        return _json(200 if why is None else 503, {"ready": why is None, "reason": why})
+        told = why if viewer_of(request).may(AccessScope.METRICS) else None
+        return _json(200 if why is None else 503, {"ready": why is None, "reason": told})
 
     async def unknown(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -6,10 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.access import TokenBook
+from starlette.types import ASGIApp
+
+from streams.access import Gate, Lock, TokenBook
 from streams.addresses import host_port
 from streams.broker import KafkaAddress
-from streams.collect.collector_app import create_collector_app
+from streams.collect.collector_app import COLLECTOR_ROUTES, create_collector_app
 from streams.collect.door import Door, DoorRules
 from streams.collect.event_log import EventLog
 from streams.web import TlsFiles, WebServer, listen
@@ -22,7 +24,7 @@ STOP_SECONDS_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class CollectorOptions:
-    """What a collector is told."""
+    """What a collector is told. `lock` None: whoever reaches it may scrape it, since it listens on this machine alone."""
 
     kafka: KafkaAddress
     topic: str
@@ -30,6 +32,7 @@ class CollectorOptions:
     port: int
     tokens_file: Path
     tls: TlsFiles | None
+    lock: Lock | None
     rules: DoorRules
 
 
@@ -43,7 +46,9 @@ def collect_until_stopped(options: CollectorOptions) -> None:
     book = TokenBook(options.tokens_file)
     listening = listen(options.host, options.port, "choose another collector_port")
     events = EventLog(options.kafka, options.topic, options.rules.limits.confirm_seconds_max)
-    app = create_collector_app(Door(book, events, options.rules), events)
+    app: ASGIApp = create_collector_app(Door(book, events, options.rules), events)
+    if options.lock is not None:
+        app = Gate(app, options.lock, COLLECTOR_ROUTES)
     scheme = "http" if options.tls is None else "https"
     log.info("the collector listens on %s://%s", scheme, host_port(options.host, options.port))
     WebServer(app, listening, STOP_SECONDS_MAX, options.tls).serve_until_stopped()
