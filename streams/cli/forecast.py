@@ -6,6 +6,7 @@ import csv
 import datetime
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from streams.errors import InputError
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
-    from streams.forecast import Outlook
+    from streams.forecast import KnownDays, Outlook
     from streams.forecast.backtest import Score
     from streams.history.day_columns import Key
 
@@ -73,7 +74,7 @@ def forecast(
     Exit status: 0; 1 where a day cannot be told.
     """
     from streams.cli.past_sources import open_archive
-    from streams.forecast.held_days import known_days
+    from streams.forecast.held_days import known_groups
     from streams.history import load_calendar
     from streams.history.reading import History
 
@@ -84,30 +85,42 @@ def forecast(
     held = history.held()
     if test_wanted:
         with Meter("read", len(held)) as meter:
-            _keys, known = known_days(history, catalog, calendar, by, _shown(held, meter))
-        sys.exit(_backtest(known, held))
+            groups = known_groups(history, calendar, by, _shown(held, meter))
+        sys.exit(_backtest([group.known for group in groups], held, as_one=by == "national"))
     if first is None:
         raise InputError(
             "say --date DAY, the day to come; or --backtest, to see how good forecasts of this archive are"
         )
     days = _asked(first.date(), (last or first).date(), held)
-    from streams.forecast import outlook
-    from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_DAYS
+    from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_DAYS, outlook, summed
 
     near = [day for day in held if days[0] - datetime.timedelta(days=LIKE_DAYS_BACK + 7 * len(days)) <= day]
     year = [day for day in held if 0 <= (days[-1] - day).days - YEAR_DAYS + 40 <= LIKE_DAYS_BACK + 80]
-    keys, known = known_days(history, catalog, calendar, by, sorted({*near, *year}))
-    found = [(day, outlook(known.until(days[0] - datetime.timedelta(days=1)), day)) for day in days]
-    rows = [(day, one) for day, one in found if one is not None]
+    groups = known_groups(history, calendar, by, sorted({*near, *year}))
+    last_known = days[0] - datetime.timedelta(days=1)
+    found = [(day, group, outlook(group.known.until(last_known), day)) for day in days for group in groups]
+    rows = [_Told(day, group.keys, one) for day, group, one in found if one is not None]
+    if by == "national":
+        told = {day: [row.outlook for row in rows if row.day == day] for day in days}
+        rows = [_Told(day, ((),), summed(outlooks)) for day, outlooks in told.items() if outlooks]
     if as_json or as_csv:
-        _write_rows(rows, keys, by, growth, as_json)
+        _write_rows(rows, by, growth, as_json)
     else:
-        for line in _lines(rows, keys, by, growth):
+        for line in _lines(rows, by, growth):
             click.echo(line)
-    unknown = [day for day, one in found if one is None]
+    unknown = [day for day in days if not any(row.day == day for row in rows)]
     for day in unknown:
-        click.echo(f"vigie: {day}: nothing like it is known (kind {known.kind_of(day).value}): no forecast", err=True)
+        click.echo(f"vigie: {day}: nothing like it is known: no forecast", err=True)
     sys.exit(1 if unknown else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A day, the keys of its series, and what is expected of them."""
+
+    day: datetime.date
+    keys: tuple[Key, ...]
+    outlook: Outlook
 
 
 def _shown(days: Sequence[datetime.date], meter: Meter) -> Iterator[datetime.date]:
@@ -124,13 +137,12 @@ def _asked(first: datetime.date, last: datetime.date, held: Sequence[datetime.da
     return [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _write_rows(
-    rows: Sequence[tuple[datetime.date, Outlook]], keys: Sequence[Key], by: str, growth: float, as_json: bool
-) -> None:
+def _write_rows(rows: Sequence[_Told], by: str, growth: float, as_json: bool) -> None:
     names = ["minute", *([by] if by != "national" else []), "visits", "lower", "upper"]
     found = []
-    for day, one in rows:
-        midnight = datetime.datetime.combine(day, datetime.time(), PARIS)
+    for row in rows:
+        one, keys = row.outlook, row.keys
+        midnight = datetime.datetime.combine(row.day, datetime.time(), PARIS)
         columns = [values * growth for values in (one.mean, one.lower, one.upper)]
         for place, key in enumerate(keys):
             for minute in range(columns[0].shape[1]):
@@ -146,11 +158,12 @@ def _write_rows(
     writer.writerows(found)
 
 
-def _lines(rows: Sequence[tuple[datetime.date, Outlook]], keys: Sequence[Key], by: str, growth: float) -> list[str]:
+def _lines(rows: Sequence[_Told], by: str, growth: float) -> list[str]:
     """A line a day and series: visits of the day, and its busiest minute, with their intervals."""
     told = []
-    for day, one in rows:
-        for place, key in enumerate(keys):
+    for row in rows:
+        day, one = row.day, row.outlook
+        for place, key in enumerate(row.keys):
             mean, lower, upper = (values[place] * growth for values in (one.mean, one.lower, one.upper))
             peak = int(mean.argmax())
             spread = 1.2816 * float(one.spread[place]) * float(mean.sum())
@@ -164,14 +177,11 @@ def _lines(rows: Sequence[tuple[datetime.date, Outlook]], keys: Sequence[Key], b
     return told
 
 
-def _backtest(known: object, held: Sequence[datetime.date]) -> int:
-    from streams.forecast import KnownDays
+def _backtest(groups: Sequence[KnownDays], held: Sequence[datetime.date], *, as_one: bool) -> int:
     from streams.forecast.backtest import backtest
 
-    assert isinstance(known, KnownDays)
-    scores = [
-        score for horizon in HORIZONS if (score := backtest(known, list(held)[-BACKTEST_DAYS:], horizon)) is not None
-    ]
+    days = held[-BACKTEST_DAYS:]
+    scores = [score for horizon in HORIZONS if (score := backtest(groups, days, horizon, as_one=as_one)) is not None]
     if not scores:
         raise InputError("the archive holds too few days: a forecast is judged on days with five weeks before them")
     for line in score_lines(scores):

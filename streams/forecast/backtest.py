@@ -6,12 +6,13 @@ Coverage: how many quarters lie within the interval from 10 to 90 %.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 
-from streams.forecast.expectation import QUARTER, KnownDays, Values, outlook
+from streams.forecast.expectation import QUARTER, KnownDays, Values, outlook, summed
 
 WEEKS = 4
 #: Quarters with fewer visits expected say nothing of an interval: most are 0.
@@ -31,25 +32,31 @@ class Score:
     coverage: float
 
 
-def backtest(known: KnownDays, days: list[date], horizon: int) -> Score | None:
-    """Forecast each of these days as if it were so many days ahead; None where none can be."""
+def backtest(groups: Sequence[KnownDays], days: Sequence[date], horizon: int, *, as_one: bool = False) -> Score | None:
+    """Forecast each of these days as if it were so many days ahead; None where none can be. `as_one`: the sum of all
+    is judged."""
     sums = np.zeros(4)
     inside = quarters = tried = unknown = 0
     for day in days:
         weeks = [day - timedelta(days=7 * back) for back in range(1, WEEKS + 1)]
-        if day not in known.days or any(week not in known.days for week in weeks):
+        if any(one not in groups[0].days for one in (day, *weeks)):
             continue
-        found = outlook(known.until(day - timedelta(days=horizon)), day)
-        if found is None:
+        found = [outlook(known.until(day - timedelta(days=horizon)), day) for known in groups]
+        told = [(known, one) for known, one in zip(groups, found, strict=True) if one is not None]
+        if not told:
             unknown += 1
             continue
-        actual = _sums(known.days[day])
-        mean, lower, upper = found.quarters()
-        rivals = [_sums(known.days[weeks[0]]), np.mean([_sums(known.days[week]) for week in weeks], axis=0)]
-        sums += [actual.sum(), *(np.abs(guess - actual).sum() for guess in (mean, *rivals))]
-        told = mean >= COVERED_FROM
-        inside += int(((actual >= lower) & (actual <= upper) & told).sum())
-        quarters += int(told.sum())
+        actual, *before = (_sums(np.concatenate([known.days[one] for known, _ in told])) for one in (day, *weeks))
+        outlooks = [one for _known, one in told]
+        if as_one:
+            outlooks = [summed(outlooks)]
+            actual, *before = (one.sum(axis=0, keepdims=True) for one in (actual, *before))
+        mean, lower, upper = map(np.concatenate, zip(*(one.quarters() for one in outlooks), strict=True))
+        guesses = (mean, before[0], np.mean(before, axis=0))
+        sums += [actual.sum(), *(np.abs(guess - actual).sum() for guess in guesses)]
+        enough = mean >= COVERED_FROM
+        inside += int(((actual >= lower) & (actual <= upper) & enough).sum())
+        quarters += int(enough.sum())
         tried += 1
     if not tried:
         return None

@@ -1,15 +1,17 @@
 """A day to come from days that are like it: a mean by minute and an interval from 10 to 90 %. Pure; knows nothing after its last day.
 
-1. *Like* are days of the same kind in the school calendar (those of the same weekday count double), of the last ten weeks, younger ones
-   more. The days of a rentrée have none: theirs are the same days after the rentrée of the year before.
-2. The *level*: by how much the last days differ from what their own like days told, half of it.
-3. The *interval*: how much like days differ from one another as wholes, how much their quarters of an hour scatter around their own curve,
-   and the heaps in which visits come.
+1. The *effect* of a kind of day (its kind in the school calendar, and its weekday) and the *level*, which wanders, make up a day's visits.
+   Both are estimated from the last ten weeks; the level is that of the last days, which follow a step within a few days.
+2. The *curve* is that of days like it: of the same kind, those of the same weekday and younger ones more.
+3. The *interval*: by how much the level was wrong so many days ahead, how much quarters of an hour scatter around the curve, and the heaps
+   in which visits come.
+
+The days of a rentrée have none like them: theirs are the same days after the rentrée of the year before, at this year's level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from streams.history import DayType
 
 Values = NDArray[np.float64]
-Kind = tuple[DayType, int | None]
+#: A kind of day in the school calendar, of one zone or of several.
+Kind = tuple[DayType, ...]
 
 DAY_MINUTES = 1440
 QUARTER = 15
@@ -27,12 +30,12 @@ LIKE_DAYS_BACK = 70
 LIKE_DAYS_MAX = 12
 #: A day three weeks older counts half.
 HALF_LIFE_DAYS = 21.0
-#: The last measured days that tell the level, and how much of what they tell is believed.
-LEVEL_DAYS, LEVEL_TRUST = 6, 0.5
+#: How much of each day's surprise the level takes over.
+LEVEL_TRUST = 0.35
 #: Standard deviations from the mean to the 10th or 90th percentile.
 TO_DECILE = 1.2816
 #: A day as a whole is never known better than this; a rentrée from one other never better than that.
-DAY_SPREAD_MIN, RENTREE_SPREAD_MIN = 0.02, 0.20
+DAY_SPREAD_MIN, UNSURE_SPREAD_MIN, RENTREE_SPREAD_MIN = 0.02, 0.15, 0.20
 #: Days from the rentrée on that are compared with those of the rentrée before.
 RENTREE_DAYS = 7
 YEAR_DAYS = 364
@@ -45,7 +48,7 @@ class KnownDays:
     """
 
     days: Mapping[date, Values]
-    kind_of: Callable[[date], DayType]
+    kind_of: Callable[[date], Kind]
     rentree_of: Callable[[date], date | None]
 
     def until(self, last: date) -> KnownDays:
@@ -94,23 +97,60 @@ def outlook(known: KnownDays, day: date) -> Outlook | None:
     rentree = known.rentree_of(day)
     if rentree is not None and 0 <= (day - rentree).days < RENTREE_DAYS:
         return _after_rentree(known, day, rentree)
-    like = _like(known, day)
+    past = KnownDays({one: values for one, values in known.days.items() if one < day}, known.kind_of, known.rentree_of)
+    like = _like(past, day)
     if not like:
         return None
     weights = _weights(like, day)
-    level, notes = _level(known), []
-    if len(like) < 3:
+    total, wrong = _total(past, day)
+    notes = []
+    if not any(known.kind_of(one) == known.kind_of(day) for one in like):
+        notes.append("no day of its kind is known: from its weekday alone")
+    elif len(like) < 3:
         notes.append(f"only {len(like)} day(s) like it: less sure than usual")
-    table = np.stack([known.days[one] for one in like])
-    return _made(day, table, weights, level, (like, tuple(notes), DAY_SPREAD_MIN))
+    spread_min = DAY_SPREAD_MIN if not notes else UNSURE_SPREAD_MIN
+    return _made(day, [past.days[one] for one in like], weights, total, (like, tuple(notes), max(spread_min, wrong)))
+
+
+def _total(known: KnownDays, day: date) -> tuple[float, float]:
+    """The visits of a day, all series together, and how wrong (as a part of it) such a total was so many days ahead."""
+    days = sorted(one for one in known.days if one >= day - timedelta(days=LIKE_DAYS_BACK))
+    logs = np.log(np.array([max(float(known.days[one].sum()), 1.0) for one in days]))
+    keys = [(known.kind_of(one), one.weekday()) for one in days]
+    level = np.full(len(logs), np.median(logs))  # not their own course: a fortnight of holidays is no level
+    effects: dict[tuple[Kind, int], float] = {}
+    for _round in range(3):
+        by_key: dict[tuple[Kind, int], list[float]] = {}
+        for key, rest in zip(keys, (logs - level).tolist(), strict=True):
+            by_key.setdefault(key, []).append(rest)
+        effects = {key: float(np.median(found)) for key, found in by_key.items()}
+        level = _rolling(logs - np.array([effects[key] for key in keys]))
+    told = logs - np.array([effects[key] for key in keys])
+    followed = [told[0]]
+    for each in told[1:].tolist():
+        followed.append(followed[-1] + LEVEL_TRUST * (each - followed[-1]))
+    ahead = min((day - days[-1]).days, len(told) - 1)
+    errors = told[ahead:] - np.array(followed[: len(told) - ahead]) if ahead else np.zeros(1)
+    wrong = 1.4826 * float(np.median(np.abs(errors[-28:] - np.median(errors[-28:]))))
+    key = (known.kind_of(day), day.weekday())
+    same_kind = [effect for (kind, _weekday), effect in effects.items() if kind == key[0]]
+    same_weekday = [effect for (_kind, weekday), effect in effects.items() if weekday == key[1]]
+    effect = effects.get(key, float(np.mean(same_kind or same_weekday or [0.0])))
+    return float(np.exp(effect + followed[-1])), wrong
+
+
+def _rolling(values: Values) -> Values:
+    """The median of each day and the three on either side."""
+    padded = np.pad(values, 3, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
 
 
 def _like(known: KnownDays, day: date) -> tuple[date, ...]:
     kind, oldest = known.kind_of(day), day - timedelta(days=LIKE_DAYS_BACK)
-    found = [one for one in known.days if oldest <= one < day and known.kind_of(one) is kind]
-    if kind is DayType.UNKNOWN or len(found) < 2:  # no calendar, or the first of its kind: the same weekday
+    found = [one for one in known.days if oldest <= one < day and known.kind_of(one) == kind]
+    if set(kind) == {DayType.UNKNOWN} or not found:  # no calendar, or the first of its kind: the same weekday
         same = [one for one in known.days if oldest <= one < day and one.weekday() == day.weekday()]
-        found = [one for one in same if known.kind_of(one) is kind] or same
+        found = [one for one in same if known.kind_of(one) == kind] or same
     found.sort(key=lambda one: (one.weekday() != day.weekday(), day - one))
     return tuple(sorted(found[:LIKE_DAYS_MAX]))
 
@@ -120,22 +160,6 @@ def _weights(like: tuple[date, ...], day: date) -> Values:
     same = np.array([2.0 if one.weekday() == day.weekday() else 1.0 for one in like])
     weights = same * 0.5 ** (age / HALF_LIFE_DAYS)
     return np.asarray(weights / weights.sum())
-
-
-def _level(known: KnownDays) -> float:
-    """By how much the last days differ, all series together, from what days like them told."""
-    ratios = []
-    for one in sorted(known.days)[-LEVEL_DAYS:]:
-        like = _like(known, one)
-        expected = (
-            sum(w * known.days[other].sum() for w, other in zip(_weights(like, one), like, strict=True))
-            if like
-            else 0.0
-        )
-        total = float(known.days[one].sum())
-        if expected > 0 and total > 0:
-            ratios.append(np.log(total / expected))
-    return float(np.exp(LEVEL_TRUST * np.median(ratios))) if ratios else 1.0
 
 
 def _after_rentree(known: KnownDays, day: date, rentree: date) -> Outlook | None:
@@ -157,30 +181,50 @@ def _after_rentree(known: KnownDays, day: date, rentree: date) -> Outlook | None
         f"at {now / earlier:.2f} times last year's level" if grown and earlier else "this year's level is not known"
     )
     level = now / earlier if grown and earlier else 1.0
-    return _made(day, known.days[then][None], np.ones(1), level, ((then,), tuple(notes), RENTREE_SPREAD_MIN))
+    total = level * float(known.days[then].sum())
+    return _made(day, [known.days[then]], np.ones(1), total, ((then,), tuple(notes), RENTREE_SPREAD_MIN))
 
 
 def _made(
-    day: date, table: Values, weights: Values, level: float, told: tuple[tuple[date, ...], tuple[str, ...], float]
+    day: date,
+    table: Sequence[Values],
+    weights: Values,
+    total: float,
+    told: tuple[tuple[date, ...], tuple[str, ...], float],
 ) -> Outlook:
-    like, notes, spread_min = told
-    mean = np.einsum("d,dsm->sm", weights, table)
-    quarters = _quarters(table)
-    expected = _quarters(mean)
-    totals, whole = quarters.sum(axis=2), np.maximum(expected.sum(axis=1), 1e-9)
-    share = totals / whole[None]
-    more = 1.0 + 1.0 / len(like)
-    of_days = more * np.einsum("d,ds->s", weights, (share - 1.0) ** 2)
-    # Around each day's own level: heaps where little happens, the shape where much does.
-    rest = (quarters - share[:, :, None] * expected[None]) ** 2
-    rest = np.einsum("d,dsq->sq", weights, rest) * (len(like) / max(len(like) - 1, 1))
+    like, notes, of_day = told
+    sums = np.array([max(float(values.sum()), 1.0) for values in table])
+    curve = np.einsum("d,dsm->sm", weights / sums, np.stack(table))
+    # Around each like day's own total: heaps where little happens, the curve where much does.
+    expected = _quarters(curve)
+    scale = float(np.sum(weights * sums))
+    rest = sum(
+        weight * (_quarters(values) - expected * own) ** 2 / own**2
+        for weight, values, own in zip(weights, table, sums, strict=True)
+    )
+    rest = np.asarray(rest) * scale**2 * len(like) / max(len(like) - 1, 1)
+    expected = expected * scale
     busy = expected >= np.median(expected, axis=1, keepdims=True)
-    calm_sum = np.where(busy, 0.0, expected).sum(axis=1)
-    heaps = np.maximum(np.where(busy, 0.0, rest).sum(axis=1) / np.maximum(calm_sum, 1e-9), 1.0)
+    calm = np.where(busy, 0.0, expected).sum(axis=1)
+    heaps = np.maximum(np.where(busy, 0.0, rest).sum(axis=1) / np.maximum(calm, 1e-9), 1.0)
     left = np.where(busy, rest - heaps[:, None] * expected, 0.0).sum(axis=1)
-    of_shape = np.maximum(left, 0.0) / np.maximum(np.where(busy, expected**2, 0.0).sum(axis=1), 1e-9)
-    spread = np.sqrt(np.maximum(of_days + of_shape, spread_min**2))
-    return Outlook(day, _smooth(mean) * level, heaps, spread, like, notes)
+    of_curve = np.maximum(left, 0.0) / np.maximum(np.where(busy, expected**2, 0.0).sum(axis=1), 1e-9)
+    spread = np.sqrt(of_day**2 + of_curve)
+    return Outlook(day, _smooth(curve) * total, heaps, spread, like, notes)
+
+
+def summed(outlooks: Sequence[Outlook]) -> Outlook:
+    """All of several as one series: what they are wrong about as wholes, they are wrong about together."""
+    means = [one.mean.sum(axis=1) for one in outlooks]
+    whole = max(float(sum(mean.sum() for mean in means)), 1e-9)
+    heaps, spread = (
+        np.array([sum(float((values * mean).sum()) for values, mean in zip(column, means, strict=True)) / whole])
+        for column in ([one.heaps for one in outlooks], [one.spread for one in outlooks])
+    )
+    like = tuple(sorted({day for one in outlooks for day in one.like}))
+    notes = tuple(dict.fromkeys(note for one in outlooks for note in one.notes))
+    mean = np.sum([one.mean.sum(axis=0) for one in outlooks], axis=0)[None]
+    return Outlook(outlooks[0].day, mean, np.maximum(heaps, 1.0), spread, like, notes)
 
 
 def _quarters(values: Values) -> Values:

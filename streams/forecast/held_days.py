@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 
-from streams.catalog import Catalog
-from streams.forecast.expectation import DAY_MINUTES, KnownDays, Values
+from streams.catalog import UNKNOWN
+from streams.forecast.expectation import DAY_MINUTES, Kind, KnownDays, Values
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.coverage import wall_minutes
 from streams.history.day_columns import Key
@@ -17,24 +19,53 @@ from streams.history.reading import History
 
 #: A day of which less was measured is no day to compare with.
 MEASURED_MIN = 0.99
-#: The kind of a day is that of this zone where series are not of one region.
-ZONE = "A"
-BY = {"national": "national", "region": "region", "project": "project", "service": "service"}
+#: The kind of a day where series are of no one region: what it is in each zone.
+ZONES = ("A", "B", "C")
+#: Codes of regions that have no calendar.
+NOWHERE = (UNKNOWN, "99")
 
 
-def known_days(
-    history: History, catalog: Catalog, calendar: SchoolCalendar, by: str, days: Iterable[date]
-) -> tuple[tuple[Key, ...], KnownDays]:
-    """The series that any of the days has, and what was counted of each.
+@dataclass(frozen=True, slots=True)
+class KnownGroup:
+    """Series whose days are of one kind: those of a region, or all where they are of no one region."""
+
+    keys: tuple[Key, ...]
+    known: KnownDays
+
+
+def known_groups(history: History, calendar: SchoolCalendar, by: str, days: Iterable[date]) -> list[KnownGroup]:
+    """What was counted on these days, by calendar. `national` comes by region: France is the sum of what is expected of each.
 
     Raises:
         InputError: a file cannot be read.
     """
-    del catalog
+    keys, found = _tables(history, "region" if by == "national" else by, days)
+
+    def rentree_of(day: date) -> date | None:
+        return calendar.rentree(school_year_of(day), ZONES[0])
+
+    def of_zones(day: date) -> Kind:
+        return tuple(calendar.zone_day_type(day, zone) for zone in ZONES)
+
+    if by not in ("national", "region"):
+        return [KnownGroup(keys, KnownDays(found, of_zones, rentree_of))]
+    groups = []
+    for place, key in enumerate(keys):
+        own = {day: table[place : place + 1] for day, table in found.items()}
+        kind_of = of_zones if key[0] in NOWHERE else partial(_of_region, calendar, key[0])
+        groups.append(KnownGroup((key,), KnownDays(own, kind_of, rentree_of)))
+    return groups
+
+
+def _of_region(calendar: SchoolCalendar, region: str, day: date) -> Kind:
+    return (calendar.day_type(day, region),)
+
+
+def _tables(history: History, by: str, days: Iterable[date]) -> tuple[tuple[Key, ...], dict[date, Values]]:
     read: dict[date, tuple[tuple[Key, ...], Values]] = {}
     for day in days:
         first, end = paris_day(day)
-        panel = history.panel(BY[by], "visits", first, end)
+        panel = history.panel(by, "visits", first, end)
         if panel.share.mean() < MEASURED_MIN or not panel.keys:
             continue
         table = np.zeros((len(panel.keys), DAY_MINUTES))
@@ -48,6 +79,4 @@ def known_days(
     for day, (of_day, table) in read.items():
         found[day] = np.zeros((len(keys), DAY_MINUTES))
         found[day][[index[key] for key in of_day]] = table
-    return keys, KnownDays(
-        found, lambda day: calendar.zone_day_type(day, ZONE), lambda day: calendar.rentree(school_year_of(day), ZONE)
-    )
+    return keys, found

@@ -44,14 +44,14 @@ def _made(days: int, rate: float, seed: int = 1, holiday: tuple[int, int] = (0, 
         level = 0.8 * level + rng.normal(0, 0.04)
         mean = rate * WEEKDAY[day.weekday()] * (0.15 if day in off else 1.0) * np.exp(level) * SHAPE
         found[day] = rng.poisson(np.stack([mean, 0.3 * mean])).astype(np.float64)
-    return KnownDays(found, lambda day: DayType.HOLIDAY if day in off else _kind(day), lambda _day: None)
+    return KnownDays(found, lambda day: (DayType.HOLIDAY if day in off else _kind(day),), lambda _day: None)
 
 
 @pytest.mark.parametrize("horizon", [1, 7])
 @pytest.mark.parametrize("rate", [2.0, 60.0])
 def test_better_than_last_week_and_the_interval_holds(horizon: int, rate: float) -> None:
     known = _made(190, rate)
-    score = backtest(known, list(known.days)[-120:], horizon)
+    score = backtest([known], list(known.days)[-120:], horizon)
     assert score is not None
     assert score.days == 120
     assert score.error < score.error_last_week
@@ -62,7 +62,7 @@ def test_better_than_last_week_and_the_interval_holds(horizon: int, rate: float)
 def test_a_week_of_holidays_does_not_mislead_it() -> None:
     known = _made(120, 30.0, holiday=(70, 84))
     after = [FIRST + timedelta(days=number) for number in range(84, 98)]
-    score = backtest(known, after, 1)
+    score = backtest([known], after, 1)
     assert score is not None
     assert score.error < 0.5 * min(score.error_last_week, score.error_four_weeks)
 
@@ -89,7 +89,7 @@ def test_a_rentree_is_told_from_the_one_before_or_not_at_all() -> None:
     for back in range(10, 50):  # this spring 1.5 times as much as the last
         days[this - timedelta(days=back)] = rng.poisson(30 * SHAPE)[None].astype(np.float64)
         days[this - timedelta(days=back + 364)] = rng.poisson(20 * SHAPE)[None].astype(np.float64)
-    known = KnownDays(days, lambda _day: DayType.RENTREE_WEEK, lambda day: this if day >= date(2026, 8, 1) else last)
+    known = KnownDays(days, lambda _day: (DayType.RENTREE_WEEK,), lambda day: this if day >= date(2026, 8, 1) else last)
     found = outlook(known, this)
     assert found is not None
     assert found.like == (last,)
