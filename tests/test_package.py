@@ -15,7 +15,20 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORT_MS_MAX = 120
 POSITIONAL_MAX = 5
 #: None of them is loaded by `import streams.publish`: they are another extra's, or loaded when a connection is made.
-NOT_LOADED = {"aiokafka", "click", "faust", "fastapi", "kafka", "numpy", "pydantic", "redis", "rich", "uvicorn", "yaml"}
+NOT_LOADED = {
+    "aiokafka",
+    "click",
+    "faust",
+    "fastapi",
+    "kafka",
+    "numpy",
+    "pydantic",
+    "redis",
+    "rich",
+    "urllib3",
+    "uvicorn",
+    "yaml",
+}
 
 
 def test_the_names_of_the_sdk_are_a_closed_list() -> None:

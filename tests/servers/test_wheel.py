@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What the base may hold beside Vigie; more is a decision (docs/decisions/0012-extras.md).
 BASE_PACKAGES = {
     "annotated-types", "backports-zstd", "click", "crc32c", "kafka-python", "lz4", "msgspec", "orjson", "pydantic", "pydantic-core",
-    "pydantic-settings", "python-dotenv", "pyyaml", "typing-extensions", "typing-inspection",
+    "pydantic-settings", "python-dotenv", "pyyaml", "typing-extensions", "typing-inspection", "urllib3",
 }  # fmt: skip
 BASE_MIB_MAX = 45
 
@@ -86,7 +86,13 @@ def test_the_base_is_light_publishes_and_says_what_the_rest_needs(
     dry = fresh.run("vigie", "publish", "--dry-run", "--format", "combined", "-", env=environment, input=log)
     assert dry.returncode in (0, 1), dry.stderr
     assert "Traceback" not in dry.stderr
-    for command, extra in (("minutes", "engine"), ("worker", "engine"), ("report", "history"), ("up", "lab")):
+    for command, extra in (
+        ("minutes", "engine"),
+        ("worker", "engine"),
+        ("token", "engine"),
+        ("report", "history"),
+        ("up", "lab"),
+    ):
         refused = fresh.run("vigie", command, env=environment)
         assert (refused.returncode, refused.stdout) == (2, ""), (command, refused.stderr)
         assert f"`vigie {command}` needs " in refused.stderr
