@@ -179,6 +179,9 @@ def main() -> int:
 
 def report(head: Head, found: Sequence[Figures], not_here: dict[str, str]) -> None:
     """Print the table, versions and how busy the machine was."""
+    if not found:
+        print("nothing was measured" + "".join(f"; {name}: {why}" for name, why in not_here.items()))
+        return
     print(f"\n{head.events:,} events, lz4, 8 partitions; commit {head.commit}; {head.machine}\n")
     print(table(found, not_here))
     versions = {name: text for each in found for name, text in each.versions.items()}

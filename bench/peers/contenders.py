@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -82,52 +83,42 @@ CONTENDERS = (
 
 
 def build(need: str) -> None:
-    """Build what contenders of one language need; again only where its sources are newer.
+    """Build what contenders of one language need; again only where its sources are others than those it was built from.
 
     Raises:
         NotHereError: a tool is missing, or the build failed.
     """
+    sources = sorted(path for path in (HERE / need).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    stamp = BUILT / f"{need}.built"
     if need == "python":
-        requirements = HERE / "python" / "requirements.txt"
-        stamp = VENV / ".installed"
-        if _is_newer(stamp, requirements):
-            return
-        _run((sys.executable, "-m", "venv", "--clear", str(VENV)))
-        _run(
-            (
-                str(VENV / "bin" / "python"),
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--only-binary",
-                ":all:",
-                "-r",
-                str(requirements),
-            )
-        )
-        stamp.touch()
+        requirements = HERE / need / "requirements.txt"
+        digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+        if not (VENV / "bin" / "python").exists():
+            stamp.unlink(missing_ok=True)
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    stamp.unlink(missing_ok=True)
+    if need == "python":
+        _make_venv(requirements)
     elif need == "go":
-        source = HERE / "go"
-        target = BUILT / "franz-go"
-        if not _is_newer(target, source / "main.go", source / "go.mod"):
-            _run((_tool("go"), "build", "-o", str(target), "."), source)
+        _run((_tool("go"), "build", "-o", str(BUILT / "franz-go"), "."), HERE / need)
     elif need == "java":
-        source = HERE / "java"
-        target = BUILT / "java" / "bench-peers-1.jar"
         _tool("java")
-        if not _is_newer(target, source / "pom.xml", source / "src" / "main" / "java" / "CountVisits.java"):
-            goals = (
-                "package",
-                "dependency:copy-dependencies",
-                "-DincludeScope=runtime",
-                f"-Dpeers.target={BUILT / 'java'}",
-            )
-            _run((_tool("mvn"), "-q", "-B", "-f", str(source / "pom.xml"), *goals))
+        goals = ("package", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-Dpeers.target={BUILT / need}")
+        _run((_tool("mvn"), "-q", "-B", "-f", str(HERE / need / "pom.xml"), *goals))
+    stamp.write_text(digest)
 
 
-def _is_newer(target: Path, *sources: Path) -> bool:
-    return target.exists() and all(target.stat().st_mtime >= source.stat().st_mtime for source in sources)
+def _make_venv(requirements: Path) -> None:
+    python = str(VENV / "bin" / "python")
+    uv = shutil.which("uv")
+    if uv:
+        _run((uv, "venv", "-q", "--clear", "--python", sys.executable, str(VENV)))
+        _run((uv, "pip", "install", "-q", "--python", python, "-r", str(requirements)))
+    else:
+        _run((sys.executable, "-m", "venv", "--clear", str(VENV)))
+        _run((python, "-m", "pip", "install", "-q", "-r", str(requirements)))
 
 
 def _tool(name: str) -> str:
