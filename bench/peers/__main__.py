@@ -188,7 +188,8 @@ def report(head: Head, found: Sequence[Figures], not_here: dict[str, str]) -> No
     print("\n" + ", ".join(f"{name} {text}" for name, text in sorted(versions.items())))
     for each in found:
         if each.passes:
-            print(f"round {each.round}, passes of one JVM: " + ", ".join(f"{rate:,.0f}" for rate in each.passes))
+            flat = "" if max(each.passes) not in each.passes[-2:] else " (**not flat yet**: read more events)"
+            print(f"round {each.round}, passes of one JVM: " + ", ".join(f"{rate:,.0f}" for rate in each.passes) + flat)
     busy = [each for each in found if each.others_cores > OTHERS_CORES_MAX]
     if busy:
         most = max(each.others_cores for each in busy)

@@ -37,7 +37,7 @@ import org.apache.kafka.streams.state.Stores;
  * again in one JVM until two passes in a row are no more than 2 % faster than the fastest before them; the fastest pass counts.
  */
 public final class CountVisits {
-    private static final int PASSES_MAX = 10;
+    private static final int PASSES_MAX = 20;
     private static final int FLAT_PASSES = 2;
     private static final double FASTER = 1.02;
 
