@@ -102,7 +102,7 @@ def test_redis_is_killed_and_comes_back_while_a_worker_joins(installation: Insta
         wait_for("counting", counting(own))
         server.kill()
         wait_for("said", is_said(group, "Redis at"), 40)
-        assert group.metric("ent_worker_redis_failures_total") > 0
+        wait_for("counted", lambda: group.metric("ent_worker_redis_failures_total") > 0, 20)
         group.remove(1)  # within its bound: checked by `stop`
         group.add(2)
         time.sleep(5.0)

@@ -26,7 +26,7 @@ from tests.test_kubernetes import of_kind, pods, settings_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 #: Where this machine has room for what a pod mounts: its own root stays as it is.
-PLACES = {"/config": "/mnt", "/archive": "/media", "/tmp": "/tmp"}
+PLACES = {"/config": "/mnt", "/archive": "/media", "/tokens": "/srv", "/tmp": "/tmp"}
 #: Nothing but to read what is root's: Python and the code are in root's home where tests run.
 RIGHTS = "-all,+dac_read_search"
 RUN = """
@@ -34,6 +34,7 @@ set -e
 hostname "$POD_NAME"
 mount --bind "$POD_LISTS" /mnt
 [ -z "$POD_ARCHIVE" ] || mount --bind "$POD_ARCHIVE" /media
+[ -z "$POD_TOKENS" ] || mount --bind "$POD_TOKENS" /srv
 mount -t tmpfs -o size=64m,mode=1777 tmpfs /tmp
 mount -o remount,bind,ro /
 exec setpriv --reuid "$POD_UID" --regid "$POD_UID" --clear-groups --no-new-privs \
@@ -43,6 +44,9 @@ exec setpriv --reuid "$POD_UID" --regid "$POD_UID" --clear-groups --no-new-privs
 
 class Pod:
     """One pod of an overlay, at an address of its own; `changed` are settings of the test's servers."""
+
+    #: Who may look at everything.
+    token = ""
 
     def __init__(self, name: str, owner: str, address: str, directory: Path, changed: dict[str, str]) -> None:
         template = pods("small")[owner]
@@ -54,7 +58,10 @@ class Pod:
         self._environment = settings_of("small")
         for one in self.container["env"]:
             self._environment[one["name"]] = one.get("value", address)
-        self._environment = {key: PLACES.get(value, value) for key, value in self._environment.items()} | changed
+        for key, value in self._environment.items():
+            (place,) = [path for path in (*PLACES, "") if value == path or value.startswith(f"{path}/")][:1] or [""]
+            self._environment[key] = PLACES.get(place, place) + value.removeprefix(place)
+        self._environment |= changed
         self.started = 0
         self.start()
 
@@ -71,6 +78,16 @@ class Pod:
         archive = self._directory / "archive"
         archive.mkdir(exist_ok=True)
         os.chown(archive, uid, self.spec["securityContext"]["fsGroup"])
+        tokens = self._directory / "tokens"
+        if not tokens.exists():
+            tokens.mkdir()
+            made = [sys.executable, "-m", "streams", "token", "new", "--scope", "admin", "--name", "test"]
+            environment = {**os.environ, "VIGIE_TOKENS_FILE": str(tokens / "tokens.json")}
+            Pod.token = subprocess.run(
+                made, env=environment, capture_output=True, text=True, check=True
+            ).stdout.split()[0]
+            for path in (tokens, tokens / "tokens.json"):
+                os.chown(path, uid, uid)
         mounts = {one["mountPath"] for one in self.container["volumeMounts"]}
         assert mounts <= PLACES.keys()
         assert self.container["securityContext"]["readOnlyRootFilesystem"]
@@ -89,6 +106,7 @@ class Pod:
                     "POD_NAME": self.name,
                     "POD_LISTS": str(lists),
                     "POD_ARCHIVE": str(archive) if "/archive" in mounts else "",
+                    "POD_TOKENS": str(tokens) if "/tokens" in mounts else "",
                     "POD_UID": str(uid),
                     "POD_RIGHTS": RIGHTS,
                     **self._environment,
@@ -172,5 +190,8 @@ def test_a_rolling_update_under_load(installation: Installation, catalog: Catalo
 
 
 def _owners(observer: Pod) -> str:
-    with urllib.request.urlopen(f"http://{observer.address}:{observer.port}/api/v1/status", timeout=5) as answer:
+    asked = urllib.request.Request(
+        f"http://{observer.address}:{observer.port}/api/v1/status", headers={"Authorization": f"Bearer {Pod.token}"}
+    )
+    with urllib.request.urlopen(asked, timeout=5) as answer:
         return str(answer.read())

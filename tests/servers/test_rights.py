@@ -85,7 +85,7 @@ def test_the_chain_runs_with_the_documented_rights(restricted: Installation) -> 
                     publisher.publish(
                         service="NOTES", uai="0541234Y", user_id=str(number), ts_ms=int(time.time() * 1000) - 120_000
                     )
-            counted = 'ent_events_total{region="44",service="NOTES"} 20.0'
+            counted = 'ent_events_total{region="44",service="NOTES"} 20\n'
             wait_for("20 events on /metrics", lambda: counted in get(settings.observer_port, "/metrics"))
             status = orjson.loads(vigie(restricted, "status", "--json"))
             assert status["ready"], status["problems"]
