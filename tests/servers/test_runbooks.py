@@ -55,7 +55,7 @@ class Watched(Up):
 
     def local(self, command: str) -> str:
         """A runbook's command with this stack's ports and programs."""
-        _controller, _kafka, redis, prometheus, alertmanager, observer, worker, _other = map(str, self.ports)
+        _controller, _kafka, redis, prometheus, alertmanager, observer, worker, *_others = map(str, self.ports)
         for shown, own in (
             ("19090", prometheus),
             ("19093", alertmanager),
