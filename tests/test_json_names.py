@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -20,7 +19,6 @@ from streams.audit.compare import ASPECTS, CODES, VISIT_ASPECTS, Compared, Diffe
 from streams.audit.recount import Recount
 from streams.audit.rejects import Rejected, Whole
 from streams.cli import cli
-from streams.cli.forecast import _write_rows as write_forecast
 from streams.cli.recount import _json as recount_json
 from streams.cli.rejects import _row as reject_row
 from streams.collect.door import Answer
@@ -93,11 +91,11 @@ def with_json(command: click.Command, context: click.Context, path: tuple[str, .
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rentrée that a project joined, and a Saturday of the year before."""
+    """A rentrée that a project joined, Tuesdays after it, and a Saturday of the year before."""
     directory = tmp_path_factory.mktemp("names") / "archive"
     made, days = PastMaker(load_inputs(ROOT / "config", 1, 0.002)), Archive(directory)
     days.prepare(simulated=True)
-    for day in ("2026-09-01", "2025-09-06"):
+    for day in ("2025-09-06", "2026-09-01", "2026-09-08", "2026-09-15"):
         days.write(made.day(date.fromisoformat(day)))
     return directory
 
@@ -128,10 +126,8 @@ def outputs(archive: Path, directory: Path) -> dict[str, Any]:
     recount = Recount(
         records=1, seconds=1.0, compared=compared, totals_compared=True, notes=("n",), service_visits=(1, 1)
     )
-    one = SimpleNamespace(mean=np.ones((1, 2)), lower=np.ones((1, 2)), upper=np.ones((1, 2)))
-    with CliRunner().isolation() as (out, *_rest):
-        write_forecast([(date(2026, 9, 1), one)], [("44", None, None)], "region", 1.0, as_json=True)  # type: ignore[list-item]
-        forecast = json.loads(out.getvalue())
+    forecast = asked("forecast", "--date", "2026-09-22", "--by", "region", "--archive", str(archive), "--json")
+    assert forecast
     return {
         "forecast": forecast,
         "rehearse": rehearsed,
