@@ -22,13 +22,13 @@ class Constant:
     command: str
 
 
-WORKER_EVENT = Constant("a worker, for an event", 3.0, "µs of CPU", "make bench")
-WORKER_CHUNK = Constant("a worker, for what one fetch brings of one partition", 500.0, "µs of CPU", "make bench-live")
+WORKER_EVENT = Constant("a worker, for an event, live", 16.0, "µs of CPU", "make bench-live")
+WORKER_CHUNK = Constant("a worker, for what one fetch brings of one partition", 1_000.0, "µs of CPU", "make bench-live")
 FETCHES = Constant("fetches of one partition, live, at most", 2.0, "a second", "make bench-live")
-REDIS_CALL = Constant("Redis, for one call of a worker", 390.0, "µs of CPU", "make bench-live")
-REDIS_EVENT = Constant("Redis, for an event of a live call", 11.6, "µs of CPU", "make bench-live")
-REDIS_EVENT_FULL = Constant("Redis, for an event of a call of thousands", 4.9, "µs of CPU", "make bench-peers")
-CALLS = Constant("calls of one worker, live, at most", 10.0, "a second", "make bench-live")
+REDIS_CALL = Constant("Redis, for one call of a worker", 1_300.0, "µs of CPU", "make bench-live")
+REDIS_EVENT = Constant("Redis, for each of the first 200 events of a call", 5.2, "µs of CPU", "make bench-live")
+REDIS_EVENT_FULL = Constant("Redis, for each further event of a call", 3.0, "µs of CPU", "make bench-live")
+CALLS = Constant("calls of one worker, live, at most", 14.0, "a second", "make bench-live")
 REDIS_FIELD = Constant("Redis, for a field of a minute", 60.0, "bytes", "python -m bench.scrape")
 KAFKA_EVENT = Constant("Kafka, for an event on disk, lz4", 101.0, "bytes", "make bench-peers")
 WORKER_MEMORY = Constant("a worker that has just started", 170.0, "MiB", "python -m bench.rewind")
@@ -50,7 +50,7 @@ SKETCH_MINUTES, SCRAPE_MINUTES = 20, 6
 #: Distinct fields of a minute beside those by region and service, for each region: profiles, projects, academies, late.
 FIELDS_BESIDE = 24
 #: From so many events in a call on, most fields of the next ones are in it already.
-FEW_EVENTS = 360.0
+FEW_EVENTS = 200.0
 
 
 @dataclass(frozen=True, slots=True)
