@@ -16,7 +16,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from bench.__main__ import _cpu_seconds, servers
+from bench.__main__ import cpu_seconds, servers
 from bench.live import Generator
 from bench.scrape import chain, scrape
 from streams import edges
@@ -34,12 +34,12 @@ WARM_SECONDS = 100.0
 
 def share(pid: int, seconds: float, port: int | None = None) -> float:
     """CPU of a process as a part of a core; with `port` it is scraped meanwhile."""
-    cpu, began = _cpu_seconds(pid), time.monotonic()
+    cpu, began = cpu_seconds(pid), time.monotonic()
     while (left := began + seconds - time.monotonic()) > 0:
         if port is not None:
             scrape(port)
         time.sleep(min(left, SCRAPE_SECONDS))
-    return (_cpu_seconds(pid) - cpu) / (time.monotonic() - began)
+    return (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
 
 
 class OpenPage:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import time
+from pathlib import Path
 
 import orjson
 import pytest
@@ -90,3 +92,9 @@ def test_our_own_decode_and_count_counts():
     counters.count(1, [Batch(now_ms, values[:4], [None] * 4, range(4), 4)])
     assert dict(counters.minutes) == {(minute, "44", "NOTES"): 14}
     assert counters.records == 14
+
+
+@pytest.mark.parametrize("path", sorted(Path(command.ROOT, "bench").glob("*.py")), ids=lambda path: path.stem)
+def test_every_bench_can_be_started(path):
+    """Benches borrow from each other, and are run by hand alone: a name that moved would be noticed on the day it is needed."""
+    importlib.import_module("bench" if path.stem == "__init__" else f"bench.{path.stem}")
