@@ -27,7 +27,7 @@ _DARK = {
 }  # fmt: skip
 _OWN_STYLE = """
 h3{font-size:14.5px;margin:20px 0 2px}svg{background:none}.why{margin:2px 0 8px;font-size:13px}
-code{font-size:12px;overflow-wrap:anywhere}.files td:nth-child(2){white-space:normal}
+.wide td:last-child{white-space:normal;min-width:13em}code{font-size:12px;overflow-wrap:anywhere}.files td:nth-child(2){white-space:normal}
 """
 _WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
 _PERSON = (
