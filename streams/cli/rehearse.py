@@ -141,7 +141,7 @@ def rehearse(
         else:
             name = f"{first} – {last}"
             asked = Asked(_date(first), _date(last), archive_dir, by, step_minutes, zone, calendar, school_holidays)
-            counts, rehearsal = _judge_archive(asked, least, show)
+            counts, rehearsal = _rehearse_archive(asked, least, show)
     if plot_file:
         write_plot(plot_file, name, counts, rehearsal)
     if json_wanted:
@@ -168,7 +168,7 @@ class Asked:
     school_holidays: Path | None
 
 
-def _judge_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[CountsGrid, Rehearsal]:
+def _rehearse_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[CountsGrid, Rehearsal]:
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
     history, _simulated = open_history(settings, catalog, asked.directory)

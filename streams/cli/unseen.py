@@ -15,7 +15,7 @@ from streams.cli.terminal import open_console, say_simulation
 from streams.clock import paris_text
 from streams.edges import redis_address
 from streams.expose.minutes_query import read_time
-from streams.expose.unseen import UnseenRow, unseen_rows
+from streams.expose.unseen_rows import UnseenRow, unseen_rows
 from streams.live import LiveReader
 from streams.settings import load_settings
 

@@ -29,7 +29,7 @@ from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, read_q
 from streams.expose.page import Feed, add_page, add_runbooks
 from streams.expose.sight import OutOfSight, Sight
 from streams.expose.status import Status
-from streams.expose.unseen import UnseenAnswer, shaped, unseen_rows
+from streams.expose.unseen_rows import UnseenAnswer, shaped, unseen_rows
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
 from streams.observe.herald import Herald, ObserverLoops

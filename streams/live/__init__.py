@@ -5,7 +5,7 @@
 
 from streams.incidents import AlertBook, AlertRecord, Driver
 from streams.live.alert_store import AlertStore
-from streams.live.archive import Announced, ArchiveReader, ArchiveState, HourCounts
+from streams.live.archived_hours import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.keeper import ArchiveKeeper, LiveKeeper
 from streams.live.merged import commands_of
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.live import scripts
-from streams.live.archive import Announced, ArchiveReader
+from streams.live.archived_hours import Announced, ArchiveReader
 from streams.live.connection import RedisAddress, asking_redis
 from streams.live.observers import ObserverBook
 from streams.live.reader import LiveReader

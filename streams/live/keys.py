@@ -14,7 +14,7 @@
 | `{p}:days` | sorted set | `<date>:<sketch>`, scored by the date as a number (20260901) |
 | `{p}:unseen:<list>` | hash | value that no list knows, as it was sent -> events; "" for those that are not held by value |
 | `{p}:unseen_at:<list>` | sorted set | the same values, scored by when they were last seen (epoch ms, append time) |
-| `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archive.Announced`) |
+| `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archived_hours.Announced`) |
 | `{p}:observers` | hash | observer's host and port -> JSON of what it says of itself (`streams.live.observers.ObserverSaid`) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
 

@@ -4,8 +4,8 @@ with VisitPublisher("kafka:9092", secrets={"mbn": secret}) as publisher:
     publisher.publish(service="CAHIER_TEXTES", uai="0541234Y", user_id="31415", profile="ELEVE")
 """
 
+from streams.errors import BufferFull, NotDelivered
 from streams.publish.bounds import PublisherLimits
-from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.identity import new_event_id, pseudonym
 from streams.publish.outbox import Deliveries, Undelivered
 from streams.publish.publisher import PublisherHealth, VisitPublisher

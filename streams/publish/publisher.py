@@ -22,10 +22,9 @@ from typing import Any
 from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
 from streams.collector_address import CollectorAddress, is_collector
-from streams.errors import InputError, ServerError
+from streams.errors import BufferFull, InputError, NotDelivered, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
-from streams.publish.errors import BufferFull, NotDelivered
 from streams.publish.event import ProjectSecrets, encode_event
 from streams.publish.identity import new_event_id, pseudonym
 from streams.publish.lifetime import come_first, importing, look_after

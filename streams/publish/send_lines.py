@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from streams.errors import InputError, VigieError
+from streams.errors import BufferFull, InputError, VigieError
 from streams.publish.emitted import Skip
-from streams.publish.errors import BufferFull
 from streams.publish.lines import Damaged, InputLine, is_blank, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered

@@ -10,7 +10,7 @@ from streams.catalog import UNKNOWN, load_catalog
 from streams.expose.minutes_query import GROUPINGS
 from streams.expose.scope import FRANCE, Scope
 from streams.expose.sight import OutOfSight, Sight
-from streams.expose.unseen import shape
+from streams.expose.unseen_rows import shape
 from streams.incidents import AlertBook, AlertRecord
 from streams.settings import default_config_dir
 from streams.watch import AlertScope
