@@ -144,7 +144,7 @@ def test_a_last_line_that_was_sent_before_it_was_whole(installation: Installatio
 def test_a_run_that_was_killed_goes_on_and_counts_once(installation: Installation) -> None:
     """A missing secret ends a run in its middle: what came before is marked, and the next run sends the rest only."""
     path = installation.directory / "xiti.txt"
-    path.write_text("".join(f"/hit.xiti?at={n}&x1=3&x3={12 if n < 7 else 31}\n" for n in range(10)))
+    path.write_text("".join(f"/hit.xiti?at={n}&x1=3&x3={12 if n < 8 else 31}\n" for n in range(1, 11)))
     options = ("publish", "--format", "xiti", "--at", f"{datetime.now(UTC):%Y-%m-%dT%H:%M}Z", str(path))
     environment = {**installation.environment, "VIGIE_SECRET_MBN": "0123456789abcdef"}
     ent = Installation(installation.settings, environment, installation.directory)
@@ -159,7 +159,7 @@ def test_a_run_that_was_killed_goes_on_and_counts_once(installation: Installatio
     assert len(records(installation.settings)) == 10
     environment["VIGIE_SECRET_MBN"] = "another secret of mbn"
     with path.open("a") as file:
-        file.write("/hit.xiti?at=11&x1=3&x3=12\n")
+        file.write("/hit.xiti?at=12&x1=3&x3=12\n")
     for words in (options, (options[0], "--dry-run", *options[1:])):
         refused = vigie(ent, *words)
         assert refused.returncode == 2

@@ -140,6 +140,7 @@ def test_a_secret_that_is_none_is_said_in_one_line(java: list[str], go: list[str
     for command in (java, go):
         for secret in ("", "too short", "hex:0f0f", "hex:no digits, but of sixteen bytes"):
             environment = {**os.environ, "ENT_SECRET": secret}
+            environment.pop("JDK_JAVA_OPTIONS", None)  # a JVM that is given some says so
             words = [*command, "127.0.0.1:9", "visits", "mbn"]
             done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
             assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
