@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streams.catalog import UAI_MEMO_ENTRIES_MAX, UNKNOWN, Catalog
 from streams.count.index import nonzero
 from streams.events import VisitEvent
+from streams.stable_hash import Hashes, hashes_of
 
 Integers = NDArray[np.int64]
 Code = str | None
@@ -45,6 +46,27 @@ class CodeNumbers:
             _note(self.unseen, code)
             return self._unknown
         return number
+
+
+class ProjectNumbers(CodeNumbers):
+    """The same of projects, and the hashes of each as it was sent: of this process for the memory, stable ones for sketches."""
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        super().__init__(codes)
+        sent = ["" if code == UNKNOWN else code for code in self.codes]  # most of the unknown name none
+        self._hashes, self._stable = _hashes(sent), hashes_of(sent)
+
+    def hashes(self, events: Sequence[VisitEvent], numbers: Integers) -> tuple[Integers, Hashes]:
+        """Both hashes of each event's project; `numbers` are those of its project. Absent, null and "" name none."""
+        hashes, stable = self._hashes[numbers], self._stable[numbers]
+        named = [event for event in nonzero(numbers == self._unknown).tolist() if events[event].project]
+        if named:
+            sent = [events[event].project or "" for event in named]
+            distinct = list(set(sent))
+            stable_of = dict(zip(distinct, hashes_of(distinct).tolist(), strict=True))
+            hashes[named] = _hashes(sent)
+            stable[named] = np.fromiter(map(stable_of.__getitem__, sent), np.uint64, len(sent))
+        return hashes, stable
 
 
 class SchoolNumbers:
@@ -113,11 +135,12 @@ class MemoryColumns:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What counting needs of each event: the above, its visitor and project as sent, and the numbers of its school, project and profile."""
+    """What counting needs of each event: the above, its visitor and the stable hash of its project, both as sent, and the numbers
+    of its school, project and profile."""
 
     memory: MemoryColumns
     names: list[str]
-    owners: list[str]
+    owners: Hashes
     schools: Integers
     projects: Integers
     profiles: Integers
@@ -126,11 +149,11 @@ class Columns:
         """Those of some of the events, in order."""
         if len(events) == len(self.names):
             return self
-        memory, at = self.memory, events.tolist()
+        memory = self.memory
         return Columns(
             MemoryColumns(memory.ts[events], memory.ids[events], memory.visitors[events], memory.services[events]),
-            [self.names[event] for event in at],
-            [self.owners[event] for event in at],
+            [self.names[event] for event in events.tolist()],
+            self.owners[events],
             self.schools[events],
             self.projects[events],
             self.profiles[events],
@@ -142,7 +165,7 @@ class ColumnReader:
 
     def __init__(self, catalog: Catalog) -> None:
         self.services = CodeNumbers(catalog.service_codes)
-        self.projects = CodeNumbers(catalog.project_codes)
+        self.projects = ProjectNumbers(catalog.project_codes)
         self.profiles = CodeNumbers(catalog.profile_codes)
         self.schools = SchoolNumbers(catalog)
 
@@ -154,26 +177,24 @@ class ColumnReader:
 
     def read_for_memory(self, events: Sequence[VisitEvent]) -> MemoryColumns:
         """The columns of one block that the memory needs."""
-        return self._memory(events, [event.visitor for event in events], [event.project or "" for event in events])
+        owners, _stable = self.projects.hashes(events, self._project_numbers(events))
+        return self._memory(events, [event.visitor for event in events], owners)
 
     def read(self, events: Sequence[VisitEvent]) -> Columns:
         """All columns of one block."""
-        names, sent = [event.visitor for event in events], [event.project or "" for event in events]
-        memory = self._memory(events, names, sent)
-        schools, projects, profiles = self.schools.known, self.projects.known, self.profiles.known
+        names, projects = [event.visitor for event in events], self._project_numbers(events)
+        owners, stable = self.projects.hashes(events, projects)
+        memory = self._memory(events, names, owners)
+        schools, profiles = self.schools.known, self.profiles.known
         try:
-            columns = (
-                [schools[event.uai] for event in events],
-                [projects[event.project] for event in events],
-                [profiles[event.profile] for event in events],
-            )
+            columns = [schools[event.uai] for event in events], [profiles[event.profile] for event in events]
         except KeyError:
             columns = (
                 [self.schools.number(event.uai) for event in events],
-                [self.projects.number(event.project) for event in events],
                 [self.profiles.number(event.profile) for event in events],
             )
-        return Columns(memory, names, sent, *(np.fromiter(column, np.int64, len(names)) for column in columns))
+        of_schools, of_profiles = (np.fromiter(column, np.int64, len(names)) for column in columns)
+        return Columns(memory, names, stable, of_schools, projects, of_profiles)
 
     def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
         """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
@@ -185,14 +206,22 @@ class ColumnReader:
         }
         return {(name, value): number for name, found in lists.items() for value, number in found.items()}
 
-    def _memory(self, events: Sequence[VisitEvent], names: list[str], sent: list[str]) -> MemoryColumns:
+    def _project_numbers(self, events: Sequence[VisitEvent]) -> Integers:
+        known = self.projects.known
+        try:
+            numbers = [known[event.project] for event in events]
+        except KeyError:
+            numbers = [self.projects.number(event.project) for event in events]
+        return np.fromiter(numbers, np.int64, len(numbers))
+
+    def _memory(self, events: Sequence[VisitEvent], names: list[str], owners: Integers) -> MemoryColumns:
         size = len(names)
         known = self.services.known
         try:
             services = [known[event.service] for event in events]
         except KeyError:
             services = [self.services.number(event.service) for event in events]
-        projects = _hashes(sent) * _PROJECT_FACTOR  # absent, null and "" name none
+        projects = owners * _PROJECT_FACTOR
         return MemoryColumns(
             np.fromiter([event.ts for event in events], np.int64, size),
             _hashes([event.id for event in events]) + projects,
@@ -229,7 +258,7 @@ def join(blocks: Sequence[Columns]) -> Columns:
     return Columns(
         join_memory([block.memory for block in blocks]),
         [name for block in blocks for name in block.names],
-        [owner for block in blocks for owner in block.owners],
+        np.concatenate([block.owners for block in blocks]),
         np.concatenate([block.schools for block in blocks]),
         np.concatenate([block.projects for block in blocks]),
         np.concatenate([block.profiles for block in blocks]),

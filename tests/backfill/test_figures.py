@@ -21,7 +21,7 @@ from streams.history.compose import HourReading
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Sketches
 from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import paris_date
-from streams.stable_hash import as_texts, hashes_of_pairs
+from streams.stable_hash import as_texts, hashes_of, hashes_of_pairs
 
 PARIS = ZoneInfo("Europe/Paris")
 #: Around an ordinary midnight, and the two changes of the clock.
@@ -102,7 +102,7 @@ def test_users_and_establishments(tmp_path: Path) -> None:
         zones = {region.code: ZoneInfo(region.timezone) for region in CATALOG.regions} | {UNKNOWN: PARIS}
         for one, _line in accepted(made):
             region = CATALOG.uai_index[one.uai][0]
-            (member,) = as_texts(hashes_of_pairs([one.project or ""], [one.visitor])).tolist()
+            (member,) = as_texts(hashes_of_pairs(hashes_of([one.project or ""]), [one.visitor])).tolist()
             if datetime.fromtimestamp(one.ts / 1000, zones[region]).date() == day:
                 users.setdefault(("region", region), set()).add(member)
             if paris_date(one.ts // 60_000) == day:
