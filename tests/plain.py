@@ -6,12 +6,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.count import Batch, Cut, Field, MemoryPlan
+from streams.count import Batch, Cut, Delta, Field, MemoryPlan
 from streams.events import Reason, TimeBounds, VisitEvent, validate
 
 LATENESS_MS = 20_000
 BOUNDS = TimeBounds()
 PLAN = MemoryPlan.covering(BOUNDS.ahead_ms_max, LATENESS_MS)
+
+
+def sums(delta: Delta) -> Counter[Field]:
+    """The counts of a delta over all its minutes, with those that have no minute."""
+    found: Counter[Field] = Counter(delta.without_minute)
+    for fields in delta.minutes.values():
+        found.update(fields)
+    return found
 
 
 @dataclass

@@ -106,7 +106,7 @@ class PartitionCounter:
         delta = Delta(self.next_offset, first, end, self.append_ms, self.watermark_ms, records, rejects=rejects)
         if size:
             self._count(delta, join(found), blocks)
-        _add_totals(delta)
+        _add_without_minute(delta)
         self.next_offset = end
         return delta
 
@@ -136,13 +136,7 @@ class PartitionCounter:
         return late
 
 
-def _add_totals(delta: Delta) -> None:
-    totals = delta.totals
-    for by_field in delta.minutes.values():
-        for key, number in by_field.items() if totals else ():
-            totals[key] = totals.get(key, 0) + number
-        if not totals:
-            totals.update(by_field)  # most chunks are of one minute
+def _add_without_minute(delta: Delta) -> None:
     if delta.duplicates:
         delta.add_total((Cut.DUPLICATE,), delta.duplicates)
     for reason, number in delta.rejects.by_reason().items():

@@ -136,7 +136,7 @@ class Delta:
     """What one chunk of one partition adds: applied to Redis whole, in one call, or not at all.
 
     `start` is the stored offset the chunk continues (None: nothing is stored yet), `end` the one it leaves. `minutes` maps the epoch
-    minute (`ts // 60000`) to counts by field; `totals` are the same counts over all minutes, with those that have no minute.
+    minute (`ts // 60000`) to counts by field; `without_minute` are the counts that have none. Totals follow from both: Redis adds them up.
     """
 
     start: int | None
@@ -146,7 +146,7 @@ class Delta:
     watermark_ms: int
     records: int
     minutes: dict[int, dict[Field, int]] = field(default_factory=dict)
-    totals: dict[Field, int] = field(default_factory=dict)
+    without_minute: dict[Field, int] = field(default_factory=dict)
     rejects: Rejects = field(default_factory=Rejects)
     #: Members of sketches, by epoch minute, and by local date (`2026-09-01`). A member may repeat: adding it twice changes nothing.
     minute_sketches: dict[int, dict[SketchKey, list[str]]] = field(default_factory=dict)
@@ -157,5 +157,5 @@ class Delta:
     duplicates: int = 0
 
     def add_total(self, key: Field, number: int) -> None:
-        """Add to a total that has no minute; used before the delta is applied."""
-        self.totals[key] = self.totals.get(key, 0) + number
+        """Add to a count that has no minute; used before the delta is applied."""
+        self.without_minute[key] = self.without_minute.get(key, 0) + number

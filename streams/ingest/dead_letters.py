@@ -47,7 +47,7 @@ class DeadLetterTopic:
 
     async def keep(self, partition: int, delta: Delta) -> dict[Reason, int]:
         """Keep a chunk's rejects, acknowledged by Kafka; return how many are not kept, by reason."""
-        rejected = {reason: n for reason in Reason if (n := delta.totals.get((Cut.REJECTED, reason.value)))}
+        rejected = {reason: n for reason in Reason if (n := delta.without_minute.get((Cut.REJECTED, reason.value)))}
         spent = self._budget.is_spent(rejected, delta.append_ms)
         chosen = [] if spent else self._budget.choose(delta.rejects)
         failed = await self._send(partition, chosen)

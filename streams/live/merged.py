@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeVar
@@ -23,7 +22,8 @@ def commands_of(delta: Delta) -> int:
     """About how many commands of Redis a delta costs; a member of a sketch counts as one."""
     sketches = (*delta.minute_sketches.values(), *delta.day_sketches.values())
     return (
-        len(delta.totals)
+        len(delta.without_minute)
+        + len(set().union(*delta.minutes.values()))  # in the totals
         + sum(map(len, delta.minutes.values()))
         + sum(len(members) for of_one in sketches for members in of_one.values())
         + 2 * len(delta.unseen)
@@ -32,27 +32,25 @@ def commands_of(delta: Delta) -> int:
 
 def merge(deltas: Iterable[Delta]) -> bytes:
     """MessagePack of `[totals, minutes, sketches of minutes, sketches of days, unseen values]`: `{field: n}`, `{minute: {field: n}}`,
-    `{minute: {sketch: [member]}}`, `{date: {sketch: [member]}}`, `{list: {value: n}}`. Totals are those beside the sums of all minutes.
+    `{minute: {sketch: [member]}}`, `{date: {sketch: [member]}}`, `{list: {value: n}}`. Totals are those that have no minute.
     """
-    totals: Counter[Field] = Counter()
+    totals: dict[Field, int] = {}
     minutes: dict[int, dict[Field, int]] = {}
     minute_sketches: dict[int, dict[SketchKey, list[str]]] = {}
     day_sketches: dict[str, dict[SketchKey, list[str]]] = {}
     unseen: dict[tuple[str, str], int] = {}
     for delta in deltas:
-        _add(totals, delta.totals)
+        _add(totals, delta.without_minute)
         _add(unseen, delta.unseen)
         for minute, fields in delta.minutes.items():
             _add(minutes.setdefault(minute, {}), fields)
-            for field, number in fields.items():
-                totals[field] -= number
         for minute, of_minute in delta.minute_sketches.items():
             _extend(minute_sketches.setdefault(minute, {}), of_minute)
         for date, of_day in delta.day_sketches.items():
             _extend(day_sketches.setdefault(date, {}), of_day)
     return _pack(
         [
-            _named({field: number for field, number in totals.items() if number}),
+            _named(totals),
             {minute: _named(fields) for minute, fields in minutes.items()},
             {minute: _named(_without_repeats(sketches)) for minute, sketches in minute_sketches.items()},
             {date: _named(sketches) for date, sketches in day_sketches.items()},

@@ -43,9 +43,6 @@ class Chain:
     def count(self, minutes: dict[int, dict], sketches: dict | None = None, day_sketches: dict | None = None) -> None:
         """Apply one chunk; its offsets are as many as its events."""
         delta = Delta(None, self.first, 0, 1, 1, 1, minutes, {}, [], sketches or {}, day_sketches or {})
-        for fields in minutes.values():
-            for key, number in fields.items():
-                delta.add_total(key, number)
         delta.start = self.position or None
         delta.end = (self.position or self.first) + max(
             1, sum(n for f in minutes.values() for k, n in f.items() if k[0] == "e")

@@ -84,9 +84,6 @@ def fill(filler: Filler, catalog: Catalog, first: int, end: int, level: Level, v
         minutes = {m: minute_counts(catalog, m, level(m), visits, mute=mute(m)) for m in range(begin, stop)}
         mark_ms = min(stop * 60_000, end * 60_000 if watermark_ms is None else watermark_ms)
         delta = Delta(None, 0, 0, stop * 60_000, mark_ms, 100, minutes, {})
-        for fields in minutes.values():
-            for key, number in fields.items():
-                delta.add_total(key, number)
         if people:
             delta.minute_sketches = {m: sketches(catalog, m, level(m), people) for m in minutes if m >= end - 18}
         if people and stop == end:

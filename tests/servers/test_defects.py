@@ -138,7 +138,7 @@ def test_what_a_stranger_wrote_is_named_and_stops_no_part(place: Place, filler: 
     minute = now_minute() - 2
     sketches = {minute: {("ua", "44", "12"): ["a"], ("sr", "44"): ["b"]}}
     filler.apply(
-        Delta(None, 0, 0, minute * 60_000, (minute + 1) * 60_000, 1, {minute: events(3)}, dict(events(3)), minute_sketches=sketches,
+        Delta(None, 0, 0, minute * 60_000, (minute + 1) * 60_000, 1, {minute: events(3)}, minute_sketches=sketches,
             day_sketches={"2026-09-01": {("dl", "44"): ["a"]}}, unseen={("service", "X"): 1})
     )  # fmt: skip
     AlertStore(RedisAddress(place.redis_url), place.prefix).judged(29_000_003, [alert()], [])

@@ -65,7 +65,7 @@ def test_a_sketch_that_is_none_is_begun_anew_and_told_and_stops_no_chunk(live: L
     sketch = ("ua", "44", "12")
     key = live.key("sketch:100:ua:44:12")
     live.raw.set(key, foreign)
-    delta = Delta(None, 0, 10, 5, 4, 10, {100: {EVENTS: 1}}, {EVENTS: 1}, minute_sketches={100: {sketch: ["one"]}})
+    delta = Delta(None, 0, 10, 5, 4, 10, {100: {EVENTS: 1}}, minute_sketches={100: {sketch: ["one"]}})
     assert live.write(lambda writer: writer.apply({0: [delta]}))[0].outcome == Outcome.APPLIED
     assert live.raw.pfcount(key) == 1
     assert live.reader.snapshot().sketches_replaced == 1

@@ -45,7 +45,7 @@ class Live:
     def apply(
         self, start: int | None, end: int, number: int = 1, partition: int = 0, minute: int = 100
     ) -> tuple[Outcome, str]:
-        delta = Delta(start, start or 0, end, 5, 4, end - (start or 0), {minute: {EVENTS: number}}, {EVENTS: number})
+        delta = Delta(start, start or 0, end, 5, 4, end - (start or 0), {minute: {EVENTS: number}})
         applied = self.write(lambda writer: writer.apply({partition: [delta]}))[partition]
         return applied.outcome, applied.stored
 
@@ -93,7 +93,7 @@ def deltas_of(*chunks: tuple[int, int | None, int]) -> dict[int, list[Delta]]:
     """Chunks as (partition, start, end), an event each; those of one partition continue one another."""
     deltas: dict[int, list[Delta]] = {}
     for partition, start, end in chunks:
-        delta = Delta(start, start or 0, end, 5 + end, 4 + end, 1, {100 + partition: {EVENTS: 1}}, {EVENTS: 1})
+        delta = Delta(start, start or 0, end, 5 + end, 4 + end, 1, {100 + partition: {EVENTS: 1}})
         deltas.setdefault(partition, []).append(delta)
     return deltas
 

@@ -57,8 +57,6 @@ def part(scene, minute, share):
     """Some of a minute's counts, while it runs."""
     counts = minute_counts(CATALOG, minute, scene.level(minute) * share, VISITS)
     delta = Delta(None, 0, 0, minute * 60_000, 1, 100, {minute: counts}, {})
-    for key, number in counts.items():
-        delta.add_total(key, number)
     elsewhere(scene.filler.apply, delta)
 
 

@@ -48,7 +48,7 @@ def apply(
     live: Live, start: int | None, end: int, unseen: dict[tuple[str, str], int], at_ms: int | None = None
 ) -> Outcome:
     at_ms = at_ms or now_ms()
-    delta = Delta(start, start or 0, end, at_ms, at_ms, 1, {100: {EVENTS: 1}}, {EVENTS: 1}, unseen=unseen)
+    delta = Delta(start, start or 0, end, at_ms, at_ms, 1, {100: {EVENTS: 1}}, unseen=unseen)
     return live.write(lambda writer: writer.apply({0: [delta]}))[0].outcome
 
 

@@ -25,7 +25,7 @@ from streams.ingest.partition import Verdict
 from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
-from tests.plain import BOUNDS, LATENESS_MS, Plain
+from tests.plain import BOUNDS, LATENESS_MS, Plain, sums
 
 T0 = 1_788_242_400_000
 UAIS = [f"{digits}{control_letter(digits)}" for digits in ("0541234", "0750001", "9740001")]
@@ -91,7 +91,7 @@ class MemoryStore:
             return answers
         for number, some in deltas.items():
             for delta in some:
-                self.totals.update(delta.totals)
+                self.totals.update(sums(delta))
                 for minute, fields in delta.minutes.items():
                     self.minutes.setdefault(minute, Counter()).update(fields)
             self.states[number] = PartitionState(some[-1].end, some[-1].append_ms, some[-1].watermark_ms)
