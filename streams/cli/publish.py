@@ -22,7 +22,7 @@ from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
 from streams.publish.event import SECRET_BYTES_MIN
-from streams.publish.formats import FormatOptions, line_reader, read_moment
+from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.mark import Book, MarkFile
 from streams.publish.opening import is_packed, open_events
 from streams.publish.readers import Format, LineReader, secrets_from
@@ -70,7 +70,7 @@ def publish(
     lines and why.
     """
     settings = load_settings()
-    question = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
+    question = FormatOptions.of_words(format_name, project, at)
     secret_of = secrets_from(os.environ, SECRET_BYTES_MIN)
     make_reader = line_reader(question, settings.config_dir, (lambda _project: NO_SECRET) if dry_run else secret_of)
     source = _Source(file, _is_regular(file))

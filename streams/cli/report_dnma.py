@@ -5,24 +5,21 @@ from __future__ import annotations
 import datetime
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from streams.catalog import Catalog, load_catalog
-from streams.cli.backfill import key_of, processors, rules_of, shown_steps
-from streams.cli.trial import any_secret
+from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
 from streams.csv_file import open_csv
 from streams.errors import InputError
 from streams.history.held import counted
-from streams.publish.formats import FormatOptions, line_reader, read_moment
-from streams.publish.readers import Format
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
+    from streams.backfill.log_input import InputReport
     from streams.history.weekly_form import FormRow, SchoolDifference
 
 #: Establishments that are named where figures differ.
@@ -30,19 +27,8 @@ DIFFERENCES_MAX = 30
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@log_files
 @click.option("--week", required=True, metavar="2026-W36", help="The ISO week, Monday to Sunday in Paris.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice([each.value for each in Format]),
-    required=True,
-    help="What the lines are.",
-)
-@click.option(
-    "--project", metavar="ID", help="As of `vigie publish`: project of lines that name none; combined: its rows alone."
-)
-@click.option("--at", metavar="TIME", help="Time of hits that carry none (xiti), ISO 8601.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -55,18 +41,7 @@ DIFFERENCES_MAX = 30
     metavar="CSV",
     help="Write the week here.  [default: stdout]",
 )
-@click.option("--processes", type=click.IntRange(1, 256), help="[default: one for each processor]")
-def dnma(
-    *,
-    files: tuple[str, ...],
-    week: str,
-    format_name: str,
-    project: str | None,
-    at: str | None,
-    against: Path | None,
-    out: Path | None,
-    processes: int | None,
-) -> None:
+def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -> None:
     """A week of log files by establishment, in the form of the ministry's weekly open data: visits and users by profile and service.
 
     FILES are read as by `vigie backfill`; nothing is written to an archive, and no secret is needed. With --against FILE the establishments
@@ -74,7 +49,7 @@ def dnma(
 
     Exit status: 0; 1 when lines were unreadable or a file breaks off.
     """
-    from streams.backfill.backfill_run import BackfillPlan, BackfillRun
+    from streams.backfill.backfill_run import BackfillRun
     from streams.backfill.school_weeks import known_schools, schools_of_week
     from streams.history.weekly_form import FormRow, write_form
     from streams.local.leash import die_with
@@ -82,17 +57,8 @@ def dnma(
     monday = _monday(week)
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
-    options = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
     with tempfile.TemporaryDirectory(prefix="vigie-dnma-") as name:
-        plan = BackfillPlan(
-            files=files,
-            archive=Path(name),
-            key=key_of(options, settings),
-            make_reader=line_reader(options, settings.config_dir, any_secret()),
-            rules=rules_of(settings),
-            now_ms=int(time.time() * 1000),
-            processes=processes or processors(),
-        )
+        plan = plan_of(logs, Path(name), settings, any_secret())
         with shown_steps() as said:
             run = BackfillRun(plan, die_with, said)
             found = schools_of_week(catalog, run.read(), range(len(catalog.project_codes)), monday)
@@ -115,13 +81,9 @@ def _monday(week: str) -> datetime.date:
         raise InputError(f"--week {week!r} is no week: write 2026-W36") from None
 
 
-def _end(inputs: object, schools: int, elsewhere: int) -> int:
-    from streams.backfill.log_input import InputReport
-
-    assert isinstance(inputs, list)
+def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:
     unreadable, broken = 0, 0
     for one in inputs:
-        assert isinstance(one, InputReport)
         unreadable += one.unreadable
         for number, why in one.unreadable_first:
             click.echo(f"{one.name}, line {number}: {why}", err=True)

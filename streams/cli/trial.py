@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.catalog import load_catalog
-from streams.cli.backfill import key_of, processors, rules_of, run_plan
+from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
 from streams.clock import PARIS
 from streams.errors import InputError
-from streams.publish.event import SECRET_BYTES_MIN
-from streams.publish.formats import FormatOptions, line_reader, read_moment
-from streams.publish.readers import Format, secret_name, secrets_from
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -29,18 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice([each.value for each in Format]),
-    required=True,
-    help="What the lines are.",
-)
-@click.option(
-    "--project", metavar="ID", help="As of `vigie publish`: project of lines that name none; combined: its rows alone."
-)
-@click.option("--at", metavar="TIME", help="Time of hits that carry none (xiti), ISO 8601.")
+@log_files
 @click.option(
     "--calendar", type=click.Choice(["A", "B", "C"]), help="Zone of the school holidays.  [default: of each region]"
 )
@@ -48,18 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="OUT.html", help="The page."
 )
-@click.option("--processes", type=click.IntRange(1, 256), help="[default: one for each processor]")
-def trial(
-    *,
-    files: tuple[str, ...],
-    format_name: str,
-    project: str | None,
-    at: str | None,
-    calendar: str | None,
-    sensitivity: str,
-    html: Path,
-    processes: int | None,
-) -> None:
+def trial(*, logs: LogFiles, calendar: str | None, sensitivity: str, html: Path) -> None:
     """Read your own log files and write one page: what Vigie would have counted and told, day by day. Nothing else is kept or sent.
 
     FILES are counted as by `vigie backfill`, into an archive that is removed at the end, and judged by the code that judges live minutes.
@@ -67,25 +39,12 @@ def trial(
 
     Exit status: 0; 1 when lines were unreadable or a file breaks off, which the page tells, too.
     """
-    from streams.backfill.backfill_run import BackfillPlan
-
     if not html.absolute().parent.is_dir():
         raise InputError(f"--html {html}: there is no directory {html.absolute().parent}")
     settings = load_settings()
-    options = FormatOptions(Format(format_name), project, None if at is None else read_moment(at))
     with tempfile.TemporaryDirectory(prefix="vigie-trial-") as name:
-        plan = BackfillPlan(
-            files=files,
-            archive=Path(name),
-            key=key_of(options, settings),
-            make_reader=line_reader(options, settings.config_dir, any_secret()),
-            rules=rules_of(settings),
-            now_ms=int(time.time() * 1000),
-            processes=processes or processors(),
-            tolerant=True,
-            with_today=True,
-        )
-        result = run_plan(plan)
+        plan = plan_of(logs, Path(name), settings, any_secret())
+        result = run_plan(replace(plan, tolerant=True, with_today=True))
         days, alerts = _write_page(result, Path(name), html, (settings, calendar, sensitivity))
     unreadable = sum(one.unreadable for one in result.inputs)
     click.echo(
@@ -138,10 +97,3 @@ def _write_page(
     )
     html.write_text(trial_page(facts, catalog, datetime.now(PARIS)), encoding="utf-8")
     return len(facts.days), len(facts.alerts)
-
-
-def any_secret() -> Callable[[str], bytes]:
-    """The secret of a project where one is set, else one that is drawn now: nobody outside of this page meets its pseudonyms."""
-    drawn = secrets.token_bytes(SECRET_BYTES_MIN)
-    known = secrets_from(os.environ, SECRET_BYTES_MIN)
-    return lambda project: known(project) if os.environ.get(secret_name(project)) else drawn

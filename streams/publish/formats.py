@@ -25,6 +25,15 @@ class FormatOptions:
     project: str | None = None
     at_ms: int | None = None
 
+    @classmethod
+    def of_words(cls, format_name: str, project: str | None, at: str | None) -> FormatOptions:
+        """The same from what was typed; `at` as `read_moment`.
+
+        Raises:
+            InputError: `at` is no time.
+        """
+        return cls(Format(format_name), project, None if at is None else read_moment(at))
+
 
 def read_moment(text: str) -> int:
     """Return the epoch ms of an ISO 8601 time; UTC where it names no offset.
