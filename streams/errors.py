@@ -25,7 +25,7 @@
      +- Interrupted               Ctrl-C while `vigie publish` waits for its next line
      +- NoDataError               nothing is kept of the days that a report asks for
      +- MissingPyarrowError       the archive is used and the extra `history` is not installed
-     +- ProcessKilled         a process of a backfill was killed
+     +- ProcessKilled         a process that shares the work was killed
      +- SimulationError           a process that makes simulated days ended
      +- NameTaken                 another worker of the same name is in the group
      +- DefectError               something that nobody foresaw, and going on would be a lie: the process ends

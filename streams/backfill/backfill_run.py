@@ -14,7 +14,6 @@ from streams.backfill.days import WrittenDay, write_day
 from streams.backfill.log_input import DayOfInput, InputReading, InputReport, ReadRules
 from streams.backfill.measured import measured_spans
 from streams.backfill.parts import PartChoice, PartStore, may_replace
-from streams.backfill.processes import WorkPool
 from streams.backfill.spill import events_held
 from streams.backfill.spool import Spool
 from streams.count import CountingRules
@@ -24,6 +23,7 @@ from streams.history.marks import InputMark
 from streams.history.paris_days import paris_date, paris_day
 from streams.publish.opening import open_events
 from streams.publish.readers import LineReader
+from streams.work_pool import WorkPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,10 @@ class BackfillRun:
             SettingsError: a secret is missing.
             ProcessKilled: a process was killed.
         """
-        for name in self._plan.files:
-            _see(name)
+        self._see_files()
         self._archive.prepare(simulated=False)
         with self._store.held():
-            self.read()
+            self._read()
             if self.result.broken_off and not self._plan.tolerant:
                 return self.result
             self._count()
@@ -128,13 +127,16 @@ class BackfillRun:
             SettingsError: a secret is missing.
             ProcessKilled: a process was killed.
         """
-        for name in self._plan.files:
-            _see(name)
-        self.spool.prepare()
+        self._see_files()
         self._read()
         return self.spool.paths(run.name for report in self.result.inputs for run in report.runs)
 
+    def _see_files(self) -> None:
+        for name in self._plan.files:
+            _see(name)
+
     def _read(self) -> None:
+        self.spool.prepare()
         files = list(dict.fromkeys(self._plan.files))
         stems = {name: self.spool.stem(name) for name in files}
         reports = {name: self.spool.known(stems[name]) for name in files}
@@ -160,9 +162,11 @@ class BackfillRun:
         def said() -> None:
             self._said("read", sum(pool.counters), total)
 
-        for place, report in pool.run(read, range(len(left)), said):
+        def keep(place: int, report: InputReport | None) -> None:
             assert report is not None, "only an interrupted run stops a file"
             reports[left[place]] = report
+
+        pool.run(read, range(len(left)), keep, said)
         self.result.inputs = [report for name in files if (report := reports[name]) is not None]
 
     def _count(self) -> None:
@@ -174,11 +178,13 @@ class BackfillRun:
         def count(place: int) -> PartOutcome | None:
             return self._part(tasks[place], lambda: bool(pool.stopping.value))
 
-        for place, outcome in pool.run(count, range(len(tasks)), lambda: self._said("count", self._done, total)):
+        def keep(place: int, outcome: PartOutcome | None) -> None:
             assert outcome is not None, "only an interrupted run stops a part"
             task = tasks[place]
             self.result.parts[task.project, task.day] = outcome
             self._done += events[task]
+
+        pool.run(count, range(len(tasks)), keep, lambda: self._said("count", self._done, total))
 
     def _tasks(self) -> Iterator[PartTask]:
         """A part each, by day."""
@@ -228,12 +234,13 @@ class BackfillRun:
         def write(place: int) -> WrittenDay:
             return write_day(self._archive, self._store, wanted[place], digest)
 
-        self._done = 0
-        for _place, written in pool.run(
-            write, range(len(wanted)), lambda: self._said("write", self._done, len(wanted))
-        ):
-            self.result.days.append(written)
-            self._done += 1
+        days_written = self.result.days
+        pool.run(
+            write,
+            range(len(wanted)),
+            lambda _place, written: days_written.append(written),
+            lambda: self._said("write", len(days_written), len(wanted)),
+        )
         self.result.days.sort(key=lambda written: written.day)
         if any(written.changed for written in self.result.days):
             self._archive.note_backfill()

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from ctypes import c_bool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 
 import click
@@ -26,6 +19,7 @@ from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
 from streams.simulate.past_days import PastInputs, PastMaker, default_archive_days, load_inputs, scenario_days
 from streams.simulate.scenario import checked_scale, load_scenarios
+from streams.work_pool import ProcessKilled, WorkPool
 
 YEARS_MIN, YEARS_MAX = 0.02, 10.0
 #: Days handed to a process at once.
@@ -96,59 +90,38 @@ def write_days(
     Archive(directory).prepare(simulated=True)
     tasks = [wanted[begin : begin + DAYS_A_TASK] for begin in range(0, len(wanted), DAYS_A_TASK)]
     number = processes or min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
+    maker, archive, pool = PastMaker(inputs), Archive(directory), WorkPool(number, 0, die_with)
     size = visits = done = 0
-    context = get_context("fork")
-    stopping = RawValue(c_bool, False)  # an Event has a lock, which a process that is killed would keep
-    pool = ProcessPoolExecutor(number, context, _begin, (inputs, directory, os.getpid(), stopping))
-    try:
-        with Meter(what, len(wanted)) as meter:
-            with _interrupts_held():
-                futures: list[Future[tuple[int, int]]] = [pool.submit(_write, task) for task in tasks]
-            for task, future in zip(tasks, futures, strict=True):
-                task_size, task_visits = future.result()
-                size, visits, done = size + task_size, visits + task_visits, done + len(task)
-                meter.show(done, f"{task[-1]}, {size / 1e6:,.0f} MB")
-    except BrokenProcessPool:
-        raise SimulationError(
-            f"a process that writes days was killed, for want of memory perhaps; {done} of {len(wanted)} days are whole: run it again"
-        ) from None
-    finally:
-        # Interrupted, or a day failed: the days that are being written are finished, the rest is not begun.
-        stopping.value = True
-        pool.shutdown(cancel_futures=True)
+
+    def write(days: Sequence[datetime.date]) -> tuple[int, int]:
+        return _write(maker, archive, days, lambda: bool(pool.stopping.value))
+
+    with Meter(what, len(wanted)) as meter:
+
+        def add(days: Sequence[datetime.date], written: tuple[int, int]) -> None:
+            nonlocal size, visits, done
+            size, visits, done = size + written[0], visits + written[1], done + len(days)
+            meter.show(done, f"{days[-1]}, {size / 1e6:,.0f} MB")
+
+        try:
+            pool.run(write, tasks, add)
+        except ProcessKilled:
+            raise SimulationError(
+                f"a process that writes days was killed, for want of memory perhaps; {done} of {len(wanted)} days are whole: run it again"
+            ) from None
     return size, visits
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Processes that are forked in here never see Ctrl-C, which reaches every process of a terminal; this one sees it afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_past: PastMaker
-_archive: Archive
-_stopping: c_bool
-
-
-def _begin(inputs: PastInputs, directory: Path, parent: int, stopping: c_bool) -> None:
-    global _past, _archive, _stopping
-    # The parent tells these processes when to end. Nobody can when it is killed, so they die with it.
-    die_with(parent)
-    _past, _archive, _stopping = PastMaker(inputs), Archive(directory), stopping
-
-
-def _write(days: Sequence[datetime.date]) -> tuple[int, int]:
+def _write(
+    maker: PastMaker, archive: Archive, days: Sequence[datetime.date], stop: Callable[[], bool]
+) -> tuple[int, int]:
     from streams.history.day_columns import CutName
 
     size = visits = 0
     for day in days:
-        if _stopping.value:
+        if stop():
             break
-        made = _past.day(day)
-        size += _archive.write(made)
+        made = maker.day(day)
+        size += archive.write(made)
         visits += int(made.rows[CutName.REGION].visits.sum())
     return size, visits

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.2
 
 
 class ProcessKilled(VigieError):
-    """A process of a backfill was killed from outside."""
+    """A process that shares the work was killed from outside."""
 
     exit_code = 1
 
@@ -37,9 +37,13 @@ class WorkPool:
         self.counters: Any = RawArray(c_uint64, max(1, counters))
 
     def run(
-        self, work: Callable[[Task], Done], tasks: Sequence[Task], look: Callable[[], None]
-    ) -> Iterator[tuple[Task, Done]]:
-        """Each task with what came of it, as they are done; `look` is called several times a second.
+        self,
+        work: Callable[[Task], Done],
+        tasks: Sequence[Task],
+        take: Callable[[Task, Done], None],
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Give each task with what came of it to `take`, as they are done; `look` is called several times a second.
 
         Raises:
             ProcessKilled: a process was killed.
@@ -58,7 +62,7 @@ class WorkPool:
                 done, pending = wait(pending, LOOK_SECONDS, FIRST_COMPLETED)
                 look()
                 for future in done:
-                    yield futures[future], future.result()
+                    take(futures[future], future.result())
         except BrokenProcessPool:
             raise ProcessKilled(
                 "a process was killed, for want of memory perhaps: run the same command again, with fewer --processes"
