@@ -28,7 +28,7 @@ from streams.access.login import LOGIN_PATHS, Login
 from streams.access.token_book import TokenBook, TokenRefused, TokensUnreadable
 from streams.access.tokens import AccessScope
 from streams.access.viewer import NOBODY, STATE, Viewer
-from streams.web import PEER, client_of
+from streams.web import PEER, sender_of
 
 log = logging.getLogger("streams.access_log")
 
@@ -125,7 +125,7 @@ class Gate:
                 return self._token_holder(text)
             except TokenRefused:
                 # Who has the right one is let in whatever others of that address do.
-                address = client_of(request.client.host if request.client else "")
+                address = sender_of(request)
                 if self._failures.are_too_many(address):
                     raise TokenRefused(TOO_OFTEN) from None
                 self._failures.note(address)

@@ -15,7 +15,7 @@ from starlette.types import Scope as ASGIScope
 from streams.access.token_book import TokenRefused, TokensUnreadable
 from streams.access.tokens import token_id
 from streams.access.viewer import Viewer
-from streams.web import client_of
+from streams.web import sender_of
 
 LOGIN_PATHS = ("/login", "/logout")
 FORM_BYTES_MAX = 4096
@@ -87,7 +87,7 @@ class Login:
         try:
             self._holder(text)
         except TokenRefused:
-            address = client_of(request.client.host if request.client else "")
+            address = sender_of(request)
             if tries.are_too_many(address):
                 return _form(429, _TOO_OFTEN)
             tries.note(address)

@@ -166,10 +166,10 @@ def _lines(rows: Sequence[_Told], by: str, growth: float) -> list[str]:
         for place, key in enumerate(row.keys):
             mean, lower, upper = (values[place] * growth for values in (one.mean, one.lower, one.upper))
             peak = int(mean.argmax())
-            spread = 1.2816 * float(one.spread[place]) * float(mean.sum())
+            total, least, most = (values[place] * growth for values in one.whole_day())
             name = f"  {key[0]}" if by != "national" else ""
             told.append(
-                f"{day:%a %Y-%m-%d}{name}  {mean.sum():,.0f} visits ({max(0.0, mean.sum() - spread):,.0f} to {mean.sum() + spread:,.0f}), "
+                f"{day:%a %Y-%m-%d}{name}  {total:,.0f} visits ({least:,.0f} to {most:,.0f}), "
                 f"at most {mean[peak]:,.0f} a minute ({lower[peak]:,.0f} to {upper[peak]:,.0f}) at {peak // 60:02}:{peak % 60:02}"
             )
         notes = [*one.notes, f"from {len(one.like)} days like it, {one.like[0]} to {one.like[-1]}"]

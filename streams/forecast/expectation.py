@@ -82,6 +82,12 @@ class Outlook:
         """One in ten lies above."""
         return self.mean + self._reach(self.mean)
 
+    def whole_day(self) -> tuple[Values, Values, Values]:
+        """Mean, lower and upper of the whole day, (series,)."""
+        mean = self.mean.sum(axis=1)
+        reach = TO_DECILE * self.spread * mean
+        return mean, np.maximum(mean - reach, 0.0), mean + reach
+
     def quarters(self) -> tuple[Values, Values, Values]:
         """Mean, lower and upper of each quarter of an hour, (series, 96)."""
         mean = _quarters(self.mean)

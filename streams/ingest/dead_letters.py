@@ -114,7 +114,7 @@ class DeadLetterTopic:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **aiokafka_options(self._address),
+                **self._address.async_client_options(),
                 enable_idempotence=True,
                 acks="all",
                 max_batch_size=BATCH_BYTES_MAX,
@@ -135,17 +135,3 @@ async def _end(producer: AIOKafkaProducer) -> None:
             await producer.stop()
     except (TimeoutError, KafkaError, OSError) as error:
         log.debug("the producer of dead letters did not end cleanly: %r", error)
-
-
-def aiokafka_options(address: KafkaAddress) -> dict[str, Any]:
-    """Options of an aiokafka client."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": list(address.bootstrap_servers),
-        "security_protocol": address.security_protocol,
-        "ssl_context": address.ssl_context(),
-    }
-    if address.sasl_mechanism is not None:
-        options["sasl_mechanism"] = address.sasl_mechanism
-        options["sasl_plain_username"] = address.sasl_username
-        options["sasl_plain_password"] = address.sasl_password
-    return options

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from starlette.requests import HTTPConnection
+
 
 @dataclass(eq=False, slots=True)
 class Place:
@@ -53,6 +55,11 @@ class Places:
                 self.give_back(place)
                 return True
         return False
+
+
+def sender_of(request: HTTPConnection) -> str:
+    """Whom a request comes from."""
+    return client_of(request.client.host if request.client else "")
 
 
 def client_of(host: str) -> str:

@@ -11,12 +11,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from streams import edges
-from streams.local import Process, free_ports, kafka, redis
+from streams.local import Process, Program, free_ports, kafka, redis
 from streams.topics import ensure_topics
 from tests.servers.conftest import Installation
 
 
-class RedisHandle:
+class Killable:
+    """A server that a test starts on its data, kills, and starts again. Who inherits sets `_program`."""
+
+    _program: Program
+    _process: Process | None = None
+
+    def start(self) -> None:
+        """Start it on its data."""
+        self._process = Process(self._program)
+        self._process.wait_ready()
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+
+
+class RedisHandle(Killable):
     """A Redis with its append-only file; `arguments` are further options of redis-server."""
 
     def __init__(self, directory: Path, *arguments: str) -> None:
@@ -25,7 +42,6 @@ class RedisHandle:
         self._directory = directory
         self._program = redis(directory, self.port)
         self._program = replace(self._program, argv=(*self._program.argv, *arguments))
-        self._process: Process | None = None
         self.start()
 
     @property
@@ -38,8 +54,7 @@ class RedisHandle:
         if data is not None:
             shutil.rmtree(self._directory / "redis")
             shutil.copytree(data, self._directory / "redis")
-        self._process = Process(self._program)
-        self._process.wait_ready()
+        super().start()
 
     def copy(self) -> Path:
         """Copy its files as they are now, while it goes on."""
@@ -48,31 +63,15 @@ class RedisHandle:
         shutil.copytree(self._directory / "redis", target)
         return target
 
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
 
-
-class KafkaHandle:
+class KafkaHandle(Killable):
     """A Kafka of one node."""
 
     def __init__(self, directory: Path) -> None:
         self.port, controller_port = free_ports(2)
         self.servers = f"127.0.0.1:{self.port}"
         self._program = kafka(directory, self.port, controller_port, heap_mib=384)
-        self._process: Process | None = None
         self.start()
-
-    def start(self) -> None:
-        """Start it on its data."""
-        self._process = Process(self._program)
-        self._process.wait_ready()
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from streams.local import Process, Program, free_ports
 from streams.local.paths import find_program
 from streams.settings import deploy_dir
+from tests.servers.own_servers import Killable
 from tests.servers.workers import wait_for
 
 SERVICE = "vigie-redis"
@@ -53,7 +54,7 @@ def _tls(pki: Path, port: int) -> list[str]:
     ]
 
 
-class Node:
+class Node(Killable):
     """One Redis: clients come over TLS, the test itself by the port `admin_port` without."""
 
     def __init__(self, directory: Path, pki: Path, primary: int | None) -> None:
@@ -84,18 +85,7 @@ class Node:
             port=self.port,
             ready=self.answers,
         )
-        self._process: Process | None = None
         self.start()
-
-    def start(self) -> None:
-        """Start it on its data."""
-        self._process = Process(self._program)
-        self._process.wait_ready()
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
 
     @contextmanager
     def admin(self) -> Iterator[Any]:

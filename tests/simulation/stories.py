@@ -96,14 +96,7 @@ async def let_run_to_the_end(world: World, gone: list[Worker]) -> None:
     last = Worker(world, "last")
     world.workers = [last]
     await rebalance(world)
-    for _ in range(400):
-        last.fetch()
-        if await last.handle_one() is None:
-            await last.ingestor.commit()
-            last.fetch()
-            if not last.fetched:
-                return
-    raise AssertionError("the log is not read to its end")
+    assert await last.read_on(400), "the log is not read to its end"
 
 
 def _run(seed: int, catalog: Catalog, fault_rate: float = 0.15) -> World:

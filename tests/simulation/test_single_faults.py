@@ -47,13 +47,7 @@ def piece(world: World, worker: Worker, first: int, end: int) -> Chunk:
 
 async def finish(world: World, worker: Worker) -> None:
     """Let the worker read on to the end, from wherever it was told to; the counts must be the log's."""
-    for _ in range(60):
-        worker.fetch()
-        if await worker.handle_one() is None:
-            await worker.ingestor.commit()
-            worker.fetch()
-            if not worker.fetched:
-                break
+    await worker.read_on(60)
     assert world.counted() == world.truth()
 
 

@@ -239,6 +239,17 @@ class Worker:
                 else:
                     self.fetched.append(chunk)
 
+    async def read_on(self, rounds_max: int) -> bool:
+        """Fetch, count and commit until the log is read to its end; whether it was, within so many rounds."""
+        for _ in range(rounds_max):
+            self.fetch()
+            if await self.handle_one() is None:
+                await self.ingestor.commit()
+                self.fetch()
+                if not self.fetched:
+                    return True
+        return False
+
     async def handle_one(self) -> Verdict | None:
         if not self.fetched:
             return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.web import Place, Places, client_of
+from streams.web import Place, Places
+from streams.web.places import client_of
 
 
 class Guests:

@@ -28,7 +28,7 @@ from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
 from streams.expose.sight import Sight
 from streams.expose.spans import Span, read_span
-from streams.web import Place, Places, client_of
+from streams.web import Place, Places, sender_of
 
 STATIC = Path(__file__).parent / "static"
 _TITLE = "<title>Vigie – les ENT en direct</title>"
@@ -120,7 +120,7 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
             told_to_leave.set()
             return True
 
-        place = pages.take(client_of(request.client.host if request.client else ""), leave)
+        place = pages.take(sender_of(request), leave)
         if place is None:
             raise ServerError(
                 f"{PAGES_MAX} pages are open on this observer: close some, or open the page of another observer"
