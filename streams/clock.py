@@ -14,7 +14,8 @@ import msgspec
 
 #: Minutes and times of which calendars know the date: before the year 9999, whatever the zone.
 MINUTE_MAX = 253_370_764_800 // 60
-MS_MAX = MINUTE_MAX * 60_000
+MINUTE_MS = 60_000
+MS_MAX = MINUTE_MAX * MINUTE_MS
 #: Types of such members of what is decoded.
 Minute = Annotated[int, msgspec.Meta(ge=0, le=MINUTE_MAX)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MS_MAX)]

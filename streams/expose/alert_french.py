@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.catalog import Catalog
-from streams.clock import french_date, scenario_time
+from streams.clock import MINUTE_MS, french_date, scenario_time
 from streams.incidents import NOW_MINUTES, Acknowledgement, AlertRecord, Driver, Incident
 
-_MINUTE_MS = 60_000
 _KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
 _NBSP = "\u202f"
 #: Higher multiples are not told to the unit: next to nothing was expected.
@@ -154,7 +153,7 @@ class Words:
 def _lately(alert: AlertRecord) -> str:
     """`, × 4,1 ces 5 dernières minutes`; "" where it runs no longer than that, or is over."""
     now = alert.ratio_now
-    is_longer = alert.until_ms - alert.start_ms > NOW_MINUTES * _MINUTE_MS
+    is_longer = alert.until_ms - alert.start_ms > NOW_MINUTES * MINUTE_MS
     return f", {times(now)} ces {NOW_MINUTES} dernières minutes" if now is not None and is_longer else ""
 
 
