@@ -110,9 +110,19 @@ lock: ## lock what pyproject.toml asks for, keeping what is locked; UPGRADE=1 ta
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes $(if $(UPGRADE),--upgrade) \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock.txt pyproject.toml >/dev/null
 
+.PHONY: coverage
+coverage: $(STAMP) servers-and-browser ## all tests, and which lines and branches of count/, ingest/, live/ and watch/ they reach; fails below 95 %
+	@rm -f .coverage .coverage.*
+	@PYTHONPATH=tests $(BIN)/python -m pytest -q -p order -n 2 --dist worksteal --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report
+
+.PHONY: release
+release: $(STAMP) ## what a release would hold, in dist/: checked and built, nothing is tagged or sent
+	@.ci/release
+
 .PHONY: clean
 clean: ## remove the virtual environment and the caches of tools
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
 
 # Internal: not listed by help.
 .PHONY: servers

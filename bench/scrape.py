@@ -134,7 +134,7 @@ def redis_minute(settings: Settings) -> tuple[int, int]:
     """Fields of the largest minute that Redis holds, and its bytes there."""
     client = Redis.from_url(settings.redis_url, decode_responses=True)
     base = "{" + settings.redis_prefix + "}:"
-    keys = [f"{base}minute:{minute}" for minute in client.zrange(base + "minutes", 0, -1)]
+    keys = [f"{base}minute:{minute!s}" for minute in client.zrange(base + "minutes", 0, -1)]
     found = max((int(client.hlen(key)), int(client.memory_usage(key, samples=0) or 0)) for key in keys)
     client.close()
     return found

@@ -5,4 +5,4 @@ One sentence of data flow, and the folders are its words:
     ENT servers --publish--> Kafka --ingest--> count --> live (Redis) --> observe --> expose --> Prometheus, API
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

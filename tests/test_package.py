@@ -6,7 +6,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import yaml
 
 import streams.errors
 import streams.publish
@@ -29,6 +32,17 @@ NOT_LOADED = {
     "uvicorn",
     "yaml",
 }
+
+
+def test_every_file_names_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    compose = re.findall(r"vigie:([\d.]+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    kustomization = yaml.safe_load((ROOT / "deploy/kubernetes/base/kustomization.yaml").read_text())
+    tags = [image["newTag"] for image in kustomization["images"] if image["name"] == "vigie"]
+    released = re.findall(r"^## \[(\d[^]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert compose
+    assert tags
+    assert {project, *compose, *tags, released[0]} == {streams.__version__}
 
 
 def test_the_names_of_the_sdk_are_a_closed_list() -> None:

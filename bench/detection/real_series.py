@@ -157,13 +157,13 @@ def _victoria(path: Path) -> dict[str, pd.Series]:
 def _bikes(path: Path) -> dict[str, pd.Series]:
     table = pd.read_csv(path)
     series = pd.Series(table["count"].values, index=pd.to_datetime(table.ts))
-    return {"bike hires, 60 min": series["2016-09":"2018-08"]}  # type: ignore[misc]
+    return {"bike hires, 60 min": series["2016-09":"2018-08"]}
 
 
 def _road(path: Path) -> dict[str, pd.Series]:
     table = pd.read_csv(path).drop_duplicates("date_time")
     series = pd.Series(table.traffic_volume.values, index=pd.to_datetime(table.date_time))
-    return {"vehicles, 60 min": series["2016-10":]}  # type: ignore[misc]
+    return {"vehicles, 60 min": series["2016-10":]}
 
 
 def _shop(path: Path) -> dict[str, pd.Series]:
@@ -181,7 +181,7 @@ def _walkers(*places: str) -> Callable[[Path], dict[str, pd.Series]]:
         found = {}
         for place in places:
             series = pd.Series(table[place].values, index=times).dropna().sort_index()
-            found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]  # type: ignore[misc]
+            found[f"walkers {place}, 60 min"] = series[~series.index.duplicated()]["2023":"2024"]
         return found
 
     return read

@@ -212,7 +212,8 @@ def _adaptive(counts: Array, first: int) -> Scores:
             up.append((seen - centre) / reach)
             down.append((centre - seen) / reach)
         best = [np.fmin.reduce(side)[first:] for side in (up, down)]
-    return Scores(*(np.where(np.isfinite(one), one, NO_SCORE) for one in best), rows=5)
+    high, low = (np.where(np.isfinite(one), one, NO_SCORE) for one in best)
+    return Scores(high, low, rows=5)
 
 
 def _at(values: Array, rows: Index) -> Array:

@@ -9,6 +9,7 @@ some minutes earlier or later.
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -98,13 +99,14 @@ class World:
         shift = rng.normal(0, SHIFT_MINUTES)
         day = place.peak * self._day_factor(date, place.zone)
         curve = np.interp(slots + shift, np.arange(-1440, 2880), np.tile(self.curve, 3))
-        return np.asarray(day * curve * self._day_shape(date, place.zone, slots + shift))
+        moved: Array = np.asarray(slots + shift, np.float64)
+        return np.asarray(day * curve * self._day_shape(date, place.zone, moved))
 
     def _day_factor(self, date: datetime.date, zone: str) -> float:
         kind = self.calendar.zone_day_type(date, zone)
         week = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[date.weekday()]
         factor = float(self.shape["weekday"][week] / self.shape["weekday"]["tue"])
-        factor *= 1.0 + 0.08 * np.cos(2 * np.pi * (date.timetuple().tm_yday - 20) / 365)  # more in winter
+        factor *= 1.0 + 0.08 * math.cos(2 * math.pi * (date.timetuple().tm_yday - 20) / 365)  # more in winter
         if kind is DayType.RETURN:
             factor *= 1.25
         if kind is DayType.PUBLIC_HOLIDAY:
