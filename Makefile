@@ -97,9 +97,10 @@ format: $(STAMP) ## let ruff mend style and layout
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: tables
-tables: $(STAMP) ## write what follows from code: the tables of docs/ (settings, metrics, reasons), the published contract
+tables: $(STAMP) ## write what follows from code: the tables of docs/ (settings, metrics, reasons), the published contract, docs/reference/
 	@$(BIN)/python .ci/tables.py
 	@$(BIN)/python .ci/contract.py
+	@$(BIN)/python .ci/reference.py
 
 .PHONY: boards
 boards: $(STAMP) ## write Grafana's boards from deploy/grafana/boards/
@@ -109,6 +110,11 @@ boards: $(STAMP) ## write Grafana's boards from deploy/grafana/boards/
 lock: ## lock what pyproject.toml asks for, keeping what is locked; UPGRADE=1 takes the newest of all (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes $(if $(UPGRADE),--upgrade) \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock.txt pyproject.toml >/dev/null
+
+.PHONY: docs
+docs: $(STAMP) ## the documentation as a site, in site/: open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
 
 .PHONY: coverage
 coverage: $(STAMP) servers-and-browser ## all tests, and which lines and branches of count/, ingest/, live/ and watch/ they reach; fails below 95 %
@@ -122,7 +128,7 @@ release: $(STAMP) ## what a release would hold, in dist/: checked and built, not
 
 .PHONY: clean
 clean: ## remove the virtual environment and the caches of tools
-	rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
 
 # Internal: not listed by help.
 .PHONY: servers
