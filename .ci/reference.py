@@ -70,7 +70,7 @@ def main() -> int:
     ]
     if "--check" in sys.argv:
         if stale:
-            print(f"docs/reference: not current: {', '.join(stale)}; write it with `make tables`")
+            print(f"docs/reference: not current: {', '.join(stale)}; write it with `make tables`")  # noqa: T201
         return 1 if stale else 0
     for name in stale:
         (FOLDER / name).write_text(written()[name])

@@ -14,9 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_the_first_alert_is_told_as_the_tutorial_shows_it(tmp_path: Path) -> None:
     text = (ROOT / "docs/tutorial/first-alert.md").read_text()
     commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0]
-    own = commands.replace(".venv/bin/vigie", f"{sys.executable} -m streams").replace(
-        ".venv/bin/python", sys.executable
-    )
+    programs = {"vigie": f"{sys.executable} -m streams", "python": sys.executable}
+    own = re.sub(r"\.venv/bin/(\w+)", lambda found: programs[found[1]], commands)
     assert own != commands
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
