@@ -18,7 +18,7 @@ from pathlib import Path
 from streams.backfill.backfill_run import BackfillPlan, BackfillRun
 from streams.catalog import load_catalog
 from streams.count import CountingRules
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
     catalog = load_catalog(CONFIG)
-    rules = CountingRules.of(catalog, TimeBounds(), 20_000)
+    rules = CountingRules.of(catalog, EventBounds(), 20_000)
     make_reader = line_reader(FormatOptions(Format.COMBINED, "pcn"), CONFIG, lambda _project: b"x" * 32)
     for pages in asked.pages:
         with tempfile.TemporaryDirectory() as name:

@@ -21,7 +21,7 @@ from bench.load import establishments
 from streams.catalog import load_catalog
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.count.memory import VISIT_GAP_MS, MemoryPlan
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.settings import default_config_dir
 
 LATENESS_MS = 20_000
@@ -77,7 +77,7 @@ def choose(rate: int) -> None:
         plan = plan_of(generations)
         # 240 s of traffic over 8 generations: look-ups meet several live ones, as in the middle of a long run.
         spread = [replace(batch, append_ms=T0 + n * plan.visit_ms * 8 // len(sample)) for n, batch in enumerate(sample)]
-        rules = replace(CountingRules.of(load_catalog(default_config_dir()), TimeBounds(), LATENESS_MS), plan=plan)
+        rules = replace(CountingRules.of(load_catalog(default_config_dir()), EventBounds(), LATENESS_MS), plan=plan)
         counter = PartitionCounter(rules, None)
         begun = time.process_time()
         counter.warm(spread)
@@ -89,7 +89,7 @@ def choose(rate: int) -> None:
 
 def rewind(rate: int) -> float:
     """Feed the longest rewind at `rate` events/s; print and return its CPU seconds."""
-    rules = CountingRules.of(load_catalog(default_config_dir()), TimeBounds(), LATENESS_MS)
+    rules = CountingRules.of(load_catalog(default_config_dir()), EventBounds(), LATENESS_MS)
     plan = rules.plan
     seconds = plan.visit_ms * plan.visit_count // 1000
     counter = PartitionCounter(rules, None)

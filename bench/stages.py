@@ -17,7 +17,7 @@ from bench.rewind import LATENESS_MS, traffic
 from streams.catalog import load_catalog
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.count.columns import ColumnReader
-from streams.events import TimeBounds, validate_all
+from streams.events import EventBounds, validate_all
 from streams.settings import default_config_dir
 
 BLOCK = 500
@@ -37,7 +37,7 @@ class Stages:
     def __init__(self, batches: Sequence[Batch]) -> None:
         self._batches = batches
         self._catalog = load_catalog(default_config_dir())
-        self._bounds = TimeBounds()
+        self._bounds = EventBounds()
         self._rules = CountingRules.of(self._catalog, self._bounds, LATENESS_MS)
 
     def decode(self) -> None:

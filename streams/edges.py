@@ -12,7 +12,7 @@ from streams.addresses import is_loopback
 from streams.broker import KafkaAddress
 from streams.collector_address import CollectorAddress
 from streams.errors import InputError, SettingsError
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.settings import Settings, refuse_stopped_stack
 
 if TYPE_CHECKING:  # imported where they are made: `vigie publish` needs neither Redis's client nor Kafka's admin
@@ -80,9 +80,9 @@ def redis_address(settings: Settings) -> RedisAddress:
     )
 
 
-def time_bounds(settings: Settings) -> TimeBounds:
-    """How far `ts` may lie from the append time."""
-    return TimeBounds(settings.max_ahead_seconds * 1000, settings.max_age_hours * 3_600_000)
+def event_bounds(settings: Settings) -> EventBounds:
+    """What an event may hold."""
+    return EventBounds(settings.max_ahead_seconds * 1000, settings.max_age_hours * 3_600_000, settings.pseudonyms_only)
 
 
 def http_tls(settings: Settings, name: str) -> TlsFiles | None:

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     lateness_seconds: int = Field(20, ge=0, le=3600, description="how long a partition waits for events out of order")
     max_ahead_seconds: int = Field(120, ge=0, le=3600, description="an event further ahead of the broker is rejected")
     max_age_hours: int = Field(48, ge=1, le=24 * 7, description="an event older than this on arrival is rejected")
+    pseudonyms_only: bool = Field(
+        True,
+        description="an event whose visitor looks like an e-mail address, a name, a login or a short number is rejected",
+    )
     minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
     archive_dir: Path | None = Field(None, description="where observers keep settled days for years; none: not kept")
     archive_wait_hours: int = Field(
@@ -184,9 +188,6 @@ class Settings(BaseSettings):
     )
     proxy_secret: SecretStr | None = Field(
         None, min_length=16, description="what that proxy sends in X-Vigie-Proxy-Secret"
-    )
-    pseudonyms_only: bool = Field(
-        True, description="the collector refuses visitors that look like an e-mail address, a login or a short number"
     )
     collector_body_kib_max: int = Field(4096, ge=1, le=1 << 20, description="KiB of a request as it is sent")
     collector_unpacked_kib_max: int = Field(16384, ge=1, le=1 << 20, description="KiB that its gzip may unpack to")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Batch, Cut, Delta, Field, MemoryPlan
-from streams.events import Reason, TimeBounds, VisitEvent, validate
+from streams.events import EventBounds, Reason, VisitEvent, validate
 
 LATENESS_MS = 20_000
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds()
 PLAN = MemoryPlan.covering(BOUNDS.ahead_ms_max, LATENESS_MS)
 
 

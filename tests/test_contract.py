@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from streams.events import Reason, TimeBounds, VisitEvent, validate
+from streams.events import EventBounds, Reason, VisitEvent, validate
 from tests.test_repository import ROOT, load_script
 
 FOLDER = ROOT / "docs" / "contract"
 NOW_MS = 1_788_242_592_345
 #: Age is no matter of structure: everything from 1970 on is young enough here, everything until 2286 is not ahead.
-ANY_AGE = TimeBounds(ahead_ms_max=10**13, age_ms_max=NOW_MS)
+ANY_AGE = EventBounds(ahead_ms_max=10**13, age_ms_max=NOW_MS)
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 
 import msgspec
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from streams.events import (
     ID_CHARACTERS_MAX,
+    PSEUDONYM_CHARACTERS_MIN,
     VALUE_BYTES_MAX,
     VISITOR_CHARACTERS_MAX,
+    EventBounds,
     Reason,
-    TimeBounds,
     VisitEvent,
     _why_refused,
     decode,
@@ -24,7 +28,8 @@ from streams.events import (
 )
 
 APPEND_MS = 1_788_242_592_345
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds(pseudonyms_only=True)
+VISITOR = "9f2c4ad07e5b4c118a7d21ff03b6e8aa"
 GOOD = {
     "v": 1,
     "id": "01J",
@@ -33,7 +38,7 @@ GOOD = {
     "uai": "0541234Y",
     "service": "CAHIER_TEXTES",
     "profile": "ELEVE",
-    "visitor": "9f2c",
+    "visitor": VISITOR,
 }
 
 
@@ -120,6 +125,18 @@ BROKEN: dict[str, tuple[bytes | None, Reason]] = {
     "negative ts": (changed(ts=-1), Reason.TOO_OLD),
     "seconds instead of milliseconds": (changed(ts=APPEND_MS // 1000), Reason.TOO_OLD),
     "too far ahead": (changed(ts=APPEND_MS + BOUNDS.ahead_ms_max + 1), Reason.TOO_FAR_AHEAD),
+    "an address": (changed(visitor="amelie.dupont@ent.example.org"), Reason.NOT_PSEUDONYMOUS),
+    "an address in escapes": (
+        changed(visitor="@@").replace(b"@@", b"amelie.dupont\\u0040ent.example.org"),
+        Reason.NOT_PSEUDONYMOUS,
+    ),
+    "a name": (changed(visitor="Amélie Dupont, classe de 4e B"), Reason.NOT_PSEUDONYMOUS),
+    "a name in ASCII": (changed(visitor="Amelie Dupont classe de 4e B"), Reason.NOT_PSEUDONYMOUS),
+    "a long login": (changed(visitor="jean-baptiste.delafontaine12"), Reason.NOT_PSEUDONYMOUS),
+    "a login": (changed(visitor="adupont"), Reason.NOT_PSEUDONYMOUS),
+    "a number": (changed(visitor="12345678901"), Reason.NOT_PSEUDONYMOUS),
+    "one character too short": (changed(visitor=VISITOR[: PSEUDONYM_CHARACTERS_MIN - 1]), Reason.NOT_PSEUDONYMOUS),
+    "an address, too old": (changed(visitor="a@b", ts=0), Reason.TOO_OLD),
     "ts beyond 64 bits": (changed(ts=0).replace(b'"ts":0', b'"ts":99999999999999999999999'), Reason.TOO_FAR_AHEAD),
 }
 
@@ -132,7 +149,12 @@ ACCEPTED: dict[str, bytes] = {
     "pretty-printed": orjson.dumps(GOOD, option=orjson.OPT_INDENT_2),
     "carriage return": changed() + b"\r",
     "id of 64": changed(id="x" * ID_CHARACTERS_MAX),
-    "visitor of 128": changed(visitor="é" * VISITOR_CHARACTERS_MAX),
+    "visitor of 128": changed(visitor="0" * VISITOR_CHARACTERS_MAX),
+    "visitor of 22": changed(visitor="QEXAn1o0dT2s9v8b7c6d5e"),
+    "visitor in base64": changed(visitor="q3-_Zz0+/aB9q3-_Zz0+/aB9=="),
+    "a hash with a prefix and a dot": changed(visitor="mbn.9f2c4ad07e5b4c118a7d21"),
+    "a UUID": changed(visitor="5f0c4a52-8a0e-4b3b-9f67-6c9d2a1b7e11"),
+    "an address elsewhere": changed(id="a@b.example.org", service="mail to x@y.fr", visitor=VISITOR),
     "just old enough": changed(ts=APPEND_MS - BOUNDS.age_ms_max),
     "just ahead enough": changed(ts=APPEND_MS + BOUNDS.ahead_ms_max),
     "a member twice": changed()[:-1] + b',"id":"other"}',
@@ -148,18 +170,14 @@ def test_each_broken_kind_has_its_reason(kind: str) -> None:
 @pytest.mark.parametrize("kind", BROKEN)
 def test_no_reason_depends_on_how_msgspec_words_its_errors(kind: str) -> None:
     value, reason = BROKEN[kind]
-    if reason not in (Reason.EMPTY, Reason.TOO_LARGE, Reason.TOO_OLD, Reason.TOO_FAR_AHEAD):
+    if reason not in (Reason.EMPTY, Reason.TOO_LARGE, Reason.TOO_OLD, Reason.TOO_FAR_AHEAD, Reason.NOT_PSEUDONYMOUS):
         assert _why_refused(value or b"", msgspec.ValidationError("said in another way")) is reason
 
 
 def test_there_are_fifty_kinds_and_every_reason_is_among_them() -> None:
     assert len(BROKEN) >= 50
-    # `corrupt` is said of a batch whose records nobody can read, the last two of what a collector does not take.
-    assert {reason for _value, reason in BROKEN.values()} == set(Reason) - {
-        Reason.CORRUPT,
-        Reason.OTHER_PROJECT,
-        Reason.NOT_PSEUDONYMOUS,
-    }
+    # `corrupt` is said of a batch whose records nobody can read, `other_project` of what a collector does not take.
+    assert {reason for _value, reason in BROKEN.values()} == set(Reason) - {Reason.CORRUPT, Reason.OTHER_PROJECT}
 
 
 @pytest.mark.parametrize("kind", ACCEPTED)
@@ -183,11 +201,12 @@ def test_halves_that_a_double_value_makes_up_for_are_not_taken_for_events() -> N
     assert validate_all(values, APPEND_MS, BOUNDS) == ([], [0, 1, 2], [Reason.NOT_JSON] * 3)
 
 
-def same_verdicts(values: list[bytes | None]) -> None:
-    one_by_one = [validate(value, APPEND_MS, BOUNDS) for value in values]
-    good, at, reasons = validate_all(values, APPEND_MS, BOUNDS)
+def same_verdicts(values: list[bytes | None], bounds: EventBounds = BOUNDS) -> None:
+    one_by_one = [validate(value, APPEND_MS, bounds) for value in values]
+    good, at, reasons = validate_all(values, APPEND_MS, bounds)
     rejected = list(zip(at, reasons, strict=True))
-    assert good == [found for found in one_by_one if isinstance(found, VisitEvent)]
+    # Of two struct types, one of which holds that visitors are long: compared by what they hold.
+    assert list(map(astuple, good)) == [astuple(found) for found in one_by_one if isinstance(found, VisitEvent)]
     assert rejected == [(i, found) for i, found in enumerate(one_by_one) if isinstance(found, Reason)]
 
 
@@ -198,6 +217,19 @@ halves = st.builds(lambda value, at: (value or b"x")[:at], pieces, st.integers(1
 @given(st.lists(st.one_of(pieces, halves, st.binary(max_size=40)), max_size=12))
 def test_many_at_once_equal_one_by_one(values: list[bytes | None]) -> None:
     same_verdicts(values)
+    same_verdicts(values, replace(BOUNDS, pseudonyms_only=False))
+
+
+@given(st.lists(st.text("0aA@. é\\-_'", min_size=20, max_size=30), min_size=1, max_size=3))
+def test_no_block_hides_who_is_no_pseudonym(visitors: list[str]) -> None:
+    same_verdicts([changed(visitor=visitor) for visitor in visitors])
+    same_verdicts([json.dumps({**GOOD, "visitor": visitor}).encode() for visitor in visitors])  # é as an escape
+
+
+def test_who_is_no_pseudonym_counts_where_that_is_switched_off() -> None:
+    kinds = [value for value, reason in BROKEN.values() if reason is Reason.NOT_PSEUDONYMOUS]
+    good, at, _reasons = validate_all(kinds, APPEND_MS, replace(BOUNDS, pseudonyms_only=False))
+    assert (len(good), at) == (len(kinds), [])
 
 
 @given(st.binary(max_size=120), st.integers(1, 60))
@@ -216,8 +248,6 @@ json_values = st.recursive(
 @given(st.dictionaries(st.sampled_from([*GOOD, "type", "tool", "device", "x"]), json_values))
 @settings(max_examples=300)
 def test_any_object_ends_in_an_event_or_a_reason(members: dict[str, object]) -> None:
-    import json
-
     same_verdicts([json.dumps({**GOOD, **members}).encode()])
     same_verdicts([json.dumps(members).encode()])
 

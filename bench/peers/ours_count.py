@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 
 from streams.catalog import load_catalog
 from streams.count import Batch, CountingRules, Cut, PartitionCounter
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.ingest.batches import BatchRecords, use_raw_batches
 from streams.settings import default_config_dir
 
@@ -29,7 +29,7 @@ class Counters:
     """Counts partitions as they come; `minutes` are events by (epoch minute, region, service)."""
 
     def __init__(self) -> None:
-        self._rules = CountingRules.of(load_catalog(default_config_dir()), TimeBounds(), 20_000)
+        self._rules = CountingRules.of(load_catalog(default_config_dir()), EventBounds(), 20_000)
         self._counters: dict[int, PartitionCounter] = {}
         self.minutes: Counter[tuple[int, str, str]] = Counter()
         self.records = 0

@@ -14,7 +14,7 @@ from streams.broker import KafkaAddress
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import paris_text
 from streams.count import Cut
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.live import LiveReader
 
 #: At most this many records are read, the newest: some five seconds.
@@ -173,8 +173,9 @@ def _keys(view: ProjectView) -> Iterator[Finding]:
         yield Finding(Level.PROBLEM, "keys", problem)
     if not problems:
         yield Finding(Level.OK, "keys", "every event lies in its visitor's partition")
-    if view.short_visitors.number:
-        text = f"{view.short_visitors.number:,} events have a visitor of under 22 characters, for instance {view.short_visitors.first}"
+    if view.no_pseudonyms.number:
+        sample = view.no_pseudonyms
+        text = f"{sample.number:,} events have a visitor that may be a name, a login or a number, for instance {sample.first}"
         yield Finding(Level.WARNING, "visitor", f"{text}: a pseudonym is HMAC-SHA-256 of the user id under a secret")
 
 
@@ -213,6 +214,6 @@ def check_project(
     yield from guarded("redis", lambda: last_counted(reader, view))
 
 
-def view_of(project: str, catalog: Catalog, bounds: TimeBounds, shift_seconds: int = 0) -> ProjectView:
+def view_of(project: str, catalog: Catalog, bounds: EventBounds, shift_seconds: int = 0) -> ProjectView:
     """A view that has seen nothing."""
     return ProjectView(project, catalog, bounds, 1, shift_seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.audit.plain_visits import PlainVisits, stretch_ms
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import Reason, TimeBounds, VisitEvent, validate
+from streams.events import EventBounds, Reason, VisitEvent, validate
 
 #: Ids are remembered by stretches of append time of this length, aligned to the epoch: the present stretch and the one before.
 IDS_STRETCH_MS = 10 * 60_000
@@ -21,7 +21,7 @@ _Own = tuple[str, str]
 class PlainCount:
     """The counts of a whole topic; feed it the records of each partition in log order."""
 
-    def __init__(self, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, visits: bool = False) -> None:
+    def __init__(self, catalog: Catalog, bounds: EventBounds, lateness_ms: int, visits: bool = False) -> None:
         """`visits` counts visits too, which takes about twice as long."""
         self._stretch_ms = stretch_ms(bounds.ahead_ms_max, lateness_ms) if visits else None
         self._visits: dict[int, PlainVisits] = {}

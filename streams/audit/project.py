@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import PSEUDONYM_CHARACTERS_MIN, Reason, TimeBounds, VisitEvent, validate
+from streams.events import EventBounds, Reason, VisitEvent, is_pseudonymous, validate
 from streams.publish.partitioner import murmur2
 
 LAST_EVENTS = 5
@@ -50,7 +50,7 @@ class ProjectView:
 
     project: str
     catalog: Catalog
-    bounds: TimeBounds
+    bounds: EventBounds
     partitions: int
     shift_seconds: int = 0  # scenario time minus clock: times are told in Paris, by the scenario
     accepted: int = 0
@@ -67,7 +67,7 @@ class ProjectView:
     other_key: Example = field(default_factory=Example)
     unread: int = 0
     wrong_partition: Example = field(default_factory=Example)
-    short_visitors: Example = field(default_factory=Example)
+    no_pseudonyms: Example = field(default_factory=Example)
     visitors: set[str] = field(default_factory=set)
     _ids: dict[str, int] = field(default_factory=dict)
 
@@ -90,8 +90,8 @@ class ProjectView:
         self._note_last(Seen(append_ms, append_ms - found.ts, found, partition))
         self._look_up(found)
         self._place(partition, key, found)
-        if len(found.visitor) < PSEUDONYM_CHARACTERS_MIN:
-            self.short_visitors.add(printable(found.visitor.encode(), 8))
+        if not is_pseudonymous(found.visitor):
+            self.no_pseudonyms.add(printable(found.visitor.encode(), 8))
 
     def add_unread(self, number: int) -> None:
         """Take notice of records that nobody can read: they may be anybody's."""

@@ -13,7 +13,7 @@ from streams.audit.plain import PlainCount
 from streams.audit.plain_visits import STRETCHES, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.live import LiveReader, Snapshot
 
 
@@ -22,7 +22,7 @@ class RecountRules:
     """What the counts depend on beside the log."""
 
     catalog: Catalog
-    bounds: TimeBounds
+    bounds: EventBounds
     lateness_ms: int
     minutes_kept_hours: int
     visits: bool = False

@@ -31,7 +31,7 @@ from streams.audit.plain import IDS_STRETCH_MS
 from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
 from streams.broker import KafkaAddress
 from streams.errors import ServerError, StateError
-from streams.events import Reason, TimeBounds, validate
+from streams.events import EventBounds, Reason, validate
 from streams.publish.bounds import PublisherLimits
 from streams.publish.producer import open_producer
 
@@ -87,7 +87,7 @@ class Replayer:
     address: KafkaAddress
     topic: str
     rejected_topic: str
-    bounds: TimeBounds
+    bounds: EventBounds
     mend: Mend | None = None
     dry_run: bool = False
 

@@ -145,7 +145,9 @@ class BackfillRun:
         pool = WorkPool(self._plan.processes, len(left), self._die_with)
         total = sum(os.path.getsize(name) for name in left)
         projects = {code: number for number, code in enumerate(self._plan.rules.catalog.project_codes)}
-        rules = ReadRules(self._plan.make_reader, projects, self._plan.now_ms + self._plan.rules.bounds.ahead_ms_max)
+        bounds = self._plan.rules.bounds
+        latest_ms = self._plan.now_ms + bounds.ahead_ms_max
+        rules = ReadRules(self._plan.make_reader, projects, latest_ms, bounds.pseudonyms_only)
 
         def read(place: int) -> InputReport | None:
             def look(at: int) -> bool:

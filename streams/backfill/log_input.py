@@ -14,7 +14,7 @@ import numpy as np
 from streams.backfill.spill import SUFFIX, write_run
 from streams.catalog import UNKNOWN
 from streams.errors import InputError
-from streams.events import Reason, TimeBounds, validate_all
+from streams.events import EventBounds, Reason, validate_all
 from streams.history.paris_days import paris_date
 from streams.publish.emitted import Skip
 from streams.publish.lines import Damaged, read_lines
@@ -69,18 +69,19 @@ class InputReport(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ReadRules:
-    """What reading needs to know: a reader that saw no line yet, the numbers of projects, and the time after which an event is none of the
-    past (epoch ms).
+    """What reading needs to know: a reader that saw no line yet, the numbers of projects, the time after which an event is none of the
+    past (epoch ms), and whether visitors must be pseudonyms.
     """
 
     make_reader: Callable[[], LineReader]
     projects: Mapping[str, int]
     latest_ms: int
+    pseudonyms_only: bool
 
     @property
-    def bounds(self) -> TimeBounds:
+    def bounds(self) -> EventBounds:
         """Any age."""
-        return TimeBounds(0, self.latest_ms)
+        return EventBounds(0, self.latest_ms, self.pseudonyms_only)
 
 
 @dataclass(slots=True)

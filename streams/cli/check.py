@@ -16,7 +16,7 @@ from streams.audit.check_project import check_project, view_of
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
 from streams.cli.terminal import say_simulation
-from streams.edges import kafka_address, redis_address, time_bounds, topic_designs
+from streams.edges import event_bounds, kafka_address, redis_address, topic_designs
 from streams.errors import InputError, SettingsError
 from streams.history import load_calendar
 from streams.live import LiveReader
@@ -77,7 +77,7 @@ def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
     settings = load_settings()
     say_simulation(settings.calendar_shift_seconds)
     catalog = load_catalog(settings.config_dir)
-    view = view_of(project, catalog, time_bounds(settings), settings.calendar_shift_seconds)
+    view = view_of(project, catalog, event_bounds(settings), settings.calendar_shift_seconds)
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader, Meter("check", None) as meter:
         yield from check_project(
             kafka_address(settings),

@@ -52,6 +52,6 @@ def collect(host: str | None, port: int | None) -> None:
             tokens_file=settings.tokens_file,
             tls=edges.http_tls(settings, "collector"),
             lock=edges.http_lock(settings, "collector"),
-            rules=DoorRules(limits, edges.time_bounds(settings), DEDUPE_MS_MIN // 1000, settings.pseudonyms_only),
+            rules=DoorRules(limits, edges.event_bounds(settings), DEDUPE_MS_MIN // 1000),
         )
     )

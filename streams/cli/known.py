@@ -8,7 +8,7 @@ from streams.audit.figures import Figures, Minutes
 from streams.audit.recount import Recount, RecountRules, recount
 from streams.catalog import load_catalog
 from streams.count import Cut
-from streams.edges import kafka_address, time_bounds
+from streams.edges import event_bounds, kafka_address
 from streams.errors import InputError
 from streams.live import LiveReader
 from streams.settings import Settings
@@ -30,7 +30,7 @@ def count_again(settings: Settings, reader: LiveReader) -> Recount:
     """`vigie recount` as a value."""
     rules = RecountRules(
         catalog=load_catalog(settings.config_dir),
-        bounds=time_bounds(settings),
+        bounds=event_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
         minutes_kept_hours=settings.minutes_kept_hours,
     )

@@ -15,7 +15,7 @@ import click
 
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
-from streams.edges import time_bounds
+from streams.edges import event_bounds
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format, secret_name, secrets_from
@@ -146,7 +146,7 @@ def _rules(settings: Settings) -> CountingRules:
     """How an installation counts."""
     from streams.count import CountingRules
 
-    return CountingRules.of(load_catalog(settings.config_dir), time_bounds(settings), settings.lateness_seconds * 1000)
+    return CountingRules.of(load_catalog(settings.config_dir), event_bounds(settings), settings.lateness_seconds * 1000)
 
 
 def _key(options: FormatOptions, settings: Settings) -> str:

@@ -17,7 +17,7 @@ import click
 
 from streams.cli.progress import Meter
 from streams.cli.publish_report import report, report_rehearsal
-from streams.edges import publish_address
+from streams.edges import event_bounds, publish_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
@@ -80,7 +80,9 @@ def publish(
         book = _begin(source, marks, of, again, question.at_ms)
         refuse_another_secret(source.name, book, secret_of)
         sys.exit(
-            _dry_run(source, make_reader(), book) if dry_run else _publish(source, settings, make_reader(), book, marks)
+            _dry_run(source, settings, make_reader(), book)
+            if dry_run
+            else _publish(source, settings, make_reader(), book, marks)
         )
 
 
@@ -173,13 +175,13 @@ def _run(feed: LineFeed, publisher: VisitPublisher, stream: BinaryIO, raw: Binar
             signal.signal(number, handler)
 
 
-def _dry_run(source: _Source, reader: LineReader, book: Book) -> int:
-    total = source.bytes_total
+def _dry_run(source: _Source, settings: Settings, reader: LineReader, book: Book) -> int:
+    total, bounds = source.bytes_total, event_bounds(settings)
     with source.opened() as (stream, raw), Meter("publish --dry-run", total) as meter:
 
         def look(done: DryRun) -> None:
             if meter.due():
                 meter.show(raw.tell() if total else 0, f"{done.lines:,} lines read")
 
-        done = rehearse(stream, reader, book, look)
+        done = rehearse(stream, reader, book, bounds, look)
     return report_rehearsal(done, source.name)

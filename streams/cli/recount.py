@@ -15,7 +15,7 @@ from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.cli.terminal import say_simulation
 from streams.clock import iso_utc, paris_text
-from streams.edges import kafka_address, redis_address, time_bounds
+from streams.edges import event_bounds, kafka_address, redis_address
 from streams.live import LiveReader
 from streams.settings import load_settings
 
@@ -34,7 +34,7 @@ def recount(as_json: bool, visits: bool) -> None:
     settings = load_settings()
     rules = RecountRules(
         catalog=load_catalog(settings.config_dir),
-        bounds=time_bounds(settings),
+        bounds=event_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
         minutes_kept_hours=settings.minutes_kept_hours,
         visits=visits,

@@ -22,7 +22,7 @@ from streams.cli.progress import Meter
 from streams.cli.terminal import open_console, say_simulation
 from streams.clock import iso_utc, paris_text
 from streams.count import Cut
-from streams.edges import kafka_address, redis_address, time_bounds
+from streams.edges import event_bounds, kafka_address, redis_address
 from streams.errors import InputError, ServerError
 from streams.events import Reason
 from streams.expose.minutes_query import read_time
@@ -254,7 +254,7 @@ def replay(
     settings = load_settings()
     mend = None if through is None else Through(through)
     replayer = Replayer(
-        kafka_address(settings), settings.topic, settings.rejected_topic, time_bounds(settings), mend, dry_run
+        kafka_address(settings), settings.topic, settings.rejected_topic, event_bounds(settings), mend, dry_run
     )
     with Meter("replay", None) as meter:
         wanted = _wanted(reasons, project, since, until)

@@ -33,7 +33,7 @@ def worker(slot: int) -> None:
         redis_prefix=settings.redis_prefix,
         topics=(events, rejected),
         group=settings.consumer_group,
-        bounds=edges.time_bounds(settings),
+        bounds=edges.event_bounds(settings),
         lateness_ms=settings.lateness_seconds * 1000,
         shift_seconds=settings.calendar_shift_seconds,
         apply_seconds=settings.apply_interval_ms / 1000,

@@ -17,7 +17,7 @@ from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED,
 from streams.collect.event_lines import LineRules, RefusedLine, ValidatedEvents, split, unpack, validate_lines
 from streams.collect.event_log import EventLog
 from streams.collect.refusals import NotConfirmed, RequestRefused
-from streams.events import TimeBounds
+from streams.events import EventBounds
 
 #: When to come back where Kafka takes nothing, or too much waits for it.
 RETRY_SECONDS = 5
@@ -56,9 +56,8 @@ class DoorRules:
     """What holds for every request; `ids_remembered_seconds` is at least how long a repeated id is known as one."""
 
     limits: CollectorLimits
-    bounds: TimeBounds
+    bounds: EventBounds
     ids_remembered_seconds: int
-    pseudonyms_only: bool = True
 
 
 class Door:
@@ -172,7 +171,7 @@ class Door:
         rate.pay(cost(0, len(body)))
         lines = split(body, is_one_event=media_type == "application/json", limits=limits)
         rate.pay(max(0, len(lines) - cost(0, len(body))))
-        rules = LineRules(token.projects, self._rules.bounds, self._rules.pseudonyms_only)
+        rules = LineRules(token.projects, self._rules.bounds)
         return validate_lines(lines, rules, time.time_ns() // 1_000_000)
 
     async def _handed_over(self, found: ValidatedEvents, token: Token, held: _Held) -> Answer:

@@ -11,7 +11,7 @@ import orjson
 
 from streams.collect.collector_limits import CollectorLimits
 from streams.collect.refusals import RequestRefused
-from streams.events import VALUE_BYTES_MAX, Reason, TimeBounds, VisitEvent, is_pseudonymous, validate_all
+from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, VisitEvent, validate_all
 from streams.unpacking import Packing, Unpacked, tool_for
 
 _BLANKS = b" \t\r"
@@ -89,11 +89,10 @@ def split(body: bytes, *, is_one_event: bool, limits: CollectorLimits) -> list[S
 
 @dataclass(frozen=True, slots=True)
 class LineRules:
-    """What events are held against: their sender's projects, the bounds of `ts`, whether visitors must be pseudonyms."""
+    """What events are held against: their sender's projects, and what an event may hold."""
 
     projects: tuple[str, ...]
-    bounds: TimeBounds
-    pseudonyms_only: bool = True
+    bounds: EventBounds
 
 
 def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> ValidatedEvents:
@@ -114,9 +113,7 @@ def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> 
         if verdict is None:
             event = next(good)
             project = event.project
-            if rules.pseudonyms_only and not is_pseudonymous(event.visitor):
-                verdict = Reason.NOT_PSEUDONYMOUS
-            elif project is None and only is not None:
+            if project is None and only is not None:
                 project, value = only, _named(value, only)
                 if len(value) > VALUE_BYTES_MAX:
                     verdict = Reason.TOO_LARGE

@@ -20,7 +20,7 @@ from streams.count.local_dates import LocalDays
 from streams.count.members import Members
 from streams.count.memory import Memory, MemoryPlan, Recognised
 from streams.count.names import FieldNames
-from streams.events import TimeBounds, validate_all
+from streams.events import EventBounds, validate_all
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
@@ -31,14 +31,14 @@ class CountingRules:
     """What counting needs to know beside the log: one value, the same for every partition of an installation."""
 
     catalog: Catalog
-    bounds: TimeBounds
+    bounds: EventBounds
     lateness_ms: int
     plan: MemoryPlan
     days: LocalDays
     names: FieldNames
 
     @classmethod
-    def of(cls, catalog: Catalog, bounds: TimeBounds, lateness_ms: int, shift_seconds: int = 0) -> CountingRules:
+    def of(cls, catalog: Catalog, bounds: EventBounds, lateness_ms: int, shift_seconds: int = 0) -> CountingRules:
         """The rules for these settings."""
         plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
         return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), FieldNames(catalog))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.broker import KafkaAddress
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.live.connection import RedisAddress
 from streams.topics import TopicDesign
 
@@ -19,7 +19,7 @@ class WorkerOptions:
     redis_prefix: str
     topics: tuple[TopicDesign, TopicDesign]
     group: str
-    bounds: TimeBounds
+    bounds: EventBounds
     lateness_ms: int
     shift_seconds: int
     apply_seconds: float

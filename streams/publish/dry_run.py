@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from streams.events import EventBounds
 from streams.publish.emitted import Skip, Unreadable
 from streams.publish.lines import Damaged, is_blank, read_lines
 from streams.publish.mark import Book
@@ -33,8 +34,10 @@ class DryRun:
     passed: int = 0
 
 
-def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[DryRun], None]) -> DryRun:
-    """Read every line as `Feed.run` would.
+def rehearse(
+    stream: BinaryIO, reader: LineReader, book: Book, bounds: EventBounds, look: Callable[[DryRun], None]
+) -> DryRun:
+    """Read every line as `Feed.run` would; `bounds` are the chain's.
 
     Raises:
         InputError: the stream is not text at all.
@@ -55,7 +58,7 @@ def rehearse(stream: BinaryIO, reader: LineReader, book: Book, look: Callable[[D
                 done.tally.unreadable.add(done.lines, found.why)
             else:
                 done.sent += 1
-                if reason := breaks_contract(found):
+                if reason := breaks_contract(found, bounds):
                     done.broken.add(done.lines, reason.value)
                     done.reasons[reason.value] += 1
             if not done.lines % LINES_BETWEEN_LOOKS:

@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from streams.errors import SettingsError
-from streams.events import VERSION, Reason, TimeBounds, check, decode
+from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.identity import pseudonym
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
@@ -172,10 +172,10 @@ class EmittedLines:
             self._occurrences.of(line)
 
 
-def breaks_contract(outgoing: Outgoing) -> Reason | None:
+def breaks_contract(outgoing: Outgoing, bounds: EventBounds) -> Reason | None:
     """Return why the chain will reject this record whatever its age, None where it will not."""
     found = decode(outgoing.value)
-    return found if isinstance(found, Reason) else check(found, found.ts, TimeBounds())
+    return found if isinstance(found, Reason) else check(found, found.ts, bounds)
 
 
 def secrets_from(environment: Mapping[str, str], secret_bytes_min: int) -> Callable[[str], bytes]:

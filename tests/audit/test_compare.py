@@ -8,7 +8,7 @@ from streams.audit.compare import Comparable, Difference, LogPart, compare, scop
 from streams.audit.plain import PlainCount
 from streams.catalog import Catalog
 from streams.count import PartitionState
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.live import MinuteCounts, Snapshot
 
 T0 = 1_788_242_400_000
@@ -35,7 +35,7 @@ def snapshot(settled_ms: int | None = None, totals: dict[tuple[str, ...], int] |
 
 @pytest.fixture
 def plain(catalog: Catalog) -> PlainCount:
-    count = PlainCount(catalog, TimeBounds(), 20_000)
+    count = PlainCount(catalog, EventBounds(), 20_000)
     count.minutes = {MINUTE: {("project", "mbn"): 3, ("late", "44"): 1}, MINUTE + 1: {("project", "mbn"): 2}}
     count.apart = {("rejected", "not_json"): 4}
     return count

@@ -13,11 +13,11 @@ from streams.audit.compare import ASPECTS
 from streams.audit.plain import PlainCount, Row
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, PartitionCounter
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from tests.plain import sums
 
 LATENESS_MS = 20_000
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds()
 T0 = 1_788_242_400_000  # the start of a minute
 UAI = "0541234Y"
 _numbers = itertools.count(1000)

@@ -12,10 +12,10 @@ from streams.audit.plain import PlainCount
 from streams.audit.plain_visits import STRETCHES, PlainVisits, stretch_ms
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, PartitionCounter
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from tests.plain import sums
 
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds()
 LATENESS_MS = 20_000
 MINUTE_MS = 60_000
 T0 = 1_788_242_400_000

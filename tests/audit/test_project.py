@@ -11,7 +11,7 @@ from streams.audit.check import Finding, Level
 from streams.audit.check_project import Looked, project_findings, view_of
 from streams.audit.project import VALUES_MAX, ProjectView
 from streams.catalog import Catalog
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.publish.partitioner import murmur2
 
 NOW_MS = 1_788_242_592_345
@@ -22,7 +22,7 @@ HOME = (murmur2(VISITOR.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 @pytest.fixture
 def view(catalog: Catalog) -> ProjectView:
-    found = view_of("mbn", catalog, TimeBounds())
+    found = view_of("mbn", catalog, EventBounds())
     found.partitions = PARTITIONS
     return found
 
@@ -70,12 +70,12 @@ def test_nothing_comes(view: ProjectView) -> None:
 
 
 def test_an_unknown_project(catalog: Catalog) -> None:
-    unknown = view_of("mbm", catalog, TimeBounds())
+    unknown = view_of("mbm", catalog, EventBounds())
     add(unknown, project="mbm")
     assert "mbm is not in projects.yaml" in texts(unknown, Level.PROBLEM)
     assert "send the id that is there. Is it mbn?" in texts(unknown, Level.PROBLEM)
-    assert "Is it mbn?" in texts(view_of("MBN ", catalog, TimeBounds()), Level.PROBLEM)
-    assert "Is it" not in texts(view_of("quelque chose", catalog, TimeBounds()), Level.PROBLEM)
+    assert "Is it mbn?" in texts(view_of("MBN ", catalog, EventBounds()), Level.PROBLEM)
+    assert "Is it" not in texts(view_of("quelque chose", catalog, EventBounds()), Level.PROBLEM)
 
 
 def test_rejects_with_a_sample_and_the_decoders_word(view: ProjectView) -> None:
@@ -126,4 +126,4 @@ def test_keys(view: ProjectView) -> None:
     assert "1 events have another key than their visitor, for instance key another" in text
     assert "1 events lie in the wrong partition" in text
     assert "partitioner=murmur2_random" in text
-    assert "visitor of under 22 characters" in texts(view, Level.WARNING)
+    assert "visitor that may be a name, a login or a number" in texts(view, Level.WARNING)

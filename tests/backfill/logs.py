@@ -20,7 +20,7 @@ from streams.audit.plain import PlainCount
 from streams.backfill.backfill_run import BackfillPlan, BackfillResult, BackfillRun
 from streams.catalog import Catalog, load_catalog
 from streams.count import CountingRules
-from streams.events import TimeBounds, VisitEvent, decode
+from streams.events import EventBounds, VisitEvent, decode
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows
 from streams.history.paris_days import paris_date
@@ -28,7 +28,7 @@ from streams.publish.readers import NativeLines
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 CATALOG: Catalog = load_catalog(CONFIG)
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds()
 LATENESS_MS = 20_000
 RULES = CountingRules.of(CATALOG, BOUNDS, LATENESS_MS)
 NOW_MS = 1_790_000_000_000  # September 2026

@@ -15,7 +15,7 @@ from streams.collect.collector_app import COLLECTOR_ROUTES, create_collector_app
 from streams.collect.collector_limits import CollectorLimits
 from streams.collect.door import Door, DoorRules
 from streams.collect.event_log import EventLog
-from streams.events import TimeBounds
+from streams.events import EventBounds
 
 
 def test_metrics_ask_for_their_scope_and_health_for_none(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_metrics_ask_for_their_scope_and_health_for_none(tmp_path: Path) -> None
     for each in made.values():
         file.add(each.token)
     log = EventLog(KafkaAddress(("127.0.0.1:9",)), "visits", 1.0)
-    inner = create_collector_app(Door(TokenBook(file.path), log, DoorRules(CollectorLimits(), TimeBounds(), 600)), log)
+    inner = create_collector_app(Door(TokenBook(file.path), log, DoorRules(CollectorLimits(), EventBounds(), 600)), log)
     assert {route.path for route in inner.routes} == set(COLLECTOR_ROUTES.exact)  # type: ignore[attr-defined]
     app = Gate(inner, Lock(TokenBook(file.path), "x" * 32), COLLECTOR_ROUTES)
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from streams.collect.collector_limits import CollectorLimits
 from streams.collect.event_lines import LineRules, SentLine, split, unpack, validate_lines
 from streams.collect.refusals import RequestRefused
-from streams.events import VALUE_BYTES_MAX, Reason, TimeBounds, VisitEvent, validate
+from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, VisitEvent, validate
 
 NOW_MS = 1_788_242_592_345
 LIMITS = CollectorLimits(events_max=5)
-BOUNDS = TimeBounds()
+BOUNDS = EventBounds(pseudonyms_only=True)
+ANY_VISITOR = EventBounds()
 MBN = LineRules(("mbn",), BOUNDS)
 EVENT = {"v": 1, "id": "a", "ts": NOW_MS, "visitor": "9f2c" * 16, "service": "NOTES"}
 
@@ -125,10 +126,10 @@ def test_with_its_project_an_event_may_be_too_large() -> None:
 )
 def test_the_verdicts_are_those_of_the_chain(values: list[bytes]) -> None:
     lines = [SentLine(number, value) for number, value in enumerate(values)]
-    found = validate_lines(lines, replace(MBN, pseudonyms_only=False), NOW_MS)
+    found = validate_lines(lines, replace(MBN, bounds=ANY_VISITOR), NOW_MS)
     refused = {each.line: each.reason for each in found.refused}
     for each in lines:
-        verdict = validate(each.value, NOW_MS, BOUNDS)
+        verdict = validate(each.value, NOW_MS, ANY_VISITOR)
         if isinstance(verdict, Reason):
             assert refused[each.number] is verdict
         else:
@@ -142,6 +143,6 @@ def test_the_verdicts_are_those_of_the_chain(values: list[bytes]) -> None:
 def test_what_is_no_pseudonym_is_refused_unless_that_is_switched_off(visitor: str) -> None:
     (refused,) = validate_lines([line(1, visitor=visitor)], MBN, NOW_MS).refused
     assert refused.reason is Reason.NOT_PSEUDONYMOUS
-    assert len(validate_lines([line(1, visitor=visitor)], replace(MBN, pseudonyms_only=False), NOW_MS).records) == 1
+    assert len(validate_lines([line(1, visitor=visitor)], replace(MBN, bounds=ANY_VISITOR), NOW_MS).records) == 1
     for good in ("9f2c" * 16, "5f0c4a52-8a0e-4b3b-9f67-6c9d2a1b7e11", "QEXAn1o0dT2s9v8b7c6d5e"):
         assert validate_lines([line(1, visitor=good)], MBN, NOW_MS).refused == []

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from streams.events import TimeBounds, VisitEvent, check, decode
+from streams.events import EventBounds, VisitEvent, check, decode
 from streams.publish.emitted import KIND_CHARACTERS_MAX, Skip, Unreadable
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.lines import NotAnObject, bare
@@ -82,7 +82,7 @@ def test_every_line_is_an_event_a_skip_or_a_reason(format_name: Format) -> None:
                 continue
             event = decode(found.value)
             assert isinstance(event, VisitEvent), line
-            assert check(event, event.ts, TimeBounds()) is None, line
+            assert check(event, event.ts, EventBounds()) is None, line
         elif isinstance(found, Skip):
             assert len(found.kind) <= KIND_CHARACTERS_MAX + 20, line
             assert found.kind.isprintable(), line

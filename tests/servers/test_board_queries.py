@@ -121,7 +121,7 @@ def publish(settings, catalog):
     services = [service.code for service in catalog.services]
     now_ms = int(time.time() * 1000)
     for number in range(MINUTES * EVENTS_A_MINUTE):
-        visitor = f"v{number}"
+        visitor = f"{number:032x}"
         event = {
             "v": 1,
             "id": uuid.uuid4().hex,

@@ -141,7 +141,7 @@ def test_broken_events_are_kept_with_their_reason_and_good_ones_counted(installa
                 "v": 1,
                 "id": f"g{good}",
                 "ts": now,
-                "visitor": f"v{good % 50}",
+                "visitor": f"{good % 50:032x}",
                 "uai": "0541234Y",
                 "service": "NOTES",
             }

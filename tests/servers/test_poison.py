@@ -51,7 +51,7 @@ class Sender:
 
     def event(self, **changed: object) -> bytes:
         self.good += 1
-        event = {"v": 1, "id": f"e{self.good}", "ts": self.now_ms, "visitor": f"v{self.good}", "project": "mbn"}
+        event = {"v": 1, "id": f"e{self.good}", "ts": self.now_ms, "visitor": f"{self.good:032x}", "project": "mbn"}
         return orjson.dumps({**event, "uai": "0541234Y", "service": "NOTES", "profile": "ELEVE", **changed})
 
     def send(self, partition: int, batch: bytes) -> int:

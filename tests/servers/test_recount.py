@@ -20,7 +20,7 @@ from streams.audit.log import open_log
 from streams.catalog import Catalog, control_letter
 from streams.clock import paris_text
 from streams.count import Batch, CountingRules, PartitionCounter
-from streams.edges import kafka_address, redis_address, time_bounds
+from streams.edges import event_bounds, kafka_address, redis_address
 from streams.live import LiveReader, LiveWriter, Outcome
 from streams.publish import VisitPublisher
 from streams.settings import Settings
@@ -35,12 +35,12 @@ def publish(settings: Settings, number: int, first: int = 0) -> None:
     now_ms = time.time_ns() // 1_000_000
     with VisitPublisher(kafka_address(settings), topic=settings.topic) as publisher:
         for n in range(first, first + number):
-            visitor = f"visitor-{n % 97}"
+            visitor = f"{n % 97:032x}"
             event = {
                 "v": 1,
                 "id": f"id-{n - 1 if n % 50 == 49 else n}",
                 "ts": now_ms - (n % 31) * 10_000,
-                "visitor": visitor if n % 50 != 49 else f"visitor-{(n - 1) % 97}",
+                "visitor": visitor if n % 50 != 49 else f"{(n - 1) % 97:032x}",
                 "uai": UAIS[n % 3] if n % 11 else "nowhere",
                 "service": "NOTES" if n % 5 else "unheard of",
                 "project": "mbn",
@@ -52,7 +52,7 @@ def publish(settings: Settings, number: int, first: int = 0) -> None:
 
 def count(settings: Settings, catalog: Catalog) -> None:
     """Count what the topic holds into Redis, as a worker would."""
-    rules = CountingRules.of(catalog, time_bounds(settings), settings.lateness_seconds * 1000)
+    rules = CountingRules.of(catalog, event_bounds(settings), settings.lateness_seconds * 1000)
     with open_log(kafka_address(settings), settings.topic) as log:
         found: dict[int, list[Any]] = {}
         for partition, some in log.read(log.ends):

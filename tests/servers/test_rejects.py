@@ -19,7 +19,7 @@ from streams.audit.replay import Replayer, _Chosen, _Sender
 from streams.catalog import Catalog
 from streams.cli import cli
 from streams.count import Cut
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.ingest.dead_letters import KEEP_SECONDS_MAX
 from streams.settings import Settings
 from tests.servers.conftest import Installation
@@ -48,7 +48,7 @@ def event(number: int, **changed: object) -> bytes:
         "v": 1,
         "id": f"e{number}",
         "ts": time.time_ns() // 1_000_000,
-        "visitor": f"v{number % 7}",
+        "visitor": f"{number % 7:032x}",
         "project": "mbn",
     }
     return json.dumps({**base, "uai": "0541234Y", "service": "NOTES", **changed}).encode()
@@ -146,7 +146,7 @@ def test_a_replay_that_died_between_its_steps_is_resolved(installation: Installa
     sender.close()
     only_events.close()
     time.sleep(AHEAD_MS / 1000)
-    replayer = Replayer(address, settings.topic, settings.rejected_topic, TimeBounds(ahead_ms_max=0))
+    replayer = Replayer(address, settings.topic, settings.rejected_topic, EventBounds(ahead_ms_max=0))
     first = replayer.run(Wanted(), 100, lambda *_: None)
     assert (first.replayed, first.before, first.healed) == (4, 2, 2)
     again = replayer.run(Wanted(), 100, lambda *_: None)

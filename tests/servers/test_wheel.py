@@ -28,6 +28,7 @@ BASE_PACKAGES = {
     "pydantic-settings", "python-dotenv", "pyyaml", "typing-extensions", "typing-inspection", "urllib3",
 }  # fmt: skip
 BASE_MIB_MAX = 45
+VISITOR = "9f2c1e5b7a3d4860b1c2d3e4f5061728"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def test_the_base_is_light_publishes_and_says_what_the_rest_needs(
 
     environment = {**os.environ, **installation.environment}
     line = (
-        f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"9f2c","service":"NOTES","uai":"0541234Y"}}\n'
+        f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"{VISITOR}","service":"NOTES","uai":"0541234Y"}}\n'
     )
     done = fresh.run("vigie", "publish", "-", env=environment, input=line)
     assert (done.returncode, len(records(installation.settings))) == (0, 1), done.stderr
@@ -105,7 +106,7 @@ def test_the_engine_counts(wheel: Path, installation: Installation, tmp_path: Pa
     environment = {**os.environ, **installation.environment}
     worker = subprocess.Popen([fresh.directory / "bin" / "vigie", "worker"], env=environment, cwd=tmp_path)
     try:
-        line = f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"9f2c","service":"NOTES","uai":"0541234Y"}}\n'
+        line = f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"{VISITOR}","service":"NOTES","uai":"0541234Y"}}\n'
         assert fresh.run("vigie", "publish", "-", env=environment, input=line).returncode == 0
         deadline = time.monotonic() + 90
         while not (said := fresh.run("vigie", "minutes", "--json", env=environment).stdout):

@@ -52,7 +52,7 @@ def total(snapshot: Snapshot, cut: Cut) -> int:
 
 def differences(settings: Settings, catalog: Catalog, sent: Sent | None = None) -> list[str]:
     """Return every row in which Redis differs from the recount (with visits), or from what was sent; empty where all is right."""
-    bounds = edges.time_bounds(settings)
+    bounds = edges.event_bounds(settings)
     rules = RecountRules(catalog, bounds, settings.lateness_seconds * 1000, settings.minutes_kept_hours, visits=True)
     reader = reader_of(settings)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streams.audit.plain import PlainCount
-from streams.events import TimeBounds
+from streams.events import EventBounds
 from streams.history.day_columns import CutName
 from streams.history.paris_days import paris_day
 from streams.settings import default_config_dir
@@ -59,7 +59,7 @@ def morning(make_plan: MakePlan, past: PastMaker) -> Counted:
     plan = make_plan("ordinary", "07:40", SCALE, clean=True)
     plan = replace(plan, begin_s=plan.first_s)
     generator = Generator(plan)
-    plain = PlainCount(plan.catalog, TimeBounds(120_000, 48 * 3_600_000), 20_000, visits=True)
+    plain = PlainCount(plan.catalog, EventBounds(120_000, 48 * 3_600_000), 20_000, visits=True)
     for _ in range(MINUTES * 60):
         step = generator.next_step()
         for value in step.values:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from streams.catalog import load_catalog
-from streams.events import Reason, TimeBounds, validate
+from streams.events import EventBounds, Reason, validate
 from streams.settings import default_config_dir
 from streams.simulate import odd
 from streams.simulate.cells import Cells, CountedPlace
@@ -29,10 +29,10 @@ EVENT: odd.Members = {
 @pytest.mark.parametrize("number", range(len(odd.BROKEN_ANYHOW)))
 def test_each_broken_event_is_rejected_for_its_reason(number: int) -> None:
     way = odd.BROKEN_ANYHOW[number]
-    assert not isinstance(validate(orjson.dumps(EVENT), EVENT["ts"], TimeBounds()), Reason)  # type: ignore[arg-type]
+    assert not isinstance(validate(orjson.dumps(EVENT), EVENT["ts"], EventBounds()), Reason)  # type: ignore[arg-type]
     for seed in range(40):
         value = way.change(dict(EVENT), random.Random(seed))
-        assert validate(value, EVENT["ts"], TimeBounds()) is way.reason  # type: ignore[arg-type]
+        assert validate(value, EVENT["ts"], EventBounds()) is way.reason  # type: ignore[arg-type]
 
 
 def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
