@@ -39,13 +39,19 @@ class UnseenAnswer:
     rows: list[UnseenRow]
 
 
-#: What looks like a code of a marking plan; whatever else was sent may say who a pupil is.
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}|[0-9]{7}[A-Za-z]")
+#: What looks like a code of a marking plan, or a UAI; whatever else was sent may say who a pupil is: `Amelie-Dupont` is a name, `adupont`
+#: a login. Project codes are written small, and by who runs the ENT.
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,31}|[0-9]{7}[A-Za-z]")
+_PROJECT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,15}")
 
 
 def shaped(row: UnseenRow) -> UnseenRow:
-    """The row for whoever may not see what was sent: a code as it is, a path or an address by its beginning, the rest by its length."""
-    return row if row.value is None else replace(row, value=shape(row.value))
+    """The row for whoever may not see what was sent: a code, or nearly one, as it is; a path or an address by its beginning; the rest by
+    its length.
+    """
+    if row.value is None or row.meant is not None or (row.list == "project" and _PROJECT.fullmatch(row.value)):
+        return row
+    return replace(row, value=shape(row.value))
 
 
 def shape(value: str) -> str:

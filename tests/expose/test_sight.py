@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -10,7 +12,7 @@ from streams.catalog import UNKNOWN, load_catalog
 from streams.expose.minutes_query import GROUPINGS
 from streams.expose.scope import FRANCE, Scope
 from streams.expose.sight import OutOfSight, Sight
-from streams.expose.unseen_rows import shape
+from streams.expose.unseen_rows import UnseenRow, shape, shaped
 from streams.incidents import AlertBook, AlertRecord
 from streams.settings import default_config_dir
 from streams.watch import AlertScope
@@ -103,3 +105,14 @@ def test_values_that_were_sent_are_shown_by_their_shape() -> None:
     assert shape("https://ent.example.org/eleve/1") == "https://…"
     assert shape("Amélie Dupont") == "… (13 characters)"
     assert shape("amelie.dupont@example.org") == "… (25 characters)"
+    for name in ("Amelie-DUPONT", "AmelieDupont", "amelie_dupont", "adupont"):
+        assert shape(name) == f"… ({len(name)} characters)"
+
+
+def test_codes_that_were_nearly_right_and_names_of_projects_are_shown() -> None:
+    row = UnseenRow("service", "Notes", 3, None, False, "NOTES")
+    assert shaped(row) == row
+    assert shaped(dataclasses.replace(row, meant=None)).value == "… (5 characters)"
+    project = UnseenRow("project", "ent-nouveau", 3, None, False, None)
+    assert shaped(project) == project
+    assert shaped(dataclasses.replace(project, value="/eleve/Amelie")).value == "/eleve/…"

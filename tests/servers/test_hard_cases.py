@@ -97,7 +97,14 @@ def test_holes_in_offsets_count_nothing_and_both_ways_of_reading_agree(
         traffic.flush()
         transactional.begin_transaction()
         for n in range(10):
-            event = {"v": 1, "id": f"t{turn}-{n}", "ts": now, "visitor": f"{n:032x}", "uai": "0541234Y", "service": "NOTES"}
+            event = {
+                "v": 1,
+                "id": f"t{turn}-{n}",
+                "ts": now,
+                "visitor": f"{n:032x}",
+                "uai": "0541234Y",
+                "service": "NOTES",
+            }
             transactional.produce(settings.topic, orjson.dumps(event), key=f"t{n}".encode())
             sent += 1
         transactional.flush(30)

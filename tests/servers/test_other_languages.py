@@ -170,7 +170,12 @@ def test_every_compression_is_counted_and_recounted(installation: Installation, 
             {"bootstrap.servers": settings.kafka_bootstrap_servers, "compression.type": codec, "linger.ms": 50}
         )
         for number in range(300):
-            event = {"v": 1, "id": f"{codec}-{number}", "ts": time.time_ns() // 1_000_000, "visitor": f"{number % 7:032x}"}
+            event = {
+                "v": 1,
+                "id": f"{codec}-{number}",
+                "ts": time.time_ns() // 1_000_000,
+                "visitor": f"{number % 7:032x}",
+            }
             producer.produce(settings.topic, json.dumps(event).encode(), key=f"{number % 7}")
         assert producer.flush(30) == 0
     with workers(installation.environment, installation.directory, 1):

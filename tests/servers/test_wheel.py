@@ -78,9 +78,7 @@ def test_the_base_is_light_publishes_and_says_what_the_rest_needs(
     assert size < BASE_MIB_MAX << 20
 
     environment = {**os.environ, **installation.environment}
-    line = (
-        f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"{VISITOR}","service":"NOTES","uai":"0541234Y"}}\n'
-    )
+    line = f'{{"v":1,"id":"w","ts":{time.time_ns() // 1_000_000},"visitor":"{VISITOR}","service":"NOTES","uai":"0541234Y"}}\n'
     done = fresh.run("vigie", "publish", "-", env=environment, input=line)
     assert (done.returncode, len(records(installation.settings))) == (0, 1), done.stderr
     log = '192.0.2.1 - 31415 [01/Sep/2026:08:00:00 +0200] "GET /messagerie HTTP/1.1" 200 12\n'
