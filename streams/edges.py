@@ -14,6 +14,7 @@ from streams.collector_address import CollectorAddress
 from streams.errors import InputError, SettingsError
 from streams.events import EventBounds
 from streams.settings import Settings, refuse_stopped_stack
+from streams.small_numbers import SmallNumbers
 
 if TYPE_CHECKING:  # imported where they are made: `vigie publish` needs neither Redis's client nor Kafka's admin
     from streams.access import Lock
@@ -83,6 +84,11 @@ def redis_address(settings: Settings) -> RedisAddress:
 def event_bounds(settings: Settings) -> EventBounds:
     """What an event may hold."""
     return EventBounds(settings.max_ahead_seconds * 1000, settings.max_age_hours * 3_600_000, settings.pseudonyms_only)
+
+
+def small_numbers(settings: Settings) -> SmallNumbers:
+    """How few users are not told as a number."""
+    return SmallNumbers(settings.users_shown_min)
 
 
 def http_tls(settings: Settings, name: str) -> TlsFiles | None:

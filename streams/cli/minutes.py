@@ -15,7 +15,7 @@ import orjson
 from streams.catalog import Catalog, load_catalog
 from streams.cli.moments import since_text
 from streams.clock import simulation_note
-from streams.edges import redis_address
+from streams.edges import redis_address, small_numbers
 from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
 from streams.expose.minute_rows import Row, read_rows
@@ -57,7 +57,7 @@ def minutes(
     settings = load_settings()
     found = _Minutes(settings, load_catalog(settings.config_dir))
     question = read_question(since_text(since), to_text, by_text, measure)
-    lines = MinuteLines(question, found.catalog, settings.calendar_shift_seconds)
+    lines = MinuteLines(question, found.catalog, settings.calendar_shift_seconds, small_numbers(settings))
     if follow:
         found.follow(question, None if as_json else lines)
     elif as_json:
@@ -75,7 +75,7 @@ class _Minutes:
         self.catalog = catalog
         self._shift_seconds = settings.calendar_shift_seconds
         self._reader = LiveReader(address, settings.redis_prefix)
-        self._sketches = SketchReader(address, settings.redis_prefix, catalog)
+        self._sketches = SketchReader(address, settings.redis_prefix, catalog, small_numbers(settings))
         self._codes = Codes.of(catalog)
         self.snapshot: Callable[[], Snapshot] = self._reader.snapshot
 
@@ -96,7 +96,7 @@ class _Minutes:
             shown.extend(page)
             count += len(page)
             for name in summed:
-                sums[name] += sum(int(row[name]) for row in page)
+                sums[name] += sum(int(row[name] or 0) for row in page)
         _write(shown, lines)
         if count > len(shown):
             click.echo(f"{count - len(shown):,} earlier lines are not shown: use --since, a coarser --by, or --json")

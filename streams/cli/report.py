@@ -17,6 +17,7 @@ from streams.catalog import Catalog, load_catalog
 from streams.cli.report_dnma import dnma
 from streams.cli.terminal import PIPED_COLUMNS
 from streams.clock import PARIS
+from streams.edges import small_numbers
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
 
@@ -127,7 +128,11 @@ class _Reporter:
 
         history, simulated = open_history(self.settings, self.catalog, self.archive)
         sides = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir)
-        self._write(make_report(question, sides, self.catalog, self.calendar, simulated))
+        self._write(
+            make_report(
+                question, sides, self.catalog, self.calendar, few=small_numbers(self.settings), simulated=simulated
+            )
+        )
 
     def _write(self, made: Any) -> None:
         from streams.history import report_text, report_values

@@ -42,7 +42,8 @@ _VISITS = (
 )
 _USERS = (
     "Distinct visitors of this minute, approximate (HyperLogLog, 0.81 % standard error); they never add up. Only by region, project, "
-    "academy or none, and only for minutes younger than 20 settled minutes: absent otherwise."
+    "academy or none, and only for minutes younger than 20 settled minutes: absent otherwise. Null where they are fewer than the setting "
+    "users_shown_min (5), but some."
 )
 
 

@@ -3,7 +3,8 @@
     {"minute":"2026-09-01T06:03:00Z","region":"44","events":12,"visits":3,"users":9,"settled":true}
 
 A row is a minute, the codes of the grouping, and the measures; rows without any are left out. `users` is there for minutes whose sketches
-are held. `minute_rows` is pure, `read_rows` reads Redis a few minutes at a time, so that days of minutes never lie in memory at once.
+are held, null where they are too few to be told. `minute_rows` is pure, `read_rows` reads Redis a few minutes at a time, so that days of
+minutes never lie in memory at once.
 """
 
 from __future__ import annotations
@@ -23,18 +24,24 @@ from streams.observe import progress_problem
 #: Minutes read and given at once: at most this many x regions x services rows are in memory.
 MINUTES_A_PAGE = 60
 
+#: None: so few users that their number is not told.
+Value = str | int | bool | None
 #: Member -> value; the members depend on the grouping, see the module's docstring.
-Row = dict[str, str | int | bool]
+Row = dict[str, Value]
 
 
 def minute_rows(
-    minute: MinuteCounts, question: Question, codes: Codes, settled_ms: int | None, users: Mapping[str, int] | None
+    minute: MinuteCounts,
+    question: Question,
+    codes: Codes,
+    settled_ms: int | None,
+    users: Mapping[str, int | None] | None,
 ) -> list[Row]:
     """Return the rows of one minute, sorted by their codes. A minute is settled when its end is not after settled time.
 
-    `users` are this minute's by code, None where its sketches are not held.
+    `users` are this minute's by code, None for few; None in all where its sketches are not held.
     """
-    measured: dict[str, Mapping[tuple[str, ...], int]] = {}
+    measured: dict[str, Mapping[tuple[str, ...], int | None]] = {}
     for name in question.measures:
         if name == EVENTS:
             measured[name] = _sums(codes, question.grouping.events, minute.counts)
@@ -52,7 +59,7 @@ def minute_rows(
             **{name: numbers.get(key, 0) for name, numbers in measured.items()},
             "settled": settled,
         }
-        for key in sorted({key for numbers in measured.values() for key, number in numbers.items() if number})
+        for key in sorted({key for numbers in measured.values() for key, number in numbers.items() if number != 0})
     ]
 
 
@@ -88,7 +95,7 @@ def read_rows(
 
 def _users(
     sketches: SketchReader, snapshot: Snapshot, question: Question, page: list[int]
-) -> dict[int, dict[str, int]]:
+) -> dict[int, dict[str, int | None]]:
     by = question.grouping.users
     if by is None or USERS not in question.measures:
         return {}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import paris_text
-from streams.expose.minute_rows import Row
+from streams.expose.minute_rows import Row, Value
 from streams.expose.minutes_query import USERS, Question, read_time
+from streams.small_numbers import SmallNumbers
 
 _TIME_WIDTH = len("2026-09-01 07:52+02:00")
 _FIGURE_WIDTH = 11
@@ -16,11 +17,12 @@ _FIGURE_WIDTH = 11
 class MinuteLines:
     """Writes the rows of one question, all in the same columns; times are in Paris, `shift_seconds` after the clock (a scenario's)."""
 
-    def __init__(self, question: Question, catalog: Catalog, shift_seconds: int) -> None:
+    def __init__(self, question: Question, catalog: Catalog, shift_seconds: int, few: SmallNumbers) -> None:
         self._members = {member: _texts(member, catalog) for member in question.grouping.members}
         self._widths = {member: max(map(len, texts.values())) for member, texts in self._members.items()}
         self._measures = question.measures
         self._shift_seconds = shift_seconds
+        self._few = f"< {few.shown_min}"
 
     def head(self) -> str:
         """The names of the columns."""
@@ -30,9 +32,12 @@ class MinuteLines:
     def row(self, row: Row) -> str:
         """One row."""
         texts = {member: texts.get(str(row[member]), str(row[member])) for member, texts in self._members.items()}
-        figures = [f"{row[name]:,}" if name in row else "-" for name in self._measures]
+        figures = [self._figure(row[name]) if name in row else "-" for name in self._measures]
         when = paris_text(read_time("minute", str(row["minute"])), self._shift_seconds)
         return self._line(when, texts, "" if row["settled"] else "running", figures)
+
+    def _figure(self, number: Value) -> str:
+        return self._few if number is None else f"{number:,}"
 
     def _line(self, when: str, texts: Mapping[str, str], state: str, figures: list[str]) -> str:
         members = [f"{text:{self._widths[member]}}" for member, text in texts.items()]

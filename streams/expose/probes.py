@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from streams.catalog import Catalog
-from streams.edges import redis_address
+from streams.edges import redis_address, small_numbers
 from streams.errors import ServerError, StateError, listener_advice
 from streams.expose.page import EarlierDays, Lines, PastVisits
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
@@ -47,7 +47,7 @@ def open_keeper(settings: Settings) -> LiveKeeper:
 
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
     """The same for sketches."""
-    return SketchReader(_address(settings), settings.redis_prefix, catalog)
+    return SketchReader(_address(settings), settings.redis_prefix, catalog, small_numbers(settings))
 
 
 def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveKeeper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -181,11 +182,11 @@ def census_families(census: Census | None, settled_ms: int | None, lists: Lists)
     by_project: list[Row] = []
     by_academy: list[Row] = []
     for window, users in census.users.items():
-        by_region.append(((window, FRANCE), users.national))
-        by_region += (((window, code), users.by_region.get(code, 0)) for code in catalog.region_codes)
+        by_region.append(((window, FRANCE), _gauge(users.national)))
+        by_region += (((window, code), _gauge(users.by_region.get(code, 0))) for code in catalog.region_codes)
         if window != DAY:
-            by_project += (((window, code), users.by_project.get(code, 0)) for code in catalog.project_codes)
-            by_academy += (((window, code), users.by_academy.get(code, 0)) for code in catalog.academy_codes)
+            by_project += (((window, code), _gauge(users.by_project.get(code, 0))) for code in catalog.project_codes)
+            by_academy += (((window, code), _gauge(users.by_academy.get(code, 0))) for code in catalog.academy_codes)
     yield family(metrics.USERS, by_region)
     yield family(metrics.PROJECT_USERS, by_project)
     yield family(metrics.ACADEMY_USERS, by_academy)
@@ -194,6 +195,11 @@ def census_families(census: Census | None, settled_ms: int | None, lists: Lists)
     yield family(metrics.ESTABLISHMENTS, [((FRANCE,), seen.national), *regions])
     projects: list[Row] = [((code,), seen.by_project.get(code, 0)) for code in catalog.project_codes]
     yield family(metrics.PROJECT_ESTABLISHMENTS, projects)
+
+
+def _gauge(users: int | None) -> float:
+    """NaN where the number is too small to be told: boards say so."""
+    return math.nan if users is None else users
 
 
 def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[ManySeries]:

@@ -95,7 +95,8 @@ class Status:
     """State of the chain. What cannot be known is null; `problems` are sentences for a person, `ready` says that all servers answer.
 
     `users`: distinct visitors of France, in the last 5 and 15 settled minutes and in the current day in Paris (members `5m`, `15m`,
-    `day`). `establishments`: those seen in the last 15 settled minutes. Both are approximate (0.81 % standard error).
+    `day`), null where they are fewer than `users_shown_min`. `establishments`: those seen in the last 15 settled minutes. Both are
+    approximate (0.81 % standard error).
     """
 
     at: str
@@ -107,7 +108,8 @@ class Status:
     settled_age_seconds: float | None
     events: int | None
     visits: int | None
-    users: dict[str, int] | None
+    users: dict[str, int | None] | None
+    users_shown_min: int | None
     establishments: int | None
     duplicates: int | None
     dedupe_window_seconds: float | None
@@ -167,6 +169,7 @@ def build_status(
         settled_age_seconds=None if settled_ms is None else round((now_ms - settled_ms) / 1000, 3),
         **totals,
         users={window: users.national for window, users in census.users.items()} if census else None,
+        users_shown_min=census.few.shown_min if census else None,
         establishments=census.establishments.national if census else None,
         dedupe_window_seconds=None if windows is None else windows.ids_ms / 1000,
         visit_window_seconds=None if windows is None else windows.visitors_ms / 1000,

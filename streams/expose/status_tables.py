@@ -11,6 +11,7 @@ from rich.text import Text
 from streams.clock import paris_text, simulation_note
 from streams.expose.minutes_query import read_time
 from streams.expose.status import Status
+from streams.small_numbers import SmallNumbers
 
 #: A time of the status (ISO 8601, or None), and what to print for None -> the text.
 Clock = Callable[[str | None, str], str]
@@ -42,9 +43,9 @@ def _chain_table(status: Status, clock: Clock) -> Table:
     table.add_row("settled up to", clock(status.settled_to, "nothing yet" if status.redis.up else "?") + age)
     table.add_row("events", f"{_number(status.events)}, {_number(status.duplicates)} repeats removed{_window(status)}")
     table.add_row("visits", _number(status.visits))
-    users = status.users or {}
-    figures = ", ".join(f"{_number(users.get(window))} in {name}" for window, name in _WINDOW_NAMES.items())
-    table.add_row("users (approximate)", figures)
+    table.add_row(
+        "users (approximate)", ", ".join(f"{_users(status, key)} in {name}" for key, name in _WINDOW_NAMES.items())
+    )
     table.add_row("establishments (approximate)", f"{_number(status.establishments)} in 15 minutes")
     reasons = {reason: n for reason, n in (status.rejected or {}).items() if n}
     detail = f" ({', '.join(f'{reason} {n:,}' for reason, n in reasons.items())})" if reasons else ""
@@ -54,6 +55,13 @@ def _chain_table(status: Status, clock: Clock) -> Table:
     table.add_row("lists", f"catalog {status.catalog.ours}{_other_lists(status)}")
     table.add_row("lag", f"{_number(status.lag_events)} events, {delay}")
     return table
+
+
+def _users(status: Status, window: str) -> str:
+    if status.users is None or status.users_shown_min is None:
+        return _number(None)
+    number = status.users[window]
+    return SmallNumbers(status.users_shown_min).english if number is None else _number(number)
 
 
 def _other_lists(status: Status) -> str:

@@ -22,6 +22,7 @@ from streams.history.day_columns import CutName
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
 from streams.history.unlike import UnlikeDays, is_off, unlike_days
+from streams.small_numbers import SmallNumbers
 
 MOVERS_MAX = 3
 
@@ -40,11 +41,13 @@ class Mark(StrEnum):
     CALENDAR_UNKNOWN = "school calendar unknown"  # days are paired as those of zones A, B and C
     UNLIKE_DAYS = "unlike days"  # other kinds of days are compared
     APPROXIMATE = "approximate users and establishments"
+    FEW_USERS = "users too few to be told"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Figures of one code on both sides; None where nothing is known, which is not zero.
+    """Figures of one code on both sides; None where nothing is known, which is not zero. Users too few to be told are None, and `marks`
+    says so.
 
     `visits` and `events` are all that were measured. `growth` is of `visits_compared` against `visits_then_compared`: like with like,
     and of the minutes that both sides measured, on `days_compared` days; `growth_raw` the same with all projects. Visits of services are
@@ -100,6 +103,12 @@ class Report:
     #: Days of both sides without school in any zone: weekends, holidays.
     days_off: frozenset[date]
     simulated: bool
+    #: How few users are not told as a number.
+    few: SmallNumbers
+
+    def users(self, row: Row) -> int | str | None:
+        """Those of a row; in French where they are too few to be told."""
+        return self.few.french if Mark.FEW_USERS in row.marks else row.users
 
     def of(self, by: str) -> list[Row]:
         """The rows of one grouping."""
@@ -118,16 +127,24 @@ class Report:
 
 
 def make_report(
-    question: ReportQuestion, sides: Sides, catalog: Catalog, calendar: SchoolCalendar, simulated: bool = False
+    question: ReportQuestion,
+    sides: Sides,
+    catalog: Catalog,
+    calendar: SchoolCalendar,
+    *,
+    few: SmallNumbers,
+    simulated: bool = False,
 ) -> Report:
-    """Compare two sides. `simulated`: the archive says so of itself."""
+    """Compare two sides. `simulated`: the archive says so of itself. `few`: which numbers of users are not told."""
     now, then = sides.now, sides.then
     simulated = simulated or now.simulated or then.simulated
     unknown = {code for first, last in question.ends() for code in calendar.unknown_regions(first, last)}
     extent = sides.extents[CutName.REGION]
     unlike = unlike_days(calendar, question.days, question.against, extent.day_numbers)
-    rows = _Rows(sides, catalog, frozenset(unknown), simulated, bool(unlike))
-    first_rows = _Rows(sides.first, catalog, frozenset(unknown), simulated, False) if sides.first else None
+    rows = _Rows(sides, catalog, frozenset(unknown), few, simulated=simulated, unlike=bool(unlike))
+    first_rows = (
+        _Rows(sides.first, catalog, frozenset(unknown), few, simulated=simulated, unlike=False) if sides.first else None
+    )
     return Report(
         question,
         rows.perimeter,
@@ -142,17 +159,28 @@ def make_report(
         unlike,
         frozenset(day for day in {*question.days, *question.against} if is_off(calendar, day)),
         simulated,
+        few,
     )
 
 
 class _Rows:
     """Makes the rows of two sides."""
 
-    def __init__(self, sides: Sides, catalog: Catalog, unknown: frozenset[str], simulated: bool, unlike: bool) -> None:
+    def __init__(
+        self,
+        sides: Sides,
+        catalog: Catalog,
+        unknown: frozenset[str],
+        few: SmallNumbers,
+        *,
+        simulated: bool,
+        unlike: bool,
+    ) -> None:
         self._sides = sides
         self._catalog = catalog
         self._labels = _labels(catalog)
         self._unknown = unknown
+        self._few = few
         self.perimeter = find_perimeter(sides.now, sides.then, catalog, sides.extents)
         self._marks = [Mark.SIMULATED] * simulated + [Mark.ESTIMATED] * sides.then.estimated
         self._marks += [Mark.UNLIKE_DAYS] * unlike
@@ -193,14 +221,18 @@ class _Rows:
             events=mine.events if knows_now else None,
             events_then=other.events if knows_then and not then.estimated else None,
             peak=mine.peak,
-            users=now.users.get(key),
-            users_then=then.users.get(key) if whole else None,
+            users=self._told(now, key),
+            users_then=self._told(then, key) if whole else None,
             establishments=now.establishments.get(key),
             establishments_then=then.establishments.get(key) if whole or then.estimated else None,
             silence_minutes=mine.silence_minutes,
             perimeter_changed=compared is None or (compared.now, compared.then) != (raw.now, raw.then),
             marks=self._marks_of(by, code, compared, raw, extent),
         )
+
+    def _told(self, side: Side, key: tuple[str, str]) -> int | None:
+        users = side.users.get(key)
+        return None if users is None else self._few.told(users)
 
     def _marks_of(
         self, by: str, code: str, compared: ComparedVisits | None, raw: ComparedVisits, extent: Extent
@@ -221,6 +253,8 @@ class _Rows:
         side = self._sides.now
         if (by, code) in side.users or (by, code) in side.establishments:
             marks.append(Mark.APPROXIMATE)
+        if (by, code) in side.users and self._told(side, (by, code)) is None:
+            marks.append(Mark.FEW_USERS)
         return tuple(marks)
 
 

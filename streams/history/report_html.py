@@ -84,9 +84,9 @@ def _cards(report: Report) -> str:
     if report.first_day and report.first_extent:
         cards.append(_growth_card("Jour de la rentrée", report.first_day, report.first_extent, report.then.estimated))
     cards.append(_growth_card(what, total, report.extent, report.then.estimated))
-    if total.users:
+    if users := report.users(total):
         then = f"contre {french.number(total.users_then)}" if total.users_then else "sur les jours mesurés"
-        cards.append(_card("Visiteurs différents (approché)", french.number(total.users), then))
+        cards.append(_card("Visiteurs différents (approché)", _users(users), then))
     if total.peak:
         cards.append(
             _card("Minute de pointe", f"{french.number(total.peak.visits)} visites", french.moment(total.peak.minute))
@@ -210,7 +210,7 @@ def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, 
         then = row.visits_then if row.visits_then_compared is None else row.visits_then_compared
         cells = [french.number(row.visits), *([french.number(row.visits_compared)] * has_compared), french.number(then)]
         rest = [french.number(row.events), peak]
-        rest += [french.number(row.users)] * has_users
+        rest += [_users(report.users(row))] * has_users
         rest += [french.number(row.establishments), french.number(row.silence_minutes)] * has_silence
         lines_.append(
             f"<tr><td>{escape(label_of(row))}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}{_growth_cell(row)}"
@@ -218,6 +218,10 @@ def _section(report: Report, by: str, title: str, visits: str, zones: dict[str, 
         )
     heads = "".join(f"<th>{escape(text)}</th>" for text in head)
     return f"<h2>{escape(title)}</h2>{_table(f'<tr>{heads}</tr>', ''.join(lines_))}"
+
+
+def _users(users: int | str | None) -> str:
+    return users if isinstance(users, str) else french.number(users)
 
 
 def _growth_cell(row: Row) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.clock import paris_text
-from streams.history.report import Row
+from streams.history.report import Mark, Row
 
 #: Columns of a table, in order, and how soon one is left out where the terminal is narrow: the highest first.
 COLUMNS = {
@@ -68,6 +68,8 @@ def _cell(row: Row, name: str) -> str:
         "establ.~": row.establishments,
         "silent min": row.silence_minutes,
     }
+    if name == "users~" and Mark.FEW_USERS in row.marks:
+        return "few"
     if name in numbers:
         return number_text(numbers[name])
     if name == "peak at":

@@ -62,7 +62,9 @@ def _title(report: Report) -> str:
 
 
 def _print_busiest(total: Row, console: Console) -> None:
-    if total.users:
+    if Mark.FEW_USERS in total.marks:
+        console.print("visitors    too few to be told")
+    elif total.users:
         then = f" against {number_text(total.users_then)}" if total.users_then else ""
         console.print(f"visitors    about {number_text(total.users)} different ones{then}")
     if total.peak:

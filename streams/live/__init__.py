@@ -9,7 +9,7 @@ from streams.live.archived_hours import Announced, ArchiveReader, ArchiveState, 
 from streams.live.keeper import ArchiveKeeper, LiveKeeper
 from streams.live.merged import commands_of
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
-from streams.live.sketches import Distinct, SketchReader
+from streams.live.sketches import Distinct, SketchReader, Told
 from streams.live.unseen import UnseenReader, UnseenValue
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
@@ -35,6 +35,7 @@ __all__ = [
     "RedisFacts",
     "SketchReader",
     "Snapshot",
+    "Told",
     "UnseenReader",
     "UnseenValue",
     "commands_of",

@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Sketch
 from streams.live import checked
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, encode_field
+from streams.small_numbers import SmallNumbers
 
 #: What the users of one minute may be counted by; `none` is France.
 UsersBy = Literal["none", "region", "academy", "project"]
 
 
+#: `int` of establishments; `int | None` of users, where None is too few to be told (`SmallNumbers`).
+Told = TypeVar("Told", int, int | None)
+
+
 @dataclass(frozen=True, slots=True)
-class Distinct:
+class Distinct(Generic[Told]):
     """Approximate numbers of distinct members; a code without any is left out."""
 
-    national: int = 0
-    by_region: dict[str, int] = field(default_factory=dict)
-    by_academy: dict[str, int] = field(default_factory=dict)
-    by_project: dict[str, int] = field(default_factory=dict)
+    national: Told
+    by_region: dict[str, Told] = field(default_factory=dict)
+    by_academy: dict[str, Told] = field(default_factory=dict)
+    by_project: dict[str, Told] = field(default_factory=dict)
 
 
 class SketchReader:
@@ -34,8 +39,10 @@ class SketchReader:
     not answer, and may be called again.
     """
 
-    def __init__(self, address: RedisAddress, prefix: str, catalog: Catalog) -> None:
+    def __init__(self, address: RedisAddress, prefix: str, catalog: Catalog, few: SmallNumbers) -> None:
+        """`few` decides which numbers of users are too small to be told."""
         self._address = address
+        self.few = few
         self._base = Keys(prefix).base
         self._redis = connect(address)
         self._listed = {
@@ -48,16 +55,16 @@ class SketchReader:
         """Close the connections."""
         self._redis.close()
 
-    def users(self, first: int, end: int) -> Distinct:
+    def users(self, first: int, end: int) -> Distinct[int | None]:
         """Distinct visitors of the minutes `first <= epoch minute < end`."""
         groups: dict[tuple[str, str], list[str]] = {}
         for _minute, key, kind, codes in self._held(first, end):
             for scope in self._user_scopes(kind, codes):
                 groups.setdefault(scope, []).append(key)
-        return self._count(groups)
+        return self._users(groups)
 
-    def minute_users(self, minutes: Sequence[int], by: UsersBy) -> dict[int, dict[str, int]]:
-        """Distinct visitors of each of these epoch minutes (ascending) by code; `""` is the code of `none`.
+    def minute_users(self, minutes: Sequence[int], by: UsersBy) -> dict[int, dict[str, int | None]]:
+        """Distinct visitors of each of these epoch minutes (ascending) by code; `""` is the code of `none`, None is too few to be told.
 
         A minute whose sketches are not held any more is left out. One round trip for the names, one for all the numbers.
         """
@@ -68,13 +75,13 @@ class SketchReader:
             for scope, code in self._user_scopes(kind, codes):
                 if scope == wanted and minute in asked:
                     groups.setdefault((minute, code), []).append(key)
-        found: dict[int, dict[str, int]] = {}
+        found: dict[int, dict[str, int | None]] = {}
         for (minute, code), number in zip(groups, self._numbers(groups.values()), strict=True):
             if number:
-                found.setdefault(minute, {})[code] = number
+                found.setdefault(minute, {})[code] = self.few.told(number)
         return found
 
-    def establishments(self, first: int, end: int) -> Distinct:
+    def establishments(self, first: int, end: int) -> Distinct[int]:
         """Distinct establishments (UAI) seen in the minutes `first <= epoch minute < end`."""
         groups: dict[tuple[str, str], list[str]] = {}
         for _minute, key, kind, codes in self._held(first, end):
@@ -85,7 +92,9 @@ class SketchReader:
                 groups.setdefault(("project", self._known("project", codes[0])), []).append(key)
         return self._count(groups)
 
-    def day_users(self, local_dates: Mapping[str, str], paris_date: str, overseas: Collection[str]) -> Distinct:
+    def day_users(
+        self, local_dates: Mapping[str, str], paris_date: str, overseas: Collection[str]
+    ) -> Distinct[int | None]:
         """Distinct visitors of a day: of each region on its own date (`2026-09-01`), of France on the date in Paris.
 
         `overseas` regions, whose day is not the day in Paris, have a sketch of their own for France's; the others have one for both.
@@ -95,7 +104,7 @@ class SketchReader:
             groups[("region", region)] = [self._day(date, Sketch.LOCAL_DAY, region)]
             kind = Sketch.PARIS_DAY if region in overseas else Sketch.LOCAL_DAY
             groups[("national", "")].append(self._day(paris_date, kind, region))
-        return self._count(groups)
+        return self._users(groups)
 
     def _day(self, date: str, kind: Sketch, region: str) -> str:
         return f"{self._base}day:{date}:{encode_field((kind, region))}"
@@ -127,7 +136,16 @@ class SketchReader:
         with asking_redis(self._address):
             return pipeline.execute() if unions else []
 
-    def _count(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct:
+    def _users(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct[int | None]:
+        """`_count`, without numbers that are too small."""
+        found, told = self._count(groups), self.few.told
+        by_code = [
+            {code: told(number) for code, number in numbers.items()}
+            for numbers in (found.by_region, found.by_academy, found.by_project)
+        ]
+        return Distinct(told(found.national), *by_code)
+
+    def _count(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct[int]:
         found: dict[str, dict[str, int]] = {"national": {}, "region": {}, "academy": {}, "project": {}}
         for (kind, code), number in zip(groups, self._numbers(groups.values()), strict=True):
             if number:

@@ -17,6 +17,7 @@ from streams.live import Distinct, Heartbeat, MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT
 from streams.observe import Census
 from streams.settings import default_config_dir
+from streams.small_numbers import SmallNumbers
 
 NOW_MS = 1_788_242_592_345
 
@@ -58,11 +59,14 @@ def totals() -> dict[Field, int]:
 @pytest.fixture
 def census() -> Census:
     """As of settled time of the snapshot below; as from Redis, without zeros."""
-    five = Distinct(9, {"44": 7, "04": 2}, {"12": 7}, {"mbn": 9})
-    fifteen = Distinct(12, {"44": 9, "04": 4}, {"12": 8, "INCONNU": 2}, {"mbn": 12})
+    five = Distinct(9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
+    fifteen = Distinct(12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
     day = Distinct(400, {"44": 390, "04": 30})
     return Census(
-        (NOW_MS - 21_000) // 60_000, {"5m": five, "15m": fifteen, "day": day}, Distinct(3, {"44": 3}, {}, {"mbn": 3})
+        (NOW_MS - 21_000) // 60_000,
+        {"5m": five, "15m": fifteen, "day": day},
+        Distinct(3, {"44": 3}, {}, {"mbn": 3}),
+        SmallNumbers(5),
     )
 
 

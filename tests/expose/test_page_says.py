@@ -125,6 +125,7 @@ def test_a_scope_has_the_figures_that_are_measured_for_it_and_says_once_which_ar
     users, schools = "Utilisateurs, 15 min", "Établissements, 15 min"
     assert shown(FRANCE) == {users: 12, "Utilisateurs, aujourd'hui": 400, "Événements par minute": 31, schools: 3}
     assert shown(Scope("region", "44"))[users] == 9
+    assert shown(Scope("region", "04"))[users] == "moins de 5"
     assert shown(Scope("academy", "12")) == {users: 8, "Visites, 15 min": 60, "Événements par minute": 20}
     assert shown(Scope("project", "mbn")) == {users: 12, "Visites, 15 min": 60, "Événements par minute": 20, schools: 3}
     of_service = {"Événements par minute": 20, "Utilisations, 15 min": 0, "Part des événements, 15 min": 100.0}

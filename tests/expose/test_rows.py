@@ -102,6 +102,9 @@ def test_users_are_a_member_where_their_sketches_are_held(codes):
     assert [(row["region"], row["users"]) for row in found] == [("11", 4), ("44", 9), ("INCONNU", 2)]
     assert list(found[0]) == ["minute", "region", "events", "visits", "users", "settled"]
     assert all("users" not in row for row in rows(codes, "region", users=None))
+    few = rows(codes, "region", users={"44": 9, "11": None})
+    assert [(row["region"], row["users"]) for row in few] == [("11", None), ("44", 9), ("INCONNU", 0)]
+    assert [row["users"] for row in rows(codes, "region", users={"11": None}, measure="users")] == [None]
     assert rows(codes, "region", users=None, measure="users") == []
 
 

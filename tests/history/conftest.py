@@ -21,6 +21,7 @@ from streams.history.sides import both_sides
 from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
 from streams.simulate.past_days import load_inputs
+from streams.small_numbers import SmallNumbers
 from tests.history.days_made import DAY, reading
 
 D = date.fromisoformat
@@ -47,7 +48,7 @@ def rentree_report(past: Path, catalog: Catalog) -> Report:
     calendar = load_calendar(config, catalog)
     question = rentree_question(calendar, 2026, 2025)
     sides = both_sides(History(Archive(past), catalog), catalog, calendar, question, config)
-    return make_report(question, sides, catalog, calendar)
+    return make_report(question, sides, catalog, calendar, few=SmallNumbers(5))
 
 
 @pytest.fixture

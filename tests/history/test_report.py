@@ -249,3 +249,20 @@ def test_a_damaged_file_is_no_figure(past: Path, tmp_path: Path) -> None:
     assert isinstance(error, DamagedFileError)
     assert "2026-09-10.parquet is damaged" in str(error)
     assert out == ""
+
+
+def test_users_too_few_to_be_told_are_told_nowhere(past: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("day", "--day", "2026-09-01", "--archive", str(past), "--html", str(tmp_path / "report.html"))
+    _code, out, _error = run(*words, "--json")
+    before = {row["code"]: row["users"] for row in orjson.loads(out)["rows"] if row["by"] == "region"}
+    least = sorted(users for users in before.values() if users)[5]
+    monkeypatch.setenv("VIGIE_USERS_SHOWN_MIN", str(least))
+    assert least <= 1000, "the setting's bound: make the past smaller"
+    _code, out, _error = run(*words, "--json")
+    rows = {row["code"]: row for row in orjson.loads(out)["rows"] if row["by"] == "region"}
+    for code, users in before.items():
+        is_few = users is not None and 0 < users < least
+        assert rows[code]["users"] == (None if is_few else users)
+        assert ("users too few to be told" in rows[code]["marks"]) == is_few
+    page = (tmp_path / "report.html").read_text()
+    assert page.count(f">moins de {least}<") == 5

@@ -16,6 +16,7 @@ from streams.history.day_columns import CutName, minute_events
 from streams.live import ArchiveKeeper, LiveKeeper, LiveWriter, SketchReader
 from streams.live.connection import RedisAddress
 from streams.observe import ArchiveRules, Archivist, Observer, ObserverRules
+from streams.small_numbers import SmallNumbers
 from tests.servers.observers import events
 
 DAY = date(2026, 9, 1)
@@ -71,7 +72,12 @@ class Chain:
     def observer(self, *, has_archive: bool = True) -> Observer:
         rules = ObserverRules(self.catalog, LocalDays(self.catalog, 0), 20_000, KEPT_HOURS, WAIT_HOURS, has_archive)
         archives = ArchiveKeeper(self.address, self.prefix)
-        return Observer(self.reader(), SketchReader(self.address, self.prefix, self.catalog), rules, archives=archives)
+        return Observer(
+            self.reader(),
+            SketchReader(self.address, self.prefix, self.catalog, SmallNumbers(1)),
+            rules,
+            archives=archives,
+        )
 
     def flush(self, first: int = 0) -> None:
         """Empty this installation; counting begins again at an offset."""

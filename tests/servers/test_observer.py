@@ -42,6 +42,7 @@ from streams.local import Process, free_ports, redis
 from streams.observe import Observer as ObserverLoop
 from streams.observe import ObserverRules
 from streams.settings import default_config_dir
+from streams.small_numbers import SmallNumbers
 
 pytestmark = pytest.mark.servers
 
@@ -375,7 +376,7 @@ def observer_loop(reader, sketches, shift_seconds=0):
 @pytest.fixture
 def readers(place):
     address = RedisAddress(place.redis_url)
-    reader, sketches = LiveKeeper(address, place.prefix), SketchReader(address, place.prefix, CATALOG)
+    reader, sketches = LiveKeeper(address, place.prefix), SketchReader(address, place.prefix, CATALOG, SmallNumbers(1))
     yield reader, sketches
     reader.close()
     sketches.close()

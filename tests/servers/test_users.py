@@ -20,6 +20,7 @@ from streams.live.connection import RedisAddress, connect
 from streams.observe import Observer as ObserverLoop
 from streams.observe import ObserverRules, take_census
 from streams.settings import default_config_dir
+from streams.small_numbers import SmallNumbers
 
 pytestmark = pytest.mark.servers
 
@@ -47,7 +48,7 @@ def reader(place):
 
 @pytest.fixture
 def sketches(place):
-    one = SketchReader(RedisAddress(place.redis_url), place.prefix, CATALOG)
+    one = SketchReader(RedisAddress(place.redis_url), place.prefix, CATALOG, SmallNumbers(1))
     yield one
     one.close()
 

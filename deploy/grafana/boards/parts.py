@@ -30,6 +30,12 @@ VISITS, EVENTS, USED, PEOPLE, PLACES = (
     "suffix: pers.",
     "suffix: étab.",
 )
+#: Users below `users_shown_min` are NaN.
+_FEW = dm.SpecialValueMap(
+    options=dm.DashboardSpecialValueMapOptions(
+        match=dm.SpecialValueMatch.NA_N, result=dm.ValueMappingResult(text="trop peu", index=0)
+    )
+)
 SECONDS, SHARE, RATIO, COUNT = "s", "percentunit", "suffix: ×", "none"
 #: Settled minutes of the tables; the offset is how long a minute takes to settle.
 LAST_MINUTES = "[5m] offset 2m"
@@ -133,6 +139,8 @@ def _common(
 ) -> Any:
     panel = panel.title(title).unit(unit).description(about.text).datasource(SOURCE).links(_link(about))
     panel = panel.span(size[0]).height(size[1]).no_value("aucune donnée")
+    if unit == PEOPLE:
+        panel = panel.mappings([_FEW])
     for number, query in enumerate(queries):
         panel = panel.with_target(_target(query, number, instant=instant, as_table=as_table))
     return panel
@@ -227,7 +235,10 @@ def rows(
     )
     panel = panel.sort_by([common.TableSortByFieldState().display_name(columns[0][0]).desc(True)])
     for name, column_unit, _expression in columns:
-        panel = panel.override_by_name(name, [dm.DynamicConfigValue(id_val="unit", value=column_unit)])
+        values = [dm.DynamicConfigValue(id_val="unit", value=column_unit)]
+        if column_unit == PEOPLE:
+            values.append(dm.DynamicConfigValue(id_val="mappings", value=[_FEW]))
+        panel = panel.override_by_name(name, values)
     return panel
 
 

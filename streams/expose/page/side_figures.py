@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
-from streams.live import Distinct
+from streams.live import Distinct, Told
 
 #: Sums are of so many settled minutes.
 FIGURE_MINUTES = 15
@@ -25,7 +25,9 @@ def unmeasured(scope: Scope) -> str | None:
 
 
 def figures(picture: Picture, scope: Scope) -> list[dict[str, Any]]:
-    """Title and value of each, in order; `unit` is `≈` (approximate), `%` or nothing. A value is None until it is measured."""
+    """Title and value of each, in order; `unit` is `≈` (approximate), `%` or nothing. A value is None until it is measured, and text where
+    it is too small to be told.
+    """
     last = picture.settled_minute
     whole = [m for m in picture.grid if last is not None and m > last - FIGURE_MINUTES]
     pairs = [picture.minutes[m].of_scope(scope) if m in picture.minutes else (0, 0) for m in whole]
@@ -45,15 +47,18 @@ def figures(picture: Picture, scope: Scope) -> list[dict[str, Any]]:
     return [users, _figure("Utilisateurs, aujourd'hui", _users(picture, scope, "day"), "≈"), events, establishments]
 
 
-def _users(picture: Picture, scope: Scope, window: str) -> int | None:
-    return None if picture.census is None else _of(picture.census.users[window], scope)
+def _users(picture: Picture, scope: Scope, window: str) -> int | str | None:
+    if picture.census is None:
+        return None
+    number = _of(picture.census.users[window], scope)
+    return picture.census.few.french if number is None else number
 
 
-def _figure(title: str, value: float | None, unit: str = "") -> dict[str, Any]:
+def _figure(title: str, value: float | str | None, unit: str = "") -> dict[str, Any]:
     return {"title": title, "value": value, "unit": unit}
 
 
-def _of(distinct: Distinct, scope: Scope) -> int:
+def _of(distinct: Distinct[Told], scope: Scope) -> Told | int:
     if scope.kind == "region":
         return distinct.by_region.get(scope.code, 0)
     if scope.kind == "academy":

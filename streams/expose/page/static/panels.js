@@ -32,7 +32,7 @@ function figures(found) {
   found.forEach(({ title, value, unit }, at) => {
     const [name, figure] = box.children[at].children;
     text(name, title);
-    text(figure, value === null ? "pas encore" : unit === "%" ? `${decimal(value)}\u202f%` : unit ? approx(value) : number(value));
+    text(figure, value === null ? "pas encore" : typeof value === "string" ? value : unit === "%" ? `${decimal(value)}\u202f%` : unit ? approx(value) : number(value));
     figure.classList.toggle("none", value === null);
   });
 }
