@@ -21,7 +21,7 @@ UsersBy = Literal["none", "region", "academy", "project"]
 
 
 #: `int` of establishments; `int | None` of users, where None is too few to be told (`SmallNumbers`).
-Told = TypeVar("Told", int, int | None)
+Told = TypeVar("Told", bound=int | None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def test_ids_follow_from_format_project_line_time_and_occurrence() -> None:
         ("xiti.log", "7e76b53af2a842fb2c05b9740f12f698"),
         ("xiti-hits.txt", "5e74ecddff62341d27530c4b0010ff51"),
         ("entcore.ndjson", "394a2cd1da78d08604174e2f4e29d159"),
-        ("native.ndjson", "daa4f563a95a2b8a3227c47a87715307"),
+        ("native.ndjson", "34968ed8be1be14dbe55e42517edb423"),
     ],
 )
 def test_what_was_read_before_keeps_its_ids_and_pseudonyms(name: str, digest: str) -> None:
