@@ -129,7 +129,10 @@ class Settings(BaseSettings):
         description="an event whose visitor looks like an e-mail address, a name, a login or a short number is rejected",
     )
     users_shown_min: int = Field(
-        5, ge=1, le=1000, description="fewer distinct users are shown as « moins de 5 », everywhere; 1: as they are"
+        5,
+        ge=1,
+        le=1000,
+        description="fewer distinct users are told as no number anywhere, but as so few; 1: as they are",
     )
     minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
     archive_dir: Path | None = Field(None, description="where observers keep settled days for years; none: not kept")
