@@ -92,7 +92,7 @@ def small_numbers(settings: Settings) -> SmallNumbers:
 
 
 def http_tls(settings: Settings, name: str) -> TlsFiles | None:
-    """What the `observer` or the `collector` shows over TLS; None: it speaks plain HTTP.
+    """What the `observer`, the `collector` or a `worker` shows over TLS; None: it speaks plain HTTP.
 
     Raises:
         SettingsError: the files cannot be used; or it would speak plain HTTP to other machines.
@@ -111,7 +111,7 @@ def http_tls(settings: Settings, name: str) -> TlsFiles | None:
 
 
 def http_lock(settings: Settings, name: str) -> Lock | None:
-    """What opens the `observer`; None: whoever reaches it may look, since it listens on this machine alone.
+    """What opens the `observer`, the `collector` or a `worker`; None: whoever reaches it may look, since it listens on this machine alone.
 
     Raises:
         SettingsError: others reach it, and nothing says who may look; or the tokens cannot be read.

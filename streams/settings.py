@@ -170,19 +170,19 @@ class Settings(BaseSettings):
     collector_host: str = Field("127.0.0.1", description="address that `vigie collect` listens on")
     collector_port: int = Field(8400, ge=1, le=65535, description="its port")
     tokens_file: Path | None = Field(
-        None, description="hashes of the tokens that the collector and observers let in; `vigie token` writes it"
+        None, description="hashes of the tokens that collectors, observers and workers let in; `vigie token` writes it"
     )
     tls_certfile: Path | None = Field(
         None,
-        description="PEM of the certificate and its chain that collector and observer show; read again when it changes",
+        description="PEM of the certificate and its chain that collector, observer and worker show; read again when it changes",
     )
     tls_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")
     tls_by_proxy: bool = Field(
         False,
-        description="a proxy in front speaks TLS: lets collector and observer listen elsewhere than on loopback without",
+        description="a proxy in front speaks TLS: lets collector, observer and worker listen elsewhere than on loopback without",
     )
     access_control: Literal["auto", "on"] = Field(
-        "auto", description="who looks must say who it is: auto, where an observer listens elsewhere than on loopback"
+        "auto", description="who looks must say who it is: auto, where a process listens elsewhere than on loopback"
     )
     session_secret: SecretStr | None = Field(
         None,

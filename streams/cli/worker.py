@@ -23,6 +23,7 @@ def worker(slot: int) -> None:
     """
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
+    from streams.ingest.health import HealthAddress
     from streams.ingest.worker import run_worker  # loads Faust: a second and a half that other commands need not pay
     from streams.ingest.worker_options import WorkerOptions
 
@@ -39,8 +40,12 @@ def worker(slot: int) -> None:
         apply_seconds=settings.apply_interval_ms / 1000,
         rejects_kept_per_minute=settings.rejects_kept_per_minute,
         rejects_kept_bytes_per_minute=settings.rejects_kept_kib_per_minute << 10,
-        host=settings.worker_host,
-        port=settings.worker_port + slot,
+        http=HealthAddress(
+            settings.worker_host,
+            settings.worker_port + slot,
+            edges.http_tls(settings, "worker"),
+            edges.http_lock(settings, "worker"),
+        ),
         log_level=settings.log_level,
         alive_without_redis_seconds=settings.alive_without_redis_seconds,
         log_format=settings.log_format,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -13,8 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from streams.web import WebServer, exposed, listen
+from streams.access import AccessScope, Gate, Lock, RouteScopes, viewer_of
+from streams.web import TlsFiles, WebServer, exposed, listen
 
 
 class Condition(Protocol):
@@ -28,19 +31,34 @@ class Condition(Protocol):
 
 
 STOP_SECONDS_MAX = 1
+#: Bare: without a credential `/readyz` and `/healthz` say whether, not why.
+WORKER_ROUTES = RouteScopes(exact={"/healthz": None, "/readyz": None, "/metrics": AccessScope.METRICS}, below={})
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAddress:
+    """Where it listens. `tls` None: plain HTTP; `lock` None: whoever reaches it may look, since it listens on this machine alone."""
+
+    host: str
+    port: int
+    tls: TlsFiles | None = None
+    lock: Lock | None = None
 
 
 class HealthServer:
     """Serves from a daemon thread until `stop()`."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, condition: Condition) -> None:
+    def __init__(self, address: HealthAddress, registry: CollectorRegistry, condition: Condition) -> None:
         """Listen, and begin.
 
         Raises:
             ServerError: the port cannot be had.
         """
-        listening = listen(host, port, "choose another worker_port or --slot")
-        self._server = WebServer(_application(registry, condition), listening, STOP_SECONDS_MAX)
+        listening = listen(address.host, address.port, "choose another worker_port or --slot")
+        app: ASGIApp = _application(registry, condition)
+        if address.lock is not None:
+            app = Gate(app, address.lock, WORKER_ROUTES)
+        self._server = WebServer(app, listening, STOP_SECONDS_MAX, address.tls)
         self._thread = threading.Thread(target=self._server.serve_until_stopped, name="health", daemon=True)
         self._thread.start()
 
@@ -55,15 +73,15 @@ def _application(registry: CollectorRegistry, condition: Condition) -> Starlette
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return exposed(request, encode(registry), content_type)
 
-    async def healthz(_request: Request) -> Response:
+    async def healthz(request: Request) -> Response:
         why = condition.not_alive_because()
         if why is None:
             return _json(200, {"status": "alive"})
-        return _json(503, {"status": "not alive", "reason": why})
+        return _json(503, {"status": "not alive", "reason": _told(request, why)})
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         why = condition.not_ready_because()
-        return _json(200 if why is None else 503, {"ready": why is None, "reason": why})
+        return _json(200 if why is None else 503, {"ready": why is None, "reason": _told(request, why)})
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -75,6 +93,11 @@ def _application(registry: CollectorRegistry, condition: Condition) -> Starlette
 
     routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
     return Starlette(routes=routes, exception_handlers={HTTPException: refused})
+
+
+def _told(request: Request, why: str | None) -> str | None:
+    """Reasons name servers: they are for who may see metrics."""
+    return why if viewer_of(request).may(AccessScope.METRICS) else None
 
 
 def _json(status: int, body: object) -> Response:

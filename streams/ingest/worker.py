@@ -57,8 +57,8 @@ def run_worker(options: WorkerOptions, catalog: Catalog) -> int:
     metrics = WorkerMetrics()
     _limit_logs(options.log_level, options.log_format, metrics)
     _end_on_signal()
-    state = WorkerState(worker=f"{socket.gethostname()}:{options.port}", port=options.port)
-    health = HealthServer(options.host, options.port, metrics.registry, state)
+    state = WorkerState(worker=f"{socket.gethostname()}:{options.http.port}", port=options.http.port)
+    health = HealthServer(options.http, metrics.registry, state)
     try:
         facts = _wait_for_servers(options, catalog, state)
         _run_faust(options, catalog, facts, metrics, state)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from streams.broker import KafkaAddress
 from streams.events import EventBounds
+from streams.ingest.health import HealthAddress
 from streams.live.connection import RedisAddress
 from streams.topics import TopicDesign
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Addresses, topics (events, then dead letters), limits and the port of `/metrics` and `/readyz`."""
+    """Addresses, topics (events, then dead letters), limits and the address of `/metrics` and `/readyz`."""
 
     kafka: KafkaAddress
     redis: RedisAddress
@@ -25,8 +26,7 @@ class WorkerOptions:
     apply_seconds: float
     rejects_kept_per_minute: int
     rejects_kept_bytes_per_minute: int
-    host: str
-    port: int
+    http: HealthAddress
     log_level: str
     #: Without an answer of Redis for so long the worker is no longer alive; 0: it always is.
     alive_without_redis_seconds: int = 0
