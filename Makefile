@@ -122,6 +122,10 @@ coverage: $(STAMP) servers-and-browser ## all tests, and which lines and branche
 	@PYTHONPATH=tests $(BIN)/python -m pytest -q -p order -n 2 --dist worksteal --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage report
 
+.PHONY: sbom
+sbom: $(STAMP) ## what the wheel and the image bring along, in dist/sbom.json (CycloneDX, with hashes)
+	@$(BIN)/python .ci/sbom.py
+
 .PHONY: release
 release: $(STAMP) ## what a release would hold, in dist/: checked and built, nothing is tagged or sent
 	@.ci/release

@@ -13,6 +13,7 @@ import yaml
 
 import streams.errors
 import streams.publish
+from tests.test_repository import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORT_MS_MAX = 120
@@ -167,3 +168,9 @@ def test_no_function_takes_more_than_five_positional_parameters() -> None:
                 if len(names) - (names[:1] in (["self"], ["cls"])) > POSITIONAL_MAX:
                     long.append(f"{path.relative_to(ROOT)}: {node.name}")
     assert not long, "give them a value, or names: `*`"
+
+
+def test_the_list_of_what_is_brought_along_has_what_runs_and_no_tool() -> None:
+    names = load_script("sbom").what_runs("vigie", frozenset({"lab"}), set())
+    assert {"faust-streaming", "aiokafka", "redis", "hiredis", "pyarrow", "kafka-python", "uvicorn"} <= names
+    assert not {"pytest", "ruff", "mypy", "mkdocs", "playwright"} & names

@@ -26,7 +26,7 @@ from streams.expose.collector import Scraper, render
 from streams.expose.incidents import IncidentParts, add_incidents
 from streams.expose.minute_rows import Row, read_rows
 from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, read_question
-from streams.expose.page import Feed, add_page, add_runbooks
+from streams.expose.page import Feed, add_accessibility, add_page, add_runbooks
 from streams.expose.sight import OutOfSight, Sight
 from streams.expose.status import Status
 from streams.expose.unseen_rows import UnseenAnswer, shaped, unseen_rows
@@ -155,6 +155,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     add_incidents(app, parts.incidents, _refuse_unknown, _REFUSED)
     add_page(app, parts.feed, parts.shift_seconds)
     add_runbooks(app, parts.runbooks)
+    add_accessibility(app, parts.runbooks.parent / "accessibilite.md")
     return app
 
 

@@ -11,6 +11,7 @@ OBSERVER_ROUTES = RouteScopes(
         "/readyz": None,
         "/metrics": AccessScope.METRICS,
         "/": AccessScope.READ,
+        "/accessibilite": None,  # for everybody, by law; no figure is in it
         "/openapi.json": AccessScope.READ,
         "/page/stream": AccessScope.READ,
         "/api/v1/minutes": AccessScope.READ,

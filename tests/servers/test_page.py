@@ -134,7 +134,7 @@ def test_an_alert_appears_and_ends(browser, address, scene):
     store.close()
 
 
-def test_every_runbook_is_a_page(browser, address):
+def test_every_runbook_is_a_page_and_so_is_the_accessibility_statement(browser, address):
     with opened(browser, address) as page:
         page.goto(f"{address}runbooks/")
         listed = page.locator("main a").all_text_contents()
@@ -147,6 +147,12 @@ def test_every_runbook_is_a_page(browser, address):
         assert violations(page) == []
         for name in ("..%2f..%2fREADME", "EntNothing"):
             assert page.request.get(f"{address}runbooks/{name}").status == 404
+        page.goto(address)
+        page.get_by_role("link", name="Accessibilité : non conforme").click()
+        expect(page.locator("h1")).to_have_text("Déclaration d'accessibilité")
+        assert violations(page) == []
+        page.get_by_role("link", name="Page directe").click()
+        page.wait_for_url(address)
 
 
 def test_it_comes_back_by_itself_when_the_observer_does(browser, scene):

@@ -1,4 +1,5 @@
-"""Runbooks as pages: `/runbooks/EntSurge` is where links of alerts, boards and the live page lead; `/runbooks/` lists all.
+"""Runbooks as pages: `/runbooks/EntSurge` is where links of alerts, boards and the live page lead; `/runbooks/` lists all. Beside them the
+accessibility statement that French law asks for.
 
 Their links are relative: a proxy may serve them below any prefix.
 """
@@ -36,6 +37,14 @@ def add_runbooks(app: FastAPI, directory: Path) -> None:
         return _page(_title(directory, name), _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
 
 
+def add_accessibility(app: FastAPI, file: Path) -> None:
+    """Add the statement of `deploy/accessibilite.md`; whoever runs Vigie completes that file."""
+
+    @app.get("/accessibilite", include_in_schema=False)
+    def accessibility() -> Response:
+        return _page("Accessibilité", _MARKDOWN.render(file.read_text(encoding="utf-8")), up="./")
+
+
 def names(directory: Path) -> list[str]:
     """Names of the runbooks, each that of its alert."""
     return sorted(path.stem for path in directory.glob("*.md"))
@@ -47,5 +56,5 @@ def _title(directory: Path, name: str) -> str:
         return file.readline().lstrip("#").strip() or name
 
 
-def _page(title: str, body: str) -> Response:
-    return HTMLResponse(_SHELL.substitute(title=escape(title), body=body), headers=SAFE)
+def _page(title: str, body: str, up: str = "../") -> Response:
+    return HTMLResponse(_SHELL.substitute(title=escape(title), body=body, up=up), headers=SAFE)
