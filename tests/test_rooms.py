@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -62,3 +63,13 @@ def test_what_a_thread_does_again_and_again_is_a_background_loop() -> None:
         name = path.relative_to(ROOT / "streams").as_posix()
         if name != "background.py" and name not in SERVES:
             assert "threading.Thread(" not in path.read_text(), f"{name}: use streams.background.BackgroundLoop"
+
+
+def test_the_walks_name_what_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    walks = text[text.index("## Three walks") : text.index("## Settled minutes")]
+    named = re.findall(r"^\| \d+ \| `([a-z_/]+\.py)` `(\w+)`", walks, re.MULTILINE)
+    assert len(named) > 20
+    for path, name in named:
+        source = (ROOT / "streams" / path).read_text()
+        assert re.search(rf"^\s*(?:async )?(?:def {name}\(|{name} = )", source, re.MULTILINE), (path, name)
