@@ -8,7 +8,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from streams.catalog import Catalog, control_letter, departement_of, load_catalog
+from streams.catalog import Catalog, departement_of, load_catalog, make_uai
 
 #: Events of one visitor, on average, in the generated load.
 EVENTS_A_VISITOR = 10
@@ -30,9 +30,7 @@ def establishments(catalog: Catalog, number: int, rnd: random.Random) -> list[st
     found = []
     for region in rnd.choices(regions, [region.weight for region in regions], k=number):
         departement = rnd.choice([d for academy in region.academies for d in academy.departements])
-        prefix = {"2A": "620", "2B": "720"}.get(departement, departement.rjust(3, "0"))
-        digits = f"{prefix}{rnd.randrange(10_000):04d}"
-        found.append(digits + control_letter(digits))
+        found.append(make_uai(departement, rnd.randrange(10_000)))
     return found
 
 

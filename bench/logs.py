@@ -34,7 +34,8 @@ def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed:
     days = list(dates(first, last))
     usual = [maker.expected(region, day, *paris_day(day)).visits for day in days]
     scale = visits_a_day / np.mean([visits.sum() for visits in usual])
-    ordinary = [number for number, visits in enumerate(usual) if visits.sum() > 0.6 * max(each.sum() for each in usual)]
+    sums = np.array([visits.sum() for visits in usual])
+    ordinary = np.flatnonzero(sums > 0.6 * np.quantile(sums, 0.75)).tolist()  # days of school; the rentrée alone is far above them
     away, crowded = (ordinary[-9], ordinary[-4]) if len(ordinary) > 20 else (-1, -1)
     files = []
     for number, (day, visits) in enumerate(zip(days, usual, strict=True)):

@@ -167,6 +167,15 @@ def control_letter(digits: str) -> str:
     return CONTROL_LETTERS[int(digits) % 23]
 
 
+def make_uai(departement: str, number: int) -> str:
+    """The valid UAI of a departement's establishment `number` (0 to 9999): `54`, 1234 -> `0541234` and its letter."""
+    prefix = next(
+        (prefix for prefix, code in CORSICAN_PREFIXES.items() if code == departement), departement.rjust(3, "0")
+    )
+    digits = f"{prefix}{number:04d}"
+    return digits + control_letter(digits)
+
+
 def departement_of(uai: str | None) -> str | None:
     """Return the departement of a well-formed UAI (`0541234Y` -> `54`, `6200001T` -> `2A`, `9710001A` -> `971`), else None.
 

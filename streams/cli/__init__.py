@@ -34,6 +34,7 @@ COMMANDS = {
     "support-bundle": ("support_bundle", "Write one file for whoever is to help: no personal data, no secret."),
     "alerts": ("alerts", "Print running and past alerts; --explain ID tells one in full."),
     "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),
+    "rehearse-load": ("rehearse_load", "Replay a day, multiplied, into a chain of its own: does it hold?"),
     "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
 }
 
@@ -46,6 +47,7 @@ _EXTRAS = {
     "forecast": "history",
     "report": "history",
     "rehearse": "history",
+    "rehearse-load": "lab",
     "up": "lab",
     "simulate": "lab",
 }

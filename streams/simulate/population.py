@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streams.catalog import CORSICAN_PREFIXES, Catalog, Profile, Region, control_letter
+from streams.catalog import Catalog, Profile, Region, make_uai
 from streams.errors import SettingsError
 from streams.simulate.cells import Cells, CountedPlace
 from streams.simulate.scenario import ScenarioTraffic
@@ -22,7 +22,6 @@ SIZES = 6
 _PROFILE_TABLE = 1000
 #: A departement's establishments are numbered with four digits.
 NUMBERS = 10_000
-_PREFIXES = {departement: prefix for prefix, departement in CORSICAN_PREFIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,6 @@ def make_establishments(catalog: Catalog, traffic: ScenarioTraffic, seed: int) -
                     )
                 )
     return found
-
-
-def make_uai(departement: str, number: int) -> str:
-    """The valid UAI of a departement's establishment `number` (0 to 9999): `54`, 1234 -> `0541234` and its letter."""
-    digits = _PREFIXES.get(departement, departement.rjust(3, "0")) + f"{number:04d}"
-    return digits + control_letter(digits)
 
 
 def _project(

@@ -1,0 +1,318 @@
+"""`vigie rehearse-load`: the worst day before it comes."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams import edges
+from streams.catalog import Catalog, load_catalog
+from streams.clock import PARIS
+from streams.count import Cut
+from streams.errors import InputError
+from streams.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from streams.cli.load_chain import LoadChain
+    from streams.load_test.load_events import LoadReplay
+    from streams.load_test.load_french import Balance, LoadTestResult
+    from streams.load_test.load_meter import LoadMeter
+    from streams.load_test.senders import LoadPublisher, SentLog
+
+_DATE = click.DateTime(["%Y-%m-%d"])
+#: The senders are ready, and the first minute begins, so long after everything runs.
+LEAD_SECONDS = 3
+#: How long what is in Kafka may take to be counted at the end.
+DRAIN_SECONDS_MAX = 120.0
+DEFAULT_MINUTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What the command was asked, besides the events."""
+
+    times: float
+    through: str
+    senders: int
+    workers: int
+    own_servers: bool
+    name: str
+    at_once: bool
+
+
+@click.command("rehearse-load")
+@click.option("--day", type=_DATE, help="A day of the archive, whose counts the events are drawn from.")
+@click.option(
+    "--archive", type=click.Path(path_type=Path, file_okay=False), help="That archive.  [default: archive_dir]"
+)
+@click.option("--from", "begin", metavar="HH:MM", help="--day: first minute (Paris).  [default: the busiest]")
+@click.option(
+    "--minutes", type=click.IntRange(1, 1440), default=DEFAULT_MINUTES, show_default=True, help="--day: how many."
+)
+@click.option(
+    "--range", "span", nargs=2, metavar="FROM TO", help="Events of the live topic with ts in these ISO times instead."
+)
+@click.option(
+    "--times", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="So many times the visitors."
+)
+@click.option("--through", type=click.Choice(["kafka", "collector"]), default="kafka", show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Workers that count.")
+@click.option("--senders", type=click.IntRange(1, 64), help="Processes that send.  [default: half of the cores]")
+@click.option(
+    "--servers",
+    type=click.Choice(["own", "settings"]),
+    default="own",
+    show_default=True,
+    help="A Kafka and a Redis started here for this alone, or those of the settings, under names of its own.",
+)
+@click.option("--name", default="essai-charge", show_default=True, help="Topic, prefix and group of the chain.")
+@click.option(
+    "--at-once", is_flag=True, help="Begin now, not at the next whole minute: minutes are then not those of the day."
+)
+def rehearse_load(
+    *,
+    day: datetime.datetime | None,
+    archive: Path | None,
+    begin: str | None,
+    minutes: int,
+    span: tuple[str, str] | None,
+    times: float,
+    through: str,
+    workers: int,
+    senders: int | None,
+    servers: str,
+    name: str,
+    at_once: bool,
+) -> None:
+    """LoadReplay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
+
+    Multiplied are visitors: each does what one of that day did, in the same minutes. The live chain is never touched. It is a test
+    of machines: run it where the chain is to run.
+
+    Exit status: 0 held; 1 not held, or limited by the machine.
+    """
+    from streams.cli.load_chain import refuse_live_names
+    from streams.load_test.load_verdict import LoadOutcome
+
+    settings = load_settings()
+    refuse_live_names(settings, name)
+    if (day is None) == (span is None):
+        raise InputError("say --day DAY of an archive, or --range FROM TO of the live topic: one of them")
+    catalog = load_catalog(settings.config_dir)
+    if span is not None:
+        replay = _of_topic(settings, span)
+    else:
+        assert day is not None
+        replay = _of_day(settings, catalog, (day.date(), archive), (begin, minutes))
+    sending = senders or max(1, (os.cpu_count() or 2) // 2)
+    options = LoadOptions(times, through, sending, workers, servers == "own", name, at_once)
+    _say(f"{replay.events:,} events in {len(replay.minutes)} minutes from {replay.source}, {times:g} times")
+    result = _run(settings, replay, options)
+    for line in result.lines():
+        click.echo(line)
+    sys.exit(0 if result.verdict.outcome is LoadOutcome.HELD else 1)
+
+
+def _of_day(
+    settings: Settings, catalog: Catalog, source: tuple[datetime.date, Path | None], wanted: tuple[str | None, int]
+) -> LoadReplay:
+    from streams.cli.past_sources import open_archive
+    from streams.history.reading import History
+    from streams.load_test.drawn import busiest, draw
+
+    date, archive = source
+    day = History(open_archive(settings, archive), catalog).day(date)
+    if day is None:
+        raise InputError(f"the archive holds nothing of {date}: `vigie history` lists its days")
+    begin, minutes = wanted
+    window = busiest(day, minutes)
+    if begin is not None:
+        try:
+            clock = datetime.time.fromisoformat(begin)
+        except ValueError:
+            raise InputError(f"--from {begin!r} is not a time of day: write HH:MM, for instance 07:47") from None
+        first = int(datetime.datetime.combine(date, clock, PARIS).timestamp()) // 60
+        window = (first, min(first + minutes, day.minutes[1]))
+    return draw(day, catalog, window)
+
+
+def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
+    from streams.audit.fetched import Unread
+    from streams.audit.log import open_log
+    from streams.load_test.from_topic import replay_of
+
+    begin_ms, end_ms = (_moment_ms(text) for text in span)
+    if not begin_ms < end_ms:
+        raise InputError(f"--range {span[0]} {span[1]}: the second time must lie after the first")
+    with open_log(edges.kafka_address(settings), settings.topic) as log:
+        since = log.offsets_since(begin_ms - settings.max_ahead_seconds * 1000)
+        pieces = log.read(log.ends, since)
+        values = (record.value for _, records in pieces if not isinstance(records, Unread) for record in records)
+        return replay_of(values, begin_ms, end_ms)
+
+
+def _moment_ms(text: str) -> int:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--range {text!r} is not a time: write for instance 2026-09-01T07:47:00+02:00") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).timestamp() * 1000)
+
+
+def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
+    from streams.cli.load_chain import chain_settings, running_chain
+
+    with tempfile.TemporaryDirectory(prefix="vigie-load-") as name:
+        directory = Path(name)
+        own, ports = chain_settings(settings, options.name, directory, options.workers, own_servers=options.own_servers)
+        _say("starting the chain ...")
+        with running_chain(own, ports, directory, options.workers, own_servers=options.own_servers) as chain:
+            result = _measured(chain, replay, options)
+    if not options.own_servers:
+        _say(
+            f"left on the servers, to be removed when you like: topics {own.topic}, {own.rejected_topic}, keys {{{own.redis_prefix}}}:*"
+        )
+    return result
+
+
+def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
+    from streams.live import LiveReader
+    from streams.load_test.delays import delays_seconds, percentiles
+    from streams.load_test.load_french import LoadTestResult
+    from streams.load_test.load_verdict import verdict
+
+    settings = chain.settings
+    reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
+    try:
+        logs, meter = _sent(chain, replay, options, reader)
+        delays, weights = delays_seconds(logs, *meter.looks())
+        balance = _balance(reader, logs, replay, options.times)
+        redis_bytes = reader.facts().used_bytes
+    finally:
+        reader.close()
+    last_sent = max(float(log.at[-1]) for log in logs)
+    flowing = [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
+    cpu = sum(log.cpu_seconds for log in logs)
+    return LoadTestResult(
+        source=replay.source,
+        times=options.times,
+        through=options.through,
+        workers=options.workers,
+        senders=options.senders,
+        verdict=verdict(flowing),
+        delays_seconds=percentiles(delays, weights),
+        balance=balance,
+        memory_mib=meter.memory_mib,
+        redis_bytes=redis_bytes,
+        sender_rate_per_core=balance.sent / cpu if cpu else 0.0,
+        need_rate=max(replay.by_minute()) * options.times / 60,
+        need_of=f"{replay.source}, fois {options.times:g}",
+        restarts=chain.restarts,
+        left_out=replay.left_out,
+    )
+
+
+def _sent(
+    chain: LoadChain, replay: LoadReplay, options: LoadOptions, reader: object
+) -> tuple[list[SentLog], LoadMeter]:
+    """Send all, wait until it is counted, and return what was seen."""
+    from streams.live import LiveReader
+    from streams.load_test.load_meter import LoadMeter
+    from streams.load_test.senders import COUNTERS, SendPlan, send
+    from streams.local.leash import die_with
+    from streams.work_pool import WorkPool
+
+    assert isinstance(reader, LiveReader)
+    settings = chain.settings
+    partitions = settings.topic_partitions
+    start_ms = _start_ms(at_once=options.at_once)
+    run = f"load-{start_ms:x}"
+    plan = SendPlan(replay, run, options.times, options.senders, partitions, start_ms)
+    pool = WorkPool(options.senders, options.senders * COUNTERS, die_with)
+
+    def counted() -> Sequence[int]:
+        offsets = reader.snapshot().offsets
+        return [offsets[number].next_offset if number in offsets else 0 for number in range(partitions)]
+
+    meter = LoadMeter(counted, chain.processes, pool.counters)
+    logs: list[SentLog] = []
+    said = time.monotonic()
+
+    def look() -> None:
+        nonlocal said
+        meter.start()
+        chain.supervisor.tick()
+        if meter.seconds and time.monotonic() - said > 10:
+            said, now = time.monotonic(), meter.seconds[-1]
+            _say(
+                f"sent {now.sent:,}, counted {now.counted:,}, machine {now.machine:.0%}, slowest sender {now.behind_seconds:.1f} s behind"
+            )
+
+    def one_sender(number: int) -> SentLog:
+        return send(plan, number, _publisher(chain, options.through), pool.counters, lambda: bool(pool.stopping.value))
+
+    _say(f"sending from {datetime.datetime.fromtimestamp(start_ms / 1000, PARIS):%H:%M:%S} on ...")
+    try:
+        pool.run(one_sender, range(options.senders), lambda _number, log: logs.append(log), look)
+        _drain(meter, sum(log.delivered for log in logs), look)
+    finally:
+        meter.stop()
+    return logs, meter
+
+
+def _start_ms(*, at_once: bool) -> int:
+    now_ms = int((time.time() + LEAD_SECONDS) * 1000)
+    return now_ms if at_once else -(-now_ms // 60_000) * 60_000
+
+
+def _publisher(chain: LoadChain, through: str) -> LoadPublisher:
+    """What one sender sends with: the library that an ENT embeds."""
+    from streams.publish import PublisherLimits, VisitPublisher
+
+    limits = PublisherLimits(delivery_seconds_max=600, block_seconds_max=1)
+    if through == "collector":
+        publisher = VisitPublisher(chain.plan.collector_url, token=chain.token, limits=limits)
+    else:
+        publisher = VisitPublisher(edges.kafka_address(chain.settings), topic=chain.settings.topic, limits=limits)
+    publisher.connect()
+    return publisher
+
+
+def _drain(meter: LoadMeter, delivered: int, look: Callable[[], None]) -> None:
+    deadline = time.monotonic() + DRAIN_SECONDS_MAX
+    while meter.counted < delivered and time.monotonic() < deadline:
+        look()
+        time.sleep(0.2)
+
+
+def _balance(reader: object, logs: Sequence[SentLog], replay: LoadReplay, times: float) -> Balance:
+    from streams.live import LiveReader
+    from streams.load_test.load_french import Balance
+
+    assert isinstance(reader, LiveReader)
+    sums: dict[str, int] = {}
+    for found, counted in reader.snapshot().totals.items():
+        sums[found[0]] = sums.get(found[0], 0) + counted
+    whole = replay.visits is not None and float(times).is_integer()
+    return Balance(
+        sent=sum(int(log.numbers[-1].sum()) for log in logs),
+        confirmed=sum(log.delivered for log in logs),
+        counted=sums.get(Cut.EVENTS, 0),
+        rejected=sums.get(Cut.REJECTED, 0),
+        duplicates=sums.get(Cut.DUPLICATE, 0),
+        visits=sums.get(Cut.VISITS, 0),
+        visits_expected=round(replay.visits * times) if whole and replay.visits is not None else None,
+    )
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,146 @@
+"""What a load test found, in French. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from streams.clock import PARIS
+from streams.history.french import number
+from streams.load_test.load_verdict import MACHINE_FULL, RATE_SECONDS, LoadOutcome, LoadVerdict, workers_for
+
+_ROLES = {
+    "machine": "la machine entière",
+    "sender": "un générateur",
+    "redis": "Redis",
+    "worker": "un ouvrier (un cœur plein)",
+    "collector": "le collecteur",
+    "kafka": "Kafka",
+    "observer": "l’observateur",
+    "unknown": "rien n’était plein : voir les journaux",
+}
+_NAMES = {
+    "sender": "générateur",
+    "worker": "ouvrier",
+    "observer": "observateur",
+    "collector": "collecteur",
+    "kafka": "Kafka",
+    "redis": "Redis",
+}
+_WORDS = {
+    LoadOutcome.HELD: "tenu",
+    LoadOutcome.NOT_HELD: "non tenu",
+    LoadOutcome.MACHINE_LIMITED: "limité par la machine",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What was sent, and what became of it, at the end. `visits` were counted, `visits_expected` drawn (None: not known)."""
+
+    sent: int
+    confirmed: int
+    counted: int
+    rejected: int
+    duplicates: int
+    visits: int
+    visits_expected: int | None
+
+    @property
+    def difference(self) -> int:
+        """Events that Kafka confirmed, and that are neither counted nor rejected nor repeats: 0 unless time was too short."""
+        return self.confirmed - self.counted - self.rejected - self.duplicates
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTestResult:
+    """A whole load test. `delays_seconds` are p50, p95, p99; `need_rate` events a second in the worst minute of the day that is to come."""
+
+    source: str
+    times: float
+    through: str
+    workers: int
+    senders: int
+    verdict: LoadVerdict
+    delays_seconds: tuple[float, float, float]
+    balance: Balance
+    memory_mib: Mapping[str, float]
+    redis_bytes: int
+    sender_rate_per_core: float
+    need_rate: float
+    need_of: str
+    restarts: int
+    left_out: tuple[str, ...]
+
+    @property
+    def workers_needed(self) -> int:
+        """Workers that `need_rate` takes."""
+        return workers_for(self.need_rate, self.verdict.worker_us)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        found, balance = self.verdict, self.balance
+        through = "Kafka" if self.through == "kafka" else "le collecteur"
+        p50, p95, p99 = (_seconds(each) for each in self.delays_seconds)
+        expected = "" if balance.visits_expected is None else f", {number(balance.visits_expected)} attendues"
+        told = [
+            f"essai de charge : {self.source}, fois {self.times:g}, par {through}, {self.workers} ouvriers, {self.senders} générateurs",
+            f"verdict : {self._words()}",
+            f"  débit le plus haut tenu    {number(found.held_max)} événements/s sur {RATE_SECONDS} s ; "
+            f"offert au plus : {number(found.offered_max)}",
+            f"  retard le plus grand       {number(found.lag_max)} événements, soit {_decimal(found.lag_seconds_max, 1)} s de trafic",
+            f"  de l’envoi à Redis         p50 {p50}, p95 {p95}, p99 {p99} ; la page relit Redis chaque seconde",
+            f"  machine                    {found.machine_max:.0%} au plus",
+        ]
+        for name in sorted({*found.cores, *self.memory_mib}, key=_rank):
+            cores, mib = found.cores.get(name, 0.0), self.memory_mib.get(name, 0.0)
+            told.append(f"    {_french(name):<24} {_decimal(cores, 2)} cœur au plus, {number(mib)} Mio")
+        told += [
+            f"  Redis tient                {number(self.redis_bytes / (1 << 20))} Mio de données",
+            f"  un ouvrier                 {_decimal(found.worker_us, 1)} µs de processeur par événement",
+            f"  un générateur              {number(self.sender_rate_per_core)} événements/s et par cœur",
+            f"  compte                     {number(balance.sent)} envoyés, {number(balance.confirmed)} confirmés = "
+            f"{number(balance.counted)} comptés + {number(balance.rejected)} rejetés + {number(balance.duplicates)} doublons ; "
+            f"écart {balance.difference}",
+            f"  visites                    {number(balance.visits)} comptées{expected}",
+            f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : {self.workers_needed} ouvriers, "
+            "la moitié de chaque cœur restant libre",
+        ]
+        if self.restarts:
+            told.append(
+                f"attention : {self.restarts} redémarrage(s) de processus pendant l’essai ; voir leurs journaux"
+            )
+        return told + [f"à savoir : {each}" for each in self.left_out]
+
+    def _words(self) -> str:
+        found = self.verdict
+        words = _WORDS[found.outcome]
+        if found.outcome is LoadOutcome.MACHINE_LIMITED:
+            words += f" (plus de {MACHINE_FULL:.0%} de tous ses cœurs, générateurs compris : au-delà rien n’est mesuré)"
+        if found.gave_way is not None and found.gave_way_at is not None:
+            at = datetime.fromtimestamp(found.gave_way_at, PARIS)
+            role = found.gave_way.split(" ")[0]
+            words += f" ; a cédé le premier, à {at:%H:%M:%S} : {_ROLES.get(role, found.gave_way)}"
+        return words
+
+
+def _rank(name: str) -> tuple[int, str]:
+    order = ("sender", "kafka", "worker", "redis", "observer", "collector")
+    return next((place for place, role in enumerate(order) if name.startswith(role)), len(order)), name
+
+
+def _french(name: str) -> str:
+    role, _, slot = name.partition(" ")
+    return f"{_NAMES.get(role, role)} {slot}".strip()
+
+
+def _seconds(value: float) -> str:
+    if math.isnan(value):
+        return "inconnu"
+    return "jamais" if math.isinf(value) else f"{_decimal(value, 2)} s"
+
+
+def _decimal(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace(".", ",")

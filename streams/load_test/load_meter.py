@@ -1,0 +1,114 @@
+"""Looks at a chain under load: where partitions stand many times a second, the rest once a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.background import BackgroundLoop, LoopRules
+from streams.load_test.machine import cpu_seconds, machine_seconds, memory_mib_max
+from streams.load_test.senders import COUNTERS
+
+LOOK_SECONDS = 0.05
+_RULES = LoopRules("load-meter", LOOK_SECONDS, "the chain is not looked at", "the chain is looked at again")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSecond:
+    """About one second of a load test. `sent`, `confirmed` and `counted` are since the start; `behind_seconds` is the slowest sender's.
+
+    `machine` is the part of all cores that was used; `cores` how many cores each process used, by name.
+    """
+
+    at: float
+    sent: int
+    confirmed: int
+    counted: int
+    behind_seconds: float
+    machine: float
+    cores: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class _Before:
+    at: float = 0.0
+    machine: tuple[float, float] = (0.0, 0.0)
+    cpu: dict[tuple[str, int], float] = field(default_factory=dict)
+
+
+class LoadMeter:
+    """Looks until it is stopped. `counted` asks where each partition stands; `processes` are (name, process id) of the chain's."""
+
+    def __init__(
+        self,
+        counted: Callable[[], Sequence[int]],
+        processes: Callable[[], Sequence[tuple[str, int]]],
+        counters: Sequence[int],
+    ) -> None:
+        self._counted, self._processes, self._counters = counted, processes, counters
+        self._looks: list[tuple[float, Sequence[int]]] = []
+        self.seconds: list[LoadSecond] = []
+        self.memory_mib: dict[str, float] = {}
+        self._before = _Before(time.time(), machine_seconds(), self._cpu())
+        self._loop = BackgroundLoop(self._round, _RULES)
+
+    def start(self) -> None:
+        """Begin to look, where it has not."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._loop.stop(5)
+        self._second(time.time())
+
+    @property
+    def counted(self) -> int:
+        """Events counted at the last look."""
+        return sum(self._looks[-1][1]) if self._looks else 0
+
+    def looks(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(looks) epoch seconds, (looks, partitions) what was counted of each."""
+        looks = self._looks.copy()
+        return np.array([at for at, _ in looks]), np.array([stands for _, stands in looks], np.int64)
+
+    def _round(self) -> None:
+        stands = self._counted()
+        now = time.time()
+        self._looks.append((now, stands))
+        if now - self._before.at >= 1.0:
+            self._second(now)
+
+    def _second(self, now: float) -> None:
+        before = self._before
+        machine, cpu = machine_seconds(), self._cpu()
+        elapsed = max(now - before.at, 1e-3)
+        cores: dict[str, float] = {}
+        for (name, pid), seconds in cpu.items():
+            used = (
+                max(0.0, seconds - before.cpu.get((name, pid), 0.0 if (name, pid) in before.cpu else seconds)) / elapsed
+            )
+            cores[name] = cores.get(name, 0.0) + used
+            self.memory_mib[name] = max(self.memory_mib.get(name, 0.0), memory_mib_max(pid))
+        said = np.array(self._counters[:], np.int64).reshape(-1, COUNTERS)
+        self.seconds.append(
+            LoadSecond(
+                now,
+                int(said[:, 0].sum()),
+                int(said[:, 2].sum()),
+                self.counted,
+                float(said[:, 1].max()) / 1000,
+                (machine[0] - before.machine[0]) / max(machine[1] - before.machine[1], 1e-3),
+                cores,
+            )
+        )
+        self._before = _Before(now, machine, cpu)
+
+    def _cpu(self) -> dict[tuple[str, int], float]:
+        said = [int(pid) for pid in self._counters[COUNTERS - 1 :: COUNTERS]]
+        senders = [(f"sender {number}", pid) for number, pid in enumerate(said) if pid]
+        found = {(name, pid): cpu_seconds(pid) for name, pid in (*self._processes(), *senders)}
+        return {key: seconds for key, seconds in found.items() if seconds is not None}

@@ -1,0 +1,145 @@
+"""What a load test showed: the highest rate held, what gave way first, how many workers are needed. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean
+
+from streams.load_test.load_meter import LoadSecond
+from streams.sizing import BUSY_MAX
+
+#: A rate is that of so many seconds.
+RATE_SECONDS = 10
+#: A rate is held while what is sent and not counted is less than so many seconds of it, and no sender is later than `BEHIND_SECONDS`.
+HELD_SECONDS, BEHIND_SECONDS = 3.0, 1.0
+#: Above these parts of the machine, or of one core, nothing more is to be had.
+MACHINE_FULL, CORE_FULL = 0.90, 0.90
+#: Who is to blame is looked for in so many seconds before.
+BLAME_SECONDS = 5
+WORKERS_MIN = 2
+#: Fewer events at once than this are no lag: they are on their way.
+ON_THEIR_WAY = 1000
+
+
+class LoadOutcome(StrEnum):
+    """How it ended."""
+
+    HELD = "held"
+    NOT_HELD = "not_held"
+    MACHINE_LIMITED = "machine_limited"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadVerdict:
+    """What the seconds say. Rates in events a second; `gave_way` names what did first (None: nothing), `gave_way_at` the epoch second.
+
+    `cores` are the most that each process used over `RATE_SECONDS`; `worker_us` is what all workers used for an event, microseconds.
+    """
+
+    outcome: LoadOutcome
+    offered_max: float
+    held_max: float
+    lag_max: int
+    lag_seconds_max: float
+    machine_max: float
+    gave_way: str | None
+    gave_way_at: float | None
+    cores: Mapping[str, float]
+    worker_us: float
+
+
+def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
+    """Judge a run from its seconds, while events were sent: at least two."""
+    rates = [_rate(seconds, place) for place in range(len(seconds))]
+    held = [_holds(one, rate) for one, rate in zip(seconds, rates, strict=True)]
+    long_enough = [
+        place
+        for place in range(len(seconds))
+        if seconds[place].at - seconds[0].at >= min(RATE_SECONDS, _length(seconds))
+    ]
+    offered = max((rates[place] for place in long_enough), default=0.0)
+    held_max = max((rates[place] for place in long_enough if held[place]), default=0.0)
+    first = next((place for place, is_held in enumerate(held) if not is_held), None)
+    machine = max((_mean(seconds, place, lambda one: one.machine) for place in long_enough), default=0.0)
+    outcome = LoadOutcome.HELD if first is None else LoadOutcome.NOT_HELD
+    if machine > MACHINE_FULL:
+        outcome = LoadOutcome.MACHINE_LIMITED
+    names = sorted({name for one in seconds for name in one.cores})
+    lags = [max(0, one.sent - one.counted) for one in seconds]
+    return LoadVerdict(
+        outcome=outcome,
+        offered_max=offered,
+        held_max=held_max,
+        lag_max=max(lags, default=0),
+        lag_seconds_max=max(
+            (lag / max(rate, 1.0) for lag, rate in zip(lags, rates, strict=True) if lag > ON_THEIR_WAY), default=0.0
+        ),
+        machine_max=machine,
+        gave_way=None if first is None else _blame(seconds[max(0, first - BLAME_SECONDS + 1) : first + 1]),
+        gave_way_at=None if first is None else seconds[first].at,
+        cores={
+            name: max(
+                (_mean(seconds, place, lambda one, of=name: one.cores.get(of, 0.0)) for place in long_enough),
+                default=0.0,
+            )
+            for name in names
+        },
+        worker_us=_worker_us(seconds),
+    )
+
+
+def workers_for(rate: float, worker_us: float) -> int:
+    """Workers for so many events a second, with half of each core left; two at least, so that one may die."""
+    return max(WORKERS_MIN, math.ceil(rate * worker_us / 1e6 / BUSY_MAX))
+
+
+def _length(seconds: Sequence[LoadSecond]) -> float:
+    return seconds[-1].at - seconds[0].at
+
+
+def _rate(seconds: Sequence[LoadSecond], place: int) -> float:
+    """Events sent a second over the last `RATE_SECONDS`."""
+    first = _first(seconds, place)
+    elapsed = seconds[place].at - seconds[first].at
+    return (seconds[place].sent - seconds[first].sent) / elapsed if elapsed > 0 else 0.0
+
+
+def _first(seconds: Sequence[LoadSecond], place: int) -> int:
+    first = place
+    while first > 0 and seconds[place].at - seconds[first].at < RATE_SECONDS - 0.5:
+        first -= 1
+    return first
+
+
+def _mean(seconds: Sequence[LoadSecond], place: int, of: object) -> float:
+    assert callable(of)
+    return fmean(of(one) for one in seconds[_first(seconds, place) : place + 1])
+
+
+def _holds(one: LoadSecond, rate: float) -> bool:
+    lag = one.sent - one.counted
+    return one.behind_seconds <= BEHIND_SECONDS and (lag <= ON_THEIR_WAY or lag <= HELD_SECONDS * rate)
+
+
+def _blame(seconds: Sequence[LoadSecond]) -> str:
+    """The name of what was full: the machine before any process, senders before what they send to."""
+    if fmean(one.machine for one in seconds) > MACHINE_FULL:
+        return "machine"
+    used = {name: fmean(one.cores.get(name, 0.0) for one in seconds) for one in seconds for name in one.cores}
+    full = [name for name, cores in used.items() if cores > CORE_FULL]
+    order = ("sender", "redis", "worker", "collector", "kafka", "observer")
+    return next((name for role in order for name in full if name.startswith(role)), "unknown")
+
+
+def _worker_us(seconds: Sequence[LoadSecond]) -> float:
+    counted = seconds[-1].counted - seconds[0].counted
+    pairs = itertools.pairwise(seconds)
+    used = sum(
+        (after.at - before.at) * sum(n for name, n in after.cores.items() if name.startswith("worker"))
+        for before, after in pairs
+    )
+    return used / counted * 1e6 if counted else 0.0
