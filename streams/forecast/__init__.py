@@ -1,4 +1,4 @@
-"""A day to come, from days like it. `expectation` is pure, `held_days` reads the archive, `backtest` judges."""
+"""A day to come, from days like it. `expectation` and `forecaster` are pure, `held_days` reads the archive, `backtest` judges."""
 
 from streams.forecast.expectation import KnownDays, Outlook, outlook
 

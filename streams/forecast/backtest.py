@@ -12,11 +12,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from streams.forecast.expectation import QUARTER, KnownDays, Values, outlook, summed
+from streams.forecast.expectation import KnownDays
+from streams.forecast.forecaster import COVERED_FROM, Forecaster, quarters_of
 
 WEEKS = 4
-#: Quarters with fewer visits expected say nothing of an interval: most are 0.
-COVERED_FROM = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +32,20 @@ class Score:
 
 
 def backtest(groups: Sequence[KnownDays], days: Sequence[date], horizon: int, *, as_one: bool = False) -> Score | None:
-    """Forecast each of these days as if it were so many days ahead; None where none can be. `as_one`: the sum of all
-    is judged."""
+    """Forecast each of these days as if it were so many days ahead; None where none can be. `as_one`: the sum of all is judged."""
+    forecaster = Forecaster(groups, as_one=as_one)
     sums = np.zeros(4)
     inside = quarters = tried = unknown = 0
     for day in days:
         weeks = [day - timedelta(days=7 * back) for back in range(1, WEEKS + 1)]
         if any(one not in groups[0].days for one in (day, *weeks)):
             continue
-        found = [outlook(known.until(day - timedelta(days=horizon)), day) for known in groups]
-        told = [(known, one) for known, one in zip(groups, found, strict=True) if one is not None]
-        if not told:
+        found = forecaster.told(day, day - timedelta(days=horizon))
+        if not found:
             unknown += 1
             continue
-        actual, *before = (_sums(np.concatenate([known.days[one] for known, _ in told])) for one in (day, *weeks))
-        outlooks = [one for _known, one in told]
-        if as_one:
-            outlooks = [summed(outlooks)]
-            actual, *before = (one.sum(axis=0, keepdims=True) for one in (actual, *before))
-        mean, lower, upper = map(np.concatenate, zip(*(one.quarters() for one in outlooks), strict=True))
+        actual, *before = (forecaster.actual(one, found) for one in (day, *weeks))
+        mean, lower, upper = quarters_of(found, as_one=as_one)
         guesses = (mean, before[0], np.mean(before, axis=0))
         sums += [actual.sum(), *(np.abs(guess - actual).sum() for guess in guesses)]
         enough = mean >= COVERED_FROM
@@ -62,7 +56,3 @@ def backtest(groups: Sequence[KnownDays], days: Sequence[date], horizon: int, *,
         return None
     ours, last_week, four_weeks = (sums[1:] / max(sums[0], 1.0)).tolist()
     return Score(horizon, tried, unknown, ours, last_week, four_weeks, inside / max(quarters, 1))
-
-
-def _sums(table: Values) -> Values:
-    return np.asarray(table.reshape(len(table), -1, QUARTER).sum(axis=-1))

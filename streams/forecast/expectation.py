@@ -6,7 +6,8 @@
 3. The *interval*: by how much the level was wrong so many days ahead, how much quarters of an hour scatter around the curve, and the heaps
    in which visits come.
 
-The days of a rentrée have none like them: theirs are the same days after the rentrée of the year before, at this year's level.
+The days of a rentrée have none like them: theirs are the same days after the rentrée of the year before, at this year's level. A kind of
+day that did not come for ten weeks (the first days of the summer) is told from last year's, in the same way.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ DAY_SPREAD_MIN, UNSURE_SPREAD_MIN, RENTREE_SPREAD_MIN = 0.02, 0.15, 0.20
 #: Days from the rentrée on that are compared with those of the rentrée before.
 RENTREE_DAYS = 7
 YEAR_DAYS = 364
+#: Days of last year that a kind of day is told from: so far from the same date, so many of them.
+YEAR_AROUND_DAYS, YEAR_LIKE_MAX = 28, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class KnownDays:
 class Outlook:
     """A day to come: `mean`, `lower` and `upper` (series, 1440) by minute; by quarter of an hour the interval is `quarters()`.
 
-    `like` are the days that it is from, `notes` what makes it less sure.
+    `like` are the days that it is from, `notes` what makes it less sure. The interval is `width` times as wide as the formula's.
     """
 
     day: date
@@ -71,6 +74,7 @@ class Outlook:
     spread: Values
     like: tuple[date, ...]
     notes: tuple[str, ...]
+    width: float = 1.0
 
     @property
     def lower(self) -> Values:
@@ -85,7 +89,7 @@ class Outlook:
     def whole_day(self) -> tuple[Values, Values, Values]:
         """Mean, lower and upper of the whole day, (series,)."""
         mean = self.mean.sum(axis=1)
-        reach = TO_DECILE * self.spread * mean
+        reach = self.width * TO_DECILE * self.spread * mean
         return mean, np.maximum(mean - reach, 0.0), mean + reach
 
     def quarters(self) -> tuple[Values, Values, Values]:
@@ -95,7 +99,7 @@ class Outlook:
         return mean, np.maximum(mean - reach, 0.0), mean + reach
 
     def _reach(self, mean: Values) -> Values:
-        return TO_DECILE * np.sqrt(self.heaps[:, None] * mean + (self.spread[:, None] * mean) ** 2)
+        return self.width * TO_DECILE * np.sqrt(self.heaps[:, None] * mean + (self.spread[:, None] * mean) ** 2)
 
 
 def outlook(known: KnownDays, day: date) -> Outlook | None:
@@ -105,6 +109,8 @@ def outlook(known: KnownDays, day: date) -> Outlook | None:
         return _after_rentree(known, day, rentree)
     past = KnownDays({one: values for one, values in known.days.items() if one < day}, known.kind_of, known.rentree_of)
     like = _like(past, day)
+    if not any(known.kind_of(one) == known.kind_of(day) for one in like) and (found := _of_last_year(past, day)):
+        return found
     if not like:
         return None
     weights = _weights(like, day)
@@ -176,19 +182,37 @@ def _after_rentree(known: KnownDays, day: date, rentree: date) -> Outlook | None
     # A rentrée on another weekday: its weekend is no day of school.
     if (then.weekday() >= 5) is not (day.weekday() >= 5):
         return None
+    return _from_last_year(known, day, (then,), ("from the rentrée before alone", rentree), RENTREE_SPREAD_MIN)
+
+
+def _of_last_year(known: KnownDays, day: date) -> Outlook | None:
+    """A kind of day that did not come lately: last year's around the same date, those of the same weekday where there are any."""
+    then, kind = day - timedelta(days=YEAR_DAYS), known.kind_of(day)
+    found = [one for one in known.days if abs((one - then).days) <= YEAR_AROUND_DAYS and known.kind_of(one) == kind]
+    found = [one for one in found if one.weekday() == day.weekday()] or found
+    if set(kind) == {DayType.UNKNOWN} or not found:
+        return None
+    like = tuple(sorted(sorted(found, key=lambda one: (abs((one - then).days), one))[:YEAR_LIKE_MAX]))
+    return _from_last_year(known, day, like, ("from last year's days of its kind alone", day), UNSURE_SPREAD_MIN)
+
+
+def _from_last_year(
+    known: KnownDays, day: date, like: tuple[date, ...], told: tuple[str, date], spread_min: float
+) -> Outlook | None:
+    """At this year's level: that of the ten weeks before the date told against the same weeks a year ago."""
+    note, since = told
     grown = [
         (known.days[one].sum(), known.days[one - timedelta(days=YEAR_DAYS)].sum())
         for one in known.days
-        if one >= rentree - timedelta(days=LIKE_DAYS_BACK) and one - timedelta(days=YEAR_DAYS) in known.days
+        if one >= since - timedelta(days=LIKE_DAYS_BACK) and one - timedelta(days=YEAR_DAYS) in known.days
     ]
     now, earlier = (float(sum(side)) for side in zip(*grown, strict=True)) if grown else (1.0, 1.0)
-    notes = ["from the rentrée before alone"]
-    notes.append(
-        f"at {now / earlier:.2f} times last year's level" if grown and earlier else "this year's level is not known"
-    )
-    level = now / earlier if grown and earlier else 1.0
-    total = level * float(known.days[then].sum())
-    return _made(day, [known.days[then]], np.ones(1), total, ((then,), tuple(notes), RENTREE_SPREAD_MIN))
+    is_known = bool(grown) and earlier > 0
+    level = now / earlier if is_known else 1.0
+    said = f"at {level:.2f} times last year's level" if is_known else "this year's level is not known"
+    total = level * float(np.mean([known.days[one].sum() for one in like]))
+    weights = np.full(len(like), 1 / len(like))
+    return _made(day, [known.days[one] for one in like], weights, total, (like, (note, said), spread_min))
 
 
 def _made(
@@ -230,7 +254,7 @@ def summed(outlooks: Sequence[Outlook]) -> Outlook:
     like = tuple(sorted({day for one in outlooks for day in one.like}))
     notes = tuple(dict.fromkeys(note for one in outlooks for note in one.notes))
     mean = np.sum([one.mean.sum(axis=0) for one in outlooks], axis=0)[None]
-    return Outlook(outlooks[0].day, mean, np.maximum(heaps, 1.0), spread, like, notes)
+    return Outlook(outlooks[0].day, mean, np.maximum(heaps, 1.0), spread, like, notes, outlooks[0].width)
 
 
 def _quarters(values: Values) -> Values:

@@ -138,16 +138,14 @@ class DayDrawer:
         self.visits += starts
         self._begin(cell[0], visitors, starts, minute)
         rng = self._rng
-        begun = rng.random(starts) * MINUTE_MS
         first_new = len(visitors.ids) - starts
         who = np.flatnonzero(visitors.last >= minute - GOES_ON_MINUTES)
         chosen = who[rng.integers(0, len(who), others)] if others else np.zeros(0, np.int64)
         visitors.last[chosen] = minute
-        after = np.zeros(len(visitors.ids))
-        after[first_new:] = begun
-        later = after[chosen] + rng.random(others) * (MINUTE_MS - after[chosen])
         rows = np.concatenate([np.arange(first_new, len(visitors.ids)), chosen])
-        return np.concatenate([begun, later]).astype(np.int64), visitors.ids[rows], visitors.places[rows]
+        # A visitor's earliest event is the one that begins the visit, whichever it is.
+        at = rng.integers(0, MINUTE_MS, len(rows))
+        return at, visitors.ids[rows], visitors.places[rows]
 
     def _begin(self, region: str, visitors: _Visitors, starts: int, minute: int) -> None:
         """Visits begin: of visitors who were here before where so many of the day's visits are, else of new ones."""

@@ -1,0 +1,98 @@
+"""Forecasts whose intervals are as wide as the days before needed them to be (*split conformal* scaling). Pure.
+
+Each of the last days is forecast as if it were as far ahead, from what was known then. How far its quarters of an hour were from their
+means, in reaches of the formula's interval, tells by how much that is to be widened, or may be narrowed, so that it holds four in five.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from streams.forecast.expectation import QUARTER, KnownDays, Outlook, Values, outlook, summed
+
+#: Days before whose intervals are looked at, and the part of their quarters that an interval from 10 to 90 % holds.
+LOOK_DAYS, INSIDE = 56, 0.8
+#: Fewer quarters than this tell nothing.
+QUARTERS_MIN = 200
+WIDTH_MIN, WIDTH_MAX = 0.5, 5.0
+#: Quarters with fewer visits expected say nothing of an interval: most are 0.
+COVERED_FROM = 5.0
+#: Days ahead whose widths are learned; one in between has that of the next one.
+AHEAD = (1, 2, 4, 7, 14, 28)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is expected of one group of series; `group` is its number."""
+
+    group: int
+    outlook: Outlook
+
+
+class Forecaster:
+    """Forecasts groups of series. `as_one`: the sum of all groups is one series, and its interval is what is made to hold.
+
+    What was computed for a day is kept: days that are asked for one after the other share nearly everything.
+    """
+
+    def __init__(self, groups: Sequence[KnownDays], *, as_one: bool = False) -> None:
+        self._groups, self._as_one = groups, as_one
+        self._days = sorted({day for known in groups for day in known.days})
+        self._raw: dict[tuple[date, int], tuple[Told, ...]] = {}
+        self._scores: dict[tuple[date, int], Values] = {}
+
+    def told(self, day: date, last_known: date) -> tuple[Told, ...]:
+        """What to expect of a day from what was known at the end of another; groups of which nothing like it is known are left out."""
+        found = self._of(day, (day - last_known).days)
+        width = self._width(last_known, (day - last_known).days)
+        return tuple(replace(one, outlook=replace(one.outlook, width=width)) for one in found)
+
+    def actual(self, day: date, found: Sequence[Told]) -> Values:
+        """What was counted on a day of these groups, (series, 96) by quarter of an hour; one series where all are one."""
+        tables = [self._groups[one.group].days[day] for one in found]
+        quarters = [table.reshape(len(table), -1, QUARTER).sum(axis=-1) for table in tables]
+        table = np.concatenate(quarters)
+        return np.asarray(table.sum(axis=0, keepdims=True) if self._as_one else table)
+
+    def _of(self, day: date, ahead: int) -> tuple[Told, ...]:
+        if (day, ahead) not in self._raw:
+            last = day - timedelta(days=ahead)
+            told = [(number, outlook(known.until(last), day)) for number, known in enumerate(self._groups)]
+            self._raw[day, ahead] = tuple(Told(number, one) for number, one in told if one is not None)
+        return self._raw[day, ahead]
+
+    def _width(self, last_known: date, ahead: int) -> float:
+        """By how much the formula's interval is to be widened."""
+        ahead = next((each for each in AHEAD if each >= ahead), AHEAD[-1])
+        first = last_known - timedelta(days=LOOK_DAYS)
+        scores = np.concatenate(
+            [np.zeros(0), *(self._score(day, ahead) for day in self._days if first < day <= last_known)]
+        )
+        if len(scores) < QUARTERS_MIN:
+            return 1.0
+        return float(np.clip(np.quantile(scores, INSIDE), WIDTH_MIN, WIDTH_MAX))
+
+    def _score(self, day: date, ahead: int) -> Values:
+        """Of each quarter of a day that enough is expected of: how far it was from the mean, in reaches of the formula's interval."""
+        if (day, ahead) not in self._scores:
+            found = [one for one in self._of(day, ahead) if day in self._groups[one.group].days]
+            scores = np.zeros(0)
+            if found:
+                mean, _lower, upper = quarters_of(found, as_one=self._as_one)
+                enough = mean >= COVERED_FROM
+                scores = (np.abs(self.actual(day, found) - mean)[enough] / (upper - mean)[enough]).astype(np.float64)
+            self._scores[day, ahead] = scores
+        return self._scores[day, ahead]
+
+
+def quarters_of(found: Iterable[Told], *, as_one: bool) -> tuple[Values, Values, Values]:
+    """Mean, lower and upper by quarter of an hour, (series, 96)."""
+    outlooks = [one.outlook for one in found]
+    if as_one:
+        outlooks = [summed(outlooks)]
+    mean, lower, upper = map(np.concatenate, zip(*(one.quarters() for one in outlooks), strict=True))
+    return mean, lower, upper
