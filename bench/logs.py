@@ -35,7 +35,9 @@ def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed:
     usual = [maker.expected(region, day, *paris_day(day)).visits for day in days]
     scale = visits_a_day / np.mean([visits.sum() for visits in usual])
     sums = np.array([visits.sum() for visits in usual])
-    ordinary = np.flatnonzero(sums > 0.6 * np.quantile(sums, 0.75)).tolist()  # days of school; the rentrée alone is far above them
+    ordinary = np.flatnonzero(
+        sums > 0.6 * np.quantile(sums, 0.75)
+    ).tolist()  # days of school; the rentrée alone is far above them
     away, crowded = (ordinary[-9], ordinary[-4]) if len(ordinary) > 20 else (-1, -1)
     files = []
     for number, (day, visits) in enumerate(zip(days, usual, strict=True)):
