@@ -93,7 +93,7 @@ def rehearse_load(
     name: str,
     at_once: bool,
 ) -> None:
-    """LoadReplay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
+    """Replay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
 
     Multiplied are visitors: each does what one of that day did, in the same minutes. The live chain is never touched. It is a test
     of machines: run it where the chain is to run.
