@@ -22,7 +22,11 @@ from streams.settings import load_settings
 if TYPE_CHECKING:
     from streams.forecast import KnownDays, Outlook
     from streams.forecast.backtest import Score
+    from streams.history import SchoolCalendar
     from streams.history.day_columns import Key
+    from streams.history.reading import History
+    from streams.settings import Settings
+    from streams.sizing import Size
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 DAYS_MAX = 31
@@ -38,6 +42,13 @@ HORIZONS = (1, 7)
     "--by", type=click.Choice(["national", "region", "project", "service"]), default="national", show_default=True
 )
 @click.option(
+    "--measure",
+    type=click.Choice(["visits", "events"]),
+    default="visits",
+    show_default=True,
+    help="Of --json and --csv.",
+)
+@click.option(
     "--growth",
     type=click.FloatRange(0.01, 100.0),
     default=1.0,
@@ -47,7 +58,10 @@ HORIZONS = (1, 7)
     "--archive", type=click.Path(path_type=Path, file_okay=False), help="This archive.  [default: archive_dir]"
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="One array of {minute,region,service,project,visits,lower,upper} on stdout."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One array of {minute,region,service,project,visits,lower,upper} on stdout; events in place of visits with --measure events.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="The same as CSV.")
 @click.option(
@@ -61,6 +75,7 @@ def forecast(
     first: datetime.datetime | None,
     last: datetime.datetime | None,
     by: str,
+    measure: str,
     growth: float,
     archive: Path | None,
     as_json: bool,
@@ -69,7 +84,8 @@ def forecast(
 ) -> None:
     """Visits per minute of a day to come, with an interval from 10 to 90 %, from the days of the archive that are like it.
 
-    A rentrée is told from the one before, at this year's level. Where nothing like a day is known, that is said, and nothing is made up.
+    For France also its events and users, and the workers, Redis and Kafka that its worst minute takes. A rentrée is told from the one
+    before, at this year's level. Where nothing like a day is known, that is said, and nothing is made up.
 
     Exit status: 0; 1 where a day cannot be told.
     """
@@ -92,22 +108,18 @@ def forecast(
             "say --date DAY, the day to come; or --backtest, to see how good forecasts of this archive are"
         )
     days = _asked(first.date(), (last or first).date(), held)
-    from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_DAYS, outlook, summed
-
-    near = [day for day in held if days[0] - datetime.timedelta(days=LIKE_DAYS_BACK + 7 * len(days)) <= day]
-    year = [day for day in held if 0 <= (days[-1] - day).days - YEAR_DAYS + 40 <= LIKE_DAYS_BACK + 80]
-    groups = known_groups(history, calendar, by, sorted({*near, *year}))
-    last_known = days[0] - datetime.timedelta(days=1)
-    found = [(day, group, outlook(group.known.until(last_known), day)) for day in days for group in groups]
-    rows = [_Told(day, group.keys, one) for day, group, one in found if one is not None]
-    if by == "national":
-        told = {day: [row.outlook for row in rows if row.day == day] for day in days}
-        rows = [_Told(day, ((),), summed(outlooks)) for day, outlooks in told.items() if outlooks]
+    wanted = days_needed(held, days)
+    measures = (measure,) if as_json or as_csv or by != "national" else ("visits", "events")
+    told = {each: _told(history, calendar, (by, each), wanted, days) for each in measures}
+    rows = told[measures[0]]
     if as_json or as_csv:
-        _write_rows(rows, by, growth, as_json)
+        _write_rows(rows, (by, measure), growth, as_json)
     else:
-        for line in _lines(rows, by, growth):
+        for line in _lines(rows, (by, measures[0]), growth):
             click.echo(line)
+        if "events" in told and measures[0] == "visits":
+            for line in _france_lines(history, rows, told["events"], growth, settings):
+                click.echo(line)
     unknown = [day for day in days if not any(row.day == day for row in rows)]
     for day in unknown:
         click.echo(f"vigie: {day}: nothing like it is known: no forecast", err=True)
@@ -115,12 +127,39 @@ def forecast(
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Row:
     """A day, the keys of its series, and what is expected of them."""
 
     day: datetime.date
     keys: tuple[Key, ...]
     outlook: Outlook
+
+
+def _told(
+    history: History,
+    calendar: SchoolCalendar,
+    what: tuple[str, str],
+    wanted: Sequence[datetime.date],
+    days: Sequence[datetime.date],
+) -> list[_Row]:
+    """What is expected of these days, `what` being by what and which measure."""
+    from streams.forecast.expectation import summed
+    from streams.forecast.forecaster import Forecaster
+    from streams.forecast.held_days import known_groups
+
+    by, measure = what
+    with Meter(f"read {measure}", len(wanted)) as meter:
+        groups = known_groups(history, calendar, by, _shown(wanted, meter), measure)
+    forecaster = Forecaster([group.known for group in groups], as_one=by == "national")
+    last_known = max((day for day in wanted if day < days[0]), default=days[0] - datetime.timedelta(days=1))
+    rows = []
+    for day in days:
+        found = forecaster.told(day, last_known)
+        if by == "national" and found:
+            rows.append(_Row(day, ((),), summed([one.outlook for one in found])))
+        elif found:
+            rows += [_Row(day, groups[one.group].keys, one.outlook) for one in found]
+    return rows
 
 
 def _shown(days: Sequence[datetime.date], meter: Meter) -> Iterator[datetime.date]:
@@ -137,8 +176,9 @@ def _asked(first: datetime.date, last: datetime.date, held: Sequence[datetime.da
     return [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _write_rows(rows: Sequence[_Told], by: str, growth: float, as_json: bool) -> None:
-    names = ["minute", *([by] if by != "national" else []), "visits", "lower", "upper"]
+def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_json: bool) -> None:
+    by, measure = what
+    names = ["minute", *([by] if by != "national" else []), measure, "lower", "upper"]
     found = []
     for row in rows:
         one, keys = row.outlook, row.keys
@@ -158,8 +198,9 @@ def _write_rows(rows: Sequence[_Told], by: str, growth: float, as_json: bool) ->
     writer.writerows(found)
 
 
-def _lines(rows: Sequence[_Told], by: str, growth: float) -> list[str]:
+def _lines(rows: Sequence[_Row], what: tuple[str, str], growth: float) -> list[str]:
     """A line a day and series: visits of the day, and its busiest minute, with their intervals."""
+    by, measure = what
     told = []
     for row in rows:
         day, one = row.day, row.outlook
@@ -169,12 +210,81 @@ def _lines(rows: Sequence[_Told], by: str, growth: float) -> list[str]:
             total, least, most = (values[place] * growth for values in one.whole_day())
             name = f"  {key[0]}" if by != "national" else ""
             told.append(
-                f"{day:%a %Y-%m-%d}{name}  {total:,.0f} visits ({least:,.0f} to {most:,.0f}), "
+                f"{day:%a %Y-%m-%d}{name}  {total:,.0f} {measure} ({least:,.0f} to {most:,.0f}), "
                 f"at most {mean[peak]:,.0f} a minute ({lower[peak]:,.0f} to {upper[peak]:,.0f}) at {peak // 60:02}:{peak % 60:02}"
             )
         notes = [*one.notes, f"from {len(one.like)} days like it, {one.like[0]} to {one.like[-1]}"]
         told.append(f"  {'; '.join(notes)}")
     return told
+
+
+def _france_lines(
+    history: History, visits: Sequence[_Row], events: Sequence[_Row], growth: float, settings: Settings
+) -> list[str]:
+    """What France's days take: events, users, and the size of the chain for the worst minute that one in ten such days passes."""
+    from streams.forecast.held_days import users_a_visit
+    from streams.sizing import Demand, size_of
+
+    lines, catalog = [], load_catalog(settings.config_dir)
+    of_events = {row.day: row.outlook for row in events}
+    for row in visits:
+        outlook = of_events.get(row.day)
+        if outlook is None:
+            continue
+        total, least, most = (float(values[0]) * growth for values in outlook.whole_day())
+        peak, usual = (float(values.max()) * growth for values in (outlook.upper, outlook.mean))
+        line = (
+            f"{row.day:%a %Y-%m-%d}  {total:,.0f} events ({least:,.0f} to {most:,.0f}), at most {usual:,.0f} a minute"
+        )
+        share = users_a_visit(history, row.outlook.like)
+        if share is not None:
+            line += f"; about {float(row.outlook.whole_day()[0][0]) * growth * share:,.0f} users"
+        demand = Demand(
+            max(peak / 60, 1e-3),
+            max(most, 1.0),
+            len(catalog.services),
+            len(catalog.regions) + 1,
+            settings.topic_partitions,
+            retention_hours=settings.topic_retention_hours,
+            replication=settings.topic_replication_factor,
+        )
+        lines += [
+            line,
+            f"  for {peak / 60:,.1f} events/s, the upper bound of its worst minute: {_size_line(size_of(demand))}",
+        ]
+    return lines
+
+
+def _size_line(size: Size) -> str:
+    return (
+        f"{size.workers} workers ({size.worker_cores:.2f} cores), Redis {size.redis_cores:.2f} of a core and "
+        f"{size.redis_memory_mib:,.0f} MiB, Kafka {size.kafka_bytes_per_second / 1e3:,.1f} kB/s and "
+        f"{size.kafka_disk_bytes / 1e9:,.1f} GB on disk"
+    )
+
+
+def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetime.date) -> float:
+    """Events of a day's worst minute in France, at the upper bound.
+
+    Raises:
+        InputError: nothing like the day is known.
+    """
+    held = history.held()
+    rows = _told(history, calendar, ("national", "events"), days_needed(held, [day]), [day])
+    if not rows:
+        raise InputError(f"{day}: nothing like it is known: no forecast")
+    return float(rows[0].outlook.upper.max())
+
+
+def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) -> list[datetime.date]:
+    """The archived days that forecasts of these are from: weeks to compare with and to learn the interval from, and those of last year."""
+    from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_AROUND_DAYS, YEAR_DAYS
+    from streams.forecast.forecaster import LOOK_DAYS
+
+    back = LIKE_DAYS_BACK + LOOK_DAYS
+    near = [day for day in held if 0 < (days[0] - day).days <= back]
+    year = [day for day in held if -YEAR_AROUND_DAYS <= (days[-1] - day).days - YEAR_DAYS <= back + YEAR_AROUND_DAYS]
+    return sorted({*near, *year})
 
 
 def _backtest(groups: Sequence[KnownDays], held: Sequence[datetime.date], *, as_one: bool) -> int:

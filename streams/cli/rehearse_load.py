@@ -47,6 +47,8 @@ class LoadOptions:
     own_servers: bool
     name: str
     at_once: bool
+    #: Events a second in the worst minute of the day that is to come, and what day that is.
+    need: tuple[float, str]
 
 
 @click.command("rehearse-load")
@@ -63,6 +65,9 @@ class LoadOptions:
 )
 @click.option(
     "--times", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="So many times the visitors."
+)
+@click.option(
+    "--for", "coming", type=_DATE, help="Tell the workers for this day's forecast.  [default: for what was sent]"
 )
 @click.option("--through", type=click.Choice(["kafka", "collector"]), default="kafka", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Workers that count.")
@@ -86,6 +91,7 @@ def rehearse_load(
     minutes: int,
     span: tuple[str, str] | None,
     times: float,
+    coming: datetime.datetime | None,
     through: str,
     workers: int,
     senders: int | None,
@@ -93,7 +99,7 @@ def rehearse_load(
     name: str,
     at_once: bool,
 ) -> None:
-    """Replay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
+    """LoadReplay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
 
     Multiplied are visitors: each does what one of that day did, in the same minutes. The live chain is never touched. It is a test
     of machines: run it where the chain is to run.
@@ -114,7 +120,8 @@ def rehearse_load(
         assert day is not None
         replay = _of_day(settings, catalog, (day.date(), archive), (begin, minutes))
     sending = senders or max(1, (os.cpu_count() or 2) // 2)
-    options = LoadOptions(times, through, sending, workers, servers == "own", name, at_once)
+    need = _need(settings, catalog, archive, (replay, times), coming.date() if coming else None)
+    options = LoadOptions(times, through, sending, workers, servers == "own", name, at_once, need)
     _say(f"{replay.events:,} events in {len(replay.minutes)} minutes from {replay.source}, {times:g} times")
     result = _run(settings, replay, options)
     for line in result.lines():
@@ -143,6 +150,28 @@ def _of_day(
         first = int(datetime.datetime.combine(date, clock, PARIS).timestamp()) // 60
         window = (first, min(first + minutes, day.minutes[1]))
     return draw(day, catalog, window)
+
+
+def _need(
+    settings: Settings,
+    catalog: Catalog,
+    archive: Path | None,
+    sent: tuple[LoadReplay, float],
+    coming: datetime.date | None,
+) -> tuple[float, str]:
+    """Events a second in the worst minute that the chain is wanted for, and whose that is."""
+    from streams.cli.forecast import worst_minute_events
+    from streams.cli.past_sources import open_archive
+    from streams.history import load_calendar
+    from streams.history.reading import History
+    from streams.load_test.load_french import of_a_forecast, of_what_was_sent
+
+    replay, times = sent
+    if coming is None:
+        return max(replay.by_minute()) * times / 60, of_what_was_sent(replay.source, times)
+    calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
+    history = History(open_archive(settings, archive), catalog)
+    return worst_minute_events(history, calendar, coming) / 60, of_a_forecast(coming)
 
 
 def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
@@ -214,8 +243,8 @@ def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> Loa
         memory_mib=meter.memory_mib,
         redis_bytes=redis_bytes,
         sender_rate_per_core=balance.sent / cpu if cpu else 0.0,
-        need_rate=max(replay.by_minute()) * options.times / 60,
-        need_of=f"{replay.source}, fois {options.times:g}",
+        need_rate=options.need[0],
+        need_of=options.need[1],
         restarts=chain.restarts,
         left_out=replay.left_out,
     )

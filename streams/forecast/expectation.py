@@ -12,6 +12,7 @@ day that did not come for ten weeks (the first days of the summer) is told from 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -252,7 +253,13 @@ def summed(outlooks: Sequence[Outlook]) -> Outlook:
         for column in ([one.heaps for one in outlooks], [one.spread for one in outlooks])
     )
     like = tuple(sorted({day for one in outlooks for day in one.like}))
-    notes = tuple(dict.fromkeys(note for one in outlooks for note in one.notes))
+    times = Counter(note for one in outlooks for note in one.notes)
+    # The levels of single regions say nothing of all.
+    notes = tuple(
+        note if number == len(outlooks) else f"{note}, for {number} of {len(outlooks)}"
+        for note, number in times.items()
+        if number == len(outlooks) or not note.startswith("at ")
+    )
     mean = np.sum([one.mean.sum(axis=0) for one in outlooks], axis=0)[None]
     return Outlook(outlooks[0].day, mean, np.maximum(heaps, 1.0), spread, like, notes, outlooks[0].width)
 

@@ -26,7 +26,7 @@ AHEAD = (1, 2, 4, 7, 14, 28)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GroupOutlook:
     """What is expected of one group of series; `group` is its number."""
 
     group: int
@@ -42,39 +42,40 @@ class Forecaster:
     def __init__(self, groups: Sequence[KnownDays], *, as_one: bool = False) -> None:
         self._groups, self._as_one = groups, as_one
         self._days = sorted({day for known in groups for day in known.days})
-        self._raw: dict[tuple[date, int], tuple[Told, ...]] = {}
+        self._raw: dict[tuple[date, int], tuple[GroupOutlook, ...]] = {}
         self._scores: dict[tuple[date, int], Values] = {}
 
-    def told(self, day: date, last_known: date) -> tuple[Told, ...]:
+    def told(self, day: date, last_known: date) -> tuple[GroupOutlook, ...]:
         """What to expect of a day from what was known at the end of another; groups of which nothing like it is known are left out."""
         found = self._of(day, (day - last_known).days)
         width = self._width(last_known, (day - last_known).days)
         return tuple(replace(one, outlook=replace(one.outlook, width=width)) for one in found)
 
-    def actual(self, day: date, found: Sequence[Told]) -> Values:
+    def actual(self, day: date, found: Sequence[GroupOutlook]) -> Values:
         """What was counted on a day of these groups, (series, 96) by quarter of an hour; one series where all are one."""
         tables = [self._groups[one.group].days[day] for one in found]
         quarters = [table.reshape(len(table), -1, QUARTER).sum(axis=-1) for table in tables]
         table = np.concatenate(quarters)
         return np.asarray(table.sum(axis=0, keepdims=True) if self._as_one else table)
 
-    def _of(self, day: date, ahead: int) -> tuple[Told, ...]:
+    def _of(self, day: date, ahead: int) -> tuple[GroupOutlook, ...]:
         if (day, ahead) not in self._raw:
             last = day - timedelta(days=ahead)
             told = [(number, outlook(known.until(last), day)) for number, known in enumerate(self._groups)]
-            self._raw[day, ahead] = tuple(Told(number, one) for number, one in told if one is not None)
+            self._raw[day, ahead] = tuple(GroupOutlook(number, one) for number, one in told if one is not None)
         return self._raw[day, ahead]
 
     def _width(self, last_known: date, ahead: int) -> float:
         """By how much the formula's interval is to be widened."""
         ahead = next((each for each in AHEAD if each >= ahead), AHEAD[-1])
         first = last_known - timedelta(days=LOOK_DAYS)
-        scores = np.concatenate(
-            [np.zeros(0), *(self._score(day, ahead) for day in self._days if first < day <= last_known)]
-        )
+        by_day = [self._score(day, ahead) for day in self._days if first < day <= last_known]
+        scores = np.concatenate([np.zeros(0), *by_day])
         if len(scores) < QUARTERS_MIN:
             return 1.0
-        return float(np.clip(np.quantile(scores, INSIDE), WIDTH_MIN, WIDTH_MAX))
+        # A day is wrong as a whole: it is so many days that tell, and the next is one more.
+        inside = INSIDE * (1 + 1 / sum(map(bool, map(len, by_day))))
+        return float(np.clip(np.quantile(scores, min(inside, 1.0)), WIDTH_MIN, WIDTH_MAX))
 
     def _score(self, day: date, ahead: int) -> Values:
         """Of each quarter of a day that enough is expected of: how far it was from the mean, in reaches of the formula's interval."""
@@ -89,7 +90,7 @@ class Forecaster:
         return self._scores[day, ahead]
 
 
-def quarters_of(found: Iterable[Told], *, as_one: bool) -> tuple[Values, Values, Values]:
+def quarters_of(found: Iterable[GroupOutlook], *, as_one: bool) -> tuple[Values, Values, Values]:
     """Mean, lower and upper by quarter of an hour, (series, 96)."""
     outlooks = [one.outlook for one in found]
     if as_one:

@@ -11,9 +11,9 @@ import numpy as np
 
 from streams.catalog import UNKNOWN
 from streams.forecast.expectation import DAY_MINUTES, Kind, KnownDays, Values
-from streams.history import SchoolCalendar, school_year_of
+from streams.history import SchoolCalendar, hll, school_year_of
 from streams.history.coverage import wall_minutes
-from streams.history.day_columns import Key
+from streams.history.day_columns import CutName, Key
 from streams.history.paris_days import paris_day
 from streams.history.reading import History
 
@@ -33,13 +33,15 @@ class KnownGroup:
     known: KnownDays
 
 
-def known_groups(history: History, calendar: SchoolCalendar, by: str, days: Iterable[date]) -> list[KnownGroup]:
+def known_groups(
+    history: History, calendar: SchoolCalendar, by: str, days: Iterable[date], measure: str = "visits"
+) -> list[KnownGroup]:
     """What was counted on these days, by calendar. `national` comes by region: France is the sum of what is expected of each.
 
     Raises:
         InputError: a file cannot be read.
     """
-    keys, found = _tables(history, "region" if by == "national" else by, days)
+    keys, found = _tables(history, "region" if by == "national" else by, measure, days)
 
     def rentree_of(day: date) -> date | None:
         return calendar.rentree(school_year_of(day), ZONES[0])
@@ -57,15 +59,36 @@ def known_groups(history: History, calendar: SchoolCalendar, by: str, days: Iter
     return groups
 
 
+def users_a_visit(history: History, days: Iterable[date]) -> float | None:
+    """Distinct users of a day in France for each visit, over these days; None where the archive has no users of them."""
+    users = visits = 0.0
+    for day in days:
+        found = history.day(day)
+        if found is None or not found.sketches.users:
+            continue
+        # A region's own day where its day in Paris is no other.
+        of_region = {
+            key[1]: sketch
+            for kind in ("region", "paris")
+            for key, sketch in found.sketches.users.items()
+            if key[0] == kind
+        }
+        users += hll.count(hll.union(list(of_region.values())))
+        visits += float(found.rows[CutName.REGION].visits.sum())
+    return users / visits if visits else None
+
+
 def _of_region(calendar: SchoolCalendar, region: str, day: date) -> Kind:
     return (calendar.day_type(day, region),)
 
 
-def _tables(history: History, by: str, days: Iterable[date]) -> tuple[tuple[Key, ...], dict[date, Values]]:
+def _tables(
+    history: History, by: str, measure: str, days: Iterable[date]
+) -> tuple[tuple[Key, ...], dict[date, Values]]:
     read: dict[date, tuple[tuple[Key, ...], Values]] = {}
     for day in days:
         first, end = paris_day(day)
-        panel = history.panel(by, "visits", first, end)
+        panel = history.panel(by, measure, first, end)
         if panel.share.mean() < MEASURED_MIN or not panel.keys:
             continue
         table = np.zeros((len(panel.keys), DAY_MINUTES))

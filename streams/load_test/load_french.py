@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from streams.clock import PARIS
 from streams.history.french import number
@@ -124,6 +124,16 @@ class LoadTestResult:
             role = found.gave_way.split(" ")[0]
             words += f" ; a cédé le premier, à {at:%H:%M:%S} : {_ROLES.get(role, found.gave_way)}"
         return words
+
+
+def of_what_was_sent(source: str, times: float) -> str:
+    """What workers are told for: the day that was sent."""
+    return f"{source}, fois {times:g}"
+
+
+def of_a_forecast(day: date) -> str:
+    """What workers are told for: a day to come."""
+    return f"la prévision du {day}, borne haute"
 
 
 def _rank(name: str) -> tuple[int, str]:
