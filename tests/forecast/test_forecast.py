@@ -95,7 +95,7 @@ def test_a_kind_of_day_that_did_not_come_lately_is_told_from_last_year() -> None
     assert found is not None
     assert found.mean.sum() == pytest.approx(1.5 * 2.0 * SHAPE.sum(), rel=0.15)  # not the 30 of the weeks before
     assert found.notes[0] == "from last year's days of its kind alone"
-    assert 1.3 < float(found.notes[1].split()[1]) < 1.6
+    assert 1.4 < float(found.notes[1].split()[1]) < 1.8  # a week of last year was summer already
 
 
 def test_a_week_of_holidays_does_not_mislead_it() -> None:
