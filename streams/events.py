@@ -23,7 +23,7 @@ from msgspec import UNSET, Meta
 VALUE_BYTES_MAX = 4096
 ID_CHARACTERS_MAX = 64
 VISITOR_CHARACTERS_MAX = 128
-#: A visitor shorter than this is no pseudonym that keeps a secret.
+#: A visitor shorter than this keeps no secret for long: it counts, and `vigie check --project` warns.
 PSEUDONYM_CHARACTERS_MIN = 22
 VERSION = 1
 REQUIRED = frozenset(("v", "id", "ts", "visitor"))
@@ -86,7 +86,7 @@ class _Members(msgspec.Struct, gc=False):
 
 
 class _LongVisitorEvent(VisitEvent, gc=False):
-    """A visit event whose visitor is long enough for a pseudonym; the decoder looks at no cost."""
+    """A visit event whose visitor is longer than most logins and numbers; the decoder looks at no cost."""
 
     visitor: Annotated[str, Meta(min_length=PSEUDONYM_CHARACTERS_MIN, max_length=VISITOR_CHARACTERS_MAX)]
 
@@ -118,19 +118,18 @@ _decode_any = msgspec.json.Decoder(Any).decode
 
 #: Without any of these, and in ASCII, no visitor of a block can be an address, a name or a login. A backslash may stand for each.
 _SUSPICIOUS_BYTES = (b"@", b".", b" ", b"\\")
-#: `prenom.nom`, `jean-marc.d'orval12`: letters that a dot joins, and few digits behind them.
-_LOGIN = re.compile(r"[A-Za-z_'-]+(?:\.[A-Za-z_'-]+)+\d{0,4}")
+#: `31415`; `adupont`; `prenom.nom`, `jean-marc.d'orval12`: letters that a dot joins, and few digits behind them.
+_PERSON = re.compile(r"\d{1,15}|[A-Za-z]{3,21}|[A-Za-z_'-]+(?:\.[A-Za-z_'-]+)+\d{0,4}")
 
 
 def is_pseudonymous(visitor: str) -> bool:
-    """Whether this may be a pseudonym: 64 digits of HMAC-SHA-256, 36 of a UUID, 22 for 128 bits.
+    """Whether this does not look like a person: an e-mail address, a name, a login, a number of up to 15 digits.
 
-    An e-mail address, a name, a short number may not, nor a login that is short or has a dot. Of letters alone, 22 of them or more, nobody
-    can tell a login from base 32.
+    Of letters and digits mixed, and of 22 letters or more, nobody can tell a login from a hash.
     """
-    if len(visitor) < PSEUDONYM_CHARACTERS_MIN or "@" in visitor or " " in visitor or not visitor.isascii():
+    if "@" in visitor or " " in visitor or not visitor.isascii():
         return False
-    return "." not in visitor or not _LOGIN.fullmatch(visitor)
+    return not _PERSON.fullmatch(visitor)
 
 
 def decode(value: bytes | None) -> VisitEvent | Reason:
@@ -205,22 +204,26 @@ def _decode_whole(values: Sequence[bytes | None], pseudonyms_only: bool) -> Sequ
         return None
     lines = b"\n".join(values)  # type: ignore[arg-type]
     events: Sequence[VisitEvent]
+    are_long = pseudonyms_only
     try:
-        events = _decode_long_visitors(lines) if pseudonyms_only else _decode_lines(lines)
+        try:
+            events = _decode_long_visitors(lines) if pseudonyms_only else _decode_lines(lines)
+        except msgspec.ValidationError:
+            events, are_long = _decode_lines(lines), False
     except (ValueError, RecursionError):
         return None
-    if len(events) != len(values) or (pseudonyms_only and not _are_pseudonymous(events, lines)):
+    if len(events) != len(values) or (pseudonyms_only and not _are_pseudonymous(events, lines, are_long)):
         return None
     return events
 
 
-def _are_pseudonymous(events: Sequence[VisitEvent], lines: bytes) -> bool:
-    """`is_pseudonymous` of every visitor, none of them too short; most blocks hold nothing that asks for a look at each."""
-    if lines.isascii() and not any(mark in lines for mark in _SUSPICIOUS_BYTES):
+def _are_pseudonymous(events: Sequence[VisitEvent], lines: bytes, are_long: bool) -> bool:
+    """`is_pseudonymous` of every visitor; most blocks hold long ones and nothing that asks for a look at each."""
+    if are_long and lines.isascii() and not any(mark in lines for mark in _SUSPICIOUS_BYTES):
         return True
     visitors = [event.visitor for event in events]
     joined = "".join(visitors)
-    if joined.isascii() and not any(mark in joined for mark in "@. "):
+    if are_long and joined.isascii() and not any(mark in joined for mark in "@. "):
         return True
     return all(map(is_pseudonymous, visitors))
 

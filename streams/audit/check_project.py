@@ -14,7 +14,7 @@ from streams.broker import KafkaAddress
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import paris_text
 from streams.count import Cut
-from streams.events import EventBounds
+from streams.events import PSEUDONYM_CHARACTERS_MIN, EventBounds
 from streams.live import LiveReader
 
 #: At most this many records are read, the newest: some five seconds.
@@ -175,8 +175,11 @@ def _keys(view: ProjectView) -> Iterator[Finding]:
         yield Finding(Level.OK, "keys", "every event lies in its visitor's partition")
     if view.no_pseudonyms.number:
         sample = view.no_pseudonyms
-        text = f"{sample.number:,} events have a visitor that may be a name, a login or a number, for instance {sample.first}"
-        yield Finding(Level.WARNING, "visitor", f"{text}: a pseudonym is HMAC-SHA-256 of the user id under a secret")
+        text = f"{sample.number:,} events have a visitor that may be a name, a login or a number, or is guessed soon"
+        short = f"(under {PSEUDONYM_CHARACTERS_MIN} characters), for instance {sample.first}"
+        yield Finding(
+            Level.WARNING, "visitor", f"{text} {short}: a pseudonym is HMAC-SHA-256 of the user id under a secret"
+        )
 
 
 def last_counted(reader: LiveReader, view: ProjectView) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
 from streams.catalog import UNKNOWN, Catalog
-from streams.events import EventBounds, Reason, VisitEvent, is_pseudonymous, validate
+from streams.events import PSEUDONYM_CHARACTERS_MIN, EventBounds, Reason, VisitEvent, is_pseudonymous, validate
 from streams.publish.partitioner import murmur2
 
 LAST_EVENTS = 5
@@ -90,7 +90,7 @@ class ProjectView:
         self._note_last(Seen(append_ms, append_ms - found.ts, found, partition))
         self._look_up(found)
         self._place(partition, key, found)
-        if not is_pseudonymous(found.visitor):
+        if len(found.visitor) < PSEUDONYM_CHARACTERS_MIN or not is_pseudonymous(found.visitor):
             self.no_pseudonyms.add(printable(found.visitor.encode(), 8))
 
     def add_unread(self, number: int) -> None:
