@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.alert_types import Array
+from streams.watch.alert_types import Array, Flags
 from streams.watch.comparable_days import DayKeys
-from streams.watch.store import Past
+from streams.watch.store import HOURS, Past
 
 #: Comparable days that are averaged at one rung, the newest ones, and how old they may be.
 COMPARABLE_DAYS_MAX = 8
@@ -53,7 +53,8 @@ EXPECTED_MIN = 0.02
 class Baseline:
     """`expected` (series, slots), NaN without any comparable day. `extra` standard deviation that missing comparable days
     add; `days` of the first rung; `learning`: too few to leave anything out of later baselines; `judged` False: too few to
-    say anything; `telling`: enough for its errors to tell the spread.
+    say anything; `telling`: enough for its errors to tell the spread. `quiet` (series, slots): what the quietest comparable day
+    promises, by what it had over an hour around each slot, at most `expected`; None with too few days.
     """
 
     expected: Array
@@ -62,6 +63,7 @@ class Baseline:
     learning: bool
     judged: bool
     telling: bool = False
+    quiet: Array | None = None
 
 
 def make_baseline(past: Past, date: datetime.date, keys: DayKeys, slots: int, heap: Array) -> Baseline:
@@ -71,12 +73,16 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, slots: int, he
         return Baseline(np.full((len(heap), slots), np.nan), 1.0, 0, True, False)
     level = _Level(past, date, keys)
     expected: Array | None = None
+    quiet: Array | None = None
     extra, first = 0.0, len(rungs[0])
     for rung in range(len(rungs) - 1, -1, -1):
         days = rungs[rung]
         if not days or (rung and first >= ENOUGH_DAYS):
             continue
-        centre, number = _centre(past, days, level, heap, alike=rung == 0)
+        counts, told = _at_today(past, days, level, heap)
+        centre, number = _centre(np.where(told, np.nan, counts), heap, alike=rung == 0)
+        if rung == 0:
+            quiet = _quiet(counts * heap[:, None, None], centre)
         if expected is None:
             expected, extra = centre, RUNG_SPREAD[rung] + ONE_DAY_SPREAD / len(days)
         else:
@@ -94,7 +100,17 @@ def make_baseline(past: Past, date: datetime.date, keys: DayKeys, slots: int, he
     extra = float(np.sqrt(extra**2 + keys.extra**2 + stale**2))
     expected = np.maximum(expected, EXPECTED_MIN)
     telling = judged and keys.extra < TELLING_EXTRA_MAX
-    return Baseline(expected, extra, first, first < SURE_DAYS, judged, telling)
+    low = None if quiet is None else expected * quiet
+    return Baseline(expected, extra, first, first < SURE_DAYS, judged, telling, low)
+
+
+def quiet_of(baseline: Baseline, recurs: Flags) -> Array:
+    """(series, slots) what a drop is held against: in `recurs` (series, hours), where surges recur, the quietest comparable day."""
+    if baseline.quiet is None or not recurs.any():
+        return baseline.expected
+    slots = baseline.expected.shape[1]
+    here = recurs[:, np.arange(slots) * HOURS // slots]
+    return np.where(here, np.fmin(baseline.expected, baseline.quiet), baseline.expected)
 
 
 def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
@@ -111,19 +127,34 @@ def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
     return found
 
 
-def _centre(past: Past, days: list[int], level: _Level, heap: Array, alike: bool) -> tuple[Array, Array]:
-    """Robust mean of the days at today's level, smoothed; and on how many days each slot stands."""
+def _at_today(past: Past, days: list[int], level: _Level, heap: Array) -> tuple[Array, Flags]:
+    """(series, days, slots): counts of the days at today's level, in events, and where they are no part of the expectation."""
     stacked = np.stack([past.days[index].counts for index in days], axis=1).astype(np.float64)
-    judged = np.stack([past.days[index].judged for index in days], axis=1)
-    usual = judged[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_DAYS
-    stacked[judged & ~usual[:, None, :]] = np.nan
+    told = np.stack([past.days[index].judged for index in days], axis=1)
+    usual = told[:, :NEWEST_DAYS].sum(axis=1) >= NEWEST_DAYS
     stacked *= np.stack([level.to_today(index) for index in days], axis=1)[:, :, None] / heap[:, None, None]
+    return stacked, told & ~usual[:, None, :]
+
+
+def _quiet(counts: Array, centre: Array) -> Array | None:
+    """(series, slots) what part of `centre` the quietest day has, at most 1; None with too few days."""
+    if counts.shape[1] < DENSE_DAYS_MIN:
+        return None
+    low = _hour_roots(counts).min(axis=1)
+    middle = _hour_roots(centre[:, None, :])[:, 0]
+    known = np.isfinite(low) & np.isfinite(middle)
+    ratio = np.where(known, low, 1.0) / np.maximum(np.where(known, middle, 1.0), 1e-9)
+    return np.asarray(np.minimum(ratio, 1.0) ** 2)
+
+
+def _centre(stacked: Array, heap: Array, alike: bool) -> tuple[Array, Array]:
+    """Robust mean of the days of (series, days, slots), smoothed; and on how many days each slot stands."""
     if alike:
         stacked = _of_most_days(stacked)
     number = np.isfinite(stacked).sum(axis=1)
     stacked.sort(axis=1)  # NaN last
     trim = np.where(number == 3, 1, number // 4)
-    place = np.arange(len(days))[None, :, None]
+    place = np.arange(stacked.shape[1])[None, :, None]
     inside = (place >= trim[:, None, :]) & (place < (number - trim)[:, None, :])
     kept = number - 2 * trim
     total = np.where(inside, stacked, 0.0).sum(axis=1)
@@ -145,10 +176,7 @@ def _of_most_days(stacked: Array) -> Array:
     if number < DENSE_DAYS_MIN:
         return stacked
     half = number // 2
-    known = np.isfinite(stacked)
-    width = stacked.shape[2] // 24 // 2 * 2 + 1
-    filled, seen = _hour_sum(np.where(known, stacked, 0.0), width), _hour_sum(known.astype(np.float64), width)
-    root = np.where(seen > 0, np.sqrt(np.maximum(filled, 0.0) * width / np.maximum(seen, 1.0)), np.inf)
+    root = _hour_roots(stacked)
     ordered = np.sort(root, axis=1)
     with np.errstate(invalid="ignore"):
         widths = ordered[:, half - 1 :] - ordered[:, : number - half + 1]
@@ -165,6 +193,14 @@ def _of_most_days(stacked: Array) -> Array:
             )
         near = np.abs(root - middle) <= reach
     return np.where(near | ~np.isfinite(dense), stacked, np.nan)
+
+
+def _hour_roots(stacked: Array) -> Array:
+    """Roots of the sums over an hour around each slot of (series, days, slots), infinite where nothing was measured."""
+    known = np.isfinite(stacked)
+    width = stacked.shape[2] // 24 // 2 * 2 + 1
+    filled, seen = _hour_sum(np.where(known, stacked, 0.0), width), _hour_sum(known.astype(np.float64), width)
+    return np.where(seen > 0, np.sqrt(np.maximum(filled, 0.0) * width / np.maximum(seen, 1.0)), np.inf)
 
 
 def _hour_sum(values: Array, width: int) -> Array:

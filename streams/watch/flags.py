@@ -82,7 +82,10 @@ def judge_rows(piece: Piece, day: Standard) -> tuple[Rows, Errors]:
         noises.append(1.0 / (window.likely + 0.5) + window.early)
         few = few_score(window.likely / (rows * scales.step_minutes), scales)
         for direction in range(2):
-            score = _score(window, spread.tau[direction, :, number][:, hours] ** 2, direction, day) - few
+            held = window
+            if direction == 1 and (part := piece.quiet_part(rows)) is not None:
+                held = window.times(part)
+            score = _score(held, spread.tau[direction, :, number][:, hours] ** 2, direction, day) - few
             excess = score - day.limits.score[direction, group][:, hours]
             higher = excess > above[direction]
             length[direction] = np.where(higher, rows, length[direction])
@@ -92,9 +95,8 @@ def judge_rows(piece: Piece, day: Standard) -> tuple[Rows, Errors]:
             error[score > suspect] = np.nan
             passes = excess >= 0.0
             passing[direction] |= passes.astype(np.int64) << number
-            alone[direction] |= (passes & _beyond(window.observed, window.expected, direction, day.least)).astype(
-                np.int64
-            ) << number
+            by_ratio = passes & _beyond(held.observed, held.expected, direction, day.least)
+            alone[direction] |= by_ratio.astype(np.int64) << number
         errors.append(error)
     beyond, quiet = _last_rows(piece, day)
     silent, silent_rows, heard, empty = _silence(piece, day, of_day)

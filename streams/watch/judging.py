@@ -24,8 +24,6 @@ from streams.watch.store import Day
 
 #: False alerts a month that all regions together may cost an observer, and how many there are to share them.
 BUDGET_A_MONTH, REGIONS = 1.0, 18
-#: At so small a budget strange minutes are not as rare as `limits.TAIL` tells: a region is given this part of its share.
-RARE_PART = 0.3
 #: Days whose rows are judged when an observer starts: so many teach the spread. Older ones are compared with, as they were counted.
 JUDGED_DAYS = 30
 #: Days of one name (a Tuesday with school, a first day after holidays) that are kept, and how far back they are looked for.
@@ -42,7 +40,7 @@ EPOCH = datetime.date(1970, 1, 1)
 def of_a_region(least: Sensitivity) -> Sensitivity:
     """The sensitivity of one series of an observer: its part of the budget that all regions share."""
     words = least.budget_a_month / SENSITIVITIES["normal"].budget_a_month
-    return replace(least, budget_a_month=words * RARE_PART * BUDGET_A_MONTH / REGIONS)
+    return replace(least, budget_a_month=words * BUDGET_A_MONTH / REGIONS)
 
 
 def local_minutes(first: int, rows: int, step: int, zone: ZoneInfo) -> Index:

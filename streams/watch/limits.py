@@ -22,12 +22,14 @@ PEAK_QUANTILE = 0.9
 PRIOR_PEAK, PRIOR_DAYS = 4.0, 21.0
 #: An hour in which so many of the days score so high has events that recur: it tells nothing of ordinary days. Unless half of the hours do.
 RECURRING_PART, RECURRING_SCORE, RECURRING_HOURS_MAX = 0.2, 3.0, 12
+#: In such an hour it takes no more than this, at a budget of `BUDGET_A_MONTH`: what is beyond is an event more often than elsewhere.
+RECURRING_LIMIT = 3.8
 #: No less is expected of an ordinary day. A day that reached more than this had an event, and is no ordinary one; of more than
 #: this part of the days nobody believes it.
 PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
 #: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
 #: high: the longer is the tail beyond (measured on the real series that taught).
-BUDGET_A_MONTH, MORE, HEAVY = 2.0, 0.43, 0.9
+BUDGET_A_MONTH, MORE, HEAVY = 2.0, 1.1, 1.7
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.38
 #: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
@@ -37,11 +39,12 @@ BUSY_PART, BUSY_BUDGET = 0.5, 0.97
 @dataclass(frozen=True, slots=True)
 class Limits:
     """By group of windows and hour of the day: (directions, groups, series, hours). `score`: what it takes; `usual`: the highest score of
-    an ordinary day in hours like this one, which one day in ten exceeds.
+    an ordinary day in hours like this one, which one day in ten exceeds. `recurs` (series, hours): where surges recur.
     """
 
     score: Array
     usual: Array
+    recurs: Flags
 
 
 def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
@@ -53,6 +56,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     peaks = past.peaks()[-PEAK_DAYS:]
     busy = _busy(expected)
     usual = np.full((2, GROUPS, series, HOURS), PRIOR_PEAK)
+    often = np.zeros(usual.shape, bool)
     if peaks:
         by_hour = np.stack(peaks)  # (days, directions, groups, series, hours)
         often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
@@ -67,7 +71,9 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
     heavy = HEAVY * ((usual / PEAK_MIN) ** 2 - 1.0)
-    return Limits(usual + MORE + heavy + TAIL * rarer, usual)
+    score = usual + MORE + heavy + TAIL * rarer
+    score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
+    return Limits(score, usual, often[0].any(axis=0))
 
 
 def _ordinary_quantile(of_day: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.watch.alert_types import AlertKind, Array, Flags, Index, Sensitivity
-from streams.watch.baseline import Baseline, make_baseline
+from streams.watch.baseline import Baseline, make_baseline, quiet_of
 from streams.watch.bursts import DAYS_MAX as HEAP_DAYS
 from streams.watch.bursts import learn_heaps
 from streams.watch.comparable_days import DayKeys, KeysOf
@@ -49,6 +49,7 @@ class _Today:
     date: datetime.date
     keys: DayKeys
     baseline: Baseline
+    quiet: Array
     standard: Standard
     heap: Array
     extra: float
@@ -71,6 +72,7 @@ class Panel:
         self.rows_judged = 0
         self._counts = np.full((series, 0), np.nan)
         self._expected = np.full((series, 0), np.nan)
+        self._quiet = np.full((series, 0), np.nan)
         self._extra = np.zeros(0)
         self._ended: list[tuple[int, Episode]] = []
         self._today: _Today | None = None
@@ -85,19 +87,31 @@ class Panel:
             baseline = replace(baseline, expected=with_lately(self.past, date, keys, baseline.expected))
         spread = learn_spread(self.past, self.series, len(self.scales.windows))
         shifts = Shifts.of(baseline.expected, self.scales, baseline.days)
+        limits = learn_limits(self.past, baseline.expected, self.least)
         standard = Standard(
             self.scales,
             self.least,
             spread,
             shifts,
-            learn_limits(self.past, baseline.expected, self.least),
+            limits,
             Standard.worth_of(baseline.expected, self.least, heaps),
             baseline.learning,
         )
         peaks = np.zeros((2, GROUPS, self.series, HOURS), np.float32)
         extra = spread.beyond(baseline.extra)
         self._today = _Today(
-            date, keys, baseline, standard, heaps.size[:, None], extra, [], [], self.rows_judged, peaks, plain
+            date,
+            keys,
+            baseline,
+            quiet_of(baseline, limits.recurs),
+            standard,
+            heaps.size[:, None],
+            extra,
+            [],
+            [],
+            self.rows_judged,
+            peaks,
+            plain,
         )
         return baseline
 
@@ -107,15 +121,19 @@ class Panel:
         """
         today = self._today
         assert today is not None, "begin_day comes first"
-        expected = today.baseline.expected[:, slots]
+        expected, quiet = today.baseline.expected[:, slots], today.quiet[:, slots]
         if not today.baseline.judged:
-            expected = np.full(expected.shape, np.nan)
+            expected = quiet = np.full(expected.shape, np.nan)
         self._counts = np.concatenate([self._counts[:, -self.scales.lookback :], counts], axis=1)
         self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
+        self._quiet = np.concatenate([self._quiet[:, -self.scales.lookback :], quiet], axis=1)
         extra = np.full(counts.shape[1], today.extra)
         self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
         # What is judged are events, not counts that come together.
-        stretch = Stretch.of(self._counts / today.heap, self._expected / today.heap)
+        less = not np.array_equal(self._quiet, self._expected, equal_nan=True)
+        stretch = Stretch.of(
+            self._counts / today.heap, self._expected / today.heap, self._quiet / today.heap if less else None
+        )
         first = self._counts.shape[1] - counts.shape[1]
         piece = Piece(stretch, slots, self._extra, first)
         rows, errors = judge_rows(piece, today.standard)
@@ -147,6 +165,7 @@ class Panel:
             self.rows_judged,
             self._counts,
             self._expected,
+            self._quiet,
             self._extra,
             tuple(self._ended),
             None if today is None else _open_day(today, len(self.scales.windows), self.series),
@@ -157,7 +176,7 @@ class Panel:
         self.past = Past([*self.past.days, *(_day(day, keys_of) for day in state.days)])
         self.tracks = [[replace(track) for track in kinds] for kinds in state.tracks]
         self.rows_judged = state.rows_judged
-        self._counts, self._expected, self._extra = state.counts, state.expected, state.extra
+        self._counts, self._expected, self._quiet, self._extra = state.counts, state.expected, state.quiet, state.extra
         self._ended = list(state.ended)
 
     def resume_day(self, today: OpenDay, keys: DayKeys) -> Baseline:

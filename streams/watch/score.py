@@ -33,7 +33,8 @@ NEWTON_STEPS = 2
 class Stretch:
     """Rows of one panel, in order.
 
-    `counts` and `expected` (series, rows), NaN where there is none; running sums start with a column of 0.
+    `counts` and `expected` (series, rows), NaN where there is none; running sums start with a column of 0. `quiet_sum`: of what a drop is
+    held against where that is less than what is expected anywhere, else None.
     """
 
     counts: Array
@@ -41,9 +42,10 @@ class Stretch:
     observed_sum: Array
     expected_sum: Array
     measured_sum: Array
+    quiet_sum: Array | None = None
 
     @staticmethod
-    def of(counts: Array, expected: Array) -> Stretch:
+    def of(counts: Array, expected: Array, quiet: Array | None = None) -> Stretch:
         """Sums of the rows that are measured and expected."""
         expected = np.round(expected / QUANTUM) * QUANTUM
         known = np.isfinite(counts) & np.isfinite(expected)
@@ -53,6 +55,7 @@ class Stretch:
             running_sum(np.where(known, counts, 0.0)),
             running_sum(np.where(known, expected, 0.0)),
             running_sum(known.astype(np.float64)),
+            None if quiet is None else running_sum(np.where(known, np.round(quiet / QUANTUM) * QUANTUM, 0.0)),
         )
 
     def window(self, rows: int, first: int, until: int, back: int = 0) -> tuple[Array, Array, Array]:
@@ -98,6 +101,18 @@ class Piece:
     def window(self, rows: int, back: int = 0) -> tuple[Array, Array, Array]:
         """`Stretch.window` of the judged rows."""
         return self.stretch.window(rows, self.first, self.until, back)
+
+    def quiet_part(self, rows: int) -> Array | None:
+        """(series, judged rows): which part of the expectation of `rows` rows a drop is held against; None where that is all of it."""
+        sums, expected = self.stretch.quiet_sum, self.stretch.expected_sum
+        if sums is None:
+            return None
+        begin, until = (
+            np.clip(np.arange(self.first, self.until) + 1 - rows, 0, None),
+            slice(self.first + 1, self.until + 1),
+        )
+        total = expected[:, until] - expected[:, begin]
+        return np.asarray((sums[:, until] - sums[:, begin]) / np.where(total > 0, total, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

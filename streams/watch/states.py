@@ -57,13 +57,14 @@ class OpenDay:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """The rows that are kept are `counts` and `expected` (series, rows) and `extra` (rows); `tracks` are by series and kind."""
+    """The rows that are kept are `counts`, `expected` and `quiet` (series, rows) and `extra` (rows); `tracks` are by series and kind."""
 
     days: tuple[DayState, ...]
     tracks: tuple[tuple[Track, ...], ...]
     rows_judged: int
     counts: Array
     expected: Array
+    quiet: Array
     extra: Array
     ended: tuple[tuple[int, Episode], ...]
     today: OpenDay | None
@@ -99,6 +100,7 @@ def _wrong_shapes(state: JudgeState, group: Group) -> Iterator[str]:
     shapes: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
         ("counts", panel.counts, (series, rows)),
         ("expected", panel.expected, (series, rows)),
+        ("quiet", panel.quiet, (series, rows)),
         ("extra", panel.extra, (rows,)),
         ("ring", state.ring, (4, series, BAND_MINUTES // step)),
         ("part", state.part, (series, state.part.size // series)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Window:
     known: Flags
     early: Array
     doubt: Array
+
+    def times(self, factor: Array) -> Window:
+        """Held against so many times as much."""
+        return replace(self, expected=self.expected * factor, likely=self.likely * factor)
 
 
 def make_window(piece: Piece, day: Standard, level: LevelSpread, rows: int, sudden: bool) -> Window:
