@@ -22,6 +22,7 @@ from streams.settings import load_settings
 if TYPE_CHECKING:
     from streams.forecast import KnownDays, Outlook
     from streams.forecast.backtest import Score
+    from streams.forecast.kept import KeptForecast
     from streams.history import SchoolCalendar
     from streams.history.day_columns import Key
     from streams.history.reading import History
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 DAYS_MAX = 31
+#: Days that --html and --keep show where none is named: those after the archive's last one.
+WEEK_DAYS = 7
 #: Days judged by --backtest, the last ones; each has ten weeks before it.
 BACKTEST_DAYS = 120
 HORIZONS = (1, 7)
@@ -65,6 +68,12 @@ HORIZONS = (1, 7)
 )
 @click.option("--csv", "as_csv", is_flag=True, help="The same as CSV.")
 @click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.html", help="France: write a page, too."
+)
+@click.option(
+    "--keep", "keeping", is_flag=True, help="France: keep it in the archive; observers show it at /prevision."
+)
+@click.option(
     "--backtest",
     "test_wanted",
     is_flag=True,
@@ -80,6 +89,8 @@ def forecast(
     archive: Path | None,
     as_json: bool,
     as_csv: bool,
+    html: Path | None,
+    keeping: bool,
     test_wanted: bool,
 ) -> None:
     """Visits per minute of a day to come, with an interval from 10 to 90 %, from the days of the archive that are like it.
@@ -103,11 +114,15 @@ def forecast(
         with Meter("read", len(held)) as meter:
             groups = known_groups(history, calendar, by, _shown(held, meter))
         sys.exit(_backtest([group.known for group in groups], held, as_one=by == "national"))
-    if first is None:
+    if (html or keeping) and (as_json or as_csv or by != "national"):
+        raise InputError("--html and --keep show France's visits: leave --by, --json and --csv out")
+    if first is None and not (html or keeping):
         raise InputError(
             "say --date DAY, the day to come; or --backtest, to see how good forecasts of this archive are"
         )
-    days = _asked(first.date(), (last or first).date(), held)
+    begin = first.date() if first else max(held, default=datetime.date(2000, 1, 1)) + datetime.timedelta(days=1)
+    end = last.date() if last else begin if first else begin + datetime.timedelta(days=WEEK_DAYS - 1)
+    days = _asked(begin, end, held)
     wanted = days_needed(held, days)
     measures = (measure,) if as_json or as_csv or by != "national" else ("visits", "events")
     told = {each: _told(history, calendar, (by, each), wanted, days) for each in measures}
@@ -117,9 +132,15 @@ def forecast(
     else:
         for line in _lines(rows, (by, measures[0]), growth):
             click.echo(line)
-        if "events" in told and measures[0] == "visits":
-            for line in _france_lines(history, rows, told["events"], growth, settings):
+        if measures == ("visits", "events"):
+            france = _france(history, rows, told["events"], growth, settings)
+            for line in _france_lines(france, growth):
                 click.echo(line)
+            _show(
+                _kept(france, max(day for day in held if day < days[0]), growth),
+                html,
+                history.directory if keeping else None,
+            )
     unknown = [day for day in days if not any(row.day == day for row in rows)]
     for day in unknown:
         click.echo(f"vigie: {day}: nothing like it is known: no forecast", err=True)
@@ -160,6 +181,17 @@ def _told(
         elif found:
             rows += [_Row(day, groups[one.group].keys, one.outlook) for one in found]
     return rows
+
+
+def _show(forecast: KeptForecast, html: Path | None, directory: Path | None) -> None:
+    """Write the page, and what observers show, where they are wanted."""
+    from streams.forecast.forecast_page import forecast_page
+    from streams.forecast.kept import keep
+
+    if html is not None:
+        html.write_text(forecast_page(forecast), encoding="utf-8")
+    if directory is not None:
+        keep(directory, forecast)
 
 
 def _shown(days: Sequence[datetime.date], meter: Meter) -> Iterator[datetime.date]:
@@ -218,41 +250,82 @@ def _lines(rows: Sequence[_Row], what: tuple[str, str], growth: float) -> list[s
     return told
 
 
-def _france_lines(
+@dataclass(frozen=True, slots=True)
+class _FranceDay:
+    """A day in France: visits, events, users (None: the archive has none), the worst minute's events at the upper bound, a chain for it."""
+
+    visits: Outlook
+    events: Outlook
+    users: float | None
+    peak: float
+    size: Size
+
+
+def _france(
     history: History, visits: Sequence[_Row], events: Sequence[_Row], growth: float, settings: Settings
-) -> list[str]:
-    """What France's days take: events, users, and the size of the chain for the worst minute that one in ten such days passes."""
+) -> list[_FranceDay]:
     from streams.forecast.held_days import users_a_visit
     from streams.sizing import Demand, size_of
 
-    lines, catalog = [], load_catalog(settings.config_dir)
+    catalog = load_catalog(settings.config_dir)
     of_events = {row.day: row.outlook for row in events}
+    days = []
     for row in visits:
         outlook = of_events.get(row.day)
         if outlook is None:
             continue
-        total, least, most = (float(values[0]) * growth for values in outlook.whole_day())
-        peak, usual = (float(values.max()) * growth for values in (outlook.upper, outlook.mean))
-        line = (
-            f"{row.day:%a %Y-%m-%d}  {total:,.0f} events ({least:,.0f} to {most:,.0f}), at most {usual:,.0f} a minute"
-        )
+        peak = float(outlook.upper.max()) * growth
         share = users_a_visit(history, row.outlook.like)
-        if share is not None:
-            line += f"; about {float(row.outlook.whole_day()[0][0]) * growth * share:,.0f} users"
+        users = None if share is None else float(row.outlook.whole_day()[0][0]) * growth * share
         demand = Demand(
             max(peak / 60, 1e-3),
-            max(most, 1.0),
+            max(float(outlook.whole_day()[2][0]) * growth, 1.0),
             len(catalog.services),
             len(catalog.regions) + 1,
             settings.topic_partitions,
             retention_hours=settings.topic_retention_hours,
             replication=settings.topic_replication_factor,
         )
+        days.append(_FranceDay(row.outlook, outlook, users, peak, size_of(demand)))
+    return days
+
+
+def _france_lines(days: Sequence[_FranceDay], growth: float) -> list[str]:
+    """What France's days take: events, users, and the size of the chain for the worst minute that one in ten such days passes."""
+    lines = []
+    for one in days:
+        total, least, most = (float(values[0]) * growth for values in one.events.whole_day())
+        usual = float(one.events.mean.max()) * growth
+        line = f"{one.visits.day:%a %Y-%m-%d}  {total:,.0f} events ({least:,.0f} to {most:,.0f}), at most {usual:,.0f} a minute"
         lines += [
-            line,
-            f"  for {peak / 60:,.1f} events/s, the upper bound of its worst minute: {_size_line(size_of(demand))}",
+            line if one.users is None else f"{line}; about {one.users:,.0f} users",
+            f"  for {one.peak / 60:,.1f} events/s, the upper bound of its worst minute: {_size_line(one.size)}",
         ]
     return lines
+
+
+def _kept(days: Sequence[_FranceDay], known_to: datetime.date, growth: float) -> KeptForecast:
+    """What observers show."""
+    from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast
+
+    found, quarters = [], []
+    for one in days:
+        visits, lower, upper = (round(float(values[0]) * growth) for values in one.visits.whole_day())
+        events, users = (
+            round(float(one.events.whole_day()[0][0]) * growth),
+            None if one.users is None else round(one.users),
+        )
+        found.append(
+            ForecastDay(f"{one.visits.day}", visits, lower, upper, events, users, one.size.workers, one.visits.notes)
+        )
+        midnight = datetime.datetime.combine(one.visits.day, datetime.time(), PARIS)
+        for place, told in enumerate(zip(*(values[0] * growth for values in one.visits.quarters()), strict=True)):
+            at = (midnight + datetime.timedelta(minutes=15 * place)).astimezone(datetime.UTC)
+            quarters.append(
+                ForecastQuarter(at.strftime("%Y-%m-%dT%H:%M:%SZ"), *(round(float(value), 1) for value in told))
+            )
+    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return KeptForecast(made, f"{known_to}", tuple(found), tuple(quarters))
 
 
 def _size_line(size: Size) -> str:

@@ -27,9 +27,11 @@ from streams.expose.incidents import IncidentParts, add_incidents
 from streams.expose.minute_rows import Row, read_rows
 from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, read_question
 from streams.expose.page import Feed, add_accessibility, add_page, add_runbooks
+from streams.expose.prevision_page import add_forecast
 from streams.expose.sight import OutOfSight, Sight
 from streams.expose.status import Status
 from streams.expose.unseen_rows import UnseenAnswer, shaped, unseen_rows
+from streams.forecast.kept import KeptForecast
 from streams.live import LiveReader, SketchReader
 from streams.observe import Observer, not_ready_because
 from streams.observe.herald import Herald, ObserverLoops
@@ -117,6 +119,8 @@ class Parts:
     feed: Feed
     shift_seconds: int
     runbooks: Path
+    #: The forecast that a command kept.
+    forecast: Callable[[], KeptForecast | None] = lambda: None
     #: Why a supervisor should start this observer again, None where it should not.
     dead: Callable[[], str | None] = lambda: None
 
@@ -153,6 +157,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     _add_unseen(app, parts)
     add_alerts(app, parts.alerts, _refuse_unknown, _REFUSED)
     add_incidents(app, parts.incidents, _refuse_unknown, _REFUSED)
+    add_forecast(app, parts.forecast, parts.catalog, _refuse_unknown, _REFUSED)
     add_page(app, parts.feed, parts.shift_seconds)
     add_runbooks(app, parts.runbooks)
     add_accessibility(app, parts.runbooks.parent / "accessibilite.md")

@@ -37,6 +37,7 @@ from streams.expose.probes import (
 from streams.expose.route_scopes import OBSERVER_ROUTES
 from streams.expose.samples import Lists
 from streams.expose.status import Status
+from streams.forecast.kept import kept
 from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import redis_silence
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
@@ -214,6 +215,7 @@ def _parts(
         feed,
         shift_seconds,
         deploy_dir() / "runbooks",
+        lambda: kept(settings.archive_dir),
         lambda: redis_silence(keeper.answered_at, settings.alive_without_redis_seconds),
     )
 

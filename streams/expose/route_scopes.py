@@ -13,6 +13,8 @@ OBSERVER_ROUTES = RouteScopes(
         "/": AccessScope.READ,
         "/accessibilite": None,  # for everybody, by law; no figure is in it
         "/openapi.json": AccessScope.READ,
+        "/prevision": AccessScope.READ,
+        "/api/v1/forecast": AccessScope.READ,
         "/page/stream": AccessScope.READ,
         "/api/v1/minutes": AccessScope.READ,
         "/api/v1/alerts": AccessScope.READ,

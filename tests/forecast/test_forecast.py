@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import orjson
 import pytest
 from click.testing import CliRunner
+from fastapi import FastAPI
+from starlette.responses import Response
 
+from streams.access import AccessScope, Viewer
+from streams.catalog import load_catalog
 from streams.cli import cli
+from streams.expose.prevision_page import add_forecast
+from streams.expose.sight import OutOfSight
 from streams.forecast.backtest import backtest
 from streams.forecast.expectation import KnownDays, outlook
+from streams.forecast.forecast_page import forecast_body
+from streams.forecast.kept import ForecastDay, KeptForecast, kept
 from streams.history import DayType
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows, Sketches
 from streams.history.day_file import DayFile
 from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
+from streams.settings import default_config_dir
 
 FIRST = date(2025, 11, 3)
 MINUTES = np.arange(1440)
@@ -203,3 +215,55 @@ def test_backtest_prints_a_table(archive: Path) -> None:
     code, text = _run(archive, "--backtest")
     assert code == 0
     assert [line.split()[0] for line in text.splitlines()] == ["days", "1", "7"]
+
+
+def test_the_page_and_what_observers_show_say_what_the_command_said(archive: Path, tmp_path: Path) -> None:
+    code, text = _run(archive, "--keep", "--html", str(tmp_path / "prevision.html"))
+    assert code == 0
+    found = kept(archive)
+    assert found is not None
+    assert [one.day for one in found.days] == [f"{FIRST + timedelta(days=42 + number)}" for number in range(7)]
+    assert found.known_to == f"{FIRST + timedelta(days=41)}"
+    assert f"{found.days[0].visits:,} visits ({found.days[0].lower:,} to {found.days[0].upper:,})" in text
+    assert len(found.quarters) == 7 * 96
+    of_first = [one.visits for one in found.quarters[:96]]
+    assert sum(of_first) == pytest.approx(found.days[0].visits, abs=10)
+    assert found.quarters[0].minute == "2025-12-14T23:00:00Z"
+    page = (tmp_path / "prevision.html").read_text()
+    assert "lundi 15 décembre 2025" in page.casefold()
+    assert page.count("<polyline") == 6
+    assert not re.search(r"<script|(src|href)=", page)
+    assert 'style="' not in forecast_body(found).replace(
+        '<i style="background', ""
+    )  # what the observer's policy lets through
+
+
+def test_a_viewer_of_one_region_does_not_see_a_forecast_of_france() -> None:
+    catalog = load_catalog(default_config_dir())
+    made = KeptForecast("2026-09-01T00:00:00Z", "2026-08-31", (ForecastDay("2026-09-01", 1, 0, 2, 3, None, 2, ()),), ())
+
+    def asked(found: KeptForecast | None, regions: frozenset[str] | None, path: str) -> tuple[int, str]:
+        app = FastAPI()
+        add_forecast(app, lambda: found, catalog, lambda _request, _allowed: None, {})
+        app.add_exception_handler(OutOfSight, lambda _request, error: Response(str(error), 403))
+        viewer = Viewer("x", frozenset(AccessScope), regions)
+
+        async def seen(scope: dict[str, object], receive: object, send: object) -> None:
+            if scope["type"] == "http":
+                scope.setdefault("state", {})["viewer"] = viewer  # type: ignore[union-attr, index]
+            await app(scope, receive, send)  # type: ignore[arg-type]
+
+        async def get() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(seen), base_url="http://t") as client:  # type: ignore[arg-type]
+                return await client.get(path)
+
+        answer = asyncio.run(get())
+        return answer.status_code, answer.text
+
+    assert asked(made, None, "/api/v1/forecast") == (200, orjson.dumps(made).decode())
+    assert asked(None, None, "/api/v1/forecast")[0] == 404
+    assert "vigie forecast --keep" in asked(None, None, "/prevision")[1]
+    status, text = asked(made, None, "/prevision")
+    assert (status, "mardi 1er septembre 2026" in text.casefold()) == (200, True)
+    for path in ("/api/v1/forecast", "/prevision"):
+        assert asked(made, frozenset({"44"}), path)[0] == 403

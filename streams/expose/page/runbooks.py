@@ -27,14 +27,14 @@ def add_runbooks(app: FastAPI, directory: Path) -> None:
     @app.get("/runbooks/", include_in_schema=False)
     def runbooks() -> Response:
         links = "".join(f'<li><a href="{name}">{escape(_title(directory, name))}</a></li>' for name in names(directory))
-        return _page("Procédures", f"<h1>Procédures</h1><ul>{links}</ul>")
+        return framed("Procédures", f"<h1>Procédures</h1><ul>{links}</ul>")
 
     @app.get("/runbooks/{name}", include_in_schema=False)
     def runbook(name: str) -> Response:
         # Only names that the directory lists: nothing of an address ever becomes a path.
         if name not in names(directory):
             raise HTTPException(404, f"no runbook {name[:60]!r}; /runbooks/ lists all")
-        return _page(_title(directory, name), _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
+        return framed(_title(directory, name), _MARKDOWN.render((directory / f"{name}.md").read_text(encoding="utf-8")))
 
 
 def add_accessibility(app: FastAPI, file: Path) -> None:
@@ -42,7 +42,7 @@ def add_accessibility(app: FastAPI, file: Path) -> None:
 
     @app.get("/accessibilite", include_in_schema=False)
     def accessibility() -> Response:
-        return _page("Accessibilité", _MARKDOWN.render(file.read_text(encoding="utf-8")), up="./")
+        return framed("Accessibilité", _MARKDOWN.render(file.read_text(encoding="utf-8")), up="./")
 
 
 def names(directory: Path) -> list[str]:
@@ -56,5 +56,6 @@ def _title(directory: Path, name: str) -> str:
         return file.readline().lstrip("#").strip() or name
 
 
-def _page(title: str, body: str, up: str = "../") -> Response:
+def framed(title: str, body: str, up: str = "../") -> Response:
+    """A page of text; `up` leads to the live page."""
     return HTMLResponse(_SHELL.substitute(title=escape(title), body=body, up=up), headers=SAFE)
