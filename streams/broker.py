@@ -6,9 +6,12 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams.errors import KafkaUnavailable, descriptors_advice, listener_advice, tls_advice
+
+if TYPE_CHECKING:  # an ENT that logs in by password needs no HTTP
+    from streams.oauth import TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,9 @@ class KafkaAddress:
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: str | None = None
+    #: With `OAUTHBEARER`: where tokens are asked for, as client `sasl_username` with the secret `sasl_password`.
+    oauth_token_url: str | None = None
+    oauth_scope: str | None = None
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
@@ -45,20 +51,20 @@ class KafkaAddress:
         ):
             if value is not None:
                 options[name] = value
+        if self.oauth_token_url is not None:
+            from streams.oauth import blocking_provider
+
+            options["sasl_oauth_token_provider"] = blocking_provider(self.tokens())
         return options
 
-    def async_client_options(self) -> dict[str, Any]:
-        """Options of every aiokafka client."""
-        options: dict[str, Any] = {
-            "bootstrap_servers": list(self.bootstrap_servers),
-            "security_protocol": self.security_protocol,
-            "ssl_context": self.ssl_context(),
-        }
-        if self.sasl_mechanism is not None:
-            options["sasl_mechanism"] = self.sasl_mechanism
-            options["sasl_plain_username"] = self.sasl_username
-            options["sasl_plain_password"] = self.sasl_password
-        return options
+    def tokens(self) -> TokenSource:
+        """Where clients get their tokens, the same for all of a process."""
+        from streams.oauth import token_source
+
+        assert self.oauth_token_url is not None
+        return token_source(
+            self.oauth_token_url, self.sasl_username or "", self.sasl_password or "", self.oauth_scope, self.ssl_cafile
+        )
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """The TLS context for asyncio clients; None where the protocol has no TLS."""

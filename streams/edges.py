@@ -37,6 +37,8 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         sasl_mechanism=settings.kafka_sasl_mechanism if sasl else None,
         sasl_username=settings.kafka_sasl_username if sasl else None,
         sasl_password=_secret(settings.kafka_sasl_password) if sasl else None,
+        oauth_token_url=settings.kafka_oauth_token_url,
+        oauth_scope=settings.kafka_oauth_scope,
         ssl_cafile=_path(settings.kafka_ssl_cafile),
         ssl_certfile=_path(settings.kafka_ssl_certfile),
         ssl_keyfile=_path(settings.kafka_ssl_keyfile),

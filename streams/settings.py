@@ -69,12 +69,16 @@ class Settings(BaseSettings):
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to speak to the brokers"
     )
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512", description="how to log in, with SASL_*"
     )
-    kafka_sasl_username: str | None = Field(None, description="needed with SASL_*")
-    kafka_sasl_password: SecretStr | None = Field(None, description="needed with SASL_*")
+    kafka_sasl_username: str | None = Field(None, description="needed with SASL_*; with OAUTHBEARER the client's id")
+    kafka_sasl_password: SecretStr | None = Field(None, description="needed with SASL_*; the client's secret")
     kafka_sasl_password_file: Path | None = Field(None, description="a file that holds it, in its place")
+    kafka_oauth_token_url: str | None = Field(
+        None, pattern=r"^https?://", description="with OAUTHBEARER: where a token is asked for, by client credentials"
+    )
+    kafka_oauth_scope: str | None = Field(None, description="what is asked for there, where the endpoint wants a scope")
     kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM of the client, where brokers ask for one")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM of its key, not encrypted")

@@ -20,6 +20,12 @@ def _of_kafka(settings: Settings) -> Iterator[str]:
         for name in ("kafka_sasl_username", "kafka_sasl_password"):
             if getattr(settings, name) is None:
                 yield f"{name} is needed with kafka_security_protocol={protocol}"
+    oauth = protocol.startswith("SASL") and settings.kafka_sasl_mechanism == "OAUTHBEARER"
+    if oauth and settings.kafka_oauth_token_url is None:
+        yield "kafka_oauth_token_url is needed with kafka_sasl_mechanism=OAUTHBEARER"
+    for name in ("kafka_oauth_token_url", "kafka_oauth_scope"):
+        if getattr(settings, name) is not None and not oauth:
+            yield f"{name} is of no use without kafka_security_protocol=SASL_SSL and kafka_sasl_mechanism=OAUTHBEARER"
     if (settings.kafka_ssl_certfile is None) != (settings.kafka_ssl_keyfile is None):
         yield "kafka_ssl_certfile and kafka_ssl_keyfile go together"
     for name in ("kafka_ssl_cafile", "kafka_ssl_certfile"):

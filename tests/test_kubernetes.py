@@ -57,7 +57,8 @@ def test_kubernetes_takes_every_object(overlay: str) -> None:
     for one in rendered(overlay):
         if one["kind"] not in CUSTOM:
             kubernetes_validate.validate(one, "1.37", strict=True)
-    assert set(pods(overlay)) == {"vigie-worker", "vigie-observer"}
+    collects = {"vigie-collector"} if overlay == "rectorat" else set()
+    assert set(pods(overlay)) == {"vigie-worker", "vigie-observer"} | collects
 
 
 def test_a_mistake_would_be_found() -> None:
@@ -90,27 +91,48 @@ def test_pods_may_do_nothing_that_they_need_not(overlay: str) -> None:
         assert set(policies[name]["spec"]["policyTypes"]) == {"Ingress", "Egress"}
 
 
+#: What a pod of that name runs, and the settings that say where it listens.
+RUNS = {
+    "vigie-worker": ("worker", "worker_host", "worker_port"),
+    "vigie-observer": ("serve", "observer_host", "observer_port"),
+    "vigie-collector": ("collect", "collector_host", "collector_port"),
+}
+POD_ADDRESS = "fd00::7"
+
+
+def environment_of(overlay: str, container: dict[str, Any]) -> dict[str, str]:
+    """What the container is given: its ConfigMap's settings, and its own variables."""
+    all_settings = settings_of(overlay)
+    given = dict(all_settings) if "envFrom" in container else {}
+    for one in container["env"]:
+        source = one.get("valueFrom", {})
+        if "configMapKeyRef" in source:
+            given[one["name"]] = all_settings[source["configMapKeyRef"]["key"]]
+        else:
+            given[one["name"]] = one.get("value", POD_ADDRESS)
+    return given
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_settings_are_settings_and_ports_those_of_the_code(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, template in pods(overlay).items():
         (container,) = template["spec"]["containers"]
-        given = settings_of(overlay) | {one["name"]: one.get("value", "fd00::7") for one in container["env"]}
+        given = environment_of(overlay, container)
         files = {value for value in given.values() if value.startswith(("/kafka-ca/", "/redis-tls/"))}
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
         assert {str(Path(file).parent) for file in files} <= mounts
-        assert {"/config", "/tmp"} <= mounts
+        assert "/tmp" in mounts
+        assert ("/config" in mounts) == ("VIGIE_CONFIG_DIR" in given)
         volumes = {volume["name"] for volume in template["spec"]["volumes"]}
         assert {mount["name"] for mount in container["volumeMounts"]} == volumes
         for key, value in given.items():
             there = {"/config": str(ROOT / "config"), **dict.fromkeys(files, str(ROOT / "LICENSE"))}
             monkeypatch.setenv(key, there.get(value, value))
         settings = load_settings()
-        worker = name == "vigie-worker"
-        assert container["args"] == (["worker"] if worker else ["serve"])
-        assert (
-            settings.worker_host if worker else settings.observer_host
-        ) == "fd00::7"  # the pod's address, of either kind
-        port = settings.worker_port if worker else settings.observer_port
+        command, host, port_name = RUNS[name]
+        assert container["args"] == [command]
+        assert getattr(settings, host) == POD_ADDRESS  # of either kind
+        port = getattr(settings, port_name)
         assert container["ports"] == [{"containerPort": port, "name": "http"}]
         for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
             assert container[probe]["httpGet"] == {"path": path, "port": "http"}
@@ -123,6 +145,12 @@ def test_settings_are_settings_and_ports_those_of_the_code(overlay: str, monkeyp
             monkeypatch.delenv(key)
 
 
+def test_a_collector_knows_kafka_and_tokens_alone() -> None:
+    (container,) = pods("rectorat")["vigie-collector"]["spec"]["containers"]
+    assert not [name for name in environment_of("rectorat", container) if "REDIS" in name]
+    assert "envFrom" not in container
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_servers_that_settings_name_can_be_reached(overlay: str) -> None:
     """What a NetworkPolicy leaves out cannot be connected to."""
@@ -131,7 +159,10 @@ def test_servers_that_settings_name_can_be_reached(overlay: str) -> None:
     for name, needed in (
         ("vigie-worker", ("VIGIE_KAFKA_BOOTSTRAP_SERVERS", "VIGIE_REDIS_URL")),
         ("vigie-observer", ("VIGIE_KAFKA_BOOTSTRAP_SERVERS", "VIGIE_REDIS_URL", "VIGIE_ALERTMANAGER_URL")),
+        ("vigie-collector", ("VIGIE_KAFKA_BOOTSTRAP_SERVERS",)),
     ):
+        if name not in pods(overlay):
+            continue
         allowed = {
             port
             for rule in policies[name]["spec"]["egress"]
@@ -152,7 +183,7 @@ def test_the_lists_are_all_there_and_roll_pods_when_they_change(overlay: str) ->
     assert re.fullmatch(r"vigie-lists-[a-z0-9]{10}", name)
     for template in pods(overlay).values():
         used = {one["configMap"]["name"] for one in template["spec"]["volumes"] if "configMap" in one}
-        assert used == {name}
+        assert used == ({name} if any(one["name"] == "lists" for one in template["spec"]["volumes"]) else set())
 
 
 def test_workers_are_static_members_and_stop_in_their_time() -> None:
@@ -172,7 +203,8 @@ def test_workers_are_static_members_and_stop_in_their_time() -> None:
         (spread,) = template["spec"]["topologySpreadConstraints"]
         assert spread["topologyKey"] == "topology.kubernetes.io/zone"
         (container,) = template["spec"]["containers"]
-        assert {"secretRef": {"name": "vigie-secrets", "optional": False}} in container["envFrom"]
+        if "envFrom" in container:
+            assert {"secretRef": {"name": "vigie-secrets", "optional": False}} in container["envFrom"]
 
 
 def test_topics_are_as_designed_and_users_have_the_documented_rights() -> None:
@@ -214,7 +246,7 @@ def test_what_is_scraped_and_judged_is_the_same_as_elsewhere() -> None:
         scraped = [one for one, each in monitors.items() if each["spec"]["selector"]["matchLabels"].items() <= labels]
         assert scraped == [name]
         (endpoint,) = monitors[name]["spec"]["podMetricsEndpoints"]
-        assert (endpoint["port"], endpoint["honorTimestamps"]) == ("http", True)
+        assert (endpoint["port"], endpoint.get("honorTimestamps", True)) == ("http", True)
     (rule,) = of_kind("rectorat", "PrometheusRule").values()
     named = {group["name"] for group in rule["spec"]["groups"]}
     files = [yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yml")]

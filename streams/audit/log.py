@@ -58,6 +58,7 @@ class LogReader:
         starts = {p: max(start, (since or {}).get(p, start)) for p, start in self.starts.items()}
         left = {TopicPartition(self._topic, p): end for p, end in until.items() if starts[p] < end}
         consumer.assign(list(left))
+        consumer.resume(*left)  # from a reading before
         for tp in left:
             consumer.seek(tp, starts[tp.partition])
         heard = time.monotonic()

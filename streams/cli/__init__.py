@@ -32,6 +32,7 @@ COMMANDS = {
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
     "support-bundle": ("support_bundle", "Write one file for whoever is to help: no personal data, no secret."),
+    "upgrade": ("upgrade", "Let a new version's counts, made beside the running ones, take their place."),
     "alerts": ("alerts", "Print running and past alerts; --explain ID tells one in full."),
     "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),
     "rehearse-load": ("rehearse_load", "Replay a day, multiplied, into a chain of its own: does it hold?"),

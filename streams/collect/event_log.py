@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.async_broker import async_client_options
 from streams.broker import KafkaAddress
 from streams.collect.refusals import NotConfirmed
 from streams.errors import ServerError, VigieError
@@ -144,7 +145,7 @@ class EventLog:
     async def _connect(self) -> AIOKafkaProducer:
         await asyncio.to_thread(_see_topic, self._address, self._topic)
         producer = AIOKafkaProducer(
-            **self._address.async_client_options(),
+            **async_client_options(self._address),
             enable_idempotence=True,
             acks="all",
             compression_type="lz4",

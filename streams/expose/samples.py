@@ -75,7 +75,7 @@ def unseen_family(sizes: Mapping[str, int]) -> Family:
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:
     """All families of now but `pair_families` and `ent_redis_up`."""
     catalog = lists.catalog
-    yield from _counter_families(snapshot.totals, lists)
+    yield from _counter_families(snapshot.totals_of_all_time(), lists)
     if snapshot.settled_ms is not None:
         yield family(metrics.SETTLED, [((), snapshot.settled_ms / 1000)])
     yield family(metrics.SETTLING_STALE, [((), len(settling(snapshot, lateness_ms).stale))])
@@ -113,7 +113,7 @@ def _counter_families(totals: Mapping[Field, int], lists: Lists) -> Iterator[Fam
 
 def pair_families(snapshot: Snapshot, lists: Lists) -> Iterator[ManySeries]:
     """What is counted by region and service, of all time."""
-    totals = lists.codes.on_lists(snapshot.totals)
+    totals = lists.codes.on_lists(snapshot.totals_of_all_time())
     for metric, cut in ((metrics.EVENTS, Cut.EVENTS), (metrics.SERVICE_VISITS, Cut.SERVICE_VISITS)):
         if lists.metrics_all or not metric.is_extra:
             yield ManySeries(metric, _columns([totals], cut, lists.pairs))

@@ -190,7 +190,7 @@ def build_status(
 
 def _totals(snapshot: Snapshot) -> dict[str, Any]:
     sums = dict.fromkeys(_TOTALS.values(), 0)
-    for field, number in snapshot.totals.items():
+    for field, number in snapshot.totals_of_all_time().items():
         name = _TOTALS.get(field[0])
         if name is not None:
             sums[name] += number
@@ -198,7 +198,8 @@ def _totals(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _rejected(snapshot: Snapshot) -> dict[str, int]:
-    return {reason.value: snapshot.totals.get((Cut.REJECTED, reason.value), 0) for reason in Reason}
+    totals = snapshot.totals_of_all_time()
+    return {reason.value: totals.get((Cut.REJECTED, reason.value), 0) for reason in Reason}
 
 
 def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:

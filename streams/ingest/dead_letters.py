@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.async_broker import async_client_options
 from streams.broker import KafkaAddress
 from streams.count import Cut, Delta, Reject
 from streams.events import Reason
@@ -114,7 +115,7 @@ class DeadLetterTopic:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **self._address.async_client_options(),
+                **async_client_options(self._address),
                 enable_idempotence=True,
                 acks="all",
                 max_batch_size=BATCH_BYTES_MAX,

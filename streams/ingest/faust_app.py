@@ -17,6 +17,7 @@ from faust.types import TP
 from yarl import URL
 
 from streams.append_times import offsets_since
+from streams.async_broker import AsyncTokens
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
 from streams.ingest.ledger import Ingestor
@@ -210,6 +211,8 @@ def _guarded_place(app: faust.App, ingestor: Ingestor, state: WorkerState) -> An
 
 
 def _credentials(address: KafkaAddress) -> Any:
+    if address.oauth_token_url is not None:
+        return faust.OAuthCredentials(oauth_cb=AsyncTokens(address.tokens()), ssl_context=address.ssl_context())
     if address.sasl_mechanism is not None:
         return faust.SASLCredentials(
             username=address.sasl_username,

@@ -11,6 +11,7 @@ from streams.live.merged import commands_of
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader, Told
 from streams.live.unseen import UnseenReader, UnseenValue
+from streams.live.upgrade import PrefixBook
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "LiveWriter",
     "MinuteCounts",
     "Outcome",
+    "PrefixBook",
     "RedisFacts",
     "SketchReader",
     "Snapshot",

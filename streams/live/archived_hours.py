@@ -15,7 +15,7 @@ from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
 from streams.live.keys import Keys, encode_field
-from streams.live.reader import MinuteCounts
+from streams.live.reader import MinuteCounts, added
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -93,7 +93,7 @@ class ArchiveReader:
         return ArchiveState(
             now_ms=now_ms,
             layout=meta.layout,
-            settled_ms=meta.settled_ms,
+            settled_ms=None if meta.beside else meta.settled_ms,  # closed counts are nobody's yet
             trimmed_before=meta.trimmed_before,
             missed_events=meta.missed_events,
             oldest=checked.minute(oldest[0], self._base + "minutes") if oldest else None,
@@ -110,12 +110,12 @@ class ArchiveReader:
         minutes = range(first, end)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
-        for name in ("meta", "offsets", "totals"):
+        for name in ("meta", "offsets", "totals", "base"):
             pipeline.hgetall(self._base + name)
         pipeline.zmscore(self._base + "settled", [str(minute) for minute in minutes])
         for minute in minutes:
             pipeline.hgetall(f"{self._base}minute:{minute}")
-        (seconds, micros), stored, offsets, totals, scores, *counts = self._run(pipeline)
+        (seconds, micros), stored, offsets, totals, base, scores, *counts = self._run(pipeline)
         now_ms = seconds * 1000 + micros // 1000
         meta = Meta.of(stored, self._base + "meta", now_ms)
         if meta.mark is not None:
@@ -132,7 +132,7 @@ class ArchiveReader:
             now_ms=now_ms,
             topic_id=meta.topic_id or "",
             offsets=dict(self._range(*item) for item in offsets.items()),
-            totals=checked.fields(totals, self._base + "totals"),
+            totals=added(checked.fields(totals, self._base + "totals"), checked.fields(base, self._base + "base")),
             settled=tuple(
                 m
                 for m, score in zip(minutes, scores, strict=True)

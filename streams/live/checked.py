@@ -195,6 +195,8 @@ class Meta(msgspec.Struct, frozen=True):
     trimmed_before: int
     missed_events: int
     sketches_replaced: int
+    beside: str | None = None
+    continues: str | None = None
 
     @classmethod
     def of(cls, stored: Mapping[str, str], key: str, now_ms: int) -> Meta:
@@ -217,4 +219,6 @@ class Meta(msgspec.Struct, frozen=True):
             number("trimmed_before", MINUTE_MAX),
             number("missed_events", INTEGER_MAX),
             number("sketches_replaced", INTEGER_MAX),
+            stored.get("beside"),
+            stored.get("continues"),
         )

@@ -17,8 +17,10 @@
 | `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archived_hours.Announced`) |
 | `{p}:observers` | hash | observer's host and port -> JSON of what it says of itself (`streams.live.observers.ObserverSaid`) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
+| `{p}:base` | hash | field -> count carried over from the prefix that this one took the place of (`streams.live.upgrade`) |
 
-`meta` also holds `trimmed_before` (minutes before it were removed) and `missed_events` (removed without any archive having them).
+`meta` also holds `trimmed_before` (minutes before it were removed), `missed_events` (removed without any archive having them), `beside`
+(the prefix beside which these counts are being made, until they are opened) and `continues` (that prefix, from then on).
 
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.delta.Cut`).
 """
@@ -31,6 +33,9 @@ from streams.count import Field
 
 #: Version of this layout; stored in Redis, another one there is refused.
 LAYOUT = "2"
+#: Layouts whose offsets, totals and minutes are written as this one's, so that `vigie upgrade` can read them. In 1, ids and visitors were
+#: remembered over all projects together.
+READABLE_LAYOUTS = frozenset({"1", LAYOUT})
 #: Minutes of settled time for which the sketches of a minute are kept.
 SKETCH_MINUTES_KEPT = 20
 #: Days for which the sketches of a day are kept.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from streams.live.unseen import UnseenReader
 #: Minutes fetched in one round trip.
 MINUTES_A_CALL = 240
 #: Commands that one snapshot takes.
-SNAPSHOT_ANSWERS = 6
+SNAPSHOT_ANSWERS = 7
 #: A minute appears or is trimmed once a minute, so the second attempt to read everything nearly always succeeds.
 EVERYTHING_TRIES_MAX = 5
 
@@ -51,9 +51,18 @@ class Heartbeat:
     process: str = ""
 
 
+def added(totals: dict[Field, int], base: Mapping[Field, int]) -> dict[Field, int]:
+    """What was counted from the log, and what was carried over from the prefix before."""
+    return {key: totals.get(key, 0) + base.get(key, 0) for key in totals.keys() | base.keys()} if base else totals
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything but the minutes, as of one instant of Redis. `partitions` is 0 before the first worker came up."""
+    """Everything but the minutes, as of one instant of Redis. `partitions` is 0 before the first worker came up.
+
+    `totals` were counted from the log; `base` was carried over from the prefix before, of what its log no longer had. `beside`: the prefix
+    beside which these counts are being made, while they are closed; `continues`: the one that they took the place of.
+    """
 
     now_ms: int
     layout: str | None
@@ -70,6 +79,13 @@ class Snapshot:
     sketches_replaced: int = 0
     #: What observers last said of themselves, by name.
     observers: dict[str, ObserverSaid] = field(default_factory=dict)
+    base: dict[Field, int] = field(default_factory=dict)
+    beside: str | None = None
+    continues: str | None = None
+
+    def totals_of_all_time(self) -> dict[Field, int]:
+        """What was counted from the log and what was carried over: the figures that operators are shown."""
+        return added(self.totals, self.base)
 
     def progress(self) -> list[PartitionProgress]:
         """The partitions as `streams.count.settle` needs them."""
@@ -183,7 +199,7 @@ class LiveReader:
     def _ask(self, pipeline: Any) -> None:
         """Queue what `_snapshot` parses: `SNAPSHOT_ANSWERS` commands."""
         pipeline.time()
-        for name in ("meta", "offsets", "heartbeats", "totals", "observers"):
+        for name in ("meta", "offsets", "heartbeats", "totals", "observers", "base"):
             pipeline.hgetall(self._base + name)
 
     def everything(self) -> tuple[Snapshot, list[MinuteCounts]]:
@@ -277,7 +293,7 @@ class LiveReader:
         return MinuteCounts(minute, checked.fields(counts, f"{self._base}minute:{minute}"))
 
     def _snapshot(self, answers: list[Any]) -> Snapshot:
-        (seconds, micros), stored, offsets, heartbeats, totals, observers = answers[:SNAPSHOT_ANSWERS]
+        (seconds, micros), stored, offsets, heartbeats, totals, observers, base = answers[:SNAPSHOT_ANSWERS]
         now_ms = seconds * 1000 + micros // 1000
         meta = Meta.of(stored, self._base + "meta", now_ms)
         offsets_key, heartbeats_key = self._base + "offsets", self._base + "heartbeats"
@@ -297,6 +313,9 @@ class LiveReader:
             totals=checked.fields(totals, self._base + "totals"),
             sketches_replaced=meta.sketches_replaced,
             observers=parse(observers, self._base + "observers"),
+            base=checked.fields(base, self._base + "base"),
+            beside=meta.beside,
+            continues=meta.continues,
         )
 
 

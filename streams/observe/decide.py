@@ -60,12 +60,20 @@ def catalogs_in_use(snapshot: Snapshot) -> frozenset[str]:
     return frozenset(live or begun)
 
 
-def progress_problem(snapshot: Snapshot) -> str | None:
-    """Return why this snapshot must not be read or continued, None where it is sound (an empty Redis is)."""
+def progress_problem(snapshot: Snapshot, *, may_be_closed: bool = False) -> str | None:
+    """Return why this snapshot must not be read or continued, None where it is sound (an empty Redis is).
+
+    `may_be_closed`: whoever asks makes the counts of a prefix that `vigie upgrade` has not opened yet.
+    """
     if snapshot.layout is not None and snapshot.layout != LAYOUT:
         return (
             f"Redis holds key layout {snapshot.layout}, this version reads layout {LAYOUT}: run the version of Vigie that wrote it, "
             "or set another redis_prefix"
+        )
+    if snapshot.beside is not None and not may_be_closed:
+        return (
+            f"the counts of this redis_prefix are still being made, beside those of {snapshot.beside}: "
+            f"`vigie upgrade --from {snapshot.beside}` opens them once they have caught up"
         )
     return None
 

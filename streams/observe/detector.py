@@ -147,7 +147,7 @@ class Detector:
         settled = None if state.settled_ms is None else state.settled_ms // 60_000 + shift
         told = None if book.judged_minute is None else book.judged_minute + 1 + shift
         self._tell_from = told if told is not None else settled or 0
-        self._never.known(seen_in(parts.reader.snapshot().totals))
+        self._never.known(seen_in(parts.reader.snapshot().totals_of_all_time()))
         # After a defect nothing that was left behind is trusted.
         recalls = not self.loop.state.defects
         self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say, recalls)

@@ -67,6 +67,8 @@ class ObserverRules:
     #: How long what is to be trimmed waits for an archive that does not come, and whether this observer has one.
     archive_wait_hours: int = 72
     has_archive: bool = False
+    #: Whether it settles a prefix whose counts are still being made (`vigie upgrade`).
+    may_be_closed: bool = False
 
 
 class Observer:
@@ -117,7 +119,7 @@ class Observer:
             StateError: what Redis holds must not be touched by this version.
         """
         snapshot = self._keeper.snapshot()
-        if problem := progress_problem(snapshot):
+        if problem := progress_problem(snapshot, may_be_closed=self._rules.may_be_closed):
             raise StateError(problem)
         if time.monotonic() >= self._forget_at:
             self._keeper.forget_unseen()

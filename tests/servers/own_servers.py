@@ -45,6 +45,11 @@ class RedisHandle(Killable):
         self.start()
 
     @property
+    def data(self) -> Path:
+        """Where its files are."""
+        return self._directory / "redis"
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

@@ -65,6 +65,11 @@ class Supervised:
             self._workers[slot].kill()
             self._workers[slot] = WorkerProcess(self._environment, self._directory, slot)
 
+    def lose(self, slot: int) -> None:
+        """kill -9, and no restart."""
+        with self._lock:
+            self._workers.pop(slot).kill()
+
     def pause(self, slot: int, seconds: float) -> None:
         """SIGSTOP, and SIGCONT after that time."""
         process = self.worker(slot).process

@@ -17,7 +17,7 @@ from conftest import Installation
 from workers import wait_for, workers
 
 from streams import edges
-from streams.live import LiveKeeper, scripts
+from streams.live import LiveKeeper, scripts, upgrade
 from streams.publish import VisitPublisher
 from streams.settings import Settings
 
@@ -35,8 +35,12 @@ def documented_line() -> list[str]:
 
 def test_every_command_of_the_scripts_is_in_the_line() -> None:
     allowed = {word[1:].upper() for word in documented_line() if word.startswith("+")}
-    texts = {name: text for name, text in vars(scripts).items() if isinstance(text, str) and text.startswith("#!lua")}
-    assert {"APPLY", "SETTLE", "JUDGE"} <= set(texts)
+    texts = {
+        name: text
+        for name, text in {**vars(scripts), **vars(upgrade)}.items()
+        if isinstance(text, str) and text.startswith("#!lua")
+    }
+    assert {"APPLY", "SETTLE", "JUDGE", "OPEN"} <= set(texts)
     for name, text in texts.items():
         called = set(re.findall(r"redis\.call\('(\w+)'", text))
         assert called <= allowed, f"{name}: add {called - allowed} to the line in docs/operations.md"

@@ -49,7 +49,7 @@ class _Totals:
     def of(cls, snapshot: Snapshot) -> _Totals:
         cuts = (Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE)
         sums = dict.fromkeys(cuts, 0)
-        for field, number in snapshot.totals.items():
+        for field, number in snapshot.totals_of_all_time().items():
             if field[0] in sums:
                 sums[Cut(field[0])] += number
         events, rejected, duplicates, late = (sums[cut] for cut in cuts)
@@ -202,7 +202,9 @@ class Feed:
     def _look_back(self, snapshot: Snapshot, before: int) -> None:
         """When the ENT were seen last that the window does not show, from all minutes held."""
         seen = self._read.last_seen
-        counted = {field[1] for field, number in snapshot.totals.items() if field[0] == Cut.PROJECT and number}
+        counted = {
+            field[1] for field, number in snapshot.totals_of_all_time().items() if field[0] == Cut.PROJECT and number
+        }
         missing = sorted(counted - seen.keys())
         held = self._reader.held(None, before)
         while held and missing:

@@ -184,7 +184,7 @@ def _late(picture: Picture) -> Check:
 def _lost(snapshot: Snapshot | None) -> Check:
     if snapshot is None:
         return _check("lost", "inconnu", "Perdus avant comptage", "inconnu")
-    lost = sum(n for field, n in snapshot.totals.items() if field[0] == "x")
+    lost = sum(n for field, n in snapshot.totals_of_all_time().items() if field[0] == "x")
     if lost:
         return _check(
             "lost",

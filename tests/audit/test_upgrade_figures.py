@@ -1,0 +1,106 @@
+"""What an upgrade carries over, when it has caught up, and who still uses what is to be removed: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streams.audit.upgrade import Reach, carried, is_caught_up, readable, still_in_use, wait_caught_up
+from streams.count import PartitionState
+from streams.errors import StateError
+from streams.live import Heartbeat, Snapshot
+from streams.live.observers import ObserverSaid
+
+A, B, C = ("e", "44", "NOTES"), ("v", "44"), ("k", "not_json")
+EMPTY = Snapshot(100_000, None, None, None, None, 0, None, {}, {}, {}, {})
+
+
+def holding(*positions: int, settled_ms: int | None = 60_000) -> Snapshot:
+    offsets = {number: PartitionState(position, 5, 4) for number, position in enumerate(positions)}
+    firsts = dict.fromkeys(offsets, 0)
+    return replace(
+        EMPTY,
+        layout="2",
+        topic_id="t",
+        partitions=len(positions),
+        offsets=offsets,
+        first_offsets=firsts,
+        settled_ms=settled_ms,
+    )
+
+
+def test_the_base_is_what_only_the_old_one_counted() -> None:
+    found = carried({A: 100, B: 10}, {A: 7}, {A: 57, B: 10})
+    assert found.base == {A: 50}
+    assert found.more == {}
+
+
+def test_what_is_counted_more_often_is_told_and_not_carried() -> None:
+    found = carried({A: 100, C: 3}, {}, {A: 101, C: 9, B: 1})
+    assert found.base == {}
+    assert found.more == {A: 1, C: 6, B: 1}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_so"),
+    [
+        (holding(5, 7), holding(5, 7), True),
+        (holding(5, 7), holding(9, 8), True),
+        (holding(5, 7), holding(9, 6), False),  # one partition is behind
+        (holding(5, 7), holding(5, 7, settled_ms=None), False),
+        (holding(5, 7, settled_ms=None), holding(5, 7, settled_ms=None), True),
+        (holding(5, 7, settled_ms=119_999), holding(5, 7, settled_ms=61_000), True),  # within the running minute
+        (holding(5, 7, settled_ms=120_000), holding(5, 7, settled_ms=119_999), False),
+        (holding(5, 7), EMPTY, False),
+        (holding(), EMPTY, False),  # no worker of the new version came yet
+        (holding(5, 7), holding(5), False),  # a partition that nobody counts
+    ],
+)
+def test_caught_up(old: Snapshot, new: Snapshot, is_so: bool) -> None:
+    assert is_caught_up(old, new) is is_so
+
+
+def test_two_topics_are_refused() -> None:
+    with pytest.raises(StateError, match="different topics"):
+        wait_caught_up(
+            lambda: holding(5), lambda: replace(holding(5), topic_id="u"), lambda: None, lambda _old, _new: None
+        )
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "said"),
+    [
+        (EMPTY, "holds no counts"),
+        (replace(holding(5), layout="3"), "holds key layout 3"),
+        (replace(holding(5), mark="0 5 6"), "only in part"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(snapshot: Snapshot, said: str) -> None:
+    with pytest.raises(StateError, match=said):
+        readable("vigie", snapshot)
+    assert readable("vigie", replace(holding(5), layout="1")).layout == "1"
+
+
+@pytest.mark.parametrize(
+    ("reach", "is_short"),
+    [
+        (Reach(None, 100), False),
+        (Reach(100, 100), False),
+        (Reach(101, 100), True),
+        (Reach(101, None), False),  # nothing is held
+    ],
+)
+def test_reach(reach: Reach, is_short: bool) -> None:
+    assert reach.is_short is is_short
+
+
+def test_what_is_used_is_not_removed() -> None:
+    snapshot = holding(5)
+    assert still_in_use(snapshot) is None
+    beat = Heartbeat("w:8001", 1, 8001, 5, 5, 0.0, 90_000, None, None, None, 0, 0)
+    assert "w:8001" in str(still_in_use(replace(snapshot, heartbeats={0: beat})))
+    assert still_in_use(replace(snapshot, heartbeats={0: replace(beat, at_ms=80_000)})) is None
+    said = {"o:8000": ObserverSaid(1, 99_000, ())}
+    assert "o:8000" in str(still_in_use(replace(snapshot, observers=said)))
+    assert still_in_use(replace(snapshot, observers={"o:8000": ObserverSaid(1, 1_000, ())})) is None

@@ -1,0 +1,240 @@
+"""An upgrade without a gap: from a Redis and a log that commit 1d6e3eb writes (key layout 1), under load."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+import redis
+from conftest import Installation
+from kafka import KafkaAdminClient, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+from traffic import Sent, Traffic
+from truth import is_drained, log_ends, snapshot_of, total, wait_drained
+from workers import reader_of, wait_for
+
+from streams.catalog import load_catalog
+from streams.count import Cut
+from streams.local import free_ports
+from streams.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+#: Key layout 1: ids and visitors remembered over all projects together, one call of Redis a chunk.
+BEFORE = "1d6e3eb"
+RATE = 300
+EARLIER = 400
+
+
+def vigie_of(code: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the version whose code lies there, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *arguments],
+        env={**environment, "PYTHONPATH": str(code)},
+        cwd=code,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+@contextmanager
+def running(code: Path, environment: dict[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the version whose code lies there, killed at the end if it still runs."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams", *arguments],
+            env={**environment, "PYTHONPATH": str(code)},
+            cwd=code,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """An answer of an observer; 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def counters(port: int) -> dict[tuple[str, ...], float]:
+    """Every counter of events, visits, repeats and rejects that an observer exposes."""
+    families = text_string_to_metric_families(get(port, "/metrics")[1])
+    return {
+        (sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        if family.name.startswith(("ent_events", "ent_project_", "ent_visits", "ent_rejects_not"))
+        and family.type == "counter"
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+@pytest.fixture(scope="module")
+def code_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of that commit, out of this repository's history."""
+    made = subprocess.run(["git", "archive", BEFORE, "streams", "config", "deploy"], cwd=ROOT, capture_output=True)
+    assert made.returncode == 0, f"this test needs the history of the repository: {made.stderr.decode()}"
+    place = tmp_path_factory.mktemp("before")
+    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
+        archive.extractall(place, filter="data")
+    return place
+
+
+def earlier_events(path: Path) -> None:
+    """Events of five hours ago, of visitors that do not come again, with ids of their own."""
+    then = (time.time_ns() // 1_000_000) - 5 * 3_600_000
+    with path.open("wb") as out:
+        for number in range(EARLIER):
+            event = {
+                "v": 1,
+                "id": f"early-{number}",
+                "ts": then + number,
+                "visitor": f"{number:032x}",
+                "project": "mbn",
+            }
+            out.write(orjson.dumps({**event, "uai": "0541234Y", "service": "NOTES", "profile": "ELEVE"}) + b"\n")
+
+
+class Upgrading:
+    """An old installation that counts, and the settings of a new one beside it, whose processes end with the block."""
+
+    def __init__(self, installation: Installation, code_before: Path, directory: Path, stack: ExitStack) -> None:
+        self.old, self._old_environment = installation.settings, installation.environment
+        observer_port, worker_port, *_ = free_ports(4)
+        chosen = {
+            "redis_prefix": self.old.redis_prefix + ".2",
+            "consumer_group": self.old.consumer_group + ".2",
+            "observer_port": str(observer_port),
+            "worker_port": str(worker_port),
+        }
+        self.new = Settings(**{**self.old.model_dump(), **chosen})
+        self.environment = self._old_environment | {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
+        self._before, self._directory, self._stack = code_before, directory, stack
+
+    def run_old(self, *arguments: str) -> subprocess.Popen[bytes]:
+        log = self._directory / f"old-{'-'.join(arguments)}.log"
+        return self._stack.enter_context(running(self._before, self._old_environment, log, *arguments))
+
+    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        log = self._directory / f"new-{'-'.join(arguments)}.log"
+        return self._stack.enter_context(running(ROOT, self.environment, log, *arguments))
+
+    def upgrade(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return vigie_of(ROOT, self.environment, "upgrade", "--from", self.old.redis_prefix, *options)
+
+    def publish_earlier(self) -> None:
+        """Publish events of hours ago by the old version, and wait until it has counted them."""
+        events = self._directory / "events.ndjson"
+        earlier_events(events)
+        done = vigie_of(self._before, self._old_environment, "publish", str(events))
+        assert done.returncode == 0, done.stderr
+        wait_drained(self.old)
+
+    def remove_from_the_log(self) -> None:
+        """All that is in it, as retention does."""
+        removed = {TopicPartition(self.old.topic, n): end for n, end in log_ends(self.old).items() if end}
+        admin = KafkaAdminClient(bootstrap_servers=self.old.kafka_bootstrap_servers)
+        admin.delete_records(removed)
+        admin.close()
+
+    def open(self, *options: str) -> str:
+        """Upgrade beside new processes: closed at first, then no counter goes back and nobody is called. Return what was said."""
+        port = self.new.observer_port
+        log = self._directory / "upgrade.log"
+        arguments = ("upgrade", "--from", self.old.redis_prefix, *options)
+        with running(ROOT, self.environment, log, *arguments) as opening:
+            wait_for("closed", lambda: "still being made" in get(port, "/readyz")[1])
+            assert not counters(port), "a prefix that is not open shows no counter"
+            assert opening.wait(150) == 0, log.read_text()
+        before = counters(self.old.observer_port)
+        assert before["ent_project_events_total", "project=mbn"] > EARLIER
+        wait_for("the new observer is ready", lambda: get(port, "/readyz")[0] == 200, 30)
+        after = counters(port)
+        assert not {name: value for name, value in before.items() if after.get(name, 0) < value}, "counters go on"
+        assert orjson.loads(get(port, "/api/v1/incidents")[1])["incidents"] == []
+        return log.read_text()
+
+    def compare(self, sent: Sent, gone: int) -> None:
+        """Every minute and every total of the two, and what was sent."""
+        wait_for("all counted twice", lambda: is_drained(self.old) and is_drained(self.new))
+        first = min(minute for minute, _region, _service in sent.events)
+        theirs, ours = (
+            {one.minute: one.counts for one in reader_of(each).minutes() if one.minute >= first}
+            for each in (self.old, self.new)
+        )
+        assert theirs == ours
+        assert len(ours) > 5
+        now, then = snapshot_of(self.new), snapshot_of(self.old)
+        shown = now.totals_of_all_time()
+        assert {key: n for key, n in shown.items() if key[0] != Cut.NOT_KEPT} == {
+            key: n for key, n in then.totals.items() if key[0] != Cut.NOT_KEPT
+        }
+        assert total(now, Cut.EVENTS) == sent.events.total() + EARLIER - gone
+        assert sum(n for key, n in shown.items() if key[0] == Cut.EVENTS) == sent.events.total() + EARLIER
+        assert total(now, Cut.DUPLICATE) == sent.duplicates
+
+
+@pytest.mark.servers
+@pytest.mark.long
+@pytest.mark.parametrize("log_is_whole", [True, False])
+def test_from_the_version_of_another_layout_under_load(
+    installation: Installation, code_before: Path, tmp_path: Path, log_is_whole: bool
+) -> None:
+    with ExitStack() as stack:
+        it = Upgrading(installation, code_before, tmp_path, stack)
+        old_workers = [it.run_old("worker", "--slot", str(slot)) for slot in range(2)]
+        it.publish_earlier()
+        if not log_is_whole:
+            it.remove_from_the_log()
+        traffic = Traffic(it.old.kafka_bootstrap_servers, it.old.topic, load_catalog(it.old.config_dir), seed=21)
+        traffic.begin(RATE)
+        old_observer = it.run_old("serve")
+        wait_for("the old observer is ready", lambda: get(it.old.observer_port, "/readyz")[0] == 200)
+        assert snapshot_of(it.old).layout == "1"
+        new_processes = [*(it.run("worker", "--slot", str(slot)) for slot in range(2)), it.run("serve")]
+        if log_is_whole:
+            said = it.open()
+            assert "0 of before it carried over as a base (0 rows)" in said, said
+            compared = re.search(r"^(\d+) settled minutes compared, 0 differ$", said, re.MULTILINE)
+            assert compared, said
+            assert int(compared[1]) > 3
+        else:
+            refused = it.upgrade()
+            assert refused.returncode == 4, refused.stderr
+            assert "--accept-gap" in refused.stderr
+            said = it.open("--accept-gap")
+            assert f"{EARLIER:,} of before it carried over" in said, said
+        it.compare(traffic.end(), 0 if log_is_whole else EARLIER)
+
+        refused = it.upgrade("--finish")
+        assert refused.returncode == 4, refused.stdout
+        assert "workers still count" in refused.stderr
+        for process in (*old_workers, old_observer):
+            process.terminate()
+        wait_for("nobody counts it any more", lambda: it.upgrade("--finish").returncode == 0, 60)
+        with redis.Redis.from_url(it.new.redis_url) as client:
+            assert list(client.scan_iter(match="{" + it.old.redis_prefix + "}:*")) == []
+        assert get(it.new.observer_port, "/readyz")[0] == 200
+        assert [each.poll() for each in new_processes] == [None] * 3
