@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -19,8 +21,8 @@ from streams.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parent.parent
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.parent.name for path in KUBERNETES.glob("overlays/*/kustomization.yaml"))
-#: Of operators: kinds that Kubernetes itself does not know.
-CUSTOM = {"PodMonitor", "PrometheusRule", "KafkaTopic", "KafkaUser"}
+#: Of operators: the schemas of kinds that Kubernetes itself does not know.
+CUSTOM = {path.stem: json.loads(path.read_text()) for path in (ROOT / "tests" / "data" / "crds").glob("*.json")}
 
 
 @cache
@@ -59,6 +61,46 @@ def test_kubernetes_takes_every_object(overlay: str) -> None:
             kubernetes_validate.validate(one, "1.37", strict=True)
     collects = {"vigie-collector"} if overlay == "rectorat" else set()
     assert set(pods(overlay)) == {"vigie-worker", "vigie-observer"} | collects
+
+
+def strict(schema: Any) -> Any:
+    """The same schema, which takes no member that it does not name, as a server with strict field validation."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: strict(each) for name, each in schema.items()}
+    if (
+        "properties" in schema
+        and schema.get("type") == "object"
+        and "x-kubernetes-preserve-unknown-fields" not in schema
+    ):
+        found.setdefault("additionalProperties", False)
+    if schema.get("x-kubernetes-int-or-string"):
+        found.pop("type", None)
+    return found
+
+
+def hold_against_operator(one: dict[str, Any]) -> None:
+    """Hold an object against the schema of the operator that takes it."""
+    group, _, version = one["apiVersion"].partition("/")
+    crd = CUSTOM[one["kind"]]
+    assert group == crd["group"]
+    assert version in crd["versions"], f"{one['kind']}: its operator serves {sorted(crd['versions'])}"
+    schema = strict(crd["versions"][version])
+    schema["properties"]["metadata"] = {"type": "object"}
+    jsonschema.Draft7Validator(schema).validate(one)
+
+
+def test_operators_take_every_object_of_theirs() -> None:
+    found = [one for one in rendered("rectorat") if one["kind"] in CUSTOM]
+    assert {one["kind"] for one in found} == CUSTOM.keys()
+    for one in found:
+        hold_against_operator(one)
+        with pytest.raises(AssertionError):
+            hold_against_operator({**one, "apiVersion": one["apiVersion"].partition("/")[0] + "/v1beta2"})
+        with pytest.raises(jsonschema.ValidationError):
+            hold_against_operator({**one, "spec": {**one["spec"], "mistake": 1}})
 
 
 def test_a_mistake_would_be_found() -> None:

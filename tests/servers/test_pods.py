@@ -12,17 +12,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import yaml
 
 from streams.catalog import Catalog
 from tests.servers.conftest import Installation
 from tests.servers.test_outages import counting, traffic_to
 from tests.servers.truth import differences, wait_drained
 from tests.servers.workers import wait_for
-from tests.test_kubernetes import of_kind, pods, settings_of
+from tests.test_kubernetes import KUBERNETES, POD_ADDRESS, environment_of, of_kind, pods
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 #: Where this machine has room for what a pod mounts: its own root stays as it is.
@@ -31,6 +34,11 @@ PLACES = {"/config": "/mnt", "/archive": "/media", "/tokens": "/srv", "/tmp": "/
 RIGHTS = "-all,+dac_read_search"
 RUN = """
 set -e
+if [ -n "$POD_GROUP" ]; then
+  mkdir "$POD_GROUP"
+  echo "$POD_MEMORY" > "$POD_GROUP/$POD_LIMIT"
+  echo $$ > "$POD_GROUP/cgroup.procs"
+fi
 hostname "$POD_NAME"
 mount --bind "$POD_LISTS" /mnt
 [ -z "$POD_ARCHIVE" ] || mount --bind "$POD_ARCHIVE" /media
@@ -42,22 +50,40 @@ exec setpriv --reuid "$POD_UID" --regid "$POD_UID" --clear-groups --no-new-privs
 """
 
 
-class Pod:
-    """One pod of an overlay, at an address of its own; `changed` are settings of the test's servers."""
+#: Where a machine keeps the memory of groups of processes: folder, file of the limit, file of the most that was used.
+GROUPS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.peak"),
+)
+UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
+COLLECTOR = KUBERNETES / "components" / "collector" / "collector.yaml"
 
-    #: Who may look at everything.
+
+def template_of(owner: str) -> dict[str, Any]:
+    """The pod of an owner in the overlay `small`, or of the component that it may add."""
+    if owner != "vigie-collector":
+        return pods("small")[owner]
+    (found,) = [one for one in yaml.safe_load_all(COLLECTOR.read_text()) if one["kind"] == "Deployment"]
+    return dict(found["spec"]["template"])
+
+
+class Pod:
+    """One pod, at an address of its own; `changed` are settings of the test's servers."""
+
+    #: Who may look at everything, and who may send.
     token = ""
+    sender = ""
 
     def __init__(self, name: str, owner: str, address: str, directory: Path, changed: dict[str, str]) -> None:
-        template = pods("small")[owner]
-        self.spec: dict[str, Any] = template["spec"]
+        self.spec: dict[str, Any] = template_of(owner)["spec"]
         (self.container,) = self.spec["containers"]
         self.name, self.address = name, address
         self.port: int = self.container["ports"][0]["containerPort"]
         self._directory = directory
-        self._environment = settings_of("small")
-        for one in self.container["env"]:
-            self._environment[one["name"]] = one.get("value", address)
+        self._environment = {
+            name: address if value == POD_ADDRESS else value
+            for name, value in environment_of("small", self.container).items()
+        }
         for key, value in self._environment.items():
             (place,) = [path for path in (*PLACES, "") if value == path or value.startswith(f"{path}/")][:1] or [""]
             self._environment[key] = PLACES.get(place, place) + value.removeprefix(place)
@@ -81,17 +107,14 @@ class Pod:
         tokens = self._directory / "tokens"
         if not tokens.exists():
             tokens.mkdir()
-            made = [sys.executable, "-m", "streams", "token", "new", "--scope", "admin", "--name", "test"]
-            environment = {**os.environ, "VIGIE_TOKENS_FILE": str(tokens / "tokens.json")}
-            Pod.token = subprocess.run(
-                made, env=environment, capture_output=True, text=True, check=True
-            ).stdout.split()[0]
+            Pod.token, Pod.sender = (_token(tokens, *words) for words in (("--scope", "admin"), ("--project", "mbn")))
             for path in (tokens, tokens / "tokens.json"):
                 os.chown(path, uid, uid)
         mounts = {one["mountPath"] for one in self.container["volumeMounts"]}
         assert mounts <= PLACES.keys()
         assert self.container["securityContext"]["readOnlyRootFilesystem"]
         self.started += 1
+        self.group, limit, self._peak = _group(f"vigie-{self.name}-{os.getpid()}-{self.started}")
         self.log = self._directory / f"{self.name}-{self.started}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -109,12 +132,21 @@ class Pod:
                     "POD_TOKENS": str(tokens) if "/tokens" in mounts else "",
                     "POD_UID": str(uid),
                     "POD_RIGHTS": RIGHTS,
+                    "POD_GROUP": str(self.group or ""),
+                    "POD_LIMIT": limit,
+                    "POD_MEMORY": str(self.memory),
                     **self._environment,
                 },
                 cwd="/",
                 stdout=log,
                 stderr=log,
             )
+
+    @property
+    def memory(self) -> int:
+        """The bytes that it may take; more, and the kernel kills it."""
+        text = self.container["resources"]["limits"]["memory"]
+        return int(text[:-2]) * UNITS[text[-2:]]
 
     def probe(self, kind: str) -> bool:
         """One look of a probe, within its own time."""
@@ -148,7 +180,32 @@ class Pod:
             self.process.wait(5)
             raise AssertionError(f"{self.name} was killed after its grace:\n{self.log.read_text()[-3000:]}") from None
         assert code == 0, self.log.read_text()[-3000:]
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        if self.group is not None:
+            used = int((self.group / self._peak).read_text())
+            self.group.rmdir()
+            print(f"\n{self.name}: {used >> 20} of {self.memory >> 20} MiB")
+            assert used < self.memory
+        return took
+
+
+def _token(tokens: Path, *words: str) -> str:
+    made = [sys.executable, "-m", "streams", "token", "new", *words, "--name", "test"]
+    environment = {**os.environ, "VIGIE_TOKENS_FILE": str(tokens / "tokens.json")}
+    return subprocess.run(made, env=environment, capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def _group(name: str) -> tuple[Path | None, str, str]:
+    """The group of processes in which a pod's memory is bounded; None where this machine bounds none, which is said."""
+    for folder, limit, peak in GROUPS:
+        with suppress(OSError):
+            (folder / name).mkdir()
+            bounds = (folder / name / limit).exists()
+            (folder / name).rmdir()
+            if bounds:
+                return folder / name, limit, peak
+    print("\nthis machine bounds no memory of a group of processes: limits of pods are not tried")
+    return None, "", ""
 
 
 def test_a_rolling_update_under_load(installation: Installation, catalog: Catalog) -> None:
@@ -165,9 +222,12 @@ def test_a_rolling_update_under_load(installation: Installation, catalog: Catalo
             running.append(Pod(f"vigie-worker-{number}", "vigie-worker", address, installation.directory, changed))
         workers = list(running)
         running.append(Pod("vigie-observer-x", "vigie-observer", f"{network}.9", installation.directory, changed))
+        running.append(Pod("vigie-collector-x", "vigie-collector", f"{network}.10", installation.directory, changed))
         for pod in running:
             pod.wait_ready()
+        observer = running[-2]
         traffic = traffic_to(installation, catalog)
+        traffic.sent.events[_collected(running[-1]), "44", "NOTES"] += 1
         traffic.begin(300)
         wait_for("counting", counting(installation))
         took = []
@@ -180,7 +240,7 @@ def test_a_rolling_update_under_load(installation: Installation, catalog: Catalo
         assert not (rows := differences(settings, catalog, sent)), "\n".join(rows)
         print(f"\nworkers stopped in {', '.join(f'{seconds:.1f} s' for seconds in took)}")
         for pod in workers:
-            assert pod.name in _owners(running[-1])
+            assert pod.name in _owners(observer)
         for pod in running:
             print(f"{pod.name} stopped in {pod.stop():.1f} s")
     finally:
@@ -195,3 +255,17 @@ def _owners(observer: Pod) -> str:
     )
     with urllib.request.urlopen(asked, timeout=5) as answer:
         return str(answer.read())
+
+
+def _collected(collector: Pod) -> int:
+    """Send an event of Grand Est through the collector, which takes it; return its epoch minute."""
+    ts = time.time_ns() // 1_000_000
+    event = {"v": 1, "id": "collected", "ts": ts, "visitor": "9f2c" * 8, "project": "mbn", "uai": "0541234Y"}
+    asked = urllib.request.Request(
+        f"http://{collector.address}:{collector.port}/v1/events",
+        data=orjson.dumps({**event, "service": "NOTES", "profile": "ELEVE"}) + b"\n",
+        headers={"Authorization": f"Bearer {Pod.sender}", "Content-Type": "application/x-ndjson"},
+    )
+    with urllib.request.urlopen(asked, timeout=15) as answer:
+        assert orjson.loads(answer.read())["accepted"] == 1
+    return ts // 60_000
