@@ -98,7 +98,7 @@ class KafkaAddress:
         elif "Authentication" in name or "Sasl" in name:
             hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
         elif "Authorization" in name:
-            hint = "give this user the rights listed in docs/operations.md"
+            hint = "give this user the rights listed in docs/operations/secure.md"
         elif (advice := tls_advice(text, "kafka_ssl_cafile", "kafka_security_protocol")) is not None:
             hint = advice
         elif "SSL" in name:

@@ -112,7 +112,7 @@ def identify_topic(client: KafkaAdminClient, name: str) -> tuple[str, int] | Non
         return None
     if found["error_code"] == 29:  # TOPIC_AUTHORIZATION_FAILED
         raise ServerError(
-            f"Kafka does not let us see topic {name}: give this user the rights listed in docs/operations.md"
+            f"Kafka does not let us see topic {name}: give this user the rights listed in docs/operations/secure.md"
         )
     if found["error_code"]:
         raise ServerError(f"Kafka does not describe topic {name}: error code {found['error_code']}; see Kafka's log")
@@ -142,7 +142,7 @@ def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     found: dict[str, Any] = client.describe_groups([group])[group]
     if found["error"]:
         raise ServerError(
-            f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations.md"
+            f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations/secure.md"
         )
     return [GroupMember(each["member_id"]) for each in found["members"]]
 

@@ -273,7 +273,7 @@ def test_topics_are_as_designed_and_users_have_the_documented_rights() -> None:
         assert config["min.insync.replicas"] == design.min_insync_replicas
         assert config["message.timestamp.type"] == "LogAppendTime"
         assert (config["cleanup.policy"], config["unclean.leader.election.enable"]) == ("delete", False)
-    documented = (ROOT / "docs" / "operations.md").read_text()
+    documented = (ROOT / "docs" / "operations" / "secure.md").read_text()
     for user, spec in of_kind("rectorat", "KafkaUser").items():
         for acl in spec["spec"]["authorization"]["acls"]:
             words = " ".join(f"--operation {operation}" for operation in acl["operations"])

@@ -93,7 +93,7 @@ def readable(prefix: str, snapshot: Snapshot) -> Snapshot:
     if snapshot.layout not in READABLE_LAYOUTS:
         raise StateError(
             f"redis_prefix {prefix} holds key layout {snapshot.layout}, this version reads {' and '.join(sorted(READABLE_LAYOUTS))}: "
-            "start over (docs/operations.md)"
+            "start over (docs/operations/recover.md)"
         )
     if snapshot.mark is not None:
         raise StateError(

@@ -25,7 +25,7 @@ from streams.cli.progress import Meter
 from streams.clock import MINUTE_MS, iso_utc
 from streams.count import Cut
 from streams.count.local_dates import LocalDays
-from streams.edges import kafka_address, redis_address, time_bounds
+from streams.edges import event_bounds, kafka_address, redis_address
 from streams.errors import InputError, StateError
 from streams.expose.probes import open_archives, open_keeper, open_sketches
 from streams.live import LiveReader, PrefixBook, Snapshot
@@ -96,7 +96,7 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
 
 def _rules(settings: Settings, catalog: Catalog) -> RecountRules:
     return RecountRules(
-        catalog, time_bounds(settings), settings.lateness_seconds * 1000, settings.minutes_kept_hours, True
+        catalog, event_bounds(settings), settings.lateness_seconds * 1000, settings.minutes_kept_hours, True
     )
 
 

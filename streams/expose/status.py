@@ -243,7 +243,7 @@ def _problems(
         problems.append(broken)
     if snapshot.mark:
         problems.append(
-            f"Redis holds a chunk that was written only in part ({snapshot.mark}): the workers refuse to go on; see docs/operations.md"
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): workers refuse to go on; see docs/operations/recover.md"
         )
     if partitions.count == 0:
         problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")

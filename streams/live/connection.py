@@ -125,7 +125,9 @@ NO_CLUSTER = (
     "Vigie speaks to one server, a primary with as many replicas as you like; set redis_url to one that is not in cluster mode, or to "
     "sentinels that know which one is the primary (redis+sentinel://)"
 )
-START_OVER = "run the version that wrote it, remove it if a stranger wrote it, or start over (docs/operations.md)"
+START_OVER = (
+    "run the version that wrote it, remove it if a stranger wrote it, or start over (docs/operations/recover.md)"
+)
 
 
 def _wrong_kind(error: Exception, said: str) -> str | None:
@@ -195,7 +197,7 @@ def _hint(error: Exception, said: str, url: str) -> str:
     if isinstance(error, redis.exceptions.AuthenticationError):
         return "check redis_username and redis_password"
     if isinstance(error, redis.exceptions.NoPermissionError):
-        return "give this ACL user the rights listed in docs/operations.md"
+        return "give this ACL user the rights listed in docs/operations/secure.md"
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return "Redis is full: raise its maxmemory; nothing is lost, Kafka keeps the events"
     if (advice := tls_advice(said, "redis_tls_ca_file", "redis_url (redis:// for none)")) is not None:

@@ -1,4 +1,4 @@
-"""The Redis user of docs/operations.md: its line lets the whole chain run, on the keys of its prefix and on nothing else."""
+"""The Redis user of docs/operations/secure.md: its line lets the whole chain run, on the keys of its prefix and on nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSWORD = "a password that nobody else has"
 
 def documented_line() -> list[str]:
     """The words of the documented `ACL SETUSER`, after it."""
-    found = re.search(r"^ACL SETUSER (.+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    found = re.search(r"^ACL SETUSER (.+)$", (ROOT / "docs" / "operations" / "secure.md").read_text(), re.MULTILINE)
     assert found
     return found[1].split()
 
@@ -43,7 +43,7 @@ def test_every_command_of_the_scripts_is_in_the_line() -> None:
     assert {"APPLY", "SETTLE", "JUDGE", "OPEN"} <= set(texts)
     for name, text in texts.items():
         called = set(re.findall(r"redis\.call\('(\w+)'", text))
-        assert called <= allowed, f"{name}: add {called - allowed} to the line in docs/operations.md"
+        assert called <= allowed, f"{name}: add {called - allowed} to the line in docs/operations/secure.md"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import subprocess
@@ -111,7 +112,7 @@ def earlier_events(path: Path) -> None:
                 "v": 1,
                 "id": f"early-{number}",
                 "ts": then + number,
-                "visitor": f"{number:032x}",
+                "visitor": hashlib.md5(b"%d" % number).hexdigest(),
                 "project": "mbn",
             }
             out.write(orjson.dumps({**event, "uai": "0541234Y", "service": "NOTES", "profile": "ELEVE"}) + b"\n")
