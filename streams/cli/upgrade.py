@@ -66,14 +66,14 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
             return
         readable(old_prefix, old.snapshot())
         book = stack.enter_context(closing(PrefixBook(address, settings.redis_prefix)))
+        if not book.begin(old_prefix):
+            click.echo(f"{settings.redis_prefix} has taken the place of {old_prefix} already; next: --finish")
+            return
         rules = _rules(settings, load_catalog(settings.config_dir))
         with open_log(kafka_address(settings), settings.topic) as log:
             reach = reach_of(log, rules, old)
         if reach.is_short and not accept_gap:
             raise StateError(_too_short(reach))
-        if not book.begin(old_prefix):
-            click.echo(f"{settings.redis_prefix} has taken the place of {old_prefix} already; next: --finish")
-            return
         _say_room(new)
         before, now = _wait(settings, rules.catalog, old_prefix, old, new)
         minutes, rows = unlike_minutes(old, new, reach.first_minute, (before.settled_ms or 0) // MINUTE_MS)

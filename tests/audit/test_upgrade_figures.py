@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from streams.audit import upgrade
 from streams.audit.upgrade import Reach, carried, is_caught_up, readable, still_in_use, wait_caught_up
-from streams.count import PartitionState
+from streams.count import Field, PartitionState
 from streams.errors import StateError
-from streams.live import Heartbeat, Snapshot
+from streams.live import Heartbeat, MinuteCounts, Snapshot
 from streams.live.observers import ObserverSaid
 
 A, B, C = ("e", "44", "NOTES"), ("v", "44"), ("k", "not_json")
@@ -104,3 +105,38 @@ def test_what_is_used_is_not_removed() -> None:
     said = {"o:8000": ObserverSaid(1, 99_000, ())}
     assert "o:8000" in str(still_in_use(replace(snapshot, observers=said)))
     assert still_in_use(replace(snapshot, observers={"o:8000": ObserverSaid(1, 1_000, ())})) is None
+
+
+class Held:
+    """A reader whose minute moves on at each look."""
+
+    def __init__(self, *counts: dict[Field, int]) -> None:
+        self._counts = list(counts)
+
+    def held(self, _first: int | None, _end: int) -> list[int]:
+        return [100]
+
+    def fetch(self, minutes: list[int]) -> list[MinuteCounts]:
+        found = self._counts.pop(0) if len(self._counts) > 1 else self._counts[0]
+        return [MinuteCounts(minute, found) for minute in minutes]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differ"),
+    [
+        (({A: 5},), ({A: 5},), 0),
+        (({A: 5}, {A: 8}), ({A: 6},), 0),  # late events, which the new one has not all counted yet
+        (({A: 5}, {A: 5}, {A: 5}, {A: 8}), ({A: 6},), 0),  # seen at the second look
+        (({A: 5},), ({A: 6},), 1),
+        (({A: 5},), ({A: 4},), 1),
+        (({A: 5},), ({},), 1),
+        (({A: 5},), ({A: 5, B: 1},), 1),
+    ],
+)
+def test_rows_that_move_are_held_between_two_looks(
+    monkeypatch: pytest.MonkeyPatch, old: tuple[dict[Field, int], ...], new: tuple[dict[Field, int], ...], differ: int
+) -> None:
+    monkeypatch.setattr(upgrade, "LOOK_SECONDS", 0)
+    compared, rows = upgrade.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
+    assert compared == 1
+    assert len(rows) == differ

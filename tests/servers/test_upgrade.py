@@ -133,6 +133,7 @@ class Upgrading:
         self.new = Settings(**{**self.old.model_dump(), **chosen})
         self.environment = self._old_environment | {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
         self._before, self._directory, self._stack = code_before, directory, stack
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def run_old(self, *arguments: str) -> subprocess.Popen[bytes]:
         log = self._directory / f"old-{'-'.join(arguments)}.log"
@@ -161,11 +162,13 @@ class Upgrading:
         admin.close()
 
     def open(self, *options: str) -> str:
-        """Upgrade beside new processes: closed at first, then no counter goes back and nobody is called. Return what was said."""
+        """Upgrade, with new processes: closed at first, then no counter goes back and nobody is called. Return what was said."""
         port = self.new.observer_port
         log = self._directory / "upgrade.log"
         arguments = ("upgrade", "--from", self.old.redis_prefix, *options)
         with running(ROOT, self.environment, log, *arguments) as opening:
+            wait_for("closed", lambda: snapshot_of(self.new).beside == self.old.redis_prefix)
+            self.processes = [*(self.run("worker", "--slot", str(slot)) for slot in range(2)), self.run("serve")]
             wait_for("closed", lambda: "still being made" in get(port, "/readyz")[1])
             assert not counters(port), "a prefix that is not open shows no counter"
             assert opening.wait(150) == 0, log.read_text()
@@ -214,7 +217,6 @@ def test_from_the_version_of_another_layout_under_load(
         old_observer = it.run_old("serve")
         wait_for("the old observer is ready", lambda: get(it.old.observer_port, "/readyz")[0] == 200)
         assert snapshot_of(it.old).layout == "1"
-        new_processes = [*(it.run("worker", "--slot", str(slot)) for slot in range(2)), it.run("serve")]
         if log_is_whole:
             said = it.open()
             assert "0 of before it carried over as a base (0 rows)" in said, said
@@ -238,4 +240,4 @@ def test_from_the_version_of_another_layout_under_load(
         with redis.Redis.from_url(it.new.redis_url) as client:
             assert list(client.scan_iter(match="{" + it.old.redis_prefix + "}:*")) == []
         assert get(it.new.observer_port, "/readyz")[0] == 200
-        assert [each.poll() for each in new_processes] == [None] * 3
+        assert [each.poll() for each in it.processes] == [None] * 3
