@@ -189,7 +189,7 @@ class Upgrading:
             for each in (self.old, self.new)
         )
         assert theirs == ours
-        assert len(ours) > 5
+        assert len(ours) >= 3
         now, then = snapshot_of(self.new), snapshot_of(self.old)
         shown = now.totals_of_all_time()
         assert {key: n for key, n in shown.items() if key[0] != Cut.NOT_KEPT} == {
@@ -222,7 +222,7 @@ def test_from_the_version_of_another_layout_under_load(
             assert "0 of before it carried over as a base (0 rows)" in said, said
             compared = re.search(r"^(\d+) settled minutes compared, 0 differ$", said, re.MULTILINE)
             assert compared, said
-            assert int(compared[1]) > 3
+            assert int(compared[1]) >= 3
         else:
             refused = it.upgrade()
             assert refused.returncode == 4, refused.stderr
