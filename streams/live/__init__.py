@@ -8,10 +8,10 @@ from streams.live.alert_store import AlertStore
 from streams.live.archived_hours import Announced, ArchiveReader, ArchiveState, HourCounts
 from streams.live.keeper import ArchiveKeeper, LiveKeeper
 from streams.live.merged import commands_of
+from streams.live.prefixes import PrefixBook
 from streams.live.reader import Heartbeat, LiveReader, MinuteCounts, RedisFacts, Snapshot
 from streams.live.sketches import Distinct, SketchReader, Told
 from streams.live.unseen import UnseenReader, UnseenValue
-from streams.live.upgrade import PrefixBook
 from streams.live.writer import Applied, HeartbeatLine, LiveWriter, Outcome
 
 __all__ = [

@@ -17,7 +17,7 @@
 | `{p}:archives` | hash | archive's id -> JSON of how far it has come (`streams.live.archived_hours.Announced`) |
 | `{p}:observers` | hash | observer's host and port -> JSON of what it says of itself (`streams.live.observers.ObserverSaid`) |
 | `{p}:settled` | sorted set | epoch minute, scored by the time (epoch ms, Redis's clock) at which it settled |
-| `{p}:base` | hash | field -> count carried over from the prefix that this one took the place of (`streams.live.upgrade`) |
+| `{p}:base` | hash | field -> count carried over from the prefix that this one took the place of (`streams.live.prefixes`) |
 
 `meta` also holds `trimmed_before` (minutes before it were removed), `missed_events` (removed without any archive having them), `beside`
 (the prefix beside which these counts are being made, until they are opened) and `continues` (that prefix, from then on).
