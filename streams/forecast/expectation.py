@@ -38,6 +38,8 @@ LEVEL_TRUST = 0.35
 TO_DECILE = 1.2816
 #: A day as a whole is never known better than this; a rentrée from one other never better than that.
 DAY_SPREAD_MIN, UNSURE_SPREAD_MIN, RENTREE_SPREAD_MIN = 0.02, 0.15, 0.20
+#: Nor worse than this, of days like it: levels that leap, as over a summer, are no measure of a day of school.
+DAY_SPREAD_MAX = 0.30
 #: Days from the rentrée on that are compared with those of the rentrée before.
 RENTREE_DAYS = 7
 YEAR_DAYS = 364
@@ -122,7 +124,13 @@ def outlook(known: KnownDays, day: date) -> Outlook | None:
     elif len(like) < 3:
         notes.append(f"only {len(like)} day(s) like it: less sure than usual")
     spread_min = DAY_SPREAD_MIN if not notes else UNSURE_SPREAD_MIN
-    return _made(day, [past.days[one] for one in like], weights, total, (like, tuple(notes), max(spread_min, wrong)))
+    return _made(
+        day,
+        [past.days[one] for one in like],
+        weights,
+        total,
+        (like, tuple(notes), max(spread_min, min(wrong, DAY_SPREAD_MAX))),
+    )
 
 
 def _total(known: KnownDays, day: date) -> tuple[float, float]:

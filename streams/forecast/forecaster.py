@@ -14,8 +14,8 @@ import numpy as np
 
 from streams.forecast.expectation import QUARTER, KnownDays, Outlook, Values, outlook, summed
 
-#: Days before whose intervals are looked at, and the part of their quarters that an interval from 10 to 90 % holds.
-LOOK_DAYS, INSIDE = 56, 0.8
+#: Days before whose intervals are looked at, one of so many days earlier half as much; the part that an interval from 10 to 90 % holds.
+LOOK_DAYS, LOOK_HALF_LIFE, INSIDE = 70, 21.0, 0.8
 #: Fewer quarters than this tell nothing.
 QUARTERS_MIN = 200
 WIDTH_MIN, WIDTH_MAX = 0.5, 5.0
@@ -69,13 +69,21 @@ class Forecaster:
         """By how much the formula's interval is to be widened."""
         ahead = next((each for each in AHEAD if each >= ahead), AHEAD[-1])
         first = last_known - timedelta(days=LOOK_DAYS)
-        by_day = [self._score(day, ahead) for day in self._days if first < day <= last_known]
-        scores = np.concatenate([np.zeros(0), *by_day])
-        if len(scores) < QUARTERS_MIN:
+        days = [day for day in self._days if first < day <= last_known]
+        found = [(day, scores) for day in days if len(scores := self._score(day, ahead))]
+        if sum(len(scores) for _day, scores in found) < QUARTERS_MIN:
             return 1.0
+        weights = np.array([0.5 ** ((last_known - day).days / LOOK_HALF_LIFE) for day, _scores in found])
         # A day is wrong as a whole: it is so many days that tell, and the next is one more.
-        inside = INSIDE * (1 + 1 / sum(map(bool, map(len, by_day))))
-        return float(np.clip(np.quantile(scores, min(inside, 1.0)), WIDTH_MIN, WIDTH_MAX))
+        inside = INSIDE * (1 + np.sum(weights**2) / np.sum(weights) ** 2)
+        scores = np.concatenate([scores for _day, scores in found])
+        each = np.concatenate(
+            [np.full(len(one), weight / len(one)) for weight, (_day, one) in zip(weights, found, strict=True)]
+        )
+        order = np.argsort(scores)
+        reached = np.cumsum(each[order]) / np.sum(each)
+        place = min(len(scores) - 1, int(np.searchsorted(reached, inside)))
+        return float(np.clip(scores[order][place], WIDTH_MIN, WIDTH_MAX))
 
     def _score(self, day: date, ahead: int) -> Values:
         """Of each quarter of a day that enough is expected of: how far it was from the mean, in reaches of the formula's interval."""
@@ -85,7 +93,7 @@ class Forecaster:
             if found:
                 mean, _lower, upper = quarters_of(found, as_one=self._as_one)
                 enough = mean >= COVERED_FROM
-                scores = (np.abs(self.actual(day, found) - mean)[enough] / (upper - mean)[enough]).astype(np.float64)
+                scores = np.asarray(np.abs(self.actual(day, found) - mean)[enough] / (upper - mean)[enough])
             self._scores[day, ahead] = scores
         return self._scores[day, ahead]
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from operator import itemgetter
 
 from streams.catalog import UNKNOWN, Catalog, departement_of
-from streams.csv_file import CsvFile, CsvRow, column_key
+from streams.csv_file import CsvFile, column_key
+from streams.history.week_spool import NOTHING, Figures, WeekSpool
 from streams.values import day, quoted, whole
 
 _FIXED = ("debutsemaine", "uai")
@@ -25,12 +28,11 @@ _NOT_KEPT = re.compile(r"academie|region|departement|visitesglobales|utilisateur
 _ALIKE = 0.8
 #: Of a week and an establishment: more would be no count of visits.
 VISITS_MAX = 10**9
+#: Plain digits, so few of them, are such a count.
+_PLAIN_DIGITS = 9
 #: What spreadsheets write where a line adds up others.
 _SUM = re.compile(r"(?:sous|grand)?totale?(?:general|aux)?|ensemble|somme|france(?:entiere)?")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-#: Visits by establishment (UAI) and code of a profile or service.
-Figures = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +55,57 @@ class _Measured:
     code: str
 
 
-@dataclass(slots=True)
 class _Reader:
-    measured: Mapping[str, _Measured]
-    weeks: dict[tuple[date, str], Figures] = field(default_factory=dict)
-    _line_of: dict[tuple[date, str], int] = field(default_factory=dict)
+    """Takes rows into a spool. Texts that many rows share are looked at once."""
 
-    def add(self, row: CsvRow) -> None:
+    def __init__(self, keys: Sequence[str], measured: Mapping[str, _Measured]) -> None:
+        self._columns = list(measured.values())
+        self.weeks = WeekSpool([(column.kind, column.code) for column in self._columns])
+        self._week, self._school = (keys.index(key) for key in _FIXED)
+        places = [keys.index(key) for key in measured]
+        self._figures = itemgetter(*places) if len(places) > 1 else lambda cells: (cells[places[0]],)
+        self._mondays = lru_cache(4096)(_monday)
+        self._uais = lru_cache(100_000)(_uai)
+
+    def add(self, line: int, cells: Sequence[str]) -> None:
         """One row.
 
         Raises:
             ValueError: it cannot be used; the message says why.
         """
-        first, uai = _monday(row["debutsemaine"]), _uai(row["uai"])
-        if before := self._line_of.get((first, uai)):
-            raise ValueError(f"{uai} has this week on line {before} already: keep one of both")
-        self._line_of[first, uai] = row.line
-        for key, column in self.measured.items():
-            of_establishment = self.weeks.setdefault((first, column.kind), {}).setdefault(uai, {})
-            if (visits := _count(column.name, row[key])) is not None:
-                of_establishment[column.code] = visits
+        first, uai = self._mondays(cells[self._week].strip()), self._uais(cells[self._school].strip())
+        texts = self._figures(cells)
+        joined = "".join(texts)
+        if joined.isascii() and joined.isdigit() and all(texts) and max(map(len, texts)) <= _PLAIN_DIGITS:
+            figures = [int(text) for text in texts]
+        else:
+            figures = [_count(column.name, text.strip()) for column, text in zip(self._columns, texts, strict=True)]
+        self.weeks.add(first, uai, line, figures)
 
 
 def read_weeks(file: CsvFile, catalog: Catalog) -> ReadWeeks:
-    """Read a file of weekly figures.
+    """Read a file of weekly figures; its weeks are held on disk where they are many.
 
     Raises:
         FileRefused: a line cannot be used.
     """
     measured, ignored = _columns(file, catalog)
-    reader = _Reader(measured)
+    reader = _Reader(file.keys, measured)
     rows = 0
-    for row in file.rows():
+    for line, cells in file.lists():
         rows += 1
         try:
-            reader.add(row)
+            reader.add(line, cells)
         except ValueError as error:
-            raise file.refusal(row.line, f"{error}. Mend that line; nothing was imported") from None
+            raise file.refusal(line, f"{error}. Mend that line; nothing was imported") from None
     if not rows:
         raise file.refusal(file.line, "the file holds no line of figures below it")
-    seen = {uai for figures in reader.weeks.values() for uai in figures}
-    unknown = sum(catalog.uai_index[uai][0] == UNKNOWN for uai in seen)
-    return ReadWeeks(rows, dict(sorted(reader.weeks.items())), unknown, tuple(ignored))
+    if twice := reader.weeks.twice():
+        line, uai, before = twice
+        said = f"{uai} has this week on line {before} already: keep one of both. Mend that line; nothing was imported"
+        raise file.refusal(line, said)
+    unknown = sum(catalog.uai_index[uai][0] == UNKNOWN for uai in reader.weeks.establishments)
+    return ReadWeeks(rows, reader.weeks, unknown, tuple(ignored))
 
 
 def _monday(text: str) -> date:
@@ -116,10 +127,10 @@ def _uai(text: str) -> str:
     return uai
 
 
-def _count(column: str, text: str) -> int | None:
-    """None for an empty cell: nothing is known."""
+def _count(column: str, text: str) -> int:
+    """`NOTHING` for an empty cell: nothing is known."""
     if not text:
-        return None
+        return NOTHING
     try:
         found = whole(text)
     except ValueError as error:

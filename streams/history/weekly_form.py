@@ -9,7 +9,7 @@ from datetime import date
 from typing import IO
 
 from streams.catalog import Catalog, departement_of
-from streams.history.weekly import Figures
+from streams.history.week_spool import Figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import msgspec
 
 from streams.catalog import Catalog
 from streams.history.archive import Archive
-from streams.history.weekly import Figures
+from streams.history.week_spool import Figures
 from streams.history.whole_files import ArchiveError, unreadable
 
 KINDS = ("profile", "service")
