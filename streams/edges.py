@@ -149,10 +149,15 @@ def topic_designs(settings: Settings) -> list[TopicDesign]:
             min_insync_replicas=settings.topic_min_insync_replicas,
             retention_hours=settings.topic_retention_hours,
             partition_bytes_max=bytes_max,
+            retention_hours_max=hours_max,
         )
-        for name, bytes_max in (
-            (settings.topic, None),
-            (settings.rejected_topic, settings.rejected_topic_mib_max << 20),
+        for name, bytes_max, hours_max in (
+            (settings.topic, None, settings.topic_retention_hours_max),
+            (
+                settings.rejected_topic,
+                settings.rejected_topic_mib_max << 20,
+                settings.rejected_retention_hours_max,
+            ),
         )
     ]
 

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     topic_retention_hours: int = Field(
         168, ge=1, le=24 * 3660, description="at least: as far back as counts can be made again"
     )
+    topic_retention_hours_max: int = Field(
+        336, ge=1, le=24 * 3660, description="at most: events hold pseudonyms of minors; `vigie check` warns beyond"
+    )
+    rejected_retention_hours_max: int = Field(
+        336, ge=1, le=24 * 3660, description="at most, of rejected events, which may hold what was sent by mistake"
+    )
     worker_session_seconds: int = Field(
         12,
         ge=6,
@@ -132,6 +138,12 @@ class Settings(BaseSettings):
         True,
         description="an event whose visitor looks like an e-mail address, a name, a login or a short number is rejected",
     )
+    unseen_hours_kept: int = Field(
+        24, ge=1, le=24 * 31, description="values that no list knows are forgotten once they did not come for so long"
+    )
+    marks_days_kept: int = Field(
+        90, ge=7, le=3660, description="`vigie publish` removes marks of other files of a directory that are older"
+    )
     users_shown_min: int = Field(
         5,
         ge=1,
@@ -140,6 +152,9 @@ class Settings(BaseSettings):
     )
     minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
     archive_dir: Path | None = Field(None, description="where observers keep settled days for years; none: not kept")
+    archive_sketches_days_max: int | None = Field(
+        None, ge=3, description="days after which the archive forgets sketches of users, not counts; none: keeps them"
+    )
     archive_wait_hours: int = Field(
         72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
     )

@@ -55,6 +55,9 @@ def _of_tls(settings: Settings) -> Iterator[str]:
 def _of_topics(settings: Settings) -> Iterator[str]:
     if settings.topic == settings.rejected_topic:
         yield "topic and rejected_topic must differ"
+    for name in ("topic_retention_hours_max", "rejected_retention_hours_max"):
+        if getattr(settings, name) < settings.topic_retention_hours:
+            yield f"{name} is below topic_retention_hours, which topics must keep at least: lower that, or raise this"
     if settings.topic_min_insync_replicas > settings.topic_replication_factor:
         yield "topic_min_insync_replicas cannot exceed topic_replication_factor"
     if settings.max_age_hours > settings.minutes_kept_hours:

@@ -16,6 +16,7 @@ from typing import Any
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.protocol.admin.client_quotas import DescribeClientQuotasRequest
 from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
@@ -41,6 +42,8 @@ class TopicDesign:
     min_insync_replicas: int
     retention_hours: int
     partition_bytes_max: int | None = None
+    #: What is kept longer than this is kept longer than needed; None: for ever is well.
+    retention_hours_max: int | None = None
 
     def configs(self) -> dict[str, str]:
         """Topic configuration of a new topic."""
@@ -147,6 +150,23 @@ def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     return [GroupMember(each["member_id"]) for each in found["members"]]
 
 
+def producer_quotas(client: KafkaAdminClient) -> int | None:
+    """Return how many users, clients, or defaults of them have a bound on what they write; None where this user may not ask.
+
+    kafka-python knows the question and has no method for it.
+    """
+
+    async def ask() -> Any:
+        return await client._manager.send(DescribeClientQuotasRequest(components=[], strict=False))
+
+    found: Any = client._manager.run(ask)
+    if found.error_code == 31:  # CLUSTER_AUTHORIZATION_FAILED
+        return None
+    if found.error_code:
+        raise ServerError(f"Kafka does not tell its quotas: error code {found.error_code}; see Kafka's log")
+    return sum(any(value.key == "producer_byte_rate" for value in entry.values) for entry in found.entries or ())
+
+
 def log_ends(client: KafkaAdminClient, name: str, partitions: Iterable[int]) -> dict[int, int]:
     """Return the offset after the last one of each of these partitions, as of now."""
     asked = {TopicPartition(name, number): LATEST for number in partitions}
@@ -187,12 +207,29 @@ def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     return problems
 
 
-def topic_warning(facts: TopicFacts, design: TopicDesign) -> str | None:
+def topic_warnings(facts: TopicFacts, design: TopicDesign) -> list[str]:
     """Return what should be altered of a topic that can be used as it is, with the command."""
+    warnings, name, alter = [], facts.name, _alter(facts.name)
     wanted = design.partition_bytes_max
-    if wanted is None or 0 <= int(facts.configs.get("retention.bytes", "-1")) <= wanted:
-        return None
-    return f"{facts.name} may fill the disk: a partition should hold at most {wanted} bytes: {_alter(facts.name)} retention.bytes={wanted}"
+    if wanted is not None and not 0 <= int(facts.configs.get("retention.bytes", "-1")) <= wanted:
+        warnings.append(
+            f"{name} may fill the disk: a partition should hold at most {wanted} bytes: {alter} retention.bytes={wanted}"
+        )
+    if design.retention_hours_max is None:
+        return warnings
+    kept_ms, max_ms = int(facts.configs.get("retention.ms", "-1")), design.retention_hours_max * 3_600_000
+    if not 0 <= kept_ms <= max_ms:
+        kept = "for ever" if kept_ms < 0 else f"for {kept_ms / 3_600_000:g} h"
+        warnings.append(
+            f"{name} keeps personal data {kept}, the settings say {design.retention_hours_max} h at most: {alter} retention.ms={max_ms}"
+        )
+    elif kept_ms + (segment_ms := int(facts.configs.get("segment.ms", "0"))) > max_ms:
+        # Kafka removes whole segments, and begins the next one only after so long where little is sent.
+        warnings.append(
+            f"{name} may keep personal data for {(kept_ms + segment_ms) / 3_600_000:g} h where little is sent, since Kafka removes whole "
+            f"segments; the settings say {design.retention_hours_max} h at most: {alter} segment.ms={max(max_ms - kept_ms, 3_600_000)}"
+        )
+    return warnings
 
 
 def _alter(name: str) -> str:

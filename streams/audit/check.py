@@ -22,8 +22,9 @@ from streams.topics import (
     await_topic,
     create_topic,
     describe_topic,
+    producer_quotas,
     topic_problems,
-    topic_warning,
+    topic_warnings,
 )
 
 REDIS_VERSION_MIN = (7, 0)
@@ -135,6 +136,7 @@ def check_topics(
                 )
             found[design.name] = facts
             yield from _topic_findings(facts, design, created=known is None)
+        yield _quota_finding(producer_quotas(client), address)
 
 
 def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) -> Iterator[Finding]:
@@ -148,11 +150,26 @@ def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) ->
             f"{facts.name} has {facts.partitions} partitions, the settings say {design.partitions}: set topic_partitions to "
             f"{facts.partitions}; adding partitions to a topic in use moves visitors to others",
         )
-    if (warning := topic_warning(facts, design)) is not None:
+    for warning in topic_warnings(facts, design):
         yield Finding(Level.WARNING, "topic", warning)
     if not problems:
         was = "was absent: created" if created else "is as designed"
         yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")
+
+
+def _quota_finding(number: int | None, address: KafkaAddress) -> Finding:
+    """Whether anything bounds who writes to Kafka itself: one that floods holds up all others."""
+    if number is None:
+        text = "are not told to this user: the right Describe of the cluster's configuration is needed"
+        return Finding(Level.OK, "quotas", text)
+    if number:
+        return Finding(Level.OK, "quotas", f"{number} bound what users or clients write")
+    text = (
+        "none bounds what a user writes: one that floods holds up all others; kafka-configs.sh --bootstrap-server ... --alter "
+        "--entity-type users --entity-default --add-config producer_byte_rate=2097152"
+    )
+    has_users = address.security_protocol != "PLAINTEXT"
+    return Finding(Level.WARNING if has_users else Level.OK, "quotas", text)
 
 
 def check_calendar(unknown: Sequence[str]) -> Finding:

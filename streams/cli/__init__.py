@@ -31,6 +31,7 @@ COMMANDS = {
     "report": ("report", "Compare days with earlier ones: rentrée, any period, one day."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
+    "erase": ("erase", "Say what of a visitor can be erased, what cannot, and when that is gone."),
     "support-bundle": ("support_bundle", "Write one file for whoever is to help: no personal data, no secret."),
     "upgrade": ("upgrade", "Let a new version's counts, made beside the running ones, take their place."),
     "alerts": ("alerts", "Print running and past alerts; --explain ID tells one in full."),

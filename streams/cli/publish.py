@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader
-from streams.publish.mark import Book, MarkFile
+from streams.publish.mark import Book, MarkFile, remove_old_marks
 from streams.publish.opening import is_packed, open_events
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
@@ -76,6 +77,8 @@ def publish(
     source = _Source(file, _is_regular(file))
     marks = MarkFile(Path(file)) if source.regular and not no_mark else None
     of = (question.format.value, project or "", settings.topic)
+    if marks and not dry_run:
+        remove_old_marks(marks.path.parent, time.time() - settings.marks_days_kept * 86_400, but=marks.path)
     with marks.held() if marks and not dry_run else nullcontext():
         book = _begin(source, marks, of, again, question.at_ms)
         refuse_another_secret(source.name, book, secret_of)

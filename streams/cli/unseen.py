@@ -37,7 +37,9 @@ def unseen(as_json: bool) -> None:
     restart of workers and observers a value counts under its own name; what was counted under INCONNU stays there.
     """
     settings = load_settings()
-    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
+    with closing(
+        LiveReader(redis_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
+    ) as reader:
         rows = unseen_rows(reader, load_catalog(settings.config_dir))
     if as_json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))

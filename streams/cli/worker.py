@@ -50,5 +50,6 @@ def worker(slot: int) -> None:
         alive_without_redis_seconds=settings.alive_without_redis_seconds,
         log_format=settings.log_format,
         session_seconds=settings.worker_session_seconds,
+        unseen_kept_ms=settings.unseen_hours_kept * 3_600_000,
     )
     sys.exit(run_worker(options, catalog))

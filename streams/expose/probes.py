@@ -37,12 +37,12 @@ REDIS_CALL_SECONDS_MAX = 1.5
 
 def open_reader(settings: Settings) -> LiveReader:
     """Return a reader for those who must answer a person or Prometheus in time; it connects at its first call."""
-    return LiveReader(_address(settings), settings.redis_prefix)
+    return LiveReader(_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
 
 
 def open_keeper(settings: Settings) -> LiveKeeper:
     """The same for an observer, which also writes."""
-    return LiveKeeper(_address(settings), settings.redis_prefix)
+    return LiveKeeper(_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
 
 
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
@@ -65,6 +65,7 @@ def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:
         catalog=catalog.digest,
         minutes_kept_hours=settings.minutes_kept_hours,
         wait_hours=settings.archive_wait_hours,
+        sketches_days_max=settings.archive_sketches_days_max,
     )
 
 

@@ -122,7 +122,7 @@ def _run_faust(
     register_transport()
     use_raw_batches(options.kafka.unpacked_bytes_max)
     app = build_app(options.kafka, name.group, name.instance_id, options.session_seconds)
-    writer = LiveWriter(options.redis, options.redis_prefix)
+    writer = LiveWriter(options.redis, options.redis_prefix, options.unseen_kept_ms)
     state.dead = lambda: redis_silence(writer.answered_at, options.alive_without_redis_seconds)
     budget = RejectBudget(options.rejects_kept_per_minute, options.rejects_kept_bytes_per_minute)
     dead_letters = DeadLetterTopic(options.kafka, options.topics[1].name, facts.name, budget, metrics)

@@ -8,6 +8,7 @@ from streams.broker import KafkaAddress
 from streams.events import EventBounds
 from streams.ingest.health import HealthAddress
 from streams.live.connection import RedisAddress
+from streams.live.unseen import KEPT_MS
 from streams.topics import TopicDesign
 
 
@@ -33,3 +34,5 @@ class WorkerOptions:
     log_format: str = "text"
     #: How long Kafka waits for a worker that is silent.
     session_seconds: int = 12
+    #: A value that no list knows is forgotten once it did not come for so long.
+    unseen_kept_ms: int = KEPT_MS

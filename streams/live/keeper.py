@@ -26,8 +26,8 @@ _pack = msgspec.msgpack.Encoder().encode
 class LiveKeeper(LiveReader):
     """Settles, trims and forgets. Every method raises `ServerError` when Redis does not answer, and may be called again."""
 
-    def __init__(self, address: RedisAddress, prefix: str) -> None:
-        super().__init__(address, prefix)
+    def __init__(self, address: RedisAddress, prefix: str, unseen_kept_ms: int = KEPT_MS) -> None:
+        super().__init__(address, prefix, unseen_kept_ms)
         self._settle = self._redis.register_script(scripts.SETTLE)
         self._trim = self._redis.register_script(scripts.TRIM)
         self._forget = self._redis.register_script(scripts.FORGET_UNSEEN)
@@ -52,9 +52,9 @@ class LiveKeeper(LiveReader):
             return int(removed)
 
     def forget_unseen(self) -> int:
-        """Remove unseen values that are older than a day; return how many. Any number of observers may do it."""
+        """Remove unseen values that are to be forgotten; return how many. Any number of observers may do it."""
         with asking_redis(self._address):
-            gone: Any = self._forget(args=[self._base, KEPT_MS, *LISTS])
+            gone: Any = self._forget(args=[self._base, self._unseen_kept_ms, *LISTS])
         return int(gone)
 
 

@@ -17,7 +17,7 @@ from streams.live.checked import PARTITIONS_MAX, Integer, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect, refuse_cluster
 from streams.live.keys import Keys, encode_field
 from streams.live.observers import ObserverSaid, parse
-from streams.live.unseen import UnseenReader
+from streams.live.unseen import KEPT_MS, UnseenReader
 
 #: Minutes fetched in one round trip.
 MINUTES_A_CALL = 240
@@ -126,14 +126,15 @@ class MinuteCounts:
 class LiveReader:
     """The blocking side. Every method raises `ServerError` when Redis does not answer, and may be called again."""
 
-    def __init__(self, address: RedisAddress, prefix: str) -> None:
+    def __init__(self, address: RedisAddress, prefix: str, unseen_kept_ms: int = KEPT_MS) -> None:
         self._address = address
         self._base = Keys(prefix).base
         self._redis = connect(address)
+        self._unseen_kept_ms = unseen_kept_ms
         self._is_fit = False
         #: When Redis last answered a snapshot, monotonic seconds; before the first, when this began.
         self.answered_at = time.monotonic()
-        self.unseen = UnseenReader(self._redis, address, self._base)
+        self.unseen = UnseenReader(self._redis, address, self._base, unseen_kept_ms)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,7 @@
 """Values that no list knows, as they were sent: for operators, so that what counts under `INCONNU` has a name.
 
 They are written in the call that counts their events, so that their numbers are as exact as the counts. Of each list at most `VALUES_MAX`
-are held; beyond, the one that was seen longest ago makes room, and its events go to `""`, the rest. Cut, and gone after a day.
+are held; beyond, the one that was seen longest ago makes room, and its events go to `""`, the rest. Cut, and gone after a while.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streams.live.connection import RedisAddress, asking_redis
 LISTS = ("service", "profile", "project", "uai")
 VALUES_MAX = 500
 CHARACTERS_MAX = 64
-#: A value that did not come for this long is forgotten.
+#: A value that did not come for this long is forgotten, unless the settings say otherwise.
 KEPT_MS = 24 * 3_600_000
 #: Stands for all that is not listed by value.
 REST = ""
@@ -63,13 +63,14 @@ def shown(value: str) -> str:
 class UnseenReader:
     """The part of a `LiveReader` that looks at unseen values (`reader.unseen`); raises `ServerError` when Redis does not answer."""
 
-    def __init__(self, client: redis.Redis, address: RedisAddress, base: str) -> None:
+    def __init__(self, client: redis.Redis, address: RedisAddress, base: str, kept_ms: int) -> None:
+        self._kept_ms = kept_ms
         self._address = address
         self._base = base
         self._redis = client
 
     def values(self) -> list[UnseenValue]:
-        """Return what is held and younger than a day: by list, most events first, the rest last."""
+        """Return what is held and not to be forgotten: by list, most events first, the rest last."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
         for kind in LISTS:
@@ -77,7 +78,7 @@ class UnseenReader:
             pipeline.zrange(f"{self._base}unseen_at:{kind}", 0, -1, withscores=True)
         with asking_redis(self._address):
             (seconds, micros), *answers = pipeline.execute()
-        oldest_ms = seconds * 1000 + micros // 1000 - KEPT_MS
+        oldest_ms = seconds * 1000 + micros // 1000 - self._kept_ms
         found: list[UnseenValue] = []
         for kind, events, seen in zip(LISTS, answers[::2], answers[1::2], strict=True):
             key = f"{self._base}unseen:{kind}"
@@ -90,7 +91,7 @@ class UnseenReader:
         return found
 
     def sizes(self) -> dict[str, int]:
-        """Return how many values each list holds that are younger than a day."""
+        """Return how many values each list holds that are not to be forgotten."""
         sizes = dict.fromkeys(LISTS, 0)
         for each in self.values():
             sizes[each.kind] += each.value != REST

@@ -68,8 +68,9 @@ class HeartbeatLine:
 class LiveWriter:
     """The asyncio side. Every method raises `RedisUnavailable` when Redis does not answer; calling again is safe for all of them."""
 
-    def __init__(self, address: RedisAddress, prefix: str) -> None:
+    def __init__(self, address: RedisAddress, prefix: str, unseen_kept_ms: int = KEPT_MS) -> None:
         self._address = address
+        self._unseen_kept_ms = unseen_kept_ms
         self._base = Keys(prefix).base
         self._catalog = ""
         self._redis = connect_async(address)
@@ -134,7 +135,8 @@ class LiveWriter:
         """
         every = [delta for of_one in deltas.values() for delta in of_one]
         last_ms = max((delta.append_ms for delta in every), default=0)
-        args: list[_Arg] = [self._base, LAYOUT, merge(every), last_ms, SKETCH_MINUTES_KEPT, VALUES_MAX, KEPT_MS]
+        bounds = (SKETCH_MINUTES_KEPT, VALUES_MAX, self._unseen_kept_ms)
+        args: list[_Arg] = [self._base, LAYOUT, merge(every), last_ms, *bounds]
         for number, of_one in deltas.items():
             first, last = of_one[0], of_one[-1]
             start = "" if first.start is None else first.start

@@ -21,6 +21,8 @@ class ArchiveRules:
     catalog: str
     minutes_kept_hours: int
     wait_hours: int
+    #: After so many days sketches of users are forgotten; None: never.
+    sketches_days_max: int | None = None
 
     @property
     def shift_minutes(self) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.errors import InputError
@@ -60,6 +60,8 @@ class Archivist:
     _due_again: set[int] = field(default_factory=set)
     _last_hour: int = 0
     _id: str | None = None
+    _forgotten_before: date | None = None
+    _without_users: set[date] = field(default_factory=set)
     loop: BackgroundLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,19 @@ class Archivist:
         self._announce(self._id, minute, state)
         self._note(hours, minute, size or self.figures.file_bytes, state)
         self._trim(hours, state, state.settled_ms)
+        self._forget_users(archive, state.settled_ms)
+
+    def _forget_users(self, archive: Archive, settled_ms: int) -> None:
+        """Once a day: of days that are older than they may be."""
+        if self.rules.sketches_days_max is None:
+            return
+        today = paris_date(settled_ms // 60_000 + self.rules.shift_minutes)
+        before = today - timedelta(days=self.rules.sketches_days_max)
+        if before == self._forgotten_before:
+            return
+        self._without_users, is_done = archive.forget_users(before, self._without_users)
+        if is_done:
+            self._forgotten_before = before
 
     def _hours(self, state: ArchiveState, settled_ms: int) -> range:
         """Hours of archive time that Redis holds something of and that are settled whole."""

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,8 @@ from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
-from streams.history.day_columns import CutName, CutRows, Sketches, minute_events
+from streams.history.day_columns import CutName, CutRows, Sketches, minute_events, no_rows
+from streams.history.day_file import DayFile
 from streams.history.marks import Choice, HourSource
 from streams.history.whole_files import ArchiveError
 from streams.observe import ArchiveRules, Archivist
@@ -182,6 +184,28 @@ def test_without_pyarrow_everything_that_needs_it_says_so(
     archivist.try_pass()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert archivist.figures.failures == 2
+
+
+def test_sketches_of_users_are_forgotten_when_they_are_due_and_nothing_else(archive: Archive) -> None:
+    sketch = hll.sketch_of(np.arange(hll.REGISTERS).astype(np.uint8) % 20)
+    kept = {("project", "mbn"): sketch}
+    days = [DAY - timedelta(days=back) for back in range(3)]
+    for day in days:  # without minutes, which belong to one day
+        archive.write(DayFile(day, 0, (), no_rows(), Sketches({("region", "44"): sketch}, kept)))
+    update(archive, reading(7))
+    assert archive.forget_users(DAY, most=1) == ({days[2]}, False)
+    assert archive.forget_users(DAY, {days[2]}) == ({days[1], days[2]}, True)
+    for day in days:
+        with archive.open(day) as reader:  # type: ignore[union-attr]
+            assert reader.sketches() == Sketches({("region", "44"): sketch} if day == DAY else {}, kept)
+    written = archive.path(days[1]).stat().st_mtime_ns
+    assert archive.forget_users(DAY) == ({days[1], days[2]}, True)
+    assert archive.path(days[1]).stat().st_mtime_ns == written  # nothing is left to remove: not written again
+    # Of a day with counts only its users go.
+    assert archive.forget_users(DAY + timedelta(days=1)) == (set(days), True)
+    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+        assert reader.sketches() == Sketches({}, kept)
+    assert events(archive, 7) == 90 * 2 * 60
 
 
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:

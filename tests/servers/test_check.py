@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 import redis
 import yaml
+from click.testing import CliRunner
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from streams.cli import cli
 from streams.errors import RedisUnfit
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
@@ -52,6 +54,7 @@ def test_all_is_well_and_absent_topics_are_created(installation: Installation) -
     assert any(line.startswith("ok ") and ".new was absent: created, 3 partitions" in line for line in lines)
     assert any(line.startswith("warning  calendar") and "Mayotte" in line for line in lines)
     assert not any("maxmemory" in line for line in lines)
+    assert any(line.startswith("ok       quotas") for line in lines), lines
     assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
     code, lines, _ = check(installation, **fresh)
     assert code == 0
@@ -138,6 +141,16 @@ def test_what_a_project_sends_wrongly(installation: Installation) -> None:
     assert wrong, text
     assert int(wrong[1]) > 60, "seven in eight, by chance"
     assert "no minute that Redis holds has an event of it" in text
+    # Where one of its visitors is, and until when.
+    erased = CliRunner().invoke(
+        cli, ["erase", "--visitor", pseudonym("0123456789abcdef", "3")], env=installation.environment
+    )
+    assert erased.exit_code == 1, erased.output
+    assert f"{settings.topic} holds 1 records (elyco 1), the last of" in erased.stdout
+    assert f"{settings.rejected_topic} holds nothing of this visitor" in erased.stdout
+    assert re.search(r"Kafka removes them by \S+ \S+ at the latest", erased.stdout)
+    nobody = CliRunner().invoke(cli, ["erase", "--visitor", "f" * 64], env=installation.environment)
+    assert (nobody.exit_code, nobody.stdout.count("holds nothing of this visitor")) == (0, 2), nobody.output
     code, lines, _ = check(installation, "--project", "nobody", "--minutes", "5")
     assert "nobody is not in projects.yaml" in "\n".join(lines)
     code, _, errors = check(installation, "--minutes", "5")

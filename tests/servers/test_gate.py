@@ -17,8 +17,10 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from browser import chromium
 from observers import Filler, Place, now_minute, observing_server
 from page_scene import surge
+from playwright.sync_api import expect
 
 from streams.access import AccessScope, Grant, TokenFile
 from streams.access.tokens import make_token
@@ -361,3 +363,22 @@ def test_behind_nginx_the_identity_provider_says_who_looks(guarded: Guarded, ngi
 def test_an_observer_that_anybody_could_look_at_does_not_start(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         ObserverServer(Settings(kafka_bootstrap_servers="127.0.0.1:9", redis_url="redis://127.0.0.1:9/0", **settings))
+
+
+def test_a_page_whose_session_ends_shows_the_login_form(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not « connexion perdue », which would be for ever."""
+    monkeypatch.setattr("streams.expose.page.routes.STREAM_SECONDS_MAX", 3.0)
+    made = make_token(Grant((AccessScope.READ,), name="lectrice"), datetime.now(UTC))
+    guarded.file.add(made.token)
+    with chromium() as browser, closing(browser.new_context(ignore_https_errors=True)) as context:
+        page = context.new_page()
+        page.goto(f"{guarded.url}/")
+        page.get_by_label("Jeton d’accès").fill(made.text)
+        page.get_by_role("button", name="Se connecter").click()
+        expect(page.locator("h1")).to_have_text("France entière")
+        expect(page.locator("#big")).to_have_text(re.compile(r"\d"))
+        page.wait_for_timeout(4000)  # a stream that ended goes on by itself
+        expect(page.locator("#trouble")).to_be_hidden()
+        guarded.file.revoke(made.token.id)
+        expect(page.get_by_role("button", name="Se connecter")).to_be_visible(timeout=20_000)
+        assert page.url.endswith("/login")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -38,6 +39,8 @@ POLL_SECONDS = 0.2
 RETRY_MS = 1000
 #: Pages open at once on one observer; each costs a few milliseconds a second.
 PAGES_MAX = 200
+#: A stream ends after so long, and the browser asks for the next one: who may no longer look does not go on looking.
+STREAM_SECONDS_MAX = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,12 @@ async def _events(
     yield _event("hello", hello)
     seen = shown = -1
     first = feed.picture.version
-    while not (feed.stopping or told_to_leave.is_set()) and not await request.is_disconnected():
+    ends = time.monotonic() + STREAM_SECONDS_MAX
+    while (
+        time.monotonic() < ends
+        and not (feed.stopping or told_to_leave.is_set())
+        and not await request.is_disconnected()
+    ):
         feed.wanted()
         picture = feed.picture
         # After a rest the last picture may be old: wait for a new one.

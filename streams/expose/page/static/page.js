@@ -81,8 +81,10 @@ async function explain() {
   const mine = source;
   try {
     const answer = await fetch(`page/stream${location.search}`, { headers: { accept: "text/event-stream" } });
-    if (answer.status === 422 && mine === source) refuse();
     await answer.body?.cancel();
+    // The session ended, or its token was revoked: nothing is lost but the right to look.
+    if (answer.status === 401) { location.assign("login"); return; }
+    if (answer.status === 422 && mine === source) refuse();
   } catch { /* the observer is away: tried again below */ }
   tick();
   if (!refused && mine === source) setTimeout(() => { if (mine === source) connect(); }, 2000);
