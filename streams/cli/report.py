@@ -31,6 +31,13 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
         click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout."),
         click.option("--html", type=file, help="Write one self-contained page (French) to this file."),
+        click.option(
+            "--region",
+            "regions",
+            multiple=True,
+            metavar="CODE",
+            help="Of this region alone, with its academies and projects; may be given several times.  [default: France]",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -102,10 +109,14 @@ class _Reporter:
     as_json: bool
     as_csv: bool
     html: Path | None
+    part: Any
 
     @classmethod
-    def open(cls, archive: Path | None, as_json: bool, as_csv: bool, html: Path | None) -> _Reporter:
+    def open(
+        cls, *, archive: Path | None, as_json: bool, as_csv: bool, html: Path | None, regions: tuple[str, ...]
+    ) -> _Reporter:
         from streams.history import load_calendar
+        from streams.history.part import PartOfFrance
 
         if as_json and as_csv:
             raise InputError("say --json or --csv, not both")
@@ -119,6 +130,7 @@ class _Reporter:
             as_json,
             as_csv,
             html,
+            PartOfFrance.of(catalog, regions) if regions else None,
         )
 
     def run(self, question: Any) -> None:
@@ -127,11 +139,10 @@ class _Reporter:
         from streams.history.sides import both_sides
 
         history, simulated = open_history(self.settings, self.catalog, self.archive)
-        sides = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir)
+        sides = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir, part=self.part)
+        few = small_numbers(self.settings)
         self._write(
-            make_report(
-                question, sides, self.catalog, self.calendar, few=small_numbers(self.settings), simulated=simulated
-            )
+            make_report(question, sides, self.catalog, self.calendar, few=few, simulated=simulated, part=self.part)
         )
 
     def _write(self, made: Any) -> None:

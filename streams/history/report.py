@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from streams.history.changed_projects import (
 from streams.history.compared_days import ReportQuestion
 from streams.history.coverage import Extent
 from streams.history.day_columns import CutName
+from streams.history.part import PartOfFrance
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
 from streams.history.unlike import UnlikeDays, is_off, unlike_days
@@ -84,7 +85,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: `total` is France over all days, `first_day` the same of the first alone (a rentrée), `rows` everything else."""
+    """A report: `total` is France, or the regions asked for, over all days, `first_day` the same of the first alone (a rentrée), `rows`
+    everything else.
+    """
 
     question: ReportQuestion
     perimeter: Perimeter
@@ -134,11 +137,16 @@ def make_report(
     *,
     few: SmallNumbers,
     simulated: bool = False,
+    part: PartOfFrance | None = None,
 ) -> Report:
-    """Compare two sides. `simulated`: the archive says so of itself. `few`: which numbers of users are not told."""
+    """Compare two sides. `simulated`: the archive says so of itself. `few`: which numbers of users are not told. `part`: of which the
+    sides are, None: France.
+    """
     now, then = sides.now, sides.then
     simulated = simulated or now.simulated or then.simulated
     unknown = {code for first, last in question.ends() for code in calendar.unknown_regions(first, last)}
+    if part is not None:
+        unknown &= part.codes["region"]
     extent = sides.extents[CutName.REGION]
     unlike = unlike_days(calendar, question.days, question.against, extent.day_numbers)
     rows = _Rows(sides, catalog, frozenset(unknown), few, simulated=simulated, unlike=bool(unlike))
@@ -148,8 +156,8 @@ def make_report(
     return Report(
         question,
         rows.perimeter,
-        rows.row("national", CutName.REGION, "FR"),
-        first_rows.row("national", CutName.REGION, "FR") if first_rows else None,
+        _whole(rows, part),
+        _whole(first_rows, part) if first_rows else None,
         rows.all(),
         now,
         then,
@@ -161,6 +169,11 @@ def make_report(
         simulated,
         few,
     )
+
+
+def _whole(rows: _Rows, part: PartOfFrance | None) -> Row:
+    row = rows.row("national", CutName.REGION, "FR")
+    return row if part is None else replace(row, by="regions", code=part.code, label=part.label)
 
 
 class _Rows:

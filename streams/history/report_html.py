@@ -56,6 +56,10 @@ def report_page(report: Report, catalog: Catalog, made_at: datetime) -> str:
 
 
 def _title(report: Report) -> str:
+    return _kind(report) if report.total.by == "national" else f"{_kind(report)} – {report.total.label}"
+
+
+def _kind(report: Report) -> str:
     days = report.question.days
     if report.question.kind == "rentree":
         return f"Rentrée {days[0].year} : audience des ENT"

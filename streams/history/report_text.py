@@ -22,6 +22,8 @@ _SECTIONS = ("region", "group", "family", "service", "project", "profile", "acad
 def print_report(report: Report, console: Console) -> None:
     """Tables for a terminal: what the page says."""
     console.print(_title(report))
+    if report.total.by != "national":
+        console.print(f"[bold]of[/]          {report.total.label}")
     if report.simulated:
         console.print("[yellow]simulated figures[/]")
     if report.then.estimated:

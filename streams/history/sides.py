@@ -17,6 +17,7 @@ from streams.history.day_columns import CutName
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError, held_text
 from streams.history.pairing import Likeness
+from streams.history.part import PartOfFrance
 from streams.history.reading import History, PastDay
 from streams.history.side import Side, Sides
 from streams.history.sums import Collector
@@ -29,9 +30,15 @@ ESTIMATE_COVERS_MORE = 2.0
 
 
 def both_sides(
-    history: History, catalog: Catalog, calendar: SchoolCalendar, question: ReportQuestion, config_dir: Path
+    history: History,
+    catalog: Catalog,
+    calendar: SchoolCalendar,
+    question: ReportQuestion,
+    config_dir: Path,
+    *,
+    part: PartOfFrance | None = None,
 ) -> Sides:
-    """Both sides of a question.
+    """Both sides of a question, of France or of a part of it; of a part an earlier side is never made of weekly figures.
 
     Raises:
         NoDataError: nothing is known of one of them.
@@ -40,11 +47,13 @@ def both_sides(
     first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
     pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
     for number, (now, then) in enumerate(pairs):
+        if part is not None:
+            now, then = (day and part.day(day) for day in (now, then))
         for pair in (whole, first) if first and not number else (whole,):
             pair.add(number, now, then)
     sides = whole.sides(first)
     _check(sides.now, history)
-    estimate = _estimate(history, catalog, calendar, question, config_dir)
+    estimate = None if part else _estimate(history, catalog, calendar, question, config_dir)
     if estimate and whole.minutes(list(map(estimate.known, question.against))) > ESTIMATE_COVERS_MORE * whole.minutes():
         return _estimated(history, estimate, question)
     _check(sides.then, history)

@@ -266,3 +266,34 @@ def test_users_too_few_to_be_told_are_told_nowhere(past: Path, tmp_path: Path, m
         assert ("users too few to be told" in rows[code]["marks"]) == is_few
     page = (tmp_path / "report.html").read_text()
     assert page.count(f">moins de {least}<") == 5
+
+
+def test_a_region_has_a_report_of_its_own_and_of_nobody_else(past: Path, tmp_path: Path, catalog: Catalog) -> None:
+    words = ("day", "--day", "2026-09-01", "--archive", str(past), "--json")
+    _code, out, _error = run(*words)
+    france = orjson.loads(out)
+    _code, out, _error = run(*words, "--region", "44", "--html", str(tmp_path / "page.html"))
+    report = orjson.loads(out)
+    total = report["total"]
+    assert (total["by"], total["code"], total["label"]) == ("regions", "44", "Grand Est")
+    (own,) = (row for row in france["rows"] if (row["by"], row["code"]) == ("region", "44"))
+    for name in ("visits", "visits_then", "growth", "events", "users", "establishments", "peak_visits"):
+        assert total[name] == own[name], name
+    of = {by: {row["code"] for row in report["rows"] if row["by"] == by} for by in ("region", "academy", "project")}
+    (region,) = (region for region in catalog.regions if region.code == "44")
+    assert of["region"] == {"44"}
+    assert of["academy"] <= {academy.code for academy in region.academies}
+    assert of["project"] <= {project.code for project in catalog.projects if project.region == "44"}
+    # Figures that name no region are those of the region.
+    assert sum(row["events"] for row in report["rows"] if row["by"] == "service") == total["events"]
+    text = (tmp_path / "page.html").read_text()
+    assert "Audience des ENT, mardi 1er septembre 2026 – Grand Est" in text
+    others = [region.name for region in catalog.regions if region.code != "44"]
+    assert [name for name in others if name in text] == []
+    _code, out, _error = run(*words, "--region", "44", "--region", "11")
+    both = orjson.loads(out)["total"]
+    of_two = [row["visits"] for row in france["rows"] if row["by"] == "region" and row["code"] in ("11", "44")]
+    assert (both["code"], both["visits"]) == ("11,44", sum(of_two))
+    _code, _out, error = run(*words, "--region", "Alsace")
+    assert isinstance(error, InputError)
+    assert "--region 'Alsace' is no region" in str(error)
