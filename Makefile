@@ -65,6 +65,10 @@ bench: $(STAMP) servers ## events per CPU-second of one worker, on a real broker
 bench-collector: $(STAMP) servers ## events per CPU-second of one collector, over TLS, on a real broker
 	@$(BIN)/python -m bench.collector
 
+.PHONY: bench-flood
+bench-flood: $(STAMP) servers ## what a flood of one ENT does to the delay of the others: through the collector, and by Kafka with and without a quota
+	@$(BIN)/python -m bench.flood
+
 .PHONY: bench-live
 bench-live: $(STAMP) servers ## what live counting costs at a steady rate: CPU of worker and Redis, calls, bytes, delay
 	@$(BIN)/python -m bench.live

@@ -174,7 +174,7 @@ def main() -> int:
         running.callback(broker.stop)
         broker.wait_ready()
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
-        collector = _collector(directory, settings)
+        collector = start_collector(directory, settings)
         running.callback(collector.stop)
         collector.wait_ready()
         names = ("aiokafka", "msgspec", "uvicorn", "h11", "cramjam")
@@ -200,7 +200,8 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _collector(directory: Path, settings: Settings) -> Process:
+def start_collector(directory: Path, settings: Settings) -> Process:
+    """A collector; who starts it waits for it, and stops it."""
     names = ("kafka_bootstrap_servers", "collector_port", "tokens_file", "tls_certfile", "tls_keyfile")
     environment = {f"VIGIE_{name.upper()}": str(getattr(settings, name)) for name in names}
     environment["VIGIE_STACK_FILE"] = str(directory / "none.json")
