@@ -85,7 +85,8 @@ def events_of(project: str, number: int, rnd: random.Random) -> list[tuple[bytes
 
 def send_steadily(door: Entrance, flow: Sending, stopping: threading.Event) -> None:
     """`RATE` events a second; late batches are sent at once."""
-    rnd, connection, begun, batches = random.Random(1), door.connect(), time.monotonic(), 0
+    # No seed: an id that a phase before had is a repeat.
+    rnd, connection, begun, batches = random.Random(), door.connect(), time.monotonic(), 0
     while not stopping.is_set():
         due = begun + batches * BATCH_EVENTS / RATE
         time.sleep(max(0.0, due - time.monotonic()))
@@ -100,7 +101,7 @@ def send_steadily(door: Entrance, flow: Sending, stopping: threading.Event) -> N
 
 def flood_collector(door: Entrance, flow: Sending, stopping: threading.Event) -> None:
     """As fast as it goes, without waiting for what `Retry-After` says."""
-    rnd, connection = random.Random(2), door.connect()
+    rnd, connection = random.Random(), door.connect()
     while not stopping.is_set():
         accepted = _post(connection, door, rnd)
         flow.taken += accepted or 0
@@ -118,7 +119,7 @@ def _post(connection: http.client.HTTPSConnection, door: Entrance, rnd: random.R
 
 def flood_kafka(settings: Settings, flow: Sending, stopping: threading.Event) -> None:
     """As fast as Kafka takes them; what is in the client's buffer at the end is thrown away."""
-    rnd = random.Random(3)
+    rnd = random.Random()
     producer = Producer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,

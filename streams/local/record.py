@@ -40,6 +40,7 @@ class StackRecord:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.{pid}")
+        fresh.touch(mode=0o600)  # it names servers, and where their data are
         fresh.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         fresh.replace(self.path)
 

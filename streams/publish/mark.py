@@ -224,7 +224,9 @@ class MarkFile:
             InputError: the file is damaged.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=_Held).marks
+            # Not through a symbolic link: in a directory that others write to it may lead anywhere.
+            with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                return msgspec.json.decode(file.read(), type=_Held).marks
         except FileNotFoundError:
             return ()
         except (OSError, ValueError) as error:

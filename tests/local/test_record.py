@@ -48,6 +48,7 @@ def test_commands_find_the_settings_of_a_running_stack(record):
     ]
     assert load_settings().observer_port == 8123
     assert load_settings().calendar_shift_seconds == -5
+    assert record.path.stat().st_mode & 0o077 == 0, "others of the machine may read where the servers are"
     assert load_settings(observer_port=8200).observer_port == 8200
     record.remove()
     assert read_stack() is None

@@ -306,6 +306,15 @@ def test_a_damaged_mark_is_no_mark_of_nothing(ents: Ents, log: Path) -> None:
     assert len(ents.run(write(log.with_name("b.log"), events(0, 3)))) == 3, "another file's is left out"
 
 
+def test_a_mark_that_is_a_symbolic_link_is_not_read(ents: Ents, log: Path, tmp_path: Path) -> None:
+    ents.run(log)
+    path = MarkFile(log).path
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"cannot be read .*symbolic links"):
+        ents.run(log)
+
+
 def test_two_runs_over_one_file_at_a_time(log: Path) -> None:
     with (
         MarkFile(log).held(),
