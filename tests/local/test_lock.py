@@ -46,6 +46,6 @@ def test_a_lock_file_that_was_replaced_is_not_mistaken(tmp_path):
             assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_what_lies_beside_the_lock_is_its_owners_alone(tmp_path: Path) -> None:
+def test_what_lies_beside_the_lock_is_its_owners_alone(tmp_path):
     with FileLock(tmp_path / "data" / "lock", "taken"):
         assert (tmp_path / "data").stat().st_mode & 0o077 == 0
