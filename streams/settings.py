@@ -99,12 +99,8 @@ class Settings(BaseSettings):
     topic_retention_hours: int = Field(
         168, ge=1, le=24 * 3660, description="at least: as far back as counts can be made again"
     )
-    topic_retention_hours_max: int = Field(
-        336, ge=1, le=24 * 3660, description="at most: events hold pseudonyms of minors; `vigie check` warns beyond"
-    )
-    rejected_retention_hours_max: int = Field(
-        336, ge=1, le=24 * 3660, description="at most, of rejected events, which may hold what was sent by mistake"
-    )
+    topic_retention_hours_max: int = Field(336, ge=1, le=24 * 3660, description="at most; `vigie check` warns")
+    rejected_retention_hours_max: int = Field(336, ge=1, le=24 * 3660, description="at most, of rejected ones")
     worker_session_seconds: int = Field(
         12,
         ge=6,
@@ -152,9 +148,7 @@ class Settings(BaseSettings):
     )
     minutes_kept_hours: int = Field(72, ge=1, le=24 * 31, description="settled time that Redis holds by the minute")
     archive_dir: Path | None = Field(None, description="where observers keep settled days for years; none: not kept")
-    archive_sketches_days_max: int | None = Field(
-        None, ge=3, description="days after which the archive forgets sketches of users, not counts; none: keeps them"
-    )
+    archive_sketches_days_max: int | None = Field(None, ge=3, description="older sketches of users leave the archive")
     archive_wait_hours: int = Field(
         72, ge=1, le=24 * 31, description="how long minutes that are to be trimmed wait for an archive that fails"
     )
