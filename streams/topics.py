@@ -16,7 +16,6 @@ from typing import Any
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
-from kafka.protocol.admin.client_quotas import DescribeClientQuotasRequest
 from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
@@ -148,23 +147,6 @@ def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
             f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations/secure.md"
         )
     return [GroupMember(each["member_id"]) for each in found["members"]]
-
-
-def producer_quotas(client: KafkaAdminClient) -> int | None:
-    """Return how many users, clients, or defaults of them have a bound on what they write; None where this user may not ask.
-
-    kafka-python knows the question and has no method for it.
-    """
-
-    async def ask() -> Any:
-        return await client._manager.send(DescribeClientQuotasRequest(components=[], strict=False))
-
-    found: Any = client._manager.run(ask)
-    if found.error_code == 31:  # CLUSTER_AUTHORIZATION_FAILED
-        return None
-    if found.error_code:
-        raise ServerError(f"Kafka does not tell its quotas: error code {found.error_code}; see Kafka's log")
-    return sum(any(value.key == "producer_byte_rate" for value in entry.values) for entry in found.entries or ())
 
 
 def log_ends(client: KafkaAdminClient, name: str, partitions: Iterable[int]) -> dict[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streams.audit.quotas import producer_quotas, quotas_text
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.errors import ServerError, VigieError
@@ -22,7 +23,6 @@ from streams.topics import (
     await_topic,
     create_topic,
     describe_topic,
-    producer_quotas,
     topic_problems,
     topic_warnings,
 )
@@ -136,7 +136,10 @@ def check_topics(
                 )
             found[design.name] = facts
             yield from _topic_findings(facts, design, created=known is None)
-        yield _quota_finding(producer_quotas(client), address)
+        number = producer_quotas(client)
+        text = quotas_text(number)
+        is_bad = number == 0 and address.security_protocol != "PLAINTEXT"
+        yield Finding(Level.WARNING if is_bad else Level.OK, "quotas", text)
 
 
 def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) -> Iterator[Finding]:
@@ -155,21 +158,6 @@ def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) ->
     if not problems:
         was = "was absent: created" if created else "is as designed"
         yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")
-
-
-def _quota_finding(number: int | None, address: KafkaAddress) -> Finding:
-    """Whether anything bounds who writes to Kafka itself: one that floods holds up all others."""
-    if number is None:
-        text = "are not told to this user: the right Describe of the cluster's configuration is needed"
-        return Finding(Level.OK, "quotas", text)
-    if number:
-        return Finding(Level.OK, "quotas", f"{number} bound what users or clients write")
-    text = (
-        "none bounds what a user writes: one that floods holds up all others; kafka-configs.sh --bootstrap-server ... --alter "
-        "--entity-type users --entity-default --add-config producer_byte_rate=2097152"
-    )
-    has_users = address.security_protocol != "PLAINTEXT"
-    return Finding(Level.WARNING if has_users else Level.OK, "quotas", text)
 
 
 def check_calendar(unknown: Sequence[str]) -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -172,37 +172,6 @@ class Archive:
 
     def _write(self, day: DayFile) -> None:
         replace_whole(self.path(day.date), lambda path: write_file(day, path))
-
-    def forget_users(self, before: date, known: Collection[date] = (), most: int = 20) -> tuple[set[date], bool]:
-        """Remove the sketches of users of days before one, but for those `known` to have none, of at most so many; their counts stay.
-
-        Returns the days that have none now, and whether all were looked at. A file that is damaged, or cannot be read now, is left for
-        another time.
-
-        Raises:
-            ArchiveError: one cannot be written.
-        """
-        done, written = set(known), 0
-        for day in self.dates():
-            if day >= before or day in done:
-                continue
-            path = self.path(day)
-            with explained(path), self.locked():
-                try:
-                    reader = self.open(day)
-                    if reader is None:
-                        continue
-                    with reader:
-                        whole = reader.day() if reader.sketches().users else None
-                except InputError:
-                    continue
-                if whole is not None:
-                    if written == most:
-                        return done, False
-                    written += 1
-                    self._write(replace(whole, sketches=Sketches({}, whole.sketches.establishments)))
-                done.add(day)
-        return done, True
 
     def _read_whole(self, day: date) -> tuple[DayFile | None, Path | None]:
         path = self.path(day)

@@ -23,6 +23,7 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive, Updated
+from streams.history.forgetting import forget_users
 from streams.history.from_live import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
 from streams.history.paris_days import paris_date
@@ -109,7 +110,7 @@ class Archivist:
         before = today - timedelta(days=self.rules.sketches_days_max)
         if before == self._forgotten_before:
             return
-        self._without_users, is_done = archive.forget_users(before, self._without_users)
+        self._without_users, is_done = forget_users(archive, before, self._without_users)
         if is_done:
             self._forgotten_before = before
 

@@ -21,6 +21,7 @@ from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Sketches, minute_events, no_rows
 from streams.history.day_file import DayFile
+from streams.history.forgetting import forget_users
 from streams.history.marks import Choice, HourSource
 from streams.history.whole_files import ArchiveError
 from streams.observe import ArchiveRules, Archivist
@@ -193,16 +194,16 @@ def test_sketches_of_users_are_forgotten_when_they_are_due_and_nothing_else(arch
     for day in days:  # without minutes, which belong to one day
         archive.write(DayFile(day, 0, (), no_rows(), Sketches({("region", "44"): sketch}, kept)))
     update(archive, reading(7))
-    assert archive.forget_users(DAY, most=1) == ({days[2]}, False)
-    assert archive.forget_users(DAY, {days[2]}) == ({days[1], days[2]}, True)
+    assert forget_users(archive, DAY, most=1) == ({days[2]}, False)
+    assert forget_users(archive, DAY, {days[2]}) == ({days[1], days[2]}, True)
     for day in days:
         with archive.open(day) as reader:  # type: ignore[union-attr]
             assert reader.sketches() == Sketches({("region", "44"): sketch} if day == DAY else {}, kept)
     written = archive.path(days[1]).stat().st_mtime_ns
-    assert archive.forget_users(DAY) == ({days[1], days[2]}, True)
+    assert forget_users(archive, DAY) == ({days[1], days[2]}, True)
     assert archive.path(days[1]).stat().st_mtime_ns == written  # nothing is left to remove: not written again
     # Of a day with counts only its users go.
-    assert archive.forget_users(DAY + timedelta(days=1)) == (set(days), True)
+    assert forget_users(archive, DAY + timedelta(days=1)) == (set(days), True)
     with archive.open(DAY) as reader:  # type: ignore[union-attr]
         assert reader.sketches() == Sketches({}, kept)
     assert events(archive, 7) == 90 * 2 * 60
