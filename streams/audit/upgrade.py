@@ -4,7 +4,7 @@ over of the time before the log? Nothing of the old prefix is changed."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.audit.compare import ASPECTS, VISIT_ASPECTS
@@ -18,6 +18,7 @@ from streams.count import Field
 from streams.errors import ServerError, StateError
 from streams.live import LiveReader, Snapshot
 from streams.live.keys import READABLE_LAYOUTS
+from streams.topics import GroupMember
 
 #: Without any progress of the new workers for this long, they are not there, or cannot count.
 STILL_SECONDS_MAX = 120.0
@@ -100,6 +101,17 @@ def readable(prefix: str, snapshot: Snapshot) -> Snapshot:
             f"redis_prefix {prefix} holds a call that was written only in part ({snapshot.mark}): start over"
         )
     return snapshot
+
+
+def of_running_workers(group: str, members: Iterable[GroupMember], old: Snapshot) -> str | None:
+    """The running worker that is in this consumer group, if any is: new workers there would take its partitions away."""
+    for beat in old.heartbeats.values():
+        named = f"{group}-{beat.worker}-".replace(
+            ":", "-"
+        )  # as workers name themselves, and Kafka its static members after that
+        if old.now_ms - beat.at_ms <= GONE_MS and any(member.member_id.startswith(named) for member in members):
+            return beat.worker
+    return None
 
 
 def is_caught_up(old: Snapshot, new: Snapshot) -> bool:

@@ -14,6 +14,7 @@ from streams.audit.upgrade import (
     Reach,
     carried,
     counted_between,
+    of_running_workers,
     reach_of,
     readable,
     still_in_use,
@@ -32,6 +33,7 @@ from streams.live import LiveReader, PrefixBook, Snapshot
 from streams.live.keys import encode_field
 from streams.observe import Observer, ObserverRules
 from streams.settings import Settings, load_settings
+from streams.topics import admin_client, group_members
 
 ROWS_SHOWN_MAX = 20
 
@@ -64,7 +66,14 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
         if finish:
             _finish(old, new, stack.enter_context(closing(PrefixBook(address, old_prefix))), old_prefix)
             return
-        readable(old_prefix, old.snapshot())
+        running = readable(old_prefix, old.snapshot())
+        with admin_client(kafka_address(settings)) as client:
+            members = group_members(client, settings.consumer_group)
+        if (worker := of_running_workers(settings.consumer_group, members, running)) is not None:
+            raise InputError(
+                f"consumer_group {settings.consumer_group} is that of the running workers ({worker} is in it), from whom new ones would "
+                "take partitions: set another, for this command and for the new workers"
+            )
         book = stack.enter_context(closing(PrefixBook(address, settings.redis_prefix)))
         if not book.begin(old_prefix):
             click.echo(f"{settings.redis_prefix} has taken the place of {old_prefix} already; next: --finish")

@@ -12,6 +12,7 @@ from streams.count import Field, PartitionState
 from streams.errors import StateError
 from streams.live import Heartbeat, MinuteCounts, Snapshot
 from streams.live.observers import ObserverSaid
+from streams.topics import GroupMember
 
 A, B, C = ("e", "44", "NOTES"), ("v", "44"), ("k", "not_json")
 EMPTY = Snapshot(100_000, None, None, None, None, 0, None, {}, {}, {}, {})
@@ -140,3 +141,14 @@ def test_rows_that_move_are_held_between_two_looks(
     compared, rows = upgrade.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
     assert compared == 1
     assert len(rows) == differ
+
+
+def test_new_workers_are_kept_out_of_the_running_group() -> None:
+    beat = Heartbeat("w:8001", 1, 8001, 5, 5, 0.0, 90_000, None, None, None, 0, 0)
+    running = replace(holding(5), heartbeats={0: beat})
+    theirs = [GroupMember("vigie-w-8001-topicid-3f")]
+    assert upgrade.of_running_workers("vigie", theirs, running) == "w:8001"
+    assert upgrade.of_running_workers("vigie", [GroupMember("vigie-w-8002-topicid-3f")], running) is None
+    assert upgrade.of_running_workers("vigie", [], running) is None
+    gone = replace(running, heartbeats={0: replace(beat, at_ms=1)})
+    assert upgrade.of_running_workers("vigie", theirs, gone) is None

@@ -5,6 +5,7 @@ Prints how long it took until counting went on. `PROVE_LONG=1 pytest -s tests/se
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from tests.servers.workers import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 RATE = 300
+#: Events that a worker which takes over must read again before it counts.
+REMEMBERED = 150_000
 SESSION_SECONDS = 12
 #: From `kill -9` of a worker until all of its partitions count again, beside the session timeout.
 TAKEOVER_SECONDS_MAX = 15.0
@@ -44,11 +47,12 @@ class Running:
         return total(snapshot_of(self.settings), Cut.EVENTS)
 
     def fault(self, what: str, do: Callable[[], None]) -> None:
-        """Do it, and note how long it took from then on until a second's worth of events more than before was counted."""
-        do()
-        before, began = self.counted(), time.monotonic()
-        wait_for(f"counting after: {what}", lambda: self.counted() > before + RATE, GOES_ON_SECONDS_MAX)
-        self.table.append(f"{what}: counting went on after {time.monotonic() - began:.1f} s")
+        """Do it, and note the longest time without any progress from its beginning until counting goes on."""
+        with Standstill(self) as standstill:
+            do()
+            before = self.counted()
+            wait_for(f"counting after: {what}", lambda: self.counted() > before + RATE, GOES_ON_SECONDS_MAX)
+        self.table.append(f"{what}: stood still for {standstill.longest:.1f} s at most")
 
     def restart(self, broker: Broker) -> None:
         broker.stop()
@@ -60,6 +64,25 @@ class Running:
         admin = KafkaAdminClient(bootstrap_servers=self.cluster.bootstrap_servers)
         admin.alter_configs([ConfigResource("topic", self.settings.topic, {"min.insync.replicas": str(number)})])
         admin.close()
+
+    def too_few_in_sync(self) -> None:
+        """All three must be in sync, and one is killed: nothing is confirmed until it is back."""
+        topic = self.settings.topic
+        self.need_in_sync(3)
+        gone = self.cluster.leader_of(topic, 1)
+        gone.kill()
+        time.sleep(12)  # the others notice
+        stands = self.counted()
+        time.sleep(3)
+        assert self.counted() - stands < RATE, "too few are in sync: nothing is confirmed"
+        began = time.monotonic()
+        gone.start()
+        wait_for("counting goes on", lambda: self.counted() > stands + RATE, GOES_ON_SECONDS_MAX)
+        self.table.append(
+            f"too few in sync: counting went on {time.monotonic() - began:.1f} s after the broker was started"
+        )
+        self.cluster.wait_in_sync(topic)
+        self.need_in_sync(2)
 
     def take_over(self, group: Supervised) -> None:
         """kill -9 of one of two workers, which stays away; until each of its partitions has moved on."""
@@ -78,9 +101,35 @@ class Running:
         wait_for("its partitions count again", moved_on, SESSION_SECONDS + TAKEOVER_SECONDS_MAX)
         seconds = time.monotonic() - began
         self.table.append(
-            f"kill -9 of one of two workers, session of {SESSION_SECONDS} s: its {len(its)} partitions counted again after {seconds:.1f} s"
+            f"kill -9 of one of two workers, session of {SESSION_SECONDS} s, {REMEMBERED:,} events to be read again: its {len(its)} "
+            f"partitions counted after {seconds:.1f} s"
         )
         group.add(1)
+
+
+class Standstill:
+    """Looks, from a thread, how long nothing more was counted."""
+
+    def __init__(self, chain: Running) -> None:
+        self.longest = 0.0
+        self._chain, self._ended = chain, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Standstill:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        counted, since = self._chain.counted(), time.monotonic()
+        while not self._ended.wait(0.1):
+            now = self._chain.counted()
+            self.longest = max(self.longest, time.monotonic() - since)
+            if now != counted:
+                counted, since = now, time.monotonic()
 
 
 @pytest.fixture
@@ -107,8 +156,10 @@ def test_counts_are_exact_whatever_happens_to_brokers(
     it = Running(cluster, own)
     with Supervised(own.environment, own.directory, 2) as group:
         traffic = traffic_to(own, catalog)
+        traffic.send(REMEMBERED)
+        traffic.flush()
+        wait_for("counting", lambda: it.counted() > 0.9 * REMEMBERED)
         traffic.begin(RATE)
-        wait_for("counting", lambda: it.counted() > RATE)
         leader = cluster.leader_of(own.settings.topic, 0)
         it.fault("kill -9 of the leader of partition 0", leader.kill)
         leader.start()
@@ -116,16 +167,7 @@ def test_counts_are_exact_whatever_happens_to_brokers(
         for each in cluster.brokers:
             it.fault(f"broker {each.number} restarted", lambda each=each: it.restart(each))  # type: ignore[misc]
 
-        it.need_in_sync(3)
-        gone = cluster.leader_of(own.settings.topic, 1)
-        gone.kill()
-        time.sleep(12)  # its followers notice, and nothing is taken any more
-        stands = it.counted()
-        time.sleep(3)
-        assert it.counted() - stands < RATE, "too few are in sync: nothing is confirmed"
-        it.fault("too few in sync for 15 s, and back", gone.start)
-        cluster.wait_in_sync(own.settings.topic)
-        it.need_in_sync(2)
+        it.too_few_in_sync()
 
         it.take_over(group)
         nothing_is_lost(group, traffic, own, catalog)

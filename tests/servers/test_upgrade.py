@@ -133,6 +133,7 @@ class Upgrading:
         self.new = Settings(**{**self.old.model_dump(), **chosen})
         self.environment = self._old_environment | {f"VIGIE_{name.upper()}": value for name, value in chosen.items()}
         self._before, self._directory, self._stack = code_before, directory, stack
+        self.command = ("upgrade", "--from", self.old.redis_prefix)
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def run_old(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -144,7 +145,7 @@ class Upgrading:
         return self._stack.enter_context(running(ROOT, self.environment, log, *arguments))
 
     def upgrade(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return vigie_of(ROOT, self.environment, "upgrade", "--from", self.old.redis_prefix, *options)
+        return vigie_of(ROOT, self.environment, *self.command, *options)
 
     def publish_earlier(self) -> None:
         """Publish events of hours ago by the old version, and wait until it has counted them."""
@@ -165,8 +166,7 @@ class Upgrading:
         """Upgrade, with new processes: closed at first, then no counter goes back and nobody is called. Return what was said."""
         port = self.new.observer_port
         log = self._directory / "upgrade.log"
-        arguments = ("upgrade", "--from", self.old.redis_prefix, *options)
-        with running(ROOT, self.environment, log, *arguments) as opening:
+        with running(ROOT, self.environment, log, *self.command, *options) as opening:
             wait_for("closed", lambda: snapshot_of(self.new).beside == self.old.redis_prefix)
             self.processes = [*(self.run("worker", "--slot", str(slot)) for slot in range(2)), self.run("serve")]
             wait_for("closed", lambda: "still being made" in get(port, "/readyz")[1])
@@ -217,6 +217,9 @@ def test_from_the_version_of_another_layout_under_load(
         old_observer = it.run_old("serve")
         wait_for("the old observer is ready", lambda: get(it.old.observer_port, "/readyz")[0] == 200)
         assert snapshot_of(it.old).layout == "1"
+        mistaken = vigie_of(ROOT, it.environment | {"VIGIE_CONSUMER_GROUP": it.old.consumer_group}, *it.command)
+        assert mistaken.returncode == 2, mistaken.stderr
+        assert "is that of the running workers" in mistaken.stderr
         if log_is_whole:
             said = it.open()
             assert "0 of before it carried over as a base (0 rows)" in said, said
