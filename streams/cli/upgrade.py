@@ -9,6 +9,7 @@ import click
 
 from streams.audit.log import open_log
 from streams.audit.recount import RecountRules
+from streams.audit.same_minutes import unlike_minutes
 from streams.audit.upgrade import (
     Carried,
     Reach,
@@ -18,7 +19,6 @@ from streams.audit.upgrade import (
     reach_of,
     readable,
     still_in_use,
-    unlike_minutes,
     wait_caught_up,
 )
 from streams.catalog import Catalog, load_catalog

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.audit import upgrade
+from streams.audit import same_minutes, upgrade
 from streams.audit.upgrade import Reach, carried, is_caught_up, readable, still_in_use, wait_caught_up
 from streams.count import Field, PartitionState
 from streams.errors import StateError
@@ -137,8 +137,8 @@ class Held:
 def test_rows_that_move_are_held_between_two_looks(
     monkeypatch: pytest.MonkeyPatch, old: tuple[dict[Field, int], ...], new: tuple[dict[Field, int], ...], differ: int
 ) -> None:
-    monkeypatch.setattr(upgrade, "LOOK_SECONDS", 0)
-    compared, rows = upgrade.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
+    monkeypatch.setattr(same_minutes, "LOOK_SECONDS", 0)
+    compared, rows = same_minutes.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
     assert compared == 1
     assert len(rows) == differ
 
