@@ -1,4 +1,4 @@
-"""Long tests first: of two processes that steal one another's rest, none should be left alone with a minute of waiting at the end.
+"""Long tests first: of processes that steal one another's rest, none should be left alone with a minute of waiting at the end.
 
 A pytest plugin (`-p order`, with `-n`). xdist's worksteal begins with equal numbers of tests for each process, in the order in which they
 were collected; a module stays whole where it can, since its tests share what they started.
@@ -13,23 +13,29 @@ import pytest
 
 #: Seconds of the modules that take long, on two cores; what is not listed takes its suite's `SECONDS_A_MODULE`.
 SECONDS = {
-    "servers/test_hard_cases.py": 95,
-    "servers/test_observer.py": 75,
+    "servers/test_hard_cases.py": 85,
+    "servers/test_page.py": 80,
     "servers/test_stack.py": 70,
-    "servers/test_runbooks.py": 70,
-    "servers/test_ingest.py": 65,
+    "servers/test_runbooks.py": 65,
     "servers/test_outages.py": 55,
-    "servers/test_poison.py": 50,
-    "servers/test_prove.py": 45,
-    "servers/test_emitters.py": 45,
-    "servers/test_check.py": 45,
-    "servers/test_board_queries.py": 40,
+    "servers/test_ingest.py": 50,
+    "servers/test_observer.py": 50,
+    "servers/test_http.py": 50,
+    "servers/test_collector.py": 50,
+    "servers/test_board_queries.py": 45,
+    "servers/test_prove.py": 40,
     "servers/test_publish.py": 40,
-    "servers/test_http.py": 35,
-    "servers/test_alerts_api.py": 30,
+    "servers/test_check.py": 35,
+    "servers/test_poison.py": 35,
+    "servers/test_failover.py": 35,
+    "servers/test_page_layout.py": 35,
     "servers/test_storm.py": 30,
     "servers/test_simulate.py": 30,
-    "simulate/test_past.py": 30,
+    "servers/test_sentinel.py": 30,
+    "servers/test_other_languages.py": 30,
+    "servers/test_gate.py": 25,
+    "servers/test_emitters.py": 25,
+    "simulate/test_past.py": 25,
     "rules/test_rules.py": 25,
 }
 SECONDS_A_MODULE = {

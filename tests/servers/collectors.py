@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from streams.events import VERSION
 from streams.local import Process, Program
 from streams.publish import new_event_id, pseudonym
 from tests.certificates import make_certificate, trusting
+from tests.servers.commands import run
 
 SECRET = b"0123456789abcdef"
 
@@ -38,9 +38,10 @@ def lines(*events: object) -> bytes:
 
 
 def vigie(environment: dict[str, str], *words: str) -> str:
-    """What a command prints."""
-    argv = [sys.executable, "-m", "streams", *words]
-    return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    """What a command prints that goes well."""
+    done = run(environment, *words)
+    assert done.code == 0, done.said
+    return done.stdout.decode().strip()
 
 
 @dataclass(slots=True)

@@ -17,12 +17,9 @@ from typing import Any
 
 import orjson
 import pytest
-from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli import cli
 from streams.count import Delta, Field
-from streams.errors import VigieError
 from streams.expose.observer import ObserverServer
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import RedisAddress
@@ -30,6 +27,7 @@ from streams.local import Process, Program, free_ports
 from streams.local.ready import http_ok
 from streams.observe.loop import RULES
 from streams.settings import Settings
+from tests.servers.commands import Ended, run
 
 TOPIC = "ent.visits"
 DEDUPE_WINDOW_MS = 754_000
@@ -162,23 +160,9 @@ def observing_process(place: Place, descriptors: int | None = None) -> Iterator[
         process.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    stdout: bytes
-    message: str
-
-
-def vigie(place: Place, *arguments: str) -> Ended:
-    """Run one `vigie` command to its end, in this process: a start of Python a command is what makes a test suite slow."""
-    result = CliRunner().invoke(cli, arguments, env=place.environment)
-    if isinstance(result.exception, VigieError):
-        return Ended(result.exception.exit_code, result.stdout_bytes, str(result.exception))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Ended(result.exit_code, result.stdout_bytes, result.stderr)
+def vigie(place: Place, *words: str) -> Ended:
+    """Run one `vigie` command to its end, in this process."""
+    return run(place.environment, *words)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,25 +26,18 @@ from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
+from tests.servers.commands import run
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
-from tests.servers.workers import wait_for, workers
+from tests.servers.workers import WorkerProcess, wait_for
 
 pytestmark = pytest.mark.servers
 
 
 def check(installation: Installation, *options: str, **changed: str) -> tuple[int, list[str], str]:
     """Exit code, lines of stdout, stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "streams", "check", *options],
-        env={**installation.environment, **changed},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout.splitlines(), done.stderr
+    done = run({**installation.environment, **changed}, "check", *options)
+    return done.code, done.stdout.decode().splitlines(), done.message
 
 
 def test_all_is_well_and_absent_topics_are_created(installation: Installation) -> None:
@@ -92,12 +85,20 @@ def test_every_problem_of_servers_and_lists_at_once(installation: Installation, 
 
 def test_servers_that_are_down_take_little_time(installation: Installation) -> None:
     began = time.monotonic()
-    code, lines, _ = check(
-        installation, VIGIE_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", VIGIE_REDIS_URL="redis://127.0.0.1:9/0"
+    nowhere = {"VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "VIGIE_REDIS_URL": "redis://127.0.0.1:9/0"}
+    # A process of its own, as a person runs it; and kafka-python leaves the sockets of refused connections open.
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "check"],
+        env=installation.environment | nowhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert time.monotonic() - began < 15
-    assert code == 1
-    problems = [line for line in lines if line.startswith("problem")]
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    problems = [line for line in done.stdout.splitlines() if line.startswith("problem")]
     assert len(problems) == 2
     assert "Redis at redis://127.0.0.1:9/0 does not answer" in problems[0]
     assert "ECONNREFUSED; start it" in problems[1]
@@ -184,28 +185,38 @@ def a_cluster_of_two(directory: Path) -> Iterator[list[RedisHandle]]:
 
 def test_a_replica_and_a_cluster_are_named_by_check_and_by_workers(installation: Installation, tmp_path: Path) -> None:
     host, _, port = installation.settings.redis_url.removeprefix("redis://").removesuffix("/0").rpartition(":")
-    with on_own_redis(installation, "--replicaof", host, port) as (on_replica, _), a_cluster_of_two(tmp_path) as nodes:
+    with (
+        on_own_redis(installation, "--replicaof", host, port) as (on_replica, _),
+        a_cluster_of_two(tmp_path) as nodes,
+        ExitStack() as stack,
+    ):
+        # One of the two nodes does not have the keys; the other one has, until they are moved. Neither is begun with.
+        in_cluster = [varied(installation, redis_url=node.url) for node in nodes]
+        refused = [
+            WorkerProcess(each.environment, installation.directory, slot) for slot, each in enumerate(in_cluster)
+        ]
+        for worker in refused:
+            stack.callback(worker.kill)
         wait_for(
             "a copy", lambda: redis.Redis.from_url(on_replica.settings.redis_url).info()["master_link_status"] == "up"
         )
+        waiting = WorkerProcess(on_replica.environment, installation.directory, 2)
+        stack.callback(waiting.kill)
         code, lines, _ = check(on_replica)
         text = "\n".join(lines)
         assert code == 1, text
         assert f"is a replica of 127.0.0.1:{port}, which takes no writes: set redis_url to its master" in text
-        with workers(on_replica.environment, installation.directory, 1) as (worker,):
-            wait_for("says why", lambda: "is a replica, which takes no writes" in worker.get("/readyz")[1], 30)
-        # One of the two nodes does not have the keys; the other one has, until they are moved. Neither is begun with.
-        for node in nodes:
-            in_cluster = varied(installation, redis_url=node.url)
-            code, lines, _ = check(in_cluster)
+        for each in in_cluster:
+            code, lines, _ = check(each)
             text = "\n".join(lines)
             assert code == 1, text
             assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in text
-            with workers(in_cluster.environment, installation.directory, 1) as (worker,):
-                assert worker.process.wait(40) == 3
-                assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in worker.log.splitlines()[-1]
-                assert "redis+sentinel://" in worker.log.splitlines()[-1]
-            reader = LiveReader(RedisAddress(node.url), installation.settings.redis_prefix)
+            reader = LiveReader(RedisAddress(each.settings.redis_url), installation.settings.redis_prefix)
             with pytest.raises(RedisUnfit, match="cluster mode, with 2 node"):
                 reader.snapshot()
             reader.close()
+        wait_for("says why", lambda: "is a replica, which takes no writes" in waiting.get("/readyz")[1], 30)
+        for worker in refused:
+            assert worker.process.wait(40) == 3
+            assert "is in cluster mode, with 2 node(s): Vigie speaks to one server" in worker.log.splitlines()[-1]
+            assert "redis+sentinel://" in worker.log.splitlines()[-1]

@@ -30,6 +30,8 @@ from tests.servers.workers import WorkerProcess, reader_of, wait_for, workers
 
 pytestmark = pytest.mark.servers
 EXIT_STATE = 4
+#: As short as Kafka allows: a test waits for its end.
+SESSION_SECONDS = 6
 
 
 @contextmanager
@@ -281,7 +283,8 @@ def test_redis_emptied_and_set_back_under_load(own_redis: tuple[Installation, Re
 def test_a_worker_that_was_stopped_longer_than_its_session_counts_nothing_twice(
     installation: Installation, catalog: Catalog
 ) -> None:
-    """SIGSTOP for 14 s (the session is 12 s): another takes over its partitions, and for a moment both believe that they own them."""
+    """SIGSTOP until its session is over: another takes over its partitions, and for a moment both believe that they own them."""
+    installation = varied(installation, worker_session_seconds=SESSION_SECONDS)
     settings = installation.settings
     traffic = traffic_to(installation, catalog)
     with workers(installation.environment, installation.directory, 2) as (one, two):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import ExitStack, contextmanager
 
 import msgspec
 import pytest
@@ -153,26 +152,6 @@ def test_every_runbook_is_a_page_and_so_is_the_accessibility_statement(browser, 
         assert violations(page) == []
         page.get_by_role("link", name="Page directe").click()
         page.wait_for_url(address)
-
-
-def test_it_comes_back_by_itself_when_the_observer_does(browser, scene):
-    (port,) = free_ports(1)
-    with opened_after(browser, scene, port) as page:
-        expect(page.locator("#trouble")).to_have_text(re.compile("Connexion perdue depuis|ne répond pas"))
-        scene.more()
-        with observing(scene.place, port):
-            expect(page.locator("body")).to_have_attribute("data-link", "on")
-            expect(page.locator("#trouble")).not_to_have_text(re.compile("Connexion perdue|ne répond pas"))
-
-
-@contextmanager
-def opened_after(browser, scene, port):
-    """The page, opened while an observer ran that has ended since."""
-    with ExitStack() as stack:
-        with observing(scene.place, port):
-            page = stack.enter_context(opened(browser, f"http://127.0.0.1:{port}/"))
-            shown(page)
-        yield page
 
 
 def test_redis_down_and_a_chain_that_stands_still_are_said_and_no_zero_is_shown(browser, tmp_path):

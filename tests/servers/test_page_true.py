@@ -183,8 +183,10 @@ def test_a_lost_connection_turns_what_is_of_now_unknown_at_once_and_back(browser
         expect(page.locator(place)).to_have_text("Inconnu", timeout=1000)
     for cells in ("#figures dd", "#chain dd", "#matrix td", "#ents td"):
         assert set(page.locator(cells).all_text_contents()) == {"Inconnu"}, cells
-    with observing(scene.place, port):
+    scene.more()
+    with observing(scene.place, port):  # it comes back by itself
         expect(page.locator("body")).to_have_attribute("data-link", "on")
+        expect(page.locator("#trouble")).not_to_have_text(re.compile("Connexion perdue|ne répond pas"))
         shown(page)
         for place in ("#trust-answer", "#fresh", "#alerts", "#against"):
             expect(page.locator(place)).not_to_have_text("Inconnu")

@@ -22,6 +22,7 @@ from streams.live import Snapshot
 from streams.settings import Settings
 from tests.record_batches import CODECS, MIB, PACK, bomb, record, sent
 from tests.servers.conftest import Installation
+from tests.servers.own_servers import varied
 from tests.servers.raw_produce import produce
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
 from tests.servers.workers import WorkerProcess, wait_for, workers
@@ -127,6 +128,8 @@ def check_commands(installation: Installation, sender: Sender, found: Snapshot) 
 def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
     installation: Installation, catalog: Catalog
 ) -> None:
+    # Of two workers the second one ends: the first one waits for its partitions as long as a session.
+    installation = varied(installation, worker_session_seconds=6)
     settings = installation.settings
     alter_topic(settings)
     sender = Sender(settings)

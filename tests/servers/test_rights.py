@@ -20,6 +20,7 @@ from streams import edges
 from streams.live import LiveKeeper, prefixes, scripts
 from streams.publish import VisitPublisher
 from streams.settings import Settings
+from tests.servers.commands import run
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,12 +71,9 @@ def get(port: int, path: str) -> str:
 
 
 def vigie(installation: Installation, *words: str) -> str:
-    command = [sys.executable, "-m", "streams", *words]
-    done = subprocess.run(
-        command, env=installation.environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    done = run(installation.environment, *words)
+    assert done.code == 0, done.said
+    return done.stdout.decode()
 
 
 def test_the_chain_runs_with_the_documented_rights(restricted: Installation) -> None:
