@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.clock import PARIS
 from streams.count import Delta, Field
 from streams.expose.observer import ObserverServer
 from streams.live import HeartbeatLine, LiveWriter
@@ -31,6 +33,8 @@ from tests.servers.commands import Ended, run
 
 TOPIC = "ent.visits"
 DEDUPE_WINDOW_MS = 754_000
+#: A Thursday; of the weeks before, those from the fourth to the sixth are of school, too.
+SCHOOL_MORNING = datetime(2026, 10, 15, 10, tzinfo=PARIS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ class Filler:
         await writer.heartbeat("worker-test", 4242, 8001, lines)
 
 
-def wait_until(holds: Callable[[], bool], seconds_max: float = 15.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds_max: float = 60.0) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + seconds_max
     while not holds():
@@ -232,6 +236,14 @@ def settled_past(observer: Observer, minute: int) -> bool:
 def now_minute() -> int:
     """The epoch minute that is running."""
     return int(time.time()) // 60
+
+
+def to_school_morning_seconds() -> int:
+    """The `calendar_shift_seconds` that make now a school morning, six weeks into the year and far from midnight.
+
+    What is expected of a minute depends on its weekday, its hour and the holidays: a test must not.
+    """
+    return round((SCHOOL_MORNING.timestamp() - time.time()) / 60) * 60
 
 
 def events(number: int, region: str = "44", service: str = "NOTES") -> dict[Field, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from observers import Filler, Observer, Place, events, now_minute, observing, wait_until
+from observers import Filler, Observer, Place, events, now_minute, observing, to_school_morning_seconds, wait_until
 from test_alert_store import MINUTE, alert
 
 from streams.catalog import load_catalog
@@ -30,9 +30,10 @@ def test_alerts_and_expectations_over_http(redis_server: object, tmp_path: Path)
     store.judged(MINUTE + 3, [running], [ended])
     minute = now_minute() - 3
     filler = Filler(place, load_catalog(default_config_dir()).digest)
+    # The first half hour that is ever counted is not judged. An observer that finds nothing counted judges from midnight on, which may have
+    # been a moment ago: it starts after these.
+    filler.count({minute - 40: events(3), minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
     with observing(place) as observer:
-        # The first half hour that is ever counted is not judged.
-        filler.count({minute - 40: events(3), minute: events(30)}, watermark_ms=(minute + 2) * 60_000)
         status, answer = observer.json("/api/v1/alerts")
         assert status == 200
         assert [one["id"] for one in answer["alerts"]] == [running.id, ended.id]
@@ -108,7 +109,8 @@ def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(
     """As `vigie up --scenario` and `vigie history import` bring them."""
     monkeypatch.setattr("streams.observe.arrivals.LOOK_SECONDS", 0.2)
     archive = Archive(tmp_path / "archive")
-    place = Place(redis_server.url, f"test.{tmp_path.name}", tmp_path, archive_dir=archive.directory)  # type: ignore[attr-defined]
+    shift = to_school_morning_seconds()
+    place = Place(redis_server.url, f"test.{tmp_path.name}", tmp_path, shift, archive.directory)  # type: ignore[attr-defined]
     minute = now_minute() - 3
     filler = Filler(place, load_catalog(default_config_dir()).digest)
     with observing(place) as observer:
@@ -121,8 +123,8 @@ def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(
         wait_until(lambda: judged() != {})
         assert (judged()["expected"], judged()["learning"]) == (None, True)
         past = PastMaker(load_inputs(default_config_dir(), 1, 0.02))
-        archive.prepare(simulated=False)
-        for week in range(5, 8):  # weeks that are judged, too, would take longer
-            archive.write(past.day(paris_date(minute) - timedelta(weeks=week)))
+        archive.prepare(simulated=True)
+        for week in (5, 6):  # weeks that are judged, too, would take longer
+            archive.write(past.day(paris_date(minute + shift // 60) - timedelta(weeks=week)))
         wait_until(lambda: judged().get("expected") is not None)
         wait_until(lambda: observer.scrape(minutes=False)[("ent_detector_loading",)] == 0.0)

@@ -15,17 +15,18 @@ import urllib.request
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from board_queries import BoardQuery, boards, panels, queries
 from confluent_kafka import Producer
 from conftest import install
+from observers import SCHOOL_MORNING, to_school_morning_seconds
+from own_servers import varied
 from workers import reader_of, wait_for, workers
 
 from bench.load import establishments
-from streams.clock import PARIS
 from streams.expose.observer import ObserverServer
 from streams.history.archive import Archive
 from streams.live import AlertRecord, AlertStore
@@ -44,7 +45,7 @@ EVENTS_A_MINUTE = 60
 WEEKS = 2
 WEEK_SECONDS = 7 * 86_400
 #: Older than what an observer judges again when it starts, which takes a while.
-FIRST_WEEK = 6
+FIRST_WEEK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ def scraping(directory, observers, worker):
 def write_past(directory: Path) -> None:
     """Some weeks of the same weekday, for the detector."""
     past, archive = PastMaker(load_inputs(default_config_dir(), 1, 0.002)), Archive(directory)
-    archive.prepare(simulated=False)
+    archive.prepare(simulated=True)
     for week in range(FIRST_WEEK, FIRST_WEEK + WEEKS):
-        archive.write(past.day(datetime.now(PARIS).date() - timedelta(weeks=week)))
+        archive.write(past.day(SCHOOL_MORNING.date() - timedelta(weeks=week)))
 
 
 def publish(settings, catalog):
@@ -167,7 +168,9 @@ def past(tmp_path_factory):
 def scraped(kafka_server, redis_server, catalog, past, tmp_path_factory):
     """A chain with the events of the last minutes, and what scrapes it; both tests look at the same."""
     tmp_path = tmp_path_factory.mktemp("boards")
-    installation = install(kafka_server, redis_server, tmp_path)
+    installation = varied(
+        install(kafka_server, redis_server, tmp_path), calendar_shift_seconds=to_school_morning_seconds()
+    )
     ports = free_ports(2)
     worker_port = int(installation.environment["VIGIE_WORKER_PORT"])
     with ExitStack() as stack:

@@ -26,7 +26,7 @@ from tests.incidents.storms import storm
 pytestmark = pytest.mark.servers
 
 CATALOG = load_catalog(default_config_dir())
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 def hurried(path, **changes):
