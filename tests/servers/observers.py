@@ -33,8 +33,8 @@ from tests.servers.commands import Ended, run
 
 TOPIC = "ent.visits"
 DEDUPE_WINDOW_MS = 754_000
-#: A Thursday; of the weeks before, those from the fourth to the sixth are of school, too.
-SCHOOL_MORNING = datetime(2026, 10, 15, 10, tzinfo=PARIS)
+#: A Thursday; five and six weeks before were school, too, and no rentrée lies near.
+SCHOOL_MORNING = datetime(2026, 12, 17, 10, tzinfo=PARIS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ def now_minute() -> int:
 
 
 def to_school_morning_seconds() -> int:
-    """The `calendar_shift_seconds` that make now a school morning, six weeks into the year and far from midnight.
+    """The `calendar_shift_seconds` that make now a school morning, far from midnight.
 
     What is expected of a minute depends on its weekday, its hour and the holidays: a test must not.
     """

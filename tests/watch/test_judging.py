@@ -28,10 +28,12 @@ def table(days: int, visits: float = 20.0, seed: int = 1) -> Array:
     return np.stack([random.poisson(10 * level), random.poisson(level)]).astype(float)
 
 
-def judged(counts: Array, piece: int, step: int = 1) -> tuple[Judge, list[Told]]:
+def judged(counts: Array, piece: int, step: int = 1, first: int = 0) -> tuple[Judge, list[Told]]:
+    """A judge of these counts, fed `piece` minutes at a time after the `first` ones, which come day by day."""
     judge, told = Judge(group(step), FIRST), []
-    for begin in range(0, counts.shape[1], piece):
-        told += judge.feed(FIRST + begin, counts[:, begin : begin + piece])
+    for begin in (*range(0, first, 1440), *range(first, counts.shape[1], piece)):
+        end = min(begin + 1440, first) if begin < first else begin + piece
+        told += judge.feed(FIRST + begin, counts[:, begin:end])
     return judge, told
 
 
@@ -80,13 +82,16 @@ def test_pieces_of_any_length_give_the_same_alerts(weeks: Array) -> None:
     counts = weeks.copy()
     counts[:, at(22, 10) : at(22, 11)] *= 2.5
     counts[:, at(23, 9) : at(23, 10)] = 0
-    by_day, by_hour = judged(counts, 1440)[1], judged(counts, 61)[1]
+    by_day, by_hour = judged(counts, 1440)[1], judged(counts, 61, first=at(20, 0))[1]
     assert by_day == by_hour
     assert {one.kind for one in by_day} >= {AlertKind.SURGE, AlertKind.SILENCE}
 
 
 def test_rows_of_five_minutes_wait_for_their_last_minute(weeks: Array) -> None:
-    whole, pieces = judged(weeks[:, : at(8, 0)], 1440, step=5)[0], judged(weeks[:, : at(8, 0) + 3], 7, step=5)[0]
+    whole, pieces = (
+        judged(weeks[:, : at(8, 0)], 1440, step=5)[0],
+        judged(weeks[:, : at(8, 0) + 3], 7, step=5, first=at(6, 0))[0],
+    )
     first, values = whole.bands.between(FIRST + at(7, 0), FIRST + at(8, 0))
     again, others = pieces.bands.between(FIRST + at(7, 0), FIRST + at(9, 0))
     assert (first, values.shape) == (again, others.shape) == (FIRST + at(7, 0), (4, 2, 288))
