@@ -233,6 +233,11 @@ def settled_past(observer: Observer, minute: int) -> bool:
     return observer.scrape(minutes=False).get(("ent_settled_timestamp_seconds",), 0) >= (minute + 1) * 60
 
 
+def say_the_same(one: Observer, two: Observer) -> bool:
+    """Whether both have come so far: what either says of itself, of Kafka and of its detector comes a moment after its start."""
+    return one.scrape(minutes=False) == two.scrape(minutes=False)
+
+
 def now_minute() -> int:
     """The epoch minute that is running."""
     return int(time.time()) // 60

@@ -25,6 +25,7 @@ from observers import (
     now_minute,
     observing,
     observing_process,
+    say_the_same,
     settled_past,
     vigie,
     wait_until,
@@ -82,9 +83,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
         watermark_ms=(first + 5) * 60_000,
     )
     with observing(replace(place, metrics_all=True)) as one, observing(replace(place, metrics_all=True)) as two:
-        wait_until(lambda: settled_past(one, first + 4))
-        # What either says of itself, of Kafka and of its detector, comes a moment after its start.
-        wait_until(lambda: one.scrape(minutes=False) == two.scrape(minutes=False))
+        wait_until(lambda: settled_past(one, first + 4) and say_the_same(one, two))
         samples = one.scrape()
         assert samples[("ent_events_total", "44", "NOTES")] == 18
         assert samples[("ent_project_events_total", "mbn")] == 18

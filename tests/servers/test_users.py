@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from observers import Filler, Place, observing, vigie, wait_until
+from observers import Filler, Place, observing, say_the_same, vigie, wait_until
 
 from streams.catalog import control_letter, load_catalog
 from streams.clock import iso_utc
@@ -91,8 +91,7 @@ def test_users_are_unions_of_settled_minutes(place, filler):
         # Labels come in the order of their names.
         for observer in (one, two):
             wait_until(lambda observer=observer: ("ent_users", "-", "5m") in observer.scrape(minutes=False))
-        # What either says of itself, of Kafka and of its detector, comes a moment after its start.
-        wait_until(lambda: one.scrape(minutes=False) == two.scrape(minutes=False))
+        wait_until(lambda: say_the_same(one, two))
         samples = one.scrape(minutes=False)
         assert samples["ent_users", "44", "5m"] == close(3000)  # not 4000
         assert samples["ent_users", "11", "5m"] == close(1000)
