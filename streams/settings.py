@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     kafka_sasl_password: SecretStr | None = Field(None, description="needed with SASL_*; the client's secret")
     kafka_sasl_password_file: Path | None = Field(None, description="a file that holds it, in its place")
     kafka_oauth_token_url: str | None = Field(
-        None, pattern=r"^https?://", description="with OAUTHBEARER: where a token is asked for, by client credentials"
+        None,
+        pattern=r"^https?://[^/@]+(/.*)?$",
+        description="with OAUTHBEARER: where a token is asked for, by client credentials",
     )
     kafka_oauth_scope: str | None = Field(None, description="what is asked for there, where the endpoint wants a scope")
     kafka_ssl_cafile: Path | None = Field(None, description="PEM of the authority that signed the brokers")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from streams.addresses import is_loopback
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -23,6 +26,12 @@ def _of_kafka(settings: Settings) -> Iterator[str]:
     oauth = protocol.startswith("SASL") and settings.kafka_sasl_mechanism == "OAUTHBEARER"
     if oauth and settings.kafka_oauth_token_url is None:
         yield "kafka_oauth_token_url is needed with kafka_sasl_mechanism=OAUTHBEARER"
+    try:
+        url = urlsplit(settings.kafka_oauth_token_url or "")
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
+            yield "kafka_oauth_token_url is http://: the client's secret would travel in the clear, write https://"
+    except ValueError as error:
+        yield f"kafka_oauth_token_url is no address: {error}"
     for name in ("kafka_oauth_token_url", "kafka_oauth_scope"):
         if getattr(settings, name) is not None and not oauth:
             yield f"{name} is of no use without kafka_security_protocol=SASL_SSL and kafka_sasl_mechanism=OAUTHBEARER"

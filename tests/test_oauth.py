@@ -97,6 +97,9 @@ def test_both_clients_are_given_the_same_source(endpoint: TokenEndpoint) -> None
         ({"kafka_oauth_token_url": "https://sso.example.fr/token"}, "of no use without"),
         ({**OAUTH, "kafka_sasl_mechanism": "PLAIN", "kafka_oauth_scope": "x"}, "of no use without"),
         ({**OAUTH, "kafka_oauth_token_url": "sso.example.fr"}, "kafka_oauth_token_url"),
+        ({**OAUTH, "kafka_oauth_token_url": "https://me:secret@sso.example.fr/token"}, "kafka_oauth_token_url"),
+        ({**OAUTH, "kafka_oauth_token_url": "http://sso.example.fr/token"}, "travel in the clear"),
+        ({**OAUTH, "kafka_oauth_token_url": "https://[fd00::/token"}, "kafka_oauth_token_url is no address"),
     ],
 )
 def test_settings_that_do_not_go_together(
