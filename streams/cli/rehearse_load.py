@@ -229,7 +229,8 @@ def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> Loa
     finally:
         reader.close()
     last_sent = max(float(log.at[-1]) for log in logs)
-    flowing = [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
+    before = [one for one in meter.seconds if not one.sent][-1:]
+    flowing = before + [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
     cpu = sum(log.cpu_seconds for log in logs)
     return LoadTestResult(
         source=replay.source,

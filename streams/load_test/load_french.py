@@ -92,7 +92,7 @@ class LoadTestResult:
             f"offert au plus : {number(found.offered_max)}",
             f"  retard le plus grand       {number(found.lag_max)} événements, soit {_decimal(found.lag_seconds_max, 1)} s de trafic",
             f"  de l’envoi à Redis         p50 {p50}, p95 {p95}, p99 {p99} ; la page relit Redis chaque seconde",
-            f"  machine                    {found.machine_max:.0%} au plus",
+            f"  machine                    {found.machine_max:.0%} au plus ; d’autres programmes : {found.others_max:.0%} au plus",
         ]
         for name in sorted({*found.cores, *self.memory_mib}, key=_rank):
             cores, mib = found.cores.get(name, 0.0), self.memory_mib.get(name, 0.0)

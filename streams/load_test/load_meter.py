@@ -21,7 +21,8 @@ _RULES = LoopRules("load-meter", LOOK_SECONDS, "the chain is not looked at", "th
 class LoadSecond:
     """About one second of a load test. `sent`, `confirmed` and `counted` are since the start; `behind_seconds` is the slowest sender's.
 
-    `machine` is the part of all cores that was used; `cores` how many cores each process used, by name.
+    `machine` is the part of all cores that was used, `others` that by other programs than this test; `cores` how many cores each process
+    used, by name.
     """
 
     at: float
@@ -31,6 +32,7 @@ class LoadSecond:
     behind_seconds: float
     machine: float
     cores: Mapping[str, float]
+    others: float = 0.0
 
 
 @dataclass(slots=True)
@@ -88,11 +90,12 @@ class LoadMeter:
         elapsed = max(now - before.at, 1e-3)
         cores: dict[str, float] = {}
         for (name, pid), seconds in cpu.items():
-            used = (
-                max(0.0, seconds - before.cpu.get((name, pid), 0.0 if (name, pid) in before.cpu else seconds)) / elapsed
-            )
-            cores[name] = cores.get(name, 0.0) + used
+            busy = max(0.0, seconds - before.cpu.get((name, pid), seconds)) / elapsed
+            cores[name] = cores.get(name, 0.0) + busy
             self.memory_mib[name] = max(self.memory_mib.get(name, 0.0), memory_mib_max(pid))
+        total = max(machine[1] - before.machine[1], 1e-3)
+        used = (machine[0] - before.machine[0]) / total
+        others = used - sum(cores.values()) * elapsed / total
         said = np.array(self._counters[:], np.int64).reshape(-1, COUNTERS)
         self.seconds.append(
             LoadSecond(
@@ -101,8 +104,9 @@ class LoadMeter:
                 int(said[:, 2].sum()),
                 self.counted,
                 float(said[:, 1].max()) / 1000,
-                (machine[0] - before.machine[0]) / max(machine[1] - before.machine[1], 1e-3),
+                used,
                 cores,
+                max(0.0, others),
             )
         )
         self._before = _Before(now, machine, cpu)

@@ -37,7 +37,8 @@ class LoadOutcome(StrEnum):
 class LoadVerdict:
     """What the seconds say. Rates in events a second; `gave_way` names what did first (None: nothing), `gave_way_at` the epoch second.
 
-    `cores` are the most that each process used over `RATE_SECONDS`; `worker_us` is what all workers used for an event, microseconds.
+    `machine_max` is the most of all cores that was used, `others_max` that by other programs. `cores` are the most that each process used
+    over `RATE_SECONDS`; `worker_us` is what all workers used for an event, microseconds.
     """
 
     outcome: LoadOutcome
@@ -46,6 +47,7 @@ class LoadVerdict:
     lag_max: int
     lag_seconds_max: float
     machine_max: float
+    others_max: float
     gave_way: str | None
     gave_way_at: float | None
     cores: Mapping[str, float]
@@ -53,9 +55,9 @@ class LoadVerdict:
 
 
 def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
-    """Judge a run from its seconds, while events were sent: at least two."""
+    """Judge a run from its seconds, the last one before anything was sent and those after: at least two."""
     rates = [_rate(seconds, place) for place in range(len(seconds))]
-    held = [_holds(one, rate) for one, rate in zip(seconds, rates, strict=True)]
+    held = [place == 0 or _holds(one, rate) for place, (one, rate) in enumerate(zip(seconds, rates, strict=True))]
     long_enough = [
         place
         for place in range(len(seconds))
@@ -79,6 +81,7 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
             (lag / max(rate, 1.0) for lag, rate in zip(lags, rates, strict=True) if lag > ON_THEIR_WAY), default=0.0
         ),
         machine_max=machine,
+        others_max=max((_mean(seconds, place, lambda one: one.others) for place in long_enough), default=0.0),
         gave_way=None if first is None else _blame(seconds[max(0, first - BLAME_SECONDS + 1) : first + 1]),
         gave_way_at=None if first is None else seconds[first].at,
         cores={

@@ -41,6 +41,12 @@ def test_a_rate_that_is_counted_as_it_comes_is_held() -> None:
     assert workers_for(10, found.worker_us) == 2
 
 
+def test_the_first_second_of_a_flow_is_no_lag() -> None:
+    found = verdict(_seconds([0, 5000] + [5000] * 28, [0, 1000] + [5000] * 28))
+    assert found.outcome is LoadOutcome.HELD
+    assert found.lag_seconds_max == pytest.approx(0.8)
+
+
 def test_what_was_full_when_the_lag_grew_gave_way() -> None:
     rates, counted = [5000] * 20 + [9000] * 30, [5000] * 50
     full = {"worker 0": 0.99, "redis": 0.3, "sender 0": 0.5}
@@ -83,7 +89,7 @@ def test_two_senders_of_one_partition_are_one_flow() -> None:
 
 def test_the_report_says_it_in_french() -> None:
     found = LoadVerdict(
-        LoadOutcome.MACHINE_LIMITED, 9000.0, 5200.0, 40_000, 4.4, 0.97, "machine", 0.0, {"worker 0": 0.99}, 20.0
+        LoadOutcome.MACHINE_LIMITED, 9000.0, 5200.0, 40_000, 4.4, 0.97, 0.3, "machine", 0.0, {"worker 0": 0.99}, 20.0
     )
     result = LoadTestResult(
         "2026-09-01", 10, "kafka", 2, 1, found, (0.1, 0.4, math.inf), Balance(100, 100, 98, 1, 1, 20, 20), {"worker 0": 200.0},
