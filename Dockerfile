@@ -17,6 +17,7 @@ RUN python -m venv /opt/build \
     && /opt/vigie/bin/pip uninstall --quiet --yes pip setuptools
 
 FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="vigie" org.opencontainers.image.version="0.2.0" org.opencontainers.image.licenses="Apache-2.0"
 # Volumes that are mounted there begin with this owner.
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin vigie \
     && install -d -o vigie /archive \

@@ -43,7 +43,9 @@ def test_every_file_names_one_version() -> None:
     released = re.findall(r"^## \[(\d[^]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert compose
     assert tags
-    assert {project, *compose, *tags, released[0]} == {streams.__version__}
+    image = re.findall(r'org.opencontainers.image.version="([^"]+)"', (ROOT / "Dockerfile").read_text())
+    assert len(image) == 1, "the image says which version it is"
+    assert {project, *compose, *tags, *image, released[0]} == {streams.__version__}
 
 
 def test_the_names_of_the_sdk_are_a_closed_list() -> None:

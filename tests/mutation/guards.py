@@ -344,5 +344,19 @@ GUARDS: tuple[Guard, ...] = (
         "",
         CONTRACT,
     ),
+    Guard(
+        "a visitor that looks like a person is rejected, also among many",
+        "streams/events.py",
+        "    if len(events) != len(values) or (pseudonyms_only and not _are_pseudonymous(events, lines, are_long)):\n",
+        "    if len(events) != len(values):\n",
+        CONTRACT,
+    ),
+    Guard(
+        "few users are told as no number",
+        "streams/small_numbers.py",
+        "return users if users == 0 or users >= self.shown_min else None",
+        "return users",
+        ("tests/test_small_numbers.py",),
+    ),
     *INGEST_GUARDS,
 )
