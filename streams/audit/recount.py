@@ -103,6 +103,11 @@ def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: RecountRules
         )
     if snapshot.mark is not None:
         notes.append(f"Redis holds a chunk that was written only in part ({snapshot.mark}); workers refuse to go on")
+    if snapshot.base:
+        events = sum(number for key, number in snapshot.base.items() if key[0] == "e")
+        notes.append(
+            f"{events:,} events were carried over from {snapshot.continues}, whose log is gone: totals are compared without them"
+        )
     for number, first in sorted(snapshot.first_offsets.items()):
         if number in parts and first > parts[number].start:
             notes.append(

@@ -218,7 +218,7 @@ def _counted(settings: Settings) -> dict[str, tuple[int, int]] | None:
     """Reason -> (counted, not kept), from Redis; None where it does not answer."""
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
         try:
-            totals = reader.snapshot().totals
+            totals = reader.snapshot().totals_of_all_time()
         except ServerError as error:
             click.echo(f"vigie: what was counted is left out: {error}", err=True)
             return None

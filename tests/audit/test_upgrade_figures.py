@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from streams.audit import same_minutes, upgrade
+from streams.audit import recount, same_minutes, upgrade
+from streams.audit.recount import RecountRules
 from streams.audit.upgrade import Reach, carried, is_caught_up, readable, still_in_use, wait_caught_up
+from streams.catalog import Catalog
 from streams.count import Field, PartitionState
 from streams.errors import StateError
+from streams.events import EventBounds
 from streams.live import Heartbeat, MinuteCounts, Snapshot
 from streams.live.observers import ObserverSaid
 from streams.topics import GroupMember
@@ -152,3 +155,10 @@ def test_new_workers_are_kept_out_of_the_running_group() -> None:
     assert upgrade.of_running_workers("vigie", [], running) is None
     gone = replace(running, heartbeats={0: replace(beat, at_ms=1)})
     assert upgrade.of_running_workers("vigie", theirs, gone) is None
+
+
+def test_a_recount_says_what_it_cannot_see(catalog: Catalog) -> None:
+    rules = RecountRules(catalog, EventBounds(1, 1), 0, 72)
+    told = recount._oddities(replace(holding(5), base={A: 1234, B: 7}, continues="vigie"), {}, rules)
+    assert [note for note in told if "1,234 events were carried over from vigie" in note]
+    assert not [note for note in recount._oddities(holding(5), {}, rules) if "carried over" in note]
