@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
@@ -142,6 +142,10 @@ class GroupMember:
 def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     """Return who is in a consumer group; nobody, where there is no such group."""
     found: dict[str, Any] = client.describe_groups([group])[group]
+    if GroupIdNotFoundError.__name__ in str(
+        found["error"]
+    ):  # brokers of Kafka 4 say so of a group that nobody was in yet
+        return []
     if found["error"]:
         raise ServerError(
             f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations/secure.md"
