@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from bench.detection import untidy
 from bench.detection.kinds import Event
 from bench.detection.other import found_by, over
 from bench.detection.real_series import SET_ASIDE, Real, load
@@ -30,6 +31,8 @@ APART_DAYS, LEARN_DAYS, LEARN_PART, COUNTS_MIN = 10.0, 28.0, 0.4, 40.0
 CLEAR_DAYS = 1.0
 #: Events that recur: on so many of the evenings, from which day on, how long where rows are short.
 RECURRING_PART, RECURRING_FROM_DAY, RECURRING_MINUTES = 0.45, 3, 90
+#: A Poisson count is within so much of its mean, in roots, in 95 % of cases; weeks of a month.
+POISSON_HALF, WEEKS_A_MONTH = 0.98, 365.25 / 12 / 7
 #: The same alerts so many days later tell what luck would find.
 LUCK_DAYS = (2, 5, 9)
 
@@ -37,7 +40,10 @@ LUCK_DAYS = (2, 5, 9)
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="bench.detection.real")
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, nargs="?", help="where the packages are unpacked")
+    parser.add_argument(
+        "--simulated", type=int, default=0, metavar="SEEDS", help="series like real ones, of so many seeds"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sensitivity", choices=sorted(SENSITIVITIES), default="normal")
     parser.add_argument("--series", default="", help="part of a name")
@@ -46,21 +52,41 @@ def main() -> int:
     )
     parser.add_argument("--all", action="store_true", help="every alert as it was, every miss and poor match")
     options = parser.parse_args()
+    if bool(options.simulated) == bool(options.directory):
+        parser.error("give either a directory or --simulated")
     try:
-        series = load(options.directory)
+        series = load(options.directory) if options.directory else simulated(options.simulated)
     except InputError as error:
         print(f"bench.detection.real: {error}", file=sys.stderr)
         return 2
     names = ("events", "recall", "delay", "over", "ratio", "luck", "told", "a week", "unknown", "recur", "beside")
     chosen = [one for one in series if options.series in one.name and (one.name in SET_ASIDE) is options.set_aside]
+    least = SENSITIVITIES[options.sensitivity]
     print(f"{'series':32}" + "".join(f"{name:>8}" for name in names))
     rows = [_judge(one, options) for one in chosen]
     print(
         f"mean recall {np.nanmean([row.recall for row in rows]):.2f}, unknown a week in the median "
         f"{np.nanmedian([row.unknown_a_week for row in rows]):.2f}; recurring: recall {np.nanmean([row.recurring for row in rows]):.2f}, "
-        f"others a week in the median {np.nanmedian([row.beside_a_week for row in rows]):.2f}"
+        f"unknown others a week in the median {np.nanmedian([row.beside_a_week for row in rows]):.2f}"
     )
+    if options.simulated:
+        print(against_budget(sum(row.unknown for row in rows), sum(row.weeks for row in rows), least))
     return 0
+
+
+def simulated(seeds: int) -> list[Real]:
+    """Series in which nothing happens, as untidy as real ones."""
+    return [untidy.make(one, seed) for seed in range(1, seeds + 1) for one in untidy.FITTED]
+
+
+def against_budget(told: int, weeks: float, least: Sensitivity) -> str:
+    """A sentence: false alerts of all series together, beside what they may cost."""
+    may = least.budget_a_month * weeks / WEEKS_A_MONTH
+    low, high = max(0.0, told**0.5 - POISSON_HALF) ** 2, ((told + 1.0) ** 0.5 + POISSON_HALF) ** 2
+    return (
+        f"{told} false alerts in {weeks:.0f} weeks (95 % of Poisson: {low:.0f} to {high:.0f}), budget {may:.0f}: "
+        f"{told / may:.2f} times ({low / may:.2f} to {high / may:.2f})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +98,8 @@ class Row:
     unknown_a_week: float
     recurring: float
     beside_a_week: float
+    unknown: int
+    weeks: float
     cells: tuple[str, ...]
 
 
@@ -98,7 +126,8 @@ def _judge(one: Real, options: argparse.Namespace) -> Row:
     evenings = recurring(one, options.seed)
     again = _alerts(one, _changed(one.counts, evenings, rng), least) if evenings else []
     near = max(1, 60 // one.step_minutes)
-    beside = [a for a in again if not any(a.start < e.until + near and a.last >= e.begin - near for e in evenings)]
+    apart = [a for a in again if not any(a.start < e.until + near and a.last >= e.begin - near for e in evenings)]
+    beside = [alert for alert in apart if not _days(one, alert) & one.known]
     recurs = sum(found_by(event, again) is not None for event in evenings) / max(len(evenings), 1)
     cells += [f"{luck:.2f}", f"{100 * told:.1f} %", f"{len(ordinary) / weeks:.2f}", f"{len(unknown) / weeks:.2f}"]
     cells += [f"{recurs:.2f}", f"{len(beside) / weeks:.2f}"] if evenings else ["-", "-"]
@@ -108,7 +137,7 @@ def _judge(one: Real, options: argparse.Namespace) -> Row:
         _print_all(one, hits, ordinary)
     recall = len(pairs) / len(hits) if hits else np.nan
     found = (len(unknown) / weeks, recurs if evenings else np.nan, len(beside) / weeks if evenings else np.nan)
-    return Row(one.name, recall, *found, tuple(cells))
+    return Row(one.name, recall, *found, len(unknown), weeks, tuple(cells))
 
 
 def _by_luck(events: list[Event], alerts: list[Found], rows: int) -> float:

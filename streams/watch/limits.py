@@ -31,7 +31,7 @@ PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
 #: high: the longer is the tail beyond (measured on the real series that taught).
 BUDGET_A_MONTH, MORE, HEAVY = 2.0, 1.1, 1.7
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
-TAIL = 0.38
+TAIL = 0.32
 #: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
 BUSY_PART, BUSY_BUDGET = 0.5, 0.97
 
