@@ -18,14 +18,17 @@ import yaml
 from click.testing import CliRunner
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
 from streams.cli import cli
+from streams.edges import kafka_address
 from streams.errors import RedisUnfit
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
+from streams.topics import admin_client
 from tests.servers.commands import run
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
@@ -40,6 +43,28 @@ def check(installation: Installation, *options: str, **changed: str) -> tuple[in
     return done.code, done.stdout.decode().splitlines(), done.message
 
 
+@contextmanager
+def quota(installation: Installation, client: str) -> Iterator[None]:
+    """A bound of what one client writes."""
+    kind = AlterClientQuotasRequest.EntryData
+
+    def say(*, remove: bool) -> None:
+        op = kind.OpData(key="producer_byte_rate", value=1e6, remove=remove)
+        entry = kind(entity=[kind.EntityData(entity_type="client-id", entity_name=client)], ops=[op])
+        with admin_client(kafka_address(installation.settings)) as admin:
+
+            async def ask() -> object:
+                return await admin._manager.send(AlterClientQuotasRequest(entries=[entry], validate_only=False))
+
+            admin._manager.run(ask)
+
+    say(remove=False)
+    try:
+        yield
+    finally:
+        say(remove=True)
+
+
 def test_all_is_well_and_absent_topics_are_created(installation: Installation) -> None:
     fresh = {"VIGIE_TOPIC": f"{installation.settings.topic}.new", "VIGIE_TOPIC_PARTITIONS": "3"}
     code, lines, _ = check(installation, **fresh)
@@ -49,8 +74,11 @@ def test_all_is_well_and_absent_topics_are_created(installation: Installation) -
     assert not any("maxmemory" in line for line in lines)
     assert any(line.startswith("ok       quotas") for line in lines), lines
     assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
-    code, lines, _ = check(installation, **fresh)
+    assert any("none bounds what a user writes" in line for line in lines)
+    with quota(installation, f"flooder of {installation.settings.topic}"):
+        code, lines, _ = check(installation, **fresh)
     assert code == 0
+    assert any(line.startswith("ok       quotas") and "bound what users or clients write" in line for line in lines)
     assert any(".new is as designed, 3 partitions" in line for line in lines)
 
 
