@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
 from streams.publish.emitted import TS_MS_MAX, Unreadable
 from streams.publish.fields import host_of, text_of, unescaped
@@ -95,16 +94,9 @@ def read_hit(line: bytes) -> Hit | Unreadable:
     return Hit(ts_ms, host, client, user, method, target, int(found["status"]))
 
 
-class PlainHit(NamedTuple):
-    """The request of a plain line. `path` is its target without the query, of which nothing needs to be decoded."""
-
-    ts_ms: int
-    host: bytes | None
-    client: bytes
-    user: bytes
-    method: bytes
-    path: bytes
-    status: bytes
+#: The request of a plain line: ts_ms, host, client, user, method, path, status. The path is its target without the query, of which nothing
+#: needs to be decoded. A tuple: one is made for each line of a log.
+PlainHit = tuple[int, bytes | None, bytes, bytes, bytes, bytes, bytes]
 
 
 def read_plain(line: bytes) -> PlainHit | None:
@@ -116,7 +108,7 @@ def read_plain(line: bytes) -> PlainHit | None:
     minute_ms = _minute_ms(minute, offset)
     if minute_ms is None or not _is_ipv4(client):
         return None
-    return PlainHit(minute_ms + int(second) * 1000, host, client, user, method, path, status)
+    return minute_ms + int(second) * 1000, host, client, user, method, path, status
 
 
 @lru_cache(4096)

@@ -61,13 +61,12 @@ class CombinedReader:
                 return hit
             user = user_of(hit.user)
             return NOT_AUTHENTICATED if user is None else _visit(user, self._page(hit), hit.ts_ms)
-        user = self._plain_user(plain.user)
+        ts_ms, host, client, name, method, path, status = plain
+        user = self._plain_user(name)
         if user is None:
             return NOT_AUTHENTICATED
-        page = self._plain_page(
-            plain.host, None if plain.host else plain.client, plain.method, plain.path, plain.status
-        )
-        return _visit(user, page, plain.ts_ms)
+        page = self._plain_page(host, None if host else client, method, path, status)
+        return page if page.__class__ is Skip else _visit(user, page, ts_ms)
 
     def _page_of_plain(
         self, host: bytes | None, client: bytes | None, method: bytes, path: bytes, status: bytes

@@ -57,9 +57,10 @@ def _same(line: bytes) -> bool:
         return True
     hit = read_hit(line)
     target = re.split(rb"\?", hit.target)[0] if isinstance(hit, Hit) else b""
-    return isinstance(hit, Hit) and (
-        plain.ts_ms, plain.host, plain.client, plain.user, plain.method.decode(), plain.path, int(plain.status)
-    ) == (hit.ts_ms, hit.host, hit.client, hit.user, hit.method, target, hit.status)  # fmt: skip
+    ts_ms, host, client, user, method, path, status = plain
+    return isinstance(hit, Hit) and (ts_ms, host, client, user, method.decode(), path, int(status)) == (
+        hit.ts_ms, hit.host, hit.client, hit.user, hit.method, target, hit.status
+    )  # fmt: skip
 
 
 def test_a_plain_line_is_read() -> None:
