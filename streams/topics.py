@@ -142,9 +142,8 @@ class GroupMember:
 def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     """Return who is in a consumer group; nobody, where there is no such group."""
     found: dict[str, Any] = client.describe_groups([group])[group]
-    if GroupIdNotFoundError.__name__ in str(
-        found["error"]
-    ):  # brokers of Kafka 4 say so of a group that nobody was in yet
+    # So say brokers of Kafka 4 of a group that nobody was in yet.
+    if GroupIdNotFoundError.__name__ in str(found["error"]):
         return []
     if found["error"]:
         raise ServerError(
