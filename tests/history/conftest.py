@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -29,8 +32,22 @@ D = date.fromisoformat
 
 @pytest.fixture(scope="session")
 def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
-    """Two rentrées of four weeks, and three days each of lockdown and of November, at a few thousandths of France."""
-    directory = tmp_path_factory.mktemp("past") / "archive"
+    """Two rentrées of four weeks, and three days each of lockdown and of November, at a few thousandths of France.
+
+    Made once by the first of the processes that run tests; each has a copy, which a test may damage.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "past.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = shared / "past"
+        if not made.exists():
+            write_past(shared / "past.new", catalog)
+            (shared / "past.new").rename(made)
+    return shutil.copytree(made, tmp_path_factory.mktemp("past") / "archive")
+
+
+def write_past(directory: Path, catalog: Catalog) -> None:
     plan = load_past(default_config_dir(), catalog)
     # Growth is built in between the days that are made.
     rentree, lockdown, november = plan.periods
@@ -38,7 +55,6 @@ def past(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
     for scale, days, firsts in ((0.004, 28, ("2025-09-01", "2026-09-01")), (0.04, 3, ("2026-03-16", "2026-11-02"))):
         wanted = [day for first in firsts for day in dates(D(first), D(first) + timedelta(days=days - 1))]
         write_days(load_inputs(default_config_dir(), seed=1, scale=scale, plan=plan), directory, wanted, "days")
-    return directory
 
 
 @pytest.fixture(scope="session")
