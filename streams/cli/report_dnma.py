@@ -6,6 +6,7 @@ import datetime
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,20 @@ import click
 
 from streams.catalog import Catalog, load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
+from streams.clock import PARIS
 from streams.csv_file import open_csv
+from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.history.held import counted
-from streams.settings import load_settings
+from streams.publish.readers import Format
+from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from streams.backfill.log_input import InputReport
     from streams.history.weekly_form import FormRow, SchoolDifference
 
+#: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
+FROM_KAFKA, LEAD_MS = "kafka:", 30 * 60_000
 #: Establishments that are named where figures differ.
 DIFFERENCES_MAX = 30
 
@@ -44,7 +50,8 @@ DIFFERENCES_MAX = 30
 def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -> None:
     """A week of log files by establishment, in the form of the ministry's weekly open data: visits and users by profile and service.
 
-    FILES are read as by `vigie backfill`; nothing is written to an archive, and no secret is needed. With --against FILE the establishments
+    FILES are read as by `vigie backfill`; nothing is written to an archive, and no secret is needed. The one file `kafka:`, with --format
+    native, is what the topic still holds of that week. With --against FILE the establishments
     whose visits differ are printed, the largest difference first, and what differs most in each.
 
     Exit status: 0; 1 when lines were unreadable or a file breaks off.
@@ -58,6 +65,8 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
     with tempfile.TemporaryDirectory(prefix="vigie-dnma-") as name:
+        if logs.files == (FROM_KAFKA,):
+            logs = replace(logs, files=(f"{_week_of_topic(settings, monday, logs, Path(name))}",))
         plan = plan_of(logs, Path(name), settings, any_secret())
         with shown_steps() as said:
             run = BackfillRun(plan, die_with, said)
@@ -72,6 +81,35 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
     if against is not None:
         _compare(rows, against, monday, catalog)
     sys.exit(_end(run.result.inputs, len(rows), elsewhere))
+
+
+def _week_of_topic(settings: Settings, monday: datetime.date, logs: LogFiles, directory: Path) -> Path:
+    """Write what the topic holds of a week, and of the half hour before it, to a file of events.
+
+    Raises:
+        InputError: the lines are said to be of another format.
+        ServerError: Kafka does not answer.
+    """
+    from streams.audit.fetched import Unread
+    from streams.audit.log import open_log
+
+    if logs.options.format is not Format.NATIVE:
+        raise InputError("what Kafka holds are events of the contract: give --format native with kafka:")
+    begin_ms = int(datetime.datetime.combine(monday, datetime.time(), PARIS).timestamp() * 1000) - LEAD_MS
+    path = directory / "topic.ndjson"
+    with open_log(kafka_address(settings), settings.topic) as log, path.open("wb") as out:
+        since = log.offsets_since(begin_ms - settings.max_ahead_seconds * 1000)
+        gone = [number for number, start in log.starts.items() if start and since.get(number, start) <= start]
+        for _partition, records in log.read(log.ends, since):
+            for record in () if isinstance(records, Unread) else records:
+                if record.value:
+                    out.write(record.value.replace(b"\n", b" ") + b"\n")  # blanks between members, as JSON allows them
+    if gone:
+        click.echo(
+            f"vigie: note: retention has removed what came before in {counted(len(gone), 'partition')}: the week may not be whole",
+            err=True,
+        )
+    return path
 
 
 def _monday(week: str) -> datetime.date:
