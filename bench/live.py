@@ -23,7 +23,7 @@ from typing import Any
 import redis
 from confluent_kafka import Message, Producer
 
-from bench.__main__ import cpu_seconds, servers
+from bench.__main__ import cpu_seconds, redis_facts, servers
 from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import load_catalog
@@ -182,11 +182,11 @@ def _make_topics(settings: Settings) -> None:
 
 def _windows(client: Any, offsets: str, pid: int, generator: Generator, asked: tuple[int, int, float]) -> Row:
     rate, partitions, seconds = asked
-    before, cpu = _redis_facts(client), cpu_seconds(pid)
+    before, cpu = redis_facts(client), cpu_seconds(pid)
     counted, begun = _counted(client, offsets), time.monotonic()
     time.sleep(seconds)
     events, wall = _counted(client, offsets) - counted, time.monotonic() - begun
-    cpu, after = cpu_seconds(pid) - cpu, _redis_facts(client)
+    cpu, after = cpu_seconds(pid) - cpu, redis_facts(client)
     used = [now - then for now, then in zip(after, before, strict=True)]
     generator.sent.measuring = True
     delays = _delays(client, offsets, generator, seconds / 2)
@@ -205,13 +205,6 @@ def _windows(client: Any, offsets: str, pid: int, generator: Generator, asked: t
         delays,
         memory_kib / 1024,
     )
-
-
-def _redis_facts(client: Any) -> tuple[float, float, float]:
-    """CPU seconds, calls of scripts, bytes received."""
-    cpu, stats, commands = client.info("cpu"), client.info("stats"), client.info("commandstats")
-    scripts = commands.get("cmdstat_evalsha", {"calls": 0})
-    return cpu["used_cpu_user"] + cpu["used_cpu_sys"], scripts["calls"], stats["total_net_input_bytes"]
 
 
 def _counted(client: Any, offsets: str) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bench.__main__ import Run, _watch, servers
+from bench.__main__ import Run, servers, watch
 from streams import edges
 from streams.count import Cut
 from streams.live import LiveReader
@@ -139,7 +139,7 @@ def measure(base: Settings, share: float, good: int, directory: Path, round_numb
             stderr=output,
         )
     try:
-        run = _watch(worker, settings.worker_port, good + broken, log)
+        run = watch(worker, settings, good + broken, log)
     finally:
         worker.terminate()
         worker.wait(30)
