@@ -36,7 +36,11 @@ _FACTORS: Hashes = mix(np.arange(_WORDS_MAX, dtype=np.uint64)) | np.uint64(1)
 
 def hashes_of(texts: Sequence[str]) -> Hashes:
     """The hash of each text. Zero bytes at its end count for nothing, nor does what lies behind 4 KiB; nobody names a visitor so."""
-    encoded = np.array([text.encode() for text in texts], np.bytes_)
+    joined = "".join(texts)
+    if joined.isascii() and len(sizes := set(map(len, texts))) == 1 and joined:  # as pseudonyms are: half the time
+        encoded = np.frombuffer(joined.encode(), f"S{sizes.pop()}")
+    else:
+        encoded = np.array([text.encode() for text in texts], np.bytes_)
     words = min(_WORDS_MAX, -(-encoded.dtype.itemsize // 8))
     table = encoded.astype(f"S{8 * words}").view(np.uint64).reshape(-1, words)
     return mix(np.einsum("ij,j->i", table, _FACTORS[:words]))  # several times as fast as the other ways to say it

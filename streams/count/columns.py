@@ -81,15 +81,13 @@ class SchoolNumbers:
         self._places = array("q")
         self._sent = array("q")
 
-    def number(self, uai: Code) -> int:
-        """The number of any UAI, given now if need be."""
-        number = self.known.get(uai)
-        if number is None:
-            number = self.known[uai] = len(self.names)
+    def learn(self, uais: set[Code]) -> None:
+        """Give those of these a number that have none."""
+        for uai in uais.difference(self.known):
+            self.known[uai] = len(self.names)
             self.names.append(uai)
             self._sent.append(-1)
             self._places.append(self._place_numbers[self._index[uai]])
-        return number
 
     def places_of(self, schools: Integers) -> Integers:
         """The number of the place of each of these schools."""
@@ -189,8 +187,9 @@ class ColumnReader:
         try:
             columns = [schools[event.uai] for event in events], [profiles[event.profile] for event in events]
         except KeyError:
+            self.schools.learn({event.uai for event in events})
             columns = (
-                [self.schools.number(event.uai) for event in events],
+                [schools[event.uai] for event in events],
                 [self.profiles.number(event.profile) for event in events],
             )
         of_schools, of_profiles = (np.fromiter(column, np.int64, len(names)) for column in columns)

@@ -25,7 +25,7 @@ RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 #: How long a Redis that does not answer may hold up a rebalance for what is pending, which is else counted again from the log.
 FLUSH_SECONDS_MAX = 2.0
 #: Commands of Redis that one call may take before it is sent at once, so that the script ends within 20 ms (`make bench-live` measures it).
-CALL_COMMANDS_MAX = 9_000
+CALL_COMMANDS_MAX = 12_000
 
 
 async def pause(tries: int) -> None:

@@ -46,7 +46,7 @@ T = TypeVar("T")
 #: error names Redis.
 PLACE_SECONDS_MAX = 12.0
 #: Records that are counted at once: what they come to is within a call's bound.
-PIECE_RECORDS = 4_000
+PIECE_RECORDS = 6_000
 #: How often a partition may be read again without counting anything before the worker stops and says so.
 REREADS_MAX = 20
 

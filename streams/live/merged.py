@@ -23,7 +23,6 @@ def commands_of(delta: Delta) -> int:
     sketches = (*delta.minute_sketches.values(), *delta.day_sketches.values())
     return (
         len(delta.without_minute)
-        + len(set().union(*delta.minutes.values()))  # in the totals
         + sum(map(len, delta.minutes.values()))
         + sum(len(members) for of_one in sketches for members in of_one.values())
         + 2 * len(delta.unseen)

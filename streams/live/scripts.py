@@ -67,17 +67,30 @@ local counts = cmsgpack.unpack(ARGV[3])
 -- A Lua error does not undo what was written before it: the mark says so to whoever comes next.
 redis.call('HSET', meta, 'applying', table.concat(marks, ', '))
 local totals = counts[1]
-for minute, fields in pairs(counts[2]) do
-  local key = base .. 'minute:' .. minute
-  for field, n in pairs(fields) do
-    redis.call('HINCRBY', key, field, n)
-    totals[field] = (totals[field] or 0) + n
+local function add_counts(key, counts_of)
+  local fields = {}
+  for field, n in pairs(counts_of) do
+    if n ~= 0 then fields[#fields + 1] = field end
   end
+  -- Read and written some thousand at a time, as many as Lua's stack holds: a call of HINCRBY for each costs more.
+  for i = 1, #fields, 3000 do
+    local last = math.min(i + 2999, #fields)
+    local held, words = redis.call('HMGET', key, unpack(fields, i, last)), {}
+    for j = i, last do
+      local field, before, n = fields[j], held[j - i + 1], counts_of[fields[j]]
+      -- What a double does not hold exactly, and what is no number, which is an error.
+      if before and (#before > 15 or not string.find(before, '^%d+$')) then redis.call('HINCRBY', key, field, n)
+      else words[#words + 1], words[#words + 2] = field, string.format('%d', (before or 0) + n) end
+    end
+    if #words > 0 then redis.call('HSET', key, unpack(words)) end
+  end
+end
+for minute, fields in pairs(counts[2]) do
+  for field, n in pairs(fields) do totals[field] = (totals[field] or 0) + n end
+  add_counts(base .. 'minute:' .. minute, fields)
   redis.call('ZADD', base .. 'minutes', minute, minute)
 end
-for field, n in pairs(totals) do
-  if n ~= 0 then redis.call('HINCRBY', base .. 'totals', field, n) end
-end
+add_counts(base .. 'totals', totals)
 local function add_members(key, members)
   -- Lua's stack holds a few thousand values.
   for i = 1, #members, 4000 do
@@ -93,8 +106,12 @@ end
 local oldest_sketch = math.floor(settled / 60000) - tonumber(ARGV[5])
 for minute, sketches in pairs(counts[3]) do
   if tonumber(minute) >= oldest_sketch then
-    for name, members in pairs(sketches) do add_members(base .. 'sketch:' .. minute .. ':' .. name, members) end
-    for name, _ in pairs(sketches) do redis.call('ZADD', base .. 'sketches', minute, minute .. ':' .. name) end
+    local words = {}
+    for name, members in pairs(sketches) do
+      add_members(base .. 'sketch:' .. minute .. ':' .. name, members)
+      words[#words + 1], words[#words + 2] = minute, minute .. ':' .. name
+    end
+    for i = 1, #words, 4000 do redis.call('ZADD', base .. 'sketches', unpack(words, i, math.min(i + 3999, #words))) end
   end
 end
 for date, sketches in pairs(counts[4]) do

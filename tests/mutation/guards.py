@@ -35,6 +35,13 @@ GUARDS: tuple[Guard, ...] = (
         REDIS,
     ),
     Guard(
+        "a count that a double does not hold, or that is none, is left to Redis",
+        "streams/live/scripts.py",
+        "if before and (#before > 15 or not string.find(before, '^%d+$')) then",
+        "if false then",
+        REDIS,
+    ),
+    Guard(
         "a call sets a mark before it writes",
         "streams/live/scripts.py",
         "redis.call('HSET', meta, 'applying', table.concat(marks, ', '))",

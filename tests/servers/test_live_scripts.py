@@ -134,7 +134,7 @@ def test_redis_emptied_in_mid_flow_asks_to_prepare_again(live: Live) -> None:
 
 def test_an_error_in_the_middle_leaves_a_mark_that_stops_everybody(live: Live) -> None:
     live.apply(None, 10)
-    live.raw.set(live.key("minute:100"), "not a hash")  # HINCRBY raises after the totals were written
+    live.raw.set(live.key("minute:100"), "not a hash")  # raises once the mark is set
     with pytest.raises(RedisUnavailable, match="WRONGTYPE"):
         live.apply(10, 20)
     assert live.apply(10, 20)[0] is Outcome.MARKED
@@ -142,6 +142,36 @@ def test_an_error_in_the_middle_leaves_a_mark_that_stops_everybody(live: Live) -
         live.prepare()
     assert live.reader.snapshot().mark == "0 10 20"
     assert live.reader.snapshot().offsets[0].next_offset == 10
+
+
+def test_counts_are_exact_where_a_double_is_not(live: Live) -> None:
+    live.apply(None, 10)
+    live.raw.hset(live.key("totals"), "e:44:NOTES", str(2**60 + 1))
+    live.raw.hset(live.key("minute:100"), "e:44:NOTES", str(10**15 - 1))
+    assert live.apply(10, 20, 2)[0] is Outcome.APPLIED
+    assert live.reader.snapshot().totals == {EVENTS: 2**60 + 3}
+    assert live.apply(20, 30, 1)[0] is Outcome.APPLIED
+    assert live.raw.hget(live.key("minute:100"), "e:44:NOTES") == str(10**15 + 2)
+
+
+@pytest.mark.parametrize("foreign", ["many", "1.5", "1e3", " 7", "0x10", "inf", ""])
+def test_a_count_that_is_no_number_is_never_added_to(live: Live, foreign: str) -> None:
+    live.apply(None, 10)
+    live.raw.hset(live.key("minute:100"), "e:44:NOTES", foreign)
+    with pytest.raises(RedisUnavailable, match="not an integer"):
+        live.apply(10, 20)
+    assert live.raw.hget(live.key("minute:100"), "e:44:NOTES") == foreign
+    assert live.apply(10, 20)[0] is Outcome.MARKED
+
+
+def test_one_call_takes_more_fields_than_fit_on_the_stack_of_lua(live: Live) -> None:
+    fields: dict[Field, int] = {(Cut.EVENTS, "44", f"S{number}"): number for number in range(1, 9_001)}
+    for start, end in ((None, 10), (10, 20)):
+        delta = Delta(start, start or 0, end, 5, 4, 10, {100: fields, 101: {EVENTS: 1}})
+        assert live.write(lambda writer, delta=delta: writer.apply({0: [delta]}))[0].outcome is Outcome.APPLIED
+    doubled = {field: 2 * number for field, number in fields.items()}
+    assert live.reader.snapshot().totals == {**doubled, EVENTS: 2}
+    assert [minute.counts for minute in live.reader.minutes()] == [doubled, {EVENTS: 2}]
 
 
 def test_another_layout_topic_or_topic_id_is_refused_and_another_catalog_shown(live: Live) -> None:
