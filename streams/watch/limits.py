@@ -30,6 +30,8 @@ PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
 #: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
 #: high: the longer is the tail beyond (measured on the real series that taught).
 BUDGET_A_MONTH, MORE, HEAVY = 2.0, 1.1, 1.7
+#: That tail is half of it while no days tell of it, and whole after four weeks.
+HEAVY_DAYS = 28.0
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.32
 #: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
@@ -70,7 +72,8 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
             usual = np.where(hours, found[..., None], usual)
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
-    heavy = HEAVY * ((usual / PEAK_MIN) ** 2 - 1.0)
+    told = 0.5 + 0.5 * min(1.0, len(peaks) / HEAVY_DAYS)
+    heavy = HEAVY * told * ((usual / PEAK_MIN) ** 2 - 1.0)
     score = usual + MORE + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
     return Limits(score, usual, often[0].any(axis=0))

@@ -116,7 +116,10 @@ def test_api_metrics_and_what_their_links_say_work_below_a_prefix(behind: str) -
     for path in (*paths, "/metrics"):
         address = urljoin(f"{behind}openapi.json", server["url"] + path)
         assert address.startswith(behind)
-        assert ask(address, "")[0] in (200, 503), path  # Kafka is away here
+        answered = (
+            (200, 404) if path == "/api/v1/forecast" else (200, 503)
+        )  # no forecast is kept here, and Kafka is away
+        assert ask(address, "")[0] in answered, path
         assert ask(address, "", "HEAD") == (ask(address, "")[0], b"")
     incidents = orjson.loads(ask(behind, "api/v1/incidents")[1])["incidents"]
     assert incidents
