@@ -1,4 +1,4 @@
-"""The Lua scripts: everything that writes to Redis. `ARGV[1]` is always the key base, as in `{vigie}:`.
+"""The Lua scripts: everything that writes to Redis but alerts. `ARGV[1]` is always the key base, as in `{vigie}:`.
 
 The shebang makes Redis 7 refuse a script when memory is full before it writes anything, instead of in its middle.
 """
@@ -346,71 +346,4 @@ for i = 3, #ARGV do
   if gone > 0 and redis.call('ZCARD', at) == 0 then redis.call('UNLINK', events) end
 end
 return gone
-"""
-
-#: What an observer judged. ARGV: base, epoch minute of the clock, minutes after which a running alert that nobody upholds has ended,
-#: alerts kept at most, how many ended; then of each alert, ended ones first: its place (kind and codes), id, start and last instant in
-#: epoch ms, JSON. The first one to tell of a minute is taken. `alerts`: id -> JSON; `alert_places`: place -> `id minute` of those that
-#: run; `alert_starts`: ids by start.
-JUDGE = """#!lua
-local base, minute, orphan, most, ended = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local meta, alerts, places, starts = base .. 'meta', base .. 'alerts', base .. 'alert_places', base .. 'alert_starts'
-local function running(place)
-  local text = redis.call('HGET', places, place)
-  if not text then return nil, 0 end
-  local id, told = string.match(text, '^(.+) (%d+)$')
-  return id, tonumber(told) or 0
-end
-local function with_id(json, id) return (string.gsub(json, '^{"id":"[^"]*"', function() return '{"id":"' .. id .. '"' end)) end
-for i = 6, #ARGV, 5 do
-  local place, id, start, until_ms, json = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4]
-  local known, told = running(place)
-  local is_over = i < 6 + 5 * ended
-  -- What began after this one was over is another alert of the same place.
-  if known and is_over and (tonumber(string.match(known, ':(%d+)$')) or 0) > until_ms then known = nil end
-  if is_over then
-    local old = redis.call('HGET', alerts, known or id)
-    if known then
-      redis.call('HSET', alerts, known, with_id(json, known))
-      redis.call('HDEL', places, place)
-    elseif not old then
-      redis.call('HSET', alerts, id, json)
-      redis.call('ZADD', starts, start, id)
-    end
-  elseif known then
-    if minute > told then
-      redis.call('HSET', alerts, known, with_id(json, known))
-      redis.call('HSET', places, place, known .. ' ' .. minute)
-    end
-  else
-    -- Another observer may have ended it already: it is not raised from the dead, unless time has gone on since.
-    local old = redis.call('HGET', alerts, id)
-    local judged = tonumber(redis.call('HGET', meta, 'judged_minute') or '0') or 0
-    if not old or minute > judged then
-      redis.call('HSET', alerts, id, json)
-      redis.call('ZADD', starts, start, id)
-      redis.call('HSET', places, place, id .. ' ' .. minute)
-    end
-  end
-end
-local open = redis.call('HGETALL', places)
-for i = 1, #open, 2 do
-  local id, told = string.match(open[i + 1], '^(.+) (%d+)$')
-  if not id then redis.call('HDEL', places, open[i]) -- not written by Vigie
-  elseif tonumber(told) < minute - orphan then
-    local json = redis.call('HGET', alerts, id)
-    if json then
-      local over = '"end_ms":' .. string.format('%d', (tonumber(told) + 1) * 60000)
-      redis.call('HSET', alerts, id, (string.gsub(json, '"end_ms":null', over, 1)))
-    end
-    redis.call('HDEL', places, open[i])
-  end
-end
-local ids = redis.call('ZRANGE', starts, 0, -1)
-for i = 1, #ids - most do
-  redis.call('HDEL', alerts, ids[i])
-  redis.call('ZREM', starts, ids[i])
-end
-if minute > (tonumber(redis.call('HGET', meta, 'judged_minute') or '0') or 0) then redis.call('HSET', meta, 'judged_minute', minute) end
-return 1
 """

@@ -30,7 +30,7 @@ PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
 #: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
 #: high: the longer is the tail beyond (measured on the real series that taught).
 BUDGET_A_MONTH, MORE, HEAVY = 2.0, 1.1, 1.7
-#: That tail is half of it while no days tell of it, and whole after four weeks.
+#: While no days tell of that tail, seven tenths of it are taken for granted; all of it after so many.
 HEAVY_DAYS = 28.0
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.32
@@ -72,7 +72,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
             usual = np.where(hours, found[..., None], usual)
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
-    told = 0.5 + 0.5 * min(1.0, len(peaks) / HEAVY_DAYS)
+    told = 0.7 + 0.3 * min(1.0, len(peaks) / HEAVY_DAYS)
     heavy = HEAVY * told * ((usual / PEAK_MIN) ** 2 - 1.0)
     score = usual + MORE + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
