@@ -122,7 +122,9 @@ def fold(alerts: Iterable[AlertRecord], project_regions: Mapping[str, str | None
 
 class _Folding:
     def __init__(self, alerts: Sequence[AlertRecord], project_regions: Mapping[str, str | None], now_ms: int) -> None:
-        self._alerts, self._project_regions = alerts, project_regions
+        # In an order of their own: of several that explain as much, every observer must take the same.
+        self._alerts = alerts = sorted(alerts, key=lambda one: (one.start_ms, one.id))
+        self._project_regions = project_regions
         self._now_ms = max([now_ms, *(one.until_ms for one in alerts)])
         self._regions = {one.id: self._region_of(one) for one in alerts}
         self._quiet = {one.id: quiet_because(one) is not None for one in alerts}

@@ -174,6 +174,16 @@ def test_running_ones_come_first_and_what_calls_somebody_and_what_is_wide():
     assert [one.alert.scope for one in folded(*alerts)] == ["national", "service", "project", "region"]
 
 
+def test_of_two_causes_that_explain_as_much_the_same_one_is_taken_whatever_order_they_are_read_in():
+    part = Driver("44", None, None, 10.0, 1000.0, 0.01)
+    france = alert("national", "drop", 900, drivers=(part,), until=960, end_ms=960 * MINUTE_MS)
+    first, second = (
+        alert("region", "silence", start, region="44", until=960, end_ms=960 * MINUTE_MS) for start in (901, 903)
+    )
+    found = [heads(*order) for order in ((france, first, second), (france, second, first), (second, first, france))]
+    assert found[0] == found[1] == found[2]
+
+
 @st.composite
 def mornings(draw):
     """Any alerts of a few places, each place and kind at most twice."""

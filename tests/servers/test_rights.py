@@ -17,7 +17,7 @@ from conftest import Installation
 from workers import wait_for, workers
 
 from streams import edges
-from streams.live import LiveKeeper, prefixes, scripts
+from streams.live import LiveKeeper, alert_store, prefixes, scripts
 from streams.publish import VisitPublisher
 from streams.settings import Settings
 from tests.servers.commands import run
@@ -38,7 +38,7 @@ def test_every_command_of_the_scripts_is_in_the_line() -> None:
     allowed = {word[1:].upper() for word in documented_line() if word.startswith("+")}
     texts = {
         name: text
-        for name, text in {**vars(scripts), **vars(prefixes)}.items()
+        for name, text in {**vars(scripts), **vars(prefixes), **vars(alert_store)}.items()
         if isinstance(text, str) and text.startswith("#!lua")
     }
     assert {"APPLY", "SETTLE", "JUDGE", "OPEN"} <= set(texts)
