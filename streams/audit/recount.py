@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from streams.audit.compare import Compared, LogPart, compare, scope
 from streams.audit.fetched import Unread
@@ -26,6 +27,11 @@ class RecountRules:
     lateness_ms: int
     minutes_kept_hours: int
     visits: bool = False
+
+    @property
+    def memory_ms(self) -> int:
+        """How long before an event its repeats and visits reach back, by append time."""
+        return STRETCHES * stretch_ms(self.bounds.ahead_ms_max, self.lateness_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def recount(
     with open_log(address, topic) as log:
         parts = _count(log, snapshot, plain, show)
     seconds = time.monotonic() - began
-    memory_ms = STRETCHES * stretch_ms(rules.bounds.ahead_ms_max, rules.lateness_ms) if rules.visits else 0
+    memory_ms = rules.memory_ms if rules.visits else 0
     where = scope(parts, snapshot, rules.bounds.ahead_ms_max, rules.minutes_kept_hours, memory_ms)
     compared = compare(plain, snapshot, held, where, rules.visits)
     service_visits = _service_visits(plain) if rules.visits else None
@@ -80,18 +86,24 @@ def _count(
     until = {number: state.next_offset for number, state in snapshot.offsets.items()}
     first_append_ms: dict[int, int] = {}
     to_read = sum(max(0, end - log.starts.get(number, 0)) for number, end in until.items())
-    add = plain.add
     for partition, records in log.read(until):
         if isinstance(records, Unread):
             first_append_ms.setdefault(partition, records.append_ms)
-            plain.add_unread(partition, records.append_ms, records.reason, records.number)
-            continue
-        if records:
+        elif records:
             first_append_ms.setdefault(partition, records[0].timestamp)
-        for record in records:
-            add(partition, record.timestamp, record.value)
+        feed(plain, partition, records)
         show(plain.records, to_read)
     return {number: LogPart(log.starts[number], first_append_ms.get(number)) for number in until}
+
+
+def feed(plain: PlainCount, partition: int, records: Unread | Sequence[Any]) -> None:
+    """Count a piece of a partition, as `LogReader.read` gives it."""
+    if isinstance(records, Unread):
+        plain.add_unread(partition, records.append_ms, records.reason, records.number)
+        return
+    add = plain.add
+    for record in records:
+        add(partition, record.timestamp, record.value)
 
 
 def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: RecountRules) -> list[str]:

@@ -11,10 +11,10 @@ from streams.audit.compare import ASPECTS, VISIT_ASPECTS
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader
 from streams.audit.plain import PlainCount
-from streams.audit.plain_visits import STRETCHES, stretch_ms
-from streams.audit.recount import RecountRules
+from streams.audit.recount import RecountRules, feed
 from streams.clock import MINUTE_MS
 from streams.count import Field
+from streams.count.settle import UNOWNED_MS
 from streams.errors import ServerError, StateError
 from streams.live import LiveReader, Snapshot
 from streams.live.keys import READABLE_LAYOUTS
@@ -25,8 +25,6 @@ STILL_SECONDS_MAX = 120.0
 LOOK_SECONDS = 1.0
 #: Whoever reaches within this where the running workers stood is as fast as they are; what came meanwhile is counted again by plain code.
 GOAL_SECONDS_MAX = 10.0
-#: An owner that said nothing for this long is gone.
-GONE_MS = 15_000
 
 _FIELDS = {name: short for short, name in (ASPECTS | VISIT_ASPECTS).items()}
 
@@ -63,7 +61,7 @@ def reach_of(log: LogReader, rules: RecountRules, old: LiveReader) -> Reach:
         if isinstance(records, Unread) or records:
             appended = records.append_ms if isinstance(records, Unread) else records[0].timestamp
             first_ms.setdefault(partition, appended)
-    needed_ms = rules.bounds.ahead_ms_max + _memory_ms(rules)
+    needed_ms = rules.bounds.ahead_ms_max + rules.memory_ms
     now_ms = time.time_ns() // 1_000_000
     bounds_ms = [first_ms.get(number, now_ms) + needed_ms for number in begun]
     held = old.held()
@@ -96,7 +94,7 @@ def of_running_workers(group: str, members: Iterable[GroupMember], old: Snapshot
         named = f"{group}-{beat.worker}-".replace(
             ":", "-"
         )  # as workers name themselves, and Kafka its static members after that
-        if old.now_ms - beat.at_ms <= GONE_MS and any(member.member_id.startswith(named) for member in members):
+        if old.now_ms - beat.at_ms <= UNOWNED_MS and any(member.member_id.startswith(named) for member in members):
             return beat.worker
     return None
 
@@ -154,26 +152,19 @@ def counted_between(log: LogReader, rules: RecountRules, old: Snapshot, new: Sna
     begins = {n: old.offsets[n].next_offset if n in old.offsets else new.first_offsets[n] for n in new.offsets}
     ends = {n: state.next_offset for n, state in new.offsets.items()}
     appended = min((state.append_ms for state in old.offsets.values()), default=0)
-    since = log.offsets_since(appended - _memory_ms(rules))
+    since = log.offsets_since(appended - rules.memory_ms)
     plain = PlainCount(rules.catalog, rules.bounds, rules.lateness_ms, visits=True)
-    _feed(plain, log, begins, since)
+    for partition, records in log.read(begins, since):
+        feed(plain, partition, records)
     before = plain.totals()
-    _feed(plain, log, ends, begins)
+    for partition, records in log.read(ends, begins):
+        feed(plain, partition, records)
     after = plain.totals()
     return {
         (_FIELDS[row[0]], *row[1:]): number - before.get(row, 0)
         for row, number in after.items()
         if number != before.get(row, 0)
     }
-
-
-def _feed(plain: PlainCount, log: LogReader, until: Mapping[int, int], since: Mapping[int, int]) -> None:
-    for partition, records in log.read(until, since):
-        if isinstance(records, Unread):
-            plain.add_unread(partition, records.append_ms, records.reason, records.number)
-            continue
-        for record in records:
-            plain.add(partition, record.timestamp, record.value)
 
 
 def carried(old: Mapping[Field, int], between: Mapping[Field, int], new: Mapping[Field, int]) -> Carried:
@@ -189,17 +180,15 @@ def carried(old: Mapping[Field, int], between: Mapping[Field, int], new: Mapping
 
 def still_in_use(snapshot: Snapshot) -> str | None:
     """Who counts or shows a prefix that is to be removed; None: nobody does."""
-    owners = sorted({beat.worker for beat in snapshot.heartbeats.values() if snapshot.now_ms - beat.at_ms <= GONE_MS})
+    owners = sorted(
+        {beat.worker for beat in snapshot.heartbeats.values() if snapshot.now_ms - beat.at_ms <= UNOWNED_MS}
+    )
     if owners:
         return f"workers still count it ({', '.join(owners)})"
-    observers = sorted(name for name, said in snapshot.observers.items() if snapshot.now_ms - said.at_ms <= GONE_MS)
+    observers = sorted(name for name, said in snapshot.observers.items() if snapshot.now_ms - said.at_ms <= UNOWNED_MS)
     return f"observers still show it ({', '.join(observers)})" if observers else None
 
 
 def _position(snapshot: Snapshot, partition: int) -> int:
     state = snapshot.offsets.get(partition)
     return state.next_offset if state else -1
-
-
-def _memory_ms(rules: RecountRules) -> int:
-    return STRETCHES * stretch_ms(rules.bounds.ahead_ms_max, rules.lateness_ms)

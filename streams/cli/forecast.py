@@ -15,7 +15,7 @@ import orjson
 
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
-from streams.clock import PARIS
+from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.settings import load_settings
 
@@ -218,9 +218,9 @@ def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_j
         columns = [values * growth for values in (one.mean, one.lower, one.upper)]
         for place, key in enumerate(keys):
             for minute in range(columns[0].shape[1]):
-                at = (midnight + datetime.timedelta(minutes=minute)).astimezone(datetime.UTC)
+                at = midnight + datetime.timedelta(minutes=minute)
                 told = [round(float(column[place, minute]), 2) for column in columns]
-                found.append([at.strftime("%Y-%m-%dT%H:%M:%SZ"), *([key[0]] if by != "national" else []), *told])
+                found.append([_utc(at), *([key[0]] if by != "national" else []), *told])
     if as_json:
         sys.stdout.buffer.write(orjson.dumps([dict(zip(names, row, strict=True)) for row in found]) + b"\n")
         sys.stdout.buffer.flush()
@@ -320,12 +320,13 @@ def _kept(days: Sequence[_FranceDay], known_to: datetime.date, growth: float) ->
         )
         midnight = datetime.datetime.combine(one.visits.day, datetime.time(), PARIS)
         for place, told in enumerate(zip(*(values[0] * growth for values in one.visits.quarters()), strict=True)):
-            at = (midnight + datetime.timedelta(minutes=15 * place)).astimezone(datetime.UTC)
-            quarters.append(
-                ForecastQuarter(at.strftime("%Y-%m-%dT%H:%M:%SZ"), *(round(float(value), 1) for value in told))
-            )
-    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return KeptForecast(made, f"{known_to}", tuple(found), tuple(quarters))
+            at = midnight + datetime.timedelta(minutes=15 * place)
+            quarters.append(ForecastQuarter(_utc(at), *(round(float(value), 1) for value in told)))
+    return KeptForecast(_utc(datetime.datetime.now(datetime.UTC)), f"{known_to}", tuple(found), tuple(quarters))
+
+
+def _utc(moment: datetime.datetime) -> str:
+    return iso_utc(int(moment.timestamp()) * 1000)
 
 
 def _size_line(size: Size) -> str:

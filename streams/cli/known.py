@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.audit.figures import Figures, Minutes
-from streams.audit.recount import Recount, RecountRules, recount
-from streams.catalog import load_catalog
+from streams.audit.recount import Recount, recount
+from streams.cli.recount import recount_rules
 from streams.count import Cut
-from streams.edges import event_bounds, kafka_address
+from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.live import LiveReader
 from streams.settings import Settings
@@ -28,12 +28,7 @@ def known_figures(truth: Path | None) -> list[Figures]:
 
 def count_again(settings: Settings, reader: LiveReader) -> Recount:
     """`vigie recount` as a value."""
-    rules = RecountRules(
-        catalog=load_catalog(settings.config_dir),
-        bounds=event_bounds(settings),
-        lateness_ms=settings.lateness_seconds * 1000,
-        minutes_kept_hours=settings.minutes_kept_hours,
-    )
+    rules = recount_rules(settings, visits=False)
     return recount(kafka_address(settings), settings.topic, reader, rules, lambda _done, _all: None)
 
 

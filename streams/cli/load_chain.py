@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,11 +139,8 @@ def _refuse_what_is_used(settings: Settings) -> None:
 
     name = settings.topic
     held = sum(log_ends(edges.kafka_address(settings), name).values())
-    reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
-    try:
+    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
         layout = reader.snapshot().layout
-    finally:
-        reader.close()
     if held or layout is not None:
         raise InputError(
             f"the topic or the prefix {name!r} holds something already: choose another --name for this load test"

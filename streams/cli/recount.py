@@ -17,7 +17,7 @@ from streams.cli.terminal import say_simulation
 from streams.clock import iso_utc, paris_text
 from streams.edges import event_bounds, kafka_address, redis_address
 from streams.live import LiveReader
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 
 #: Rows that are printed; all are counted.
 DIFFERENCES_SHOWN_MAX = 50
@@ -32,13 +32,7 @@ def recount(as_json: bool, visits: bool) -> None:
     Exit status: 0 when everything agrees, 1 when rows differ (they are listed) or when nothing could be compared.
     """
     settings = load_settings()
-    rules = RecountRules(
-        catalog=load_catalog(settings.config_dir),
-        bounds=event_bounds(settings),
-        lateness_ms=settings.lateness_seconds * 1000,
-        minutes_kept_hours=settings.minutes_kept_hours,
-        visits=visits,
-    )
+    rules = recount_rules(settings, visits=visits)
     with (
         closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader,
         Meter("recount", None) as meter,
@@ -56,6 +50,17 @@ def recount(as_json: bool, visits: bool) -> None:
         say_simulation(shift)
     click.echo(orjson.dumps(_json(found)) if as_json else _text(found, shift))
     sys.exit(0 if found.agrees else 1)
+
+
+def recount_rules(settings: Settings, *, visits: bool) -> RecountRules:
+    """How the log of these settings is counted again."""
+    return RecountRules(
+        catalog=load_catalog(settings.config_dir),
+        bounds=event_bounds(settings),
+        lateness_ms=settings.lateness_seconds * 1000,
+        minutes_kept_hours=settings.minutes_kept_hours,
+        visits=visits,
+    )
 
 
 def _text(found: Recount, shift_seconds: int) -> str:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import click
 
 from streams import edges
 from streams.catalog import Catalog, load_catalog
+from streams.cli.moments import paris_moment, time_of_day
 from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError
@@ -23,6 +25,7 @@ from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from streams.cli.load_chain import LoadChain
+    from streams.live import LiveReader
     from streams.load_test.load_events import LoadReplay
     from streams.load_test.load_french import Balance, LoadTestResult
     from streams.load_test.load_meter import LoadMeter
@@ -99,7 +102,7 @@ def rehearse_load(
     name: str,
     at_once: bool,
 ) -> None:
-    """LoadReplay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
+    """Replay a real day, moved onto now and multiplied, into a chain of its own, and tell what it held.
 
     Multiplied are visitors: each does what one of that day did, in the same minutes. The live chain is never touched. It is a test
     of machines: run it where the chain is to run.
@@ -143,10 +146,7 @@ def _of_day(
     begin, minutes = wanted
     window = busiest(day, minutes)
     if begin is not None:
-        try:
-            clock = datetime.time.fromisoformat(begin)
-        except ValueError:
-            raise InputError(f"--from {begin!r} is not a time of day: write HH:MM, for instance 07:47") from None
+        clock = time_of_day("--from", begin)
         first = int(datetime.datetime.combine(date, clock, PARIS).timestamp()) // 60
         window = (first, min(first + minutes, day.minutes[1]))
     return draw(day, catalog, window)
@@ -179,7 +179,7 @@ def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
     from streams.audit.log import open_log
     from streams.load_test.from_topic import replay_of
 
-    begin_ms, end_ms = (_moment_ms(text) for text in span)
+    begin_ms, end_ms = (int(paris_moment("--range", text).timestamp() * 1000) for text in span)
     if not begin_ms < end_ms:
         raise InputError(f"--range {span[0]} {span[1]}: the second time must lie after the first")
     with open_log(edges.kafka_address(settings), settings.topic) as log:
@@ -187,14 +187,6 @@ def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
         pieces = log.read(log.ends, since)
         values = (record.value for _, records in pieces if not isinstance(records, Unread) for record in records)
         return replay_of(values, begin_ms, end_ms)
-
-
-def _moment_ms(text: str) -> int:
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--range {text!r} is not a time: write for instance 2026-09-01T07:47:00+02:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).timestamp() * 1000)
 
 
 def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
@@ -220,14 +212,11 @@ def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> Loa
     from streams.load_test.load_verdict import verdict
 
     settings = chain.settings
-    reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
-    try:
+    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
         logs, meter = _sent(chain, replay, options, reader)
         delays, weights = delays_seconds(logs, *meter.looks())
         balance = _balance(reader, logs, replay, options.times)
         redis_bytes = reader.facts().used_bytes
-    finally:
-        reader.close()
     last_sent = max(float(log.at[-1]) for log in logs)
     before = [one for one in meter.seconds if not one.sent][-1:]
     flowing = before + [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
@@ -252,16 +241,14 @@ def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> Loa
 
 
 def _sent(
-    chain: LoadChain, replay: LoadReplay, options: LoadOptions, reader: object
+    chain: LoadChain, replay: LoadReplay, options: LoadOptions, reader: LiveReader
 ) -> tuple[list[SentLog], LoadMeter]:
     """Send all, wait until it is counted, and return what was seen."""
-    from streams.live import LiveReader
     from streams.load_test.load_meter import LoadMeter
     from streams.load_test.senders import COUNTERS, SendPlan, send
     from streams.local.leash import die_with
     from streams.work_pool import WorkPool
 
-    assert isinstance(reader, LiveReader)
     settings = chain.settings
     partitions = settings.topic_partitions
     start_ms = _start_ms(at_once=options.at_once)
@@ -324,11 +311,9 @@ def _drain(meter: LoadMeter, delivered: int, look: Callable[[], None]) -> None:
         time.sleep(0.2)
 
 
-def _balance(reader: object, logs: Sequence[SentLog], replay: LoadReplay, times: float) -> Balance:
-    from streams.live import LiveReader
+def _balance(reader: LiveReader, logs: Sequence[SentLog], replay: LoadReplay, times: float) -> Balance:
     from streams.load_test.load_french import Balance
 
-    assert isinstance(reader, LiveReader)
     sums: dict[str, int] = {}
     for found, counted in reader.snapshot().totals.items():
         sums[found[0]] = sums.get(found[0], 0) + counted

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
+from streams.cli.moments import paris_moment, time_of_day
 from streams.clock import paris_text
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
 from streams.simulate.pacing import Pace, begin_second
-from streams.simulate.scenario import DEFAULT_SPEED, PARIS, scenario_shift_seconds
+from streams.simulate.scenario import DEFAULT_SPEED, scenario_shift_seconds
 from streams.simulate.traffic import Generator
 from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
 
@@ -117,8 +118,8 @@ def simulate(
         scale=scale,
         run=run,
         clean=clean,
-        first_s=scenario.at(_clock(begin)) if begin else scenario.live_from_s,
-        start_s=_moment(start) if start else None,
+        first_s=scenario.at(f"{time_of_day('--from', begin):%H:%M}") if begin else scenario.live_from_s,
+        start_s=int(paris_moment("--start", start).timestamp()) if start else None,
         seconds=(minutes or _DEFAULT_MINUTES) * 60,
         events=events,
     )
@@ -223,21 +224,6 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
     LiveRun(
         generator, book, publisher, pace=pace, options=LiveOptions(options.truth, options.seconds, _say), stop=stop
     ).run()
-
-
-def _clock(text: str) -> str:
-    try:
-        return datetime.time.fromisoformat(text).strftime("%H:%M")
-    except ValueError:
-        raise InputError(f"--from {text!r} is not a time of day: write HH:MM, for instance 07:47") from None
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--start {text!r} is not a time: write for instance 2026-09-01T07:47:00+02:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).timestamp())
 
 
 def _paris(second: int) -> str:

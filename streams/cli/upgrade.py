@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 import click
 
 from streams.audit.log import open_log
-from streams.audit.recount import RecountRules
 from streams.audit.same_minutes import unlike_minutes
 from streams.audit.upgrade import (
     Carried,
@@ -21,17 +20,17 @@ from streams.audit.upgrade import (
     still_in_use,
     wait_caught_up,
 )
-from streams.catalog import Catalog, load_catalog
+from streams.catalog import Catalog
 from streams.cli.progress import Meter
+from streams.cli.recount import recount_rules
 from streams.clock import MINUTE_MS, iso_utc
 from streams.count import Cut
-from streams.count.local_dates import LocalDays
-from streams.edges import event_bounds, kafka_address, redis_address
+from streams.edges import kafka_address, redis_address
 from streams.errors import InputError, StateError
-from streams.expose.probes import open_archives, open_keeper, open_sketches
+from streams.expose.probes import observer_rules, open_archives, open_keeper, open_sketches
 from streams.live import LiveReader, PrefixBook, Snapshot
 from streams.live.keys import encode_field
-from streams.observe import Observer, ObserverRules
+from streams.observe import Observer
 from streams.settings import Settings, load_settings
 from streams.topics import admin_client, group_members
 
@@ -78,7 +77,7 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
         if not book.begin(old_prefix):
             click.echo(f"{settings.redis_prefix} has taken the place of {old_prefix} already; next: --finish")
             return
-        rules = _rules(settings, load_catalog(settings.config_dir))
+        rules = recount_rules(settings, visits=True)
         with open_log(kafka_address(settings), settings.topic) as log:
             reach = reach_of(log, rules, old)
         if reach.is_short and not accept_gap:
@@ -103,25 +102,10 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
         _say_opened(old_prefix, found, now)
 
 
-def _rules(settings: Settings, catalog: Catalog) -> RecountRules:
-    return RecountRules(
-        catalog, event_bounds(settings), settings.lateness_seconds * 1000, settings.minutes_kept_hours, True
-    )
-
-
 def _wait(
     settings: Settings, catalog: Catalog, old_prefix: str, old: LiveReader, new: LiveReader
 ) -> tuple[Snapshot, Snapshot]:
-    days = LocalDays(catalog, settings.calendar_shift_seconds)
-    rules = ObserverRules(
-        catalog,
-        days,
-        settings.lateness_seconds * 1000,
-        settings.minutes_kept_hours,
-        settings.archive_wait_hours,
-        has_archive=settings.archive_dir is not None,
-        may_be_closed=True,
-    )
+    rules = observer_rules(settings, catalog, may_be_closed=True)
     with (
         closing(open_keeper(settings)) as keeper,
         closing(open_sketches(settings, catalog)) as sketches,

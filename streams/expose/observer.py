@@ -10,7 +10,6 @@ from dataclasses import replace
 from streams.access import Gate
 from streams.addresses import host_port
 from streams.catalog import Catalog, load_catalog
-from streams.count.local_dates import LocalDays
 from streams.edges import http_lock, http_tls, kafka_address
 from streams.errors import DefectError, StateError
 from streams.expose.alert_french import Words
@@ -25,6 +24,7 @@ from streams.expose.prober import Prober
 from streams.expose.probes import (
     archive_rules,
     installation,
+    observer_rules,
     open_alerts,
     open_archives,
     open_detector,
@@ -40,7 +40,7 @@ from streams.expose.status import Status
 from streams.forecast.kept import kept
 from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import redis_silence
-from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer, ObserverRules
+from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer
 from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir
 from streams.stack_record import read_stack
@@ -71,16 +71,7 @@ class ObserverServer:
         tls, lock = http_tls(settings, "observer"), http_lock(settings, "observer")
         listening = listen(settings.observer_host, settings.observer_port, advice)
         keeper, sketches = open_keeper(settings), open_sketches(settings, catalog)
-        days = LocalDays(catalog, settings.calendar_shift_seconds)
-        archive = archive_rules(settings, catalog)
-        rules = ObserverRules(
-            catalog,
-            days,
-            settings.lateness_seconds * 1000,
-            settings.minutes_kept_hours,
-            settings.archive_wait_hours,
-            has_archive=archive is not None,
-        )
+        archive, rules = archive_rules(settings, catalog), observer_rules(settings, catalog)
         observer = Observer(keeper, sketches, rules, self._on_end, open_archives(settings))
         self._archivist = Archivist(open_archives(settings, patient=True), archive) if archive else None
         self._detector = open_detector(settings, catalog, self._on_end) if settings.detector else None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from streams.catalog import Catalog
+from streams.count.local_dates import LocalDays
 from streams.edges import redis_address, small_numbers
 from streams.errors import ServerError, StateError, listener_advice
 from streams.expose.page import EarlierDays, Lines, PastVisits
@@ -20,7 +21,7 @@ from streams.history.reading import History
 from streams.live import AlertStore, ArchiveKeeper, ArchiveReader, LiveKeeper, LiveReader, SketchReader, Snapshot
 from streams.live.connection import RedisAddress
 from streams.load_shape import load_shape
-from streams.observe import ArchiveRules, Census, Detector, DetectorParts, progress_problem
+from streams.observe import ArchiveRules, Census, Detector, DetectorParts, ObserverRules, progress_problem
 from streams.observe.cold import ColdShape
 from streams.observe.maintenances_file import load_maintenances
 from streams.settings import Settings
@@ -53,6 +54,19 @@ def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
 def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveKeeper:
     """The same for what archives need; `patient` for the archivist, which nobody waits for."""
     return ArchiveKeeper(redis_address(settings) if patient else _address(settings), settings.redis_prefix)
+
+
+def observer_rules(settings: Settings, catalog: Catalog, *, may_be_closed: bool = False) -> ObserverRules:
+    """What the loop of an observer of these settings needs to know; `may_be_closed` for `vigie upgrade` alone."""
+    return ObserverRules(
+        catalog,
+        LocalDays(catalog, settings.calendar_shift_seconds),
+        settings.lateness_seconds * 1000,
+        settings.minutes_kept_hours,
+        settings.archive_wait_hours,
+        has_archive=settings.archive_dir is not None,
+        may_be_closed=may_be_closed,
+    )
 
 
 def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
@@ -55,7 +55,7 @@ class LoadVerdict:
 
 
 def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
-    """Judge a run from its seconds, the last one before anything was sent and those after: at least two."""
+    """Tell how a run ended from its seconds: the last one before anything was sent and those after: at least two."""
     rates = [_rate(seconds, place) for place in range(len(seconds))]
     held = [place == 0 or _holds(one, rate) for place, (one, rate) in enumerate(zip(seconds, rates, strict=True))]
     long_enough = [
@@ -84,13 +84,7 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
         others_max=max((_mean(seconds, place, lambda one: one.others) for place in long_enough), default=0.0),
         gave_way=None if first is None else _blame(seconds[max(0, first - BLAME_SECONDS + 1) : first + 1]),
         gave_way_at=None if first is None else seconds[first].at,
-        cores={
-            name: max(
-                (_mean(seconds, place, lambda one, of=name: one.cores.get(of, 0.0)) for place in long_enough),
-                default=0.0,
-            )
-            for name in names
-        },
+        cores={name: _most_cores(seconds, long_enough, name) for name in names},
         worker_us=_worker_us(seconds),
     )
 
@@ -118,9 +112,13 @@ def _first(seconds: Sequence[LoadSecond], place: int) -> int:
     return first
 
 
-def _mean(seconds: Sequence[LoadSecond], place: int, of: object) -> float:
-    assert callable(of)
+def _mean(seconds: Sequence[LoadSecond], place: int, of: Callable[[LoadSecond], float]) -> float:
     return fmean(of(one) for one in seconds[_first(seconds, place) : place + 1])
+
+
+def _most_cores(seconds: Sequence[LoadSecond], places: Sequence[int], name: str) -> float:
+    """The most that a process used over `RATE_SECONDS`."""
+    return max((_mean(seconds, place, lambda one: one.cores.get(name, 0.0)) for place in places), default=0.0)
 
 
 def _holds(one: LoadSecond, rate: float) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.count import Cut, Field
+from streams.count.settle import UNOWNED_MS
 from streams.live import LiveReader, Snapshot
 
 _READ_SECONDS = 1.0
@@ -76,7 +77,7 @@ class ChainWatcher:
             rate=rate,
             lag=lag(snapshot),
             settled_at=snapshot.settled_ms / 1000 if snapshot.settled_ms else None,
-            owned=sum(snapshot.now_ms - beat.at_ms < 15_000 for beat in snapshot.heartbeats.values()),
+            owned=sum(snapshot.now_ms - beat.at_ms < UNOWNED_MS for beat in snapshot.heartbeats.values()),
             partitions=snapshot.partitions,
             top_regions=regions,
             top_services=services,
