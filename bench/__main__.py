@@ -30,6 +30,7 @@ from bench.load import Load, fill
 from streams import edges
 from streams.count import Cut
 from streams.live import LiveReader
+from streams.load_test import machine
 from streams.local import Process, free_ports, kafka, redis
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
@@ -123,7 +124,7 @@ def watch(worker: subprocess.Popen[bytes], settings: Settings, events: int, log:
             first = (done, cpu, redis_facts(client)[0], time.monotonic())
         if first and done >= events:
             spent, wall = redis_facts(client)[0] - first[2], time.monotonic() - first[3]
-            return Run(events - first[0], cpu - first[1], spent, wall, memory_mib(worker.pid))
+            return Run(events - first[0], cpu - first[1], spent, wall, machine.memory_mib_max(worker.pid))
         time.sleep(0.25 if first else 0.02)
     raise SystemExit(f"not done within {WAIT_SECONDS_MAX:.0f} s:\n{log.read_text()[-2000:]}")
 
@@ -140,9 +141,11 @@ def _counted(port: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process that runs, all threads."""
+    spent = machine.cpu_seconds(pid)
+    if spent is None:
+        raise SystemExit(f"process {pid} is gone: no figure")
+    return spent
 
 
 def redis_facts(client: Any) -> tuple[float, float, float]:
@@ -150,12 +153,6 @@ def redis_facts(client: Any) -> tuple[float, float, float]:
     cpu, stats, commands = client.info("cpu"), client.info("stats"), client.info("commandstats")
     scripts = commands.get("cmdstat_evalsha", {"calls": 0})
     return cpu["used_cpu_user"] + cpu["used_cpu_sys"], scripts["calls"], stats["total_net_input_bytes"]
-
-
-def memory_mib(pid: int) -> float:
-    """The most memory that a process had."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 def _report(load: Load, runs: list[Run]) -> bool:

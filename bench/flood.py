@@ -16,17 +16,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 from confluent_kafka import Producer
-from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
 from bench.collector import certificate_of, start_collector
+from bench.quota import producer_quota
 from streams import edges
 from streams.access import Grant, TokenFile
 from streams.access.tokens import make_token
@@ -34,7 +34,7 @@ from streams.count import Cut
 from streams.live import LiveReader
 from streams.local import Process, Program, free_ports, kafka, redis
 from streams.settings import Settings
-from streams.topics import admin_client, ensure_topics
+from streams.topics import ensure_topics
 
 RATE, BATCH_EVENTS, FLOOD_EVENTS = 2_000, 100, 5_000
 GOAL_SECONDS = 2.0
@@ -147,31 +147,6 @@ def flood_kafka(settings: Settings, flow: Sending, stopping: threading.Event) ->
     producer.flush(30)
 
 
-@contextmanager
-def quota(settings: Settings) -> Iterator[None]:
-    """Kafka bounds the flooding client."""
-
-    def say(*, remove: bool) -> None:
-        entity = AlterClientQuotasRequest.EntryData.EntityData(entity_type="client-id", entity_name=FLOODER)
-        bound = AlterClientQuotasRequest.EntryData.OpData(
-            key="producer_byte_rate", value=float(QUOTA_BYTES), remove=remove
-        )
-        entry = AlterClientQuotasRequest.EntryData(entity=[entity], ops=[bound])
-
-        with admin_client(edges.kafka_address(settings)) as client:
-
-            async def ask() -> object:
-                return await client._manager.send(AlterClientQuotasRequest(entries=[entry], validate_only=False))
-
-            client._manager.run(ask)
-
-    say(remove=False)
-    try:
-        yield
-    finally:
-        say(remove=True)
-
-
 class FloodedChain:
     """Servers, a worker and a collector, and what is counted."""
 
@@ -278,7 +253,7 @@ def main() -> int:
             _told(measure(chain, "none", None, asked.seconds)),
             _told(measure(chain, "collector", lambda flow, end: flood_collector(elyco, flow, end), asked.seconds)),
         ]
-        with quota(chain.settings):
+        with producer_quota(edges.kafka_address(chain.settings), FLOODER, float(QUOTA_BYTES)):
             flooding = lambda flow, end: flood_kafka(chain.settings, flow, end)  # noqa: E731
             found.append(_told(measure(chain, "trusted writer, Kafka's quota", flooding, asked.seconds)))
         _told(measure(chain, "trusted writer, no quota", flooding, asked.seconds))

@@ -28,6 +28,7 @@ from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import load_catalog
 from streams.errors import TopicNotAsDesigned
+from streams.load_test.machine import memory_mib_max
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 
@@ -190,8 +191,6 @@ def _windows(client: Any, offsets: str, pid: int, generator: Generator, asked: t
     used = [now - then for now, then in zip(after, before, strict=True)]
     generator.sent.measuring = True
     delays = _delays(client, offsets, generator, seconds / 2)
-    status = Path(f"/proc/{pid}/status").read_text()
-    memory_kib = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
     calls = max(1.0, used[1])
     return Row(
         rate,
@@ -203,7 +202,7 @@ def _windows(client: Any, offsets: str, pid: int, generator: Generator, asked: t
         used[0] / calls * 1e3,
         used[2] / events,
         delays,
-        memory_kib / 1024,
+        memory_mib_max(pid),
     )
 
 

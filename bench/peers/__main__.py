@@ -29,6 +29,7 @@ from bench.peers.running import Figures, Job, recount, run
 from bench.peers.table import goals, table
 from streams import edges
 from streams.catalog import load_catalog
+from streams.load_test.machine import machine_seconds
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 
@@ -100,14 +101,9 @@ def earlier(head: Head, *, resume: bool) -> list[Figures]:
 
 def others_cores() -> float:
     """Cores that this machine uses while nothing of ours has work."""
-
-    def busy() -> float:
-        fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-        return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
-
-    before, began = busy(), time.monotonic()
+    before, began = machine_seconds()[0], time.monotonic()
     time.sleep(LOOK_SECONDS)
-    return (busy() - before) / (time.monotonic() - began)
+    return (machine_seconds()[0] - before) / (time.monotonic() - began)
 
 
 def fill_topics(base: Settings, events: int) -> tuple[Job, Job]:

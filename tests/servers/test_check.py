@@ -18,8 +18,8 @@ import yaml
 from click.testing import CliRunner
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
+from bench.quota import producer_quota
 from streams.cli import cli
 from streams.edges import kafka_address
 from streams.errors import RedisUnfit
@@ -28,7 +28,6 @@ from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
-from streams.topics import admin_client
 from tests.servers.commands import run
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
@@ -43,28 +42,6 @@ def check(installation: Installation, *options: str, **changed: str) -> tuple[in
     return done.code, done.stdout.decode().splitlines(), done.message
 
 
-@contextmanager
-def quota(installation: Installation, client: str) -> Iterator[None]:
-    """A bound of what one client writes."""
-    kind = AlterClientQuotasRequest.EntryData
-
-    def say(*, remove: bool) -> None:
-        op = kind.OpData(key="producer_byte_rate", value=1e6, remove=remove)
-        entry = kind(entity=[kind.EntityData(entity_type="client-id", entity_name=client)], ops=[op])
-        with admin_client(kafka_address(installation.settings)) as admin:
-
-            async def ask() -> object:
-                return await admin._manager.send(AlterClientQuotasRequest(entries=[entry], validate_only=False))
-
-            admin._manager.run(ask)
-
-    say(remove=False)
-    try:
-        yield
-    finally:
-        say(remove=True)
-
-
 def test_all_is_well_and_absent_topics_are_created(installation: Installation) -> None:
     fresh = {"VIGIE_TOPIC": f"{installation.settings.topic}.new", "VIGIE_TOPIC_PARTITIONS": "3"}
     code, lines, _ = check(installation, **fresh)
@@ -75,7 +52,7 @@ def test_all_is_well_and_absent_topics_are_created(installation: Installation) -
     assert any(line.startswith("ok       quotas") for line in lines), lines
     assert any("answers, version 7" in line or "answers, version 8" in line for line in lines)
     assert any("none bounds what a user writes" in line for line in lines)
-    with quota(installation, f"flooder of {installation.settings.topic}"):
+    with producer_quota(kafka_address(installation.settings), f"flooder of {installation.settings.topic}", 1e6):
         code, lines, _ = check(installation, **fresh)
     assert code == 0
     assert any(line.startswith("ok       quotas") and "bound what users or clients write" in line for line in lines)

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import tarfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,7 +21,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from traffic import Sent, Traffic
 from truth import is_drained, log_ends, snapshot_of, total, wait_drained
-from workers import reader_of, wait_for
+from workers import get, reader_of, wait_for
 
 from streams.catalog import load_catalog
 from streams.count import Cut
@@ -67,21 +65,9 @@ def running(code: Path, environment: dict[str, str], log: Path, *arguments: str)
         process.wait(10)
 
 
-def get(port: int, path: str) -> tuple[int, str]:
-    """An answer of an observer; 0 where nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
-
-
 def counters(port: int) -> dict[tuple[str, ...], float]:
     """Every counter of events, visits, repeats and rejects that an observer exposes."""
-    families = text_string_to_metric_families(get(port, "/metrics")[1])
+    families = text_string_to_metric_families(get(port, "/metrics", 10)[1])
     return {
         (sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))): sample.value
         for family in families
@@ -169,15 +155,15 @@ class Upgrading:
         with running(ROOT, self.environment, log, *self.command, *options) as opening:
             wait_for("closed", lambda: snapshot_of(self.new).beside == self.old.redis_prefix)
             self.processes = [*(self.run("worker", "--slot", str(slot)) for slot in range(2)), self.run("serve")]
-            wait_for("closed", lambda: "still being made" in get(port, "/readyz")[1])
+            wait_for("closed", lambda: "still being made" in get(port, "/readyz", 10)[1])
             assert not counters(port), "a prefix that is not open shows no counter"
             assert opening.wait(150) == 0, log.read_text()
         before = counters(self.old.observer_port)
         assert before["ent_project_events_total", "project=mbn"] > EARLIER
-        wait_for("the new observer is ready", lambda: get(port, "/readyz")[0] == 200, 30)
+        wait_for("the new observer is ready", lambda: get(port, "/readyz", 10)[0] == 200, 30)
         after = counters(port)
         assert not {name: value for name, value in before.items() if after.get(name, 0) < value}, "counters go on"
-        assert orjson.loads(get(port, "/api/v1/incidents")[1])["incidents"] == []
+        assert orjson.loads(get(port, "/api/v1/incidents", 10)[1])["incidents"] == []
         return log.read_text()
 
     def compare(self, sent: Sent, gone: int) -> None:
@@ -215,7 +201,7 @@ def test_from_the_version_of_another_layout_under_load(
         traffic = Traffic(it.old.kafka_bootstrap_servers, it.old.topic, load_catalog(it.old.config_dir), seed=21)
         traffic.begin(RATE)
         old_observer = it.run_old("serve")
-        wait_for("the old observer is ready", lambda: get(it.old.observer_port, "/readyz")[0] == 200)
+        wait_for("the old observer is ready", lambda: get(it.old.observer_port, "/readyz", 10)[0] == 200)
         assert snapshot_of(it.old).layout == "1"
         mistaken = vigie_of(ROOT, it.environment | {"VIGIE_CONSUMER_GROUP": it.old.consumer_group}, *it.command)
         assert mistaken.returncode == 2, mistaken.stderr
@@ -242,5 +228,5 @@ def test_from_the_version_of_another_layout_under_load(
         wait_for("nobody counts it any more", lambda: it.upgrade("--finish").returncode == 0, 60)
         with redis.Redis.from_url(it.new.redis_url) as client:
             assert list(client.scan_iter(match="{" + it.old.redis_prefix + "}:*")) == []
-        assert get(it.new.observer_port, "/readyz")[0] == 200
+        assert get(it.new.observer_port, "/readyz", 10)[0] == 200
         assert [each.poll() for each in it.processes] == [None] * 3

@@ -16,6 +16,18 @@ from streams.live import LiveReader, Snapshot
 from streams.settings import Settings
 
 
+def get(port: int, path: str, seconds_max: float = 5) -> tuple[int, str]:
+    """Status and text that a process of this machine answers; 0 where nobody does."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=seconds_max) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
 class WorkerProcess:
     """One `vigie worker`."""
 
@@ -35,14 +47,7 @@ class WorkerProcess:
         return self.log_path.read_text()
 
     def get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return get(self.port, path)
 
     def ready(self) -> bool:
         return self.get("/readyz")[0] == 200

@@ -21,6 +21,7 @@ from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_le
 from streams.watch.shift import Shifts
 from streams.watch.spread import Sample
 from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Day, Past
+from tests.watch.peaks import every_other_evening, past_of
 from tests.watch.test_panel import days, judged
 
 STEP = 60
@@ -161,13 +162,9 @@ def test_what_most_days_do_is_expected(event_days: int) -> None:
 
 def limits(peaks: list[float], budget: float = 2.0) -> tuple[float, float]:
     """(score, usual) of surges once days reached these scores, each in an hour of its own."""
-    past = Past()
-    for number, peak in enumerate(peaks):
-        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
-        by_hour[0, 0, 0, number * 7 % 24] = peak
-        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    found = learn_limits(past, np.ones((1, 24)), replace(SENSITIVITIES["normal"], budget_a_month=budget))
+    surges = np.zeros((len(peaks), 24))
+    surges[np.arange(len(peaks)), np.arange(len(peaks)) * 7 % 24] = peaks
+    found = learn_limits(past_of(surges), np.ones((1, 24)), replace(SENSITIVITIES["normal"], budget_a_month=budget))
     return float(found.score[0, 0, 0, 12]), float(found.usual[0, 0, 0, 12])
 
 
@@ -197,14 +194,7 @@ def test_strange_nights_do_not_raise_the_limit_of_days() -> None:
 
 def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
     """Every other evening scores 8, other hours at most 3.2."""
-    past = Past()
-    for number in range(80):
-        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
-        by_hour[0, 0, 0, number * 5 % 16] = 3.2
-        by_hour[0, 0, 0, 19] = 8.0 if number % 2 else 1.0
-        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    assert learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0, 0].max() < 3.5
+    assert learn_limits(every_other_evening(3.2), np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0, 0].max() < 3.5
 
 
 def test_a_wednesday_is_compared_with_wednesdays() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,8 +11,7 @@ from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array
 from streams.watch.comparable_days import weekly
 from streams.watch.limits import RECURRING_LIMIT, learn_limits
-from streams.watch.scales import GROUPS
-from streams.watch.store import Day, Past
+from tests.watch.peaks import every_other_evening
 
 FIRST = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
 DAYS, EVENING = 112, slice(18, 20)
@@ -55,13 +53,6 @@ def test_an_outage_on_such_an_evening_is_told() -> None:
 
 def test_it_takes_less_where_surges_recur() -> None:
     """Every other evening scores 8, and some hour of every day 4: elsewhere it takes more than in the evening."""
-    past = Past()
-    for number in range(80):
-        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
-        by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
-        by_hour[0, 0, 0, number * 5 % 16] = 4.0
-        by_hour[0, 0, 0, 19] = 8.0 if number % 2 else 1.0
-        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
-    limits = learn_limits(past, np.ones((1, 24)), SENSITIVITIES["normal"])
+    limits = learn_limits(every_other_evening(4.0), np.ones((1, 24)), SENSITIVITIES["normal"])
     assert limits.score[0, 0, 0, 19] < RECURRING_LIMIT + 0.1 < limits.score[0, 0, 0, 12]
     assert limits.recurs[0].nonzero()[0].tolist() == [18, 19, 20]
