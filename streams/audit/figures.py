@@ -32,7 +32,9 @@ Minutes = dict[tuple[int, Field], int]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one source says. None: it does not know. `minutes` holds the cuts that this source knows."""
+    """What one source says. None: it does not know. `minutes` holds the cuts that this source knows. `resent`: so many of what it published
+    may stand in Kafka once more, each a repeat.
+    """
 
     source: str
     published: int | None = None
@@ -41,6 +43,7 @@ class Figures:
     duplicates: int | None = None
     rejected_by_reason: Mapping[str, int] | None = None
     minutes: Minutes | None = None
+    resent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,4 +48,5 @@ def truth_figures(truth: Truth) -> Figures:
         truth.duplicates,
         truth.rejected,
         minutes,
+        truth.resent,
     )

@@ -44,7 +44,8 @@ class Undelivered(NamedTuple):
 class Deliveries:
     """How the events taken so far stand: `taken == delivered + failed + pending`. `reasons` splits `failed`.
 
-    `undelivered` holds the last 1,000 that failed.
+    `undelivered` holds the last 1,000 that failed. `resent` is how many were sent again to a collector that had not answered for them: so
+    many at most stand in Kafka twice, as repeats.
     """
 
     taken: int
@@ -53,6 +54,7 @@ class Deliveries:
     pending: int
     reasons: dict[str, int]
     undelivered: tuple[Undelivered, ...]
+    resent: int = 0
 
 
 class _Event(NamedTuple):

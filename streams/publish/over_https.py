@@ -65,10 +65,11 @@ class _Problem(msgspec.Struct):
 
 @dataclass(eq=False, slots=True)
 class Confirmation:
-    """What becomes of one event: `is_done`, and with which `exception`, None where Kafka confirmed it."""
+    """What becomes of one event: `is_sent` once, `is_done`, and with which `exception`, None where Kafka confirmed it."""
 
     value: bytes
     taken_at: float
+    is_sent: bool = False
     is_done: bool = False
     exception: Exception | None = None
 
@@ -92,6 +93,8 @@ class CollectorSender:
         self._retry_at = 0.0
         self._why = ""
         self._events_max = BATCH_EVENTS_MAX
+        #: Events sent again, since no answer told what became of them.
+        self.resent = 0
         try:
             trust = ssl.create_default_context(cafile=address.cafile) if address.url.startswith("https") else None
         except OSError as error:
@@ -162,6 +165,9 @@ class CollectorSender:
         headers = {"Content-Type": "application/x-ndjson"}
         if len(body) >= PACKED_BYTES_MIN:
             body, headers = gzip.compress(body, 6), headers | {"Content-Encoding": "gzip"}
+        self.resent += sum(event.is_sent for event in batch)
+        for event in batch:
+            event.is_sent = True
         answer = self._ask("POST", "events", body, headers)
         if answer.status == 413:
             self._send_less(batch)

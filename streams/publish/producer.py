@@ -69,6 +69,9 @@ class KafkaSender:
         ServerError: as `open_producer`.
     """
 
+    #: The producer is idempotent: Kafka holds nothing twice that it sends again.
+    resent = 0
+
     def __init__(self, address: KafkaAddress, topic: str, limits: PublisherLimits) -> None:
         self._address = address
         self._topic = topic

@@ -15,7 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -107,6 +107,7 @@ class VisitPublisher:
         self._starting, self._started = threading.Lock(), False
         self._connecting = threading.Lock()
         self._refused: tuple[float, str] | None = None
+        self._resent = 0
 
     # --- publishing
 
@@ -210,7 +211,9 @@ class VisitPublisher:
 
     def deliveries(self) -> Deliveries:
         """Return how the events taken so far stand."""
-        return self._outbox.deliveries()
+        sender = self._sender
+        resent = self._resent if sender is None else sender.resent
+        return replace(self._outbox.deliveries(), resent=resent)
 
     def health(self) -> PublisherHealth:
         """Return how the publisher stands, for a health page of the program that embeds it: at once, without asking Kafka."""
@@ -301,6 +304,7 @@ class VisitPublisher:
         self._loop.stop(END_UNCONNECTED_SECONDS_MAX if self._sender is None else END_SECONDS_MAX)
         sender, self._sender = self._sender, None
         if sender is not None:
+            self._resent = sender.resent
             sender.close(abandon=waits)
         self._outbox.close()
         return self.deliveries()

@@ -74,12 +74,12 @@ class TruthBook:
         if step.minute - SEAL_AFTER_MINUTES in self._open or len(self._open) > SEAL_AFTER_MINUTES + 1:
             self._seal(step.minute - SEAL_AFTER_MINUTES)
 
-    def encode(self, *, complete: bool, unacknowledged: int = 0) -> bytes:
+    def encode(self, *, complete: bool, unacknowledged: int = 0, resent: int = 0) -> bytes:
         """The truth file as it stands."""
         live = dict(self._sealed)
         for minute in self._open:
             live[minute] = encode_minute(minute, self._truth_of(minute))
-        runs = [*self._earlier_runs, Run(self._run, complete, unacknowledged)]
+        runs = [*self._earlier_runs, Run(self._run, complete, unacknowledged, resent)]
         return orjson.dumps(
             {
                 "version": TRUTH_VERSION,
@@ -95,9 +95,9 @@ class TruthBook:
             }
         )
 
-    def save(self, path: Path, *, complete: bool, unacknowledged: int = 0) -> int:
+    def save(self, path: Path, *, complete: bool, unacknowledged: int = 0, resent: int = 0) -> int:
         """Write the truth file atomically: a reader sees the old one or the new one whole. Returns its bytes."""
-        content = self.encode(complete=complete, unacknowledged=unacknowledged)
+        content = self.encode(complete=complete, unacknowledged=unacknowledged, resent=resent)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         beside.write_bytes(content)
         beside.replace(path)

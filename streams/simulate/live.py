@@ -97,7 +97,7 @@ class LiveRun:
                 self._report()
         finally:
             found = self._publisher.close(FLUSH_SECONDS_MAX)
-            self._save_truth(complete=True, unacknowledged=found.failed)
+            self._save_truth(complete=True, unacknowledged=found.failed, resent=found.resent)
         self._say_progress()
         if found.failed:
             why = "; ".join(f"{number}: {reason}" for reason, number in found.reasons.items())
@@ -157,8 +157,8 @@ class LiveRun:
             f"sent {self._sent}, delivered {self._publisher.delivered}, {rate:.0f} events/s, {behind:.0f} s behind the clock"
         )
 
-    def _save_truth(self, *, complete: bool = False, unacknowledged: int = 0) -> None:
+    def _save_truth(self, *, complete: bool = False, unacknowledged: int = 0, resent: int = 0) -> None:
         if self._options.truth is None:
             return
-        size = self._book.save(self._options.truth, complete=complete, unacknowledged=unacknowledged)
+        size = self._book.save(self._options.truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
         self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)

@@ -4,7 +4,7 @@ It is counted from what the generator chose (the region of the establishment it 
 
     {"version": 1, "scenario": "rentree", "seed": 1, "scale": 0.2, "shift_seconds": -7344000,
      "reached_s": 1795622400,
-     "runs": [{"run": "r-...", "complete": true, "unacknowledged": 0}],
+     "runs": [{"run": "r-...", "complete": true, "unacknowledged": 0, "resent": 0}],
      "published": 12, "events": 10, "duplicates": 1, "rejected": {"missing_member": 1}, "minutes_dropped": 0,
      "minutes": [{"minute": "2026-11-23T15:02:00Z",
                   "region_service": [["44", "CAHIER_TEXTES", 10, 1]], "project": [["mbn", 10, 1]],
@@ -66,11 +66,15 @@ class MinuteTruth:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process that sent events; `complete` once it has ended in order, `unacknowledged` events that Kafka did not confirm."""
+    """One process that sent events; `complete` once it has ended in order, `unacknowledged` events that Kafka did not confirm.
+
+    `resent` were sent again to a collector that had not answered for them: so many repeats at most stand in the log that nobody made.
+    """
 
     run: str
     complete: bool
     unacknowledged: int = 0
+    resent: int = 0
 
 
 @dataclass(slots=True)
@@ -94,6 +98,11 @@ class Truth:
     def complete(self) -> bool:
         """Whether the figures are final and every event was confirmed; False after a kill -9 and while the simulator runs."""
         return all(run.complete and not run.unacknowledged for run in self.runs)
+
+    @property
+    def resent(self) -> int:
+        """Events sent again, all runs."""
+        return sum(run.resent for run in self.runs)
 
     @property
     def rejected_total(self) -> int:

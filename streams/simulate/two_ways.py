@@ -58,6 +58,7 @@ class TwoWays:
             one.pending + other.pending,
             reasons,
             (*one.undelivered, *other.undelivered),
+            one.resent + other.resent,
         )
 
     def _is_good(self, value: bytes) -> bool:

@@ -70,6 +70,23 @@ def test_fewer_delivered_than_published_is_seen():
     assert "truth: 15 published, Kafka holds 14" in lines_of(replace(TRUTH, published=15))[1]
 
 
+def test_what_was_sent_again_without_an_answer_may_stand_twice_and_no_more():
+    log, redis = 14 + 2, replace(REDIS, duplicates=DUPLICATES + 2)
+
+    def said(resent: int) -> tuple[int, str]:
+        lines: list[str] = []
+        found = compare([Figures("Kafka", log), redis, replace(TRUTH, resent=resent)], log, redis, FIELDS, FIELDS)
+        return report(found, lines.append), "\n".join(lines)
+
+    code, text = said(resent=3)
+    assert code == 0
+    assert "truth: 2 of 3 events that were sent again without an answer stand in Kafka twice" in text
+    code, text = said(resent=1)
+    assert code == 1
+    assert "DIFFERS  truth: 15 published, Kafka holds 16" in text
+    assert said(resent=0)[0] == 1
+
+
 def test_reasons_that_differ_are_seen_though_their_sum_agrees():
     other = replace(TRUTH, rejected_by_reason={"too_old": 1, "not_json": 2})
     code, text = lines_of(other)
