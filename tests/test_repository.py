@@ -362,3 +362,18 @@ def test_image_runs_as_nobody_from_the_locked_requirements() -> None:
     for name in " ".join(copied).split():
         assert (ROOT / name).exists(), name
         assert f"!{name}\n" in ignored, f".dockerignore leaves {name} out"
+
+
+def test_prose_of_documents_wraps_at_100() -> None:
+    wide = []
+    for path in _documents():
+        text = re.sub(r"(?ms)^ *```.*?^ *```|<!-- table.*?<!-- end", lambda part: "\n" * part[0].count("\n"), path.read_text())
+        for number, line in enumerate(text.split("\n"), 1):
+            longer = len(line) > 100 and not line.lstrip().startswith(("|", "<", "#", "!["))
+            if longer and " " in line:  # one long word is left
+                wide.append(f"{path.name}:{number}")
+    assert not wide, "wrap these lines at 100 characters"
+
+
+def test_the_readme_is_short() -> None:
+    assert (ROOT / "README.md").read_text().count("\n") < 120
