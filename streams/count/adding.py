@@ -29,14 +29,9 @@ class DeltaBuilder:
         if not fresh.size:
             return
         columns = columns.at(fresh)
-        schools, projects, profiles, services = (
-            columns.schools,
-            columns.projects,
-            columns.profiles,
-            columns.memory.services,
-        )
-        minutes = Minutes.of(columns.memory.ts)
-        places = self._reader.schools.places_of(schools)
+        projects, profiles, services = columns.projects, columns.profiles, columns.services
+        minutes = Minutes.of(columns.ts)
+        places = self._reader.schools.places_of(columns.schools)
         field_names = self._names
         regions, academies = field_names.region_of_place[places], field_names.academy_of_place[places]
         region_services = regions * field_names.services + services

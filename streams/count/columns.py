@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,8 +118,7 @@ class SchoolNumbers:
             self._sent = array("q")
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryColumns:
+class MemoryColumns(NamedTuple):
     """What the memory needs of each event: `ts`, hashes of the id and of the visitor, number of the service.
 
     Both hashes are of the project as it was sent, too, listed or not: what one ENT sends makes no repeat and no visitor of another's.
@@ -131,13 +130,16 @@ class MemoryColumns:
     services: Integers
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What counting needs of each event: the above, its visitor and the stable hash of its project, both as sent, and the numbers
-    of its school, project and profile."""
+class Columns(NamedTuple):
+    """What counting needs of each event: the above; its visitor (objects of `str`) and the stable hash of its project, both as sent; the
+    numbers of its school, project and profile.
+    """
 
-    memory: MemoryColumns
-    names: list[str]
+    ts: Integers
+    ids: Integers
+    visitors: Integers
+    services: Integers
+    names: NDArray[np.object_]
     owners: Hashes
     schools: Integers
     projects: Integers
@@ -145,17 +147,7 @@ class Columns:
 
     def at(self, events: Integers) -> Columns:
         """Those of some of the events, in order."""
-        if len(events) == len(self.names):
-            return self
-        memory = self.memory
-        return Columns(
-            MemoryColumns(memory.ts[events], memory.ids[events], memory.visitors[events], memory.services[events]),
-            [self.names[event] for event in events.tolist()],
-            self.owners[events],
-            self.schools[events],
-            self.projects[events],
-            self.profiles[events],
-        )
+        return self if len(events) == len(self.ts) else Columns._make(column[events] for column in self)
 
 
 class ColumnReader:
@@ -182,7 +174,7 @@ class ColumnReader:
         """All columns of one block."""
         names, projects = [event.visitor for event in events], self._project_numbers(events)
         owners, stable = self.projects.hashes(events, projects)
-        memory = self._memory(events, names, owners)
+        memory, size = self._memory(events, names, owners), len(names)
         schools, profiles = self.schools.known, self.profiles.known
         try:
             columns = [schools[event.uai] for event in events], [profiles[event.profile] for event in events]
@@ -192,8 +184,8 @@ class ColumnReader:
                 [schools[event.uai] for event in events],
                 [self.profiles.number(event.profile) for event in events],
             )
-        of_schools, of_profiles = (np.fromiter(column, np.int64, len(names)) for column in columns)
-        return Columns(memory, names, stable, of_schools, projects, of_profiles)
+        of_schools, of_profiles = (np.fromiter(column, np.int64, size) for column in columns)
+        return Columns(*memory, np.fromiter(names, np.object_, size), stable, of_schools, projects, of_profiles)
 
     def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
         """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
@@ -233,32 +225,14 @@ def _hashes(values: Sequence[str]) -> Integers:
     return np.fromiter(map(hash, values), np.int64, len(values))
 
 
+Block = TypeVar("Block", MemoryColumns, Columns)
+
+
 def _note(unseen: Counter[str], value: Code) -> None:
     if value:  # absent, null and empty are no values
         unseen[value if value in unseen or len(unseen) < UNSEEN_MAX else ""] += 1
 
 
-def join_memory(blocks: Sequence[MemoryColumns]) -> MemoryColumns:
+def join(blocks: Sequence[Block]) -> Block:
     """Put blocks one after the other; there is at least one."""
-    if len(blocks) == 1:
-        return blocks[0]
-    return MemoryColumns(
-        np.concatenate([block.ts for block in blocks]),
-        np.concatenate([block.ids for block in blocks]),
-        np.concatenate([block.visitors for block in blocks]),
-        np.concatenate([block.services for block in blocks]),
-    )
-
-
-def join(blocks: Sequence[Columns]) -> Columns:
-    """Put blocks one after the other; there is at least one."""
-    if len(blocks) == 1:
-        return blocks[0]
-    return Columns(
-        join_memory([block.memory for block in blocks]),
-        [name for block in blocks for name in block.names],
-        np.concatenate([block.owners for block in blocks]),
-        np.concatenate([block.schools for block in blocks]),
-        np.concatenate([block.projects for block in blocks]),
-        np.concatenate([block.profiles for block in blocks]),
-    )
+    return blocks[0] if len(blocks) == 1 else type(blocks[0])._make(map(np.concatenate, zip(*blocks, strict=True)))

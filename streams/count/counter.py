@@ -13,7 +13,7 @@ import numpy as np
 
 from streams.catalog import Catalog
 from streams.count.adding import DeltaBuilder
-from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join, join_memory
+from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join
 from streams.count.delta import Batch, Cut, Delta, PartitionState, Rejects
 from streams.count.index import Mask
 from streams.count.local_dates import LocalDays
@@ -75,7 +75,7 @@ class PartitionCounter:
                 size += len(events)
                 blocks.append((size, append_ms))
         if found:
-            self._remember(join_memory(found), blocks)
+            self._remember(join(found), blocks)
 
     def count(self, batches: Sequence[Batch]) -> Delta:
         """Count batches that continue the partition; `batches` is not empty and starts at `next_offset`.
@@ -111,14 +111,14 @@ class PartitionCounter:
         return delta
 
     def _count(self, delta: Delta, columns: Columns, blocks: list[tuple[int, int]]) -> None:
-        recognised = self._remember(columns.memory, blocks)
+        recognised = self._remember(columns, blocks)
         delta.duplicates = len(recognised.fresh) - int(recognised.fresh.sum())
-        late = self._follow_watermark(columns.memory.ts, recognised.fresh, blocks)
+        late = self._follow_watermark(columns.ts, recognised.fresh, blocks)
         delta.watermark_ms = self.watermark_ms
         self._builder.add(delta, columns, recognised, late)
         delta.unseen = self._reader.unseen(columns.schools)
 
-    def _remember(self, columns: MemoryColumns, blocks: list[tuple[int, int]]) -> Recognised:
+    def _remember(self, columns: MemoryColumns | Columns, blocks: list[tuple[int, int]]) -> Recognised:
         return self.memory.recognise(columns.ids, columns.visitors, columns.services, columns.ts, blocks)
 
     def _follow_watermark(self, ts: Integers, fresh: Mask, blocks: list[tuple[int, int]]) -> Mask:

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.count.columns import Integers
-from streams.count.index import nonzero
+from streams.count.index import nonzero, sorted_stably
 
 MINUTE_MS = 60_000
-#: Keys below this are sorted by radix, many times faster.
-_RADIX_KEYS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,7 @@ def groups(
 ) -> Iterator[tuple[int, int, list[str]]]:
     """Minute, code and members of each pair that has any; members are in the order given, and may repeat."""
     keys = minutes.numbers * width + codes
-    few = len(minutes.present) * width <= _RADIX_KEYS
-    order = np.argsort(keys.astype(np.uint16) if few else keys, kind="stable")
-    sorted_members: list[str] = members[order].tolist()
+    sorted_members: list[str] = members[sorted_stably(keys)[1]].tolist()
     counts = np.bincount(keys)
     held = nonzero(counts)
     begin = 0

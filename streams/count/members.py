@@ -75,7 +75,7 @@ class Members:
 
 def _hashes(columns: Columns, events: Integers) -> Hashes:
     """The member of sketches that each of these events has: of its project and its visitor, as they were sent."""
-    return hashes_of_pairs(columns.owners[events], [columns.names[event] for event in events.tolist()])
+    return hashes_of_pairs(columns.owners[events], columns.names[events].tolist())
 
 
 def _extend(delta: Delta, date: str, key: SketchKey, members: list[str]) -> None:

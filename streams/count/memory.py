@@ -20,7 +20,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.count.index import HashIndex, Keys, Mask, nonzero
+from streams.count.index import HashIndex, Keys, Mask, nonzero, sorted_stably
 from streams.stable_hash import Hashes
 
 #: A gap of this long starts a new visit (the ministry's rule).
@@ -124,8 +124,8 @@ class _Visitors:
 
 def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
     """Raise `latest[places]` to `times`, one after the other; return what each found before it."""
-    order = np.argsort(places, kind="stable")
-    place, time = places[order], times[order]
+    place, order = sorted_stably(places)
+    time = times[order]
     is_head = np.ones(len(order), np.bool_)
     np.not_equal(place[1:], place[:-1], out=is_head[1:])
     held = latest[place].astype(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.count.index import HashIndex
+from streams.count.index import HashIndex, sorted_stably
 
 #: Few different low bits: long probes. 0 is the mark of an empty slot and shares its row with 1.
 keys = st.integers(0, 5).map(lambda n: n << 40) | st.integers(-(2**63), 2**63 - 1) | st.integers(2, 9)
@@ -48,3 +48,10 @@ def test_it_grows_and_forgets_nothing() -> None:
     assert len(index) == len(held) > 200_000
     assert index.find(np.array(list(held), np.int64)).tolist() == list(held.values())
     assert index.nbytes <= 12 * 8 * len(held), "at least an eighth full"
+
+
+@given(st.lists(st.integers(0, 5) | st.integers(0, 2**45), max_size=60))
+def test_sorted_stably(values: list[int]) -> None:
+    found, order = sorted_stably(np.array(values, np.int64))
+    assert found.tolist() == sorted(values)
+    assert order.tolist() == sorted(range(len(values)), key=values.__getitem__)
