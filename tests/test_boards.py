@@ -9,10 +9,10 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from board_queries import DASHBOARDS, ROOT, BoardQuery, boards, panels, queries
 
 from streams.metric_kinds import Kind, Metric, Owner
 from streams.metrics import METRICS
+from tests.board_queries import DASHBOARDS, ROOT, BoardQuery, boards, panels, queries
 
 RECORDED = {
     rule["record"]: rule["expr"]

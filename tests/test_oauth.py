@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from token_endpoint import CLIENT, SECRET, TokenEndpoint, token_endpoint
 
 from streams.async_broker import async_client_options
 from streams.broker import KafkaAddress
 from streams.errors import KafkaUnavailable, SettingsError
 from streams.oauth import TokenSource, token_source
 from streams.settings import load_settings
+from tests.token_endpoint import CLIENT, SECRET, TokenEndpoint, token_endpoint
 
 OAUTH = {
     "kafka_security_protocol": "SASL_SSL",

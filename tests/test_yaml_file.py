@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from csv_forms import EXAMPLES, edits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from streams.settings import default_config_dir
 from streams.simulate.levels import load_past
 from streams.simulate.scenario import load_scenarios
 from streams.yaml_file import BYTES_MAX, read_mapping
+from tests.csv_forms import EXAMPLES, edits
 
 
 def read(path: Path, text: str | bytes) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from backfill.logs import CATALOG, accepted, archived, backfill, event, plan_of, recounted, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Sketches
 from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import paris_date
 from streams.stable_hash import as_texts, hashes_of, hashes_of_pairs
+from tests.backfill.logs import CATALOG, accepted, archived, backfill, event, plan_of, recounted, write
 
 PARIS = ZoneInfo("Europe/Paris")
 #: Around an ordinary midnight, and the two changes of the clock.

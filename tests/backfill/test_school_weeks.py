@@ -9,11 +9,11 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from backfill.logs import event, recounted, write
 from click.testing import CliRunner, Result
 
 from streams.cli import cli
 from streams.history.paris_days import paris_day
+from tests.backfill.logs import event, recounted, write
 
 MONDAY = date(2026, 5, 11)
 UAIS = ("0541234Y", "0750711R", "9740001H", "nonsense")

@@ -7,7 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from csv_forms import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.catalog import Catalog
+from streams.csv_file import CsvFile
+from streams.errors import FileRefused
+from streams.history.counts_csv import COLUMNS, Counts, read_counts
+from streams.history.day_columns import KEY_COLUMNS, CutName
+from tests.csv_forms import (
     COUNTS_READ,
     COUNTS_REFUSED,
     EXAMPLES,
@@ -21,14 +29,6 @@ from csv_forms import (
     plain_count,
     plain_rows,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from streams.catalog import Catalog
-from streams.csv_file import CsvFile
-from streams.errors import FileRefused
-from streams.history.counts_csv import COLUMNS, Counts, read_counts
-from streams.history.day_columns import KEY_COLUMNS, CutName
 
 COUNTS = Table(
     COLUMNS,

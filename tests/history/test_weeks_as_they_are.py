@@ -8,7 +8,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from csv_forms import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.catalog import Catalog
+from streams.csv_file import CsvFile
+from streams.errors import FileRefused
+from streams.history.weekly import ReadWeeks, read_weeks
+from tests.csv_forms import (
     COUNTS_READ,
     COUNTS_REFUSED,
     EXAMPLES,
@@ -22,13 +29,6 @@ from csv_forms import (
     plain_count,
     plain_rows,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from streams.catalog import Catalog
-from streams.csv_file import CsvFile
-from streams.errors import FileRefused
-from streams.history.weekly import ReadWeeks, read_weeks
 from tests.history.days_made import run
 
 WEEKS = Table(

@@ -8,12 +8,22 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from csv_forms import COUNTS_READ, COUNTS_REFUSED, EXAMPLES, MOMENTS_REFUSED, Table, edits, forms, line_of, plain_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import FileRefused
 from streams.rehearse.counts_file import CountsGrid, read_counts
+from tests.csv_forms import (
+    COUNTS_READ,
+    COUNTS_REFUSED,
+    EXAMPLES,
+    MOMENTS_REFUSED,
+    Table,
+    edits,
+    forms,
+    line_of,
+    plain_rows,
+)
 
 UTC = ZoneInfo("UTC")
 TABLE = Table(

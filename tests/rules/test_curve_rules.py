@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 import yaml
-from board_queries import queries
 
 from streams.local.paths import find_program
+from tests.board_queries import queries
 
 pytestmark = pytest.mark.servers
 CURVES = [one for one in queries() if "last_over_time(ent_minute_" in one.expression]

@@ -113,7 +113,7 @@ def installation(kafka_server: KafkaServer, redis_server: RedisServer, tmp_path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's chromium."""
-    from browser import chromium
+    from tests.servers.browser import chromium
 
     with chromium() as found:
         yield found
@@ -122,7 +122,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def scene(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A morning in Redis."""
-    from page_scene import Scene
+    from tests.servers.page_scene import Scene
 
     return Scene(redis_server.url, tmp_path_factory.mktemp("page"))
 
@@ -130,7 +130,7 @@ def scene(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def address(scene: Any) -> Iterator[str]:
     """Where an observer of the scene serves its page."""
-    from observers import observing
+    from tests.servers.observers import observing
 
     with observing(scene.place) as observer:
         yield f"http://127.0.0.1:{observer.port}/"

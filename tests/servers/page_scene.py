@@ -6,10 +6,7 @@ import re
 import time
 import uuid
 
-from browser import elsewhere
-from observers import Filler, Place, now_minute
 from playwright.sync_api import expect
-from scenes import fill, morning
 
 from streams.catalog import load_catalog
 from streams.history.archive import Archive
@@ -17,6 +14,9 @@ from streams.history.paris_days import paris_date
 from streams.incidents import AlertRecord, Driver
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
+from tests.servers.browser import elsewhere
+from tests.servers.observers import Filler, Place, now_minute
+from tests.servers.scenes import fill, morning
 
 CATALOG = load_catalog(default_config_dir())
 VISITS = 14_000

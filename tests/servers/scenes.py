@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from observers import Filler
-
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Delta, Field, Sketch
+from tests.servers.observers import Filler
 
 Level = Callable[[int], float]
 MINUTES_A_CHUNK = 10

@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 import pytest
-from observers import wait_until
 
 from streams.local import Process, Receivers, alertmanager, free_ports
 from streams.local.paths import find_program
 from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks, html_of
+from tests.servers.observers import wait_until
 
 pytestmark = pytest.mark.servers
 PAGE = "http://observer.example.org:8000"

@@ -7,8 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from observers import Filler, Observer, Place, events, now_minute, observing, to_school_morning_seconds, wait_until
-from test_alert_store import MINUTE, alert
 
 from streams.catalog import load_catalog
 from streams.history.archive import Archive
@@ -17,6 +15,17 @@ from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
+from tests.servers.observers import (
+    Filler,
+    Observer,
+    Place,
+    events,
+    now_minute,
+    observing,
+    to_school_morning_seconds,
+    wait_until,
+)
+from tests.servers.test_alert_store import MINUTE, alert
 
 pytestmark = pytest.mark.servers
 

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from observers import Place, vigie
-from test_alert_store import MINUTE, alert
 
 from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from tests.servers.commands import Ended
+from tests.servers.observers import Place, vigie
+from tests.servers.test_alert_store import MINUTE, alert
 
 pytestmark = pytest.mark.servers
 

@@ -19,12 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from board_queries import BoardQuery, boards, panels, queries
 from confluent_kafka import Producer
-from conftest import install
-from observers import SCHOOL_MORNING, to_school_morning_seconds
-from own_servers import varied
-from workers import reader_of, wait_for, workers
 
 from bench.load import establishments
 from streams.expose.observer import ObserverServer
@@ -36,6 +31,11 @@ from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 from tests.board_panels import DRAW, Span
 from tests.board_pictures import ask as ask_panel
+from tests.board_queries import BoardQuery, boards, panels, queries
+from tests.servers.conftest import install
+from tests.servers.observers import SCHOOL_MORNING, to_school_morning_seconds
+from tests.servers.own_servers import varied
+from tests.servers.workers import reader_of, wait_for, workers
 
 pytestmark = pytest.mark.servers
 

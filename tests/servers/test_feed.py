@@ -7,7 +7,6 @@ import uuid
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from observers import Filler, Place, events, now_minute
 
 from streams.catalog import load_catalog
 from streams.expose.alert_french import Words
@@ -18,6 +17,7 @@ from streams.expose.page.picture import WINDOW_MINUTES
 from streams.live import AlertStore, LiveKeeper
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
+from tests.servers.observers import Filler, Place, events, now_minute
 
 pytestmark = pytest.mark.servers
 

@@ -17,9 +17,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from browser import chromium
-from observers import Filler, Place, now_minute, observing_server
-from page_scene import surge
 from playwright.sync_api import expect
 
 from streams.access import AccessScope, Grant, TokenFile
@@ -35,6 +32,9 @@ from streams.local import Process, Program, free_ports
 from streams.local.paths import find_program
 from streams.settings import Settings, default_config_dir
 from tests.certificates import make_certificate, trusting
+from tests.servers.browser import chromium
+from tests.servers.observers import Filler, Place, now_minute, observing_server
+from tests.servers.page_scene import surge
 
 pytestmark = pytest.mark.servers
 CATALOG = load_catalog(default_config_dir())

@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import KafkaServer, RedisServer, install
 from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
-from token_endpoint import AUDIENCE, CLIENT, SECRET, token_endpoint
-from traffic import Traffic
-from truth import differences, wait_drained
-from workers import wait_for, workers
 
 from streams import edges
 from streams.catalog import load_catalog
 from streams.local import Process, free_ports, kafka
 from streams.publish import VisitPublisher
 from streams.settings import Settings
+from tests.servers.conftest import KafkaServer, RedisServer, install
+from tests.servers.traffic import Traffic
+from tests.servers.truth import differences, wait_drained
+from tests.servers.workers import wait_for, workers
+from tests.token_endpoint import AUDIENCE, CLIENT, SECRET, token_endpoint
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 #: Short, so that connections end and tokens are asked for again while the test runs.

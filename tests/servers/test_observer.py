@@ -17,19 +17,6 @@ from pathlib import Path
 
 import orjson
 import pytest
-from observers import (
-    DEDUPE_WINDOW_MS,
-    Filler,
-    Place,
-    events,
-    now_minute,
-    observing,
-    observing_process,
-    say_the_same,
-    settled_past,
-    vigie,
-    wait_until,
-)
 
 from streams.catalog import load_catalog
 from streams.clock import iso_utc
@@ -44,6 +31,19 @@ from streams.observe import Observer as ObserverLoop
 from streams.observe import ObserverRules
 from streams.settings import default_config_dir
 from streams.small_numbers import SmallNumbers
+from tests.servers.observers import (
+    DEDUPE_WINDOW_MS,
+    Filler,
+    Place,
+    events,
+    now_minute,
+    observing,
+    observing_process,
+    say_the_same,
+    settled_past,
+    vigie,
+    wait_until,
+)
 
 pytestmark = pytest.mark.servers
 

@@ -7,9 +7,15 @@ import time
 
 import msgspec
 import pytest
-from browser import WALL, opened, violations
-from observers import observing
-from page_scene import (
+from playwright.sync_api import expect
+
+from streams.live import AlertStore
+from streams.live.connection import RedisAddress
+from streams.local import Process, free_ports, redis
+from streams.settings import deploy_dir
+from tests.servers.browser import WALL, opened, violations
+from tests.servers.observers import observing
+from tests.servers.page_scene import (
     FAKE_STREAM,
     VISITS,
     WATCH_BIG,
@@ -17,12 +23,6 @@ from page_scene import (
     shown,
     surge,
 )
-from playwright.sync_api import expect
-
-from streams.live import AlertStore
-from streams.live.connection import RedisAddress
-from streams.local import Process, free_ports, redis
-from streams.settings import deploy_dir
 
 pytestmark = pytest.mark.servers
 

@@ -8,16 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
-from browser import PHONE, WALL, WIDE, opened, violations
-from observers import observing, wait_until
-from page_scene import (
-    CATALOG,
-    WRITTEN,
-    Scene,
-    archive_of_a_week_before,
-    shown,
-    surge,
-)
 from playwright.sync_api import expect
 
 from streams.clock import PARIS, french_date
@@ -29,6 +19,16 @@ from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
+from tests.servers.browser import PHONE, WALL, WIDE, opened, violations
+from tests.servers.observers import observing, wait_until
+from tests.servers.page_scene import (
+    CATALOG,
+    WRITTEN,
+    Scene,
+    archive_of_a_week_before,
+    shown,
+    surge,
+)
 
 pytestmark = pytest.mark.servers
 

@@ -6,8 +6,6 @@ import uuid
 
 import numpy as np
 import pytest
-from observers import Filler, Place
-from scenes import fill, minute_counts
 
 from streams.catalog import load_catalog
 from streams.expose.codes import Codes
@@ -17,6 +15,8 @@ from streams.expose.scope import Scope
 from streams.live import LiveReader, MinuteCounts
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
+from tests.servers.observers import Filler, Place
+from tests.servers.scenes import fill, minute_counts
 
 pytestmark = pytest.mark.servers
 

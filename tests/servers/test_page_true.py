@@ -7,17 +7,17 @@ import time
 from itertools import product
 
 import pytest
-from browser import chromium, elsewhere, opened
-from observers import observing
-from page_scene import CATALOG, FAKE_STREAM, VISITS, Scene, shown, surge
 from playwright.sync_api import expect
-from scenes import minute_counts
 
 from streams.count import Delta
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from tests.incidents.storms import alert
+from tests.servers.browser import chromium, elsewhere, opened
+from tests.servers.observers import observing
+from tests.servers.page_scene import CATALOG, FAKE_STREAM, VISITS, Scene, shown, surge
+from tests.servers.scenes import minute_counts
 
 pytestmark = pytest.mark.servers
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from conftest import RedisServer
-from test_live_scripts import EVENTS, Live
 
 from streams.count import Cut
 from streams.errors import StateError
 from streams.live import ArchiveReader, PrefixBook
 from streams.observe import progress_problem
+from tests.servers.conftest import RedisServer
+from tests.servers.test_live_scripts import EVENTS, Live
 
 pytestmark = pytest.mark.servers
 VISITS = (Cut.VISITS, "44")

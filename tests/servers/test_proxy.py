@@ -12,9 +12,6 @@ from urllib.parse import urljoin
 
 import orjson
 import pytest
-from browser import chromium, opened
-from observers import observing
-from page_scene import Scene, shown, surge
 from playwright.sync_api import expect
 
 from streams.live import AlertStore
@@ -22,6 +19,9 @@ from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
 from streams.local.paths import find_program
 from streams.local.ready import http_ok
+from tests.servers.browser import chromium, opened
+from tests.servers.observers import observing
+from tests.servers.page_scene import Scene, shown, surge
 
 pytestmark = pytest.mark.servers
 

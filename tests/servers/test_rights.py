@@ -13,14 +13,14 @@ from pathlib import Path
 import orjson
 import pytest
 import redis
-from conftest import Installation
-from workers import wait_for, workers
 
 from streams import edges
 from streams.live import LiveKeeper, alert_store, prefixes, scripts
 from streams.publish import VisitPublisher
 from streams.settings import Settings
 from tests.servers.commands import run
+from tests.servers.conftest import Installation
+from tests.servers.workers import wait_for, workers
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).resolve().parent.parent.parent

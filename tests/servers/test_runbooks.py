@@ -15,10 +15,10 @@ from pathlib import Path
 
 import orjson
 import pytest
-from test_stack import START_SECONDS_MAX, Up, until
 
 from streams.local.paths import deploy_dir, find_program
 from tests.alerting.sinks import Sinks
+from tests.servers.test_stack import START_SECONDS_MAX, Up, until
 
 pytestmark = pytest.mark.servers
 

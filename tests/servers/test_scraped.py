@@ -8,7 +8,6 @@ import uuid
 
 import orjson
 import pytest
-from observers import Filler, Place, events, now_minute, observing, settled_past, wait_until
 
 from streams.catalog import load_catalog
 from streams.expose.settled_minutes import SettledMinutes
@@ -16,6 +15,7 @@ from streams.live import LiveReader
 from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
+from tests.servers.observers import Filler, Place, events, now_minute, observing, settled_past, wait_until
 
 pytestmark = pytest.mark.servers
 

@@ -10,9 +10,6 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
-from board_queries import queries
-from browser import chromium, elsewhere, opened, violations
-from observers import Filler, Place, events, now_minute, observing, vigie, wait_until
 from playwright.sync_api import expect
 
 from streams.catalog import load_catalog
@@ -21,7 +18,10 @@ from streams.live.connection import RedisAddress
 from streams.local import Process, Receivers, ScrapedPorts, alertmanager, free_ports, prometheus
 from streams.settings import default_config_dir
 from tests.alerting.sinks import Sinks, html_of
+from tests.board_queries import queries
 from tests.incidents.storms import storm
+from tests.servers.browser import chromium, elsewhere, opened, violations
+from tests.servers.observers import Filler, Place, events, now_minute, observing, vigie, wait_until
 
 pytestmark = pytest.mark.servers
 

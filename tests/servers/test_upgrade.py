@@ -16,17 +16,17 @@ from pathlib import Path
 import orjson
 import pytest
 import redis
-from conftest import Installation
 from kafka import KafkaAdminClient, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
-from traffic import Sent, Traffic
-from truth import is_drained, log_ends, snapshot_of, total, wait_drained
-from workers import get, reader_of, wait_for
 
 from streams.catalog import load_catalog
 from streams.count import Cut
 from streams.local import free_ports
 from streams.settings import Settings
+from tests.servers.conftest import Installation
+from tests.servers.traffic import Sent, Traffic
+from tests.servers.truth import is_drained, log_ends, snapshot_of, total, wait_drained
+from tests.servers.workers import get, reader_of, wait_for
 
 ROOT = Path(__file__).parents[2]
 #: Key layout 1: ids and visitors remembered over all projects together, one call of Redis a chunk.

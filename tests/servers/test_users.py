@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from observers import Filler, Place, observing, say_the_same, vigie, wait_until
 
 from streams.catalog import control_letter, load_catalog
 from streams.clock import iso_utc
@@ -21,6 +20,7 @@ from streams.observe import Observer as ObserverLoop
 from streams.observe import ObserverRules, take_census
 from streams.settings import default_config_dir
 from streams.small_numbers import SmallNumbers
+from tests.servers.observers import Filler, Place, observing, say_the_same, vigie, wait_until
 
 pytestmark = pytest.mark.servers
 
