@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cramjam
 import crc32c
@@ -75,6 +76,7 @@ def bomb(codec: str, mib: int, records: int = 1) -> bytes:
     """Compressed records, which unpack to `mib` MiB; made without ever holding as much."""
     each = mib * MIB // records
     zeros = bytes(MIB)
+    packer: Any
     if codec == "zstd":
         packer = cramjam.zstd.Compressor(level=3)
     elif codec == "lz4":

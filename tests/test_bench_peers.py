@@ -6,11 +6,12 @@ import importlib
 import time
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
 
 from bench.peers import __main__ as command
-from bench.peers.contenders import CONTENDERS, OURS, STREAMS, NotHereError, build
+from bench.peers.contenders import CONTENDERS, OURS, ROOT, STREAMS, NotHereError, build
 from bench.peers.ours_count import Counters
 from bench.peers.running import Figures, _compare
 from bench.peers.table import goals, ratio, table
@@ -58,7 +59,7 @@ def test_results_of_something_else_are_not_mixed_in(tmp_path, monkeypatch):
     head = command.head_of(1000)
     assert command.earlier(head, resume=True) == []
     with command.RESULTS.open("ab") as file:
-        file.write(command.msgspec.json.encode(RUNS[0]) + b"\n")
+        file.write(msgspec.json.encode(RUNS[0]) + b"\n")
     assert command.earlier(head, resume=True) == [RUNS[0]]
     with pytest.raises(SystemExit, match="leave --resume out"):
         command.earlier(command.head_of(2000), resume=True)
@@ -94,7 +95,7 @@ def test_our_own_decode_and_count_counts():
     assert counters.records == 14
 
 
-@pytest.mark.parametrize("path", sorted(Path(command.ROOT, "bench").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(Path(ROOT, "bench").glob("*.py")), ids=lambda path: path.stem)
 def test_every_bench_can_be_started(path):
     """Benches borrow from each other, and are run by hand alone: a name that moved would be noticed on the day it is needed."""
     importlib.import_module("bench" if path.stem == "__init__" else f"bench.{path.stem}")

@@ -102,6 +102,7 @@ def test_legends_are_words_not_codes() -> None:
 def selectors(node: Any, wrapped: bool = False) -> list[tuple[str, bool]]:
     """(metric, whether the highest of all observers is taken before anything else) of each selector in an expression."""
     if isinstance(node, promql_parser.VectorSelector):
+        assert node.name is not None, "a query names its metric"
         return [(node.name, wrapped)]
     if isinstance(node, promql_parser.MatrixSelector):
         return selectors(node.vector_selector, wrapped)

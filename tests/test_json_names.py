@@ -86,7 +86,9 @@ def with_json(command: click.Command, context: click.Context, path: tuple[str, .
         yield " ".join(path)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
-            yield from with_json(command.get_command(context, name), context, (*path, name))
+            found = command.get_command(context, name)
+            assert found is not None, name
+            yield from with_json(found, context, (*path, name))
 
 
 @pytest.fixture(scope="module")

@@ -255,8 +255,8 @@ def test_topics_are_as_designed_and_users_have_the_documented_rights() -> None:
         design.name: design
         for design in edges.topic_designs(
             Settings(
-                topic_replication_factor=given["VIGIE_TOPIC_REPLICATION_FACTOR"],  # type: ignore[arg-type]
-                topic_min_insync_replicas=given["VIGIE_TOPIC_MIN_INSYNC_REPLICAS"],  # type: ignore[arg-type]
+                topic_replication_factor=given["VIGIE_TOPIC_REPLICATION_FACTOR"],
+                topic_min_insync_replicas=given["VIGIE_TOPIC_MIN_INSYNC_REPLICAS"],
             )
         )
     }

@@ -298,7 +298,7 @@ def test_compose_names_commands_and_settings_that_exist(compose: Any) -> None:
         assert service["command"][0] in COMMANDS, name
         environment = service["environment"]
         assert set(environment) <= known, name
-        given = {key: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for key, value in environment.items()}
+        given: dict[str, Any] = {key: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for key, value in environment.items()}
         Settings(**{key.removeprefix("VIGIE_").lower(): value for key, value in given.items()})
         known_options = _options(service["command"][0])
         assert {word for word in service["command"] if word.startswith("--")} <= known_options, name

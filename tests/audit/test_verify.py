@@ -8,17 +8,17 @@ from streams.audit.compare import Compared, Difference
 from streams.audit.figures import Figures, recount_figures
 from streams.audit.recount import Recount
 from streams.audit.verify import SHOWN_DIFFERENCES_MAX, compare, report
-from streams.count import Cut
+from streams.count import Cut, Field
 
-NOTES = (Cut.EVENTS, "44", "NOTES")
-MBN = (Cut.PROJECT, "mbn")
+NOTES: Field = (Cut.EVENTS, "44", "NOTES")
+MBN: Field = (Cut.PROJECT, "mbn")
 DUPLICATES = 4
-MINUTES = {(100, NOTES): 5, (101, NOTES): 2, (100, MBN): 5, (101, MBN): 2}
+MINUTES: dict[tuple[int, Field], int] = {(100, NOTES): 5, (101, NOTES): 2, (100, MBN): 5, (101, MBN): 2}
 REASONS = {"too_old": 2, "not_json": 1}
 REDIS = Figures("Redis", None, 7, 3, DUPLICATES, REASONS, MINUTES)
 TRUTH = replace(REDIS, source="truth", published=14)
 KAFKA = Figures("Kafka", 14)
-FIELDS = {NOTES: 7}
+FIELDS: dict[Field, int] = {NOTES: 7}
 
 
 def lines_of(

@@ -25,6 +25,7 @@ from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows
 from streams.history.paris_days import paris_date
 from streams.publish.readers import NativeLines
+from tests.history.days_made import file_of
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 CATALOG: Catalog = load_catalog(CONFIG)
@@ -43,8 +44,11 @@ def event(ident: str, ts: int, visitor: str, **members: str) -> bytes:
 def write(path: Path, lines: Iterable[bytes]) -> str:
     """Write lines as the name says: .gz, .zst, or plain."""
     content = b"".join(line + b"\n" for line in lines)
-    packed = {".gz": gzip.compress, ".zst": zstd.compress}.get(path.suffix)
-    path.write_bytes(packed(content) if packed else content)
+    if path.suffix == ".gz":
+        content = gzip.compress(content)
+    elif path.suffix == ".zst":
+        content = zstd.compress(content)
+    path.write_bytes(content)
     return str(path)
 
 
@@ -64,7 +68,7 @@ def archived(archive: Path, days: Iterable[date] | None = None) -> Rows:
     found: Rows = {}
     opened = Archive(archive)
     for day in opened.dates() if days is None else days:
-        with opened.open(day) as reader:  # type: ignore[union-attr]
+        with file_of(opened, day) as reader:
             for cut in CutName:
                 found |= _rows(cut, reader.rows(cut))
     return found

@@ -22,6 +22,7 @@ from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import paris_date
 from streams.stable_hash import as_texts, hashes_of, hashes_of_pairs
 from tests.backfill.logs import CATALOG, accepted, archived, backfill, event, plan_of, recounted, write
+from tests.history.days_made import file_of
 
 PARIS = ZoneInfo("Europe/Paris")
 #: Around an ordinary midnight, and the two changes of the clock.
@@ -90,12 +91,12 @@ def test_users_and_establishments(tmp_path: Path) -> None:
             f"v{rng.randrange(300)}",
             uai=rng.choice(UAIS[:4]),
             project="mbn",
-        )  # type: ignore[arg-type]
+        )
         for n in range(3000)
     ]
     backfill(tmp_path / "archive", [write(tmp_path / "log", made)])
     for day in (date(2026, 5, 11), date(2026, 5, 12)):
-        with Archive(tmp_path / "archive").open(day) as reader:  # type: ignore[union-attr]
+        with file_of(Archive(tmp_path / "archive"), day) as reader:
             sketches = reader.sketches()
         users: dict[tuple[str, str], set[str]] = {}
         schools: dict[tuple[str, str], set[str]] = {}

@@ -25,7 +25,8 @@ def plain(held: dict[int, int], block: list[int]) -> tuple[list[int], list[bool]
 
 @given(st.lists(st.lists(keys, max_size=40), max_size=8), st.integers(0, 3000))
 def test_as_a_dictionary(blocks: list[list[int]], expected: int) -> None:
-    index, held = HashIndex(expected), {}
+    index = HashIndex(expected)
+    held: dict[int, int] = {}
     for block in blocks:
         column = np.array(block, np.int64)
         known = [held.get(key or 1, -1) for key in block]
@@ -38,7 +39,8 @@ def test_as_a_dictionary(blocks: list[list[int]], expected: int) -> None:
 
 def test_it_grows_and_forgets_nothing() -> None:
     rnd = random.Random(3)
-    index, held = HashIndex(), {}
+    index = HashIndex()
+    held: dict[int, int] = {}
     for _ in range(60):
         block = [rnd.getrandbits(63) for _ in range(rnd.randrange(1, 9000))] + rnd.sample(
             list(held), min(len(held), 500)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streams.count.index import Keys
-from streams.count.memory import DEDUPE_MS_MIN, VISIT_GAP_MS, Memory, MemoryPlan
+from streams.count.memory import DEDUPE_MS_MIN, VISIT_GAP_MS, Memory, MemoryPlan, SketchKind
 
 PLAN = MemoryPlan.covering(120_000, 20_000)
 MINUTE = 60_000
@@ -226,12 +226,14 @@ def test_who_was_sent_to_a_sketch_is_not_sent_again_within_a_generation() -> Non
         return one.recognise(np.array([at]), number, np.array([0]), np.array([at]), [(1, at)]).rows
 
     rows = recognise(7, T0)
-    assert one.note_sent(rows, np.array([5]), 0).tolist() == [0]
-    assert one.note_sent(recognise(7, T0 + 1), np.array([5]), 0).tolist() == []
-    assert one.note_sent(recognise(8, T0 + 2), np.array([5]), 0).tolist() == [0], "another visitor"
-    assert one.note_sent(recognise(7, T0 + 3), np.array([6]), 0).tolist() == [0], "another sketch"
-    assert one.note_sent(recognise(7, T0 + 4), np.array([6]), 1).tolist() == [0], "another kind"
-    assert one.note_sent(recognise(7, T0 + PLAN.visit_ms), np.array([6]), 0).tolist() == [0], "another generation"
+    assert one.note_sent(rows, np.array([5]), SketchKind.MINUTE).tolist() == [0]
+    assert one.note_sent(recognise(7, T0 + 1), np.array([5]), SketchKind.MINUTE).tolist() == []
+    assert one.note_sent(recognise(8, T0 + 2), np.array([5]), SketchKind.MINUTE).tolist() == [0], "another visitor"
+    assert one.note_sent(recognise(7, T0 + 3), np.array([6]), SketchKind.MINUTE).tolist() == [0], "another sketch"
+    assert one.note_sent(recognise(7, T0 + 4), np.array([6]), SketchKind.DAY).tolist() == [0], "another kind"
+    assert one.note_sent(recognise(7, T0 + PLAN.visit_ms), np.array([6]), SketchKind.MINUTE).tolist() == [0], (
+        "another generation"
+    )
 
 
 def test_events_from_before_a_generation_began_are_sent() -> None:
@@ -240,5 +242,5 @@ def test_events_from_before_a_generation_began_are_sent() -> None:
     blocks = [(1, T0), (2, T0 + PLAN.visit_ms)]
     rows = one.recognise(np.array([1, 2]), np.array([7, 7]), np.array([0, 0]), times, blocks).rows
     assert rows.tolist() == [-1, 0]
-    assert one.note_sent(rows, np.array([5, 5]), 0).tolist() == [0, 1]
-    assert one.note_sent(rows, np.array([5, 5]), 0).tolist() == [0], "what has no row can't be noted"
+    assert one.note_sent(rows, np.array([5, 5]), SketchKind.MINUTE).tolist() == [0, 1]
+    assert one.note_sent(rows, np.array([5, 5]), SketchKind.MINUTE).tolist() == [0], "what has no row can't be noted"

@@ -30,7 +30,7 @@ def test_the_ids_and_visitors_of_one_project_are_not_those_of_another(
 def test_within_a_project_and_where_none_is_named_repeats_are_known(catalog: Catalog) -> None:
     for project in ("mbn", "nope", None):
         assert count(catalog, [value(1, T0, project=project)] * 2).duplicates == 1
-    nowhere = [value(1, T0), value(1, T0, project=None), value(1, T0, project="")]
+    nowhere: list[bytes | None] = [value(1, T0), value(1, T0, project=None), value(1, T0, project="")]
     assert count(catalog, nowhere).duplicates == 2
 
 

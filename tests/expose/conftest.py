@@ -59,9 +59,9 @@ def totals() -> dict[Field, int]:
 @pytest.fixture
 def census() -> Census:
     """As of settled time of the snapshot below; as from Redis, without zeros."""
-    five = Distinct(9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
-    fifteen = Distinct(12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
-    day = Distinct(400, {"44": 390, "04": 30})
+    five = Distinct[int | None](9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
+    fifteen = Distinct[int | None](12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
+    day = Distinct[int | None](400, {"44": 390, "04": 30})
     return Census(
         (NOW_MS - 21_000) // 60_000,
         {"5m": five, "15m": fifteen, "day": day},
@@ -126,6 +126,7 @@ def _figures(catalog: Catalog, scale: int = 1) -> MinuteFigures:
 def picture(catalog: Catalog, make_snapshot: Callable[..., Snapshot], census: Census) -> Picture:
     """Ten settled minutes and one that runs."""
     snapshot = make_snapshot()
+    assert snapshot.settled_ms is not None
     last = snapshot.settled_ms // 60_000 - 1
     minutes = {m: _figures(catalog) for m in range(last - 9, last + 1)} | {last + 1: _figures(catalog, 2)}
     return Picture(7, 3, snapshot.now_ms, snapshot, None, census, minutes, last - 9, {"mbn": last, "atrium": last - 40},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streams.expose.alert_english import TerminalWords, hoped, times
@@ -54,7 +56,7 @@ def test_multiples(ratio, said):
 
 def test_the_ratio_of_the_last_minutes_stands_beside_that_since_the_start_once_they_differ(catalog):
     words = TerminalWords(catalog, 0)
-    given = {"region": "44", "start": SUMMER, "observed_now": 50.0, "expected_now": 100.0}
+    given: dict[str, Any] = {"region": "44", "start": SUMMER, "observed_now": 50.0, "expected_now": 100.0}
     assert words.sentence(alert("region", until=SUMMER + 5, **given)).endswith("(x 3.0)")
     assert words.sentence(alert("region", until=SUMMER + 6, **given)).endswith("(x 3.0), x 0.50 in the last 5 minutes")
     assert Words(catalog, 0).sentence(alert("region", until=SUMMER + 5, **given)).endswith("(× 3,0).")

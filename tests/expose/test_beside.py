@@ -17,6 +17,7 @@ from streams.history.archive import Archive
 from streams.history.reading import History
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
+from tests.stand_ins import NOBODY
 
 FRANCE, GRAND_EST = Scope("france", ""), Scope("region", "44")
 
@@ -34,7 +35,7 @@ def archive(tmp_path):
 
 @pytest.fixture
 def earlier(archive, catalog):
-    past = PastVisits(History(archive, catalog), None, catalog, 0)
+    past = PastVisits(History(archive, catalog), NOBODY, catalog, 0)
     return EarlierDays(past, load_calendar(default_config_dir(), catalog), catalog)
 
 

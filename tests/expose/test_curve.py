@@ -21,15 +21,9 @@ from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
+from tests.stand_ins import NO_MINUTES
 
 FRANCE, GRAND_EST, NOTES = Scope("france", ""), Scope("region", "44"), Scope("region", "44", "NOTES")
-
-
-class NoRedis:
-    """Holds nothing; whoever looks into minutes of it is wrong."""
-
-    def held(self, first, end):
-        return []
 
 
 def minute(day, hour, minutes=0):
@@ -46,7 +40,7 @@ def archive(tmp_path):
 @pytest.fixture
 def lines(archive, catalog):
     calendar = load_calendar(default_config_dir(), catalog)
-    return Lines(PastVisits(History(archive, catalog), NoRedis(), catalog, 0), calendar, catalog)
+    return Lines(PastVisits(History(archive, catalog), NO_MINUTES, catalog, 0), calendar, catalog)
 
 
 def settled(end):

@@ -20,6 +20,7 @@ from streams.expose.page.telling import told
 from streams.expose.scope import Scope
 from streams.incidents import AlertBook
 from tests.incidents.storms import MINUTE_MS, alert, storm
+from tests.stand_ins import NOBODY
 
 FRANCE = Scope("france", "")
 
@@ -31,8 +32,8 @@ def picture(make_snapshot):
 
 
 def listed(catalog, picture, scope=FRANCE):
-    parts = IncidentParts(None, Words(catalog, 0), lambda: None, lambda: 0)
-    return told(Sources(lambda *_: (), lambda: 10, None, None, parts), picture, scope, NO_GRID)
+    parts = IncidentParts(NOBODY, Words(catalog, 0), lambda: None, lambda: 0)
+    return told(Sources(lambda *_: (), lambda: 10, None, NOBODY, parts), picture, scope, NO_GRID)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -25,6 +26,7 @@ from streams.live import AlertBook, AlertRecord
 from streams.observe import ExpectedRow
 from streams.settings import default_config_dir
 from streams.watch import AlertScope as Judged
+from tests.stand_ins import NO_MINUTES, NOBODY
 
 FRANCE = Scope("france", "")
 GRID = Grid(100, 110, 1)
@@ -34,12 +36,7 @@ SETTLED = 29_804_042  # the minute that ends where the fixture's time is settled
 @pytest.fixture
 def curve(catalog):
     """The curve of an hour, with neither an archive nor older minutes in Redis."""
-
-    class Nothing:
-        def held(self, first, end):
-            return []
-
-    lines = Lines(PastVisits(None, Nothing(), catalog, 0), load_calendar(default_config_dir(), catalog), catalog)
+    lines = Lines(PastVisits(None, NO_MINUTES, catalog, 0), load_calendar(default_config_dir(), catalog), catalog)
     return lambda picture, scope: lines.curve(picture, scope, SPANS["1h"])
 
 
@@ -181,25 +178,31 @@ def sources(catalog, expected, alerts=(), rentree=None):
         def book(self):
             return AlertBook(1, tuple(alerts))
 
+    book: Any = Book()
     return Sources(
-        expected, lambda: 10, rentree, None, IncidentParts(Book(), Words(catalog, 0), lambda: None, lambda: 0)
+        expected, lambda: 10, rentree, NOBODY, IncidentParts(book, Words(catalog, 0), lambda: None, lambda: 0)
     )
 
 
+def known(found: dict[str, object] | None) -> dict[str, Any]:
+    assert found is not None
+    return found
+
+
 def test_a_band_lies_on_the_grid_whatever_the_step_of_the_rows():
-    found = band(rows(100, [50.0, None, 20.0], step=5), Grid(103, 113, 1))
+    found = known(band(rows(100, [50.0, None, 20.0], step=5), Grid(103, 113, 1)))
     assert found["expected"] == [5.0, 5.0, None, None, None, None, None, 2.0, 2.0, 2.0]
     assert found["upper"][:2] == [10.0, 10.0]
-    assert band(rows(100, [50.0, 20.0, None], step=5), Grid(100, 115, 10))["expected"] == [3.5, None]
+    assert known(band(rows(100, [50.0, 20.0, None], step=5), Grid(100, 115, 10)))["expected"] == [3.5, None]
     assert band(rows(100, [None]), Grid(100, 101, 1)) is None
     assert band([], Grid(100, 101, 1)) is None
 
 
 def test_a_figure_is_held_against_its_own_minute_or_against_whole_rows_of_minutes():
-    assert compared(rows(100, [10.0, 12.0]), 101)["expected"] == 6.0
+    assert known(compared(rows(100, [10.0, 12.0]), 101))["expected"] == 6.0
     assert compared(rows(100, [10.0, 12.0]), 102) is None  # not judged yet: nothing, not the minute before
     assert compared([], 100) is None
-    five = compared(rows(100, [50.0, 60.0], step=5), 111)
+    five = known(compared(rows(100, [50.0, 60.0], step=5), 111))
     assert (five["first"], five["minutes"], five["visits"], five["expected"]) == (105, 5, 60.0, 30.0)
     assert compared(rows(100, [50.0], step=5), 200) is None
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -101,7 +102,7 @@ def alert_scraper(catalog, book):
         return rows if scope.region in (None, "44") else []
 
     figures = DetectorFigures(judged_to=MINUTE, failures=2)
-    store = SimpleNamespace(book=lambda: book)
+    store: Any = SimpleNamespace(book=lambda: book)
     parts = IncidentParts(store, Words(catalog, 0), lambda: (), lambda: 1_788_242_580_000)
     return AlertScraper(parts, lambda: figures, expected, lambda: True)
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from streams.catalog import Catalog
 from streams.errors import ServerError
 from streams.expose.page import Feed
 from streams.expose.page.feed import PERIOD_SECONDS
 from streams.expose.prober import Prober
 from streams.expose.probes import probe_kafka
+from tests.stand_ins import NOBODY
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -22,7 +24,14 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-class Askable(Feed):
+class NoServer(Feed):
+    """A feed that asks no server: `look` is another one."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(NOBODY, lambda: None, catalog, 20_000, NOBODY)
+
+
+class Askable(NoServer):
     """A feed for which a page asks just after it looked whether any did."""
 
     looks = 0
@@ -30,7 +39,7 @@ class Askable(Feed):
 
     @property
     def _asked_at(self) -> float:
-        seen = self.__dict__["asked_at"]
+        seen: float = self.__dict__["asked_at"]
         if self.looks == 0 and not self.asked_in_between:
             self.asked_in_between = True
             self.wanted()
@@ -44,19 +53,15 @@ class Askable(Feed):
         self.looks += 1
 
 
-def make(kind: type[Feed], catalog) -> Feed:
-    return kind(None, lambda: None, catalog, 20_000, None)  # no server is asked: `look` is another one
-
-
 def test_a_page_that_opens_just_when_the_feed_goes_to_rest_is_served(catalog) -> None:
-    feed = make(Askable, catalog)
+    feed = Askable(catalog)
     feed.start()
     until(lambda: feed.looks)
     feed.stop(5)
 
 
 def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
-    feed = make(Askable, catalog)
+    feed = Askable(catalog)
     feed.start()
     began = time.monotonic()
     while time.monotonic() < began + 0.5:
@@ -67,7 +72,7 @@ def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
     assert 1 <= feed.looks <= 2 + (time.monotonic() - began) / PERIOD_SECONDS
 
 
-class Raising(Feed):
+class Raising(NoServer):
     wrong = True
 
     def look(self) -> None:
@@ -76,13 +81,13 @@ class Raising(Feed):
 
 
 def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(catalog) -> None:
-    feed = make(Raising, catalog)
+    feed = Raising(catalog)
     feed.start()
     feed.wanted()
     until(lambda: feed.picture.problem)
-    assert "KeyError: 'date'" in feed.picture.problem
+    assert "KeyError: 'date'" in (feed.picture.problem or "")
     assert feed.picture.snapshot is None
-    assert "page: " in feed.loop.defect()
+    assert "page: " in (feed.loop.defect() or "")
     feed.wrong = False
     until(lambda: feed.loop.problem() is None)
     feed.stop(5)
@@ -112,4 +117,4 @@ def test_a_look_at_kafka_that_fails_says_nothing_of_kafka(error) -> None:
 def test_a_name_that_cannot_be_one_is_a_kafka_that_does_not_answer(server) -> None:
     state = probe_kafka((server,))
     assert not state.up
-    assert server in state.error
+    assert server in (state.error or "")

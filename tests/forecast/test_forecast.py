@@ -250,7 +250,7 @@ def test_a_viewer_of_one_region_does_not_see_a_forecast_of_france() -> None:
 
         async def seen(scope: dict[str, object], receive: object, send: object) -> None:
             if scope["type"] == "http":
-                scope.setdefault("state", {})["viewer"] = viewer  # type: ignore[union-attr, index]
+                scope.setdefault("state", {})["viewer"] = viewer  # type: ignore[index]
             await app(scope, receive, send)  # type: ignore[arg-type]
 
         async def get() -> httpx.Response:

@@ -11,6 +11,7 @@ from streams.cli import cli
 from streams.clock import PARIS
 from streams.errors import VigieError
 from streams.history.archive import Archive
+from streams.history.arrow import FileReader
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Rows, Sketches
 from streams.history.marks import HourMark, HourSource
@@ -63,6 +64,13 @@ def archived(archive: Archive, day: date, visits: int, hours: Iterable[int] = ra
             mark = HourMark(begin // 60, HourSource.LIVE, ((begin, begin + 60),), "t", {"0": (0, 1)}, read_ms=1)
             made.append(HourReading(mark, rows(dict.fromkeys(range(begin, begin + 60), 3 * visits))))
     archive.update(day, made, Sketches.none())
+
+
+def file_of(archive: Archive, day: date) -> FileReader:
+    """The file of a day, which is there."""
+    found = archive.open(day)
+    assert found is not None, f"no file of {day}"
+    return found
 
 
 def run(*arguments: str, text: str | None = None) -> tuple[str, str, BaseException | None]:

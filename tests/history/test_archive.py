@@ -19,13 +19,13 @@ from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
-from streams.history.day_columns import CutName, CutRows, Sketches, minute_events, no_rows
+from streams.history.day_columns import CutName, CutRows, Key, Sketches, minute_events, no_rows
 from streams.history.day_file import DayFile
 from streams.history.forgetting import forget_users
 from streams.history.marks import Choice, HourSource
 from streams.history.whole_files import ArchiveError
 from streams.observe import ArchiveRules, Archivist
-from tests.history.days_made import DAY, FIRST_HOUR, reading
+from tests.history.days_made import DAY, FIRST_HOUR, file_of, reading
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def update(archive: Archive, *readings: object, sketches: Sketches | None = None
 
 
 def events(archive: Archive, hour: int) -> int:
-    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with file_of(archive, DAY) as reader:
         counts = minute_events(reader.rows(CutName.REGION))
     first = (FIRST_HOUR + hour) * 60
     return sum(counts.get(minute, 0) for minute in range(first, first + 60))
@@ -57,7 +57,7 @@ def test_what_is_written_comes_back(archive: Archive) -> None:
     sketches = Sketches({("region", "44"): sketch, ("paris", "01"): sketch}, {("project", "mbn"): sketch})
     some = [reading(7, 90), reading(8, 51)]
     update(archive, *some, sketches=sketches)
-    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with file_of(archive, DAY) as reader:
         day = reader.day()
         for cut in CutName:
             assert same(day.rows[cut], CutRows.joined([r.rows[cut] for r in some])), cut
@@ -136,7 +136,7 @@ def test_sketches_only_grow(archive: Archive) -> None:
     low[:100], high[50:150] = 3, 2
     update(archive, reading(7), sketches=Sketches({("region", "44"): hll.sketch_of(low)}, {}))
     update(archive, reading(7), sketches=Sketches({("region", "44"): hll.sketch_of(high)}, {}))
-    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with file_of(archive, DAY) as reader:
         kept = reader.sketches().users["region", "44"]
     assert np.array_equal(hll.registers_of(kept), np.maximum(low, high))
 
@@ -189,7 +189,7 @@ def test_without_pyarrow_everything_that_needs_it_says_so(
 
 def test_sketches_of_users_are_forgotten_when_they_are_due_and_nothing_else(archive: Archive) -> None:
     sketch = hll.sketch_of(np.arange(hll.REGISTERS).astype(np.uint8) % 20)
-    kept = {("project", "mbn"): sketch}
+    kept: dict[Key, bytes] = {("project", "mbn"): sketch}
     days = [DAY - timedelta(days=back) for back in range(3)]
     for day in days:  # without minutes, which belong to one day
         archive.write(DayFile(day, 0, (), no_rows(), Sketches({("region", "44"): sketch}, kept)))
@@ -197,14 +197,14 @@ def test_sketches_of_users_are_forgotten_when_they_are_due_and_nothing_else(arch
     assert forget_users(archive, DAY, most=1) == ({days[2]}, False)
     assert forget_users(archive, DAY, {days[2]}) == ({days[1], days[2]}, True)
     for day in days:
-        with archive.open(day) as reader:  # type: ignore[union-attr]
+        with file_of(archive, day) as reader:
             assert reader.sketches() == Sketches({("region", "44"): sketch} if day == DAY else {}, kept)
     written = archive.path(days[1]).stat().st_mtime_ns
     assert forget_users(archive, DAY) == ({days[1], days[2]}, True)
     assert archive.path(days[1]).stat().st_mtime_ns == written  # nothing is left to remove: not written again
     # Of a day with counts only its users go.
     assert forget_users(archive, DAY + timedelta(days=1)) == (set(days), True)
-    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with file_of(archive, DAY) as reader:
         assert reader.sketches() == Sketches({}, kept)
     assert events(archive, 7) == 90 * 2 * 60
 
@@ -223,7 +223,7 @@ def test_a_damaged_file_is_noticed_and_written_anew(archive: Archive, where: flo
     for offset in range(40):
         content[int(len(content) * where) + offset - 20 * (where > 0.9)] ^= 0x5A
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match="is damaged"), archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with pytest.raises(DamagedFileError, match="is damaged"), file_of(archive, DAY) as reader:
         reader.day()
     done = archive.update(DAY, [reading(7), reading(8)], Sketches.none())
     assert done.damaged is not None

@@ -47,7 +47,7 @@ def test_a_region_that_an_ent_joined_is_compared_without_it_by_service_and_profi
     )  # fmt: skip
     # A quarter of the region's visits is of the ENT that joined.
     visits = {("region", "11"): 2000, ("region", "44"): 3000, ("project", "pcn"): 1500, ("project", "mbn"): 3000}
-    tables = {
+    tables: dict[str, dict[tuple[str, ...], int]] = {
         "services": {("11", "NOTES"): 1000, ("44", "NOTES"): 1200},
         "profiles": {("11", "ELEVE"): 1000, ("44", "ELEVE"): 1500},
     }

@@ -29,6 +29,7 @@ from streams.history.reading import PastDay
 from streams.history.side import Side, Sum
 from streams.history.silence import Silences
 from streams.settings import default_config_dir
+from tests.history.days_made import file_of
 
 D = date.fromisoformat
 RENTREE, BEFORE = D("2026-09-01"), D("2025-09-01")
@@ -78,7 +79,7 @@ def without_cut(archive: Archive, day: date, cut: CutName) -> None:
 
 
 def whole(archive: Archive, day: date) -> DayFile:
-    with archive.open(day) as file:  # type: ignore[union-attr]
+    with file_of(archive, day) as file:
         return file.day()
 
 

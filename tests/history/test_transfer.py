@@ -12,15 +12,16 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.errors import InputError
-from streams.history.archive import Archive, ArchiveError
+from streams.history.archive import Archive
 from streams.history.day_columns import CutName, Sketches
 from streams.history.day_file import DayFile
 from streams.history.held import NoDataError
 from streams.history.marks import Choice, HourSource
 from streams.history.reading import History
+from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
-from tests.history.days_made import DAY, FIRST_HOUR, reading, run
+from tests.history.days_made import DAY, FIRST_HOUR, file_of, reading, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def test_counts_go_out_and_come_in_again(live: Archive, tmp_path: Path) -> None:
     assert "1,200 rows, 1 day from 2026-09-01 to 2026-09-01: 2 hours imported, 0 left" in said
     again, _said, _error = run("history", "export", "--archive", str(tmp_path / "copy"))
     assert again == text.replace(",live\n", ",import\n")
-    with Archive(tmp_path / "copy").open(DAY) as copy:  # type: ignore[union-attr]
+    with file_of(Archive(tmp_path / "copy"), DAY) as copy:
         assert {mark.source for mark in copy.head.hours} == {HourSource.IMPORT}
     # Imported once more it is replaced; into an archive that counted itself, it changes nothing.
     assert "2 hours imported" in run("history", "import", str(file), "--archive", str(tmp_path / "copy"))[1]

@@ -17,7 +17,7 @@ from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.whole_files import ArchiveError, UnreadableFileError
-from tests.history.days_made import DAY, reading
+from tests.history.days_made import DAY, file_of, reading
 from tests.history.test_archive import archive, events, update
 
 __all__ = ["archive"]
@@ -76,7 +76,7 @@ def test_only_wrong_bytes_are_damage(archive: Archive, error: Exception, monkeyp
         raise error
 
     update(archive, reading(7), reading(8))
-    with archive.open(DAY) as reader:  # type: ignore[union-attr]
+    with file_of(archive, DAY) as reader:
         monkeypatch.setattr(reader, "_file", SimpleNamespace(read_row_groups=fail, close=reader._file.close))
         with pytest.raises(UnreadableFileError, match="cannot be read"):
             reader.day()

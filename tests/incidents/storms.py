@@ -43,9 +43,9 @@ def storm(
     services = list(product(regions, catalog.services))[:290]
     projects = [one for one in catalog.projects if one.region in {region.code for region in regions}][:13]
     last = start + 12 if until is None else until
-    run = {"until": last, "end_ms": None if end is None else end * MINUTE_MS}
+    run: dict[str, Any] = {"until": last, "end_ms": None if end is None else end * MINUTE_MS}
     drivers = tuple(Driver(one.code, None, None, 3000 * one.weight, 1000 * one.weight, 3.0) for one in regions[:5])
-    now = {"observed_now": 20_500.0, "expected_now": 5_000.0}
+    now: dict[str, Any] = {"observed_now": 20_500.0, "expected_now": 5_000.0}
     found = [alert(start=start, expected=50_000.0, drivers=drivers, **now, **run)]
     found += [
         alert("region", start=start + n % 3, region=one.code, expected=50_000 * one.weight, **run)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 
 import pytest
 
 from streams.count import Batch, Reject
 from streams.events import Reason
-from streams.ingest import log_limit
 from streams.ingest.batches import CoveredBatch
 from streams.ingest.letters import HEAD_BYTES, WHOLE_BYTES_MAX, RejectBudget, letter_bytes, letter_headers, letter_value
-from streams.ingest.log_limit import LINES_MAX, LogLimit
+from streams.ingest.log_limit import LINES_MAX, PERIOD_SECONDS, LogLimit
 from streams.ingest.transport import make_chunk
 
 
@@ -78,7 +78,7 @@ def test_a_spent_budget_is_known_without_a_look_at_each_reject() -> None:
 
 def test_repeated_lines_are_held_back_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(log_limit.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     suppressed = []
     limit = LogLimit(lambda: suppressed.append(1))
 
@@ -88,7 +88,7 @@ def test_repeated_lines_are_held_back_counted_and_told(monkeypatch: pytest.Monke
     assert [limit.filter(line()) for _ in range(LINES_MAX + 3)] == [True] * LINES_MAX + [False] * 3
     assert limit.filter(line("another %s"))
     assert len(suppressed) == 3
-    clock[0] = log_limit.PERIOD_SECONDS + 1
+    clock[0] = PERIOD_SECONDS + 1
     told = line()
     assert limit.filter(told)
     assert "3 more like this" in told.getMessage()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,9 @@ def test_a_worker_whose_name_is_taken_is_not_started_again_at_once(tmp_path, sup
 
 
 def test_a_program_that_dies_is_back_within_five_seconds_however_often(tmp_path, supervisor, reports):
+    def is_gone(pid: int) -> bool:
+        return supervisor.statuses()[0].pid != pid
+
     supervisor.start([sleeper(tmp_path)], always)
     seen = set()
     for death in range(1, 4):
@@ -86,7 +90,7 @@ def test_a_program_that_dies_is_back_within_five_seconds_however_often(tmp_path,
         assert pid is not None
         seen.add(pid)
         os.kill(pid, signal.SIGKILL)
-        until(lambda pid=pid: supervisor.statuses()[0].pid != pid, supervisor)
+        until(partial(is_gone, pid), supervisor)
         assert supervisor.statuses()[0].pid is None  # nobody is told a pid that is gone
         took = until(lambda: supervisor.statuses()[0].state == State.RUNNING, supervisor)
         assert took < 5

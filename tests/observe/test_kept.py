@@ -10,8 +10,8 @@ from streams.count.local_dates import LocalDays
 from streams.observe import Kept, what_is_kept
 
 
-def epoch_ms(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp() * 1000)  # type: ignore[misc]
+def epoch_ms(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.fixture(scope="module")

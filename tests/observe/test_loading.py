@@ -56,13 +56,13 @@ def plan(past: PastMaker) -> Plan:
 
 def load(
     archive: Path, past: PastMaker, plan: Plan, today: datetime.date = TODAY, key: str = "k"
-) -> tuple[Loading, list]:  # type: ignore[type-arg]
+) -> tuple[Loading, list[Judge]]:
     loading = Loading(plan, NeverSeen([], 0), None, lambda _done, _days: None)
     history = History(Archive(archive), past.inputs.catalog)
     return loading, loading.load(history, key, today, None)
 
 
-def bands(judges: list) -> list[np.ndarray]:  # type: ignore[type-arg]
+def bands(judges: list[Judge]) -> list[np.ndarray]:
     begin, end = paris_day(TODAY)
     return [judge.bands.between(begin - 3000, end)[1] for judge in judges]
 
@@ -82,12 +82,12 @@ def test_a_second_start_judges_the_last_days_alone_and_knows_the_same(
     rng = np.random.default_rng(1)
     table = rng.poisson(5.0, (plan.rows, 900)).astype(float)
     table[:, 700:] = 0.0
-    for judge, other in zip(judges, others, strict=True):
-        assert judge.feed(begin, table) == other.feed(begin, table)
-        assert judge.running() == other.running()
+    for judge, known in zip(judges, others, strict=True):
+        assert judge.feed(begin, table) == known.feed(begin, table)
+        assert judge.running() == known.running()
 
 
-def test_memory_that_does_not_hold_any_more_is_not_taken(archive: Path, past: Path, plan: Plan) -> None:
+def test_memory_that_does_not_hold_any_more_is_not_taken(archive: Path, past: PastMaker, plan: Plan) -> None:
     load(archive, past, plan)
     assert load(archive, past, plan)[0].done == 3
     assert load(archive, past, plan, key="other code")[0].done == DAYS
@@ -99,7 +99,7 @@ def test_memory_that_does_not_hold_any_more_is_not_taken(archive: Path, past: Pa
     assert load(archive, past, plan)[0].done == 3
 
 
-def test_memory_serves_later_days_too(archive: Path, past: Path, plan: Plan) -> None:
+def test_memory_serves_later_days_too(archive: Path, past: PastMaker, plan: Plan) -> None:
     earlier = TODAY - datetime.timedelta(days=4)
     load(archive, past, plan, today=earlier, key="later")
     assert load(archive, past, plan, today=earlier, key="later")[0].done == 4  # that day itself is held

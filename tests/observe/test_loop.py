@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from streams.count.local_dates import LocalDays
 from streams.errors import ServerError
 from streams.observe import Observer, ObserverRules
+from tests.stand_ins import NOBODY
 
 
 class Failing:
@@ -29,9 +31,9 @@ class Failing:
 @pytest.fixture
 def observe(catalog):
     def make(error, on_end=None):
-        reader = Failing(error)
+        reader: Any = Failing(error)
         rules = ObserverRules(catalog, LocalDays(catalog, 0), 20_000, 72)
-        return Observer(reader, None, rules, on_end), reader
+        return Observer(reader, NOBODY, rules, on_end), reader
 
     return make
 

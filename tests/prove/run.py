@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from streams import edges
 from streams.catalog import load_catalog
@@ -206,7 +207,7 @@ def own_chain(directory: Path) -> Iterator[tuple[Installation, KafkaHandle, Redi
     kafka, redis = KafkaHandle(directory / "kafka"), RedisHandle(directory / "redis")
     try:
         run = uuid.uuid4().hex[:12]
-        chosen = {
+        chosen: dict[str, Any] = {
             "kafka_bootstrap_servers": kafka.servers,
             "redis_url": redis.url,
             "topic": f"visits.{run}",

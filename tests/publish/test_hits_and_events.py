@@ -264,7 +264,7 @@ def test_escapes_of_json() -> None:
     assert event(entcore(structures=[None, "s"])).uai == "s"
     assert event(entcore(structures=None)).uai is None
     assert event(entcore(module=" Blog ", profil=" Teacher")).service == "PRODUCTION_COLLABORATIVE"
-    assert event(entcore(**{"event-type": " access"})).type == "NATIF"
+    assert event(entcore(None, **{"event-type": " access"})).type == "NATIF"
 
 
 GOOD = b'{"event-type":"ACCESS","module":"Blog","date":1788242400000,"userId":"u-1","structures":["s"]}'

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from linecache import getline
 from types import FrameType, SimpleNamespace
 from typing import Any
@@ -214,9 +215,7 @@ def test_ctrl_c_between_any_two_lines_loses_and_doubles_no_event(call: str) -> N
         futures[0].success(None)
         futures[1].failure(KafkaTimeoutError())
         futures[2].failure(MessageSizeTooLargeError())
-        interrupted = _interrupt(
-            line, lambda box=box: box.add(b"v", None, 0) if call == "add" else getattr(box, call)()
-        )
+        interrupted = _interrupt(line, partial(box.add, b"v", None, 0) if call == "add" else getattr(box, call))
         taken = box.taken
         assert taken in (8, 9)
         for future in futures[3:]:

@@ -63,13 +63,13 @@ def test_a_last_line_that_is_not_yet_an_event_is_read_again(ents: Ents, log: Pat
     assert ents.run(log) == [b'   {"id":"2"}']
 
 
-def changed(lines: list[bytes], what: Callable[[list[bytes]], None]) -> list[bytes]:
+def changed(lines: list[bytes], what: Callable[[list[bytes]], object]) -> list[bytes]:
     copy = list(lines)
     what(copy)
     return copy
 
 
-CHANGES: dict[str, Callable[[list[bytes]], None]] = {
+CHANGES: dict[str, Callable[[list[bytes]], object]] = {
     "mended in the middle": lambda lines: lines.__setitem__(500, b'{"id":"mended"}'),
     "mended at the beginning": lambda lines: lines.__setitem__(0, b'{"id":"mended"}'),
     "mended at the end": lambda lines: lines.__setitem__(-1, b'{"id":"mended"}'),

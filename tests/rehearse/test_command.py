@@ -6,6 +6,8 @@ import datetime
 import json
 import subprocess
 import sys
+from functools import partial
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,7 @@ def test_times_come_back_as_they_were_written(tmp_path: Path, form: str) -> None
 def test_each_region_and_service_is_a_series(tmp_path: Path) -> None:
     lines = ["region,timestamp,service,count"]
     for region, service, factor in (("44", "NOTES", 1), ("44", "", 1), ("11", "NOTES", 3)):
-        rows = changed(cycle(seed=factor), "2026-02-10 10:00", "2026-02-10 14:00", lambda n, factor=factor: factor * n)
+        rows = changed(cycle(seed=factor), "2026-02-10 10:00", "2026-02-10 14:00", partial(mul, factor))
         lines += [f"{region},{moment},{service},{count}" for moment, count in rows]
     (alert,) = rehearse(write_lines(tmp_path / "c.csv", lines), "--budget", "0.1")
     assert (alert["region"], alert["service"]) == ("11", "NOTES")

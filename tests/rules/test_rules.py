@@ -88,7 +88,8 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def test_an_alert_is_tested_to_fire_and_not_to_fire():
-    fires, quiet = set(), set()
+    fires: set[str] = set()
+    quiet: set[str] = set()
     for path in Path(__file__).parent.glob("*.promtool.yml"):
         for case in yaml.safe_load(path.read_text())["tests"]:
             for check in case.get("alert_rule_test", ()):

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from streams.catalog import Catalog
-from streams.count import Delta
+from streams.count import Delta, Field, Rejects, SketchKey
 from streams.count.local_dates import LocalDays
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, minute_events
@@ -23,6 +23,8 @@ DAY = date(2026, 9, 1)
 #: Midnight of that day in Paris, an epoch minute.
 MIDNIGHT = 1788213600 // 60
 KEPT_HOURS, WAIT_HOURS = 48, 24
+
+Members = dict[SketchKey, list[str]]
 
 
 @dataclass(slots=True)
@@ -41,9 +43,14 @@ class Chain:
     def address(self) -> RedisAddress:
         return RedisAddress(self.url)
 
-    def count(self, minutes: dict[int, dict], sketches: dict | None = None, day_sketches: dict | None = None) -> None:
+    def count(
+        self,
+        minutes: dict[int, dict[Field, int]],
+        sketches: dict[int, Members] | None = None,
+        day_sketches: dict[str, Members] | None = None,
+    ) -> None:
         """Apply one chunk; its offsets are as many as its events."""
-        delta = Delta(None, self.first, 0, 1, 1, 1, minutes, {}, [], sketches or {}, day_sketches or {})
+        delta = Delta(None, self.first, 0, 1, 1, 1, minutes, {}, Rejects(), sketches or {}, day_sketches or {})
         delta.start = self.position or None
         delta.end = (self.position or self.first) + max(
             1, sum(n for f in minutes.values() for k, n in f.items() if k[0] == "e")
@@ -95,7 +102,7 @@ class Chain:
             return {minute - MIDNIGHT: n for minute, n in minute_events(reader.rows(CutName.REGION)).items()}
 
 
-def hours(*numbers: int, each: int = 10, every: int = 15) -> dict[int, dict]:
+def hours(*numbers: int, each: int = 10, every: int = 15) -> dict[int, dict[Field, int]]:
     """Counts in every 15th minute of these hours after midnight of the day."""
     return {MIDNIGHT + hour * 60 + minute: events(each) for hour in numbers for minute in range(0, 60, every)}
 

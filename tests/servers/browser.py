@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, Request, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = Path(__file__).parent.parent / "data" / "axe" / "axe.min.js.gz"
@@ -34,13 +34,15 @@ def opened(
 ) -> Iterator[Page]:
     """The page at an address; a JavaScript error in it, or a request to another server, fails the test at the end."""
     wrong: list[str] = []
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(address.rsplit("/", 1)[0]):
+            wrong.append(f"asked {request.url}")
+
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="fr-FR")
     page = context.new_page()
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on(
-        "request",
-        lambda request: request.url.startswith(address.rsplit("/", 1)[0]) or wrong.append(f"asked {request.url}"),
-    )
+    page.on("request", asked)
     if script:
         page.add_init_script(script)
     page.goto(address)
@@ -60,3 +62,10 @@ def elsewhere(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run something that needs an event loop of its own."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call, *args, **kwargs).result()
+
+
+def box_of(page: Page, part: str) -> FloatRect:
+    """Where a part that is shown lies on the page."""
+    found = page.locator(part).bounding_box()
+    assert found is not None, f"{part} is not shown"
+    return found

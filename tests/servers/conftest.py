@@ -80,7 +80,7 @@ def install(kafka_server: KafkaServer, redis_server: RedisServer, directory: Pat
     """A topic, a dead-letter topic, a consumer group, a key prefix and ports that nobody else uses."""
     run = uuid.uuid4().hex[:12]
     observer_port, worker_port, *_slots = free_ports(1 + WORKER_SLOTS)
-    chosen = {
+    chosen: dict[str, Any] = {
         "kafka_bootstrap_servers": kafka_server.bootstrap_servers,
         "redis_url": redis_server.url,
         "topic": f"visits.{run}",

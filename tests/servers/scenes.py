@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.count import Delta, Field, Sketch
+from streams.count import Delta, Field, Sketch, SketchKey
 from tests.servers.observers import Filler
 
 Level = Callable[[int], float]
@@ -87,7 +87,9 @@ def fill(filler: Filler, catalog: Catalog, first: int, end: int, level: Level, v
             delta.minute_sketches = {m: sketches(catalog, m, level(m), people) for m in minutes if m >= end - 18}
         if people and stop == end:
             regions = {r.code: [f"{r.code}.{n}" for n in range(round(people * 6 * r.weight))] for r in catalog.regions}
-            of_day = {(Sketch.LOCAL_DAY.value, code): some for code, some in regions.items() if some}
+            of_day: dict[SketchKey, list[str]] = {
+                (Sketch.LOCAL_DAY.value, code): some for code, some in regions.items() if some
+            }
             delta.day_sketches = {day: {**of_day} for day in _days(end, filler.place.calendar_shift_seconds)}
         filler.apply(delta)
 

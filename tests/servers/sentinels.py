@@ -176,7 +176,7 @@ class Guarded:
 
     def _client(self, port: int) -> Any:
         options = {"ssl_ca_certs": "ca.pem", "ssl_certfile": "cert.pem", "ssl_keyfile": "cert.key"}
-        paths = {name: str(self.pki / file) for name, file in options.items()}
+        paths: dict[str, Any] = {name: str(self.pki / file) for name, file in options.items()}
         return redis.Redis(
             port=port, host="127.0.0.1", password=SENTINEL_PASSWORD, ssl=True, decode_responses=True, **paths
         )

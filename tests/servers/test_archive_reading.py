@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.live import ArchiveReader
 from streams.live.connection import RedisAddress
+from tests.history.days_made import file_of
 from tests.servers.archive_chain import DAY, MIDNIGHT, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
@@ -64,18 +66,20 @@ def test_days_that_are_archived_whole_need_no_redis(chain: Chain) -> None:
     dead = ArchiveReader(RedisAddress("redis://127.0.0.1:1/0"), chain.prefix)
     history = History(Archive(chain.directory / "archive"), chain.catalog, dead)
     assert history.panel("national", "events", first, end, 1440).values.sum() == 1440
-    assert history.day(DAY).measured_minutes == 1440
+    past = history.day(DAY)
+    assert past is not None
+    assert past.measured_minutes == 1440
     with pytest.raises(ServerError, match="does not answer"):
         history.day(DAY + timedelta(days=1))
 
 
 def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> None:
-    seen = {f"visitor-{number}" for number in range(5000)}
-    schools = {f"school-{number}" for number in range(700)}
+    seen = [f"visitor-{number}" for number in range(5000)]
+    schools = [f"school-{number}" for number in range(700)]
     chain.count(
         hours(7),
-        {MIDNIGHT + 7 * 60: {("sr", "44"): set(list(schools)[:400])}, MIDNIGHT + 7 * 60 + 15: {("sr", "44"): schools}},
-        {DAY.isoformat(): {("dl", "44"): seen, ("dp", "01"): {"v"}}},
+        {MIDNIGHT + 7 * 60: {("sr", "44"): schools[:400]}, MIDNIGHT + 7 * 60 + 15: {("sr", "44"): schools}},
+        {DAY.isoformat(): {("dl", "44"): seen, ("dp", "01"): ["v"]}},
     )
     chain.settle(MIDNIGHT + 8 * 60)
     archivist = chain.archivist()
@@ -83,7 +87,7 @@ def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> No
     chain.observer().round()
     archivist._last_hour = 0
     passes(archivist)
-    with Archive(chain.directory / "archive").open(DAY) as file:
+    with file_of(Archive(chain.directory / "archive"), DAY) as file:
         sketches = file.sketches()
     redis = chain.reader()._redis
     base = "{" + chain.prefix + "}:day:" + DAY.isoformat()
@@ -96,8 +100,9 @@ def test_users_and_establishments_of_a_day(chain: Chain, catalog: Catalog) -> No
 def test_counts_of_sketches_are_those_of_redis(redis_server: RedisServer, tmp_path: Path, catalog: Catalog) -> None:
     chain = Chain(redis_server.url, tmp_path, catalog)
     reader = ArchiveReader(chain.address, chain.prefix)
-    raw, key = reader._raw, "{" + chain.prefix + "}:hll"
-    kept = []
+    raw: Any = reader._raw
+    key = "{" + chain.prefix + "}:hll"
+    kept: list[tuple[str, bytes]] = []
     for number in (0, 1, 5, 300, 3_000, 40_000, 400_000):
         for begin in range(0, number, 20_000):
             raw.pfadd(key + str(number), *(f"{number}-{i}" for i in range(begin, min(number, begin + 20_000))))

@@ -17,6 +17,7 @@ from streams.catalog import Catalog
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName
 from streams.observe.archivist import RULES
+from tests.history.days_made import file_of
 from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, WAIT_HOURS, Chain, hours, passes
 from tests.servers.conftest import RedisServer
 from tests.servers.observers import events
@@ -36,7 +37,7 @@ def test_settled_hours_are_archived_with_everything_they_hold(chain: Chain) -> N
     archivist.archive_pass()
     # Hour 9 is not over.
     assert chain.archived() == {hour * 60 + minute: 10 for hour in (7, 8) for minute in range(0, 60, 15)}
-    with Archive(chain.directory / "archive").open(DAY) as file:
+    with file_of(Archive(chain.directory / "archive"), DAY) as file:
         day = file.day()
     assert [mark.is_whole for mark in day.hours] == [True, True]
     assert [mark.offsets for mark in day.hours] == [{"0": (0, 120)}] * 2
@@ -222,7 +223,7 @@ def test_trimming_without_an_archive_is_as_ever_and_is_remembered(chain: Chain) 
     archivist = chain.archivist()
     passes(archivist)
     assert sorted(chain.archived()) == [7 * 60 + 30, 7 * 60 + 45, *range(8 * 60, 9 * 60, 15)]
-    with Archive(chain.directory / "archive").open(DAY) as file:
+    with file_of(Archive(chain.directory / "archive"), DAY) as file:
         assert [mark.measured_minutes for mark in file.head.hours][:2] == [30, 60]
     assert archivist.figures.missed_events == 0
 

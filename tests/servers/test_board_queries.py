@@ -16,6 +16,7 @@ import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -182,10 +183,12 @@ def scraped(kafka_server, redis_server, catalog, past, tmp_path_factory):
         directories = [tmp_path / name for name in ("both", "one")]
         both = stack.enter_context(scraping(directories[0], tuple(ports), worker_port))
         one = stack.enter_context(scraping(directories[1], (ports[0],), worker_port))
+
+        def both_have(name: str) -> bool:
+            return all(ask(p, name, time.time(), instant=True) for p in (both, one))
+
         for first in ("ent_worker_events_total", "all:ent_redis_up:max"):
-            wait_for(
-                f"a first {first}", lambda name=first: all(ask(p, name, time.time(), instant=True) for p in (both, one))
-            )
+            wait_for(f"a first {first}", partial(both_have, first))
         publish(installation.settings, catalog)
         reader = reader_of(installation.settings)
         wait_for("settled minutes", lambda: (reader.snapshot().settled_ms or 0) > (time.time() - 180) * 1000)

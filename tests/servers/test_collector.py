@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,10 @@ def test_the_sdk_sends_over_https(place: Installation, collector: Collector) -> 
     assert ids | {orjson.loads(indented)["id"]} <= ids_in_kafka(place)
 
 
+def has_problem(publisher: VisitPublisher) -> bool:
+    return publisher.health().problem is not None
+
+
 def test_the_sdk_says_what_keeps_it_from_the_collector(collector: Collector, tmp_path: Path) -> None:
     right = collector.address()
     port = right.url.rpartition(":")[2]
@@ -260,7 +265,7 @@ def test_the_sdk_says_what_keeps_it_from_the_collector(collector: Collector, tmp
         with pytest.raises(ServerError, match=said):
             publisher.connect()
         publisher.publish(service="NOTES", uai="0541234Y", user_id="1")
-        wait_for("a problem", lambda publisher=publisher: publisher.health().problem is not None)
+        wait_for("a problem", partial(has_problem, publisher))
         assert collector.token not in str(publisher.health())
         assert publisher.close(0.1).failed == 1
     with pytest.raises(InputError, match="in the clear"):

@@ -82,7 +82,7 @@ def test_a_defect_of_any_part_is_shown_wherever_somebody_looks_and_so_is_its_end
 
 
 #: Key, entry (None: the whole key) and what a stranger wrote there.
-FOREIGN = [
+FOREIGN: list[tuple[str, str | None, str | bytes]] = [
     ("meta", "settled_ms", "yesterday"),
     ("meta", "settled_ms", "9" * 18),
     ("meta", "settled_ms", "4102444800000"),  # the year 2100

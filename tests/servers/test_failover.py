@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,12 @@ def test_a_connection_that_only_reads_is_opened_anew_after_a_while(
         reader.close()
 
 
+def in_a_transaction(client: redis.Redis) -> object:
+    pipeline = client.pipeline(transaction=True)
+    pipeline.set("a", 1)
+    return pipeline.execute()
+
+
 def test_a_server_that_takes_no_writes_is_left_after_one_call(tmp_path: Path) -> None:
     """Whether it says so alone, in a transaction or of a script, and of either client."""
     lonely = RedisHandle(tmp_path / "lonely", "--min-replicas-to-write", "1")
@@ -109,9 +116,9 @@ def test_a_server_that_takes_no_writes_is_left_after_one_call(tmp_path: Path) ->
         for server in (lonely, replica):
             client = connect(RedisAddress(server.url))
             refused: list[Callable[[], object]] = [
-                lambda client=client: client.set("a", 1),
-                lambda client=client: client.pipeline(transaction=True).set("a", 1).execute(),
-                lambda client=client: client.eval("return redis.call('set', KEYS[1], 1)", 1, "a"),
+                partial(client.set, "a", 1),
+                partial(in_a_transaction, client),
+                partial(client.eval, "return redis.call('set', KEYS[1], 1)", 1, "a"),
             ]
             for call in refused:
                 before = client.client_id()

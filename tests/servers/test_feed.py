@@ -18,6 +18,7 @@ from streams.live import AlertStore, LiveKeeper
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from tests.servers.observers import Filler, Place, events, now_minute
+from tests.stand_ins import NOBODY
 
 pytestmark = pytest.mark.servers
 
@@ -35,7 +36,7 @@ class Morning:
         self.reader, self.away = LiveKeeper(address, self.place.prefix), LiveKeeper(AWAY, self.place.prefix)
         store = AlertStore(address, self.place.prefix)
         incidents = IncidentParts(store, Words(CATALOG, 0), lambda: None, lambda: 0)
-        sources = Sources(lambda *_: (), lambda: None, None, None, incidents)
+        sources = Sources(lambda *_: (), lambda: None, None, NOBODY, incidents)
         self.feed = Feed(self.reader, lambda: None, CATALOG, 20_000, sources)
         self.first = now_minute() - 150
         self.begin()

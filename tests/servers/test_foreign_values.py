@@ -12,6 +12,7 @@ from streams.errors import StateError
 from streams.history import hll
 from streams.history.archive import Archive
 from streams.live import HeartbeatLine, Outcome
+from tests.history.days_made import file_of
 from tests.servers.archive_chain import DAY, KEPT_HOURS, MIDNIGHT, Chain, hours
 from tests.servers.conftest import RedisServer
 from tests.servers.test_live_scripts import EVENTS, Live, live
@@ -124,5 +125,5 @@ def test_a_half_written_sketch_keeps_no_count_from_the_archive(
     assert archivist.figures.problem is None
     assert len(chain.archived()) == 4
     assert f"day:{DAY}:dl:44 of Redis is not archived" in caplog.text
-    with Archive(chain.directory / "archive").open(DAY) as file:
+    with file_of(Archive(chain.directory / "archive"), DAY) as file:
         assert {key: hll.count(sketch) for key, sketch in file.sketches().users.items()} == {("region", "84"): 2}

@@ -22,7 +22,7 @@ from playwright.sync_api import expect
 from streams.access import AccessScope, Grant, TokenFile
 from streams.access.tokens import make_token
 from streams.catalog import load_catalog
-from streams.count import Cut
+from streams.count import Cut, Field
 from streams.errors import SettingsError
 from streams.expose.observer import ObserverServer
 from streams.expose.route_scopes import OBSERVER_ROUTES
@@ -104,11 +104,11 @@ def guarded(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
     place = Place(redis_server.url, f"gate.{uuid.uuid4().hex[:12]}", directory, more=locked)
     last = now_minute() - 2
     filler = Filler(place, CATALOG.digest)
-    counts = {(Cut.EVENTS, region, "NOTES"): 10 for region in ("44", "75")} | {
-        (Cut.VISITS, region): 5 for region in ("44", "75")
-    }
-    counts |= {(Cut.PROJECT, project): 10 for project in ("mbn", "lycee_connecte")} | {
-        (Cut.ACADEMY, code): 10 for code in ("12", "04")
+    counts: dict[Field, int] = {
+        **{(Cut.EVENTS, region, "NOTES"): 10 for region in ("44", "75")},
+        **{(Cut.VISITS, region): 5 for region in ("44", "75")},
+        **{(Cut.PROJECT, project): 10 for project in ("mbn", "lycee_connecte")},
+        **{(Cut.ACADEMY, code): 10 for code in ("12", "04")},
     }
     filler.count({last: counts}, watermark_ms=(last + 1) * 60_000)
     with closing(AlertStore(RedisAddress(place.redis_url), place.prefix)) as store:
@@ -121,7 +121,8 @@ def guarded(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def paths(server: ObserverServer) -> list[str]:
     """An address of every route."""
-    found = [re.sub(r"{[^}]*}", "x", route.path) for route in server.app.routes]
+    routes: list[Any] = [*server.app.routes]
+    found = [re.sub(r"{[^}]*}", "x", route.path) for route in routes]
     return [f"{path}/page.css" if path == "/static" else path for path in found]
 
 

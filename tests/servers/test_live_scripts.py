@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -11,7 +12,7 @@ import redis
 
 from streams.count import Cut, Delta, Field, PartitionState
 from streams.errors import RedisUnavailable, StateError
-from streams.live import HeartbeatLine, LiveKeeper, LiveWriter, Outcome
+from streams.live import Applied, HeartbeatLine, LiveKeeper, LiveWriter, Outcome
 from streams.live.connection import RedisAddress
 from streams.live.keys import LAYOUT
 
@@ -58,7 +59,7 @@ class Live:
 
 
 @pytest.fixture
-def live(redis_server, request):  # type: ignore[no-untyped-def]
+def live(redis_server, request):
     one = Live(redis_server.url, f"scripts.{abs(hash(request.node.name))}")
     one.prepare()
     yield one
@@ -164,11 +165,15 @@ def test_a_count_that_is_no_number_is_never_added_to(live: Live, foreign: str) -
     assert live.apply(10, 20)[0] is Outcome.MARKED
 
 
+def applied(delta: Delta, writer: LiveWriter) -> Awaitable[dict[int, Applied]]:
+    return writer.apply({0: [delta]})
+
+
 def test_one_call_takes_more_fields_than_fit_on_the_stack_of_lua(live: Live) -> None:
     fields: dict[Field, int] = {(Cut.EVENTS, "44", f"S{number}"): number for number in range(1, 9_001)}
     for start, end in ((None, 10), (10, 20)):
         delta = Delta(start, start or 0, end, 5, 4, 10, {100: fields, 101: {EVENTS: 1}})
-        assert live.write(lambda writer, delta=delta: writer.apply({0: [delta]}))[0].outcome is Outcome.APPLIED
+        assert live.write(partial(applied, delta))[0].outcome is Outcome.APPLIED
     doubled = {field: 2 * number for field, number in fields.items()}
     assert live.reader.snapshot().totals == {**doubled, EVENTS: 2}
     assert [minute.counts for minute in live.reader.minutes()] == [doubled, {EVENTS: 2}]
@@ -189,6 +194,7 @@ def test_another_layout_topic_or_topic_id_is_refused_and_another_catalog_shown(l
 def test_a_full_redis_refuses_before_it_writes(live: Live) -> None:
     live.apply(None, 10)
     before = live.raw.config_get("maxmemory")["maxmemory"]
+    assert before is not None
     live.raw.config_set("maxmemory", "1mb")
     try:
         with pytest.raises(RedisUnavailable, match="maxmemory"):

@@ -235,7 +235,8 @@ def test_minutes_are_followed_as_they_settle(place, filler):
     filler.count({first: events(3)}, watermark_ms=(first + 2) * 60_000)
     environment = {**os.environ, **place.environment}
     with observing(place), subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as following:
-        reading = threading.Thread(target=lambda: said.extend(following.stdout))
+        assert following.stdout is not None
+        reading = threading.Thread(target=said.extend, args=(following.stdout,))
         reading.start()
         try:
             wait_until(lambda: has_said(1), 60)

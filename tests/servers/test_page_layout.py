@@ -19,7 +19,7 @@ from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
-from tests.servers.browser import PHONE, WALL, WIDE, opened, violations
+from tests.servers.browser import PHONE, WALL, WIDE, box_of, opened, violations
 from tests.servers.observers import observing, wait_until
 from tests.servers.page_scene import (
     CATALOG,
@@ -69,11 +69,11 @@ def test_what_is_asked_first_is_above_the_fold_while_alerts_run(browser, address
             expect(page.locator("#alerts-count")).to_have_text(MANY)
             page.locator(".u-over").wait_for()
             for part in FIRST:
-                box = page.locator(part).bounding_box()
+                box = box_of(page, part)
                 assert box["height"] > 0, part
                 assert box["y"] >= 0, part
                 assert box["y"] + box["height"] <= size[1], part
-            big, verdict = (page.locator(part).bounding_box() for part in ("#big", "#trust summary"))
+            big, verdict = (box_of(page, part) for part in ("#big", "#trust summary"))
             assert abs(big["y"] + big["height"] / 2 - verdict["y"] - verdict["height"] / 2) < 30, "not beside it"
             assert page.locator("#alerts").evaluate("box => box.scrollHeight > box.clientHeight"), "it scrolls inside"
     with opened(browser, address, PHONE) as page:
@@ -122,7 +122,7 @@ def test_no_table_is_forty_stops_of_the_tab_key(browser, address):
         shown(page)
         expect(page.locator("#ents tbody a").first).to_be_visible()
         page.locator(".u-over").wait_for()
-        stops = []
+        stops: list[str] = []
         while len(stops) < 40 and (not stops or stops[-1] != "BODY"):
             page.keyboard.press("Tab")
             stops.append(page.evaluate("document.activeElement.closest('[id]')?.id || document.activeElement.tagName"))
@@ -181,11 +181,11 @@ def test_each_address_has_a_title_and_a_print_view(browser, address, asked, titl
                 )
                 <= 1
             )
-        assert page.locator("#curve canvas").bounding_box()["width"] <= 703  # 186 mm
+        assert box_of(page, "#curve canvas")["width"] <= 703  # 186 mm
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         page.emulate_media(media="screen", color_scheme="dark")
         expect(page.locator("#trust-checks")).to_be_hidden()
-        assert page.locator("#curve canvas").bounding_box()["width"] > 703
+        assert box_of(page, "#curve canvas")["width"] > 703
 
 
 def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, address):
@@ -197,6 +197,7 @@ def test_the_curve_is_held_against_a_week_before_and_has_four_lengths(browser, a
         page.locator("#curve").focus()
         page.keyboard.press("Home")
         first = page.locator("#curve").get_attribute("aria-valuetext")
+        assert first is not None
         assert first.endswith("7 jours avant 500")
         assert first == page.locator("#readout").text_content()
         page.keyboard.press("PageDown")
@@ -241,7 +242,7 @@ def test_on_a_rentree_the_last_one_is_a_line_that_keys_and_mouse_read_out(browse
         page.locator("#curve").focus()
         page.keyboard.press("Home")
         expect(page.locator("#curve")).to_have_attribute("aria-valuetext", both)
-        read = page.locator("#readout").text_content()
+        read = page.locator("#readout").text_content() or "nothing"
         page.locator(".u-over").hover(position={"x": 200, "y": 40})
         expect(page.locator("#readout")).not_to_have_text(read)
         expect(page.locator("#readout")).to_have_text(both)
@@ -250,7 +251,9 @@ def test_on_a_rentree_the_last_one_is_a_line_that_keys_and_mouse_read_out(browse
 def test_the_figure_is_held_against_the_last_day_like_today(browser, address, scene):
     today = paris_date(scene.last)
     calendar = load_calendar(default_config_dir(), CATALOG)
-    like = next(like_days_before(calendar, today, (calendar.zones["44"],)), None)
+    zone = calendar.zones["44"]
+    assert zone is not None
+    like = next(like_days_before(calendar, today, (zone,)), None)
     with opened(browser, f"{address}?region=44") as page:
         shown(page)
         said = page.locator("#against li").nth(1)

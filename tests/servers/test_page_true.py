@@ -105,6 +105,7 @@ def test_355_alerts_are_cut_after_they_were_folded_and_no_ent_of_them_is_normal(
         assert not states & {"normal", "calme"}, states
         # One that is not among the 40: its own page shows it, on the curve and in the list.
         last = services[-1]
+        assert last.service is not None
         page.goto(f"{address}?region={last.region}&service={last.service}")
         expect(page.locator("#k-alert")).to_be_visible()
         expect(page.locator("#alerts")).to_contain_text(CATALOG.service_label(last.service))
@@ -163,7 +164,7 @@ def test_a_ratio_is_of_the_headlines_minute_or_blank_and_ticks_say_what_they_tak
         expect(page.locator("#against")).to_contain_text("(dans la fourchette, 800 à 2\u202f500)")
         page.evaluate(hand_on, {"spans": [[1, None]]})  # an alert runs: it says more than the band does
         expect(page.locator("#against")).to_contain_text("(fourchette de 800 à 2\u202f500)")
-        band = {"expected": [], "lower": [], "upper": []}
+        band: dict[str, list[float]] = {"expected": [], "lower": [], "upper": []}
         page.evaluate(hand_on, {"now": {"minute": 2, "events": 9, "visits": 3000}, "compared": None, "expected": band})
         expect(page.locator("#big")).to_have_text("3\u202f000")
         expect(page.locator("#against li").first).to_have_text("Attendu de cette minute : dans un instant")

@@ -29,6 +29,7 @@ from streams.publish.send_lines import LineFeed
 from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
 from tests.servers.conftest import Installation, KafkaServer
+from tests.servers.truth import all_records
 
 pytestmark = [
     pytest.mark.servers,
@@ -47,7 +48,7 @@ def _collect_sockets() -> Iterator[None]:
 def everything(address: KafkaAddress, topic: str) -> list[tuple[int, bytes | None, bytes]]:
     """All records of a topic: (partition, key, value)."""
     with open_log(address, topic) as log:
-        return [(number, record.key, record.value) for number, some in log.read(log.ends) for record in some]
+        return [(number, record.key, record.value) for number, some in all_records(log) for record in some]
 
 
 def records(settings: Settings) -> list[tuple[int, bytes | None, bytes]]:
@@ -273,7 +274,7 @@ class _AbandonedPublisher(VisitPublisher):
         super().__init__(kafka_address(settings), topic=settings.topic, limits=PublisherLimits(linger_ms=5000))
         self.send_raw(b"{}", None)
 
-    def close(self, timeout_seconds: float = 0.0):  # type: ignore[no-untyped-def]
+    def close(self, timeout_seconds: float = 0.0):
         return super().close(timeout_seconds)
 
 

@@ -24,6 +24,7 @@ from streams.publish import VisitPublisher
 from streams.settings import Settings
 from tests.servers.commands import Ended, run
 from tests.servers.conftest import Installation
+from tests.servers.truth import all_records
 
 pytestmark = pytest.mark.servers
 UAIS = [f"{digits}{control_letter(digits)}" for digits in ("0541234", "0750001", "9740001")]
@@ -54,7 +55,7 @@ def count(settings: Settings, catalog: Catalog) -> None:
     rules = CountingRules.of(catalog, event_bounds(settings), settings.lateness_seconds * 1000)
     with open_log(kafka_address(settings), settings.topic) as log:
         found: dict[int, list[Any]] = {}
-        for partition, some in log.read(log.ends):
+        for partition, some in all_records(log):
             found.setdefault(partition, []).extend(some)
     asyncio.run(_apply(settings, rules, found))
 
@@ -107,7 +108,7 @@ def test_agrees_then_names_the_row_that_was_changed(installation: Installation, 
     reader.close()
     base = "{" + settings.redis_prefix + "}:"
     with redis.Redis.from_url(settings.redis_url, decode_responses=True) as raw:
-        before = int(raw.hget(f"{base}minute:{minute}", "e:44:NOTES"))  # type: ignore[arg-type]
+        before = int(raw.hget(f"{base}minute:{minute}", "e:44:NOTES"))
         raw.hincrby(f"{base}minute:{minute}", "e:44:NOTES", 1)
         raw.hincrby(f"{base}totals", "r:not_json", -1)
     differs = recount(installation)

@@ -23,7 +23,7 @@ from streams.events import EventBounds
 from streams.ingest.dead_letters import KEEP_SECONDS_MAX
 from streams.settings import Settings
 from tests.servers.conftest import Installation
-from tests.servers.truth import differences, snapshot_of, total, wait_drained
+from tests.servers.truth import all_records, differences, snapshot_of, total, wait_drained
 from tests.servers.workers import wait_for, workers
 
 pytestmark = pytest.mark.servers
@@ -155,7 +155,7 @@ def test_a_replay_that_died_between_its_steps_is_resolved(installation: Installa
         assert sum(log.ends.values()) == 6 + 6, "six rejected, six replayed: none was sent twice"
     places: dict[bytes, set[int]] = {}
     with open_log(address, settings.rejected_topic) as log:
-        for partition, records in log.read(log.ends):
+        for partition, records in all_records(log):
             for record in records:
                 places.setdefault(record.key, set()).add(partition)
     assert all(len(found) == 1 for found in places.values()), "a mark lies behind its letter, and goes with it"

@@ -59,7 +59,7 @@ def test_both_clients_find_the_primary_and_each_refusal_is_told(servers: Guarded
         ({"url": plain, **dict.fromkeys(CERTIFICATE)}, "see whether they run"),
         ({"url": f"redis+sentinel://127.0.0.1:9/{SERVICE}", **dict.fromkeys(CERTIFICATE)}, "see whether they run"),
     ):
-        reader = LiveReader(replace(address, **changed), "p")  # type: ignore[arg-type]
+        reader = LiveReader(replace(address, **changed), "p")
         with pytest.raises(RedisUnavailable) as caught:
             reader.snapshot()
         assert said in str(caught.value)
@@ -186,7 +186,7 @@ class Failovers:
 @pytest.mark.long
 def test_failovers_under_load(servers: Guarded, installation: Installation, catalog: Catalog) -> None:
     own = varied(installation, **servers.settings())
-    own = replace(own, settings=Settings(**{**installation.settings.model_dump(), **servers.settings()}))  # type: ignore[arg-type]
+    own = replace(own, settings=Settings(**{**installation.settings.model_dump(), **servers.settings()}))
     wait_for("healthy", servers.healthy)
     with Supervised(own.environment, own.directory, 2) as group:
         wait_for("ready", lambda: not group.unready(), 90)

@@ -17,7 +17,7 @@ from streams.cli import cli
 from streams.count import Cut, Delta, Field
 from streams.edges import kafka_address
 from streams.errors import RedisUnavailable
-from streams.live import HeartbeatLine, LiveKeeper, LiveWriter, Outcome, UnseenValue
+from streams.live import HeartbeatLine, LiveKeeper, LiveReader, LiveWriter, Outcome, UnseenValue
 from streams.live.connection import RedisAddress
 from streams.live.unseen import KEPT_MS, LISTS, VALUES_MAX
 from streams.observe import catalogs_in_use
@@ -235,7 +235,7 @@ def test_a_service_is_added_by_one_line_and_a_rolling_restart(
     reader.close()
 
 
-def owners(reader: LiveKeeper) -> set[str]:
+def owners(reader: LiveReader) -> set[str]:
     found = reader.snapshot()
     return {beat.worker for beat in found.heartbeats.values() if found.now_ms - beat.at_ms < 3000}
 

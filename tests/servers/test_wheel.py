@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -37,10 +38,10 @@ class Fresh:
 
     directory: Path
 
-    def run(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run one of its programs, away from the checkout."""
         command = [str(self.directory / "bin" / arguments[0]), *arguments[1:]]
-        return subprocess.run(command, capture_output=True, text=True, cwd=self.directory, check=False, **options)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(command, capture_output=True, text=True, cwd=self.directory, check=False, **options)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from streams import edges
-from streams.audit.log import open_log
+from streams.audit.fetched import Unread
+from streams.audit.log import LogReader, open_log
 from streams.audit.recount import RecountRules, recount
 from streams.catalog import Catalog
 from streams.count import Cut
@@ -22,6 +25,13 @@ def log_ends(settings: Settings) -> dict[int, int]:
     """Where the log of each partition ends."""
     with open_log(edges.kafka_address(settings), settings.topic) as log:
         return dict(log.ends)
+
+
+def all_records(log: LogReader) -> Iterator[tuple[int, Sequence[Any]]]:
+    """(partition, records) of a log up to its end; every batch of it can be read."""
+    for partition, records in log.read(log.ends):
+        assert not isinstance(records, Unread)
+        yield partition, records
 
 
 def snapshot_of(settings: Settings) -> Snapshot:
@@ -66,7 +76,9 @@ def differences(settings: Settings, catalog: Catalog, sent: Sent | None = None) 
         rows.append(f"recount compared {found.compared.minutes} minutes, totals {found.totals_compared}: {found.notes}")
     if sent is None:
         return rows[:ROWS_MAX]
-    counted = Counter({(m.minute, *key[1:]): n for m in minutes for key, n in m.counts.items() if key[0] == Cut.EVENTS})
+    counted = Counter(
+        {(m.minute, key[1], key[2]): n for m in minutes for key, n in m.counts.items() if key[0] == Cut.EVENTS}
+    )
     rows += [
         f"sent: {key} Redis {counted[key]}, sent {sent.events[key]}"
         for key in sorted(counted | sent.events)

@@ -144,7 +144,7 @@ def test_the_past_scatters_as_live_traffic_does(past: PastMaker) -> None:
     def counts(cut: CutName, key: tuple[str, ...], column: str) -> Floats:
         rows = made[cut]
         mine = rows.where(np.array([each == key for each in rows.keys])[rows.series])
-        return np.bincount(mine.minute - begin, getattr(mine, column), end - begin)
+        return np.bincount(mine.minute - begin, getattr(mine, column), end - begin).astype(np.float64)
 
     busy = expected.visits > 20
 

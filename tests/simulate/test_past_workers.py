@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.history.archive import Archive
+from tests.history.days_made import file_of
 
 
 def children(pid: int) -> list[int]:
@@ -62,5 +63,5 @@ def test_the_processes_end_with_the_command(tmp_path: Path, how: signal.Signals)
     # Every file that is there is whole.
     archive = Archive(tmp_path / "past")
     for day in archive.dates():
-        with archive.open(day) as file:  # type: ignore[union-attr]
+        with file_of(archive, day) as file:
             assert file.day().hours

@@ -9,7 +9,8 @@ from streams.publish import Deliveries
 from streams.simulate.two_ways import TwoWays
 
 NOW_S = 1_788_242_592.0
-EVENT = {"v": 1, "id": "a", "ts": int(NOW_S * 1000), "project": "mbn", "visitor": "9f2c"}
+NOW_MS = int(NOW_S * 1000)
+EVENT: dict[str, object] = {"v": 1, "id": "a", "ts": NOW_MS, "project": "mbn", "visitor": "9f2c"}
 
 
 class Kept:
@@ -33,12 +34,12 @@ class Kept:
 def test_good_events_of_the_project_alone() -> None:
     kafka, collector = Kept(), Kept()
     ways = TwoWays(kafka, collector, "mbn", lambda: NOW_S)
-    good = [orjson.dumps(EVENT), orjson.dumps(EVENT | {"ts": EVENT["ts"] - 3_600_000})]
+    good = [orjson.dumps(EVENT), orjson.dumps(EVENT | {"ts": NOW_MS - 3_600_000})]
     others = [
         orjson.dumps(EVENT | {"project": "oze"}),
         orjson.dumps({**EVENT, "id": ""}),
-        orjson.dumps(EVENT | {"ts": EVENT["ts"] + 60_000}),
-        orjson.dumps(EVENT | {"ts": EVENT["ts"] - 48 * 3_600_000}),
+        orjson.dumps(EVENT | {"ts": NOW_MS + 60_000}),
+        orjson.dumps(EVENT | {"ts": NOW_MS - 48 * 3_600_000}),
         orjson.dumps({"x": EVENT} | EVENT | {"project": None}),
         orjson.dumps(EVENT)[:-1],
         b"",

@@ -47,7 +47,7 @@ def test_what_retention_removed_is_counted_as_lost(catalog: Catalog) -> None:
         world.log.starts[0] = cut = (at + end) // 2 + 1
         fresh = Worker(world, "b")
         await fresh.assign([0])
-        while fresh.fetch() or fresh.fetched:
+        while fresh.fetch():
             await fresh.handle_one()
         await fresh.ingestor.commit()
         assert world.store.totals[("x",)] == cut - at

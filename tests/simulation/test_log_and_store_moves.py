@@ -123,7 +123,7 @@ def test_a_rebalance_while_a_gap_is_judged_takes_the_counter_away(catalog: Catal
         assert await worker.count(after) is Verdict.GIVEN_UP
         worker.log_start = start  # type: ignore[method-assign]
         assert worker.ingestor.ledgers[0].position == world.store.states[0].next_offset == position
-        while worker.fetch() or worker.fetched:
+        while worker.fetch():
             await worker.handle_one()
         await worker.ingestor.commit()
         assert world.store.states[0].next_offset == world.log.end(0)

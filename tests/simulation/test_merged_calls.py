@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "RETRY_SECONDS", (0.0,))
 
 
-def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) -> None:
+def play(catalog: Catalog, scene: Callable[[World, Worker], Coroutine[Any, Any, None]]) -> None:
     """Play a scene on three partitions whose first batches are dense, of which one worker owns all."""
     for seed in range(200):
         world = World(seed, catalog, 0.0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "RETRY_SECONDS", (0.0,))
 
 
-def play(catalog: Catalog, scene: Callable[[World, Worker], Awaitable[None]]) -> None:
+def play(catalog: Catalog, scene: Callable[[World, Worker], Coroutine[Any, Any, None]]) -> None:
     """Play a scene on a log without holes, of at least five batches, whose only owner is one worker."""
     for seed in range(200):
         world = World(seed, catalog, 0.0)

@@ -227,7 +227,8 @@ class Worker:
         if self.world.rnd.random() < 0.7:  # sometimes chunks of before the rebalance are delivered after it
             self.fetched.clear()
 
-    def fetch(self) -> None:
+    def fetch(self) -> bool:
+        """Fetch from every owned partition; whether anything waits to be counted."""
         for partition in list(self.fetch_at):
             chunk = self.world.log.fetch(
                 partition, self.fetch_at[partition], self.world.rnd.randrange(1, 5), self.epochs[partition]
@@ -238,6 +239,7 @@ class Worker:
                     self.world.dropped += 1  # Faust drops messages when its flow is suspended
                 else:
                     self.fetched.append(chunk)
+        return bool(self.fetched)
 
     async def read_on(self, rounds_max: int) -> bool:
         """Fetch, count and commit until the log is read to its end; whether it was, within so many rounds."""

@@ -24,7 +24,7 @@ def by_bisection(observed: float, expected: float, tau: float) -> float:
 @pytest.mark.parametrize("tau", [0.1, 0.2, 0.5, 1.0])
 def test_however_much_comes_where_next_to_nothing_is_expected_it_is_a_score(expected: float, tau: float) -> None:
     """An exponential that overflowed made it no number, which is above no limit: no alert."""
-    observed = 10.0 ** np.arange(2, 10)
+    observed = (10.0 ** np.arange(2, 10)).astype(np.float64)
     scores = score_of(observed, np.full(8, expected), np.full(8, tau**2))
     assert np.isfinite(scores).all()
     assert (np.diff(scores) > 0).all()
