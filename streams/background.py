@@ -1,8 +1,9 @@
 """One loop for every thread that does the same thing again and again: none of them ends, fails or hangs without a word.
 
-A round that fails is tried again after a bounded pause, as often as it takes. What was to be expected (a server that is down) is logged
-once, until it is over. What nobody foresaw is a defect of Vigie: it is logged with its traceback, once for each place it comes from, and
-counted; the loop goes on, or gives up after so many in a row where going on would be a lie. Either way `problem` and `defect` say so.
+A round that fails is tried again after a bounded pause, as often as it takes. A failure that was to be expected (a server that is down) is
+logged once, until it is over. A failure that nobody foresaw is a defect of Vigie. It is counted, and logged with its traceback, once for
+each place it comes from. The loop then goes on. Where going on would be a lie, it gives up after so many defects in a row. Either way
+`problem` and `defect` say so.
 """
 
 from __future__ import annotations
@@ -73,8 +74,10 @@ class _Run:
 
 
 class BackgroundLoop:
-    """Calls `action` in a daemon thread until `stop`. An action returns the seconds to wait until the next round, None for the period
-    (counted from the round's beginning), `REST` to wait for `wake`.
+    """Calls `action` in a daemon thread until `stop`.
+
+    An action returns how long to wait until the next round: a number of seconds; None for the period, counted from the round's beginning;
+    `REST` to wait for `wake`.
 
     In that thread, too: `on_failure` is called after each round that failed, `at_end` when the loop ends, whichever way, and `on_gone`
     with the reason where it gave up.

@@ -1,7 +1,7 @@
 """Making clients of kafka-python: what its constructors neither say nor clean up when they cannot connect.
 
-They raise "unable to bootstrap" whatever the cause, which goes to their log alone; and they leave sockets open, which a process that tries
-again for hours would run out of.
+Whatever the cause, they raise "unable to bootstrap"; the cause goes to their log alone. And they leave sockets open: a process that tries
+again for hours would run out of them.
 """
 
 from __future__ import annotations

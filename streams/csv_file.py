@@ -1,8 +1,12 @@
 """One place where CSV files are opened: what spreadsheets and portals make of them is read, or refused by line.
 
-Read: UTF-8 and UTF-16 with a byte order mark, also compressed; cells between `,` `;` tab or `|`, also after a first line `sep=;`; every end
-of line; quotes, line breaks within them; names of columns in any order, case and accents; blank lines and empty columns. Refused: all
-else. Lines are counted as an editor counts them, from 1.
+What is read:
+
+- UTF-8, and UTF-16 with a byte order mark; also compressed;
+- cells between `,` `;` tab or `|`, also after a first line `sep=;`; every end of line; quotes, and line breaks within them;
+- names of columns in any order, case and accents; blank lines and empty columns.
+
+All else is refused. Lines are counted as an editor counts them, from 1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The two topics as Vigie needs them: created where absent, verified where present, never altered behind an operator's back.
 
-`ent.visits` uses `message.timestamp.type=LogAppendTime`: with CreateTime, events replayed from the past are deleted by retention within
-minutes, one wrong clock pins a segment, and the counters' memory would depend on publishers' clocks. It is never compacted: a compacted
-log is no longer the state.
+`ent.visits` uses `message.timestamp.type=LogAppendTime`. With CreateTime retention would delete events replayed from the past within
+minutes, one wrong clock would pin a segment, and the counters' memory would depend on publishers' clocks. The topic is never compacted: a
+compacted log is no longer the state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a text of a file says: a whole number, a number, a moment, a day. Pure, and strict: what could mean two things is refused.
 
-Files come from programs and from spreadsheets, so blanks between thousands, a decimal comma and `.00` are read; `1_000`, `1e3` where a
-whole number belongs, other digits than 0 to 9, `NaN` and `inf` are not. Each function raises a ValueError that quotes the text.
+Files come from programs and from spreadsheets, so blanks between thousands, a decimal comma and `.00` are read. Not read are `1_000`, `1e3`
+where a whole number belongs, other digits than 0 to 9, `NaN` and `inf`. Each function raises a ValueError that quotes the text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The gate before an application: who somebody is, whether the route is for them, and a line of what they looked at.
 
-Known is who sends a token (as bearer; as the password of basic authentication; once, in the login form, which gives a signed cookie), or
-whom a proxy names that comes from its address and knows its secret. What is in no table is for those who may read, never for nobody.
+There are two ways to be known. One sends a token: as bearer, as the password of basic authentication, or once in the login form, which
+gives a signed cookie. Or a proxy names the person: it comes from its address, and knows its secret. An address that is in no table is open
+to those who may read, never to everybody.
 """
 
 from __future__ import annotations

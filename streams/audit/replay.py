@@ -1,18 +1,18 @@
 """Rejected events sent again after a fix, each at most once for ever: longer than workers remember ids.
 
-What was replayed is remembered in the dead-letter topic itself, as marks under the key of the dead letter: they live at least as long as
-it does, and need no other store. For each group of events:
+What was replayed is remembered in the dead-letter topic itself, as marks under the key of the dead letter. They live at least as long as
+the letter, and need no other store. For each group of events:
 
 1. an `intent` is written for each, acknowledged by Kafka;
 2. the events are published, each with a header that names its dead letter, acknowledged;
 3. a `done` is written for each.
 
-Whatever dies between, an intent without a done is the only doubt: the next replay looks for the header in the events topic, from the
-intent's time on. Found: it is done. Not found: it was never published, and is replayed.
+Whatever dies in between, the only doubt is an intent without a done. The next replay then looks for the header in the events topic, from
+the intent's time on. If it finds it, the event is done. If not, the event was never published, and is replayed.
 
 A replayed event keeps its id. The rules may have changed meanwhile (settings, another version). A worker that starts then reads the last
-minutes of the log again *under the new rules*: it takes the rejected record for one that was counted, and would drop the replay as a
-repeat. So an event that would be accepted by now is replayed only when workers have forgotten its id, 10 to 20 minutes after it came.
+minutes of the log again *under the new rules*. It takes the rejected record for one that was counted, and would drop the replay as a
+repeat. So such an event is replayed only when workers have forgotten its id, 10 to 20 minutes after it came.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The end of `vigie up --verify`: does every figure of the chain agree, to the unit?
 
-When traffic has stopped: the workers read the log to its end (bounded), two scrapes pass, then these are compared:
+When traffic has stopped, the workers read the log to its end (within a bound), and two scrapes pass. Then these are compared:
 
 - totals: published (the end of Kafka's log) = counted + rejected + duplicates, in Redis, on `/metrics`, in Prometheus's query API, in the
   recount, and in what the simulator knows;

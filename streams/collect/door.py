@@ -28,8 +28,8 @@ DRAIN_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a sender is told: how many of its events Kafka has confirmed, which are refused, why, and for how long its ids are remembered:
-    so long it may send events again, and none counts twice.
+    """What a sender is told: how many of its events Kafka has confirmed, which are refused and why, and for how long its ids are
+    remembered. For so long it may send events again, and none counts twice.
     """
 
     accepted: int

@@ -2,7 +2,7 @@
 
 One pass, every few seconds:
 
-1. Read where Redis stands. Hours that are over and settled, and are not known to be archived, are due; all hours held are due again when
+1. Read where Redis stands. Hours that are over and settled, and are not known to be archived, are due. All hours held are due again when
    another hour settles, for late events.
 2. Each due hour is read in one atomic call, with the offsets it reflects. It is put into its day's file, unless the file reflects
    something that it does not (`streams.history.marks`).

@@ -1,8 +1,9 @@
 """One HTTP connection with bounds, on uvicorn's HTTP/1.1 protocol, which has none for a head that never ends.
 
-A request's head has `HEAD_SECONDS` from its first byte, or from the connection's beginning, and so has a TLS handshake; a connection at
-rest is closed after uvicorn's `timeout_keep_alive`; a client that does not take what it was answered is dropped. Over the bound of
-connections the answer is 503 at once, with TLS the connection's end.
+- A request's head may take `HEAD_SECONDS`, from its first byte or from the connection's beginning. So may a TLS handshake.
+- A connection at rest is closed after uvicorn's `timeout_keep_alive`.
+- A client that does not take what it was answered is dropped.
+- When there are too many connections, a new one is told 503 at once. With TLS it is closed.
 """
 
 from __future__ import annotations
