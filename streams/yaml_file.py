@@ -1,8 +1,8 @@
 """The files of `config/`: YAML that says what it looks like.
 
-Only the numbers of JSON are numbers. `01`, `08`, `1_000`, `1:30`, `NO`, `on`, `.inf` and dates are texts, as they were written, until a list or
-a struct says what they are. These are refused, and the message names the line: a key told twice, anchors and aliases, tags, what is nested
-too deep, tabs, what is not UTF-8. Nothing here recurses, so no file can end the process.
+Only the numbers of JSON are numbers. `01`, `08`, `1_000`, `1:30`, `NO`, `on`, `.inf` and dates are texts, as they were written, until a
+list or a struct says what they are. These are refused, and the message names the line: a key told twice, anchors and aliases, tags, what is
+nested too deep, tabs, what is not UTF-8. Nothing here recurses, so no file can end the process.
 """
 
 from __future__ import annotations
