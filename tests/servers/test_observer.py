@@ -235,8 +235,7 @@ def test_minutes_are_followed_as_they_settle(place, filler):
     filler.count({first: events(3)}, watermark_ms=(first + 2) * 60_000)
     environment = {**os.environ, **place.environment}
     with observing(place), subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as following:
-        assert following.stdout is not None
-        reading = threading.Thread(target=said.extend, args=(following.stdout,))
+        reading = threading.Thread(target=said.extend, args=(following.stdout or (),))
         reading.start()
         try:
             wait_until(lambda: has_said(1), 60)
