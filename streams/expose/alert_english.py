@@ -77,6 +77,8 @@ class TerminalWords:
             lines.append(f"{times(alert.observed / alert.last_rentree)} the last rentrée")
         lines.append(f"raised {self.clock(alert.raised_ms)}")
         lines += ["learning: few comparable days"] if alert.learning else []
+        if alert.normal_since_ms is not None:
+            lines.append(f"learned as the new normal since {self.clock(alert.normal_since_ms)}")
         lines += [f"planned: {alert.planned}; nobody is called"] if alert.planned else []
         lines += [f"  {self._driver(driver)}" for driver in alert.drivers]
         return "\n".join([*lines, *filter(None, [_FIRST.get(alert.kind)])])

@@ -68,7 +68,7 @@ class Words:
     def sentence(self, alert: AlertRecord) -> str:
         """One or two sentences: what, where, how much against what, since when, what drives it."""
         head = f"{self.title(alert)} : {self._figures(alert)}."
-        return " ".join(part for part in (head, self._rentree(alert), self._drivers(alert, 3)) if part)
+        return " ".join(part for part in (head, self._normal(alert), self._rentree(alert), self._drivers(alert, 3)) if part)
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""
@@ -84,6 +84,7 @@ class Words:
             lines.append(
                 f"Écart : {decimal(alert.score)} ; le plus haut d'un jour ordinaire : {decimal(alert.usual_score)}."
             )
+        lines.append(self._normal(alert))
         lines.append(self._rentree(alert))
         lines.append(f"Alerte levée à {self.clock(alert.raised_ms)}.")
         if alert.learning:
@@ -129,10 +130,22 @@ class Words:
         return f"{told} ({times(alert.ratio)}){_lately(alert)}"
 
     def _when(self, alert: AlertRecord) -> str:
-        start = self.clock(alert.start_ms)
+        start, until = (scenario_time(ms, self.shift_seconds) for ms in (alert.start_ms, alert.until_ms))
+        several = start.date() != until.date()
         if alert.end_ms is None:
-            return f"depuis {start}"
-        return f"de {start} à {self.clock(alert.end_ms)}"
+            return f"depuis {f'le {self._moment(alert.start_ms)}' if several else self.clock(alert.start_ms)}"
+        if several:
+            return f"du {self._moment(alert.start_ms)} au {self._moment(alert.end_ms)}"
+        return f"de {self.clock(alert.start_ms)} à {self.clock(alert.end_ms)}"
+
+    def _moment(self, ms: int) -> str:
+        """`mardi 1er septembre 2026 à 07:52`."""
+        return f"{french_date(scenario_time(ms, self.shift_seconds))} à {self.clock(ms)}"
+
+    def _normal(self, alert: AlertRecord) -> str:
+        """From when on an alert that lasts over days is learned, so that it ends although the level stays."""
+        since = alert.normal_since_ms
+        return "" if since is None else f"Appris comme nouveau niveau normal depuis le {self._moment(since)}."
 
     def _rentree(self, alert: AlertRecord) -> str:
         if not alert.last_rentree or alert.kind == "silence":

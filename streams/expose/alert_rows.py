@@ -44,7 +44,7 @@ class AlertRow:
     """One alert, with its figures as judged: sums over the minutes from `start` to `end` (while it runs: to the last judged minute).
 
     `raised` is when it was raised. `measure` says what was counted. `lower` and `upper` are the sums of the bounds. `planned` names the
-    maintenance it lies in. `explanation` is in French.
+    maintenance it lies in. `normal_since`: from when on its level is learned as the new normal. `explanation` is in French.
     """
 
     id: str
@@ -64,6 +64,7 @@ class AlertRow:
     ratio: float | None
     learning: bool
     planned: str | None
+    normal_since: str | None
     drivers: list[DriverRow]
     explanation: str
 
@@ -120,6 +121,7 @@ def alert_row(alert: AlertRecord, words: Words, *, full: bool = False) -> AlertR
         None if ratio is None else round(ratio, 3),
         alert.learning,
         alert.planned,
+        None if alert.normal_since_ms is None else iso_utc(alert.normal_since_ms),
         drivers,
         words.explanation(alert) if full else words.sentence(alert),
     )

@@ -29,7 +29,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     ended, `until_ms` is the end of the last row that deviates. `planned`: why it was to be expected (a maintenance). `last_rentree`:
     observed over the same minutes of last year's rentrée. `observed_now` and `expected_now` are sums over its last `NOW_MINUTES`, at
     most since its start; None: not told. `score`: how far it strayed when it was raised, where the highest of an ordinary day of its
-    series is `usual_score`; 0 of a silence.
+    series is `usual_score`; 0 of a silence. `normal_since_ms`: from when on its level is learned as the new normal; None before.
     """
 
     id: str
@@ -55,6 +55,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     expected_now: float | None = None
     score: float = 0.0
     usual_score: float = 0.0
+    normal_since_ms: int | None = None
 
     @property
     def ratio(self) -> float | None:

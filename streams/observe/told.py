@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.incidents import NOW_MINUTES, AlertRecord, Driver
-from streams.watch import AlertScope, Judge, Maintenance, Measure, Part, Told, drivers, level_of, planned_because, sums
+from streams.watch import (
+    AlertScope,
+    Judge,
+    Maintenance,
+    Measure,
+    Part,
+    Told,
+    drivers,
+    level_of,
+    normal_since,
+    planned_because,
+    sums,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,7 @@ class Teller:
         figures = sums(judge, told.series, told.start, told.until)
         now = sums(judge, told.series, max(told.start, told.until - NOW_MINUTES), told.until)
         start_ms = self._clock_ms(told.start)
+        normal = normal_since(told.kind, told.start, told.until)
         where = f"{told.kind}:{scope.name}:{start_ms}"
         return AlertRecord(
             id=where,
@@ -50,6 +63,7 @@ class Teller:
             drivers=tuple(_driver(part) for part in drivers(self.judges, series, told, self.project_regions)),
             observed_now=round(now.observed, 1),
             expected_now=round(now.expected, 1),
+            normal_since_ms=None if normal is None else self._clock_ms(normal),
         )
 
     def _clock_ms(self, minute: int) -> int:

@@ -6,6 +6,7 @@ import orjson
 
 from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.judge_rows import Found, Rehearsal
+from streams.watch import normal_since
 
 
 def as_json(counts: CountsGrid, rehearsal: Rehearsal) -> bytes:
@@ -47,11 +48,20 @@ def _line(counts: CountsGrid, one: Found) -> str:
     start, end = counts.texts[one.start], counts.texts[one.last]
     where = " ".join(part for part in (one.scope.region, one.scope.service) if part) or "-"
     ratio = "" if one.ratio is None or one.kind == "silence" else f"  x{one.ratio:.2f}"
+    normal = _normal_from(counts, one)
     notes = ["still running"] if one.running else []
     notes += [f"score {one.score:.1f}, an ordinary day reaches {one.usual:.1f}"] if one.score else []
+    notes += [f"learned as the new normal since {normal}"] if normal else []
     notes += ["learning: few comparable days"] if one.learning else []
     marks = f"  ({', '.join(notes)})" if notes else ""
     return f"{one.kind.value:7}  {start}  {end}  {where}  {one.observed:,.0f} where {one.expected:,.0f} were expected{ratio}{marks}"
+
+
+def _normal_from(counts: CountsGrid, one: Found) -> str | None:
+    """The first row of a lasting alert that is learned as usual."""
+    step = counts.step_minutes
+    since = normal_since(one.kind, one.start * step, (one.last + 1) * step)
+    return None if since is None else next((text for text in counts.texts[since // step :] if text), None)
 
 
 def _number(value: float) -> int | float:

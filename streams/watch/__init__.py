@@ -12,7 +12,7 @@ from streams.watch.judging import Judge, Told
 from streams.watch.maintenances import Maintenance, planned_because
 from streams.watch.panel import Band, Panel
 from streams.watch.store import Past
-from streams.watch.summary import Part, drivers, level_of, sums
+from streams.watch.summary import Part, drivers, level_of, normal_since, sums
 
 __all__ = [
     "SENSITIVITIES",
@@ -39,6 +39,7 @@ __all__ = [
     "Told",
     "drivers",
     "level_of",
+    "normal_since",
     "planned_because",
     "sums",
     "weekly",

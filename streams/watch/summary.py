@@ -10,6 +10,7 @@ import numpy as np
 from streams.watch.alert_types import AlertKind, AlertScope, Array
 from streams.watch.groups import Series
 from streams.watch.judging import Judge, Told
+from streams.watch.store import ADOPT_DAYS
 
 #: Parts that are named, and how far one deviates at least to be named.
 DRIVERS_MAX = 5
@@ -35,6 +36,12 @@ def level_of(scope: AlertScope) -> str:
     if scope.service is not None:
         return SERVICE
     return NATIONAL if scope.region is None else REGION
+
+
+def normal_since(kind: AlertKind, start: int, until: int) -> int | None:
+    """The minute from which the rows of an alert are learned as usual; None before it lasts so long. Silence never becomes usual."""
+    since = start + ADOPT_DAYS * 1440
+    return since if kind is not AlertKind.SILENCE and until > since else None
 
 
 def sums(judge: Judge, series: int, first: int, end: int) -> Sums:

@@ -8,6 +8,7 @@ import pytest
 
 from streams.expose.alert_english import TerminalWords, hoped, times
 from streams.expose.alert_french import Words
+from streams.expose.alert_rows import alert_row
 from streams.incidents import Acknowledgement, Driver, fold
 from tests.incidents.storms import MINUTE_MS, alert, storm
 
@@ -65,3 +66,16 @@ def test_the_ratio_of_the_last_minutes_stands_beside_that_since_the_start_once_t
         .sentence(alert("region", until=SUMMER + 6, **given))
         .endswith("(× 3,0), × 0,50 ces 5 dernières minutes.")
     )
+
+
+def test_an_alert_of_days_says_its_days_and_since_when_its_level_is_the_new_normal(catalog):
+    given = {"region": "44", "start": SUMMER, "normal_since_ms": (SUMMER + 3 * 1440) * MINUTE_MS}
+    lasting = alert("region", until=SUMMER + 4 * 1440, **given)
+    over = alert("region", until=SUMMER + 4 * 1440, end_ms=(SUMMER + 4 * 1440) * MINUTE_MS, **given)
+    learned = "Appris comme nouveau niveau normal depuis le vendredi 4 septembre 2026 à 07:52."
+    for said in (Words(catalog, 0).sentence(lasting), Words(catalog, 0).explanation(lasting)):
+        assert " depuis le mardi 1er septembre 2026 à 07:52 (" in said and learned in said
+    assert " du mardi 1er septembre 2026 à 07:52 au samedi 5 septembre 2026 à 07:52 (" in Words(catalog, 0).sentence(over)
+    assert "learned as the new normal since 2026-09-04 07:52+02:00" in TerminalWords(catalog, 0).explanation(lasting)
+    assert alert_row(lasting, Words(catalog, 0)).normal_since == "2026-09-04T05:52:00Z"
+    assert "nouveau niveau" not in Words(catalog, 0).explanation(alert("region", region="44", start=SUMMER))

@@ -87,6 +87,16 @@ def test_what_flaps_within_an_hour_is_one_alert(tmp_path: Path) -> None:
     )
 
 
+def test_what_lasts_over_days_says_since_when_it_is_the_new_normal(tmp_path: Path) -> None:
+    def told(days: int) -> str:
+        end = f"2026-02-{3 + days:02} 09:00"
+        path = write(tmp_path / "c.csv", changed(cycle(), "2026-02-03 09:00", end, lambda n: 2 * n))
+        return CliRunner().invoke(cli, ["rehearse", "--counts", str(path)], catch_exceptions=False).stdout
+
+    assert "learned as the new normal since 2026-02-06 09:00:00" in told(10)
+    assert "new normal" not in told(2)
+
+
 def test_what_still_runs_ends_with_the_last_row(tmp_path: Path) -> None:
     rows = changed(cycle(15), "2026-02-13 10:00", "2027-01-01 00:00", lambda n: 0)
     rows = [row for row in rows if row[0] < datetime.datetime.fromisoformat("2026-02-13T12")]
