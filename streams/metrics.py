@@ -156,6 +156,21 @@ EXPECTED_UPPER = _observer(
     "Above so many visits in one settled minute is unusual; the sample's time is the start of that minute.",
     "region",
 )
+FORECAST_VISITS = _observer(
+    "ent_forecast_visits",
+    Kind.GAUGE,
+    "Visits in France that the kept forecast expects in 15 minutes: those that end now, or in an hour. Bound mean, or lower "
+    "and upper: the interval from 10 to 90 %. Absent where none is kept.",
+    "ahead",
+    "bound",
+)
+FORECAST_DAY_VISITS = _observer(
+    "ent_forecast_day_visits",
+    Kind.GAUGE,
+    "Visits in France that the kept forecast expects of the day in Paris, today or tomorrow, with the same bounds.",
+    "day",
+    "bound",
+)
 _ALERT = ("kind", "scope", "region", "service", "project")
 ALERT_ACTIVE = _observer(
     "ent_alert_active",

@@ -15,6 +15,7 @@ from streams.errors import ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
 from streams.expose.families import ManySeries
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.samples import (
     Lists,
     archive_families,
@@ -61,6 +62,7 @@ class Scraper:
         lists: Lists,
         lateness_ms: int,
         alerts: AlertScraper | None = None,
+        forecast: ForecastScraper | None = None,
         loops: Sequence[BackgroundLoop] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +73,7 @@ class Scraper:
         self._lists = lists
         self._lateness_ms = lateness_ms
         self._alerts = alerts
+        self._forecast = forecast
         self._loops = LoopCollector(loops)
         self._clock = clock
         self._started_at = clock()
@@ -92,6 +95,7 @@ class Scraper:
             *snapshot_families(snapshot, self._lists, self._lateness_ms),
             *census_families(self._census(), snapshot.settled_ms, self._lists),
             *archive_families(self._archive()),
+            *(self._forecast.families(snapshot.now_ms) if self._forecast else ()),
             *alerts,
             *self._always(),
         ]

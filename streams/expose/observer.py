@@ -17,6 +17,7 @@ from streams.expose.alert_rows import AlertParts
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.alertmanager import Acknowledgements
 from streams.expose.collector import Scraper
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.http_app import Parts, create_app, observer_lifespan
 from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
@@ -37,7 +38,7 @@ from streams.expose.probes import (
 from streams.expose.route_scopes import OBSERVER_ROUTES
 from streams.expose.samples import Lists
 from streams.expose.status import Status
-from streams.forecast.kept import kept
+from streams.forecast.kept import KeptForecast, kept
 from streams.live import LiveKeeper, SketchReader
 from streams.live.connection import redis_silence
 from streams.observe import ArchiveFigures, Archivist, Detector, DetectorFigures, ExpectedRow, Observer
@@ -169,6 +170,9 @@ def _parts(
     def figures() -> DetectorFigures | None:
         return detector.figures if detector else None
 
+    def forecast() -> KeptForecast | None:
+        return kept(settings.archive_dir)
+
     store = open_alerts(settings)
     words = Words(catalog, settings.calendar_shift_seconds)
     alerts = AlertParts(store, words, expected, _now_ms)
@@ -189,7 +193,14 @@ def _parts(
     herald = Herald(keeper.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
     loops = replace(loops, beside=(*loops.beside, herald.loop))
     scraper = Scraper(
-        keeper, lambda: observer.census, archive, lists=lists, lateness_ms=lateness_ms, alerts=scraped, loops=loops.all
+        keeper,
+        lambda: observer.census,
+        archive,
+        lists=lists,
+        lateness_ms=lateness_ms,
+        alerts=scraped,
+        forecast=ForecastScraper(forecast, shift_seconds),
+        loops=loops.all,
     )
     return Parts(
         keeper,
@@ -206,7 +217,7 @@ def _parts(
         feed,
         shift_seconds,
         deploy_dir() / "runbooks",
-        lambda: kept(settings.archive_dir),
+        forecast,
         lambda: redis_silence(keeper.answered_at, settings.alive_without_redis_seconds),
     )
 

@@ -6,7 +6,8 @@ import asyncio
 import csv
 import io
 import re
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -20,18 +21,22 @@ from starlette.responses import Response
 from streams.access import AccessScope, Viewer
 from streams.catalog import load_catalog
 from streams.cli import cli
+from streams.clock import PARIS, iso_utc
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.prevision_page import add_forecast
 from streams.expose.sight import OutOfSight
+from streams.forecast.ahead import BOUNDS, quarter_that_ends
 from streams.forecast.backtest import backtest
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecast_page import forecast_body
-from streams.forecast.kept import ForecastDay, KeptForecast, kept
+from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, kept
 from streams.history import DayType
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows, Sketches
 from streams.history.day_file import DayFile
 from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
+from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir
 
 FIRST = date(2025, 11, 3)
@@ -236,6 +241,52 @@ def test_the_page_and_what_observers_show_say_what_the_command_said(archive: Pat
     assert 'style="' not in forecast_body(found).replace(
         '<i style="background', ""
     )  # what the observer's policy lets through
+
+
+def test_fifteen_minutes_are_told_from_the_quarters_that_they_lie_in() -> None:
+    seven = datetime(2026, 9, 1, 7, tzinfo=PARIS).timestamp()
+    made = _told(seven)
+    assert quarter_that_ends(made, seven + 900) == (100, 80, 120)
+    assert quarter_that_ends(made, seven + 900 + 300) == pytest.approx((200, 160, 240))
+    assert quarter_that_ends(made, seven + 1800) == (400, 320, 480)
+    assert quarter_that_ends(made, seven + 899) is None
+    assert quarter_that_ends(made, seven + 1801) is None
+
+
+def _told(first: float) -> KeptForecast:
+    """Two quarters of an hour from a time on, and a day."""
+    quarters = [
+        ForecastQuarter(iso_utc(int(first + 900 * number) * 1000), each, each * 0.8, each * 1.2)
+        for number, each in enumerate((100, 400))
+    ]
+    day = ForecastDay("2026-09-01", 1000, 900, 1100, 3, None, 2, ())
+    return KeptForecast("2026-08-31T22:00:00Z", "2026-08-31", (day,), tuple(quarters))
+
+
+def test_metrics_tell_the_forecast_of_the_time_that_screens_show(caplog: pytest.LogCaptureFixture) -> None:
+    seven, shift = datetime(2026, 9, 1, 7, tzinfo=PARIS).timestamp(), -3600
+
+    def exposed(found: Callable[[], KeptForecast | None], at: float) -> dict[tuple[str, ...], float]:
+        families = ForecastScraper(found, shift).families(int((at - shift) * 1000))
+        return {(one.name, *one.labels.values()): one.value for each in families for one in each.samples}
+
+    today = {
+        ("ent_forecast_day_visits", "today", bound): value
+        for bound, value in zip(BOUNDS, (1000, 900, 1100), strict=True)
+    }
+    now = {("ent_forecast_visits", "0h", bound): value for bound, value in zip(BOUNDS, (400, 320, 480), strict=True)}
+    assert exposed(lambda: _told(seven), seven + 1800) == today | now
+    later = {("ent_forecast_visits", "1h", bound): value for (_name, _ahead, bound), value in now.items()}
+    assert exposed(lambda: _told(seven), seven - 1800) == today | later
+    yesterday = {("ent_forecast_day_visits", "tomorrow", bound): value for (_name, _day, bound), value in today.items()}
+    assert exposed(lambda: _told(seven), seven - 12 * 3600) == yesterday
+    assert exposed(lambda: None, seven) == {}
+
+    def damaged() -> KeptForecast:
+        raise ArchiveError("forecast.json is damaged")
+
+    assert exposed(damaged, seven) == {}
+    assert "forecast.json is damaged" in caplog.text
 
 
 def test_a_viewer_of_one_region_does_not_see_a_forecast_of_france() -> None:

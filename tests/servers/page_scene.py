@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import uuid
@@ -9,6 +10,8 @@ import uuid
 from playwright.sync_api import expect
 
 from streams.catalog import load_catalog
+from streams.clock import iso_utc
+from streams.forecast.kept import ForecastQuarter, KeptForecast, keep
 from streams.history.archive import Archive
 from streams.history.paris_days import paris_date
 from streams.incidents import AlertRecord, Driver
@@ -129,3 +132,20 @@ def archive_of_a_week_before(directory):
     for day in {paris_date(now_minute() - 7 * 1440 + minutes) for minutes in (-200, 200)}:
         archived(archive, day, WEEK_BEFORE)
     return archive.directory
+
+
+def keep_forecast(directory, now):
+    """Two days that begin some hours before a time (epoch seconds): a course with one peak a day."""
+    first = int(now // 900) * 900 - 4 * 3600
+    told = [40_000 * (1.2 - math.cos((first + 900 * number) / 86_400 * 2 * math.pi)) for number in range(200)]
+    quarters = tuple(
+        ForecastQuarter(iso_utc((first + 900 * number) * 1000), each, each * 0.8, each * 1.2)
+        for number, each in enumerate(told)
+    )
+    keep(directory, KeptForecast(iso_utc(int(time.time()) * 1000), "2026-08-30", (), quarters))
+
+
+def look_down(page):
+    """To where the forecast is asked for."""
+    shown(page)
+    page.locator(".forecast").scroll_into_view_if_needed()

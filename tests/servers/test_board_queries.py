@@ -15,7 +15,7 @@ import urllib.request
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,9 @@ import pytest
 from confluent_kafka import Producer
 
 from bench.load import establishments
+from streams.clock import PARIS, iso_utc
 from streams.expose.observer import ObserverServer
+from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, keep
 from streams.history.archive import Archive
 from streams.live import AlertRecord, AlertStore
 from streams.live.connection import RedisAddress
@@ -115,6 +117,17 @@ def write_past(directory: Path) -> None:
         archive.write(past.day(SCHOOL_MORNING.date() - timedelta(weeks=week)))
 
 
+def keep_forecast(directory: Path, now: float) -> None:
+    """A forecast of two days from now (as screens show it) on, and what it says of the day and the next one."""
+    first = int(now // 900) * 900 - 3600
+    quarters = [ForecastQuarter(iso_utc((first + 900 * number) * 1000), 900.0, 700.0, 1100.0) for number in range(192)]
+    today = datetime.fromtimestamp(now, PARIS).date()
+    days = [
+        ForecastDay(f"{today + timedelta(days=number)}", 80_000, 70_000, 90_000, 1, None, 1, ()) for number in (0, 1)
+    ]
+    keep(directory, KeptForecast(quarters[0].minute, f"{today - timedelta(days=1)}", tuple(days), tuple(quarters)))
+
+
 def publish(settings, catalog):
     """A morning of events up to now; some are broken, some come twice, one value is in no list."""
     import random
@@ -178,6 +191,7 @@ def scraped(kafka_server, redis_server, catalog, past, tmp_path_factory):
         stack.enter_context(workers(installation.environment, tmp_path, 1))
         for port in ports:
             own = shutil.copytree(past, tmp_path / f"archive-{port}")
+            keep_forecast(own, time.time() + installation.settings.calendar_shift_seconds)
             changed = {"observer_port": port, "archive_dir": own}
             stack.enter_context(observing_with(installation.settings.model_copy(update=changed)))
         directories = [tmp_path / name for name in ("both", "one")]

@@ -26,6 +26,8 @@ from tests.servers.page_scene import (
     WRITTEN,
     Scene,
     archive_of_a_week_before,
+    keep_forecast,
+    look_down,
     shown,
     surge,
 )
@@ -36,7 +38,9 @@ pytestmark = pytest.mark.servers
 @pytest.fixture(scope="module")
 def scene(redis_server, tmp_path_factory):
     directory = tmp_path_factory.mktemp("page")
-    return Scene(redis_server.url, directory, archive_dir=archive_of_a_week_before(directory))
+    archive = archive_of_a_week_before(directory)
+    keep_forecast(archive, time.time())
+    return Scene(redis_server.url, directory, archive_dir=archive)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,8 @@ def scene(redis_server, tmp_path_factory):
 )
 def test_axe_finds_nothing(browser, address, size, scheme):
     with opened(browser, address, size, scheme) as page:
-        shown(page)
+        look_down(page)
+        page.locator("#forecast .u-over").wait_for()
         for summary in page.locator("summary").all():
             summary.click()
         assert violations(page) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
 
 from .parts import (
     COUNT,
@@ -42,7 +43,7 @@ _APPROX = "le chiffre est approché (± 0,8 %) et ne s'additionne pas ; comparez
 def board() -> Any:
     """The board."""
     built = empty("Direct", "vigie-direct", ["direct"], [])
-    for part in (_now, _curve, _tables, _alerts, _trust):
+    for part in (_now, _curve, _tables, _alerts, _forecast, _trust):
         for panel in part():
             built = built.with_row(panel) if isinstance(panel, dashboard.Row) else built.with_panel(panel)
     return built.build()
@@ -124,22 +125,20 @@ def _curve() -> list[Any]:
         Query(whole("sum", "ent_minute_visits", ago_minutes=WEEK_MINUTES), "il y a une semaine"),
     ]
     panel = lines("Visites par minute et attendu", VISITS, about, *queries, size=(24, 10))
-    from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set
-
-    faint = [Set(id_val="custom.lineWidth", value=0)]
     return [
-        panel.override_by_name(
-            "fourchette, haut",
-            [
-                *faint,
-                Set(id_val="custom.fillBelowTo", value="fourchette, bas"),
-                Set(id_val="custom.fillOpacity", value=15),
-            ],
+        _banded(panel, "attendu", "fourchette").override_by_name(
+            "il y a une semaine", [Set(id_val="custom.lineWidth", value=1)]
         )
-        .override_by_name("fourchette, bas", faint)
-        .override_by_name("il y a une semaine", [Set(id_val="custom.lineWidth", value=1)])
-        .override_by_name("attendu", [Set(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})])
     ]
+
+
+def _banded(panel: Any, middle: str, band: str | None = None) -> Any:
+    """With `middle` dashed, in a band between the lines `band, bas` and `band, haut`."""
+    low, high = (f"{band or middle}, {side}" for side in ("bas", "haut"))
+    faint = [Set(id_val="custom.lineWidth", value=0)]
+    filled = [Set(id_val="custom.fillBelowTo", value=low), Set(id_val="custom.fillOpacity", value=15)]
+    dashed = [Set(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})]
+    return panel.override_by_name(high, [*faint, *filled]).override_by_name(low, faint).override_by_name(middle, dashed)
 
 
 def _tables() -> list[Any]:
@@ -238,6 +237,52 @@ def _alerts() -> list[Any]:
             said=("who", "Pris en charge"),
         ),
     ]
+
+
+def _forecast() -> list[Any]:
+    about = About(
+        "Visites du quart d'heure écoulé, et ce que la prévision gardée en attendait, en France ; la bande tient quatre quarts d'heure sur cinq.",
+        "sans « vigie forecast --keep » chaque nuit il n'y a pas de prévision. Les heures à venir : « Prévision », au bas de la page directe.",
+    )
+    known = {"mean": "prévu", "lower": "prévu, bas", "upper": "prévu, haut"}
+    # So many seconds: a quarter's fifteen minutes and not a sixteenth, in any version of Prometheus; only where all are settled.
+    quarter = "ent_minute_visits[899s] offset 1m"
+    counted = f"sum(max without (instance, pod) (sum_over_time({quarter})))"
+    is_whole = f"max(max without (instance, pod) (count_over_time({quarter}))) == 15"
+    curve = lines(
+        "Visites par quart d'heure, comptées et prévues",
+        VISITS,
+        about,
+        Query(f"{counted} and on () ({is_whole})", "visites"),
+        *(Query(_foreseen("visits", f'ahead="0h",bound="{bound}"'), name) for bound, name in known.items()),
+        size=(16, 9),
+    )
+    told = [
+        ("Prévues aujourd'hui", "du jour, à Paris", "day_visits", 'day="today"'),
+        ("Prévues demain", "de demain, à Paris", "day_visits", 'day="tomorrow"'),
+        ("Prévues dans une heure", "du quart d'heure qui finira dans une heure", "visits", 'ahead="1h"'),
+    ]
+    return [
+        dashboard.Row("Ce qui est prévu"),
+        _banded(curve, "prévu"),
+        *(
+            big(
+                title,
+                VISITS,
+                About(
+                    f"Visites prévues {what} : au plus juste, et les bornes qui tiennent quatre fois sur cinq.",
+                    "la page /prevision dit de quels jours la prévision est faite.",
+                ),
+                *(Query(_foreseen(metric, f'{selector},bound="{bound}"'), name) for bound, name in known.items()),
+                size=(8, 3),
+            )
+            for title, what, metric, selector in told
+        ),
+    ]
+
+
+def _foreseen(metric: str, selector: str) -> str:
+    return f"max without (instance, pod) (ent_forecast_{metric}{{{selector}}})"
 
 
 def _trust() -> list[Any]:

@@ -74,22 +74,31 @@ function splits(u, _axis, from, to) {
   return times;
 }
 
-function options(width, height) {
+// What every curve of the page looks like: times of the clock in Paris below, figures at the left. Times come shifted, in seconds.
+export function look(width, height) {
   const size = rem();
   const axis = { stroke: colour("--muted"), font: `${Math.round(size * 0.82)}px system-ui, sans-serif`, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-  const line = (name, more) => ({ stroke: colour(name), points: { show: false }, ...more });
   return {
     width, height, padding: [size * 0.5, size * 1.4, 0, 0], legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
-    scales: { x: { time: true }, y: { range: () => [0, ceiling()] } },
     axes: [
       { ...axis, size: size * 2, splits, values: (_u, times) => times.map((s) => (times[1] - times[0] > 82000 ? dayText(s * 1000, width > 480) : clockText(s * 1000))), grid: { show: false } },
       { ...axis, size: size * 3.8, space: size * 3, incrs: WHOLE, values: (_u, ticks) => ticks.map((n) => (Number.isInteger(n) ? number(n) : "")) },
     ],
+    bands: [{ series: [BAND, BAND - 1], fill: colour("--band") }],
+  };
+}
+export const line = (name, more) => ({ stroke: colour(name), points: { show: false }, ...more });
+export const edge = () => line("--surface", { width: 0 }); // of the band
+
+function options(width, height) {
+  return {
+    ...look(width, height),
+    scales: { x: { time: true }, y: { range: () => [0, ceiling()] } },
     series: [
       {},
-      line("--surface", { width: 0 }),
-      line("--surface", { width: 0 }),
+      edge(),
+      edge(),
       line("--run", { width: 1.5, dash: [6, 5] }),
       line("--week", { width: 1.4 }),
       line("--year", { width: 1.6, dash: [2, 3] }),
@@ -97,7 +106,6 @@ function options(width, height) {
       // A running minute is not whole yet: a line down to it would look like a fall.
       { stroke: colour("--accent"), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, stroke: colour("--accent"), fill: colour("--surface") } },
     ],
-    bands: [{ series: [2, 1], fill: colour("--band") }],
     hooks: { drawSeries: [(u, index) => { if (index === BAND) shade(u); }], setCursor: [(u) => { isRead = u.cursor.idx !== null && u.cursor.idx !== undefined; say(); }] },
   };
 }
@@ -127,9 +135,8 @@ function say() {
   box.setAttribute("aria-valuetext", `${when} : ${rest}`);
 }
 
-function step(event) {
-  if (!plot) return;
-  const last = latest.figures.minutes.length - 1;
+// Arrow keys read a curve out: the point that a key leads to.
+export function step(event, plot, last) {
   const from = plot.cursor.idx ?? last;
   const wanted = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from - PAGE, PageDown: from + PAGE, Home: 0, End: last }[event.key];
   if (wanted === undefined) return;
@@ -140,7 +147,7 @@ function step(event) {
 
 export function startCurve() {
   box = byId("curve");
-  box.addEventListener("keydown", step);
+  box.addEventListener("keydown", (event) => { if (plot) step(event, plot, latest.figures.minutes.length - 1); });
   box.addEventListener("blur", () => plot?.setCursor({ left: -10, top: -10 }));
   new ResizeObserver(() => {
     if (plot && paper === null) plot.setSize({ width: box.clientWidth, height: box.clientHeight });

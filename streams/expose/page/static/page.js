@@ -1,5 +1,6 @@
 // The page: what it looks at is in its address; what it shows comes over one stream of server-sent events, whole, so that nothing piles up.
 import { draw, redrawAt, startCurve } from "./curve.js";
+import { startForecast } from "./forecast.js";
 import { incidents, startIncidents, unknownIncidents } from "./incidents.js";
 import { paint, startMap, unknownMap } from "./map.js";
 import { chain, now, trust, unknownNow } from "./panels.js";
@@ -175,6 +176,7 @@ function showBoard() {
   matrix(board.regions, board.scope, lists, link);
   ents(board.projects, board.scope, lists, pulse?.settledMs ?? null, link);
   for (const part of document.querySelectorAll(".ents, .skip[href='#t-ents']")) part.hidden = Boolean(board.scope.service); // not measured by service
+  document.querySelector(".forecast").hidden = board.scope.kind !== "france" || Boolean(board.scope.service); // what is forecast is France
   incidents(board.incidents, stoodStillAt());
   showMap();
   redraw();
@@ -193,6 +195,7 @@ function showPulse() {
   if (document.body.dataset.link === "lost" && board) showBoard(); // the same minute, after a silence
   document.body.dataset.link = "on";
   document.body.dataset.redis = pulse.redisUp ? "up" : "down";
+  startForecast(clockMs);
   trust(pulse.trust);
   if (board) incidents(board.incidents, stoodStillAt());
   chain(pulse.chain);
