@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from bench.logs import make_logs
 from streams.cli import cli
-from streams.history import french
+from streams.pages import french
 
 DAYS = 32
 LAST = date(2026, 6, 26)

@@ -149,7 +149,7 @@ class _Reporter:
         from streams.history import report_text, report_values
 
         if self.html is not None:
-            from streams.history.report_html import report_page
+            from streams.history.report_page import report_page
 
             _write_page(self.html, report_page(made, self.catalog, datetime.datetime.now(PARIS)))
         if self.as_json:

@@ -82,6 +82,11 @@ class Row:
         """Visits more, like with like; 0 where nothing is compared."""
         return (self.visits_compared or 0) - (self.visits_then_compared or 0)
 
+    @property
+    def then(self) -> int | None:
+        """Visits of the earlier side: those compared, where any are."""
+        return self.visits_then if self.visits_then_compared is None else self.visits_then_compared
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -113,9 +118,22 @@ class Report:
         """Those of a row; in French where they are too few to be told."""
         return self.few.french if Mark.FEW_USERS in row.marks else row.users
 
+    @property
+    def is_by_share(self) -> bool:
+        """Whether the projects that changed are taken off some rows by their share."""
+        return any(Mark.BY_SHARE in row.marks for row in self.rows)
+
     def of(self, by: str) -> list[Row]:
         """The rows of one grouping."""
         return [row for row in self.rows if row.by == by]
+
+    def ranked(self, by: str) -> list[Row]:
+        """The same, the most visits first."""
+        return sorted(self.of(by), key=lambda row: -(row.visits or 0))
+
+    def has_compared(self, by: str) -> bool:
+        """Whether not all visits of one grouping are compared."""
+        return any(row.visits_compared not in (None, row.visits) for row in self.of(by))
 
     def movers(self) -> list[Row]:
         """Regions, projects and services whose visits changed most: of each, those that grew most, then those that shrank most."""

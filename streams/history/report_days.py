@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 from streams.history.pairing import Likeness, PairedDay
 from streams.history.report import Report
@@ -53,8 +52,3 @@ def _compared(side: Side, covered: frozenset[str] | None) -> Ints:
     return sum(
         (side.sum_of("region", region).compared_by_day for region in covered), 0 * side.sum_of("national", "FR").by_day
     )
-
-
-def of_likeness(report: Report, likeness: Likeness) -> list[tuple[date, date]]:
-    """The pairs that are so like, as (now, then)."""
-    return [(pair.now, pair.then) for pair in report.question.pairs if pair.likeness is likeness]

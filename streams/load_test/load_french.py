@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from streams.clock import PARIS
-from streams.history.french import number
 from streams.load_test.load_verdict import MACHINE_FULL, RATE_SECONDS, LoadOutcome, LoadVerdict, workers_for
+from streams.pages.french import number
 
 _ROLES = {
     "machine": "la machine entière",

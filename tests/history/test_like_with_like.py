@@ -18,7 +18,7 @@ from streams.history.coverage import DAY_MINUTES, Extent
 from streams.history.day_columns import CutName
 from streams.history.report import Report
 from streams.history.report_days import day_rows
-from streams.history.report_html import report_page
+from streams.history.report_page import report_page
 from streams.history.report_text import print_report
 from streams.history.report_values import report_json
 from streams.history.side import Side, Sum

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from streams.catalog import Catalog
 from streams.cli import cli
-from streams.history import load_calendar, report_notes, report_text
+from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.coverage import DAY_MINUTES, extent, known_minutes, wall_minutes
 from streams.history.day_columns import CutName, CutRows, Sketches, no_rows
@@ -26,6 +26,7 @@ from streams.history.day_file import DayFile
 from streams.history.marks import HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
 from streams.history.reading import PastDay
+from streams.history.report_words import ENGLISH, FRENCH
 from streams.history.side import Side, Sum
 from streams.history.silence import Silences
 from streams.settings import default_config_dir
@@ -125,7 +126,7 @@ def test_a_rentree_that_is_running_is_compared_with_the_same_days_and_hours(runn
     # What is not compared is told all the same; distinct users of other days are not held against one another.
     assert (total["visits"], total["visits_then"]) == (now, visits(running.directory, days_from(BEFORE, 28)))
     assert (total["users_then"], total["establishments_then"]) == (None, None)
-    assert "comparé sur 10 des 28 jours, le dernier jusqu&#x27;à 10 h" in page.read_text()
+    assert "comparé sur 10 des 28 jours, le dernier jusqu&#39;à 10 h" in page.read_text()
     assert "compared on 10 of 28 days, the last until 10:00" in text(running.directory, "rentree", "--year", "2026")
     check_rows(found)
 
@@ -253,15 +254,15 @@ def test_how_much_is_compared() -> None:
     assert extent([none, none]).day_numbers == ()
     found = extent([full, gap, cut, none])
     assert (found.day_numbers, found.until, found.gap_minutes) == ((0, 1, 2), 600, 3)
-    assert report_text.extent_text(found) == "compared on 3 of 4 days, the last until 10:00, without 3 minutes"
+    assert ENGLISH.extent(found) == "compared on 3 of 4 days, the last until 10:00, without 3 minutes"
     said = "comparé sur 3 des 4 jours, le dernier jusqu'à 10 h, sans 3 minutes non mesurées"
-    assert report_notes.extent_text(found) == said
+    assert FRENCH.extent(found) == said
     assert extent([full, gap]).until is None
     part = extent([late & cut])
     assert (part.since, part.until, part.gap_minutes) == (425, 600, 0)
-    assert report_text.extent_text(part) == "compared from 07:05 until 10:00"
-    assert report_notes.extent_text(part) == "comparé à partir de 7 h 05 jusqu'à 10 h"
-    assert report_notes.extent_text(extent([late, cut])) == (
+    assert ENGLISH.extent(part) == "compared from 07:05 until 10:00"
+    assert FRENCH.extent(part) == "comparé à partir de 7 h 05 jusqu'à 10 h"
+    assert FRENCH.extent(extent([late, cut])) == (
         "comparé sur 2 des 2 jours, le premier à partir de 7 h 05, le dernier jusqu'à 10 h"
     )
 

@@ -231,7 +231,7 @@ def test_the_page_is_whole_french_and_self_contained(past: Path, tmp_path: Path,
     ):
         assert text in page, text
     assert not re.search(r"(src|href)\s*=|https?://|<script|@import|url\(", page)
-    assert all(region.name.replace("'", "&#x27;") in page for region in catalog.regions if region.weight)
+    assert all(region.name.replace("'", "&#39;") in page for region in catalog.regions if region.weight)
     # On a narrow screen tables scroll by themselves, the page does not.
     assert page.count("<table") == page.count('<div class="wide"><table') > 8
     assert page.count("<svg") == page.count("</svg>") == 4

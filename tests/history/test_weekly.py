@@ -103,7 +103,7 @@ def test_a_first_rentree_is_compared_with_an_estimate(weekly: Archive, catalog: 
     assert rows["academy", "12"]["visits_then"] == pytest.approx(4 * 100_000, rel=0.001)
     assert rows["profile", "PARENT"]["visits_then"] == pytest.approx(4 * 30_000, rel=0.001)
     assert report["total"]["visits_then"] == pytest.approx(4 * 140_100, rel=0.001)
-    assert "estimée d&#x27;après le DNMA" in page.read_text()
+    assert "estimée d&#39;après le DNMA" in page.read_text()
     assert "estimée d'après le DNMA" in run(*arguments)[0]
     # One hour of the earlier days does not make up for the weeks; once most of them are there, they are used.
     first = paris_day(date(2025, 9, 2))[0] // 60
