@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.detection.real_series import Real, load
-from streams.forecast.backtest import backtest
 from streams.forecast.expectation import DAY_MINUTES, KnownDays, Values
+from streams.forecast.forecaster import backtest
 from streams.history import DayType
 
 DAYS_MIN, JUDGED_DAYS, EVERY = 215, 120, 10

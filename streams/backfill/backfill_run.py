@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from streams.backfill.counting import PartTask, count_part, lead_minutes
-from streams.backfill.days import WrittenDay, write_day
+from streams.backfill.counting import PartTask, count_part, lead_minutes, measured_spans
 from streams.backfill.log_input import DayOfInput, InputReading, InputReport, ReadRules
-from streams.backfill.measured import measured_spans
-from streams.backfill.parts import PartChoice, PartStore, may_replace
+from streams.backfill.parts import PartChoice, PartStore, WrittenDay, may_replace, write_day
 from streams.backfill.spill import events_held
 from streams.backfill.spool import Spool
 from streams.count import CountingRules

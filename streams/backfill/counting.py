@@ -9,21 +9,41 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from streams.backfill.measured import Span, of_hour
+from streams.backfill.log_input import DayOfInput
 from streams.backfill.sketching import SketchBook
 from streams.backfill.spill import read_steps
 from streams.clock import MINUTE_MS
 from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter
-from streams.history.day_file import DayFile
 from streams.history.from_live import rows_of
-from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, InputMark
+from streams.history.marks import MINUTES_AN_HOUR, DayFile, HourMark, HourSource, InputMark, Span, joined
 from streams.history.paris_days import paris_day
 from streams.live import MinuteCounts
+
+#: Without an event within one file for so long: nobody was there, or a clock was wrong, or files were put together.
+HOLE_MINUTES = 7 * 24 * 60
+#: From the last event of a file to the first one of the next: a night, after which a log was rotated.
+NIGHT_MINUTES = 12 * 60
+
+
+def measured_spans(inputs: Iterable[Sequence[DayOfInput]]) -> list[Span]:
+    """Ranges [first, end) of epoch minutes that these files of one project measured."""
+    spans = [span for days in inputs for span in joined(map(_span, days), HOLE_MINUTES)]
+    return joined(spans, NIGHT_MINUTES)
+
+
+def of_hour(spans: Iterable[Span], hour: int) -> tuple[Span, ...]:
+    """The part of an epoch hour that was measured."""
+    first, end = hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR
+    return tuple((max(begin, first), min(until, end)) for begin, until in spans if begin < end and until > first)
+
+
+def _span(day: DayOfInput) -> Span:
+    return day.first_ms // MINUTE_MS, day.last_ms // MINUTE_MS + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +126,5 @@ def _batches(plan: MemoryPlan, ts: Sequence[int], values: Sequence[bytes], offse
         limit = min((ts[begin] // length + 1) * length for length in (plan.id_ms, plan.visit_ms))
         end = bisect_left(ts, limit, begin)
         some = values[begin:end]
-        yield Batch(ts[end - 1], some, _NoKeys(len(some)), range(offset + begin, offset + end), offset + end)
+        yield Batch(ts[end - 1], some, [None] * len(some), range(offset + begin, offset + end), offset + end)
         begin = end
-
-
-class _NoKeys(Sequence[None]):
-    """Keys of records that have none: counting looks at none."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def __len__(self) -> int:
-        return self._number
-
-    def __getitem__(self, _index: object) -> None:  # type: ignore[override]
-        return None

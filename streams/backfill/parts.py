@@ -6,16 +6,21 @@ A part is replaced only by one that was counted from all the files that it was c
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from streams.backfill.sketching import of_date
 from streams.errors import InputError
+from streams.history.archive import Archive
 from streams.history.arrow import FileHead, FileReader, write_file
-from streams.history.day_file import DayFile
-from streams.history.marks import InputMark
+from streams.history.compose import HourReading
+from streams.history.day_columns import CutName, CutRows, Sketches
+from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, InputMark, joined
 from streams.history.whole_files import explained, replace_whole, unreadable
 
 DIRECTORY = "backfill"
@@ -99,26 +104,64 @@ def may_replace(old: FileHead | None, inputs: Sequence[InputMark], lead_events: 
     if old is None:
         return PartChoice.WRITTEN
     before, now = [mark.same_as for mark in old.inputs], [mark.same_as for mark in inputs]
-    whole = (_sum(before) == _sum(now), not _without(before, now), not _without(now, before))
-    if whole[0] or (whole[1] and whole[2]):
+    has_all, had_all = not Counter(before) - Counter(now), not Counter(now) - Counter(before)
+    if _sum(before) == _sum(now) or (has_all and had_all):
         # The same events: counted anew where another list says what they are, or where the hour before the day is known better.
         better = lead_events > old.lead_events or catalog != old.catalog
         return PartChoice.WRITTEN if better else PartChoice.SAME
-    if whole[1]:
+    if has_all:
         return PartChoice.WRITTEN
-    return PartChoice.SAME if whole[2] else PartChoice.OTHER_FILES
-
-
-def _without(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    left = list(others)
-    missing = []
-    for one in some:
-        if one in left:
-            left.remove(one)
-        else:
-            missing.append(one)
-    return missing
+    return PartChoice.SAME if had_all else PartChoice.OTHER_FILES
 
 
 def _sum(marks: list[tuple[int, int]]) -> tuple[int, int]:
     return sum(events for events, _digest in marks), sum(digest for _events, digest in marks) % (1 << 64)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDay:
+    """What became of a day: whether its file changed, and the hours that stayed as they were counted or imported otherwise."""
+
+    day: date
+    changed: bool
+    hours_kept: int
+
+
+def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> WrittenDay:
+    """Put the sum of a day's parts into its file.
+
+    Raises:
+        InputError: a part or the file cannot be read.
+        ArchiveError: the file cannot be written.
+    """
+    spans: dict[int, list[tuple[int, int]]] = {}
+    rows: dict[CutName, list[CutRows]] = {cut: [] for cut in CutName}
+    own: list[Sketches] = []
+    for reader in store.of_day(day):
+        own.append(reader.sketches())
+        for mark in reader.head.hours:
+            spans.setdefault(mark.hour, []).extend(mark.measured)
+        for cut in CutName:
+            rows[cut].append(reader.rows(cut))
+    around = [reader.sketches() for step in (-1, 1) for reader in store.of_day(day + timedelta(days=step))]
+    with_logs = archive.open(day)
+    if with_logs is not None:
+        with with_logs:  # an hour that no log tells of any more is no sum of anything
+            for mark in with_logs.head.hours:
+                if mark.source is HourSource.BACKFILL:
+                    spans.setdefault(mark.hour, [])
+    sums = {cut: CutRows.summed(parts) for cut, parts in rows.items()}
+    readings = [
+        HourReading(
+            HourMark(hour, HourSource.BACKFILL, tuple(joined(found))),
+            {cut: _of_hour(sums[cut], hour) for cut in CutName},
+        )
+        for hour, found in sorted(spans.items())
+    ]
+    done = archive.update(day, readings, of_date(day, own, around), catalog=catalog)
+    kept = sum(choice is Choice.REFUSED for choice in done.choices.values())
+    return WrittenDay(day, done.written, kept)
+
+
+def _of_hour(rows: CutRows, hour: int) -> CutRows:
+    return rows.where(rows.minute // MINUTES_AN_HOUR == hour) if len(rows.series) else CutRows.empty()

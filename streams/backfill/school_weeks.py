@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -23,19 +23,10 @@ from streams.count.memory import VISIT_GAP_MS
 from streams.errors import InputError
 from streams.events import VisitEvent, decode
 from streams.history.paris_days import paris_day
+from streams.history.weekly_form import SchoolWeek
 
 #: More events of one project in one week do not fit into memory: about 150 bytes each.
 WEEK_EVENTS_MAX = 30_000_000
-
-
-@dataclass(slots=True)
-class SchoolWeek:
-    """One establishment's week: visits and users in all, by profile and by service; a code that nobody used is absent."""
-
-    visits: int = 0
-    users: int = 0
-    visits_by: dict[str, int] = field(default_factory=dict)
-    users_by: dict[str, int] = field(default_factory=dict)
 
 
 def schools_of_week(

@@ -9,11 +9,8 @@ from datetime import date
 from streams.count import Delta, Sketch
 from streams.history import hll
 from streams.history.day_columns import Key, Sketches
+from streams.history.from_live import SCHOOL_SCOPES, USER_SCOPES
 from streams.history.paris_days import paris_date
-
-#: Scopes of the archive, of users by the kind of sketch, and of establishments.
-_USERS = {Sketch.LOCAL_DAY: "region", Sketch.PARIS_DAY: "paris"}
-_SCHOOLS = {Sketch.REGION_SCHOOLS: "region", Sketch.PROJECT_SCHOOLS: "project"}
 
 
 @dataclass(slots=True)
@@ -30,15 +27,15 @@ class SketchBook:
         """Take the members of one delta, all of whose minutes lie in the day."""
         for day, sketches in delta.day_sketches.items():
             for (kind, code), members in sketches.items():
-                scope = _USERS[Sketch(kind)]
+                scope = USER_SCOPES[Sketch(kind)]
                 own = day == self.day.isoformat()
                 _add(self._users, (scope if own else f"{scope}:{day}", code), members)
         schools: dict[Key, set[str]] = {}
         for minute, sketches in delta.minute_sketches.items():
             assert paris_date(minute) == self.day
             for (kind, *codes), members in sketches.items():
-                if kind in _SCHOOLS:
-                    schools.setdefault((_SCHOOLS[Sketch(kind)], codes[0]), set()).update(members)
+                if kind in SCHOOL_SCOPES:
+                    schools.setdefault((SCHOOL_SCOPES[Sketch(kind)], codes[0]), set()).update(members)
         for key, found in schools.items():
             _add(self._schools, key, sorted(found))
 
@@ -58,20 +55,16 @@ def of_date(day: date, own: Iterable[Sketches], around: Iterable[Sketches]) -> S
     """The sketches of a day from those of its own parts and of the parts of the days before and after it."""
     users: dict[Key, list[bytes]] = {}
     schools: dict[Key, list[bytes]] = {}
+    for parts, told in ((own, ""), (around, day.isoformat())):
+        for part in parts:
+            for (scope, code), sketch in part.users.items():
+                name, _, of = scope.partition(":")
+                if of == told:
+                    users.setdefault((name, code), []).append(sketch)
     for part in own:
-        _gather(users, ((key, sketch) for key, sketch in part.users.items() if ":" not in key[0]))
-        _gather(schools, part.establishments.items())
-    for part in around:
-        for (scope, code), sketch in part.users.items():
-            name, _, of = scope.partition(":")
-            if of == day.isoformat():
-                users.setdefault((name, code), []).append(sketch)
+        for key, sketch in part.establishments.items():
+            schools.setdefault(key, []).append(sketch)
     return Sketches(_united(users), _united(schools))
-
-
-def _gather(held: dict[Key, list[bytes]], found: Iterable[tuple[Key, bytes]]) -> None:
-    for key, sketch in found:
-        held.setdefault(key, []).append(sketch)
 
 
 def _united(held: Mapping[Key, list[bytes]]) -> dict[Key, bytes]:

@@ -21,7 +21,7 @@ from streams.settings import load_settings
 
 if TYPE_CHECKING:
     from streams.forecast import KnownDays, Outlook
-    from streams.forecast.backtest import Score
+    from streams.forecast.forecaster import Score
     from streams.forecast.kept import KeptForecast
     from streams.history import SchoolCalendar
     from streams.history.day_columns import Key
@@ -362,7 +362,7 @@ def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) ->
 
 
 def _backtest(groups: Sequence[KnownDays], held: Sequence[datetime.date], *, as_one: bool) -> int:
-    from streams.forecast.backtest import backtest
+    from streams.forecast.forecaster import backtest
 
     days = held[-BACKTEST_DAYS:]
     scores = [score for horizon in HORIZONS if (score := backtest(groups, days, horizon, as_one=as_one)) is not None]

@@ -24,7 +24,7 @@ from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from streams.backfill.log_input import InputReport
-    from streams.history.weekly_form import FormRow, SchoolDifference
+    from streams.history.weekly_form import SchoolDifference, SchoolWeek
 
 #: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
 FROM_KAFKA, LEAD_MS = "kafka:", 30 * 60_000
@@ -58,7 +58,7 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
     """
     from streams.backfill.backfill_run import BackfillRun
     from streams.backfill.school_weeks import known_schools, schools_of_week
-    from streams.history.weekly_form import FormRow, write_form
+    from streams.history.weekly_form import write_form
     from streams.local.leash import die_with
 
     monday = _monday(week)
@@ -71,8 +71,7 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
         with shown_steps() as said:
             run = BackfillRun(plan, die_with, said)
             found = schools_of_week(catalog, run.read(), range(len(catalog.project_codes)), monday)
-    schools, elsewhere = known_schools(found, catalog)
-    rows = {uai: FormRow(one.visits, one.users, one.visits_by, one.users_by) for uai, one in schools.items()}
+    rows, elsewhere = known_schools(found, catalog)
     if out is not None:
         with out.open("w", encoding="utf-8", newline="") as file:
             write_form(rows, monday, catalog, file)
@@ -133,7 +132,7 @@ def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:
     return 1 if unreadable or broken else 0
 
 
-def _compare(rows: Mapping[str, FormRow], against: Path, monday: datetime.date, catalog: Catalog) -> None:
+def _compare(rows: Mapping[str, SchoolWeek], against: Path, monday: datetime.date, catalog: Catalog) -> None:
     from streams.history.weekly import read_weeks
     from streams.history.weekly_form import differences
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from streams.history.whole_files import ArchiveError, explained, replace_whole, unreadable
+from streams.history.whole_files import explained, read_json, replace_whole
 
 FILE = "forecast.json"
 
@@ -66,14 +66,4 @@ def kept(directory: Path | None) -> KeptForecast | None:
         ArchiveError: it is damaged.
         UnreadableFileError: the system does not let it be read.
     """
-    if directory is None:
-        return None
-    path = directory / FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=KeptForecast)
-    except FileNotFoundError:
-        return None
-    except msgspec.DecodeError as error:
-        raise ArchiveError(f"{path} is damaged ({error}): make it anew with `vigie forecast --keep`") from None
-    except OSError as error:
-        raise unreadable(path, error) from None
+    return read_json(directory / FILE, KeptForecast, "make it anew with `vigie forecast --keep`") if directory else None

@@ -4,6 +4,6 @@ Imports nothing heavy: `holidays` and pyarrow are imported where they are first 
 """
 
 from streams.history.calendar import SchoolCalendar, load_calendar, school_year_of
-from streams.history.day_types import DayType
+from streams.history.calendar_config import DayType
 
 __all__ = ["DayType", "SchoolCalendar", "load_calendar", "school_year_of"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,9 +16,15 @@ from streams.errors import InputError
 from streams.history.arrow import DamagedFileError, FileReader, need_pyarrow, write_file
 from streams.history.compose import HourReading, compose
 from streams.history.day_columns import CutName, Sketches, minute_events
-from streams.history.day_file import DayFile
-from streams.history.marks import Choice, HourMark
-from streams.history.whole_files import ArchiveError, UnreadableFileError, explained, replace_whole, unreadable
+from streams.history.marks import Choice, DayFile, HourMark
+from streams.history.whole_files import (
+    ArchiveError,
+    UnreadableFileError,
+    explained,
+    read_json,
+    replace_whole,
+    unreadable,
+)
 
 _LOCK = ".lock"
 #: Written again whenever a backfill changed days that are past: running observers see it.
@@ -74,16 +80,13 @@ class Archive:
         except OSError as error:
             raise unreadable(self.directory, error) from None
 
-    def open(self, day: date) -> FileReader | None:
-        """One day's file, None where there is none.
+    def open(self, day: date, content: bytes | None = None) -> FileReader | None:
+        """One day's file, None where there is none. `content` is all its bytes, where they were read already.
 
         Raises:
             UnreadableFileError: the system does not let it be read.
             DamagedFileError: its bytes are wrong.
         """
-        return self._opened(day)
-
-    def _opened(self, day: date, content: bytes | None = None) -> FileReader | None:
         try:
             reader = FileReader(self.path(day), content)
         except FileNotFoundError:
@@ -96,17 +99,7 @@ class Archive:
 
     def about(self) -> About | None:
         """What the archive is, None for a directory that no observer wrote to yet."""
-        path = self.directory / _ABOUT
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=About)
-        except FileNotFoundError:
-            return None
-        except msgspec.DecodeError as error:
-            raise ArchiveError(
-                f"{path} is damaged ({error}): restore it, or remove it to have it written anew"
-            ) from None
-        except OSError as error:
-            raise unreadable(path, error) from None
+        return read_json(self.directory / _ABOUT, About, "restore it, or remove it to have it written anew")
 
     def prepare(self, *, simulated: bool) -> About:
         """Create the directory where it is absent, and make sure that real and simulated figures are not mixed.
@@ -150,13 +143,13 @@ class Archive:
             old, damaged = self._read_whole(day)
             if old is not None and old.shift_seconds != shift_seconds:
                 old = None  # another run of a simulation, which was moved otherwise; `prepare` keeps real figures from this
-            made = compose(old, day, shift_seconds, readings=readings, sketches=sketches, catalog=catalog)
-            if made.day is not None:
-                self._write(made.day)
+            new, choices = compose(old, day, shift_seconds, readings=readings, sketches=sketches, catalog=catalog)
+            if new is not None:
+                self._write(new)
             size = path.stat().st_size if path.exists() else 0
-        now = made.day or old
+        now = new or old
         events = minute_events(now.rows[CutName.REGION]) if now else {}
-        return Updated(made.day is not None, size, made.choices, events, now.hours if now else (), damaged)
+        return Updated(new is not None, size, choices, events, now.hours if now else (), damaged)
 
     def write(self, day: DayFile) -> int:
         """Write a day as it is given, in place of whatever is there; return its size in bytes. For one writer of that day, without a lock.
@@ -183,7 +176,7 @@ class Archive:
             raise unreadable(path, error) from None
         try:
             # From memory: whatever is wrong now is wrong with the bytes, and with nothing that passes.
-            reader = self._opened(day, content)
+            reader = self.open(day, content)
             assert reader is not None
             with reader:
                 return reader.day(), None
@@ -240,3 +233,36 @@ def _is_day(path: Path) -> bool:
 
 def _date_of(path: Path) -> date:
     return date.fromisoformat(path.stem)
+
+
+def forget_users(
+    archive: Archive, before: date, known: Collection[date] = (), most: int = 20
+) -> tuple[set[date], bool]:
+    """Remove the sketches of users of days before one, but for those `known` to have none, of at most so many days.
+
+    Returns the days that have none now, and whether all were looked at. A file that is damaged, or cannot be read now, is left for
+    another time.
+
+    Raises:
+        ArchiveError: one cannot be written.
+    """
+    done, written = set(known), 0
+    for day in archive.dates():
+        if day >= before or day in done:
+            continue
+        with archive.locked():
+            try:
+                reader = archive.open(day)
+                if reader is None:
+                    continue
+                with reader:
+                    whole = reader.day() if reader.sketches().users else None
+            except InputError:
+                continue
+            if whole is not None:
+                if written == most:
+                    return done, False
+                written += 1
+                archive.write(replace(whole, sketches=Sketches({}, whole.sketches.establishments)))
+            done.add(day)
+    return done, True

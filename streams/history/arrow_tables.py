@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.history import hll
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows
-from streams.history.day_file import DayFile
+from streams.history.marks import DayFile
 from streams.history.paris_days import paris_day
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from streams.catalog import Catalog
-from streams.history.calendar_config import CalendarConfig, ForcedDays, SchoolYear, read_calendar_config
-from streams.history.day_types import Break, DayType
+from streams.history.calendar_config import Break, CalendarConfig, DayType, ForcedDays, SchoolYear, read_calendar_config
 
 #: Zones that `holidays` knows.
 PACKAGED_ZONES = ("A", "B", "C")
@@ -40,7 +39,6 @@ class SchoolCalendar:
     #: Region code -> school-holiday zone, None for a region without one.
     zones: dict[str, str | None]
     _memo: dict[tuple[date, str, str | None], DayType] = field(default_factory=dict, repr=False, compare=False)
-    _public: dict[tuple[str, int], dict[date, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def day_type(self, day: date, region_code: str) -> DayType:
         """The kind of day in a region; `UNKNOWN` for a region without a zone (`99`, `INCONNU`) but on national public holidays."""
@@ -90,14 +88,14 @@ class SchoolCalendar:
     def public_holiday(self, day: date, region_code: str | None = None) -> str | None:
         """French name of a public holiday in the whole region (None: in metropolitan France)."""
         subdivision = self.config.public_holidays.get(region_code or "", "")
-        return self._public_holidays(subdivision, day.year).get(day)
+        return _public_holidays(subdivision, day.year).get(day)
 
     def local_holiday(self, day: date, region_code: str) -> str | None:
         """French name of a public holiday in a part of the region only."""
         if self.public_holiday(day, region_code):
             return None
         parts = self.config.local_public_holidays.get(region_code, ())
-        names = (self._public_holidays(part, day.year).get(day) for part in parts)
+        names = (_public_holidays(part, day.year).get(day) for part in parts)
         return next((name for name in names if name), None)
 
     def unknown_regions(self, first: date, last: date) -> tuple[str, ...]:
@@ -153,15 +151,6 @@ class SchoolCalendar:
     def _forced(self, day: date, zone: str, region_code: str | None) -> ForcedDays | None:
         return next((forced for forced in self.config.days if forced.applies(day, zone, region_code)), None)
 
-    def _public_holidays(self, subdivision: str, year: int) -> dict[date, str]:
-        key = (subdivision, year)
-        if key not in self._public:
-            import holidays
-
-            found = holidays.country_holidays("FR", subdiv=subdivision or None, years=year, language="fr")
-            self._public[key] = dict(found.items())
-        return self._public[key]
-
     @cached_property
     def _breaks(self) -> dict[str, tuple[Break, ...]]:
         told: dict[str, list[SchoolYear]] = {}
@@ -190,6 +179,14 @@ class SchoolCalendar:
 _CLOSED = frozenset(
     {DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY, DayType.WEEKEND, DayType.SUNDAY_BEFORE_SCHOOL, DayType.UNKNOWN}
 )
+
+
+@lru_cache(1024)
+def _public_holidays(subdivision: str, year: int) -> dict[date, str]:
+    import holidays
+
+    found = holidays.country_holidays("FR", subdiv=subdivision or None, years=year, language="fr")
+    return dict(found.items())
 
 
 def _runs(days: Iterable[tuple[date, str]]) -> list[Break]:

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from streams.history.day_types import Break, DayType
 from streams.yaml_file import convert_section, read_mapping, section_error
+
+
+class DayType(StrEnum):
+    """What kind of day it is in a school-holiday zone or region; days of one type are comparable. Weekdays are Monday to Friday."""
+
+    SCHOOL_DAY = "school_day"  # a Monday, Tuesday or Thursday with school
+    WEDNESDAY = "wednesday"  # with school, mostly in the morning
+    FRIDAY = "friday"  # with school, the weekend before it
+    WEEKEND = "weekend"  # outside holidays, but for the next one
+    SUNDAY_BEFORE_SCHOOL = "sunday_before_school"  # school the next day; the last Sunday of holidays, too
+    HOLIDAY = "holiday"  # school holidays, their weekends included
+    PUBLIC_HOLIDAY = "public_holiday"  # in the whole region
+    LOCAL_HOLIDAY = (
+        "local_holiday"  # public holiday in a part of the region on a day of school (Alsace-Moselle in Grand Est)
+    )
+    RETURN = "return"  # first school day after holidays of a week or more
+    RENTREE_WEEK = "rentree_week"  # school days among the seven days that begin with the rentrée
+    UNKNOWN = "unknown"  # nobody told when there is school
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """School holidays in one zone: both days included; `name` in French."""
+
+    name: str
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    @property
+    def days(self) -> int:
+        """How many days it lasts."""
+        return (self.last - self.first).days + 1
+
 
 T = TypeVar("T")
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from streams.history import hll
 from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
-from streams.history.day_file import DayFile
-from streams.history.marks import MINUTES_AN_HOUR, Choice, HourMark, HourSource, covers
+from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +22,6 @@ class HourReading:
     rows: Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """The day to be written, None where nothing changes; what became of each hour that was read."""
-
-    day: DayFile | None
-    choices: Mapping[int, Choice]
-
-
 def compose(
     old: DayFile | None,
     day: date,
@@ -39,8 +30,10 @@ def compose(
     readings: Sequence[HourReading],
     sketches: Sketches,
     catalog: str,
-) -> Composed:
-    """Put readings (each of another hour of that day) into a day."""
+) -> tuple[DayFile | None, Mapping[int, Choice]]:
+    """Put readings (each of another hour of that day) into a day: (the day to be written, None where nothing changes; what became of each
+    hour that was read).
+    """
     before = old or DayFile(day, shift_seconds, (), no_rows(), Sketches.none(), catalog)
     known = {mark.hour: mark for mark in before.hours}
     old_events = minute_events(before.rows[CutName.REGION]) if known else {}
@@ -50,7 +43,7 @@ def compose(
     # What comes of logs alone is made anew from all of them; else distinct members only ever become more.
     merged = sketches if sources == {HourSource.BACKFILL} else _union(before.sketches, sketches)
     if not taken and merged == before.sketches:
-        return Composed(None, choices)
+        return None, choices
     marks = known | {r.mark.hour: _continued(known.get(r.mark.hour), r.mark) for r in taken}
     new_hours = np.array(sorted(reading.mark.hour for reading in taken), np.int64)
     rows = {cut: _replaced(before.rows[cut], new_hours, [reading.rows[cut] for reading in taken]) for cut in CutName}
@@ -60,10 +53,8 @@ def compose(
         and hours == before.hours
         and all(rows[cut].same_as(before.rows[cut]) for cut in CutName)
     ):
-        return Composed(
-            None, dict.fromkeys(choices, Choice.SAME) | {h: c for h, c in choices.items() if c is not Choice.TAKEN}
-        )
-    return Composed(DayFile(day, shift_seconds, hours, rows, merged, catalog), choices)
+        return None, {hour: Choice.SAME if choice is Choice.TAKEN else choice for hour, choice in choices.items()}
+    return DayFile(day, shift_seconds, hours, rows, merged, catalog), choices
 
 
 def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int, int]) -> Choice:

@@ -6,8 +6,9 @@ region). An hour may come without some cuts; these are then unknown in it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import gcd
 
 from streams.catalog import Catalog
@@ -178,41 +179,29 @@ def _plain(items: list[_Item]) -> Iterator[tuple[Key, int, int, int, int]]:
     return ((item.key, item.minute, item.events, item.visits, item.late) for item in items)
 
 
-@dataclass(slots=True)
-class _Sum:
-    events: int = 0
-    visits: int = 0
-    line: int = field(default=0)
-
-    def add(self, item: _Item) -> None:
-        self.events, self.visits, self.line = (
-            self.events + item.events,
-            self.visits + item.visits,
-            self.line or item.line,
-        )
-
-
 def _check_sums(region: list[_Item], other: list[_Item], file: CsvFile) -> None:
     cut = other[0].cut
     of_region = cut in (CutName.REGION_SERVICE, CutName.PROFILE_REGION)
-    sums = [_sums(items, of_region) for items in (region, other)]
-    for place in sorted({*sums[0], *sums[1]}):
-        total, parts = (found.get(place) or _Sum() for found in sums)
-        for what in ("events",) if cut is CutName.REGION_SERVICE else ("events", "visits"):
-            if getattr(total, what) != getattr(parts, what):
-                where = f"region {place[1]}" if of_region else "all regions"
-                raise file.refusal(
-                    parts.line or total.line,
-                    f"at {_iso(place[0])} {where} has {getattr(total, what):,} {what} by region, {getattr(parts, what):,} by {cut}: each "
-                    "cut holds every event. Mend it, or leave that cut out of the whole hour; nothing was imported",
-                )
-
-
-def _sums(items: list[_Item], by_region: bool) -> Mapping[tuple[int, str], _Sum]:
-    found: dict[tuple[int, str], _Sum] = {}
-    for item in items:
-        found.setdefault((item.minute, item.key[0] if by_region else ""), _Sum()).add(item)
-    return found
+    # Visits of services add up to no number of visits.
+    told = ("events",) if cut is CutName.REGION_SERVICE else ("events", "visits")
+    totals: Counter[tuple[int, str, str]] = Counter()
+    parts: Counter[tuple[int, str, str]] = Counter()
+    lines: dict[tuple[int, str, str], int] = {}
+    for sums, items in ((parts, other), (totals, region)):
+        for item in items:
+            for what in told:
+                place = item.minute, item.key[0] if of_region else "", what
+                sums[place] += getattr(item, what)
+                lines.setdefault(place, item.line)
+    for place in sorted(lines):
+        if totals[place] != parts[place]:
+            minute, code, what = place
+            where = f"region {code}" if of_region else "all regions"
+            raise file.refusal(
+                lines[place],
+                f"at {_iso(minute)} {where} has {totals[place]:,} {what} by region, {parts[place]:,} by {cut}: each "
+                "cut holds every event. Mend it, or leave that cut out of the whole hour; nothing was imported",
+            )
 
 
 def _iso(minute: int) -> str:

@@ -6,7 +6,7 @@ the same part of the other, never with the whole of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streams.clock import PARIS
 from streams.history.day_columns import CutName
-from streams.history.marks import MINUTES_AN_HOUR, HourMark
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, note_measured
 from streams.history.paris_days import paris_day
 
 DAY_MINUTES = 24 * 60
@@ -63,17 +63,16 @@ def nothing_known() -> Known:
     return {cut: np.zeros(DAY_MINUTES, bool) for cut in CutName}
 
 
-def known_minutes(day: date, hours: Iterable[HourMark]) -> Known:
+def known_minutes(day: date, marks: Sequence[HourMark]) -> Known:
     """The minutes of a day that these hours know. An hour that the clock skips is as known as the day is."""
     first, end = paris_day(day)
     wall = wall_minutes(day)
-    measured = {cut: np.zeros(end - first, bool) for cut in CutName}
-    for mark in hours:
-        for begin, stop in mark.measured:
-            for cut in CutName:
-                if mark.knows(cut):
-                    measured[cut][max(begin, first) - first : max(0, min(stop, end) - first)] = True
-    return {cut: _by_wall(known, wall) for cut, known in measured.items()}
+    found = {}
+    for cut in CutName:
+        measured = np.zeros(end - first, bool)
+        note_measured(measured, (mark for mark in marks if mark.knows(cut)), first, end)
+        found[cut] = _by_wall(measured, wall)
+    return found
 
 
 def both(one: Known, other: Known) -> Known:

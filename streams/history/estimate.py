@@ -6,6 +6,7 @@ Weekly figures cover the establishments of their file alone: a region without an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog
-from streams.history.calendar import SchoolCalendar
+from streams.history.calendar import SchoolCalendar, school_year_of
+from streams.history.calendar_config import DayType
 from streams.history.coverage import DAY_MINUTES, Known, Minutes, in_epoch
 from streams.history.day_columns import CutName
-from streams.history.day_weight import day_weight
 from streams.history.paris_days import paris_day
 from streams.history.side import Side, Sum
 from streams.history.weeks import Weeks
-from streams.load_shape import LoadShape, curve
+from streams.load_shape import WEEKDAYS, LoadShape, curve, rentree_factor
 
 WEEK_DAYS = 7
 #: The kind of weekly figures that tells each cut.
@@ -177,3 +178,30 @@ class _Spread:
                 found.by_day += visits.round().astype(np.int64)
                 found.compared_by_day += compared.round().astype(np.int64)
         return round(float(compared.sum()))
+
+
+_CLOSED = (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY, DayType.SUNDAY_BEFORE_SCHOOL)
+
+
+def day_weight(shape: LoadShape, calendar: SchoolCalendar, zone: str, day: date) -> float:
+    """The weight of a day in a zone: its weekday's, less in holidays and summer, more after a rentrée."""
+    kind = calendar.zone_day_type(day, zone)
+    weekday = shape.weekday[WEEKDAYS[day.weekday()]]
+    rentree = calendar.rentree(school_year_of(day), zone)
+    since = (day - rentree).days if rentree else 999
+    if since < 0 or day.month in (7, 8):
+        ramp = _ramp(shape, since) if since < 0 else shape.summer_factor
+        return weekday * ramp if kind in _CLOSED else weekday
+    if kind in (DayType.HOLIDAY, DayType.PUBLIC_HOLIDAY):
+        return weekday * shape.holiday_factor
+    return weekday * rentree_factor(shape, since)
+
+
+def _ramp(shape: LoadShape, days: int) -> float:
+    """The summer before a rentrée: straight lines between the listed days before it, the summer's factor before the first."""
+    points = sorted((-int(name.removeprefix("d-")), value) for name, value in shape.pre_rentree_ramp.items())
+    points = [(points[0][0] - 7, shape.summer_factor), *points, (0, 1.0)]
+    for (day, value), (next_day, next_value) in itertools.pairwise(points):
+        if day <= days < next_day:
+            return value + (next_value - value) * (days - day) / (next_day - day)
+    return shape.summer_factor

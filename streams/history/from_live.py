@@ -10,13 +10,17 @@ from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, Totals, ranges_of
 from streams.live import HourCounts, MinuteCounts
 
-#: Redis's cuts of events and of visits for each cut of the archive, and the order in which the archive has the codes.
-_CUTS: Mapping[CutName, tuple[Cut, Cut, tuple[int, ...]]] = {
-    CutName.REGION_SERVICE: (Cut.EVENTS, Cut.SERVICE_VISITS, (0, 1)),
-    CutName.PROJECT: (Cut.PROJECT, Cut.VISIT_PROJECT, (0,)),
-    CutName.PROFILE_REGION: (Cut.PROFILE, Cut.VISIT_PROFILE, (1, 0)),
-    CutName.ACADEMY: (Cut.ACADEMY, Cut.VISIT_ACADEMY, (0,)),
+#: Redis's cuts of events, visits and late events for each cut of the archive, and which of their codes the archive has, in its order.
+_CUTS: Mapping[CutName, tuple[tuple[Cut, ...], tuple[int, ...]]] = {
+    CutName.REGION: ((Cut.EVENTS, Cut.VISITS, Cut.LATE), (0,)),
+    CutName.REGION_SERVICE: ((Cut.EVENTS, Cut.SERVICE_VISITS), (0, 1)),
+    CutName.PROJECT: ((Cut.PROJECT, Cut.VISIT_PROJECT), (0,)),
+    CutName.PROFILE_REGION: ((Cut.PROFILE, Cut.VISIT_PROFILE), (1, 0)),
+    CutName.ACADEMY: ((Cut.ACADEMY, Cut.VISIT_ACADEMY), (0,)),
 }
+#: Scopes of the archive by kind of sketch, of users and of establishments.
+USER_SCOPES = {Sketch.LOCAL_DAY: "region", Sketch.PARIS_DAY: "paris"}
+SCHOOL_SCOPES = {Sketch.REGION_SCHOOLS: "region", Sketch.PROJECT_SCHOOLS: "project"}
 
 
 def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReading:
@@ -35,11 +39,7 @@ def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReadi
 
 def rows_of(minutes: Sequence[MinuteCounts], shift_minutes: int) -> Rows:
     """Every cut of some minutes."""
-    rows = {
-        cut: CutRows.of(_items(minutes, shift_minutes, events, visits, order))
-        for cut, (events, visits, order) in _CUTS.items()
-    }
-    return {CutName.REGION: CutRows.of(_region_items(minutes, shift_minutes)), **rows}
+    return {cut: CutRows.of(_items(minutes, shift_minutes, *found)) for cut, found in _CUTS.items()}
 
 
 def totals_of(totals: Mapping[Field, int]) -> Totals:
@@ -53,15 +53,13 @@ def totals_of(totals: Mapping[Field, int]) -> Totals:
 
 def sketches_of(held: Mapping[tuple[str, ...], bytes]) -> Sketches:
     """The sketches of a day by scope."""
-    scopes = {Sketch.LOCAL_DAY: "region", Sketch.PARIS_DAY: "paris"}
-    schools = {Sketch.REGION_SCHOOLS: "region", Sketch.PROJECT_SCHOOLS: "project"}
     users: dict[Key, bytes] = {}
     establishments: dict[Key, bytes] = {}
     for (kind, code), sketch in held.items():
-        if kind in scopes:
-            users[scopes[Sketch(kind)], code] = sketch
-        elif kind in schools:
-            establishments[schools[Sketch(kind)], code] = sketch
+        if kind in USER_SCOPES:
+            users[USER_SCOPES[Sketch(kind)], code] = sketch
+        elif kind in SCHOOL_SCOPES:
+            establishments[SCHOOL_SCOPES[Sketch(kind)], code] = sketch
     return Sketches(users, establishments)
 
 
@@ -72,25 +70,14 @@ def clock_minutes(hour: int, shift_minutes: int) -> tuple[int, int]:
 
 
 def _items(
-    minutes: Sequence[MinuteCounts], shift: int, events: Cut, visits: Cut, order: tuple[int, ...]
+    minutes: Sequence[MinuteCounts], shift: int, cuts: Sequence[Cut], order: Sequence[int]
 ) -> Iterator[tuple[Key, int, int, int, int]]:
+    places = {cut: place for place, cut in enumerate(cuts)}
     for minute in minutes:
         found: dict[Key, list[int]] = {}
         for field, number in minute.counts.items():
-            if field[0] == events:
-                found.setdefault(tuple(field[1 + i] for i in order), [0, 0])[0] += number
-            elif field[0] == visits:
-                found.setdefault(tuple(field[1 + i] for i in order), [0, 0])[1] += number
-        for key, (event_number, visit_number) in found.items():
-            yield key, minute.minute + shift, event_number, visit_number, 0
-
-
-def _region_items(minutes: Sequence[MinuteCounts], shift: int) -> Iterator[tuple[Key, int, int, int, int]]:
-    places = {Cut.EVENTS: 0, Cut.VISITS: 1, Cut.LATE: 2}
-    for minute in minutes:
-        found: dict[str, list[int]] = {}
-        for field, number in minute.counts.items():
             if field[0] in places:
-                found.setdefault(field[1], [0, 0, 0])[places[Cut(field[0])]] += number
-        for region, (events, visits, late) in found.items():
-            yield (region,), minute.minute + shift, events, visits, late
+                key = tuple(field[1 + i] for i in order)
+                found.setdefault(key, [0, 0, 0])[places[Cut(field[0])]] += number
+        for key, (events, visits, late) in found.items():
+            yield key, minute.minute + shift, events, visits, late

@@ -114,10 +114,7 @@ def _dense(sketch: bytes) -> Registers:
         raise InputError("a sketch of users is damaged: it is too short; write the day anew or restore its file")
     three = body[:_DENSE_BYTES].reshape(-1, 3).astype(np.uint32)
     word = three[:, 0] | three[:, 1] << 8 | three[:, 2] << 16
-    registers = np.empty((len(word), 4), np.uint8)
-    for position in range(4):
-        registers[:, position] = word >> (6 * position) & 63
-    return registers.reshape(-1)
+    return np.stack([word >> shift & 63 for shift in (0, 6, 12, 18)], axis=1).astype(np.uint8).reshape(-1)
 
 
 def _sparse(sketch: bytes) -> Registers:

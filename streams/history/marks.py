@@ -7,13 +7,18 @@ each hour, so it never loses what it had: a reading takes the place of another o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+import numpy as np
 
-from streams.history.day_columns import CutName
+from streams.history.day_columns import CutName, Rows, Sketches
 
 MINUTES_AN_HOUR = 60
+Span = tuple[int, int]
 
 
 class HourSource(StrEnum):
@@ -115,17 +120,44 @@ def covers(new: HourMark, old: HourMark) -> bool:
     return minutes_of(old.measured) <= known
 
 
+def note_measured(known: np.ndarray[Any, Any], marks: Iterable[HourMark], first: int, end: int) -> None:
+    """Set what is known of the epoch minutes `first <= minute < end` to 1; `known` has a place for each of them."""
+    for mark in marks:
+        for begin, stop in mark.measured:
+            known[max(begin, first) - first : max(0, min(stop, end) - first)] = 1
+
+
 def minutes_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
     """The epoch minutes of ranges [first, end)."""
     return {minute for first, end in ranges for minute in range(first, end)}
 
 
-def ranges_of(minutes: Iterable[int]) -> tuple[tuple[int, int], ...]:
+def ranges_of(minutes: Iterable[int]) -> tuple[Span, ...]:
     """Epoch minutes as ranges [first, end)."""
-    found: list[tuple[int, int]] = []
-    for minute in sorted(minutes):
-        if found and found[-1][1] == minute:
-            found[-1] = (found[-1][0], minute + 1)
+    return tuple(joined((minute, minute + 1) for minute in minutes))
+
+
+def joined(spans: Iterable[Span], gap: int = 0) -> list[Span]:
+    """Ranges [first, end) that overlap, touch or lie no farther apart than `gap`, as one."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if found and begin - found[-1][1] <= gap:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            found.append((minute, minute + 1))
-    return tuple(found)
+            found.append((begin, end))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DayFile:
+    """Everything of one day."""
+
+    date: date
+    shift_seconds: int
+    hours: tuple[HourMark, ...]
+    rows: Rows
+    sketches: Sketches
+    catalog: str = ""
+    #: Of a part that a backfill wrote: the files it is from, and how many events of the hour before the day it was counted with.
+    inputs: tuple[InputMark, ...] = ()
+    lead_events: int = 0

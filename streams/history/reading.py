@@ -21,7 +21,7 @@ from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Key, Sketches, no_rows
 from streams.history.from_live import clock_minutes, hour_reading
-from streams.history.marks import MINUTES_AN_HOUR, HourMark
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, note_measured
 from streams.history.paris_days import dates, paris_day, paris_days_of
 from streams.live import ArchiveReader
 
@@ -154,7 +154,7 @@ class History:
         seen = np.zeros(len(keys) * slots, bool)
         index = {key: number for number, key in enumerate(keys)}
         for marks, rows, names in named:
-            _note_measured(known, [mark for mark in marks if mark.knows(cut)], first, end)
+            note_measured(known, [mark for mark in marks if mark.knows(cut)], first, end)
             place = np.array([index.get(name, -1) if name is not None else -1 for name in names], np.int64)[rows.series]
             kept = (place >= 0) & (rows.minute >= first) & (rows.minute < end)
             cell = place[kept] * slots + (rows.minute[kept] - first) // step_minutes
@@ -268,10 +268,3 @@ class History:
         for hour in range(held_first // MINUTES_AN_HOUR, -(-held_end // MINUTES_AN_HOUR)):
             if hour not in archived:
                 yield hour_reading(hour, self._live.hour(*clock_minutes(hour, self._shift)), self._shift)
-
-
-def _note_measured(known: NDArray[np.float64], marks: Iterable[HourMark], first: int, end: int) -> None:
-    for mark in marks:
-        for begin, stop in mark.measured:
-            if begin < end and stop > first:
-                known[max(begin, first) - first : min(stop, end) - first] = 1.0

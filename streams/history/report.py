@@ -19,10 +19,10 @@ from streams.history.changed_projects import (
 from streams.history.compared_days import ReportQuestion
 from streams.history.coverage import Extent
 from streams.history.day_columns import CutName
+from streams.history.pairing import UnlikeDays, is_off, unlike_days
 from streams.history.part import PartOfFrance
 from streams.history.side import Peak, Side, Sides
 from streams.history.sums import REPORTED
-from streams.history.unlike import UnlikeDays, is_off, unlike_days
 from streams.small_numbers import SmallNumbers
 
 MOVERS_MAX = 3
@@ -257,7 +257,7 @@ class _Rows:
             establishments=now.establishments.get(key),
             establishments_then=then.establishments.get(key) if whole or then.estimated else None,
             silence_minutes=mine.silence_minutes,
-            perimeter_changed=compared is None or (compared.now, compared.then) != (raw.now, raw.then),
+            perimeter_changed=compared != raw,
             marks=self._marks_of(by, code, compared, raw, extent),
         )
 
@@ -268,25 +268,19 @@ class _Rows:
     def _marks_of(
         self, by: str, code: str, compared: ComparedVisits | None, raw: ComparedVisits, extent: Extent
     ) -> tuple[Mark, ...]:
-        marks = list(self._marks)
-        if not extent.is_whole:
-            marks.append(Mark.PARTIAL)
-        if not extent.minutes:
-            pass  # nothing is compared
-        elif not self.perimeter.is_known and by != "project":
-            marks.append(Mark.PERIMETER_UNKNOWN)
-        elif compared is None or (compared.now, compared.then) != (raw.now, raw.then):
-            marks.append(Mark.PERIMETER_CHANGED)
-            if by in BY_SHARE and compared is not None:
-                marks.append(Mark.BY_SHARE)
-        if by == "region" and code in self._unknown:
-            marks.append(Mark.CALENDAR_UNKNOWN)
-        side = self._sides.now
-        if (by, code) in side.users or (by, code) in side.establishments:
-            marks.append(Mark.APPROXIMATE)
-        if (by, code) in side.users and self._told(side, (by, code)) is None:
-            marks.append(Mark.FEW_USERS)
-        return tuple(marks)
+        side, key = self._sides.now, (by, code)
+        is_unknown = not self.perimeter.is_known and by != "project"
+        has_changed = not is_unknown and compared != raw
+        holds = {
+            Mark.PARTIAL: not extent.is_whole,
+            Mark.PERIMETER_UNKNOWN: extent.minutes > 0 and is_unknown,
+            Mark.PERIMETER_CHANGED: extent.minutes > 0 and has_changed,
+            Mark.BY_SHARE: extent.minutes > 0 and has_changed and by in BY_SHARE and compared is not None,
+            Mark.CALENDAR_UNKNOWN: by == "region" and code in self._unknown,
+            Mark.APPROXIMATE: key in side.users or key in side.establishments,
+            Mark.FEW_USERS: key in side.users and self._told(side, key) is None,
+        }
+        return (*self._marks, *(mark for mark, is_so in holds.items() if is_so))
 
 
 def _labels(catalog: Catalog) -> dict[tuple[str, str], str]:

@@ -9,10 +9,10 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.history.changed_projects import ChangeKind
 from streams.history.compared_days import RENTREE_DAYS
 from streams.history.marks import HourSource
+from streams.history.pairing import DayUse
 from streams.history.report import Mark, Report, Row
 from streams.history.report_days import day_rows
 from streams.history.report_words import FRENCH
-from streams.history.unlike import DayUse
 from streams.pages import french, render
 from streams.pages.chart import NOW, THEN, DayBar, Line
 

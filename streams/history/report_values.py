@@ -8,10 +8,10 @@ from typing import IO, Any
 
 from streams.clock import iso_utc
 from streams.history.coverage import Extent
+from streams.history.pairing import UnlikeDays
 from streams.history.report import Mark, Report, Row
 from streams.history.report_days import DayRow, day_rows
 from streams.history.side import Side
-from streams.history.unlike import UnlikeDays
 
 #: Columns of the CSV, and members of a row in JSON.
 COLUMNS = (

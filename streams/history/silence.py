@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -15,7 +14,7 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import PARIS
 from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar
 from streams.history.day_columns import CutName
-from streams.history.marks import HourMark
+from streams.history.marks import note_measured
 from streams.history.reading import PastDay
 from streams.history.side import Side
 
@@ -44,7 +43,8 @@ class Silences:
         every = {region.code for region in self.catalog.regions} | {None}
         hours = {region: self.expected(first, end, region) for region in every}
         for by, cut, regions in self._places():
-            known = _known(first, end, (mark for mark in day.hours if mark.knows(cut)))
+            known = np.zeros(end - first, bool)
+            note_measured(known, (mark for mark in day.hours if mark.knows(cut)), first, end)
             expected = {region: known & minutes for region, minutes in hours.items()}
             for region, minutes in expected.items():
                 self._expected[by, region] = self._expected.get((by, region), 0) + int(minutes.sum())
@@ -99,11 +99,3 @@ def _local_hours(first: int, end: int, timezone: str) -> tuple[tuple[date, int],
     zone = ZoneInfo(timezone)
     moments = [datetime.fromtimestamp(minute * 60, UTC).astimezone(zone) for minute in range(first, end, 60)]
     return tuple((moment.date(), moment.hour) for moment in moments)
-
-
-def _known(first: int, end: int, marks: Iterable[HourMark]) -> NDArray[np.bool_]:
-    known = np.zeros(end - first, bool)
-    for mark in marks:
-        for begin, stop in mark.measured:
-            known[max(begin, first) - first : max(0, min(stop, end) - first)] = True
-    return known

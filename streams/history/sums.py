@@ -89,17 +89,18 @@ class Collector:
         self._late += int(day.rows[CutName.REGION].late.sum())
         self._side.simulated |= day.is_simulated
         self._side.cuts |= {cut for cut in CutName if any(mark.knows(cut) for mark in day.hours)}
+        first = day.minutes[0]
         inside = {cut: in_epoch(minutes, day.date) for cut, minutes in compared.items()}
         for by, cut, position in _CUTS_READ:
             found = _Matrix.of(day, day.rows[cut], position)
-            add = _Adding(self._side, number, day.minutes[0], inside[cut])
-            add.matrix(by, found)
+            matrices = {by: found}
             if by == "region":
-                add.matrix("national", found.regrouped(lambda _code: ("FR",)))
+                matrices["national"] = found.regrouped(lambda _code: ("FR",))
             elif by == "service":
-                add.matrix("family", found.regrouped(lambda code: (self._family.get(code, UNKNOWN),)))
-                add.matrix("group", found.regrouped(lambda code: self._groups.get(code, ())))
-        first = day.minutes[0]
+                matrices["family"] = found.regrouped(lambda code: (self._family.get(code, UNKNOWN),))
+                matrices["group"] = found.regrouped(lambda code: self._groups.get(code, ()))
+            for name, matrix in matrices.items():
+                self._add_matrix(number, name, matrix, first, inside[cut])
         for target, cut in (
             (self._side.service_visits, CutName.REGION_SERVICE),
             (self._side.profile_visits, CutName.PROFILE_REGION),
@@ -107,6 +108,21 @@ class Collector:
             _add_regional(target, day.rows[cut], first, inside[cut])
         self._silences.add(day)
         self._add_sketches(day)
+
+    def _add_matrix(self, number: int, by: str, matrix: _Matrix, first: int, compared: Minutes) -> None:
+        """Add one grouping of day `number`, which begins at minute `first`; `compared` are its minutes that count in the comparison."""
+        side = self._side
+        columns = (matrix.codes, matrix.visits, matrix.events.tolist(), matrix.visits[:, compared].sum(axis=1).tolist())
+        for code, row, events, visits_compared in zip(*columns, strict=True):
+            found = side.sums.setdefault((by, code), Sum.zeros(len(side.days)))
+            found.by_day[number] += round(float(row.sum()))
+            found.compared_by_day[number] += round(visits_compared)
+            found.events += round(events)
+            minute = int(row.argmax())
+            if found.peak is None or row[minute] > found.peak.visits:
+                found.peak = Peak(round(float(row[minute])), first + minute)
+        if by == "national" and number == 0 and matrix.codes:
+            side.first_day = (first, matrix.visits[0].round().astype(np.int64))
 
     def side(self) -> Side:
         """The sums of all days added."""
@@ -143,32 +159,6 @@ class Collector:
             sources=tuple(sorted({mark.source for mark in self._marks})),
             days_without_data=tuple(day for day in self._side.days if not self._measured.get(day)),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Adding:
-    """One day being added to a side; `compared` are its minutes that count in the comparison."""
-
-    side: Side
-    number: int
-    first: int
-    compared: Minutes
-
-    def matrix(self, by: str, matrix: _Matrix) -> None:
-        """Add the figures of one grouping."""
-        best = matrix.visits.argmax(axis=1) if matrix.codes else np.zeros(0, np.int64)
-        compared = matrix.visits[:, self.compared].sum(axis=1)
-        for index, code in enumerate(matrix.codes):
-            found = self.side.sums.setdefault((by, code), Sum.zeros(len(self.side.days)))
-            row = matrix.visits[index]
-            found.by_day[self.number] += round(float(row.sum()))
-            found.compared_by_day[self.number] += round(float(compared[index]))
-            found.events += round(float(matrix.events[index]))
-            minute = int(best[index])
-            if found.peak is None or row[minute] > found.peak.visits:
-                found.peak = Peak(round(float(row[minute])), self.first + minute)
-        if by == "national" and self.number == 0 and matrix.codes:
-            self.side.first_day = (self.first, matrix.visits[0].round().astype(np.int64))
 
 
 def _add_regional(target: dict[Key, int], rows: CutRows, first: int, compared: Minutes) -> None:

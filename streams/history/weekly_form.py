@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import IO
 
@@ -12,17 +12,17 @@ from streams.catalog import Catalog, departement_of
 from streams.history.week_spool import Figures
 
 
-@dataclass(frozen=True, slots=True)
-class FormRow:
-    """One establishment: visits and users in all, and by code of a profile or service."""
+@dataclass(slots=True)
+class SchoolWeek:
+    """One establishment's week: visits and users in all, and by code of a profile or service; a code that nobody used is absent."""
 
-    visits: int
-    users: int
-    visits_by: Mapping[str, int]
-    users_by: Mapping[str, int]
+    visits: int = 0
+    users: int = 0
+    visits_by: dict[str, int] = field(default_factory=dict)
+    users_by: dict[str, int] = field(default_factory=dict)
 
 
-def write_form(rows: Mapping[str, FormRow], monday: date, catalog: Catalog, out: IO[str]) -> None:
+def write_form(rows: Mapping[str, SchoolWeek], monday: date, catalog: Catalog, out: IO[str]) -> None:
     """Write a file as a person downloads it: a byte order mark, `;`, one line an establishment."""
     places = {region.code: region.name for region in catalog.regions}
     academies = {academy.code: academy.name for region in catalog.regions for academy in region.academies}
@@ -69,7 +69,7 @@ class SchoolDifference:
 
 
 def differences(
-    rows: Mapping[str, FormRow], weeks: Mapping[tuple[date, str], Figures], monday: date
+    rows: Mapping[str, SchoolWeek], weeks: Mapping[tuple[date, str], Figures], monday: date
 ) -> list[SchoolDifference]:
     """Where both differ, the largest difference first. Held against one another are the sums by profile, or by service where a file has
     none by profile.

@@ -17,7 +17,7 @@ import msgspec
 from streams.catalog import Catalog
 from streams.history.archive import Archive
 from streams.history.week_spool import Figures
-from streams.history.whole_files import ArchiveError, unreadable
+from streams.history.whole_files import ArchiveError, read_json, unreadable
 
 KINDS = ("profile", "service")
 _Key = tuple[str | None, str | None, str | None]
@@ -92,7 +92,7 @@ def load_weeks(directory: Path, catalog: Catalog, firsts: Collection[date] | Non
     wanted = held_weeks(directory) if firsts is None else sorted(firsts)
     found = {}
     for first, kind in itertools.product(wanted, KINDS):
-        stored = _read(directory / "weekly" / f"{first}-{kind}.json")
+        stored = _stored_at(directory / "weekly" / f"{first}-{kind}.json")
         if stored is not None:
             found[first, kind] = _week(stored, catalog)
     return found
@@ -114,7 +114,7 @@ def held_weeks(directory: Path) -> list[date]:
 
 
 def _merged(path: Path, figures: Figures) -> Figures:
-    stored = _read(path)
+    stored = _stored_at(path)
     before = stored.figures() if stored else {}
     return before | {uai: before.get(uai, {}) | some for uai, some in figures.items()}
 
@@ -125,15 +125,8 @@ def _stored(first: date, kind: str, figures: Figures) -> StoredWeek:
     return StoredWeek(first, kind, codes, rows)
 
 
-def _read(path: Path) -> StoredWeek | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=StoredWeek)
-    except FileNotFoundError:
-        return None
-    except msgspec.DecodeError as error:
-        raise ArchiveError(f"{path} is damaged ({error}): remove it and import that week again") from None
-    except OSError as error:
-        raise unreadable(path, error) from None
+def _stored_at(path: Path) -> StoredWeek | None:
+    return read_json(path, StoredWeek, "remove it and import that week again")
 
 
 def _week(stored: StoredWeek, catalog: Catalog) -> Week:

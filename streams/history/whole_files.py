@@ -7,8 +7,32 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from streams.errors import InputError
+
+T = TypeVar("T")
+#: What to do about an error of the system, by its number.
+_MORE_FILES, _MAY_READ = (
+    "allow this process more open files (ulimit -n, LimitNOFILE)",
+    "give this user the right to read it",
+)
+_TO_READ = {
+    errno.EMFILE: _MORE_FILES,
+    errno.ENFILE: _MORE_FILES,
+    errno.EACCES: _MAY_READ,
+    errno.EPERM: _MAY_READ,
+    errno.ENOMEM: "give this process more memory",
+}
+_MAY_WRITE = "give this user the right to write there, or set archive_dir"
+_TO_WRITE = {
+    errno.ENOSPC: "no space is left: free some",
+    errno.EACCES: _MAY_WRITE,
+    errno.EPERM: _MAY_WRITE,
+    errno.EROFS: _MAY_WRITE,
+}
 
 
 class ArchiveError(InputError):
@@ -22,15 +46,25 @@ class UnreadableFileError(InputError):
 def unreadable(path: Path, error: OSError | MemoryError) -> UnreadableFileError:
     """What the system says, and what to do."""
     number = error.errno if isinstance(error, OSError) else errno.ENOMEM
-    if number in (errno.EMFILE, errno.ENFILE):
-        hint = "allow this process more open files (ulimit -n, LimitNOFILE)"
-    elif number in (errno.EACCES, errno.EPERM):
-        hint = "give this user the right to read it"
-    elif number == errno.ENOMEM:
-        hint = "give this process more memory"
-    else:
-        hint = "see the disk it is on"
+    hint = _TO_READ.get(number or 0, "see the disk it is on")
     return UnreadableFileError(f"{path} cannot be read: {os.strerror(number) if number else error}; {hint}")
+
+
+def read_json(path: Path, kind: type[T], advice: str) -> T | None:
+    """A small file of JSON, None where there is none; `advice` says what to do about a damaged one.
+
+    Raises:
+        ArchiveError: it is damaged.
+        UnreadableFileError: the system does not let it be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise ArchiveError(f"{path} is damaged ({error}): {advice}") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -61,10 +95,5 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            hint = "no space is left: free some"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            hint = "give this user the right to write there, or set archive_dir"
-        else:
-            hint = "see that the directory can be written, or set archive_dir"
+        hint = _TO_WRITE.get(error.errno or 0, "see that the directory can be written, or set archive_dir")
         raise ArchiveError(f"the archive cannot be written at {path}: {error.strerror or error}; {hint}") from None

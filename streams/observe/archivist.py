@@ -22,8 +22,7 @@ from datetime import date, timedelta
 from streams.background import BackgroundLoop, LoopRules
 from streams.errors import InputError
 from streams.history import hll
-from streams.history.archive import Archive, Updated
-from streams.history.forgetting import forget_users
+from streams.history.archive import Archive, Updated, forget_users
 from streams.history.from_live import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
 from streams.history.paris_days import paris_date

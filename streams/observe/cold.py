@@ -12,7 +12,7 @@ from datetime import timedelta
 import numpy as np
 
 from streams.history import SchoolCalendar
-from streams.history.day_weight import day_weight
+from streams.history.estimate import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.watch import Array, Group
 from streams.watch.judging import EPOCH, local_minutes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-from bisect import bisect_right
 from pathlib import Path
 
 import holidays
@@ -34,33 +33,25 @@ def country_days(code: str, school_holidays: Path | None) -> KeysOf:
         return weekly
     country, _, part = code.partition("-")
     public = None if code == NONE else holidays.country_holidays(country, subdiv=part or None)
-    closed = _Ranges(school_holidays) if school_holidays else None
+    closed = _ranges(school_holidays) if school_holidays else []
     return CountryDays(
-        lambda date: public is not None and date in public, lambda date: closed is not None and closed.holds(date)
+        lambda date: public is not None and date in public,
+        lambda date: any(first <= date <= last for first, last in closed),
     )
 
 
-class _Ranges:
+def _ranges(path: Path) -> list[tuple[datetime.date, datetime.date]]:
     """Ranges of days of a file, `start,end`, both days included."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"cannot read {path}: {error}: give a CSV file in UTF-8") from None
-        if not rows or [name.strip().lower() for name in rows[0][1][:2]] != _COLUMNS:
-            raise InputError(
-                f"{path}: expected a first line `start,end`, then the first and the last day of each holiday"
-            )
-        self._ranges = sorted(_range(path, number, row) for number, row in rows[1:])
-        if not self._ranges:
-            raise InputError(f"{path} has no holidays: give a first and a last day on each line")
-        self._starts = [start for start, _end in self._ranges]
-
-    def holds(self, date: datetime.date) -> bool:
-        place = bisect_right(self._starts, date)
-        return any(end >= date for _start, end in self._ranges[:place])
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {path}: {error}: give a CSV file in UTF-8") from None
+    if not rows or [name.strip().lower() for name in rows[0][1][:2]] != _COLUMNS:
+        raise InputError(f"{path}: expected a first line `start,end`, then the first and the last day of each holiday")
+    if len(rows) == 1:
+        raise InputError(f"{path} has no holidays: give a first and a last day on each line")
+    return [_range(path, number, row) for number, row in rows[1:]]
 
 
 def _range(path: Path, number: int, row: list[str]) -> tuple[datetime.date, datetime.date]:

@@ -5,7 +5,6 @@ In French, for operators.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -74,24 +73,14 @@ def around(counts: CountsGrid, found: Found) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
-    """Points in a row as SVG has them; a point that stands alone is a dot at `x`, `y`."""
-
-    points: str
-    x: float
-    y: float
-    is_dot: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Drawing:
-    """What `drawing.html` draws: `alerts` (x, width, colour), the `band`'s outlines, lines that are broken where nothing is known, `levels`
-    (y, text) and `times` (x, anchor, text).
+    """What `drawing.html` draws: `alerts` (x, width, colour), the `band`'s outlines, `lines` (colour, points of what is known in a row),
+    `levels` (y, text) and `times` (x, anchor, text).
     """
 
     alerts: list[tuple[float, float, str]]
     band: list[str]
-    lines: list[tuple[str, list[Stroke]]]
+    lines: list[tuple[str, list[str]]]
     levels: list[tuple[float, str]]
     times: list[tuple[float, str, str]]
 
@@ -111,7 +100,7 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
         " ".join([*scale.points(upper, run), *reversed(scale.points(lower, run))])
         for run in _runs(np.isfinite(lower) & np.isfinite(upper))
     ]
-    lines = [(colour, list(scale.strokes(values))) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
+    lines = [(colour, scale.strokes(values)) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
     return Drawing(alerts, band, lines, scale.levels(), scale.times(counts.texts[begin:until]))
 
 
@@ -131,10 +120,10 @@ class _Scale:
     def points(self, values: Array, run: list[int]) -> list[str]:
         return [f"{self.x(i + 0.5):.1f},{self.y(float(values[i])):.1f}" for i in run]
 
-    def strokes(self, values: Array) -> Iterator[Stroke]:
-        for run in _runs(np.isfinite(values)):
-            x, y = self.x(run[0] + 0.5), self.y(float(values[run[0]]))
-            yield Stroke(" ".join(self.points(values, run)), x, y, len(run) == 1)
+    def strokes(self, values: Array) -> list[str]:
+        """Points of what is known in a row; one that stands alone comes twice, and its round ends make a dot of it."""
+        runs = _runs(np.isfinite(values))
+        return [" ".join(self.points(values, run if len(run) > 1 else run * 2)) for run in runs]
 
     def levels(self) -> list[tuple[float, str]]:
         """Zero, the half and the highest value."""

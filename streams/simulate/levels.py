@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from streams.catalog import Catalog, Region
 from streams.history import SchoolCalendar
-from streams.history.day_weight import day_weight
+from streams.history.estimate import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.simulate.courses import VisitRule, make_courses
 from streams.simulate.scenario import Positive, ScenarioTraffic

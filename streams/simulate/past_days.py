@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from streams.catalog import Catalog, Region
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.day_columns import CutName, CutRows, Ints, Key, Rows, Sketches
-from streams.history.day_file import DayFile
-from streams.history.marks import HourMark, HourSource
+from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
 from streams.load_shape import LoadShape
 from streams.simulate.levels import Levels, PastPlan

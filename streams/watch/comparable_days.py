@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from streams.history.day_types import DayType
+from streams.history import DayType
 
 #: After the rentrée traffic takes so long to come down to that of an ordinary school day.
 RENTREE_DAYS = 28

@@ -25,16 +25,14 @@ from streams.clock import PARIS, iso_utc
 from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.prevision_page import add_forecast
 from streams.expose.sight import OutOfSight
-from streams.forecast.ahead import BOUNDS, quarter_that_ends
-from streams.forecast.backtest import backtest
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecast_page import forecast_body
+from streams.forecast.forecaster import BOUNDS, backtest, quarter_that_ends
 from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, kept
 from streams.history import DayType
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows, Sketches
-from streams.history.day_file import DayFile
-from streams.history.marks import HourMark, HourSource
+from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
 from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir

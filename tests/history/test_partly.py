@@ -22,8 +22,7 @@ from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.coverage import DAY_MINUTES, extent, known_minutes, wall_minutes
 from streams.history.day_columns import CutName, CutRows, Sketches, no_rows
-from streams.history.day_file import DayFile
-from streams.history.marks import HourMark, HourSource
+from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
 from streams.history.reading import PastDay
 from streams.history.report_words import ENGLISH, FRENCH

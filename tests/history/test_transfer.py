@@ -14,9 +14,8 @@ from streams.catalog import Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, Sketches
-from streams.history.day_file import DayFile
 from streams.history.held import NoDataError
-from streams.history.marks import Choice, HourSource
+from streams.history.marks import Choice, DayFile, HourSource
 from streams.history.reading import History
 from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from browser import WIDE, opened
-from observers import observing
-from page_scene import Scene, keep_forecast, look_down, shown
+from tests.servers.browser import WIDE, opened
+from tests.servers.observers import observing
+from tests.servers.page_scene import Scene, keep_forecast, look_down, shown
 from playwright.sync_api import expect
 
 from streams.clock import PARIS

@@ -15,7 +15,7 @@ from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows
-from streams.history.day_file import DayFile
+from streams.history.marks import DayFile
 from streams.settings import default_config_dir
 from streams.simulate.levels import Levels, scenario_plan
 from streams.simulate.past_days import PastMaker, load_inputs, scenario_days
