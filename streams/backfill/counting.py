@@ -33,7 +33,8 @@ NIGHT_MINUTES = 12 * 60
 def measured_spans(inputs: Iterable[Sequence[DayOfInput]]) -> list[Span]:
     """Ranges [first, end) of epoch minutes that these files of one project measured: in them what is not there is a zero.
 
-    A file measured everything from its first event to its last, but for a hole of a week or more; from one file to the next a night may lie.
+    A file measured everything from its first event to its last, but for a hole of a week or more. From one file to the next a night may
+    lie.
     """
     spans = [span for days in inputs for span in joined(map(_span, days), HOLE_MINUTES)]
     return joined(spans, NIGHT_MINUTES)
