@@ -25,9 +25,10 @@ from streams.clock import PARIS, iso_utc
 from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.prevision_page import add_forecast
 from streams.expose.sight import OutOfSight
+from streams.forecast.ahead import BOUNDS, quarter_that_ends
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecast_page import forecast_body
-from streams.forecast.forecaster import BOUNDS, backtest, quarter_that_ends
+from streams.forecast.forecaster import backtest
 from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, kept
 from streams.history import DayType
 from streams.history.archive import Archive
