@@ -30,7 +30,7 @@ from bench.load import Load, fill
 from streams import edges
 from streams.count import Cut
 from streams.live import LiveReader
-from streams.load_test import machine
+from streams.load_test import load_meter
 from streams.local import Process, free_ports, kafka, redis
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
@@ -124,7 +124,7 @@ def watch(worker: subprocess.Popen[bytes], settings: Settings, events: int, log:
             first = (done, cpu, redis_facts(client)[0], time.monotonic())
         if first and done >= events:
             spent, wall = redis_facts(client)[0] - first[2], time.monotonic() - first[3]
-            return Run(events - first[0], cpu - first[1], spent, wall, machine.memory_mib_max(worker.pid))
+            return Run(events - first[0], cpu - first[1], spent, wall, load_meter.memory_mib_max(worker.pid))
         time.sleep(0.25 if first else 0.02)
     raise SystemExit(f"not done within {WAIT_SECONDS_MAX:.0f} s:\n{log.read_text()[-2000:]}")
 
@@ -142,7 +142,7 @@ def _counted(port: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process that runs, all threads."""
-    spent = machine.cpu_seconds(pid)
+    spent = load_meter.cpu_seconds(pid)
     if spent is None:
         raise SystemExit(f"process {pid} is gone: no figure")
     return spent

@@ -34,7 +34,7 @@ from bench.__main__ import cpu_seconds
 from streams import edges
 from streams.access import Grant, TokenFile
 from streams.access.tokens import make_token
-from streams.load_test.machine import memory_mib_max
+from streams.load_test.load_meter import memory_mib_max
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import new_event_id
 from streams.publish.partitioner import partition_of

@@ -28,7 +28,7 @@ from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import load_catalog
 from streams.errors import TopicNotAsDesigned
-from streams.load_test.machine import memory_mib_max
+from streams.load_test.load_meter import memory_mib_max
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 

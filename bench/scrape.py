@@ -32,7 +32,7 @@ from bench.load import establishments, project_of
 from streams import edges
 from streams.catalog import Catalog, load_catalog
 from streams.local import Process, Program, free_ports
-from streams.local.ready import http_ok
+from streams.local.ports import http_ok
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 

@@ -29,7 +29,7 @@ from bench.peers.running import Figures, Job, recount, run
 from bench.peers.table import goals, table
 from streams import edges
 from streams.catalog import load_catalog
-from streams.load_test.machine import machine_seconds
+from streams.load_test.load_meter import machine_seconds
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 

@@ -10,8 +10,7 @@ from typing import Any
 from streams.audit.compare import Compared, LogPart, compare, scope
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader, open_log
-from streams.audit.plain import PlainCount
-from streams.audit.plain_visits import STRETCHES, stretch_ms
+from streams.audit.plain import STRETCHES, PlainCount, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.events import EventBounds

@@ -1,4 +1,4 @@
-"""The dead-letter topic read back: rejected events, each once, and which of them were replayed.
+"""The dead-letter topic read back: rejected events, each once, which of them were replayed, and how many there are of a kind.
 
 A dead letter is written at least once; its key (`topic-partition-offset` of the rejected record) tells repeats. Beside them the topic holds
 replay marks (see `streams.audit.replay`), under the same keys.
@@ -6,8 +6,8 @@ replay marks (see `streams.audit.replay`), under the same keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,10 +15,13 @@ import orjson
 
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader
+from streams.clock import scenario_time
+from streams.errors import InputError
 from streams.events import VisitEvent
 
-#: Header of a replay mark; its value is a `Stage`.
+#: Header of a replay mark; its value is one of the stages below.
 REPLAY_HEADER = "replay"
+INTENT, DONE = "intent", "done"
 ID_HEADER = "id"
 #: Headers of a letter of which only a head is kept.
 BYTES_HEADER, DIGEST_HEADER = "value-bytes", "value-sha256"
@@ -162,3 +165,64 @@ def printable(value: bytes | None, characters_max: int | None = None) -> str:
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: characters_max or None]
     )
     return shown + "…" if characters_max is not None and len(text) > characters_max else shown
+
+
+GROUPINGS = ("reason", "project", "hour")
+#: Rows of a table; the projects of broken events may be anything.
+ROWS_MAX = 1000
+OTHERS = "(others)"
+
+
+@dataclass(slots=True)
+class RejectsRow:
+    """`kept` dead letters, of which `replayed` were sent again."""
+
+    kept: int = 0
+    replayed: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows by (group, reason)."""
+
+    by: str
+    rows: dict[tuple[str, str], RejectsRow] = field(default_factory=dict)
+
+    def totals(self) -> RejectsRow:
+        """All rows together."""
+        return RejectsRow(sum(row.kept for row in self.rows.values()), sum(row.replayed for row in self.rows.values()))
+
+
+def tally(found: Iterable[Rejected | ReplayMark], by: str, shift_seconds: int = 0) -> Table:
+    """Count rejects by `by` and reason; hours are those of Paris, `shift_seconds` after the clock (a scenario's).
+
+    Raises:
+        InputError: there is no such grouping.
+    """
+    if by not in GROUPINGS:
+        raise InputError(f"--by {by!r}: rejects are counted by {', '.join(GROUPINGS)}")
+    table = Table(by)
+    where: dict[str, tuple[str, str]] = {}
+    replayed: set[str] = set()
+    for each in found:
+        if isinstance(each, ReplayMark):
+            if each.stage == DONE:  # perhaps read before its dead letter: they may lie in different partitions
+                replayed.add(each.key)
+            continue
+        cell = (_group(each, by, shift_seconds), each.reason)
+        if cell not in table.rows and len(table.rows) >= ROWS_MAX:
+            cell = (OTHERS, each.reason)
+        table.rows.setdefault(cell, RejectsRow()).kept += 1
+        where[each.key] = cell
+    for key in replayed & where.keys():
+        table.rows[where[key]].replayed += 1
+    return table
+
+
+def _group(rejected: Rejected, by: str, shift_seconds: int) -> str:
+    if by == "project":
+        return rejected.project[:64]
+    if by == "hour":
+        taken = scenario_time(rejected.append_ms, shift_seconds)
+        return taken.replace(minute=0, second=0, microsecond=0).isoformat(sep=" ", timespec="minutes")
+    return rejected.reason

@@ -28,14 +28,13 @@ from kafka.errors import KafkaError
 from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.plain import IDS_STRETCH_MS
-from streams.audit.rejects import ID_HEADER, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
+from streams.audit.rejects import DONE, ID_HEADER, INTENT, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
 from streams.broker import KafkaAddress
 from streams.errors import ServerError, StateError
 from streams.events import EventBounds, Reason, validate
 from streams.publish.bounds import PublisherLimits
 from streams.publish.producer import open_producer
 
-INTENT, DONE = "intent", "done"
 #: Header of a replayed event: the key of its dead letter.
 ORIGIN_HEADER = "replay-of"
 #: Events between two rounds of acknowledgements.

@@ -21,12 +21,11 @@ from streams.cli.publish_report import report, report_rehearsal
 from streams.edges import event_bounds, publish_address
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
-from streams.publish.dry_run import NO_SECRET, DryRun, rehearse
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader
-from streams.publish.mark import Book, MarkFile
-from streams.publish.old_marks import remove_old_marks
-from streams.publish.opening import is_packed, open_events
+from streams.publish.lines import is_packed, open_events
+from streams.publish.mark import Book, MarkFile, remove_old_marks
+from streams.publish.outcomes import NO_SECRET, DryRun, rehearse
 from streams.publish.readers import Format, LineReader, secrets_from
 from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
 from streams.publish.send_lines import LineFeed

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from streams.publish.dry_run import DryRun
 from streams.publish.lines import OVER_LINES
 from streams.publish.mark import MarkFile
-from streams.publish.outcomes import Named, Tally
+from streams.publish.outcomes import DryRun, Named, Tally
 from streams.publish.send_lines import LineFeed
 
 

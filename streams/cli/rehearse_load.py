@@ -207,9 +207,8 @@ def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTe
 
 def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
     from streams.live import LiveReader
-    from streams.load_test.delays import delays_seconds, percentiles
     from streams.load_test.load_french import LoadTestResult
-    from streams.load_test.load_verdict import verdict
+    from streams.load_test.load_verdict import delays_seconds, percentiles, verdict
 
     settings = chain.settings
     with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:

@@ -14,9 +14,8 @@ from rich.table import Table
 from streams.audit.fetched import Unread
 from streams.audit.log import open_log
 from streams.audit.mend import Through
-from streams.audit.reject_counts import GROUPINGS, tally
-from streams.audit.rejects import Rejected, ReplayMark, Wanted, explain, printable, read_rejects
-from streams.audit.replay import DONE, Replayer, ReplayOutcome
+from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted, explain, printable, read_rejects, tally
+from streams.audit.replay import Replayer, ReplayOutcome
 from streams.cli.moments import since_text
 from streams.cli.progress import Meter
 from streams.cli.terminal import open_console, say_simulation

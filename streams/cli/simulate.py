@@ -17,7 +17,7 @@ from streams.clock import paris_text
 from streams.errors import InputError
 from streams.settings import Settings, load_settings
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
-from streams.simulate.pacing import Pace, begin_second
+from streams.simulate.live import Pace, begin_second
 from streams.simulate.scenario import DEFAULT_SPEED, scenario_shift_seconds
 from streams.simulate.traffic import Generator
 from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 import click
 
 from streams.audit.log import open_log
-from streams.audit.same_minutes import unlike_minutes
 from streams.audit.upgrade import (
     Carried,
     Reach,
@@ -18,6 +17,7 @@ from streams.audit.upgrade import (
     reach_of,
     readable,
     still_in_use,
+    unlike_minutes,
     wait_caught_up,
 )
 from streams.catalog import Catalog

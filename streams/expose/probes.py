@@ -22,7 +22,7 @@ from streams.live import AlertStore, ArchiveKeeper, ArchiveReader, LiveKeeper, L
 from streams.live.connection import RedisAddress
 from streams.load_shape import load_shape
 from streams.observe import ArchiveRules, Census, Detector, DetectorParts, ObserverRules, progress_problem
-from streams.observe.cold import ColdShape
+from streams.observe.expected import ColdShape
 from streams.observe.maintenances_file import load_maintenances
 from streams.settings import Settings
 

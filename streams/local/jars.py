@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.errors import InputError, ServerError
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from streams.settings import deploy_dir
 from streams.user_dirs import user_dir
 

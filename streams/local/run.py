@@ -16,10 +16,9 @@ from streams.local.chain import ChainWatcher
 from streams.local.lock import FileLock
 from streams.local.ports import check_ports
 from streams.local.process import Program
-from streams.local.record import StackRecord, recorded_settings
 from streams.local.screen import Screen, StackView
 from streams.local.servers import alertmanager, kafka, prometheus, redis
-from streams.local.stack import StackPlan
+from streams.local.stack import StackPlan, StackRecord, recorded_settings
 from streams.local.supervisor import TICK_SECONDS, Supervisor
 from streams.stack_record import read_stack, stack_file
 

@@ -17,9 +17,8 @@ import yaml
 from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.local.jars import kafka_jars
-from streams.local.paths import find_program
-from streams.local.process import Program
-from streams.local.ready import LOOPBACK, http_ok, kafka_answers, reached, redis_answers
+from streams.local.ports import LOOPBACK, http_ok, kafka_answers, reached, redis_answers
+from streams.local.process import Program, find_program
 from streams.settings import deploy_dir
 
 _FORMAT_SECONDS_MAX = 60

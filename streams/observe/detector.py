@@ -27,12 +27,10 @@ from streams.history.paris_days import paris_date, paris_day
 from streams.history.reading import History
 from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
-from streams.observe.arrivals import Arrivals
 from streams.observe.backlog import Block
-from streams.observe.cold import ColdShape, filled
 from streams.observe.detector_memory import key_of
-from streams.observe.expected import ExpectedRow, summed, within_parts
-from streams.observe.loading import COLD_MINUTES, Loading, MinuteSpan
+from streams.observe.expected import ColdShape, ExpectedRow, filled, summed, within_parts
+from streams.observe.loading import COLD_MINUTES, Arrivals, Loading, MinuteSpan
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures

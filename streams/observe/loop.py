@@ -1,6 +1,7 @@
 """The loop of one observer, in a thread of its own: snapshot, settle, trim, once a second, for as long as the process lives.
 
-Users and establishments are unions of thousands of sketches: they are read once a settled minute, and scrapes are given what was read.
+The census tells how many users and establishments there are. Each figure is a union of thousands of sketches, for distinct users never add
+up; all are approximate (0.81 % standard error). It is read once a settled minute, and scrapes are given what was read.
 
 Both writes are idempotent Lua calls that only move forward, so observers need no leader. Redis going away is an expected state, not an
 error: it is logged once, shown, and tried again.
@@ -11,17 +12,53 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules, LoopState
 from streams.catalog import Catalog
 from streams.count.local_dates import LocalDays
 from streams.errors import StateError
-from streams.live import ArchiveKeeper, LiveKeeper, SketchReader
-from streams.observe.archive_rules import fresh
-from streams.observe.census import Census, take_census
+from streams.live import ArchiveKeeper, Distinct, LiveKeeper, SketchReader
+from streams.observe.archivist import fresh
 from streams.observe.decide import Kept, held_back, progress_problem, settling, what_is_kept
+from streams.small_numbers import SmallNumbers
+
+#: Settled minutes of each sliding window, by the name that labels and members carry.
+WINDOWS_MINUTES = {"5m": 5, "15m": 15}
+#: The window of the current local day.
+DAY = "day"
+WINDOWS = (*WINDOWS_MINUTES, DAY)
+#: Establishments that were seen in the last settled minutes report.
+REPORTING_MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Users by window, and establishments reporting, as of `minute`: the epoch minute that was running at settled time.
+
+    Sliding windows end where `minute` begins: they hold settled minutes alone. The day is the local day of `minute` in each region, in
+    Paris for France, up to what is counted; it has no figures by project or academy. A number of users that is too small is None.
+    """
+
+    minute: int
+    users: Mapping[str, Distinct[int | None]]
+    establishments: Distinct[int]
+    few: SmallNumbers
+
+
+def take_census(sketches: SketchReader, settled_ms: int, catalog: Catalog, days: LocalDays) -> Census:
+    """Read the figures at settled time.
+
+    Raises:
+        ServerError: Redis does not answer.
+    """
+    minute = settled_ms // 60_000
+    users = {name: sketches.users(minute - length, minute) for name, length in WINDOWS_MINUTES.items()}
+    local_dates = {region: days.local(minute, region) for region in catalog.region_codes}
+    users[DAY] = sketches.day_users(local_dates, days.paris(minute), days.overseas)
+    return Census(minute, users, sketches.establishments(minute - REPORTING_MINUTES, minute), sketches.few)
+
 
 logger = logging.getLogger(__name__)
 

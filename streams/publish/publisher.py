@@ -25,8 +25,7 @@ from streams.collector_address import CollectorAddress, is_collector
 from streams.errors import BufferFull, InputError, NotDelivered, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
-from streams.publish.event import ProjectSecrets, encode_event
-from streams.publish.identity import new_event_id, pseudonym
+from streams.publish.event import ProjectSecrets, encode_event, new_event_id, pseudonym
 from streams.publish.lifetime import come_first, importing, look_after
 from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
 

@@ -19,7 +19,7 @@ import orjson
 from streams.errors import SettingsError
 from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
-from streams.publish.identity import pseudonym
+from streams.publish.event import pseudonym
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
 
 #: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.

@@ -18,11 +18,10 @@ from typing import BinaryIO
 import msgspec
 
 from streams.errors import InputError, SettingsError
-from streams.publish.identity import fingerprint
+from streams.publish.event import fingerprint
 from streams.publish.lines import Damaged, InputLine, digest_of, read_lines
-from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark
+from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark, short_of
 from streams.publish.readers import Format, secret_name
-from streams.publish.sample import short_of
 
 #: Files of marks in the same directory that are looked at, those first that were written last.
 NEIGHBOURS_MAX = 50

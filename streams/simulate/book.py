@@ -8,8 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from streams.simulate.cells import Cells
-from streams.simulate.step import Step
+from streams.simulate.step import Cells, Step
 from streams.simulate.truth import (
     TRUTH_VERSION,
     MinuteTruth,

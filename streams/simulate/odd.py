@@ -10,7 +10,7 @@ import orjson
 
 from streams.catalog import CONTROL_LETTERS, UNKNOWN
 from streams.events import ID_CHARACTERS_MAX, VALUE_BYTES_MAX, VISITOR_CHARACTERS_MAX, Reason
-from streams.simulate.cells import CountedPlace
+from streams.simulate.step import CountedPlace
 
 Members = dict[str, object]
 

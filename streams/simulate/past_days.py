@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog, Region
-from streams.history import SchoolCalendar, school_year_of
+from streams.history import SchoolCalendar, hll, school_year_of
 from streams.history.day_columns import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
 from streams.load_shape import LoadShape
 from streams.simulate.levels import Levels, PastPlan
-from streams.simulate.past_sketches import sketch_of_numbers
-from streams.simulate.perimeter import Establishments
+from streams.simulate.population import Establishments
 from streams.simulate.scenario import ScenarioTraffic
+from streams.stable_hash import mix
 
 Floats = NDArray[np.float64]
 #: Late events among a minute's.
@@ -285,3 +285,15 @@ def load_inputs(config_dir: Path, seed: int, scale: float | None, plan: PastPlan
         seed,
         chosen.scale if scale is None else scale,
     )
+
+
+def sketch_of_numbers(members: NDArray[np.uint64]) -> bytes:
+    """A HyperLogLog of numbers, hashed by splitmix64."""
+    mixed = mix(members)
+    index = (mixed & np.uint64(hll.REGISTERS - 1)).astype(np.int64)
+    rest = (mixed >> np.uint64(14)).astype(np.uint64)
+    lowest = rest & (~rest + np.uint64(1))
+    rank = np.where(rest == 0, 51, np.log2(np.maximum(lowest, 1).astype(np.float64)) + 1).astype(np.uint8)
+    registers = np.zeros(hll.REGISTERS, np.uint8)
+    np.maximum.at(registers, index, rank)
+    return hll.sketch_of(registers)

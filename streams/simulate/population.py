@@ -1,4 +1,5 @@
-"""Who makes the traffic: establishments with valid UAI in the right departements, their projects, and the visitors attached to them.
+"""Who makes the traffic: establishments with valid UAI in the right departements, their projects, the visitors attached to them, and
+which of all these send events on a day. Pure.
 
 Visitors are not stored. A visitor of a region is two numbers; a keyed hash of them gives its establishment, profile and pseudonym.
 Millions of visitors cost no memory, and all processes of one seed know the same people.
@@ -6,15 +7,22 @@ Millions of visitors cost no memory, and all processes of one seed know the same
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import random
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streams.catalog import Catalog, Profile, Region, make_uai
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.catalog import UNKNOWN, Catalog, Profile, Region, make_uai
 from streams.errors import SettingsError
-from streams.simulate.cells import Cells, CountedPlace
+from streams.simulate.levels import Levels
 from streams.simulate.scenario import ScenarioTraffic
+from streams.simulate.step import Cells, CountedPlace
 
 #: Establishments are of 1 to this many sizes: the largest has that many times the visitors of the smallest.
 SIZES = 6
@@ -148,3 +156,44 @@ def profile_table(profiles: tuple[Profile, ...], seed: int) -> list[str]:
     entries = [code for code, count in zip(codes, counts, strict=True) for _ in range(count)]
     table.shuffle(entries)
     return entries
+
+
+@dataclass(frozen=True, slots=True)
+class EstablishmentGroup:
+    """Establishments (by number) of one region that share a project and an academy; `share` of the region's use."""
+
+    project: str
+    academy: str
+    share: float
+    establishments: NDArray[np.uint64]
+
+
+class Establishments:
+    """All establishments of a seed, by region, and the seats of their visitors."""
+
+    def __init__(self, catalog: Catalog, traffic: ScenarioTraffic, seed: int) -> None:
+        self.establishments: dict[str, list[Establishment]] = make_establishments(catalog, traffic, seed)
+        self.seats = {code: make_seats(code, found, seed) for code, found in self.establishments.items()}
+        self.parts: dict[str, list[EstablishmentGroup]] = {}
+        number = 0
+        for code, found in self.establishments.items():
+            places = [(each.place.project, each.place.academy) for each in found]
+            seats = Counter(places[index] for index in self.seats[code])
+            self.parts[code] = []
+            for place, size in sorted(Counter(places).items()):
+                ids = np.arange(number, number + size, dtype=np.uint64)
+                number += size
+                project, academy = place
+                share = seats[place] / len(self.seats[code])
+                self.parts[code].append(EstablishmentGroup(project, academy or UNKNOWN, share, ids))
+
+    def active(self, levels: Levels, region: str, day: datetime.date) -> Iterator[tuple[EstablishmentGroup, float]]:
+        """The parts of a region that send on a day, and their use against that of the whole region on an ordinary day."""
+        for part in self.parts[region]:
+            if levels.is_active(day, part.project):
+                yield part, part.share * levels.project_factor(day, part.project, region)
+
+    def active_seats(self, levels: Levels, region: str, day: datetime.date) -> list[int]:
+        """The seats of the establishments that send on a day."""
+        places = self.establishments[region]
+        return [index for index in self.seats[region] if levels.is_active(day, places[index].place.project)]

@@ -12,9 +12,9 @@ from typing import BinaryIO
 from streams.errors import InputError
 from streams.simulate.book import TruthBook
 from streams.simulate.inputs import Configuration, derived_run
-from streams.simulate.shape import Load
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator, TrafficPlan
+from streams.simulate.visits import Load
 
 PROGRESS_SECONDS = 5.0
 #: A longer file would be rejected in part when it is published (`max_age_hours`).

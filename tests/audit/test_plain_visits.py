@@ -8,8 +8,7 @@ from collections import Counter
 import orjson
 
 from streams.audit.compare import ASPECTS, VISIT_ASPECTS
-from streams.audit.plain import PlainCount
-from streams.audit.plain_visits import STRETCHES, PlainVisits, stretch_ms
+from streams.audit.plain import STRETCHES, PlainCount, PlainVisits, stretch_ms
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.events import EventBounds

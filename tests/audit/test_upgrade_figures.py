@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.audit import recount, same_minutes, upgrade
+from streams.audit import recount, upgrade
 from streams.audit.recount import RecountRules
 from streams.audit.upgrade import Reach, carried, is_caught_up, readable, still_in_use, wait_caught_up
 from streams.catalog import Catalog
@@ -140,8 +140,8 @@ class Held:
 def test_rows_that_move_are_held_between_two_looks(
     monkeypatch: pytest.MonkeyPatch, old: tuple[dict[Field, int], ...], new: tuple[dict[Field, int], ...], differ: int
 ) -> None:
-    monkeypatch.setattr(same_minutes, "LOOK_SECONDS", 0)
-    compared, rows = same_minutes.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
+    monkeypatch.setattr(upgrade, "LOOK_SECONDS", 0)
+    compared, rows = upgrade.unlike_minutes(Held(*old), Held(*new), None, 200)  # type: ignore[arg-type]
     assert compared == 1
     assert len(rows) == differ
 

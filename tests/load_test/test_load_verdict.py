@@ -11,10 +11,9 @@ from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.errors import InputError
-from streams.load_test.delays import delays_seconds, percentiles
 from streams.load_test.load_french import Balance, LoadTestResult
 from streams.load_test.load_meter import LoadSecond
-from streams.load_test.load_verdict import LoadOutcome, LoadVerdict, verdict, workers_for
+from streams.load_test.load_verdict import LoadOutcome, LoadVerdict, delays_seconds, percentiles, verdict, workers_for
 from streams.load_test.senders import SentLog
 
 

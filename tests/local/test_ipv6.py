@@ -16,7 +16,7 @@ from yarl import URL
 from streams.addresses import host_port
 from streams.errors import ServerError
 from streams.local import ScrapedPorts, prometheus
-from streams.local.ready import http_ok
+from streams.local.ports import http_ok
 from streams.web.server import listen
 
 SERVERS = ["[::1]:9092", "kafka.example.org:9093"]

@@ -10,7 +10,7 @@ import yaml
 
 from streams.errors import ServerError, SettingsError
 from streams.local import ScrapedPorts, ServerPorts, StackPlan, kafka_jars, local_settings, prometheus
-from streams.local.paths import check_programs, find_program
+from streams.local.process import check_programs, find_program
 from streams.settings import Settings, deploy_dir
 
 PORTS = ServerPorts(kafka=41092, redis=41379, prometheus=41090, alertmanager=41093)
@@ -84,7 +84,7 @@ def test_production_addresses_and_replication_do_not_reach_the_local_stack():
 
 def test_missing_servers_are_named_at_once_with_the_command_that_installs_them(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("streams.local.paths._SYSTEM_PATHS", ())
+    monkeypatch.setattr("streams.local.process._SYSTEM_PATHS", ())
     with pytest.raises(ServerError) as caught:
         check_programs()
     text = str(caught.value)

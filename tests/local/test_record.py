@@ -11,7 +11,7 @@ import pytest
 
 from streams.edges import kafka_address, redis_address
 from streams.errors import SettingsError
-from streams.local.record import StackRecord, as_environment, recorded_settings
+from streams.local.stack import StackRecord, as_environment, recorded_settings
 from streams.local.supervisor import ProcessStatus, State
 from streams.settings import Settings, load_settings
 from streams.stack_record import process_start_ticks, read_stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from streams.observe.arrivals import LOOK_SECONDS, Arrivals
+from streams.observe.loading import LOOK_SECONDS, Arrivals
 
 TODAY = datetime.date(2026, 9, 1)
 

@@ -11,7 +11,7 @@ import pytest
 from streams.catalog import load_catalog
 from streams.history import load_calendar
 from streams.load_shape import curve, load_shape
-from streams.observe.cold import COUNTS_MIN, ROWS_MIN, WIDE, ColdShape, filled, scaled
+from streams.observe.expected import COUNTS_MIN, ROWS_MIN, WIDE, ColdShape, filled, scaled
 from streams.observe.series import make_plan
 from streams.settings import default_config_dir
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from streams.events import VisitEvent, decode
+from streams.publish.event import pseudonym
 from streams.publish.formats import FormatOptions, line_reader
-from streams.publish.identity import pseudonym
 from streams.publish.readers import Format, LineReader, Outgoing
 from streams.settings import default_config_dir
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from streams.events import VisitEvent, decode
 from streams.publish.emitted import Skip
+from streams.publish.event import pseudonym
 from streams.publish.fields import means_nobody
 from streams.publish.formats import FormatOptions, line_reader
-from streams.publish.identity import pseudonym
 from streams.publish.lines import read_lines
 from streams.publish.outcomes import classify
 from streams.publish.readers import Format, LineReader, Outgoing

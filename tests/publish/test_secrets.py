@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from streams.errors import InputError
-from streams.publish.identity import fingerprint
+from streams.publish.event import fingerprint
 from streams.publish.lines import InputLine
 from streams.publish.mark import Book, MarkFile, ResumeMark
 from streams.publish.readers import secrets_from

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from tests.board_queries import queries
 
 pytestmark = pytest.mark.servers

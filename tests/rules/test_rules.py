@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from streams.metric_kinds import Kind, Owner
 from streams.metrics import METRICS
 from streams.settings import deploy_dir

@@ -26,7 +26,7 @@ from streams.expose.observer import ObserverServer
 from streams.live import HeartbeatLine, LiveWriter
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
-from streams.local.ready import http_ok
+from streams.local.ports import http_ok
 from streams.observe.loop import RULES
 from streams.settings import Settings
 from tests.servers.commands import Ended, run

@@ -14,7 +14,7 @@ import redis
 from redis.exceptions import RedisError
 
 from streams.local import Process, Program, free_ports
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from streams.settings import deploy_dir
 from tests.servers.own_servers import Killable
 from tests.servers.workers import wait_for

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from streams.local import Process, Receivers, alertmanager, free_ports
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks, html_of
 from tests.servers.observers import wait_until

@@ -116,7 +116,7 @@ def test_days_of_the_past_that_are_imported_while_it_runs_are_learned_from(
     redis_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `vigie up --scenario` and `vigie history import` bring them."""
-    monkeypatch.setattr("streams.observe.arrivals.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("streams.observe.loading.LOOK_SECONDS", 0.2)
     archive = Archive(tmp_path / "archive")
     shift = to_school_morning_seconds()
     place = Place(redis_server.url, f"test.{tmp_path.name}", tmp_path, shift, archive.directory)  # type: ignore[attr-defined]

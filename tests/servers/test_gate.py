@@ -29,7 +29,7 @@ from streams.expose.route_scopes import OBSERVER_ROUTES
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
-from streams.local.paths import find_program
+from streams.local.process import find_program
 from streams.settings import Settings, default_config_dir
 from tests.certificates import make_certificate, trusting
 from tests.servers.browser import chromium

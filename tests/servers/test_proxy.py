@@ -17,8 +17,8 @@ from playwright.sync_api import expect
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports
-from streams.local.paths import find_program
-from streams.local.ready import http_ok
+from streams.local.ports import http_ok
+from streams.local.process import find_program
 from tests.servers.browser import chromium, opened
 from tests.servers.observers import observing
 from tests.servers.page_scene import Scene, shown, surge

@@ -16,8 +16,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams.local.paths import find_program
-from streams.settings import deploy_dir
+from streams.local.process import deploy_dir, find_program
 from tests.alerting.sinks import Sinks
 from tests.servers.test_stack import START_SECONDS_MAX, Up, until
 

@@ -12,7 +12,7 @@ from streams.catalog import load_catalog
 from streams.events import EventBounds, Reason, validate
 from streams.settings import default_config_dir
 from streams.simulate import odd
-from streams.simulate.cells import Cells, CountedPlace
+from streams.simulate.step import Cells, CountedPlace
 
 EVENT: odd.Members = {
     "v": 1,

@@ -14,8 +14,7 @@ from streams.errors import InputError
 from streams.publish import BufferFull, Deliveries
 from streams.simulate import DEFAULT_SPEED, load_truth, scenario_shift_seconds
 from streams.simulate.inputs import Configuration, make_book
-from streams.simulate.live import LiveOptions, LiveRun
-from streams.simulate.pacing import LATE_START_SECONDS, Pace, begin_second
+from streams.simulate.live import LATE_START_SECONDS, LiveOptions, LiveRun, Pace, begin_second
 from streams.simulate.traffic import Generator
 from tests.simulate.conftest import MakePlan
 

@@ -10,8 +10,8 @@ import pytest
 
 from streams.load_shape import curve, rentree_factor
 from streams.simulate.inputs import Configuration
-from streams.simulate.shape import Load, service_weights, storm_strength
 from streams.simulate.traffic import Generator
+from streams.simulate.visits import Load, service_weights, storm_strength
 from tests.simulate.conftest import MakePlan
 
 
