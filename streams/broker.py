@@ -93,20 +93,15 @@ class KafkaAddress:
         servers = ",".join(self.bootstrap_servers)
         text = cause or str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
         name = f"{type(error).__name__} {cause}"
-        if (advice := descriptors_advice(text)) is not None:
-            hint = advice
-        elif "Authentication" in name or "Sasl" in name:
-            hint = "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password"
-        elif "Authorization" in name:
-            hint = "give this user the rights listed in docs/operations/secure.md"
-        elif (advice := tls_advice(text, "kafka_ssl_cafile", "kafka_security_protocol")) is not None:
-            hint = advice
-        elif "SSL" in name:
-            hint = "check kafka_security_protocol and the kafka_ssl_ files"
-        elif "DNS" in name:
-            hint = "correct the name in kafka_bootstrap_servers"
-        elif (advice := listener_advice(text, "kafka_bootstrap_servers")) is not None:
-            hint = advice
-        else:
-            hint = "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers"
+        hints = (
+            descriptors_advice(text),
+            ("Authentication" in name or "Sasl" in name)
+            and "check kafka_security_protocol, kafka_sasl_username and kafka_sasl_password",
+            "Authorization" in name and "give this user the rights listed in docs/operations/secure.md",
+            tls_advice(text, "kafka_ssl_cafile", "kafka_security_protocol"),
+            "SSL" in name and "check kafka_security_protocol and the kafka_ssl_ files",
+            "DNS" in name and "correct the name in kafka_bootstrap_servers",
+            listener_advice(text, "kafka_bootstrap_servers"),
+        )
+        hint = next(filter(None, hints), "start it (`vigie up` starts a local one), or set kafka_bootstrap_servers")
         return KafkaUnavailable(f"Kafka at {servers} does not answer as needed: {text}; {hint}")

@@ -28,11 +28,10 @@ from pydantic_settings import (
 from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
 from streams.secret_files import with_secrets
-from streams.settings_problems import problem_of, problems_together, report_of
+from streams.settings_problems import OwnVariables, problem_of, problems_together, report_of, unknown_variables
 from streams.stack_record import read_stack, stack_file
 from streams.user_dirs import user_dir
 from streams.values import check_setting, setting_number
-from streams.variables import OwnVariables, unknown_variables
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -1,10 +1,18 @@
-"""What settings must be together, beside what each must be by itself; and how problems are told. Pure."""
+"""What is wrong with settings, beside what each must be by itself: together, and in the environment; and how problems are told.
+
+Kubernetes sets variables for each Service beside a pod: one named `vigie-worker` gives `VIGIE_WORKER_PORT=tcp://10.0.0.7:8001`. Manifests
+should say `enableServiceLinks: false`; where they do not, nobody has to find out why.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from pydantic_settings import EnvSettingsSource
 
 from streams.addresses import is_loopback
 
@@ -14,63 +22,87 @@ if TYPE_CHECKING:
 
 def problems_together(settings: Settings) -> list[str]:
     """Return what does not go together, all of it, each with what to do."""
-    return [*_of_kafka(settings), *_of_tls(settings), *_of_topics(settings)]
+    return [text for is_wrong, text in (*_of_kafka(settings), *_of_tls(settings), *_of_topics(settings)) if is_wrong]
 
 
-def _of_kafka(settings: Settings) -> Iterator[str]:
-    protocol = settings.kafka_security_protocol
-    if protocol.startswith("SASL"):
-        for name in ("kafka_sasl_username", "kafka_sasl_password"):
-            if getattr(settings, name) is None:
-                yield f"{name} is needed with kafka_security_protocol={protocol}"
-    oauth = protocol.startswith("SASL") and settings.kafka_sasl_mechanism == "OAUTHBEARER"
-    if oauth and settings.kafka_oauth_token_url is None:
-        yield "kafka_oauth_token_url is needed with kafka_sasl_mechanism=OAUTHBEARER"
+def _of_kafka(settings: Settings) -> Iterator[tuple[bool, str]]:
+    protocol, token_url = settings.kafka_security_protocol, settings.kafka_oauth_token_url
+    has_login = protocol.startswith("SASL")
+    oauth = has_login and settings.kafka_sasl_mechanism == "OAUTHBEARER"
+    for name in ("kafka_sasl_username", "kafka_sasl_password"):
+        yield has_login and not _is_set(settings, name), f"{name} is needed with kafka_security_protocol={protocol}"
+    yield (
+        oauth and token_url is None,
+        "kafka_oauth_token_url is needed with kafka_sasl_mechanism=OAUTHBEARER",
+    )
     try:
-        url = urlsplit(settings.kafka_oauth_token_url or "")
-        if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            yield "kafka_oauth_token_url is http://: the client's secret would travel in the clear, write https://"
+        url = urlsplit(token_url or "")
+        yield (
+            url.scheme == "http" and not is_loopback(url.hostname or ""),
+            "kafka_oauth_token_url is http://: the client's secret would travel in the clear, write https://",
+        )
     except ValueError as error:
-        yield f"kafka_oauth_token_url is no address: {error}"
+        yield True, f"kafka_oauth_token_url is no address: {error}"
     for name in ("kafka_oauth_token_url", "kafka_oauth_scope"):
-        if getattr(settings, name) is not None and not oauth:
-            yield f"{name} is of no use without kafka_security_protocol=SASL_SSL and kafka_sasl_mechanism=OAUTHBEARER"
-    if (settings.kafka_ssl_certfile is None) != (settings.kafka_ssl_keyfile is None):
-        yield "kafka_ssl_certfile and kafka_ssl_keyfile go together"
+        yield (
+            _is_set(settings, name) and not oauth,
+            f"{name} is of no use without kafka_security_protocol=SASL_SSL and kafka_sasl_mechanism=OAUTHBEARER",
+        )
+    yield _together(settings, "kafka_ssl_certfile", "kafka_ssl_keyfile")
     for name in ("kafka_ssl_cafile", "kafka_ssl_certfile"):
-        if getattr(settings, name) is not None and not protocol.endswith("SSL"):
-            yield f"{name} is of no use with kafka_security_protocol={protocol}: nothing is encrypted"
+        yield (
+            _is_set(settings, name) and not protocol.endswith("SSL"),
+            f"{name} is of no use with kafka_security_protocol={protocol}: nothing is encrypted",
+        )
 
 
-def _of_tls(settings: Settings) -> Iterator[str]:
+def _of_tls(settings: Settings) -> Iterator[tuple[bool, str]]:
     scheme = settings.redis_url.partition(":")[0]
-    with_tls = "rediss+sentinel://" if scheme.endswith("+sentinel") else "rediss://"
-    if (settings.redis_tls_cert_file is None) != (settings.redis_tls_key_file is None):
-        yield "redis_tls_cert_file and redis_tls_key_file go together"
+    asks_sentinels = scheme.endswith("+sentinel")
+    with_tls = "rediss+sentinel://" if asks_sentinels else "rediss://"
+    yield _together(settings, "redis_tls_cert_file", "redis_tls_key_file")
     for name in ("redis_tls_ca_file", "redis_tls_cert_file"):
-        if getattr(settings, name) is not None and not scheme.startswith("rediss"):
-            yield f"{name} is of no use with a redis_url of {scheme}://: write {with_tls} for TLS, or leave it out"
+        yield (
+            _is_set(settings, name) and not scheme.startswith("rediss"),
+            f"{name} is of no use with a redis_url of {scheme}://: write {with_tls} for TLS, or leave it out",
+        )
     for name in ("redis_sentinel_username", "redis_sentinel_password"):
-        if getattr(settings, name) is not None and not scheme.endswith("+sentinel"):
-            yield f"{name} is of no use with a redis_url of {scheme}://, which asks no sentinel: leave it out"
-    if (settings.tls_certfile is None) != (settings.tls_keyfile is None):
-        yield "tls_certfile and tls_keyfile go together"
-    if (settings.proxy_address is None) != (settings.proxy_secret is None):
-        yield "proxy_address and proxy_secret go together: without the secret anybody of that address could name anybody"
-    if settings.tls_certfile is not None and settings.tls_by_proxy:
-        yield "tls_by_proxy says that a proxy speaks TLS, tls_certfile that this process does: unset one"
+        yield (
+            _is_set(settings, name) and not asks_sentinels,
+            f"{name} is of no use with a redis_url of {scheme}://, which asks no sentinel: leave it out",
+        )
+    yield _together(settings, "tls_certfile", "tls_keyfile")
+    half, text = _together(settings, "proxy_address", "proxy_secret")
+    yield half, f"{text}: without the secret anybody of that address could name anybody"
+    yield (
+        settings.tls_certfile is not None and settings.tls_by_proxy,
+        "tls_by_proxy says that a proxy speaks TLS, tls_certfile that this process does: unset one",
+    )
 
 
-def _of_topics(settings: Settings) -> Iterator[str]:
-    if settings.topic == settings.rejected_topic:
-        yield "topic and rejected_topic must differ"
+def _of_topics(settings: Settings) -> Iterator[tuple[bool, str]]:
+    yield settings.topic == settings.rejected_topic, "topic and rejected_topic must differ"
     for name in ("topic_retention_hours_max", "rejected_retention_hours_max"):
-        if getattr(settings, name) < settings.topic_retention_hours:
-            yield f"{name} is below topic_retention_hours, which topics must keep at least: lower that, or raise this"
-    if settings.topic_min_insync_replicas > settings.topic_replication_factor:
-        yield "topic_min_insync_replicas cannot exceed topic_replication_factor"
-    if settings.max_age_hours > settings.minutes_kept_hours:
-        yield "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once"
+        yield (
+            getattr(settings, name) < settings.topic_retention_hours,
+            f"{name} is below topic_retention_hours, which topics must keep at least: lower that, or raise this",
+        )
+    yield (
+        settings.topic_min_insync_replicas > settings.topic_replication_factor,
+        "topic_min_insync_replicas cannot exceed topic_replication_factor",
+    )
+    yield (
+        settings.max_age_hours > settings.minutes_kept_hours,
+        "minutes_kept_hours must be at least max_age_hours, or late events would be trimmed at once",
+    )
+
+
+def _is_set(settings: Settings, name: str) -> bool:
+    return getattr(settings, name) is not None
+
+
+def _together(settings: Settings, one: str, other: str) -> tuple[bool, str]:
+    return _is_set(settings, one) != _is_set(settings, other), f"{one} and {other} go together"
 
 
 def problem_of(item: Any) -> str:
@@ -85,3 +117,45 @@ def report_of(lines: list[str]) -> str:
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
     hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
     return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])
+
+
+_HOST = re.compile(r"(VIGIE(?:_[A-Z0-9_]+)?)_SERVICE_HOST")
+#: What else a Service named so gives; the plain port only where it is an URL, since it may be somebody's setting.
+_OTHERS = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_[A-Z0-9_]+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
+_URL = re.compile(r"(tcp|udp|sctp)://")
+
+
+def service_links(environment: Mapping[str, str]) -> frozenset[str]:
+    """The names of variables of `environment` that Services have set: those of a family that has both a host and a port."""
+    found = set()
+    for name in environment:
+        told = _HOST.fullmatch(name)
+        if told is None or f"{told[1]}_SERVICE_PORT" not in environment:
+            continue
+        found |= {
+            other for other in environment if other.startswith(told[1]) and _OTHERS.fullmatch(other[len(told[1]) :])
+        }
+        if _URL.match(environment.get(f"{told[1]}_PORT", "")):
+            found.add(f"{told[1]}_PORT")
+    return frozenset(found)
+
+
+class OwnVariables(EnvSettingsSource):
+    """The variables that somebody set; those of Kubernetes' Services are none."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        links = service_links(os.environ)
+        return {name: value for name, value in super()._load_env_vars().items() if name.upper() not in links}
+
+
+def unknown_variables(known: Collection[str]) -> list[str]:
+    """Say of each variable that begins as ours and is not one of `known` what is wrong with it."""
+    links = service_links(os.environ)
+    ours = [name for name in sorted(os.environ) if name.upper().startswith("VIGIE_") and name not in links]
+    return [
+        f"{name}: write {name.upper()}"
+        if name != name.upper()
+        else f"{name}: no such setting (a typing error would be ignored silently otherwise)"
+        for name in ours
+        if name != name.upper() or (name not in known and not name.startswith("VIGIE_SECRET"))
+    ]

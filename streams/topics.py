@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,13 +159,21 @@ def log_ends(client: KafkaAdminClient, name: str, partitions: Iterable[int]) -> 
     return {tp.partition: int(end.offset) for tp, end in found.items()}
 
 
-def create_topic(client: KafkaAdminClient, design: TopicDesign) -> None:
-    """Create a topic as designed; one that appeared meanwhile is left as it is."""
+def found_or_created(client: KafkaAdminClient, design: TopicDesign) -> tuple[TopicFacts | None, bool]:
+    """What Kafka says of a topic, and whether it was absent and is created now as designed; None where Kafka does not list it yet.
+
+    One that appeared meanwhile is left as it is. A created topic reaches the brokers' metadata a moment later.
+    """
+    if found := describe_topic(client, design.name):
+        return found, False
     topic = NewTopic(design.name, design.partitions, design.replication_factor, topic_configs=design.configs())
-    try:
+    with suppress(TopicAlreadyExistsError):
         client.create_topics([topic])
-    except TopicAlreadyExistsError:
-        return
+    for _ in range(LISTED_TRIES_MAX):
+        if found := describe_topic(client, design.name):
+            return found, True
+        time.sleep(LISTED_PAUSE_SECONDS)
+    return None, True
 
 
 def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
@@ -221,15 +229,6 @@ def _alter(name: str) -> str:
     return f"kafka-configs.sh --bootstrap-server ... --alter --entity-type topics --entity-name {name} --add-config"
 
 
-def await_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
-    """A created topic reaches the brokers' metadata a moment later."""
-    for _ in range(LISTED_TRIES_MAX):
-        if found := describe_topic(client, name):
-            return found
-        time.sleep(LISTED_PAUSE_SECONDS)
-    return None
-
-
 def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[TopicFacts]:
     """Create the topics that are absent, verify all, and return what Kafka says of them.
 
@@ -240,10 +239,7 @@ def ensure_topics(address: KafkaAddress, designs: list[TopicDesign]) -> list[Top
     facts: list[TopicFacts] = []
     with admin_client(address) as client:
         for design in designs:
-            found = describe_topic(client, design.name)
-            if found is None:
-                create_topic(client, design)
-                found = await_topic(client, design.name)
+            found, _is_new = found_or_created(client, design)
             if found is None:
                 problems.append(f"{design.name}: was created but Kafka does not list it yet; try again")
                 continue

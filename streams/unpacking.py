@@ -73,18 +73,6 @@ class _Gzip:
 _Tool = tuple[_Unpacker, type[Exception]]
 
 
-def _gzip() -> _Tool:
-    return _Gzip(), zlib.error
-
-
-def _xz() -> _Tool:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_BYTES_MAX), lzma.LZMAError
-
-
-def _bzip2() -> _Tool:
-    return bz2.BZ2Decompressor(), OSError
-
-
 def _zstd() -> _Tool:
     if sys.version_info >= (3, 14):
         from compression import zstd
@@ -94,9 +82,12 @@ def _zstd() -> _Tool:
 
 
 _TOOLS: dict[re.Pattern[bytes], Callable[[], _Tool]] = {
-    re.compile(rb"\x1f\x8b"): _gzip,
-    re.compile(rb"\xfd7zXZ\x00"): _xz,
-    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): _bzip2,
+    re.compile(rb"\x1f\x8b"): lambda: (_Gzip(), zlib.error),
+    re.compile(rb"\xfd7zXZ\x00"): lambda: (
+        lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_BYTES_MAX),
+        lzma.LZMAError,
+    ),
+    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): lambda: (bz2.BZ2Decompressor(), OSError),
     re.compile(rb"\x28\xb5\x2f\xfd"): _zstd,
 }
 #: Endings that such files have.

@@ -23,9 +23,7 @@ from streams.topics import (
     TopicDesign,
     TopicFacts,
     admin_client,
-    await_topic,
-    create_topic,
-    describe_topic,
+    found_or_created,
     topic_problems,
     topic_warnings,
 )
@@ -129,16 +127,13 @@ def check_topics(
     with admin_client(address) as client:
         yield Finding(Level.OK, "kafka", f"answers at {','.join(address.bootstrap_servers)}")
         for design in designs:
-            known = facts = describe_topic(client, design.name)
-            if facts is None:
-                create_topic(client, design)
-                facts = await_topic(client, design.name)
+            facts, is_new = found_or_created(client, design)
             if facts is None:
                 raise ServerError(
                     f"{design.name} was created but Kafka does not list it: try again, or see Kafka's log"
                 )
             found[design.name] = facts
-            yield from _topic_findings(facts, design, created=known is None)
+            yield from _topic_findings(facts, design, created=is_new)
         number = producer_quotas(client)
         text = quotas_text(number)
         is_bad = number == 0 and address.security_protocol != "PLAINTEXT"

@@ -11,10 +11,10 @@ from streams.audit.log import open_log
 from streams.audit.project import VALUES_NAMED, ProjectView, share_of
 from streams.audit.rejects import printable
 from streams.broker import KafkaAddress
-from streams.catalog import UNKNOWN, Catalog
+from streams.catalog import UNKNOWN
 from streams.clock import paris_text
 from streams.count import Cut
-from streams.events import PSEUDONYM_CHARACTERS_MIN, EventBounds
+from streams.events import PSEUDONYM_CHARACTERS_MIN
 from streams.live import LiveReader
 
 #: At most this many records are read, the newest: some five seconds.
@@ -81,8 +81,11 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
     if view.project not in {each.code for each in view.catalog.projects}:
         alike = view.catalog.project_like(view.project)
         meant = f". Is it {alike}?" if alike else ""
-        text = f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there{meant}"
-        yield Finding(Level.PROBLEM, "project", text)
+        yield Finding(
+            Level.PROBLEM,
+            "project",
+            f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there{meant}",
+        )
     since = paris_text(looked.since_ms, view.shift_seconds, "seconds")
     period = f"since {since} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"
     if not view.accepted:
@@ -94,8 +97,8 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
         event = seen.event
         codes = " ".join(each or "-" for each in (event.uai, event.service, event.profile))
         sent = printable(f"{codes}  id {event.id}".encode(), LINE_CHARACTERS_MAX)
-        text = f"{paris_text(seen.append_ms, view.shift_seconds, 'milliseconds')}  {sent}  partition {seen.partition}"
-        yield Finding(Level.OK, "last", text)
+        when = paris_text(seen.append_ms, view.shift_seconds, "milliseconds")
+        yield Finding(Level.OK, "last", f"{when}  {sent}  partition {seen.partition}")
     yield from _rejects(view)
     yield from _codes(view)
     if view.accepted:
@@ -110,11 +113,17 @@ def _rejects(view: ProjectView) -> Iterator[Finding]:
     if not view.rejected:
         yield Finding(Level.OK, "rejected", "none that names this project")
     if view.nobodys:
-        text = f"{view.nobodys:,} records name no project that can be read: should some be yours, see `vigie rejects list --project -`"
-        yield Finding(Level.WARNING, "rejected", text)
+        yield Finding(
+            Level.WARNING,
+            "rejected",
+            f"{view.nobodys:,} records name no project that can be read: should some be yours, see `vigie rejects list --project -`",
+        )
     if view.unread:
-        text = f"{view.unread:,} records are in batches that unpack to more than unpacked_mib_max, or are damaged: they may be anybody's"
-        yield Finding(Level.WARNING, "rejected", text)
+        yield Finding(
+            Level.WARNING,
+            "rejected",
+            f"{view.unread:,} records are in batches that unpack to more than unpacked_mib_max, or are damaged: they may be anybody's",
+        )
 
 
 def _codes(view: ProjectView) -> Iterator[Finding]:
@@ -122,8 +131,11 @@ def _codes(view: ProjectView) -> Iterator[Finding]:
         named = ", ".join(f"{value} ({number:,})" for value, number in values.most_common(VALUES_NAMED))
         more = f" and {len(values) - VALUES_NAMED} more" if len(values) > VALUES_NAMED else ""
         share = values.total() / max(view.accepted, 1)
-        text = f"{name}: {values.total():,} events ({share:.1%}) count under {UNKNOWN}: {named}{more}"
-        yield Finding(Level.WARNING, "codes", text)
+        yield Finding(
+            Level.WARNING,
+            "codes",
+            f"{name}: {values.total():,} events ({share:.1%}) count under {UNKNOWN}: {named}{more}",
+        )
     if view.accepted and not view.unknown:
         yield Finding(Level.OK, "codes", "all are known")
 
@@ -133,22 +145,26 @@ def _clock(view: ProjectView, lateness_ms: int) -> Iterator[Finding]:
     median, most, ahead = share_of(behind, 0.5), share_of(behind, 0.95), -behind[0]
     text = f"the broker takes events {median / 1000:.1f} s after their ts (median), 95 % within {most / 1000:.1f} s"
     if ahead > AHEAD_MS_MAX:
-        wrong = f"{text}; one came {ahead / 1000:.1f} s before its ts: set the senders' clocks by NTP"
-        yield Finding(Level.WARNING, "clock", wrong)
+        ahead_text = f"{text}; one came {ahead / 1000:.1f} s before its ts: set the senders' clocks by NTP"
+        yield Finding(Level.WARNING, "clock", ahead_text)
     elif most > lateness_ms:
-        late = f"{text}: later than {lateness_ms / 1000:g} s is late; send events when they happen, and look at the senders' clocks"
-        yield Finding(Level.WARNING, "clock", late)
+        yield Finding(
+            Level.WARNING,
+            "clock",
+            f"{text}: later than {lateness_ms / 1000:g} s is late; send events when they happen, and look at the senders' clocks",
+        )
     else:
         yield Finding(Level.OK, "clock", text)
 
 
 def _repeats(view: ProjectView) -> Iterator[Finding]:
     if view.repeats_elsewhere.number:
-        sample = view.repeats_elsewhere
-        text = (
-            f"{sample.number:,} repeats of an id lie in another partition, and count twice, for instance {sample.first}"
+        yield Finding(
+            Level.PROBLEM,
+            "repeats",
+            f"{view.repeats_elsewhere.number:,} repeats of an id lie in another partition, and count twice, "
+            f"for instance {view.repeats_elsewhere.first}: one id, one visitor, one key",
         )
-        yield Finding(Level.PROBLEM, "repeats", f"{text}: one id, one visitor, one key")
     share = view.repeats / view.accepted
     text = f"{view.repeats:,} repeats of an id ({share:.1%}), removed"
     if share > 0.2:
@@ -158,27 +174,30 @@ def _repeats(view: ProjectView) -> Iterator[Finding]:
 
 
 def _keys(view: ProjectView) -> Iterator[Finding]:
-    problems = []
-    if view.no_key:
-        problems.append(f"{view.no_key:,} events have no key: it must be the UTF-8 of visitor")
-    if view.other_key.number:
-        text = (
-            f"{view.other_key.number:,} events have another key than their visitor, for instance {view.other_key.first}"
-        )
-        problems.append(f"{text}: the key must be the UTF-8 of visitor")
-    if view.wrong_partition.number:
-        text = f"{view.wrong_partition.number:,} events lie in the wrong partition, for instance {view.wrong_partition.first}"
-        problems.append(f"{text}: set the client's partitioner to murmur2 (librdkafka: partitioner=murmur2_random)")
-    for problem in problems:
-        yield Finding(Level.PROBLEM, "keys", problem)
-    if not problems:
+    other, wrong, nobody = view.other_key, view.wrong_partition, view.no_pseudonyms
+    problems = (
+        (view.no_key, f"{view.no_key:,} events have no key: it must be the UTF-8 of visitor"),
+        (
+            other.number,
+            f"{other.number:,} events have another key than their visitor, for instance {other.first}: the key must be the UTF-8 of "
+            "visitor",
+        ),
+        (
+            wrong.number,
+            f"{wrong.number:,} events lie in the wrong partition, for instance {wrong.first}: set the client's partitioner to murmur2 "
+            "(librdkafka: partitioner=murmur2_random)",
+        ),
+    )
+    yield from (Finding(Level.PROBLEM, "keys", text) for number, text in problems if number)
+    if not any(number for number, _text in problems):
         yield Finding(Level.OK, "keys", "every event lies in its visitor's partition")
-    if view.no_pseudonyms.number:
-        sample = view.no_pseudonyms
-        text = f"{sample.number:,} events have a visitor that may be a name, a login or a number, or is guessed soon"
-        short = f"(under {PSEUDONYM_CHARACTERS_MIN} characters), for instance {sample.first}"
+    if nobody.number:
         yield Finding(
-            Level.WARNING, "visitor", f"{text} {short}: a pseudonym is HMAC-SHA-256 of the user id under a secret"
+            Level.WARNING,
+            "visitor",
+            f"{nobody.number:,} events have a visitor that may be a name, a login or a number, or is guessed soon "
+            f"(under {PSEUDONYM_CHARACTERS_MIN} characters), for instance {nobody.first}: a pseudonym is HMAC-SHA-256 of the user id "
+            "under a secret",
         )
 
 
@@ -189,8 +208,7 @@ def last_counted(reader: LiveReader, view: ProjectView) -> Iterator[Finding]:
         for minute in reversed(reader.fetch(held[max(0, end - MINUTES_A_LOOK) : end])):
             if number := minute.counts.get((Cut.PROJECT, view.project), 0):
                 when = paris_text(minute.minute * 60_000, view.shift_seconds)
-                text = f"the last minute with events of it is {when} ({number:,})"
-                yield Finding(Level.OK, "counted", text)
+                yield Finding(Level.OK, "counted", f"the last minute with events of it is {when} ({number:,})")
                 return
     yield Finding(Level.WARNING, "counted", "no minute that Redis holds has an event of it")
 
@@ -215,8 +233,3 @@ def check_project(
 
     yield from guarded("kafka", in_the_log)
     yield from guarded("redis", lambda: last_counted(reader, view))
-
-
-def view_of(project: str, catalog: Catalog, bounds: EventBounds, shift_seconds: int = 0) -> ProjectView:
-    """A view that has seen nothing."""
-    return ProjectView(project, catalog, bounds, 1, shift_seconds)

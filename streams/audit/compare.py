@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from streams.audit.plain import PlainCount, Row
 from streams.live import MinuteCounts, Snapshot
 
+K = TypeVar("K", bound=Any)
 #: Redis's short names of the aspects (docs/architecture.md, keys) -> those of `streams.audit.plain`. What is not here is not compared.
 ASPECTS = {
     "e": "region,service",
@@ -115,13 +117,14 @@ def compare(
     aspects = ASPECTS | VISIT_ASPECTS if visits else ASPECTS
     ours = {minute: rows for minute, rows in plain.minutes.items() if _within(minute, where)}
     theirs = {found.minute: _rows(found.counts, aspects) for found in held if _within(found.minute, where)}
-    differences: list[Difference] = []
-    rows = 0
     minutes = sorted(ours.keys() | theirs.keys())
-    for minute in minutes:
-        rows += _compare_rows(minute, ours.get(minute, {}), theirs.get(minute, {}), differences)
+    pairs: list[tuple[int | None, Mapping[Row, int], Mapping[Row, int]]] = [
+        (minute, theirs.get(minute, {}), ours.get(minute, {})) for minute in minutes
+    ]
     if where.totals:
-        rows += _compare_rows(None, plain.totals(), _rows(snapshot.totals, aspects), differences)
+        pairs.append((None, _rows(snapshot.totals, aspects), plain.totals()))
+    differences = [Difference(minute, *each) for minute, one, other in pairs for each in differing(one, other)]
+    rows = sum(len({*one, *other}) for _minute, one, other in pairs)
     return Compared(len(minutes), rows, tuple(differences))
 
 
@@ -133,18 +136,7 @@ def _rows(counts: Mapping[tuple[str, ...], int], aspects: Mapping[str, str]) -> 
     return {(aspects[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in aspects}
 
 
-def _compare_rows(
-    minute: int | None, ours: Mapping[Row, int], theirs: Mapping[Row, int], differences: list[Difference]
-) -> int:
-    rows = sorted(ours.keys() | theirs.keys())
-    differences += _differing(minute, rows, ours, theirs)
-    return len(rows)
-
-
-def _differing(
-    minute: int | None, rows: list[Row], ours: Mapping[Row, int], theirs: Mapping[Row, int]
-) -> Iterator[Difference]:
-    for row in rows:
-        counted, recounted = theirs.get(row, 0), ours.get(row, 0)
-        if counted != recounted:
-            yield Difference(minute, row, counted, recounted)
+def differing(one: Mapping[K, int], other: Mapping[K, int]) -> list[tuple[K, int, int]]:
+    """The keys, sorted, whose counts differ, with both counts; what is absent is 0."""
+    pairs = ((key, one.get(key, 0), other.get(key, 0)) for key in sorted({*one, *other}))
+    return [pair for pair in pairs if pair[1] != pair[2]]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams import topics
 from streams.audit.recount import Recount
 from streams.broker import KafkaAddress
 from streams.count import Cut, Field
@@ -58,18 +54,14 @@ class Chain:
 
 
 def log_ends(kafka: KafkaAddress, topic: str) -> dict[int, int]:
-    """Where the log of each partition ends.
+    """Where the log of each partition ends; of none where there is no such topic.
 
     Raises:
         ServerError: Kafka does not answer.
     """
-    with kafka.asking(KafkaError):
-        consumer = KafkaConsumer(**kafka.client_options())
-        try:
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-            return {partition.partition: int(end) for partition, end in consumer.end_offsets(partitions).items()}
-        finally:
-            consumer.close()
+    with topics.admin_client(kafka) as client:
+        found = topics.identify_topic(client, topic)
+        return topics.log_ends(client, topic, range(found[1] if found else 0))
 
 
 def redis_figures(chain: Chain) -> Figures:
@@ -89,7 +81,7 @@ def redis_figures(chain: Chain) -> Figures:
 
 def metrics_figures(chain: Chain) -> Figures:
     """Totals as an observer exposes them."""
-    families = text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").decode())
+    families = text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").data.decode())
     found = {family.name: [(sample.labels, sample.value) for sample in family.samples] for family in families}
     reasons = {labels["reason"]: int(value) for labels, value in found.get("ent_events_rejected", ()) if value}
     counted = sum(int(value) for _labels, value in found.get("ent_events", ()))
@@ -101,28 +93,14 @@ def _sum(series: list[tuple[dict[str, str], float]] | None) -> int | None:
     return sum(int(value) for _labels, value in series) if series else None
 
 
-class _Series(msgspec.Struct):
-    metric: dict[str, str]
-    value: tuple[float, str]
-
-
-class _Data(msgspec.Struct):
-    result: list[_Series]
-
-
-class _Answer(msgspec.Struct):
-    data: _Data
-
-
 def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float]]:
     """Ask Prometheus for an instant vector: (labels, value) of each series.
 
     Raises:
         ServerError: Prometheus is down or refuses the query.
     """
-    text = urllib.parse.urlencode({"query": expression})
-    answer = msgspec.json.decode(_get(f"{prometheus_url}/api/v1/query?{text}"), type=_Answer)
-    return [(series.metric, float(series.value[1])) for series in answer.data.result]
+    result = _get(f"{prometheus_url}/api/v1/query", query=expression).json()["data"]["result"]
+    return [(series["metric"], float(series["value"][1])) for series in result]
 
 
 def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
@@ -147,10 +125,11 @@ def recount_figures(found: Recount, redis: Figures) -> Figures:
     return Figures("recount", found.records, totals["region,service"], totals["rejected"], totals["duplicate"])
 
 
-def _get(url: str) -> bytes:
+def _get(url: str, **fields: str) -> urllib3.BaseHTTPResponse:
     try:
-        with urllib.request.urlopen(url, timeout=_HTTP_SECONDS_MAX) as answer:
-            body: bytes = answer.read()
-            return body
-    except (urllib.error.URLError, OSError) as error:
+        answer = urllib3.request("GET", url, fields=fields, timeout=_HTTP_SECONDS_MAX, retries=False)
+    except urllib3.exceptions.HTTPError as error:
         raise ServerError(f"{url} does not answer as needed: {error}; see its log") from error
+    if answer.status != 200:
+        raise ServerError(f"{url} does not answer as needed: HTTP Error {answer.status}: {answer.reason}; see its log")
+    return answer

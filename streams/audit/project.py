@@ -51,7 +51,7 @@ class ProjectView:
     project: str
     catalog: Catalog
     bounds: EventBounds
-    partitions: int
+    partitions: int = 1
     shift_seconds: int = 0  # scenario time minus clock: times are told in Paris, by the scenario
     accepted: int = 0
     others: int = 0

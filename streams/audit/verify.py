@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from streams.audit.compare import differing
 from streams.audit.figures import (
     Chain,
     Figures,
@@ -151,21 +152,17 @@ def _compare_totals(result: Comparison, figures: Figures, redis: Figures, publis
         if mine is not None and mine != theirs:
             result.differences.append(f"{name}: {figures.source} says {mine:,}, Redis {theirs:,}")
     if figures.rejected_by_reason is not None and redis.rejected_by_reason is not None:
-        for reason in sorted({*figures.rejected_by_reason, *redis.rejected_by_reason}):
-            mine, theirs = figures.rejected_by_reason.get(reason, 0), redis.rejected_by_reason.get(reason, 0)
-            if mine != theirs:
-                result.differences.append(f"rejected as {reason}: {figures.source} says {mine:,}, Redis {theirs:,}")
+        for reason, mine, theirs in differing(figures.rejected_by_reason, redis.rejected_by_reason):
+            result.differences.append(f"rejected as {reason}: {figures.source} says {mine:,}, Redis {theirs:,}")
 
 
 def _compare_fields(result: Comparison, redis: Mapping[Field, int], prometheus: Mapping[Field, int]) -> None:
-    fields = sorted({*redis, *prometheus})
-    wrong = [name for name in fields if redis.get(name, 0) != prometheus.get(name, 0)]
+    wrong = differing(redis, prometheus)
     result.notes.append(
-        f"totals by region and service, Redis and Prometheus: {len(fields):,} compared, {len(wrong):,} differ"
+        f"totals by region and service, Redis and Prometheus: {len({*redis, *prometheus}):,} compared, {len(wrong):,} differ"
     )
-    for name in wrong:
-        where = " ".join(name[1:])
-        result.differences.append(f"{where}: Redis says {redis.get(name, 0):,}, Prometheus {prometheus.get(name, 0):,}")
+    for name, one, other in wrong:
+        result.differences.append(f"{' '.join(name[1:])}: Redis says {one:,}, Prometheus {other:,}")
 
 
 def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> None:
@@ -174,16 +171,15 @@ def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> No
     cuts = {field[0] for _minute, field in figures.minutes}
     mine = figures.minutes
     theirs = {key: number for key, number in redis.minutes.items() if key[1][0] in cuts}
-    keys = sorted({*mine, *theirs})
-    wrong = [key for key in keys if mine.get(key, 0) != theirs.get(key, 0)]
+    keys, wrong = {*mine, *theirs}, differing(theirs, mine)
     minutes = len({minute for minute, _field in keys})
     result.notes.append(
         f"minutes, Redis and {figures.source}: {minutes:,} minutes, {len(keys):,} rows compared, {len(wrong):,} differ"
     )
-    for minute, name in wrong:
-        where = f"minute {minute} {' '.join(name)}"
-        number, expected = theirs.get((minute, name), 0), mine.get((minute, name), 0)
-        result.differences.append(f"{where}: Redis says {number:,}, {figures.source} {expected:,}")
+    for (minute, name), number, expected in wrong:
+        result.differences.append(
+            f"minute {minute} {' '.join(name)}: Redis says {number:,}, {figures.source} {expected:,}"
+        )
 
 
 def report(comparison: Comparison, say: Callable[[str], None]) -> int:

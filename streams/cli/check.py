@@ -12,7 +12,8 @@ from functools import partial
 import click
 
 from streams.audit.check import CALENDAR_DAYS, Finding, Level, check_calendar, check_servers, guarded
-from streams.audit.check_project import check_project, view_of
+from streams.audit.check_project import check_project
+from streams.audit.project import ProjectView
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
 from streams.cli.terminal import say_simulation
@@ -77,7 +78,7 @@ def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
     settings = load_settings()
     say_simulation(settings.calendar_shift_seconds)
     catalog = load_catalog(settings.config_dir)
-    view = view_of(project, catalog, event_bounds(settings), settings.calendar_shift_seconds)
+    view = ProjectView(project, catalog, event_bounds(settings), shift_seconds=settings.calendar_shift_seconds)
     with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader, Meter("check", None) as meter:
         yield from check_project(
             kafka_address(settings),

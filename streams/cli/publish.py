@@ -136,10 +136,10 @@ def _begin(source: _Source, marks: MarkFile | None, of: tuple[str, str, str], ag
         lines = hold_against(stream, trials, lambda number: meter.show(raw.tell(), f"{number:,} lines"))
     if marks is None:
         return Book(*of, at_ms=at_ms)
-    start = decide(source.name, of, trials, own=marks.path, lines=lines, at_ms=at_ms)
-    for text in start.said:
+    book, said = decide(source.name, of, trials, own=marks.path, lines=lines, at_ms=at_ms)
+    for text in said:
         click.echo(text, err=True)
-    return start.book
+    return book
 
 
 def _publish(source: _Source, settings: Settings, reader: LineReader, book: Book, marks: MarkFile | None) -> int:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from streams.load_test.load_events import LoadReplay
     from streams.load_test.load_french import Balance, LoadTestResult
     from streams.load_test.load_meter import LoadMeter
-    from streams.load_test.senders import LoadPublisher, SentLog
+    from streams.load_test.senders import SentLog
+    from streams.publish import VisitPublisher
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 #: The senders are ready, and the first minute begins, so long after everything runs.
@@ -177,7 +178,7 @@ def _need(
 def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
     from streams.audit.fetched import Unread
     from streams.audit.log import open_log
-    from streams.load_test.from_topic import replay_of
+    from streams.load_test.load_events import replay_of
 
     begin_ms, end_ms = (int(paris_moment("--range", text).timestamp() * 1000) for text in span)
     if not begin_ms < end_ms:
@@ -290,7 +291,7 @@ def _start_ms(*, at_once: bool) -> int:
     return now_ms if at_once else -(-now_ms // 60_000) * 60_000
 
 
-def _publisher(chain: LoadChain, through: str) -> LoadPublisher:
+def _publisher(chain: LoadChain, through: str) -> VisitPublisher:
     """What one sender sends with: the library that an ENT embeds."""
     from streams.publish import PublisherLimits, VisitPublisher
 

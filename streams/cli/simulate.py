@@ -183,8 +183,7 @@ class _LiveOptions:
 def _live(configuration: Configuration, settings: Settings, options: _LiveOptions) -> None:
     from streams import edges
     from streams.publish import PublisherLimits, VisitPublisher
-    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Publisher
-    from streams.simulate.two_ways import TwoWays
+    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, TwoWays
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -215,7 +214,7 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
     limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
     kafka = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
     kafka.connect()
-    publisher: Publisher = kafka
+    publisher: VisitPublisher | TwoWays = kafka
     if options.collector_project is not None:
         collector = VisitPublisher(edges.publish_address(settings), limits=limits)
         collector.connect()

@@ -112,7 +112,7 @@ def _wait(
         closing(open_archives(settings)) as archives,
         Meter("upgrade", None) as meter,
     ):
-        observer = Observer(keeper, sketches, rules, None, archives)
+        observer = Observer(keeper, sketches, rules, archives=archives)
 
         def show(theirs: Snapshot, ours: Snapshot) -> None:
             left = sum(

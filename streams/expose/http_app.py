@@ -209,7 +209,7 @@ def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Ca
     )
     async def readyz(request: Request) -> Response:
         """200 once Redis answers and the observer's loop ran, before any event; else, or where a part has a defect, 503 and the reason."""
-        reason = next(iter(loops.defects()), None) or not_ready_because(observer.state, time.monotonic())
+        reason = next(iter(loops.defects()), None) or not_ready_because(observer.loop.state, time.monotonic())
         if not viewer_of(request).may(AccessScope.READ):
             return answer(Readiness(reason is None, None), 200 if reason is None else 503)
         return answer(Readiness(reason is None, reason, loops.problems()), 200 if reason is None else 503)
@@ -312,13 +312,13 @@ def observer_lifespan(parts: Parts, stop_seconds_max: float) -> Callable[[FastAP
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.observer.start()
+        parts.observer.loop.start()
         parts.feed.start()
-        parts.herald.start()
+        parts.herald.loop.start()
         yield
-        parts.herald.stop(stop_seconds_max)
+        parts.herald.loop.stop(stop_seconds_max)
         parts.feed.stop(stop_seconds_max)
-        parts.observer.stop(stop_seconds_max)
+        parts.observer.loop.stop(stop_seconds_max)
         parts.reader.close()
         parts.sketches.close()
 

@@ -105,18 +105,18 @@ class ObserverServer:
             DefectError: a thread ended by itself.
         """
         if self._archivist:
-            self._archivist.start()
+            self._archivist.loop.start()
         if self._detector:
-            self._detector.start()
+            self._detector.loop.start()
         self._prober.start()
         self._acknowledgements.start()
         self._server.serve_until_stopped()
         self._acknowledgements.stop()
         self._prober.stop()
         if self._detector:
-            self._detector.stop(DETECTOR_SECONDS_MAX)
+            self._detector.loop.stop(DETECTOR_SECONDS_MAX)
         if self._archivist:
-            self._archivist.stop(ARCHIVIST_SECONDS_MAX)
+            self._archivist.loop.stop(ARCHIVIST_SECONDS_MAX)
         if self._ended_by_itself:
             raise DefectError(
                 "a thread of the observer ended by itself: see the traceback above, report it, and start `vigie serve` again"

@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.errors import BufferFull
 from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand
+from streams.publish import VisitPublisher
 from streams.publish.partitioner import partition_of
 
 #: How often a sender that is on time looks at the clock.
@@ -23,17 +23,6 @@ LOOK_EVENTS = 500
 FLUSH_SECONDS_MAX = 60.0
 #: Counters that a sender shares: events sent, milliseconds behind, events confirmed, its process.
 COUNTERS = 4
-
-
-class LoadPublisher(Protocol):
-    """What is needed of a `VisitPublisher`."""
-
-    @property
-    def delivered(self) -> int: ...
-
-    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None: ...
-
-    def close(self, timeout_seconds: float = 30.0) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class SendPlan:
 
 
 def send(
-    plan: SendPlan, number: int, publisher: LoadPublisher, counters: MutableSequence[int], stopping: Callable[[], bool]
+    plan: SendPlan, number: int, publisher: VisitPublisher, counters: MutableSequence[int], stopping: Callable[[], bool]
 ) -> SentLog:
     """Send one sender's share; one that cannot keep up sends late, and never less."""
     writer = EventWriter(plan.replay, plan.run, number)
@@ -98,7 +87,7 @@ def _note(
         counters[place + offset] = value
 
 
-def _hand_over(publisher: LoadPublisher, value: bytes, key: bytes, stopping: Callable[[], bool]) -> None:
+def _hand_over(publisher: VisitPublisher, value: bytes, key: bytes, stopping: Callable[[], bool]) -> None:
     while True:
         try:
             publisher.send_raw(value, key)

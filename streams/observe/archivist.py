@@ -97,7 +97,7 @@ class _Known:
 
 @dataclass(slots=True)
 class Archivist:
-    """Archives until `stop()`."""
+    """Archives while its `loop` runs: a file is whole or not there, whenever it ends."""
 
     keeper: ArchiveKeeper
     rules: ArchiveRules
@@ -112,14 +112,6 @@ class Archivist:
 
     def __post_init__(self) -> None:
         self.loop = BackgroundLoop(self._round, RULES, on_failure=self._note_failure)
-
-    def start(self) -> None:
-        """Start the thread; returns at once."""
-        self.loop.start()
-
-    def stop(self, seconds_max: float) -> None:
-        """Ask the thread to end and wait for it, no longer than `seconds_max`: a file is whole or not there, whenever it ends."""
-        self.loop.stop(seconds_max)
 
     def archive_pass(self) -> None:
         """One pass.
@@ -264,10 +256,6 @@ class Archivist:
 
     def _waiting_minutes(self, hours: range) -> int:
         return sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR
-
-    def try_pass(self) -> None:
-        """One pass; a failure is told once and counted."""
-        self.loop.round()
 
     def _round(self) -> float | None:
         self.archive_pass()

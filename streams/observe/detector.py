@@ -30,7 +30,7 @@ from streams.live.keys import LAYOUT
 from streams.observe.backlog import Block
 from streams.observe.detector_memory import key_of
 from streams.observe.expected import ColdShape, ExpectedRow, filled, summed, within_parts
-from streams.observe.loading import COLD_MINUTES, Arrivals, Loading, MinuteSpan
+from streams.observe.loading import COLD_MINUTES, Arrivals, Loading
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures
@@ -73,12 +73,12 @@ class DetectorFigures:
 
 
 class Detector:
-    """Judges until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
+    """Judges while its `loop` runs. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
 
     After any other defect it loads anew: judges of which nobody knows what they were fed would judge wrongly.
     """
 
-    def __init__(self, parts: DetectorParts, on_end: Callable[[], None] | None = None) -> None:
+    def __init__(self, parts: DetectorParts, on_end: Callable[[], None] = lambda: None) -> None:
         self._parts = parts
         self.plan: Plan = make_plan(parts.catalog, parts.calendar)
         self.figures = DetectorFigures()
@@ -91,16 +91,7 @@ class Detector:
         self._loaded = False
         self._untold: list[AlertRecord] = []  # ended, and not told to Redis yet
         self._lock = threading.Lock()
-        gone = on_end or (lambda: None)
-        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._note_failure, on_gone=lambda _problem: gone())
-
-    def start(self) -> None:
-        """Start the thread; returns at once."""
-        self.loop.start()
-
-    def stop(self, seconds_max: float) -> None:
-        """Ask the thread to end and wait for it, no longer than `seconds_max`."""
-        self.loop.stop(seconds_max)
+        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._note_failure, on_gone=lambda _problem: on_end())
 
     def expected(self, scope: AlertScope, begin: int, end: int) -> list[ExpectedRow]:
         """What was expected of a scope's visits in the minutes `begin <= minute < end` of the clock: judged rows of the last 72 h.
@@ -250,11 +241,11 @@ class Detector:
         return arrivals.came(history.held(), history.backfill_stamp())
 
 
-def _cold(state: ArchiveState, shift: int) -> MinuteSpan | None:
+def _cold(state: ArchiveState, shift: int) -> range | None:
     """The first minutes that were ever counted, where they are still held."""
     if state.oldest is None or state.trimmed_before >= state.oldest:
         return None
-    return MinuteSpan(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
+    return range(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
 
 
 def _is_part(series: AlertScope, scope: AlertScope) -> bool:

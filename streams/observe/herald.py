@@ -42,19 +42,11 @@ class ObserverLoops:
 
 
 class Herald:
-    """Tells until `stop()`. `name` is the observer's."""
+    """Tells while its `loop` runs, and says good-bye at its end. `name` is the observer's."""
 
     def __init__(self, book: ObserverBook, name: str, loops: ObserverLoops) -> None:
         self._book, self._name, self._loops = book, name, loops
         self.loop = BackgroundLoop(self._tell, RULES, at_end=self._leave)
-
-    def start(self) -> None:
-        """Start the thread; returns at once."""
-        self.loop.start()
-
-    def stop(self, seconds_max: float) -> None:
-        """Ask the thread to say good-bye and wait for it, no longer than `seconds_max`."""
-        self.loop.stop(seconds_max)
 
     def _tell(self) -> None:
         self._book.tell(self._name, os.getpid(), self._loops.problems())

@@ -31,23 +31,16 @@ logger = logging.getLogger(__name__)
 COLD_MINUTES = 30
 
 
-@dataclass(frozen=True, slots=True)
-class MinuteSpan:
-    """Epoch minutes `begin <= minute < end` of archive time."""
-
-    begin: int
-    end: int
-
-
 @dataclass(slots=True)
 class Loading:
-    """Feeds the judges. `cold` are minutes that are not judged; `said` is called after each day with how many there are. What an earlier
-    start left behind is taken only where it `recalls`.
+    """Feeds the judges. `cold` are epoch minutes of archive time that are not judged.
+
+    `said` is called after each day with how many there are. What an earlier start left behind is taken only where it `recalls`.
     """
 
     plan: Plan
     never: NeverSeen
-    cold: MinuteSpan | None
+    cold: range | None
     said: Callable[[int, int], None]
     recalls: bool = True
     fed: int = 0
@@ -103,10 +96,10 @@ class Loading:
     def warm(self, block: Block) -> Block:
         """A block without its cold minutes."""
         minutes = block.table.shape[1]
-        if self.cold is None or block.first >= self.cold.end or block.first + minutes <= self.cold.begin:
+        if self.cold is None or block.first >= self.cold.stop or block.first + minutes <= self.cold.start:
             return block
         table = block.table.copy()
-        table[:, max(0, self.cold.begin - block.first) : self.cold.end - block.first] = np.nan
+        table[:, max(0, self.cold.start - block.first) : self.cold.stop - block.first] = np.nan
         return Block(block.first, table)
 
     def unknown(self, minutes: int) -> Block:

@@ -109,7 +109,7 @@ class ObserverRules:
 
 
 class Observer:
-    """Settles and trims until `stop()`. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
+    """Settles and trims while its `loop` runs. `on_end` is called when the thread ends without having been asked to: a defect of Vigie.
 
     `archives` tells how far archives have come: without it nothing waits for one. `census` is the last one, None before the first and after
     a round that failed.
@@ -120,7 +120,7 @@ class Observer:
         keeper: LiveKeeper,
         sketches: SketchReader,
         rules: ObserverRules,
-        on_end: Callable[[], None] | None = None,
+        on_end: Callable[[], None] = lambda: None,
         archives: ArchiveKeeper | None = None,
     ) -> None:
         self._keeper = keeper
@@ -132,21 +132,7 @@ class Observer:
         self.census: Census | None = None
         self._census_at = 0.0
         self._forget_at = 0.0
-        gone = on_end or (lambda: None)
-        self.loop = BackgroundLoop(self.round, RULES, on_failure=self._forget, on_gone=lambda _problem: gone())
-
-    @property
-    def state(self) -> LoopState:
-        """Where its loop stands."""
-        return self.loop.state
-
-    def start(self) -> None:
-        """Start the thread; returns at once, whether Redis answers or not."""
-        self.loop.start()
-
-    def stop(self, seconds_max: float) -> None:
-        """Ask the thread to end and wait for it, no longer than `seconds_max` (it may be in a call to Redis)."""
-        self.loop.stop(seconds_max)
+        self.loop = BackgroundLoop(self.round, RULES, on_failure=self._forget, on_gone=lambda _problem: on_end())
 
     def round(self) -> None:
         """One round.

@@ -6,31 +6,22 @@ import atexit
 import os
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from streams.publish.publisher import VisitPublisher
 
 #: How long a program that ends without closing its publishers waits for Kafka, all of them together.
 EXIT_SECONDS_MAX = 5.0
 
 
-class Lasting(Protocol):
-    """What is told of both."""
-
-    def begin_anew(self) -> None:
-        """In the child of a fork: what was taken before is the parent's, and so are threads, locks and connections."""
-        ...
-
-    def end_with_program(self, seconds_max: float) -> None:
-        """Close, and say what was lost."""
-        ...
-
-
 #: Held while Kafka's client is imported: the child of a fork in the middle of it would never get the other half.
 importing = threading.RLock()
-_publishers: WeakSet[Lasting] = WeakSet()
+_publishers: WeakSet[VisitPublisher] = WeakSet()
 
 
-def look_after(publisher: Lasting) -> None:
+def look_after(publisher: VisitPublisher) -> None:
     """Tell this one, too."""
     _publishers.add(publisher)
     come_first()

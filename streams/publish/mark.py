@@ -8,7 +8,6 @@ under whatever name. The lines are added up as 128-bit digests, so that one may 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from streams.errors import InputError
+from streams.lock_file import release, take
 from streams.publish.event import fingerprint
 from streams.publish.lines import InputLine, digest_of
 
@@ -225,28 +225,20 @@ class MarkFile:
         """
         lock = self.path.with_name(self.path.name + ".lock")
         try:
-            file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            file = take(lock)
         except OSError as error:
             raise InputError(
                 f"{self.path} cannot be written ({error.strerror}): without it the next run would send everything again. Make the "
                 "directory writable, publish a copy elsewhere, or give --no-mark and never run it twice"
             ) from None
+        if file is None:
+            raise InputError(
+                f"another `vigie publish` is at work on {str(self.path).removesuffix(MARK_SUFFIX)}: wait until it ends"
+            )
         try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                ours = os.stat(lock).st_ino == os.fstat(file).st_ino  # not one that its owner has just removed
-            except OSError:
-                ours = False
-            if not ours:
-                raise InputError(
-                    f"another `vigie publish` is at work on {str(self.path).removesuffix(MARK_SUFFIX)}: wait until it ends"
-                )
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
+            yield
         finally:
-            os.close(file)
+            release(lock, file)
 
     def read(self) -> tuple[ResumeMark, ...]:
         """Return the marks, newest first.

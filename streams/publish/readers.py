@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
 
 import msgspec
 import orjson
@@ -49,26 +48,10 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
         return self.key == other.key and bool(ours == theirs)
 
 
-class LineReader(Protocol):
-    """Turns lines into records; every line of a file is given to it once, in order, in one of the two ways."""
-
-    @property
-    def secrets(self) -> Mapping[str, bytes]:
-        """The secrets that were used so far: project -> secret."""
-        ...
-
-    def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
-        """Return what becomes of the next line."""
-        ...
-
-    def pass_by(self, line: bytes) -> None:
-        """Take note of a line that was published before."""
-        ...
-
-
 class NativeLines:
     """Events of the contract: every JSON object is sent as it is, under its `visitor`."""
 
+    #: None is needed: the visitors of these events are pseudonyms already.
     secrets: Mapping[str, bytes] = {}
 
     def read(self, line: bytes) -> Outgoing | Unreadable:
@@ -122,6 +105,7 @@ class EmittedLines:
         self._format = format_name.value.encode()
         self._read_line = read_line
         self._secret_of = secret_of
+        #: The secrets that were used so far: project -> secret.
         self.secrets: dict[str, bytes] = {}
         self._occurrences = Occurrences()
         self._told = lru_cache(USES_REMEMBERED_MAX)(self._tell)
@@ -170,6 +154,10 @@ class EmittedLines:
         """Count the line among its equals, if it is an event."""
         if isinstance(self._read_line(bare(line)), Visit):
             self._occurrences.of(line)
+
+
+#: Turns lines into records; every line of a file is given to it once, in order, either to `read` or to `pass_by`.
+LineReader = NativeLines | EmittedLines
 
 
 def breaks_contract(outgoing: Outgoing, bounds: EventBounds) -> Reason | None:

@@ -34,17 +34,14 @@ WINDOW = "what Kafka took less than 10 minutes ago counts once, what is older co
 
 @dataclass(slots=True)
 class Trial:
-    """One mark held against the file. `fit` is the mark as the file bears it out, `found_at` where lines of its sample are."""
+    """One mark held against the file. `fit` is the mark as the file bears it out, `found_at` where lines of its sample are,
+    `less` the sum of the digests at places that are open."""
 
     mark: ResumeMark
     path: Path
     fit: ResumeMark | None = None
     found_at: list[int] = field(default_factory=list)
-    _less: int = 0
-
-    def pass_open(self, digest: int) -> None:
-        """Take note of a line at a place that is open."""
-        self._less += digest
+    less: int = 0
 
     def look(self, number: int, total: int, line: InputLine, is_open: bool) -> None:
         """Compare where the mark ends; `total` is the sum with this line, the last one."""
@@ -52,7 +49,7 @@ class Trial:
         if number == mark.lines:
             if mark.tail_bytes and not is_open:
                 total += digest_of(line.content[: mark.tail_bytes]) - line.digest()
-            if _same(total - self._less, mark):
+            if _same(total - self.less, mark):
                 self.fit = mark
         elif _same(total, mark):  # the open lines were deleted from the file
             tail_bytes = 0 if sum(mark.open[-1]) == mark.lines + 1 else mark.tail_bytes
@@ -69,14 +66,6 @@ class Trial:
 
 def _same(total: int, mark: ResumeMark) -> bool:
     return total % (1 << DIGEST_BITS) == int(mark.digest, 16)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How a run begins, and what is to be said about it."""
-
-    book: Book
-    said: list[str]
 
 
 def marks_around(marks: MarkFile, neighbours: bool) -> list[Trial]:
@@ -119,7 +108,7 @@ def hold_against(stream: BinaryIO, trials: Iterable[Trial], look: Callable[[int]
             digest = line.digest()
             total += digest
             for trial in open_at.get(number, ()):
-                trial.pass_open(digest)
+                trial.less += digest
             for trial in ends.get(number, ()):
                 trial.look(number, total, line, trial in open_at.get(number, ()))
             for trial in sampled.pop(short_of(digest), ()):
@@ -135,8 +124,8 @@ def hold_against(stream: BinaryIO, trials: Iterable[Trial], look: Callable[[int]
 
 def decide(
     name: str, of: tuple[str, str, str], trials: list[Trial], *, own: Path, lines: int, at_ms: int | None = None
-) -> Start:
-    """Return how a run over a file of `lines` lines begins.
+) -> tuple[Book, list[str]]:
+    """Return the book with which a run over a file of `lines` lines begins, and what is to be said about it.
 
     Args:
         name: of the file, for messages.
@@ -162,14 +151,14 @@ def decide(
             f"{name}: {trial.mark.sent:,} of its lines were published to topic {trial.mark.topic}; to {of[2]} none"
         )
     if best is not None and best.fit is not None:
-        return Start(Book(*of, best.fit, at_ms), [*said, _going_on(name, best.fit, best.path, own)])
+        return Book(*of, best.fit, at_ms), [*said, _going_on(name, best.fit, best.path, own)]
     before = next((trial.mark for trial in trials if trial.path == own and _of(trial.mark) == of), None)
     if before is not None and lines:
         said.append(
             f"{name} is another file than the one of which {before.lines:,} lines were published under this name (a rotated log?): "
             "published from its beginning. Publish the rotated file, too: what came to it after that is in no other"
         )
-    return Start(Book(*of, at_ms=at_ms), said)
+    return Book(*of, at_ms=at_ms), said
 
 
 def refuse_another_secret(name: str, book: Book, secret_of: Callable[[str], bytes]) -> None:

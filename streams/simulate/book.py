@@ -15,6 +15,7 @@ from streams.simulate.truth import (
     Run,
     Truth,
     decode_minute,
+    empty_minute,
     encode_minute,
 )
 
@@ -110,17 +111,17 @@ class TruthBook:
 
     def _truth_of(self, minute: int) -> MinuteTruth:
         sealed = self._sealed.get(minute)
-        counts = decode_minute(sealed) if sealed else MinuteTruth()
+        counts = decode_minute(sealed) if sealed else empty_minute()
         for index, cells in enumerate(self._open[minute]):
             for cell, number in cells.items():
                 place, profile, service = self._cells.names(cell)
-                for table, codes in (
-                    (counts.region_service, (place.region, service)),
-                    (counts.project, (place.project,)),
-                    (counts.profile_region, (profile, place.region)),
-                    (counts.academy, (place.academy,)),
+                for cut, codes in (
+                    ("region_service", (place.region, service)),
+                    ("project", (place.project,)),
+                    ("profile_region", (profile, place.region)),
+                    ("academy", (place.academy,)),
                 ):
-                    table.setdefault(codes, [0, 0])[index] += number
+                    counts[cut].setdefault(codes, [0, 0])[index] += number
         return counts
 
     def _seal(self, last: int) -> None:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from streams.errors import InputError
-from streams.publish import BufferFull, Deliveries, NotDelivered
+from streams.events import VisitEvent, decode
+from streams.publish import BufferFull, Deliveries, NotDelivered, VisitPublisher
 from streams.simulate.book import TruthBook
 from streams.simulate.scenario import Scenario
 from streams.simulate.step import Step
@@ -71,23 +71,6 @@ DELIVERY_SECONDS_MAX = 600.0
 FLUSH_SECONDS_MAX = 30.0
 
 
-class Publisher(Protocol):
-    """What is needed of a `VisitPublisher`."""
-
-    @property
-    def pending(self) -> int: ...
-
-    @property
-    def delivered(self) -> int: ...
-
-    @property
-    def failed(self) -> int: ...
-
-    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> object: ...
-
-    def close(self, timeout_seconds: float = 30.0) -> Deliveries: ...
-
-
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
     """`truth` is where the truth is kept, `seconds` how long to run (None: until stopped), `say` takes progress lines."""
@@ -104,7 +87,7 @@ class LiveRun:
         self,
         generator: Generator,
         book: TruthBook,
-        publisher: Publisher,
+        publisher: VisitPublisher | TwoWays,
         *,
         pace: Pace,
         options: LiveOptions,
@@ -205,3 +188,63 @@ class LiveRun:
             return
         size = self._book.save(self._options.truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
         self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)
+
+
+#: Nearer than this to the bounds of time, an event is not sent through the collector, whose clock might see it otherwise than Kafka's.
+AHEAD_MS_MAX, AGE_MS_MAX = 30_000, 40 * 3_600_000
+
+
+class TwoWays:
+    """Sends the good events of one project to `collector`, all else to `kafka`: what breaks the contract on purpose must reach the log."""
+
+    def __init__(
+        self, kafka: VisitPublisher, collector: VisitPublisher, project: str, now: Callable[[], float] = time.time
+    ) -> None:
+        self._kafka, self._collector = kafka, collector
+        self._project, self._now = project, now
+        self._sign = f'"project":"{project}"'.encode()
+
+    @property
+    def pending(self) -> int:
+        """Events that are owed an answer."""
+        return self._kafka.pending + self._collector.pending
+
+    @property
+    def delivered(self) -> int:
+        """Events that Kafka confirmed, to us or to the collector."""
+        return self._kafka.delivered + self._collector.delivered
+
+    @property
+    def failed(self) -> int:
+        """Events that were not confirmed."""
+        return self._kafka.failed + self._collector.failed
+
+    def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None:
+        """Send one event its way; raises as a publisher does."""
+        way = self._collector if self._sign in value and self._is_good(value) else self._kafka
+        way.send_raw(value, key, tag)
+
+    def close(self, timeout_seconds: float = 30.0) -> Deliveries:
+        """Close both, and return how all events stand."""
+        deadline = time.monotonic() + timeout_seconds
+        one = self._collector.close(timeout_seconds)
+        other = self._kafka.close(max(1.0, deadline - time.monotonic()))
+        reasons = dict(one.reasons)
+        for reason, number in other.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + number
+        return Deliveries(
+            one.taken + other.taken,
+            one.delivered + other.delivered,
+            one.failed + other.failed,
+            one.pending + other.pending,
+            reasons,
+            (*one.undelivered, *other.undelivered),
+            one.resent + other.resent,
+        )
+
+    def _is_good(self, value: bytes) -> bool:
+        event = decode(value)
+        if not isinstance(event, VisitEvent) or event.project != self._project:
+            return False
+        ahead_ms = event.ts - self._now() * 1000
+        return -AGE_MS_MAX < ahead_ms < AHEAD_MS_MAX

@@ -18,8 +18,7 @@ one that does not shows their sum. `published` = `events` + `duplicates` + all o
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -36,32 +35,8 @@ CUTS = {
     "academy": ("academy",),
 }
 
-#: Codes of a cut -> [events, duplicates].
-Table = dict[tuple[str, ...], list[int]]
-
-
-@dataclass(slots=True)
-class MinuteTruth:
-    """What one minute must show; each table maps codes to [events, duplicates]."""
-
-    region_service: Table = field(default_factory=dict)
-    project: Table = field(default_factory=dict)
-    profile_region: Table = field(default_factory=dict)
-    academy: Table = field(default_factory=dict)
-
-    def tables(self) -> Iterator[tuple[str, Table]]:
-        """The four cuts by name."""
-        for cut in CUTS:
-            yield cut, getattr(self, cut)
-
-    def add(self, other: MinuteTruth) -> None:
-        """Add the counts of another part of the same minute."""
-        for cut, table in other.tables():
-            mine: Table = getattr(self, cut)
-            for codes, (events, duplicates) in table.items():
-                row = mine.setdefault(codes, [0, 0])
-                row[0] += events
-                row[1] += duplicates
+#: What one minute must show: cut -> codes -> [events, duplicates].
+MinuteTruth = dict[str, dict[tuple[str, ...], list[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +52,7 @@ class Run:
     resent: int = 0
 
 
-@dataclass(slots=True)
-class Truth:
-    """A loaded truth file. `minutes` maps the epoch minute (`ts // 60000`) to its counts."""
-
+class _Facts(msgspec.Struct):
     scenario: str
     seed: int
     scale: float
@@ -92,6 +64,11 @@ class Truth:
     duplicates: int
     rejected: dict[str, int]
     minutes_dropped: int
+
+
+class Truth(_Facts):
+    """A loaded truth file. `minutes` maps the epoch minute (`ts // 60000`) to its counts."""
+
     minutes: dict[int, MinuteTruth]
 
     @property
@@ -113,8 +90,7 @@ class Truth:
         """Return `{(epoch minute, codes): count}` of one cut of `CUTS`, without rows of zero."""
         found: dict[tuple[int, tuple[str, ...]], int] = {}
         for minute, counts in self.minutes.items():
-            table: Table = getattr(counts, cut)
-            for codes, (events, duplicates) in table.items():
+            for codes, (events, duplicates) in counts[cut].items():
                 number = events + duplicates * with_duplicates
                 if number:
                     found[(minute, codes)] = number
@@ -129,19 +105,8 @@ class _Minute(msgspec.Struct):
     academy: list[tuple[str, int, int]]
 
 
-class _File(msgspec.Struct):
+class _File(_Facts):
     version: int
-    scenario: str
-    seed: int
-    scale: float
-    shift_seconds: int
-    reached_s: int
-    runs: list[Run]
-    published: int
-    events: int
-    duplicates: int
-    rejected: dict[str, int]
-    minutes_dropped: int
     minutes: list[_Minute]
 
 
@@ -161,26 +126,19 @@ def load_truth(path: Path) -> Truth:
         raise InputError(f"{path} is not a truth file: {error}; simulate again") from None
     if raw.version != TRUTH_VERSION:
         raise InputError(f"{path} has version {raw.version}, this Vigie reads {TRUTH_VERSION}: simulate again")
-    return Truth(
-        raw.scenario,
-        raw.seed,
-        raw.scale,
-        raw.shift_seconds,
-        raw.reached_s,
-        raw.runs,
-        raw.published,
-        raw.events,
-        raw.duplicates,
-        raw.rejected,
-        raw.minutes_dropped,
-        {epoch_minute(item.minute): _minute(item) for item in raw.minutes},
-    )
+    facts = {name: getattr(raw, name) for name in _Facts.__struct_fields__}
+    return Truth(minutes={epoch_minute(item.minute): _minute(item) for item in raw.minutes}, **facts)
+
+
+def empty_minute() -> MinuteTruth:
+    """A minute in which nothing was sent."""
+    return {cut: {} for cut in CUTS}
 
 
 def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
     """One element of `minutes` as JSON."""
     document: dict[str, object] = {"minute": iso_minute(minute)}
-    for cut, table in counts.tables():
+    for cut, table in counts.items():
         document[cut] = [[*codes, *numbers] for codes, numbers in sorted(table.items())]
     return orjson.dumps(document)
 
@@ -191,8 +149,8 @@ def decode_minute(encoded: bytes) -> MinuteTruth:
 
 
 def _minute(item: _Minute) -> MinuteTruth:
-    counts = MinuteTruth()
-    for cut, table in counts.tables():
+    counts = empty_minute()
+    for cut, table in counts.items():
         for *codes, events, duplicates in getattr(item, cut):
             table[tuple(codes)] = [events, duplicates]
     return counts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streams.audit.check import Finding, Level
-from streams.audit.check_project import Looked, project_findings, view_of
+from streams.audit.check_project import Looked, project_findings
 from streams.audit.project import VALUES_MAX, ProjectView
 from streams.catalog import Catalog
 from streams.events import EventBounds
@@ -22,7 +22,7 @@ HOME = (murmur2(VISITOR.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 @pytest.fixture
 def view(catalog: Catalog) -> ProjectView:
-    found = view_of("mbn", catalog, EventBounds())
+    found = ProjectView("mbn", catalog, EventBounds())
     found.partitions = PARTITIONS
     return found
 
@@ -70,12 +70,12 @@ def test_nothing_comes(view: ProjectView) -> None:
 
 
 def test_an_unknown_project(catalog: Catalog) -> None:
-    unknown = view_of("mbm", catalog, EventBounds())
+    unknown = ProjectView("mbm", catalog, EventBounds())
     add(unknown, project="mbm")
     assert "mbm is not in projects.yaml" in texts(unknown, Level.PROBLEM)
     assert "send the id that is there. Is it mbn?" in texts(unknown, Level.PROBLEM)
-    assert "Is it mbn?" in texts(view_of("MBN ", catalog, EventBounds()), Level.PROBLEM)
-    assert "Is it" not in texts(view_of("quelque chose", catalog, EventBounds()), Level.PROBLEM)
+    assert "Is it mbn?" in texts(ProjectView("MBN ", catalog, EventBounds()), Level.PROBLEM)
+    assert "Is it" not in texts(ProjectView("quelque chose", catalog, EventBounds()), Level.PROBLEM)
 
 
 def test_rejects_with_a_sample_and_the_decoders_word(view: ProjectView) -> None:

@@ -179,8 +179,8 @@ def test_without_pyarrow_everything_that_needs_it_says_so(
     assert isinstance(done.exception, MissingPyarrowError)
     # An observer says it once, and goes on.
     archivist = Archivist(None, ArchiveRules(tmp_path, 0, "", 72, 72))  # type: ignore[arg-type]
-    archivist.try_pass()
-    archivist.try_pass()
+    archivist.loop.round()
+    archivist.loop.round()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert archivist.figures.failures == 2
 

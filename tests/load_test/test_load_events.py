@@ -15,8 +15,7 @@ from streams.history.day_columns import CutName
 from streams.history.marks import HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.load_test.drawn import DayDrawer, busiest, draw
-from streams.load_test.from_topic import replay_of
-from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand
+from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand, replay_of
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 

@@ -19,7 +19,7 @@ from streams.history.paris_days import dates, paris_day
 from streams.history.reading import History, PastDay
 from streams.observe.backlog import Block, day_block
 from streams.observe.detector_memory import DIRECTORY, FILE, keep, key_of, recall
-from streams.observe.loading import COLD_MINUTES, Loading, MinuteSpan
+from streams.observe.loading import COLD_MINUTES, Loading
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
 from streams.settings import default_config_dir
@@ -194,7 +194,7 @@ def test_the_key_is_that_of_code_lists_and_calendar(past: PastMaker) -> None:
 
 def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
     """A visitor who was there before counting began counts as one who arrives."""
-    loading = Loading(plan, NeverSeen([], 0), MinuteSpan(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
+    loading = Loading(plan, NeverSeen([], 0), range(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
     block = Block(990, np.ones((plan.rows, 60)))
     known = np.isfinite(loading.warm(block).table[0])
     assert known.tolist() == [True] * 10 + [False] * COLD_MINUTES + [True] * 20

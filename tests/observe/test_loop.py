@@ -41,11 +41,11 @@ def observe(catalog):
 def test_a_server_that_is_down_is_tried_again_and_logged_once(observe, caplog):
     observer, reader = observe(ServerError("Redis is down; start it"))
     observer.census = "of before"
-    observer.start()
+    observer.loop.start()
     assert reader.called_twice.wait(5)
-    observer.stop(5)
-    assert observer.state.problem == "Redis is down; start it"
-    assert observer.state.failures >= 2
+    observer.loop.stop(5)
+    assert observer.loop.state.problem == "Redis is down; start it"
+    assert observer.loop.state.failures >= 2
     assert observer.census is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
@@ -53,11 +53,11 @@ def test_a_server_that_is_down_is_tried_again_and_logged_once(observe, caplog):
 def test_a_defect_is_shown_and_the_loop_goes_on(observe, caplog):
     ended = threading.Event()
     observer, reader = observe(KeyError("date"), ended.set)
-    observer.start()
+    observer.loop.start()
     assert reader.called_twice.wait(5)
     assert "KeyError: 'date'" in observer.loop.defect()
     assert not ended.is_set()
-    observer.stop(5)
+    observer.loop.stop(5)
     assert caplog.text.count("Traceback") == 1
 
 
@@ -65,7 +65,7 @@ def test_a_thread_that_is_gone_is_told(observe, monkeypatch):
     ended = threading.Event()
     observer, _reader = observe(ServerError("down"), ended.set)
     monkeypatch.setattr(observer.loop, "round", lambda: None)  # what only a defect of the loop itself could do
-    observer.start()
+    observer.loop.start()
     assert ended.wait(5)
     assert "restart this process" in observer.loop.defect()
 
@@ -73,6 +73,6 @@ def test_a_thread_that_is_gone_is_told(observe, monkeypatch):
 def test_a_stop_that_was_asked_for_is_no_defect(observe):
     ended = threading.Event()
     observer, _reader = observe(ServerError("down"), ended.set)
-    observer.start()
-    observer.stop(5)
+    observer.loop.start()
+    observer.loop.stop(5)
     assert not ended.is_set()

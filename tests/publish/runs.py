@@ -35,8 +35,8 @@ class Ents:
         stream, raw = open_events(str(path))
         with raw, stream:
             lines = hold_against(stream, trials, lambda _number: None)
-        start = decide(path.name, of, trials, own=marks.path, lines=lines, at_ms=at_ms)
-        book, self.said, self.unreadable = start.book, start.said, 0
+        book, self.said = decide(path.name, of, trials, own=marks.path, lines=lines, at_ms=at_ms)
+        self.unreadable = 0
         sent, failed = [], []
         stream, raw = open_events(str(path))
         with raw, stream, marks.held():

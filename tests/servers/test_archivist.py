@@ -73,7 +73,7 @@ def test_trimming_waits_for_the_archive_and_not_for_ever(chain: Chain, tmp_path:
     chain.count(hours(7, 8))
     observer, archivist = chain.observer(), chain.archivist("blocked/archive")
     (tmp_path / "blocked").write_text("a file where the directory should be")
-    archivist.try_pass()
+    archivist.loop.round()
     assert "set archive_dir" in (archivist.figures.problem or "")
     chain.settle(MIDNIGHT + (9 + KEPT_HOURS) * 60)
     observer.round()
@@ -87,7 +87,7 @@ def test_trimming_waits_for_the_archive_and_not_for_ever(chain: Chain, tmp_path:
     chain.count(hours(9, each=7))
     chain.settle(MIDNIGHT + (10 + KEPT_HOURS + WAIT_HOURS) * 60)
     never = chain.archivist("never/archive")
-    never.try_pass()
+    never.loop.round()
     chain.observer().round()
     assert chain.reader().held() == []
     passes(archivist)
@@ -108,13 +108,13 @@ def test_the_gap_is_told_while_nothing_can_be_written(
     monkeypatch.setattr(os, "fsync", full)
     chain.count(hours(9, 10, 11))
     chain.settle(MIDNIGHT + 12 * 60)
-    archivist.try_pass()
+    archivist.loop.round()
     assert "no space is left" in (archivist.figures.problem or "")
     assert archivist.figures.waiting_minutes == 3 * 60
     # So does an observer that was begun when nothing could be written any more.
     (tmp_path / "blocked").write_text("a file where the directory should be")
     other = chain.archivist("blocked/archive")
-    other.try_pass()
+    other.loop.round()
     assert other.figures.waiting_minutes == 5 * 60
     monkeypatch.undo()
     passes(archivist)
@@ -234,14 +234,14 @@ def test_two_observers_on_one_directory_at_once(chain: Chain, monkeypatch: pytes
     chain.settle(MIDNIGHT + 12 * 60)
     several = [chain.archivist() for _ in range(3)]
     for archivist in several:
-        archivist.start()
+        archivist.loop.start()
     deadline = time.monotonic() + 60
     while any(a.figures.passes < 2 or a.figures.waiting_minutes for a in several):
         assert time.monotonic() < deadline, [a.figures for a in several]
         time.sleep(0.05)
     chain.count(hours(12, 13, every=5))
     for archivist in several:
-        archivist.stop(10)
+        archivist.loop.stop(10)
     chain.settle(MIDNIGHT + 14 * 60)
     for archivist in several:
         passes(archivist, 2)
@@ -280,7 +280,7 @@ def test_days_of_a_simulation_are_those_of_its_own_time(chain: Chain) -> None:
     passes(chain.archivist(shift_seconds=shift))
     assert chain.archived() == {hour * 60 + minute: 10 for hour in (7, 8) for minute in range(0, 60, 15)}
     archivist = chain.archivist(shift_seconds=0)
-    archivist.try_pass()
+    archivist.loop.round()
     assert "holds simulated figures, these are real" in (archivist.figures.problem or "")
 
 

@@ -96,7 +96,7 @@ def test_an_archive_that_nobody_can_read_holds_back_trimming_and_nothing_else(
     redis = chain.reader()._redis
     for foreign in ('{"minute":1}', '{"minute":1,"date":20260901,"at_ms":-1}', "", "null", "5", '{"minute":1,"da'):
         redis.hset(key, "stranger", foreign)
-        archivist.try_pass()
+        archivist.loop.round()
         assert f"{key} stranger in Redis holds" in (archivist.figures.problem or "")
         assert archivist.loop.defect() is None
         assert len(chain.archived()) == 8
@@ -106,7 +106,7 @@ def test_an_archive_that_nobody_can_read_holds_back_trimming_and_nothing_else(
         assert len(chain.reader().held()) == 8
     redis.hdel(key, "stranger")
     for _pass in range(4):
-        archivist.try_pass()
+        archivist.loop.round()
     observer.loop.round()
     assert (archivist.figures.problem, observer.loop.problem()) == (None, None)
     assert chain.reader().held() == []
@@ -121,7 +121,7 @@ def test_a_half_written_sketch_keeps_no_count_from_the_archive(
     chain.reader()._redis.set("{" + chain.prefix + f"}}:day:{DAY}:dl:44", b"HYLL\x01" + bytes(11) + b"\x7f")
     chain.settle(MIDNIGHT + 8 * 60)
     archivist = chain.archivist()
-    archivist.try_pass()
+    archivist.loop.round()
     assert archivist.figures.problem is None
     assert len(chain.archived()) == 4
     assert f"day:{DAY}:dl:44 of Redis is not archived" in caplog.text

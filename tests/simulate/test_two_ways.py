@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from streams.publish import Deliveries
-from streams.simulate.two_ways import TwoWays
+from streams.simulate.live import TwoWays
 
 NOW_S = 1_788_242_592.0
 NOW_MS = int(NOW_S * 1000)
