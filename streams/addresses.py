@@ -107,12 +107,10 @@ def sentinel_place(url: str) -> SentinelPlace | None:
     parts = urlsplit(url)
     if parts.scheme not in SENTINEL_SCHEMES:
         return None
-    hosts = []
-    for one in parts.netloc.split(","):
-        named = urlsplit(f"redis://{one}")
-        hosts.append((named.hostname or "", named.port or SENTINEL_PORT))
+    named = [urlsplit(f"redis://{one}") for one in parts.netloc.split(",")]
+    hosts = tuple((one.hostname or "", one.port or SENTINEL_PORT) for one in named)
     service, database = _SERVICE.fullmatch(parts.path).groups()  # type: ignore[union-attr]  # it was checked
-    return SentinelPlace(tuple(hosts), service, int((database or "/0")[1:]), parts.scheme.startswith("rediss"))
+    return SentinelPlace(hosts, service, int((database or "/0")[1:]), parts.scheme.startswith("rediss"))
 
 
 def check_http_url(url: str, *, may_log_in: bool = False) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,16 +68,12 @@ class CsvFile:
         names = next(self._rows, (1, []))[1]
         while names and not column_key(names[-1]):
             names.pop()
-        self._keys = [column_key(name) for name in names]
-        self.columns = {key: name.strip() for key, name in zip(self._keys, names, strict=True) if key}
-        if len(self.columns) < sum(map(bool, self._keys)):
-            twice = next(name for name in names if self._keys.count(column_key(name)) > 1)
+        #: `column_key` of each cell of a row, empty for a column without a name.
+        self.keys = [column_key(name) for name in names]
+        self.columns = {key: name.strip() for key, name in zip(self.keys, names, strict=True) if key}
+        if len(self.columns) < sum(map(bool, self.keys)):
+            twice = next(name for name in names if self.keys.count(column_key(name)) > 1)
             raise self.refusal(self.line, f"column {twice.strip()} twice: keep one")
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """`column_key` of each cell of a row, empty for a column without a name."""
-        return self._keys
 
     def rows(self) -> Iterator[CsvRow]:
         """The rows below the names; blank ones are none.
@@ -85,7 +82,7 @@ class CsvFile:
             FileRefused: a line is no row of this file, or no text.
         """
         for line, cells in self.lists():
-            yield CsvRow(line, {key: cell.strip() for key, cell in zip(self._keys, cells, strict=False) if key})
+            yield CsvRow(line, {key: cell.strip() for key, cell in zip(self.keys, cells, strict=False) if key})
 
     def lists(self) -> Iterator[tuple[int, list[str]]]:
         """The line of each row, and its cells as they are, in the order of `keys`: in less time than `rows` where columns are many.
@@ -93,7 +90,7 @@ class CsvFile:
         Raises:
             FileRefused: as `rows`.
         """
-        width, all_named = len(self._keys), all(self._keys)
+        width, all_named = len(self.keys), all(self.keys)
         for line, cells in self._rows:
             if not any(map(str.strip, cells)):
                 continue
@@ -102,11 +99,11 @@ class CsvFile:
             yield line, cells
 
     def _check_width(self, line: int, cells: Sequence[str]) -> None:
-        if len(cells) < len(self._keys):
-            raise self.refusal(line, f"{len(cells)} columns where line {self.line} has {len(self._keys)}")
+        if len(cells) < len(self.keys):
+            raise self.refusal(line, f"{len(cells)} columns where line {self.line} has {len(self.keys)}")
         extra = [
-            *(cell for key, cell in zip(self._keys, cells, strict=False) if not key),
-            *cells[len(self._keys) :],
+            *(cell for key, cell in zip(self.keys, cells, strict=False) if not key),
+            *cells[len(self.keys) :],
         ]
         if found := next((cell.strip() for cell in extra if cell.strip()), None):
             raise self.refusal(line, f"it has more cells than line {self.line} names columns: {quoted(found)}")
@@ -129,7 +126,9 @@ class CsvFile:
         return FileRefused(f"{self.name}, line {line}: {reason}")
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(self._all_lines(), delimiter=self._separator, strict=True, skipinitialspace=True)
+        reader = csv.reader(
+            itertools.chain([self._head], self._lines), delimiter=self._separator, strict=True, skipinitialspace=True
+        )
         before = self.line - 1
         while True:
             try:
@@ -142,10 +141,6 @@ class CsvFile:
                 ) from None
             yield before + 1, cells
             before = self._read
-
-    def _all_lines(self) -> Iterator[str]:
-        yield self._head
-        yield from self._lines
 
     def _text_lines(self, text: TextIO) -> Iterator[str]:
         try:

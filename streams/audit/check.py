@@ -59,8 +59,7 @@ def guarded(about: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """Run one look; an error that it raises becomes its last finding."""
     found: list[Finding] = []
     try:
-        for finding in look():
-            found.append(finding)
+        found.extend(look())  # keeps those before an error
     except VigieError as error:
         found.append(Finding(Level.PROBLEM, about, str(error)))
     return found
@@ -79,28 +78,30 @@ def check_redis(reader: LiveReader, needed_bytes: int | None = None) -> Iterator
         yield Finding(Level.PROBLEM, "redis", f"version {facts.version}: Vigie's scripts need Redis 7 or newer")
     else:
         yield Finding(Level.OK, "redis", f"answers, version {facts.version}")
-    if facts.master is not None:
-        yield Finding(
+    looks = (
+        (
+            facts.master is not None,
             Level.PROBLEM,
-            "redis",
             f"is a replica of {facts.master}, which takes no writes: set redis_url to its master",
-        )
-    if facts.cluster_nodes != 0:
-        level = Level.WARNING if facts.cluster_nodes == 1 else Level.PROBLEM
-        yield Finding(level, "redis", cluster_problem(facts.cluster_nodes))
-    if not facts.append_only:
-        yield Finding(
+        ),
+        (
+            facts.cluster_nodes != 0,
+            Level.WARNING if facts.cluster_nodes == 1 else Level.PROBLEM,
+            cluster_problem(facts.cluster_nodes),
+        ),
+        (
+            not facts.append_only,
             Level.WARNING,
-            "redis",
             "appendonly is off: a restart loses counts until workers have read Kafka again; set `appendonly yes`",
-        )
-    if facts.maxmemory_policy != "noeviction":
-        yield Finding(
+        ),
+        (
+            facts.maxmemory_policy != "noeviction",
             Level.WARNING if facts.maxmemory_bytes == 0 else Level.PROBLEM,
-            "redis",
             f"maxmemory-policy is {facts.maxmemory_policy}: a full Redis would throw counts away silently; "
             "set `maxmemory-policy noeviction`",
-        )
+        ),
+    )
+    yield from (Finding(level, "redis", text) for is_wrong, level, text in looks if is_wrong)
     if (problem := memory_problem(facts, needed_bytes)) is not None:
         yield Finding(Level.WARNING, "redis", problem)
 
@@ -142,8 +143,7 @@ def check_topics(
 
 def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) -> Iterator[Finding]:
     problems = topic_problems(facts, design)
-    for problem in problems:
-        yield Finding(Level.PROBLEM, "topic", problem)
+    yield from (Finding(Level.PROBLEM, "topic", problem) for problem in problems)
     if facts.partitions < design.partitions:
         yield Finding(
             Level.WARNING,
@@ -151,8 +151,7 @@ def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) ->
             f"{facts.name} has {facts.partitions} partitions, the settings say {design.partitions}: set topic_partitions to "
             f"{facts.partitions}; adding partitions to a topic in use moves visitors to others",
         )
-    for warning in topic_warnings(facts, design):
-        yield Finding(Level.WARNING, "topic", warning)
+    yield from (Finding(Level.WARNING, "topic", warning) for warning in topic_warnings(facts, design))
     if not problems:
         was = "was absent: created" if created else "is as designed"
         yield Finding(Level.OK, "topic", f"{facts.name} {was}, {facts.partitions} partitions")
@@ -175,9 +174,8 @@ def check_state(snapshot: Snapshot, catalog: Catalog | None, topic: TopicFacts |
     if snapshot.layout is None:
         yield Finding(Level.OK, "counts", "none yet: the first worker begins")
         return
-    problems = list(_state_problems(snapshot, topic))
-    for problem in problems:
-        yield Finding(Level.PROBLEM, "counts", problem)
+    problems = _state_problems(snapshot, topic)
+    yield from (Finding(Level.PROBLEM, "counts", problem) for problem in problems)
     if catalog is not None and snapshot.catalog != catalog.digest:
         yield Finding(
             Level.WARNING,
@@ -189,22 +187,26 @@ def check_state(snapshot: Snapshot, catalog: Catalog | None, topic: TopicFacts |
         yield Finding(Level.OK, "counts", f"layout {snapshot.layout}, {len(snapshot.offsets)} partitions begun")
 
 
-def _state_problems(snapshot: Snapshot, topic: TopicFacts | None) -> Iterator[str]:
-    if snapshot.layout != LAYOUT:
-        yield (
+def _state_problems(snapshot: Snapshot, topic: TopicFacts | None) -> list[str]:
+    anew = "set another redis_prefix, or delete the keys of this one, and count again from Kafka"
+    is_other = topic is not None and snapshot.topic_id not in (None, topic.topic_id)
+    problems = (
+        (
+            snapshot.layout != LAYOUT,
             f"Redis holds key layout {snapshot.layout}, this version uses {LAYOUT}: run the version that wrote it, or set another "
-            "redis_prefix and count again from Kafka"
-        )
-    if snapshot.mark is not None:
-        yield (
-            f"Redis holds a chunk that was written only in part ({snapshot.mark}): set another redis_prefix, or delete the keys of this "
-            "one, and count again from Kafka"
-        )
-    if topic is not None and snapshot.topic_id is not None and snapshot.topic_id != topic.topic_id:
-        yield (
-            f"{topic.name} was created anew (id {topic.topic_id}, counted so far: {snapshot.topic_id}), its offsets mean other events: "
-            "set another redis_prefix, or delete the keys of this one, and count again from Kafka"
-        )
+            "redis_prefix and count again from Kafka",
+        ),
+        (
+            snapshot.mark is not None,
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): {anew}",
+        ),
+        (
+            is_other,
+            f"{topic and topic.name} was created anew (id {topic and topic.topic_id}, counted so far: {snapshot.topic_id}), its offsets "
+            f"mean other events: {anew}",
+        ),
+    )
+    return [text for is_wrong, text in problems if is_wrong]
 
 
 def check_servers(

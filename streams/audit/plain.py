@@ -10,6 +10,8 @@ being aligned to the epoch. Repeats of an id and late events are remembered too;
 
 from __future__ import annotations
 
+from collections import Counter
+
 from streams.catalog import UNKNOWN, Catalog
 from streams.events import EventBounds, Reason, VisitEvent, validate
 
@@ -92,9 +94,9 @@ class PlainCount:
         self._ids: dict[int, tuple[int, set[_Own], set[_Own]]] = {}
         self.records = 0
         #: epoch minute -> row -> events
-        self.minutes: dict[int, dict[Row, int]] = {}
+        self.minutes: dict[int, Counter[Row]] = {}
         #: rows without a minute: rejected events, and repeats of an id
-        self.apart: dict[Row, int] = {}
+        self.apart: Counter[Row] = Counter()
 
     def add(self, partition: int, append_ms: int, value: bytes | None) -> None:
         """Count one record. `append_ms` is its Kafka timestamp (log append time); a partition's clock never goes back."""
@@ -103,39 +105,39 @@ class PlainCount:
         self._append_ms[partition] = append_ms
         event = validate(value, append_ms, self._bounds)
         if isinstance(event, Reason):
-            _add(self.apart, ("rejected", event.value))
+            self.apart["rejected", event.value] += 1
             return
         service = str(event.service) if event.service in self._services else UNKNOWN
         repeat = self._is_repeat(partition, append_ms, (event.project or "", event.id))
         visit, of_service = self._starts(partition, append_ms, event, service, repeat)
         if repeat:
-            _add(self.apart, ("duplicate",))
+            self.apart["duplicate",] += 1
             return
         region, academy = self._places[event.uai]
         project = str(event.project) if event.project in self._projects else UNKNOWN
         profile = str(event.profile) if event.profile in self._profiles else UNKNOWN
-        rows = self.minutes.setdefault(event.ts // 60_000, {})
-        _add(rows, ("region,service", region, service))
-        _add(rows, ("project", project))
-        _add(rows, ("profile,region", profile, region))
-        _add(rows, ("academy", academy))
+        rows = self.minutes.setdefault(event.ts // 60_000, Counter())
+        rows["region,service", region, service] += 1
+        rows["project", project] += 1
+        rows["profile,region", profile, region] += 1
+        rows["academy", academy] += 1
         if visit:
-            _add(rows, ("visits", region))
-            _add(rows, ("visits by project", project))
-            _add(rows, ("visits by profile,region", profile, region))
-            _add(rows, ("visits by academy", academy))
+            rows["visits", region] += 1
+            rows["visits by project", project] += 1
+            rows["visits by profile,region", profile, region] += 1
+            rows["visits by academy", academy] += 1
         if of_service:
-            _add(rows, ("service visits", region, service))
+            rows["service visits", region, service] += 1
         watermark_ms = self._watermark_ms.get(partition, 0)
         if event.ts < watermark_ms:
-            _add(rows, ("late", region))
+            rows["late", region] += 1
         self._watermark_ms[partition] = max(watermark_ms, min(event.ts, append_ms) - self._lateness_ms)
 
     def add_unread(self, partition: int, append_ms: int, reason: Reason, number: int) -> None:
         """Count the records of a batch that nobody can read."""
         self.records += number
         self._append_ms[partition] = max(append_ms, self._append_ms.get(partition, 0))
-        self.apart["rejected", reason.value] = self.apart.get(("rejected", reason.value), 0) + number
+        self.apart["rejected", reason.value] += number
 
     def _is_repeat(self, partition: int, append_ms: int, own: _Own) -> bool:
         number = append_ms // IDS_STRETCH_MS
@@ -164,12 +166,7 @@ class PlainCount:
 
     def totals(self) -> dict[Row, int]:
         """Return the counts over all minutes, with those that have none."""
-        found = dict(self.apart)
+        found = self.apart.copy()
         for rows in self.minutes.values():
-            for row, number in rows.items():
-                found[row] = found.get(row, 0) + number
+            found.update(rows)
         return found
-
-
-def _add(counts: dict[Row, int], row: Row) -> None:
-    counts[row] = counts.get(row, 0) + 1

@@ -69,14 +69,10 @@ def recount(
     memory_ms = rules.memory_ms if rules.visits else 0
     where = scope(parts, snapshot, rules.bounds.ahead_ms_max, rules.minutes_kept_hours, memory_ms)
     compared = compare(plain, snapshot, held, where, rules.visits)
-    service_visits = _service_visits(plain) if rules.visits else None
+    ours = sum(number for row, number in plain.totals().items() if row[0] == "service visits")
+    service_visits = (ours, plain.ministry_service_visits()) if rules.visits else None
     notes = (*where.notes, *_oddities(snapshot, parts, rules))
     return Recount(plain.records, seconds, compared, where.totals, notes, service_visits)
-
-
-def _service_visits(plain: PlainCount) -> tuple[int, int]:
-    ours = sum(number for row, number in plain.totals().items() if row[0] == "service visits")
-    return ours, plain.ministry_service_visits()
 
 
 def _count(

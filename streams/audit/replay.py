@@ -148,9 +148,8 @@ class Replayer:
                             published.append(mark)
                 read += records.number if isinstance(records, Unread) else len(records)
                 look("an earlier replay ended in its middle: looking for its events: read", read)
-        for mark in published:
-            memory.done.add(mark.key)
-            memory.ids.add(mark.event_id)
+        memory.done.update(mark.key for mark in published)
+        memory.ids.update(mark.event_id for mark in published)
         if sender is not None:
             sender.mark(DONE, [(mark.key, mark.partition, mark.event_id) for mark in published])
         return len(published)

@@ -184,17 +184,21 @@ def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> No
 
 def report(comparison: Comparison, say: Callable[[str], None]) -> int:
     """Print the table, what was compared and every difference (bounded); return 0 where all agree, else 1."""
-    say("")
-    say(f"{'':<20}{'published':>14}{'= counted':>14}{'+ rejected':>14}{'+ duplicates':>14}")
+    rows: list[tuple[str, ...]] = [("", "published", "= counted", "+ rejected", "+ duplicates")]
     for each in comparison.figures:
-        cells = (each.published, each.counted, each.rejected, each.duplicates)
-        say(f"{each.source:<20}" + "".join(f"{'-' if cell is None else format(cell, ','):>14}" for cell in cells))
-    say("")
-    for note in comparison.notes:
-        say(note)
-    for difference in comparison.differences[:SHOWN_DIFFERENCES_MAX]:
-        say(f"  DIFFERS  {difference}")
-    if (more := len(comparison.differences) - SHOWN_DIFFERENCES_MAX) > 0:
-        say(f"  ... and {more:,} more")
-    say("every figure agrees" if not comparison.differences else f"{len(comparison.differences):,} figures differ")
-    return 1 if comparison.differences else 0
+        numbers = (each.published, each.counted, each.rejected, each.duplicates)
+        rows.append((each.source, *("-" if number is None else f"{number:,}" for number in numbers)))
+    differences = comparison.differences
+    more = len(differences) - SHOWN_DIFFERENCES_MAX
+    lines = [
+        "",
+        *(f"{row[0]:<20}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in rows),
+        "",
+        *comparison.notes,
+        *(f"  DIFFERS  {difference}" for difference in differences[:SHOWN_DIFFERENCES_MAX]),
+        *([f"  ... and {more:,} more"] if more > 0 else []),
+        f"{len(differences):,} figures differ" if differences else "every figure agrees",
+    ]
+    for line in lines:
+        say(line)
+    return 1 if differences else 0

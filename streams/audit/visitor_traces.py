@@ -34,35 +34,28 @@ class Traces:
         self.last_ms = max(self.last_ms, append_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Where to look: the topic of events and that of rejected ones."""
-
-    address: KafkaAddress
-    events: str
-    rejected: str
-
-
-def traces_of(visitor: str, topics: Topics, look: Callable[[int], None]) -> tuple[Traces, Traces]:
-    """What both topics hold of a visitor, as of now. `look` is told how many records were read.
+def traces_of(
+    visitor: str, address: KafkaAddress, topics: tuple[str, str], look: Callable[[int], None]
+) -> tuple[Traces, Traces]:
+    """What the topic of events and that of rejected ones hold of a visitor, as of now. `look` is told how many records were read.
 
     All partitions are read: a publisher whose partitioner is wrong sends a visitor anywhere.
 
     Raises:
         ServerError: Kafka does not answer, or has no such topic.
     """
-    events, rejected = Traces(topics.events), Traces(topics.rejected)
+    events, rejected = Traces(topics[0]), Traces(topics[1])
     sought = visitor.encode(errors="surrogatepass")
-    for record in _records(events, topics.address, look):
+    for record in _records(events, address, look):
         found = decode(record.value) if may_hold(record.value, sought) else None
         if isinstance(found, VisitEvent) and found.visitor == visitor:
             events.note(found.project or "-", record.timestamp)
-    for record in _records(rejected, topics.address, look):
+    for record in _records(rejected, address, look):
         letter = parse(0, record)
         if isinstance(letter, Rejected) and (may_hold(letter.value, sought) or sought == letter.record_key):
             rejected.note(members_of(letter.value)[0], record.timestamp)
     for traces in (events, rejected):
-        traces.gone_ms = _gone_ms(topics.address, traces)
+        traces.gone_ms = _gone_ms(address, traces)
     return events, rejected
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from streams.audit.visitor_traces import Topics, Traces, traces_of
+from streams.audit.visitor_traces import Traces, traces_of
 from streams.cli.progress import Meter
 from streams.clock import paris_text
 from streams.count.memory import MemoryPlan
@@ -31,9 +31,13 @@ def erase(visitor: str) -> None:
     if not 0 < len(visitor) <= VISITOR_CHARACTERS_MAX:
         raise InputError(f"--visitor is a pseudonym, of 1 to {VISITOR_CHARACTERS_MAX} characters, as events carry it")
     settings = load_settings()
-    topics = Topics(kafka_address(settings), settings.topic, settings.rejected_topic)
     with Meter("erase", None) as meter:
-        found = traces_of(visitor, topics, lambda read: meter.show(read, f"{read:,} records read"))
+        found = traces_of(
+            visitor,
+            kafka_address(settings),
+            (settings.topic, settings.rejected_topic),
+            lambda read: meter.show(read, f"{read:,} records read"),
+        )
     for about, text in (*(line for traces in found for line in _in_kafka(traces)), *_elsewhere(settings)):
         click.echo(f"{about:<9}  {text}")
     sys.exit(1 if any(traces.by_project for traces in found) else 0)

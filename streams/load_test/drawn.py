@@ -8,7 +8,8 @@ both sums hold, a project's own region first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,16 +74,11 @@ class DayDrawer:
         self._ratio = _users_a_visit(day)
         self._cells: dict[Cell, _Visitors] = {}
         self._services = {code: number for number, code in enumerate((*catalog.service_codes, UNKNOWN))}
-        self._visitors = 0
+        self.distinct = 0  # visitors so far
         self._seen: dict[str, list[int]] = {}  # region -> [visits, distinct visitors]
         self.places: list[bytes] = []
         self.more_visits = 0
         self.visits = 0
-
-    @property
-    def distinct(self) -> int:
-        """Visitors so far."""
-        return self._visitors
 
     @property
     def services(self) -> tuple[bytes, ...]:
@@ -156,7 +152,7 @@ class DayDrawer:
         fresh = starts - again
         rng = self._rng
         back = rng.choice(len(visitors.idle_ids), again, replace=False) if again else np.zeros(0, np.int64)
-        ids = np.concatenate([visitors.idle_ids[back], np.arange(self._visitors, self._visitors + fresh)])
+        ids = np.concatenate([visitors.idle_ids[back], np.arange(self.distinct, self.distinct + fresh)])
         drawn = (
             rng.choice(len(visitors.place_chances), fresh, p=visitors.place_chances) if fresh else np.zeros(0, np.int64)
         )
@@ -165,7 +161,7 @@ class DayDrawer:
             left = np.ones(len(visitors.idle_ids), bool)
             left[back] = False
             visitors.idle_ids, visitors.idle_places = visitors.idle_ids[left], visitors.idle_places[left]
-        self._visitors += fresh
+        self.distinct += fresh
         seen[0], seen[1] = seen[0] + starts, seen[1] + fresh
         visitors.begin(ids, places, minute)
 
@@ -266,34 +262,17 @@ def _dealt(
 
     What projects lack against the regions has no project; what they have too much is left out.
     """
-    codes = sorted(regions)
-    left = dict(regions)
-    found: dict[Cell, int] = {}
-    wanting: list[tuple[str, int]] = []
+    codes, left = sorted(regions), Counter(regions)
+    found: Counter[Cell] = Counter()
     for project, number in sorted(projects.items()):
-        own = home.get(project)
-        at_home = min(number, left.get(own, 0)) if own is not None else 0
-        if at_home and own is not None:
-            found[own, project] = at_home
-            left[own] -= at_home
-        if number > at_home:
-            wanting.append((project, number - at_home))
-    for project, number in wanting:
-        _spread(found, left, (project, min(number, sum(left.values()))), codes, rng)
-    for region, number in left.items():
-        if number:
-            found[region, UNKNOWN] = found.get((region, UNKNOWN), 0) + number
-    return found
-
-
-def _spread(
-    found: dict[Cell, int], left: dict[str, int], what: tuple[str, int], codes: Sequence[str], rng: np.random.Generator
-) -> None:
-    project, number = what
-    if not number:
-        return
-    shares = rng.multivariate_hypergeometric([left[code] for code in codes], number, method="marginals")
-    for code, share in zip(codes, shares.tolist(), strict=True):
-        if share:
-            found[code, project] = found.get((code, project), 0) + share
-            left[code] -= share
+        own = home.get(project) or ""
+        found[own, project] = min(number, left[own])
+        left[own] -= found[own, project]
+    for project, number in sorted(projects.items()):
+        wanting = min(number - found[home.get(project) or "", project], left.total())
+        if wanting:
+            shares = rng.multivariate_hypergeometric([left[code] for code in codes], wanting, method="marginals")
+            found.update({(code, project): share for code, share in zip(codes, shares.tolist(), strict=True)})
+            left.subtract(dict(zip(codes, shares.tolist(), strict=True)))
+    found.update({(region, UNKNOWN): number for region, number in left.items()})
+    return dict(+found)

@@ -62,11 +62,8 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
     """Tell how a run ended from its seconds: the last one before anything was sent and those after: at least two."""
     rates = [_rate(seconds, place) for place in range(len(seconds))]
     held = [place == 0 or _holds(one, rate) for place, (one, rate) in enumerate(zip(seconds, rates, strict=True))]
-    long_enough = [
-        place
-        for place in range(len(seconds))
-        if seconds[place].at - seconds[0].at >= min(RATE_SECONDS, _length(seconds))
-    ]
+    length = min(RATE_SECONDS, seconds[-1].at - seconds[0].at)
+    long_enough = [place for place, one in enumerate(seconds) if one.at - seconds[0].at >= length]
     offered = max((rates[place] for place in long_enough), default=0.0)
     held_max = max((rates[place] for place in long_enough if held[place]), default=0.0)
     first = next((place for place, is_held in enumerate(held) if not is_held), None)
@@ -96,10 +93,6 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
 def workers_for(rate: float, worker_us: float) -> int:
     """Workers for so many events a second, with half of each core left; two at least, so that one may die."""
     return max(WORKERS_MIN, math.ceil(rate * worker_us / 1e6 / BUSY_MAX))
-
-
-def _length(seconds: Sequence[LoadSecond]) -> float:
-    return seconds[-1].at - seconds[0].at
 
 
 def _rate(seconds: Sequence[LoadSecond], place: int) -> float:

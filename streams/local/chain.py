@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules
@@ -98,18 +97,10 @@ class ChainWatcher:
 
 def lag(snapshot: Snapshot) -> int:
     """Events in Kafka that are not counted yet, as far as the workers' heartbeats tell."""
-    total = 0
-    for number, beat in snapshot.heartbeats.items():
-        state = snapshot.offsets.get(number)
-        if beat.log_end is not None:
-            total += max(0, beat.log_end - (state.next_offset if state else 0))
-    return total
+    counted = {number: state.next_offset for number, state in snapshot.offsets.items()}
+    beats = snapshot.heartbeats.items()
+    return sum(max(0, beat.log_end - counted.get(n, 0)) for n, beat in beats if beat.log_end is not None)
 
 
 def _sum(totals: dict[Field, int], cut: Cut) -> int:
     return sum(number for field, number in totals.items() if field[0] == cut)
-
-
-def ranked(pairs: Sequence[tuple[str, int]]) -> int:
-    """The highest number of a ranking, 1 where it is empty: the length of the longest bar."""
-    return max((number for _code, number in pairs), default=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import random
 import socket
@@ -11,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import urllib3
+
+from streams.addresses import host_port
 from streams.errors import ServerError
 
 #: Below the range from which the kernel takes ports for outgoing connections (32768 on Linux), so that none is taken meanwhile.
@@ -148,14 +150,11 @@ def redis_answers(port: int) -> bool:
 
 def http_ok(port: int, path: str, host: str = LOOPBACK) -> bool:
     """Whether a GET is answered with status 200."""
-    connection = http.client.HTTPConnection(reached(host), port, timeout=_SECONDS_MAX)
+    url = f"http://{host_port(reached(host), port)}{path}"
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+        return urllib3.request("GET", url, timeout=_SECONDS_MAX, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
         return False
-    finally:
-        connection.close()
 
 
 def reached(host: str) -> str:
@@ -165,14 +164,8 @@ def reached(host: str) -> str:
 
 def _exchange(port: int, request: bytes, length: int) -> bytes:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS_MAX) as connection:
+        with socket.create_connection((LOOPBACK, port), timeout=_SECONDS_MAX) as connection:
             connection.sendall(request)
-            answer = b""
-            while len(answer) < length:
-                part = connection.recv(length - len(answer))
-                if not part:
-                    break
-                answer += part
-            return answer
+            return connection.makefile("rb").read(length)
     except OSError:
         return b""

@@ -107,7 +107,8 @@ class Stack:
             self._start_processes()
             self._ready_at = time.monotonic()
             self.screen.start()
-            self._look_after(watcher)
+            while not self._over():
+                self._turn(watcher)
             self.screen.stop()
             return self._end(watcher)
         finally:
@@ -142,10 +143,6 @@ class Stack:
         self._supervisor.start(programs(), lambda: not self.requests.asked())
         if not self.requests.asked():
             self.screen.say(f"  ready after {time.monotonic() - begun:.1f} s")
-
-    def _look_after(self, watcher: ChainWatcher) -> None:
-        while not self._over():
-            self._turn(watcher)
 
     def _over(self) -> bool:
         assert self._ready_at is not None

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.clock import paris_text, scenario_time, simulation_note
-from streams.local.chain import RANKED_MINUTES, TOP, ChainLook, ranked
+from streams.local.chain import RANKED_MINUTES, TOP, ChainLook
 from streams.local.supervisor import ProcessStatus, State
 
 LINE_SECONDS = 10.0
@@ -259,7 +259,7 @@ def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, s
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, width=_BAR_CELLS)
-    longest = ranked(pairs)
+    longest = max((number for _code, number in pairs), default=1)
     for code, number in pairs:
         bar = "━" * max(1, round(_BAR_CELLS * number / longest))
         table.add_row(names.get(code, code), f"{number:,}", Text(bar, style="cyan"))

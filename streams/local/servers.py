@@ -224,16 +224,14 @@ def _with_receivers(config: dict[str, Any], receivers: Receivers) -> dict[str, A
     if receivers.smtp is not None:
         config["global"] |= {"smtp_smarthost": receivers.smtp, "smtp_require_tls": False}
     for receiver in config["receivers"]:
-        for kind, wanted in (("email_configs", receivers.smtp), ("webhook_configs", receivers.webhook_url)):
-            if kind not in receiver:
-                continue
-            if wanted is None:
-                del receiver[kind]
-                continue
-            for one in receiver[kind]:
-                one["to" if kind == "email_configs" else "url"] = (
-                    receivers.email_to if kind == "email_configs" else wanted
-                )
+        if receivers.smtp is None:
+            receiver.pop("email_configs", None)
+        if receivers.webhook_url is None:
+            receiver.pop("webhook_configs", None)
+        for one in receiver.get("email_configs", ()):
+            one["to"] = receivers.email_to
+        for one in receiver.get("webhook_configs", ()):
+            one["url"] = receivers.webhook_url
     return config
 
 

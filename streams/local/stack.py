@@ -215,15 +215,11 @@ class StackPlan:
             directory=self.data_dir,
             log_file=log_file(self.data_dir, name),
             port=port,
-            ready=_always if port is None else partial(http_ok, port, "/readyz", host),
+            ready=(lambda: True) if port is None else partial(http_ok, port, "/readyz", host),
             stop_seconds_max=stop_seconds_max,
             may_end=role == "simulator",
             environment=as_environment(self.settings),
         )
-
-
-def _always() -> bool:
-    return True
 
 
 def local_settings(given: Settings, ports: ServerPorts) -> Settings:

@@ -152,27 +152,26 @@ class Supervisor:
     def stop(self, roles: Iterable[str], hurry: Callable[[], bool]) -> list[str]:
         """Stop the children of these roles together, each within its bound; return the names of those that had to be killed."""
         wanted = set(roles)
-        chosen = [child for child in self._children if child.program.role in wanted and child.process is not None]
-        for child in chosen:
+        of_roles = [child for child in self._children if child.program.role in wanted]
+        running = [(child, process) for child in of_roles if (process := child.process) is not None]
+        for child, process in running:
             child.state = State.STOPPING
-            if child.process:
-                child.process.ask_to_stop()
+            process.ask_to_stop()
         self._report()
         begun = time.monotonic()
         killed = []
-        while chosen:
-            for child in list(chosen):
-                over = time.monotonic() - begun > child.program.stop_seconds_max or hurry()
-                if child.process is None or child.process.exit_code is not None or over:
-                    chosen.remove(child)
-                    if _finish(child):
-                        killed.append(child.program.name)
+        while running:
+            for child, process in running.copy():
+                ended = process.exit_code is not None
+                if ended or time.monotonic() - begun > child.program.stop_seconds_max or hurry():
+                    running.remove((child, process))
+                    killed += [] if ended else [child.program.name]
+                    process.kill()  # also what is left of its session
+                    child.process, child.state = None, State.STOPPED
             self._report()
             time.sleep(TICK_SECONDS / 2)
-        for child in self._children:
-            if child.program.role in wanted:
-                child.state = State.STOPPED
-                child.process = None
+        for child in of_roles:
+            child.state = State.STOPPED
         self._report()
         return killed
 
@@ -189,15 +188,3 @@ def _check_start(child: Child, seconds: float) -> None:
         raise ServerError(f"{program.name} ended with {child.last_exit} at its start\n{log_tail(program)}")
     if child.state == State.STARTING and seconds > program.ready_seconds_max:
         raise ServerError(f"{program.name} was not ready after {program.ready_seconds_max:.0f} s\n{log_tail(program)}")
-
-
-def _finish(child: Child) -> bool:
-    """Make sure the process is gone and nothing of its session is left; return whether it had to be killed."""
-    process = child.process
-    if process is None:
-        return False
-    had_to = process.exit_code is None
-    process.kill()
-    child.process = None
-    child.state = State.STOPPED
-    return had_to

@@ -7,7 +7,7 @@ learning, with bounds that are wide; nobody is called for what deviates from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -41,11 +41,7 @@ def summed(parts: Sequence[Sequence[ExpectedRow]]) -> list[ExpectedRow]:
 
     Bounds are summed as if all parts strayed together: what lies outside of them is unusual, what lies inside may be, too.
     """
-    by_minute: dict[int, list[ExpectedRow]] = {}
-    for rows in parts:
-        for row in rows:
-            if row.observed is not None:
-                by_minute.setdefault(row.minute, []).append(row)
+    by_minute = _by_minute(row for rows in parts for row in rows if row.observed is not None)
     return [_sum(rows) for _minute, rows in sorted(by_minute.items())]
 
 
@@ -54,11 +50,15 @@ def within_parts(whole: Sequence[ExpectedRow], parts: Sequence[Sequence[Expected
 
     No nearer than if the parts strayed independently of each other, no farther than if all strayed together.
     """
-    by_minute: dict[int, list[ExpectedRow]] = {}
-    for rows in parts:
-        for row in rows:
-            by_minute.setdefault(row.minute, []).append(row)
+    by_minute = _by_minute(row for rows in parts for row in rows)
     return [_within(row, by_minute.get(row.minute, ()), len(parts)) for row in whole]
+
+
+def _by_minute(rows: Iterable[ExpectedRow]) -> dict[int, list[ExpectedRow]]:
+    found: dict[int, list[ExpectedRow]] = {}
+    for row in rows:
+        found.setdefault(row.minute, []).append(row)
+    return found
 
 
 def _within(row: ExpectedRow, parts: Sequence[ExpectedRow], number: int) -> ExpectedRow:

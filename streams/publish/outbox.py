@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -179,7 +179,7 @@ class Outbox:
         self._give_up(lambda _event: True, CLOSED)
         self.sweep()
         with self._moving:  # a client whose thread hangs answers for nothing any more
-            self._end([(_Refused(_GivenUp(CLOSED)), event) for _, event in self._state.sent], sent=deque())
+            self._end([(_Refused(GivenUp(CLOSED)), event) for _, event in self._state.sent], sent=deque())
         self._tell()
 
     def _give_up(self, is_lost: Callable[[_Event], bool], reason: str) -> None:
@@ -188,7 +188,7 @@ class Outbox:
             lost = next((place for place, event in enumerate(waiting) if not is_lost(event)), len(waiting))
             if lost:
                 kept = deque(islice(waiting, lost, None))
-                self._end(((_Refused(_GivenUp(reason)), event) for event in islice(waiting, lost)), waiting=kept)
+                self._end(((_Refused(GivenUp(reason)), event) for event in islice(waiting, lost)), waiting=kept)
         self._tell()
 
     def sweep(self) -> int:
@@ -231,25 +231,18 @@ class Outbox:
     def _end(self, ended: Iterable[tuple[Any, _Event]], **left: Any) -> None:
         """Let these be pending no more; `left` are the queues without them."""
         state = self._state
-        delivered = size = 0
-        lost: list[Undelivered] = []
-        for future, event in ended:
-            size += _size(event)
-            error = future.exception
-            if error is None:
-                delivered += 1
-            else:
-                because_of_event = type(error).__name__ in _BECAUSE_OF_EVENT
-                lost.append(Undelivered(event.value, event.key, event.tag, self._reason(error), because_of_event))
-        reasons = dict(state.reasons)
-        for one in lost:
-            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+        known = [(future.exception, event) for future, event in ended]
+        lost = [
+            Undelivered(*event[:3], self._reason(error), type(error).__name__ in _BECAUSE_OF_EVENT)
+            for error, event in known
+            if error is not None
+        ]
         self._state = replace(
             state,
-            delivered=state.delivered + delivered,
+            delivered=state.delivered + len(known) - len(lost),
             failed=state.failed + len(lost),
-            bytes_ended=state.bytes_ended + size,
-            reasons=reasons,
+            bytes_ended=state.bytes_ended + sum(_size(event) for _error, event in known),
+            reasons=dict(Counter(state.reasons) + Counter(one.reason for one in lost)),
             undelivered=(*state.undelivered, *lost)[-UNDELIVERED_KEPT_MAX:],
             untold=deque((*state.untold, *lost)) if self._on_failed else state.untold,
             **left,
@@ -277,8 +270,8 @@ class Outbox:
             return Deliveries(taken, state.delivered, state.failed, pending, dict(state.reasons), state.undelivered)
 
 
-class _GivenUp(Exception):
-    """Why we do not wait for Kafka any longer."""
+class GivenUp(Exception):
+    """Why an event is not waited for any longer, in `description`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -17,6 +17,7 @@ import urllib3
 from streams.addresses import CollectorAddress
 from streams.errors import ServerError
 from streams.publish.bounds import PublisherLimits
+from streams.publish.outbox import GivenUp
 
 #: A request holds so many events, of so many bytes before they are packed, at most; collectors take more by default.
 BATCH_EVENTS_MAX = 500
@@ -39,14 +40,6 @@ class EventRefused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.description = f"the collector refuses it: {reason}"
-
-
-class TooLate(Exception):
-    """No collector confirmed this event in time."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.description = f"the collector did not confirm it within {seconds:g} s"
 
 
 class _Line(msgspec.Struct):
@@ -147,7 +140,8 @@ class CollectorSender:
     def _give_up_late_ones(self) -> None:
         too_old = time.monotonic() - self._limits.delivery_seconds_max
         while self._waiting and self._waiting[0].taken_at < too_old:
-            self._waiting.popleft().end(TooLate(self._limits.delivery_seconds_max))
+            why = f"the collector did not confirm it within {self._limits.delivery_seconds_max:g} s"
+            self._waiting.popleft().end(GivenUp(why))
 
     def _batch(self) -> list[Confirmation]:
         batch: list[Confirmation] = []

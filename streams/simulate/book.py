@@ -76,9 +76,7 @@ class TruthBook:
 
     def encode(self, *, complete: bool, unacknowledged: int = 0, resent: int = 0) -> bytes:
         """The truth file as it stands."""
-        live = dict(self._sealed)
-        for minute in self._open:
-            live[minute] = encode_minute(minute, self._truth_of(minute))
+        live = self._sealed | {minute: encode_minute(minute, self._truth_of(minute)) for minute in self._open}
         runs = [*self._earlier_runs, Run(self._run, complete, unacknowledged, resent)]
         return orjson.dumps(
             {
@@ -104,10 +102,7 @@ class TruthBook:
         return len(content)
 
     def _minute(self, minute: int) -> tuple[Counter[int], Counter[int]]:
-        found = self._open.get(minute)
-        if found is None:
-            found = self._open[minute] = (Counter(), Counter())
-        return found
+        return self._open.setdefault(minute, (Counter(), Counter()))
 
     def _truth_of(self, minute: int) -> MinuteTruth:
         sealed = self._sealed.get(minute)

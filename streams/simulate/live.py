@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,11 +144,8 @@ class LiveRun:
     def _send(self, step: Step) -> None:
         sent = 0
         try:
-            for special in step.specials:
-                if not self._send_one(special.value, special.key):
-                    return
-                sent += 1
-            for key, value in zip(step.keys, step.values, strict=True):
+            specials = ((special.key, special.value) for special in step.specials)
+            for key, value in itertools.chain(specials, zip(step.keys, step.values, strict=True)):
                 if not self._send_one(value, key):
                     return
                 sent += 1
@@ -229,15 +228,12 @@ class TwoWays:
         deadline = time.monotonic() + timeout_seconds
         one = self._collector.close(timeout_seconds)
         other = self._kafka.close(max(1.0, deadline - time.monotonic()))
-        reasons = dict(one.reasons)
-        for reason, number in other.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + number
         return Deliveries(
             one.taken + other.taken,
             one.delivered + other.delivered,
             one.failed + other.failed,
             one.pending + other.pending,
-            reasons,
+            dict(Counter(one.reasons) + Counter(other.reasons)),
             (*one.undelivered, *other.undelivered),
             one.resent + other.resent,
         )

@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.catalog import Catalog, Region
-from streams.history import SchoolCalendar, hll, school_year_of
+from streams.catalog import Catalog, Region, load_catalog
+from streams.history import SchoolCalendar, hll, load_calendar, school_year_of
 from streams.history.day_columns import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.paris_days import dates, paris_day
-from streams.load_shape import LoadShape
-from streams.simulate.levels import Levels, PastPlan
+from streams.load_shape import LoadShape, load_shape
+from streams.simulate.levels import Levels, PastPlan, load_past
 from streams.simulate.population import Establishments
-from streams.simulate.scenario import ScenarioTraffic
+from streams.simulate.scenario import ScenarioTraffic, load_scenarios
 from streams.stable_hash import mix
 
 Floats = NDArray[np.float64]
@@ -268,12 +268,6 @@ def load_inputs(config_dir: Path, seed: int, scale: float | None, plan: PastPlan
     Raises:
         SettingsError: a file cannot be used.
     """
-    from streams.catalog import load_catalog
-    from streams.history import load_calendar
-    from streams.load_shape import load_shape
-    from streams.simulate.levels import load_past
-    from streams.simulate.scenario import load_scenarios
-
     catalog = load_catalog(config_dir)
     chosen = plan or load_past(config_dir, catalog)
     return PastInputs(

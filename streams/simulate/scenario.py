@@ -6,15 +6,15 @@ import datetime
 import math
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
+from streams.clock import PARIS
 from streams.errors import InputError
+from streams.load_shape import Clock, Share, Weekday
 from streams.yaml_file import convert_section, read_mapping, section_error
 
-PARIS = ZoneInfo("Europe/Paris")
 #: Simulated seconds per second while the run-up is sent: 40 simulated minutes arrive in 96 s.
 DEFAULT_SPEED = 25.0
 #: Below 2 the run-up would hardly end; above, a machine that can send a day in a second would not be told apart from a typing error.
@@ -23,10 +23,7 @@ SCALE_MIN, SCALE_MAX = 0.0001, 10.0
 #: A repeat of a delayed event arrives after both delays: together they must stay below the default lateness of 20 s.
 DELAYS_SECONDS_MAX = 15
 
-Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class ScenarioTraffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

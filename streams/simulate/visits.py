@@ -12,11 +12,12 @@ import random
 from zoneinfo import ZoneInfo
 
 from streams.catalog import Region, Service
+from streams.clock import PARIS
 from streams.load_shape import LoadShape, LoginStorm
 from streams.simulate.courses import Course
 from streams.simulate.levels import Levels
 from streams.simulate.population import Establishments, RegionPopulation, SimulatedVisit
-from streams.simulate.scenario import PARIS, Scenario, ScenarioTraffic
+from streams.simulate.scenario import Scenario, ScenarioTraffic
 
 #: The login storm rises over this part of its length and falls over the rest.
 STORM_RISE_SHARE = 0.2
