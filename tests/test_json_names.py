@@ -15,8 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.audit.compare import ASPECTS, CODES, VISIT_ASPECTS, Compared, Difference
-from streams.audit.recount import Recount
+from streams.audit.recount import ASPECTS, CODES, VISIT_ASPECTS, Compared, Difference, Recount
 from streams.audit.rejects import Rejected, Whole
 from streams.cli import cli
 from streams.cli.recount import _json as recount_json

@@ -3,18 +3,149 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from streams.audit.compare import Compared, LogPart, compare, scope
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader, open_log
-from streams.audit.plain import STRETCHES, PlainCount, stretch_ms
+from streams.audit.plain import STRETCHES, PlainCount, Row, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
 from streams.events import EventBounds
-from streams.live import LiveReader, Snapshot
+from streams.live import LiveReader, MinuteCounts, Snapshot
+
+K = TypeVar("K", bound=Any)
+#: Redis's short names of the aspects (docs/architecture.md, keys) -> those of `streams.audit.plain`. What is not here is not compared.
+ASPECTS = {
+    "e": "region,service",
+    "p": "project",
+    "f": "profile,region",
+    "a": "academy",
+    "l": "late",
+    "r": "rejected",
+    "d": "duplicate",
+}
+#: Compared only where visits were counted.
+VISIT_ASPECTS = {
+    "v": "visits",
+    "vp": "visits by project",
+    "vf": "visits by profile,region",
+    "va": "visits by academy",
+    "vs": "service visits",
+}
+#: Aspect -> what the codes of its rows are.
+CODES: Mapping[str, tuple[str, ...]] = {
+    "region,service": ("region", "service"),
+    "project": ("project",),
+    "profile,region": ("profile", "region"),
+    "academy": ("academy",),
+    "late": ("region",),
+    "rejected": ("reason",),
+    "duplicate": (),
+    "visits": ("region",),
+    "visits by project": ("project",),
+    "visits by profile,region": ("profile", "region"),
+    "visits by academy": ("academy",),
+    "service visits": ("region", "service"),
+}
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row on which the two disagree; `minute` is the epoch minute, None for a total."""
+
+    minute: int | None
+    row: Row
+    redis: int
+    recount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """What may be compared: minutes from `first_minute` on (None: all), totals or not; and why less than everything."""
+
+    first_minute: int | None
+    totals: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """What was read of one partition: the log's first offset, and the append time of its first record (None: it is empty)."""
+
+    start: int
+    first_append_ms: int | None
+
+
+def scope(
+    parts: Mapping[int, LogPart], snapshot: Snapshot, max_ahead_ms: int, minutes_kept_hours: int, memory_ms: int = 0
+) -> Comparable:
+    """Return what is complete on both sides.
+
+    Where retention removed the beginning of a partition, its removed records were appended at `first_append_ms` at the latest, so their
+    events lie before `first_append_ms + max_ahead`: minutes that start there or later are whole. Their late events are, too: no removed
+    event moved the watermark beyond its own append time. Visits depend on what was remembered: `memory_ms` more are left out for them.
+    """
+    notes = []
+    bounds_ms = []
+    for number, part in sorted(parts.items()):
+        if part.start == 0:
+            continue
+        state = snapshot.offsets.get(number)
+        append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
+        bounds_ms.append(append_ms + max_ahead_ms + memory_ms)
+    if bounds_ms:
+        cut = f"{len(bounds_ms)} of {len(parts)} partitions"
+        notes.append(
+            f"the log no longer begins at offset 0 in {cut}: totals and minutes that are not whole in it are not compared"
+        )
+    first_minutes = [-(-bound_ms // MINUTE_MS) for bound_ms in bounds_ms]
+    if snapshot.settled_ms is not None:
+        first_minutes.append((snapshot.settled_ms - minutes_kept_hours * 3_600_000) // MINUTE_MS)
+    return Comparable(max(first_minutes, default=None), not bounds_ms, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison went through and found."""
+
+    minutes: int
+    rows: int
+    differences: tuple[Difference, ...]
+
+
+def compare(
+    plain: PlainCount, snapshot: Snapshot, held: list[MinuteCounts], where: Comparable, visits: bool = False
+) -> Compared:
+    """Compare every row of every minute in scope that either side knows, and the totals where they are in scope."""
+    aspects = ASPECTS | VISIT_ASPECTS if visits else ASPECTS
+    ours = {minute: rows for minute, rows in plain.minutes.items() if _within(minute, where)}
+    theirs = {found.minute: _rows(found.counts, aspects) for found in held if _within(found.minute, where)}
+    minutes = sorted(ours.keys() | theirs.keys())
+    pairs: list[tuple[int | None, Mapping[Row, int], Mapping[Row, int]]] = [
+        (minute, theirs.get(minute, {}), ours.get(minute, {})) for minute in minutes
+    ]
+    if where.totals:
+        pairs.append((None, _rows(snapshot.totals, aspects), plain.totals()))
+    differences = [Difference(minute, *each) for minute, one, other in pairs for each in differing(one, other)]
+    rows = sum(len({*one, *other}) for _minute, one, other in pairs)
+    return Compared(len(minutes), rows, tuple(differences))
+
+
+def _within(minute: int, where: Comparable) -> bool:
+    return where.first_minute is None or minute >= where.first_minute
+
+
+def _rows(counts: Mapping[tuple[str, ...], int], aspects: Mapping[str, str]) -> dict[Row, int]:
+    return {(aspects[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in aspects}
+
+
+def differing(one: Mapping[K, int], other: Mapping[K, int]) -> list[tuple[K, int, int]]:
+    """The keys, sorted, whose counts differ, with both counts; what is absent is 0."""
+    pairs = ((key, one.get(key, 0), other.get(key, 0)) for key in sorted({*one, *other}))
+    return [pair for pair in pairs if pair[1] != pair[2]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.audit.compare import ASPECTS, VISIT_ASPECTS
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader
 from streams.audit.plain import PlainCount
-from streams.audit.recount import RecountRules, feed
+from streams.audit.recount import ASPECTS, VISIT_ASPECTS, RecountRules, feed
 from streams.clock import MINUTE_MS
 from streams.count import Field
 from streams.count.settle import UNOWNED_MS

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from streams.audit.compare import differing
 from streams.audit.figures import (
     Chain,
     Figures,
@@ -23,7 +22,7 @@ from streams.audit.figures import (
     recount_figures,
     redis_figures,
 )
-from streams.audit.recount import Recount
+from streams.audit.recount import Recount, differing
 from streams.count import Cut, Field
 from streams.errors import ServerError
 

@@ -8,8 +8,7 @@ from contextlib import closing
 import click
 import orjson
 
-from streams.audit.compare import CODES, Difference
-from streams.audit.recount import Recount, RecountRules
+from streams.audit.recount import CODES, Difference, Recount, RecountRules
 from streams.audit.recount import recount as count_again
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter

@@ -137,20 +137,26 @@ def prometheus(data_dir: Path, ports: ScrapedPorts) -> Program:
     config = yaml.safe_load((source / "prometheus.yml").read_text())
     path = directory / "prometheus.yml"
     path.write_text(yaml.safe_dump(_with_ports(config, source, ports), sort_keys=False))
+    return _of_prometheus("prometheus", path, ports.prometheus, f"--storage.tsdb.path={directory / 'data'}")
+
+
+def _of_prometheus(role: str, config: Path, port: int, *options: str) -> Program:
+    """Prometheus, or the Alertmanager that belongs to it: both are started alike."""
+    program = "prometheus" if role == "prometheus" else "prometheus-alertmanager"
     return Program(
-        role="prometheus",
+        role=role,
         argv=(
-            find_program("prometheus"),
-            f"--config.file={path}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{ports.prometheus}",
-            f"--web.external-url=http://127.0.0.1:{ports.prometheus}",
+            find_program(program),
+            f"--config.file={config}",
+            *options,
+            f"--web.listen-address={LOOPBACK}:{port}",
+            f"--web.external-url=http://{LOOPBACK}:{port}",
             "--log.level=warn",
         ),
-        directory=directory,
-        log_file=log_file(data_dir, "prometheus"),
-        port=ports.prometheus,
-        ready=partial(http_ok, ports.prometheus, "/-/ready"),
+        directory=config.parent,
+        log_file=log_file(config.parent.parent, role),
+        port=port,
+        ready=partial(http_ok, port, "/-/ready"),
     )
 
 
@@ -202,21 +208,8 @@ def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) 
     for template in source.glob("templates/*.tmpl"):
         (templates / template.name).write_text(template.read_text().replace(PAGE_URL, receivers.page_url))
     path.write_text(yaml.safe_dump(_with_receivers(config, receivers), sort_keys=False, allow_unicode=True))
-    return Program(
-        role="alertmanager",
-        argv=(
-            find_program("prometheus-alertmanager"),
-            f"--config.file={path}",
-            f"--storage.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            f"--web.external-url=http://127.0.0.1:{port}",
-            "--cluster.listen-address=",
-            "--log.level=warn",
-        ),
-        directory=directory,
-        log_file=log_file(data_dir, "alertmanager"),
-        port=port,
-        ready=partial(http_ok, port, "/-/ready"),
+    return _of_prometheus(
+        "alertmanager", path, port, f"--storage.path={directory / 'data'}", "--cluster.listen-address="
     )
 
 

@@ -61,13 +61,8 @@ class StackRecord:
 
 def recorded_settings(settings: Settings) -> dict[str, Any]:
     """The settings that differ from the defaults, as JSON values; secrets are left out."""
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
-    found = {}
-    for name, default in defaults.items():
-        value = getattr(settings, name)
-        if value != default and not isinstance(value, SecretStr):
-            found[name] = str(value) if isinstance(value, Path) else value
-    return found
+    found = settings.model_dump(mode="json", exclude_defaults=True)
+    return {name: value for name, value in found.items() if not isinstance(getattr(settings, name), SecretStr)}
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 - How much traffic a day has: `scenario` and `shape`. Who makes it: `population`.
 - Events, second by second: `visits` and `traffic`. `odd` breaks some of them.
-- What must come out: `book` and `truth`.
+- What must come out: `truth`.
 - Where the events go: `traffic_file`, or `live`, with `pacing` to put the day on the clock.
 """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.audit.compare import Comparable, Difference, LogPart, compare, scope
 from streams.audit.plain import PlainCount
+from streams.audit.recount import Comparable, Difference, LogPart, compare, scope
 from streams.catalog import Catalog
 from streams.count import PartitionState
 from streams.events import EventBounds

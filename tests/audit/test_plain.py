@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.audit import plain as plain_module
-from streams.audit.compare import ASPECTS
 from streams.audit.plain import PlainCount, Row
+from streams.audit.recount import ASPECTS
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.events import EventBounds

@@ -7,8 +7,8 @@ from collections import Counter
 
 import orjson
 
-from streams.audit.compare import ASPECTS, VISIT_ASPECTS
 from streams.audit.plain import STRETCHES, PlainCount, PlainVisits, stretch_ms
+from streams.audit.recount import ASPECTS, VISIT_ASPECTS
 from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, PartitionCounter
 from streams.events import EventBounds

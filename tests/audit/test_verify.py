@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streams.audit.compare import Compared, Difference
 from streams.audit.figures import Figures, recount_figures
-from streams.audit.recount import Recount
+from streams.audit.recount import Compared, Difference, Recount
 from streams.audit.verify import SHOWN_DIFFERENCES_MAX, compare, report
 from streams.count import Cut, Field
 
