@@ -11,14 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 
 from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.observe.backlog import Block, DayAssembler, blocks
-from streams.observe.detector_memory import SETTLED_DAYS, Remembered, Stamp, keep, recall, stamps_of
+from streams.observe.detector_memory import SETTLED_DAYS, keep, recall, stamps_of
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan
 from streams.watch import Judge
@@ -77,7 +76,8 @@ class Loading:
         self._judge(judges, blocks(history, self.plan, early), settled)
         if early:
             of_early = {day: files[day] for day in judged if day < last and day in files}
-            self._keep(history.directory, key, of_early, judges, known)
+            if known is None or set(of_early) - set(known.files):
+                keep(history.directory, key, of_early, self.fed, judges)
         self._judge(judges, blocks(history, self.plan, left[len(early) :]), settled)
         logger.info(
             "the detector knows %d days, judged %d of them, and remembered %d",
@@ -125,17 +125,6 @@ class Loading:
                 begin = self.fed - block.first
                 self.feed(judges, Block(self.fed, block.table[:, begin : end - block.first]))
             self._count()
-
-    def _keep(
-        self,
-        directory: Path,
-        key: str,
-        files: dict[date, Stamp],
-        judges: Sequence[Judge],
-        known: Remembered | None,
-    ) -> None:
-        if known is None or set(files) - set(known.files):
-            keep(directory, key, files, self.fed, judges)
 
     def _count(self) -> None:
         self.done += 1

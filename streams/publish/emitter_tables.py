@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from streams.catalog import Catalog, departement_of
 from streams.errors import SettingsError
@@ -18,6 +18,7 @@ from streams.publish.fields import host_of, path_of
 from streams.publish.xiti import XitiProject, XitiTables
 from streams.yaml_file import read_mapping, section_error, unknown_keys
 
+Part = TypeVar("Part")
 #: Service ids of the 2012 plan that are several services today, where no table says otherwise.
 SEVERAL_TODAY = {"13": "RESSOURCE_PRODUCTION"}
 
@@ -48,19 +49,18 @@ class _File:
 
     def mapping(self, where: str, holder: dict[str, Any], name: str) -> dict[str, Any]:
         """Return the mapping `name` of `holder`, {} where it is absent."""
-        found = holder.get(name)
-        if found is not None and not isinstance(found, dict):
-            self.problems.append(f"{where}{name}: must be a mapping")
-            return {}
-        return found or {}
+        return self._part(f"{where}{name}: must be a mapping", holder.get(name), dict)
 
     def list(self, where: str, holder: dict[str, Any], name: str) -> list[Any]:
         """Return the list `name` of `holder`, [] where it is absent."""
         found = holder.get(name)
-        if found is not None and not isinstance(found, list):
-            self.problems.append(f"{where}{name}: must be a list, for instance [{found}]")
-            return []
-        return found or []
+        return self._part(f"{where}{name}: must be a list, for instance [{found}]", found, list)
+
+    def _part(self, problem: str, found: Any, kind: type[Part]) -> Part:
+        if isinstance(found, kind):
+            return found
+        self.problems += [] if found is None else [problem]
+        return kind()
 
     def code(self, where: str, kind: str, value: Any) -> str:
         """Return a code of the closed lists."""

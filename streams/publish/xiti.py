@@ -65,12 +65,8 @@ class XitiReader:
                 return Skip("no hit.xiti")
             if not hit.method:
                 return Unreadable("its request is not as in GET /hit.xiti?... HTTP/1.1")
-        else:
-            ts_ms, target = self._at_ms, line.strip()
-            if not _names_a_hit(target) or _NO_URL.search(target):
-                return Unreadable(
-                    "not a hit: a line of an access log, or a URL with hit.xiti?... and nothing around it"
-                )
+        elif not _names_a_hit(target) or _NO_URL.search(target):
+            return Unreadable("not a hit: a line of an access log, or a URL with hit.xiti?... and nothing around it")
         query = target.partition(b"?")[2].partition(b"#")[0]
         if b"hit.xiti?" in query.lower():
             return Unreadable("two hits in one line")

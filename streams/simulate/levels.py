@@ -138,11 +138,6 @@ class Levels:
         known = {"A", "B", "C"}
         self._zones = {r.code: r.zone if r.zone in known else plan.stand_in_zone for r in self.regions}
         self._weights = {region.code: region.weight for region in self.regions}
-        self._at = functools.cache(self._level)
-
-    def level(self, day: datetime.date, region: str) -> float:
-        """How much use a region has on a day, at a constant perimeter."""
-        return self._at(day, region)
 
     def peak(self, region: str) -> float:
         """Events a second of a region where `curve` and `level` are 1, at scale 1."""
@@ -159,8 +154,7 @@ class Levels:
         """A project's use against its region's."""
         for period in self._plan.periods:
             if project in period.projects and _inside(day, period.moved_first, period.days):
-                factor = period.projects[project] / period.ratio(region)
-                return factor if period.moves == "first" else 1 / factor
+                return _moved(period, period.projects[project] / period.ratio(region))
         return 1.0
 
     @functools.cache  # noqa: B019 - one object a run
@@ -205,7 +199,9 @@ class Levels:
     def _base(self, day: datetime.date, region: str) -> float:
         return day_weight(self.shape, self._calendar, self._zones[region], day) / self._normal
 
-    def _level(self, day: datetime.date, region: str) -> float:
+    @functools.cache  # noqa: B019
+    def level(self, day: datetime.date, region: str) -> float:
+        """How much use a region has on a day, at a constant perimeter."""
         found = self._base(day, region)
         for index, period in enumerate(self._plan.periods):
             if _inside(day, period.moved_first, period.days):
@@ -220,12 +216,10 @@ class Levels:
         other_first = period.against if period.moves == "first" else period.first
         moved = [self._base(period.moved_first + offset * _DAY, region) for offset in range(period.days)]
         other = [self.level(other_first + offset * _DAY, region) for offset in range(period.days)]
-        ratio = period.ratio(region) if period.moves == "first" else 1 / period.ratio(region)
-        whole = sum(other) * ratio
+        whole = sum(other) * _moved(period, period.ratio(region))
         if period.first_day is None:
             return (whole / sum(moved),) * 2
-        day_ratio = period.first_day if period.moves == "first" else 1 / period.first_day
-        first = other[0] * day_ratio
+        first = other[0] * _moved(period, period.first_day)
         return first / moved[0], (whole - first) / sum(moved[1:])
 
 

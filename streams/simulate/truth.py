@@ -26,6 +26,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
+from streams.clock import iso_utc
 from streams.errors import InputError
 from streams.simulate.step import Cells, Step
 
@@ -130,7 +131,12 @@ def load_truth(path: Path) -> Truth:
     if raw.version != TRUTH_VERSION:
         raise InputError(f"{path} has version {raw.version}, this Vigie reads {TRUTH_VERSION}: simulate again")
     facts = {name: getattr(raw, name) for name in _Facts.__struct_fields__}
-    return Truth(minutes={epoch_minute(item.minute): _minute(item) for item in raw.minutes}, **facts)
+    return Truth(
+        minutes={
+            int(datetime.datetime.fromisoformat(item.minute).timestamp()) // 60: _minute(item) for item in raw.minutes
+        },
+        **facts,
+    )
 
 
 def empty_minute() -> MinuteTruth:
@@ -140,7 +146,7 @@ def empty_minute() -> MinuteTruth:
 
 def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
     """One element of `minutes` as JSON."""
-    document: dict[str, object] = {"minute": iso_minute(minute)}
+    document: dict[str, object] = {"minute": iso_utc(minute * 60_000)}
     for cut, table in counts.items():
         document[cut] = [[*codes, *numbers] for codes, numbers in sorted(table.items())]
     return orjson.dumps(document)
@@ -157,16 +163,6 @@ def _minute(item: _Minute) -> MinuteTruth:
         for *codes, events, duplicates in getattr(item, cut):
             table[tuple(codes)] = [events, duplicates]
     return counts
-
-
-def iso_minute(minute: int) -> str:
-    """`2026-11-23T15:02:00Z` of an epoch minute."""
-    return datetime.datetime.fromtimestamp(minute * 60, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def epoch_minute(text: str) -> int:
-    """Epoch minute of an ISO time."""
-    return int(datetime.datetime.fromisoformat(text).timestamp()) // 60
 
 
 #: A minute is sealed (kept as JSON only) this long after its end; delayed events and repeats arrive well before.

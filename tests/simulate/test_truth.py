@@ -12,8 +12,8 @@ import yaml
 
 from streams.errors import InputError
 from streams.settings import default_config_dir
-from streams.simulate import truth as truth_module
 from streams.simulate import load_truth
+from streams.simulate import truth as truth_module
 from streams.simulate.inputs import Configuration, earlier_truth, make_book
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
