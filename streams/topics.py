@@ -181,8 +181,7 @@ def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     problems = []
     alter = _alter(facts.name)
     for key in ("message.timestamp.type", "cleanup.policy"):
-        wanted, found = design.configs()[key], facts.configs.get(key)
-        if found != wanted:
+        if (found := facts.configs.get(key)) != (wanted := design.configs()[key]):
             problems.append(f"{facts.name}: {key} is {found}, must be {wanted}: {alter} {key}={wanted}")
     retention_ms = int(facts.configs.get("retention.ms", "-1"))
     if 0 <= retention_ms < design.retention_hours * 3_600_000:

@@ -9,7 +9,8 @@ import pytest
 
 from streams.edges import topic_designs
 from streams.errors import SettingsError
-from streams.publish.mark import MARK_SUFFIX, remove_old_marks
+from streams.publish.mark import MARK_SUFFIX
+from streams.publish.resume import remove_old_marks
 from streams.settings import load_settings
 from streams.topics import TopicDesign, TopicFacts, topic_warnings
 

@@ -108,16 +108,14 @@ def check_redis(reader: LiveReader, needed_bytes: int | None = None) -> Iterator
 
 def memory_problem(facts: RedisFacts, needed_bytes: int | None) -> str | None:
     """Why Redis may fill up, or be killed; None where it will not. None `needed_bytes`: it is not known what will be held."""
-    mib, size = (
-        1 << 20,
-        "" if needed_bytes is None else f"; these lists and minutes_kept_hours take up to {needed_bytes >> 20} MiB",
-    )
+    size = "" if needed_bytes is None else f"; these lists and minutes_kept_hours take up to {needed_bytes >> 20} MiB"
+    most_mib = facts.maxmemory_bytes >> 20
     if facts.maxmemory_bytes == 0:
         return f"maxmemory is not set: a machine that is full kills Redis, instead of Redis refusing writes until there is room{size}"
     if needed_bytes is not None and facts.maxmemory_bytes < needed_bytes:
-        return f"maxmemory is {facts.maxmemory_bytes // mib} MiB{size}: raise it, or lower minutes_kept_hours"
+        return f"maxmemory is {most_mib} MiB{size}: raise it, or lower minutes_kept_hours"
     if facts.used_bytes > USED_SHARE_MAX * facts.maxmemory_bytes:
-        return f"holds {facts.used_bytes // mib} MiB of a maxmemory of {facts.maxmemory_bytes // mib} MiB: raise it before it is full"
+        return f"holds {facts.used_bytes >> 20} MiB of a maxmemory of {most_mib} MiB: raise it before it is full"
     return None
 
 
@@ -210,11 +208,7 @@ def _state_problems(snapshot: Snapshot, topic: TopicFacts | None) -> list[str]:
 
 
 def check_servers(
-    address: KafkaAddress,
-    designs: Sequence[TopicDesign],
-    reader: LiveReader,
-    catalog: Catalog | None,
-    kept_hours: int,
+    address: KafkaAddress, designs: Sequence[TopicDesign], reader: LiveReader, catalog: Catalog | None, kept_hours: int
 ) -> Iterator[Finding]:
     """All that needs servers, in order; what one server's absence leaves unknown is left out."""
     topics: dict[str, TopicFacts] = {}

@@ -166,7 +166,7 @@ class PlainCount:
 
     def totals(self) -> dict[Row, int]:
         """Return the counts over all minutes, with those that have none."""
-        found = self.apart.copy()
+        found = Counter(self.apart)
         for rows in self.minutes.values():
             found.update(rows)
         return found

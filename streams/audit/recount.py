@@ -12,6 +12,7 @@ from streams.audit.log import LogReader, open_log
 from streams.audit.plain import STRETCHES, PlainCount, Row, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog
+from streams.clock import MINUTE_MS
 from streams.events import EventBounds
 from streams.live import LiveReader, MinuteCounts, Snapshot
 
@@ -49,7 +50,6 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "visits by academy": ("academy",),
     "service visits": ("region", "service"),
 }
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,9 @@ def compare(
 ) -> Compared:
     """Compare every row of every minute in scope that either side knows, and the totals where they are in scope."""
     aspects = ASPECTS | VISIT_ASPECTS if visits else ASPECTS
-    ours = {minute: rows for minute, rows in plain.minutes.items() if _within(minute, where)}
-    theirs = {found.minute: _rows(found.counts, aspects) for found in held if _within(found.minute, where)}
+    first = where.first_minute or 0
+    ours = {minute: rows for minute, rows in plain.minutes.items() if minute >= first}
+    theirs = {found.minute: _rows(found.counts, aspects) for found in held if found.minute >= first}
     minutes = sorted(ours.keys() | theirs.keys())
     pairs: list[tuple[int | None, Mapping[Row, int], Mapping[Row, int]]] = [
         (minute, theirs.get(minute, {}), ours.get(minute, {})) for minute in minutes
@@ -132,10 +133,6 @@ def compare(
     differences = [Difference(minute, *each) for minute, one, other in pairs for each in differing(one, other)]
     rows = sum(len({*one, *other}) for _minute, one, other in pairs)
     return Compared(len(minutes), rows, tuple(differences))
-
-
-def _within(minute: int, where: Comparable) -> bool:
-    return where.first_minute is None or minute >= where.first_minute
 
 
 def _rows(counts: Mapping[tuple[str, ...], int], aspects: Mapping[str, str]) -> dict[Row, int]:
@@ -246,9 +243,9 @@ def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: RecountRules
         notes.append(
             f"{events:,} events were carried over from {snapshot.continues}, whose log is gone: totals are compared without them"
         )
-    for number, first in sorted(snapshot.first_offsets.items()):
-        if number in parts and first > parts[number].start:
-            notes.append(
-                f"Redis began counting partition {number} at offset {first}, the log begins at {parts[number].start}"
-            )
-    return notes
+    begun = sorted(snapshot.first_offsets.items())
+    return notes + [
+        f"Redis began counting partition {number} at offset {first}, the log begins at {parts[number].start}"
+        for number, first in begun
+        if number in parts and first > parts[number].start
+    ]

@@ -19,7 +19,7 @@ from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.marks import InputMark
 from streams.history.paris_days import paris_date, paris_day
-from streams.publish.lines import open_events
+from streams.publish.opening import open_events
 from streams.publish.readers import LineReader
 from streams.work_pool import WorkPool
 

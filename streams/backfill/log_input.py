@@ -17,7 +17,8 @@ from streams.errors import InputError
 from streams.events import EventBounds, Reason, validate_all
 from streams.history.paris_days import paris_date
 from streams.publish.emitted import Skip
-from streams.publish.lines import Damaged, open_events, read_lines
+from streams.publish.lines import Damaged, read_lines
+from streams.publish.opening import open_events
 from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Tally, classify
 from streams.publish.readers import LineReader, Outgoing
 

@@ -23,11 +23,19 @@ from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader
-from streams.publish.lines import is_packed, open_events
-from streams.publish.mark import Book, MarkFile, remove_old_marks
+from streams.publish.mark import Book, MarkFile
+from streams.publish.opening import is_packed, open_events
 from streams.publish.outcomes import NO_SECRET, DryRun, rehearse
 from streams.publish.readers import Format, LineReader, secrets_from
-from streams.publish.resume import WINDOW, Trial, decide, hold_against, marks_around, refuse_another_secret
+from streams.publish.resume import (
+    WINDOW,
+    Trial,
+    decide,
+    hold_against,
+    marks_around,
+    refuse_another_secret,
+    remove_old_marks,
+)
 from streams.publish.send_lines import LineFeed
 from streams.settings import Settings, load_settings
 

@@ -76,7 +76,7 @@ def up(
     from streams.local import ServerPorts, StackPlan, kafka_jars, local_settings
     from streams.local.jars import jars_are_there
     from streams.local.process import check_programs
-    from streams.local.screen import utf8_output
+    from streams.local.run import utf8_output
 
     utf8_output()
     directory = (data_dir or default_data_dir()).absolute()

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from streams.background import BackgroundLoop, LoopRules
+from streams.clock import scenario_time
 from streams.count import Cut, Field
 from streams.count.settle import UNOWNED_MS
 from streams.live import LiveReader, Snapshot
@@ -36,6 +37,16 @@ class ChainLook:
     partitions: int
     top_regions: tuple[tuple[str, int], ...]
     top_services: tuple[tuple[str, int], ...]
+
+    def settled_clock(self, shift_seconds: int) -> str:
+        """`07:51:40`, on the clocks of Paris, of the simulated day where there is one; `-` where nothing is settled yet."""
+        return (
+            "-" if self.settled_at is None else f"{scenario_time(int(self.settled_at * 1000), shift_seconds):%H:%M:%S}"
+        )
+
+    def settled_ago(self, clock: float) -> str:
+        """How long before `clock` (epoch seconds) that is."""
+        return "not yet" if self.settled_at is None else f"{duration_text(max(clock - self.settled_at, 0))} ago"
 
 
 class ChainWatcher:
@@ -104,3 +115,11 @@ def lag(snapshot: Snapshot) -> int:
 
 def _sum(totals: dict[Field, int], cut: Cut) -> int:
     return sum(number for field, number in totals.items() if field[0] == cut)
+
+
+def duration_text(seconds: float) -> str:
+    """`95 s`, `12 min`, `3 h 05`."""
+    whole = int(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 6000 else f"{whole // 3600} h {whole % 3600 // 60:02d}"

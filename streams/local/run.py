@@ -2,71 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
-from streams.errors import InputError, ServerError
+from streams.errors import ServerError
 from streams.live import LiveReader
 from streams.local.chain import ChainWatcher
-from streams.local.ports import check_ports, command_line
+from streams.local.ports import FileLock, check_ports
 from streams.local.process import Program
 from streams.local.screen import Screen, StackView
 from streams.local.servers import alertmanager, kafka, prometheus, redis
 from streams.local.stack import StackPlan, StackRecord, recorded_settings
 from streams.local.supervisor import TICK_SECONDS, Supervisor
-from streams.lock_file import release, take
 from streams.stack_record import read_stack, stack_file
-
-
-class FileLock:
-    """Held from `with` on until its end."""
-
-    def __init__(self, path: Path, taken: str) -> None:
-        self._path = path
-        self._taken = taken
-        self._file: int | None = None
-
-    def __enter__(self) -> FileLock:
-        """Take the lock, or say who has it.
-
-        Raises:
-            ServerError: `taken`, with the pid and the command line of the holder.
-            InputError: the file cannot be made.
-        """
-        try:
-            # Events and counts lie there: nobody else looks.
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = take(self._path, 0o644)
-        except OSError as error:
-            raise InputError(
-                f"{self._path} cannot be written ({error.strerror}): choose another directory "
-                "(--data-dir for the data, VIGIE_STACK_FILE for the record of the stack)"
-            ) from None
-        if self._file is None:
-            raise ServerError(f"{self._taken}: {self._holder()}")
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._file is not None:
-            release(self._path, self._file)
-            self._file = None
-
-    def _holder(self) -> str:
-        try:
-            pid = int(self._path.read_text())
-        except (OSError, ValueError):  # it has just been taken, its pid is not written yet
-            return "its process could not be seen"
-        return f"pid {pid} ({command_line(pid)})"
-
 
 #: What is stopped together, in order: nothing is written to what has stopped.
 STOP_ORDER = (
@@ -103,6 +57,14 @@ class StopRequests:
         del frame
         self.count += 1
         self.terminal_gone = self.terminal_gone or number == signal.SIGHUP
+
+
+def utf8_output() -> None:
+    """Never fail on a character that the terminal cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
 
 
 @contextmanager

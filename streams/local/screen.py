@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streams.clock import paris_text, scenario_time, simulation_note
-from streams.local.chain import RANKED_MINUTES, TOP, ChainLook
+from streams.clock import paris_text, simulation_note
+from streams.local.chain import RANKED_MINUTES, TOP, ChainLook, duration_text
 from streams.local.supervisor import ProcessStatus, State
 
 LINE_SECONDS = 10.0
@@ -147,9 +146,9 @@ class Screen:
     def _headline(self, view: StackView) -> RenderableType:
         text = Text("VIGIE", style="bold cyan")
         text.append("  local stack", style="dim")
-        text.append(f"  up {_duration(view.up_seconds)}", style="dim")
+        text.append(f"  up {duration_text(view.up_seconds)}", style="dim")
         if view.left_seconds is not None:
-            text.append(f", stops in {_duration(max(view.left_seconds, 0))}", style="dim")
+            text.append(f", stops in {duration_text(max(view.left_seconds, 0))}", style="dim")
         if note := simulation_note(int(view.clock * 1000), view.shift_seconds):
             text.append(f"\n{note}", style="bold yellow")
         return text
@@ -162,7 +161,7 @@ class Screen:
             (f"{chain.counted:,}", "bold", "counted", "in all"),
             (f"{chain.rejected:,}", "yellow" if chain.rejected else "bold", "rejected", "in all"),
             (f"{chain.lag:,}", "bold" if chain.lag < LAG_SHOWN else "yellow", "lag", "to count"),
-            (settled_clock(chain, shift_seconds), "bold", "settled to", _ago(chain, clock)),
+            (chain.settled_clock(shift_seconds), "bold", "settled to", chain.settled_ago(clock)),
             (f"{chain.owned}/{chain.partitions}", owned_style, "partitions", "being read"),
         ]
         for _figure in figures:
@@ -213,7 +212,7 @@ def line(view: StackView) -> str:
             f"{chain.counted:,} counted",
             f"{chain.rejected:,} rejected",
             f"lag {chain.lag:,}",
-            f"settled to {settled_clock(chain, view.shift_seconds)} ({_ago(chain, view.clock)})",
+            f"settled to {chain.settled_clock(view.shift_seconds)} ({chain.settled_ago(view.clock)})",
         ]
     else:
         parts.append(view.problem or "waiting for Redis")
@@ -235,25 +234,6 @@ def line(view: StackView) -> str:
     return " | ".join(parts)
 
 
-def settled_clock(chain: ChainLook, shift_seconds: int) -> str:
-    """`07:51:40`, on the clocks of Paris, of the simulated day where there is one; `-` where nothing is settled yet."""
-    if chain.settled_at is None:
-        return "-"
-    return f"{scenario_time(int(chain.settled_at * 1000), shift_seconds):%H:%M:%S}"
-
-
-def _ago(chain: ChainLook, clock: float) -> str:
-    return "not yet" if chain.settled_at is None else f"{_duration(max(clock - chain.settled_at, 0))} ago"
-
-
-def utf8_output() -> None:
-    """Never fail on a character that the terminal cannot show."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="replace")
-
-
 def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, str]) -> RenderableType:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -266,12 +246,3 @@ def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, s
     if not pairs:
         table.add_row(Text("no event yet", style="dim"))
     return Panel(table, title=title, title_align="left", border_style="dim")
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 100:
-        return f"{whole} s"
-    if whole < 6000:
-        return f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d}"

@@ -1,7 +1,16 @@
 """The observer's loop: once a second it settles and trims the minutes, once a minute it takes a census. Any number of observers may run."""
 
-from streams.observe.archivist import ArchiveFigures, ArchiveRules, Archivist
-from streams.observe.decide import Kept, catalogs_in_use, partitions_unowned, progress_problem, settling, what_is_kept
+from streams.observe.archivist import Archivist
+from streams.observe.decide import (
+    ArchiveFigures,
+    ArchiveRules,
+    Kept,
+    catalogs_in_use,
+    partitions_unowned,
+    progress_problem,
+    settling,
+    what_is_kept,
+)
 from streams.observe.detector import Detector, DetectorFigures, DetectorParts
 from streams.observe.expected import ExpectedRow
 from streams.observe.loop import (

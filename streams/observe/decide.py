@@ -1,10 +1,11 @@
-"""What an observer decides from one snapshot. Pure, so that two observers that see the same snapshot do the same."""
+"""What an observer decides from one snapshot, and what archiving is told and tells. Pure: observers that see the same do the same."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from streams.count import Settling, settle
 from streams.count.local_dates import LocalDays
@@ -85,3 +86,48 @@ def partitions_unowned(snapshot: Snapshot) -> tuple[int, ...]:
         for number in range(snapshot.partitions)
         if (beat := snapshot.heartbeats.get(number)) is None or snapshot.now_ms - beat.at_ms > UNOWNED_MS
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRules:
+    """What archiving needs of the settings; `shift_seconds` is scenario time minus clock.
+
+    Trimming waits for an archive no longer than `wait_hours`.
+    """
+
+    directory: Path
+    shift_seconds: int
+    catalog: str
+    minutes_kept_hours: int
+    wait_hours: int
+    #: After so many days sketches of users are forgotten; None: never.
+    sketches_days_max: int | None = None
+
+    @property
+    def shift_minutes(self) -> int:
+        """Archive time minus clock in minutes."""
+        return self.shift_seconds // 60
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFigures:
+    """Where the archive stands, for metrics.
+
+    `minute`: all settled minutes of the clock before it are archived, as far back as Redis holds any (None: nothing was found yet).
+    `waiting_minutes`: minutes of hours that are over and that Redis holds but the archive does not. `refused_hours`: hours of which the
+    archive keeps another reading, since Redis does not reflect all of it. `missed_events`: removed from Redis without being archived.
+    """
+
+    minute: int | None = None
+    waiting_minutes: int = 0
+    refused_hours: int = 0
+    missed_events: int = 0
+    file_bytes: int = 0
+    passes: int = 0
+    failures: int = 0
+    problem: str | None = None
+
+
+def fresh(archives: Mapping[str, Announced], now_ms: int, wait_hours: int) -> dict[str, Announced]:
+    """The archives that said something within the time that trimming waits for one."""
+    return {name: said for name, said in archives.items() if now_ms - said.at_ms <= wait_hours * 3_600_000}

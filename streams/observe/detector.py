@@ -29,7 +29,7 @@ from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, L
 from streams.live.keys import LAYOUT
 from streams.observe.backlog import Block
 from streams.observe.detector_memory import key_of
-from streams.observe.expected import ColdShape, ExpectedRow, filled, summed, within_parts
+from streams.observe.expected import ColdShape, ExpectedRow, filled, is_part, judged_rows, summed, within_parts
 from streams.observe.loading import COLD_MINUTES, Arrivals, Loading
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
@@ -99,7 +99,7 @@ class Detector:
         A service of all of France is the sum of its regions; France itself is judged as a whole, its bounds lie where its regions' do.
         """
         with self._lock:
-            found = self._of_series(lambda series: _is_part(series, scope), begin, end)
+            found = self._of_series(lambda series: is_part(series, scope), begin, end)
             if scope == AlertScope() and found:
                 regions = self._of_series(lambda series: level_of(series) == REGION, begin, end)
                 return within_parts(found[0], regions)
@@ -113,7 +113,9 @@ class Detector:
             for number, series in enumerate(judge.group.series):
                 if series.measure is Measure.VISITS and wanted(series.scope):
                     first, values = judge.bands.between(begin + shift, end + shift)
-                    found.append(_rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift))
+                    found.append(
+                        judged_rows(judge, first, self._with_shape(judge, number, first, values[:, number]), shift)
+                    )
         return found
 
     def _with_shape(self, judge: Judge, series: int, first: int, values: Array) -> Array:
@@ -246,23 +248,3 @@ def _cold(state: ArchiveState, shift: int) -> range | None:
     if state.oldest is None or state.trimmed_before >= state.oldest:
         return None
     return range(state.oldest + shift, state.oldest + shift + COLD_MINUTES)
-
-
-def _is_part(series: AlertScope, scope: AlertScope) -> bool:
-    """Whether a series is that of a scope, or of a region in a service's France."""
-    return series == scope or (scope.service is not None and scope.region is None and series.service == scope.service)
-
-
-def _rows(judge: Judge, first: int, values: Array, shift: int) -> list[ExpectedRow]:
-    step = judge.group.step_minutes
-
-    def number(value: float) -> float | None:
-        return round(float(value), 2) if np.isfinite(value) else None
-
-    found = []
-    for row, column in enumerate(values.T):
-        minute = first + row * step
-        observed, expected, lower, upper = (number(value) for value in column)
-        learning = judge.is_learning(minute)
-        found.append(ExpectedRow(minute - shift, step, observed, expected, lower, upper, learning))
-    return found

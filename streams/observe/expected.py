@@ -16,7 +16,7 @@ import numpy as np
 from streams.history import SchoolCalendar
 from streams.history.day_weight import day_weight
 from streams.load_shape import LoadShape, curve
-from streams.watch import Array, Group
+from streams.watch import AlertScope, Array, Group, Judge
 from streams.watch.judging import EPOCH, local_minutes
 
 #: A sum is told where the parts of which something is expected make up this part of it.
@@ -34,6 +34,27 @@ class ExpectedRow:
     lower: float | None
     upper: float | None
     learning: bool
+
+
+def is_part(series: AlertScope, scope: AlertScope) -> bool:
+    """Whether a series is that of a scope, or of a region in a service's France."""
+    return series == scope or (scope.service is not None and scope.region is None and series.service == scope.service)
+
+
+def judged_rows(judge: Judge, first: int, values: Array, shift: int) -> list[ExpectedRow]:
+    """Rows of bands (observed, expected, lower, upper; rows) from epoch minute `first` on, archive time, by the clock."""
+    step = judge.group.step_minutes
+
+    def number(value: float) -> float | None:
+        return round(float(value), 2) if np.isfinite(value) else None
+
+    found = []
+    for row, column in enumerate(values.T):
+        minute = first + row * step
+        observed, expected, lower, upper = (number(value) for value in column)
+        learning = judge.is_learning(minute)
+        found.append(ExpectedRow(minute - shift, step, observed, expected, lower, upper, learning))
+    return found
 
 
 def summed(parts: Sequence[Sequence[ExpectedRow]]) -> list[ExpectedRow]:

@@ -20,8 +20,7 @@ from streams.catalog import Catalog
 from streams.count.local_dates import LocalDays
 from streams.errors import StateError
 from streams.live import ArchiveKeeper, Distinct, LiveKeeper, SketchReader
-from streams.observe.archivist import fresh
-from streams.observe.decide import Kept, held_back, progress_problem, settling, what_is_kept
+from streams.observe.decide import Kept, fresh, held_back, progress_problem, settling, what_is_kept
 from streams.small_numbers import SmallNumbers
 
 #: Settled minutes of each sliding window, by the name that labels and members carry.

@@ -4,7 +4,6 @@ with VisitPublisher("kafka:9092", secrets={"mbn": secret}) as publisher:
     publisher.publish(service="CAHIER_TEXTES", uai="0541234Y", user_id="31415", profile="ELEVE")
 """
 
-from streams.addresses import CollectorAddress
 from streams.errors import BufferFull, NotDelivered
 from streams.publish.bounds import PublisherLimits
 from streams.publish.event import new_event_id, pseudonym
@@ -13,7 +12,6 @@ from streams.publish.publisher import PublisherHealth, VisitPublisher
 
 __all__ = [
     "BufferFull",
-    "CollectorAddress",
     "Deliveries",
     "NotDelivered",
     "PublisherHealth",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,48 +18,7 @@ from streams.errors import InputError
 from streams.lock_file import release, take
 from streams.publish.event import fingerprint
 from streams.publish.lines import InputLine, digest_of
-
-#: Lines of the beginning and of the end, and of all of them: those whose digests are lowest, which is any of them alike.
-ENDS_KEPT = 32
-LOWEST_KEPT = 128
-_MASK = (1 << 64) - 1
-
-
-class LineSample(msgspec.Struct, forbid_unknown_fields=True):
-    """Digests (64 bits) of some of the lines that were given to `add`."""
-
-    first: list[int] = msgspec.field(default_factory=list)
-    last: list[int] = msgspec.field(default_factory=list)
-    lowest: list[int] = msgspec.field(default_factory=list)
-
-    def add(self, digest: int) -> None:
-        """Take a line that was sent."""
-        short = short_of(digest)
-        if len(self.first) < ENDS_KEPT:
-            self.first.append(short)
-        self.last.append(short)
-        if len(self.last) >= 4 * ENDS_KEPT:
-            del self.last[:-ENDS_KEPT]
-        lowest = self.lowest
-        if len(lowest) < LOWEST_KEPT or short < lowest[-1]:
-            at = bisect_left(lowest, short)
-            if lowest[at : at + 1] != [short]:
-                lowest.insert(at, short)
-                del lowest[LOWEST_KEPT:]
-
-    def copy(self) -> LineSample:
-        """Return one that does not change with this one."""
-        return LineSample(list(self.first), self.last[-ENDS_KEPT:], list(self.lowest))
-
-    def digests(self) -> set[int]:
-        """All of them."""
-        return {*self.first, *self.last[-ENDS_KEPT:], *self.lowest}
-
-
-def short_of(digest: int) -> int:
-    """A line's digest as samples hold it."""
-    return digest & _MASK
-
+from streams.publish.sample import LineSample
 
 MARK_SUFFIX = ".vigie-mark"
 #: Marks of one file: for other projects and topics, and of the files that bore its name before.
@@ -278,14 +236,3 @@ class MarkFile:
             )
             with contextlib.suppress(OSError):
                 fresh.unlink()
-
-
-def remove_old_marks(directory: Path, before_seconds: float, but: Path) -> int:
-    """Remove the files of marks of a directory that were last written before a moment (epoch s), `but` one; return how many."""
-    removed = 0
-    for path in directory.glob(f"*{MARK_SUFFIX}"):
-        with contextlib.suppress(OSError):  # not ours to remove, or gone
-            if path != but and path.is_file() and not path.is_symlink() and path.stat().st_mtime < before_seconds:
-                path.unlink()
-                removed += 1
-    return removed

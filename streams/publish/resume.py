@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ import msgspec
 from streams.errors import InputError, SettingsError
 from streams.publish.event import fingerprint
 from streams.publish.lines import Damaged, InputLine, digest_of, read_lines
-from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark, short_of
+from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark
 from streams.publish.readers import Format, secret_name
+from streams.publish.sample import short_of
 
 #: Files of marks in the same directory that are looked at, those first that were written last.
 NEIGHBOURS_MAX = 50
@@ -219,3 +221,14 @@ def _refusal(name: str, of: tuple[str, str, str], trial: Trial, own: Path, lines
         f"{name} {what}. Nothing was sent. Put the lines that were never sent into a file of their own and publish that; or give --again "
         f"to send everything once more: {WINDOW}"
     )
+
+
+def remove_old_marks(directory: Path, before_seconds: float, but: Path) -> int:
+    """Remove the files of marks of a directory that were last written before a moment (epoch s), `but` one; return how many."""
+    removed = 0
+    for path in directory.glob(f"*{MARK_SUFFIX}"):
+        with contextlib.suppress(OSError):  # not ours to remove, or gone
+            if path != but and path.is_file() and not path.is_symlink() and path.stat().st_mtime < before_seconds:
+                path.unlink()
+                removed += 1
+    return removed

@@ -13,10 +13,11 @@ from streams.catalog import Catalog, load_catalog
 from streams.errors import InputError
 from streams.history import SchoolCalendar, load_calendar
 from streams.load_shape import LoadShape, load_shape
+from streams.simulate.book import TruthBook
 from streams.simulate.levels import Levels, PastPlan, load_past, scenario_plan
 from streams.simulate.scenario import Scenario, ScenarioTraffic, checked_scale, load_scenarios
 from streams.simulate.traffic import Generator, TrafficPlan
-from streams.simulate.truth import Truth, TruthBook, load_truth
+from streams.simulate.truth import Truth, load_truth
 
 #: An id is the run's name, a dash and a number: well below the 64 characters of the contract.
 RUN_CHARACTERS_MAX = 40

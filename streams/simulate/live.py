@@ -14,10 +14,10 @@ from pathlib import Path
 from streams.errors import InputError
 from streams.events import VisitEvent, decode
 from streams.publish import BufferFull, Deliveries, NotDelivered, VisitPublisher
+from streams.simulate.book import TruthBook
 from streams.simulate.scenario import Scenario
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
-from streams.simulate.truth import TruthBook
 
 #: A simulator that begins this long after `live_from` was due still sends the run-up: the stack took its time to start.
 LATE_START_SECONDS = 600

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streams.errors import InputError
+from streams.simulate.book import TruthBook
 from streams.simulate.inputs import Configuration, derived_run
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator, TrafficPlan
-from streams.simulate.truth import TruthBook
 from streams.simulate.visits import Load
 
 PROGRESS_SECONDS = 5.0

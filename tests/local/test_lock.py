@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from streams.errors import ServerError
-from streams.local.run import FileLock
+from streams.local.ports import FileLock
 
 
 def test_the_holder_is_named(tmp_path):
@@ -26,7 +26,7 @@ def test_a_killed_holder_holds_nothing(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from streams.local.run import FileLock
+from streams.local.ports import FileLock
 FileLock(Path({str(path)!r}), "taken").__enter__()
 os.kill(os.getpid(), signal.SIGKILL)
 """

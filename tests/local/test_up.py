@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from streams.local.ports import free_ports
-from streams.local.run import FileLock, stop_requests
+from streams.local.ports import FileLock, free_ports
+from streams.local.run import stop_requests
 
 
 def up(directory: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from streams.publish.emitted import Skip
-from streams.publish.lines import open_events, read_lines
+from streams.publish.lines import read_lines
 from streams.publish.mark import MarkFile
+from streams.publish.opening import open_events
 from streams.publish.outcomes import classify
 from streams.publish.readers import NativeLines, Outgoing
 from streams.publish.resume import decide, hold_against, marks_around

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from streams.errors import InputError
-from streams.publish.lines import LINE_BYTES_MAX, Damaged, is_blank, is_packed, open_events, read_lines
+from streams.publish.lines import LINE_BYTES_MAX, Damaged, is_blank, read_lines
+from streams.publish.opening import is_packed, open_events
 from streams.publish.outcomes import classify
 from streams.publish.readers import NativeLines, Outgoing
 from tests.publish.runs import Ents, events, write

@@ -12,13 +12,13 @@ import yaml
 
 from streams.errors import InputError
 from streams.settings import default_config_dir
+from streams.simulate import book as book_module
 from streams.simulate import load_truth
-from streams.simulate import truth as truth_module
+from streams.simulate.book import TruthBook
 from streams.simulate.inputs import Configuration, earlier_truth, make_book
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
 from streams.simulate.traffic_file import FileRequest, plan_file, steps_of, write_file
-from streams.simulate.truth import TruthBook
 from tests.simulate.conftest import CLOCK_S, MakePlan
 
 
@@ -166,12 +166,12 @@ def test_an_unacknowledged_event_makes_the_truth_incomplete(make_plan: MakePlan,
 def test_minutes_kept_are_bounded_and_totals_stay(
     make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(truth_module, "MINUTES_MAX", 2)
+    monkeypatch.setattr(book_module, "MINUTES_MAX", 2)
     book, made = make(make_plan, 420)
     book.save(tmp_path / "t.json", complete=True)
     truth = load_truth(tmp_path / "t.json")
     assert truth.minutes_dropped > 0
-    assert len(truth.minutes) <= 2 + truth_module.SEAL_AFTER_MINUTES + 1
+    assert len(truth.minutes) <= 2 + book_module.SEAL_AFTER_MINUTES + 1
     assert truth.published == sum(len(step) for step in made)
 
 
