@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from streams.audit.fetched import Unread
 from streams.audit.log import LogReader, open_log
@@ -16,7 +16,6 @@ from streams.clock import MINUTE_MS
 from streams.events import EventBounds
 from streams.live import LiveReader, MinuteCounts, Snapshot
 
-K = TypeVar("K", bound=Any)
 #: Redis's short names of the aspects (docs/architecture.md, keys) -> those of `streams.audit.plain`. What is not here is not compared.
 ASPECTS = {
     "e": "region,service",
@@ -139,7 +138,7 @@ def _rows(counts: Mapping[tuple[str, ...], int], aspects: Mapping[str, str]) -> 
     return {(aspects[field[0]], *field[1:]): number for field, number in counts.items() if field[0] in aspects}
 
 
-def differing(one: Mapping[K, int], other: Mapping[K, int]) -> list[tuple[K, int, int]]:
+def differing(one: Mapping[Any, int], other: Mapping[Any, int]) -> list[tuple[Any, int, int]]:
     """The keys, sorted, whose counts differ, with both counts; what is absent is 0."""
     pairs = ((key, one.get(key, 0), other.get(key, 0)) for key in sorted({*one, *other}))
     return [pair for pair in pairs if pair[1] != pair[2]]
