@@ -17,9 +17,11 @@ repeat. So such an event is replayed only when workers have forgotten its id, 10
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,7 +107,9 @@ class Replayer:
             try:
                 if memory.doubtful:
                     outcome.healed = self._resolve(memory, sender, look)
-                for group in _groups(read_rejects(log, wanted, lambda read: look("read", read))):
+                found = read_rejects(log, wanted, lambda read: look("read", read))
+                rejects = (each for each in found if isinstance(each, Rejected))
+                while group := list(itertools.islice(rejects, GROUP_MAX)):
                     chosen = self._choose(group, memory, limit - outcome.replayed, outcome)
                     if chosen and sender is not None:
                         sender.replay(chosen)
@@ -151,7 +155,7 @@ class Replayer:
         memory.done.update(mark.key for mark in published)
         memory.ids.update(mark.event_id for mark in published)
         if sender is not None:
-            sender.mark(DONE, [(mark.key, mark.partition, mark.event_id) for mark in published])
+            sender.mark(DONE, published)
         return len(published)
 
     def _choose(
@@ -196,18 +200,6 @@ class _Chosen:
     value: bytes
 
 
-def _groups(found: Iterator[Rejected | ReplayMark | Unread]) -> Iterator[list[Rejected]]:
-    group: list[Rejected] = []
-    for each in found:
-        if isinstance(each, Rejected):
-            group.append(each)
-        if len(group) >= GROUP_MAX:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
 class _Sender:
     """Writes marks and events, and waits for Kafka's word on each."""
 
@@ -220,60 +212,48 @@ class _Sender:
 
     def replay(self, chosen: list[_Chosen]) -> None:
         """Steps 1 to 3."""
-        names = [(each.key, each.partition, each.event_id) for each in chosen]
-        self.mark(INTENT, names)
+        self.mark(INTENT, chosen)
+        # Under the visitor's key, whatever the key was: that is where its other events are.
         self._await(
-            [
-                # Under the visitor's key, whatever the key was: that is where its other events are.
-                self._send(self._topic, each.value, each.visitor, [(ORIGIN_HEADER, each.key.encode())])
-                for each in chosen
-            ]
+            [self._send(self._topic, each.value, each.visitor, [(ORIGIN_HEADER, each.key.encode())]) for each in chosen]
         )
-        self.mark(DONE, names)
+        self.mark(DONE, chosen)
 
-    def mark(self, stage: str, names: list[tuple[str, int, str]]) -> None:
-        """Write a mark for each (key, partition, event id): behind its letter, so that it lives at least as long."""
+    def mark(self, stage: str, events: Sequence[_Chosen | ReplayMark]) -> None:
+        """Write a mark for each event: behind its letter, so that it lives at least as long."""
         self._await(
             [
                 self._send(
                     self._rejected_topic,
                     None,
-                    key.encode(),
-                    [(REPLAY_HEADER, stage.encode()), (ID_HEADER, event_id.encode())],
-                    partition,
+                    each.key.encode(),
+                    [(REPLAY_HEADER, stage.encode()), (ID_HEADER, each.event_id.encode())],
+                    each.partition,
                 )
-                for key, partition, event_id in names
+                for each in events
             ]
         )
 
-    def _send(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes,
-        headers: list[tuple[str, bytes]],
-        partition: int | None = None,
-    ) -> Any:
-        try:
-            return self._producer.send(topic, value, key, headers, partition)
-        except KafkaError as error:
-            raise self._failed(error) from error
+    def _send(self, *record: Any) -> Any:
+        """Hand over a record: topic, value, key, headers, partition."""
+        with self._explained():
+            return self._producer.send(*record)
 
     def _await(self, futures: list[Any]) -> None:
-        for future in futures:
-            try:
+        with self._explained():
+            for future in futures:
                 future.get(timeout=ACKNOWLEDGED_SECONDS_MAX + 10)
-            except KafkaError as error:
-                raise self._failed(error) from error
 
-    def _failed(self, error: KafkaError) -> ServerError:
-        return ServerError(
-            f"{self._address.explain(error)}. Run the same replay again: what went through is not sent twice"
-        )
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as error:
+            raise ServerError(
+                f"{self._address.explain(error)}. Run the same replay again: what went through is not sent twice"
+            ) from error
 
     def close(self) -> None:
         """End the producer; everything is acknowledged or failed by now."""
-        try:
+        with self._explained():
             self._producer.close(timeout=10)
-        except KafkaError as error:
-            raise self._failed(error) from error
