@@ -68,7 +68,9 @@ class Words:
     def sentence(self, alert: AlertRecord) -> str:
         """One or two sentences: what, where, how much against what, since when, what drives it."""
         head = f"{self.title(alert)} : {self._figures(alert)}."
-        return " ".join(part for part in (head, self._normal(alert), self._rentree(alert), self._drivers(alert, 3)) if part)
+        return " ".join(
+            part for part in (head, self._normal(alert), self._rentree(alert), self._drivers(alert, 3)) if part
+        )
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""

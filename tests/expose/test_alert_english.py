@@ -75,7 +75,9 @@ def test_an_alert_of_days_says_its_days_and_since_when_its_level_is_the_new_norm
     learned = "Appris comme nouveau niveau normal depuis le vendredi 4 septembre 2026 à 07:52."
     for said in (Words(catalog, 0).sentence(lasting), Words(catalog, 0).explanation(lasting)):
         assert " depuis le mardi 1er septembre 2026 à 07:52 (" in said and learned in said
-    assert " du mardi 1er septembre 2026 à 07:52 au samedi 5 septembre 2026 à 07:52 (" in Words(catalog, 0).sentence(over)
+    assert " du mardi 1er septembre 2026 à 07:52 au samedi 5 septembre 2026 à 07:52 (" in Words(catalog, 0).sentence(
+        over
+    )
     assert "learned as the new normal since 2026-09-04 07:52+02:00" in TerminalWords(catalog, 0).explanation(lasting)
     assert alert_row(lasting, Words(catalog, 0)).normal_since == "2026-09-04T05:52:00Z"
     assert "nouveau niveau" not in Words(catalog, 0).explanation(alert("region", region="44", start=SUMMER))

@@ -40,14 +40,16 @@ def opened(
             wrong.append(f"asked {request.url}")
 
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="fr-FR")
-    page = context.new_page()
-    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("request", asked)
-    if script:
-        page.add_init_script(script)
-    page.goto(address)
-    yield page
-    context.close()
+    try:
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("request", asked)
+        if script:
+            page.add_init_script(script)
+        page.goto(address)
+        yield page
+    finally:
+        context.close()  # a page of a test that failed would go on drawing, and slow the others down
     assert not wrong
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from tests.servers.browser import WIDE, opened
-from tests.servers.observers import observing
-from tests.servers.page_scene import Scene, keep_forecast, look_down, shown
 from playwright.sync_api import expect
 
 from streams.clock import PARIS
+from tests.servers.browser import WIDE, opened
+from tests.servers.observers import observing
+from tests.servers.page_scene import Scene, keep_forecast, look_down, shown
 
 pytestmark = pytest.mark.servers
 
