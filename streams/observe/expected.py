@@ -14,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 
 from streams.history import SchoolCalendar
-from streams.history.day_weight import day_weight
+from streams.history.estimate import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.watch import AlertScope, Array, Group, Judge
 from streams.watch.judging import EPOCH, local_minutes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from streams.audit.plain import PlainCount
@@ -36,8 +38,11 @@ def snapshot(settled_ms: int | None = None, totals: dict[tuple[str, ...], int] |
 @pytest.fixture
 def plain(catalog: Catalog) -> PlainCount:
     count = PlainCount(catalog, EventBounds(), 20_000)
-    count.minutes = {MINUTE: {("project", "mbn"): 3, ("late", "44"): 1}, MINUTE + 1: {("project", "mbn"): 2}}
-    count.apart = {("rejected", "not_json"): 4}
+    count.minutes = {
+        MINUTE: Counter({("project", "mbn"): 3, ("late", "44"): 1}),
+        MINUTE + 1: Counter({("project", "mbn"): 2}),
+    }
+    count.apart = Counter({("rejected", "not_json"): 4})
     return count
 
 

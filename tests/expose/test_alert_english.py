@@ -69,12 +69,13 @@ def test_the_ratio_of_the_last_minutes_stands_beside_that_since_the_start_once_t
 
 
 def test_an_alert_of_days_says_its_days_and_since_when_its_level_is_the_new_normal(catalog):
-    given = {"region": "44", "start": SUMMER, "normal_since_ms": (SUMMER + 3 * 1440) * MINUTE_MS}
+    given: dict[str, Any] = {"region": "44", "start": SUMMER, "normal_since_ms": (SUMMER + 3 * 1440) * MINUTE_MS}
     lasting = alert("region", until=SUMMER + 4 * 1440, **given)
     over = alert("region", until=SUMMER + 4 * 1440, end_ms=(SUMMER + 4 * 1440) * MINUTE_MS, **given)
     learned = "Appris comme nouveau niveau normal depuis le vendredi 4 septembre 2026 à 07:52."
     for said in (Words(catalog, 0).sentence(lasting), Words(catalog, 0).explanation(lasting)):
-        assert " depuis le mardi 1er septembre 2026 à 07:52 (" in said and learned in said
+        assert " depuis le mardi 1er septembre 2026 à 07:52 (" in said
+        assert learned in said
     assert " du mardi 1er septembre 2026 à 07:52 au samedi 5 septembre 2026 à 07:52 (" in Words(catalog, 0).sentence(
         over
     )

@@ -137,9 +137,7 @@ def test_a_replay_that_died_between_its_steps_is_resolved(installation: Installa
     ]
     assert len(chosen) == 6
     sender = _Sender(address, settings.topic, settings.rejected_topic)
-    sender.mark(
-        "intent", [(each.key, each.partition, each.event_id) for each in chosen[:4]]
-    )  # dies here for the first two ...
+    sender.mark("intent", chosen[:4])  # dies here for the first two ...
     only_events = _Sender(address, settings.topic, settings.rejected_topic)
     only_events.mark = lambda *_: None  # type: ignore[method-assign]
     only_events.replay(chosen[2:4])  # ... and here for the next two

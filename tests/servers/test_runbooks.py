@@ -16,7 +16,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams.local.process import deploy_dir, find_program
+from streams.local.process import find_program
+from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks
 from tests.servers.test_stack import START_SECONDS_MAX, Up, until
 

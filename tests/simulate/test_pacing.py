@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,7 +141,7 @@ def test_live_traffic_is_never_ahead_and_catches_up(make_plan: MakePlan, tmp_pat
 
     said: list[str] = []
     path = tmp_path / "truth.json"  # type: ignore[operator]
-    publisher = Recorder(look)
+    publisher: Any = Recorder(look)
     LiveRun(
         generator,
         book,

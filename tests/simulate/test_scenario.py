@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from streams.catalog import load_catalog
+from streams.clock import PARIS
 from streams.errors import InputError, SettingsError
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
 from streams.simulate import load_scenarios
 from streams.simulate.inputs import Configuration
-from streams.simulate.scenario import PARIS
 
 
 @pytest.fixture
