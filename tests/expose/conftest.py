@@ -59,7 +59,7 @@ def totals() -> dict[Field, int]:
 @pytest.fixture
 def census() -> Census:
     """As of settled time of the snapshot below; as from Redis, without zeros."""
-    five = Distinct[int | None](9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
+    five: Distinct[int | None] = Distinct(9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
     fifteen = Distinct[int | None](12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
     day = Distinct[int | None](400, {"44": 390, "04": 30})
     return Census(
