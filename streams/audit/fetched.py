@@ -1,4 +1,4 @@
-"""Record batches out of kafka-python's fetcher, unpacked within a bound; what nobody can read comes as `Unread`, as workers count it.
+"""Reads Kafka's record batches and unpacks them within a bound. What nobody can read comes as `Unread`, as workers count it.
 
 `Fetcher.PartitionRecords`, which turns a fetch response into records, is replaced for one consumer: ours gives as one "record" a whole
 `FetchedPiece`, so that reading is bounded in bytes, not in records. `tests/audit/test_fetched.py` holds what it needs of kafka-python.

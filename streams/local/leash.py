@@ -1,4 +1,6 @@
-"""Replace this process by a program that dies with its parent, and what it started with it: `leash.py PARENT_PID PROGRAM [ARGUMENT...]`.
+"""Run a program in place of this process, so that it and all that it starts die with its parent.
+
+`leash.py PARENT_PID PROGRAM [ARGUMENT...]`
 
 The kernel sends SIGKILL to the program when the thread that started it ends, however it ends (PR_SET_PDEATHSIG, kept across exec). That
 is not handed on to what the program starts: a process beside it waits for its end, and kills what is left of its session. A

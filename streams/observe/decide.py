@@ -40,7 +40,7 @@ def what_is_kept(settled_ms: int, minutes_kept_hours: int, days: LocalDays) -> K
 
 
 def held_back(kept: Kept, archives: Collection[Announced], wait_hours: int) -> Kept:
-    """Return what is kept where an archive must have it first: no longer than `wait_hours` more, whatever the archives say.
+    """Return what is kept until the archives have it: `wait_hours` longer at most, whatever they say.
 
     Minutes are trimmed by those who archive them (`streams.observe.archivist`), sketches of days once all archives have them.
     """

@@ -22,13 +22,13 @@ _publishers: WeakSet[VisitPublisher] = WeakSet()
 
 
 def look_after(publisher: VisitPublisher) -> None:
-    """Tell this one, too."""
+    """Tell this publisher when the program forks or ends."""
     _publishers.add(publisher)
     come_first()
 
 
 def come_first() -> None:
-    """Be asked before Kafka's client is, which ends itself at exit without asking whose events wait. What registers last comes first."""
+    """Register for the end of the program anew: what registers last runs first, before Kafka's client ends with events that still wait."""
     atexit.unregister(_end)
     atexit.register(_end)
 

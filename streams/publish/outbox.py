@@ -66,8 +66,9 @@ class _Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What became of the events that are pending no more, and those that wait or were sent: one value, which takes the place of another at
-    once. Ctrl-C may come between any two steps of a program's main thread, and must find all of it or nothing.
+    """The whole state of an outbox as one value, which is replaced in one step.
+
+    Ctrl-C may come between any two steps of a program's main thread. It must find all of a change, or nothing of it.
     """
 
     waiting: deque[_Event] = field(default_factory=deque)

@@ -82,7 +82,7 @@ class DryRun:
 def rehearse(
     stream: BinaryIO, reader: LineReader, book: Book, bounds: EventBounds, look: Callable[[DryRun], None]
 ) -> DryRun:
-    """Read every line as `Feed.run` would; `bounds` are the chain's.
+    """Read every line as `LineFeed.run` would, and send none; `bounds` are the chain's.
 
     Raises:
         InputError: the stream is not text at all.

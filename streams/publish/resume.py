@@ -1,4 +1,4 @@
-"""Where a run begins: a file of lines held against the marks beside it.
+"""Where a run of `vigie publish` begins: a file is compared with the marks that lie beside it.
 
 - It begins with the lines that a mark of the same format, project and topic speaks of: the run goes on behind them. The mark may have
   another name: the log was rotated, copied or compressed.

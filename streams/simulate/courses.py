@@ -72,8 +72,8 @@ def _stretch(rng: random.Random, length: int, seconds_max: int) -> tuple[int, ..
 class VisitRule:
     """What is expected of a minute, given how many courses begin in it and in the minutes before.
 
-    `starts` (lead + minutes) of the methods has `lead` minutes before the first that is asked for; the last axis of what is returned is
-    (minutes).
+    `starts` of the methods are the courses that begin in each minute, from `lead` minutes before the first minute that is asked for.
+    What is returned has one column a minute that is asked for.
     """
 
     def __init__(self, courses: list[Course]) -> None:
