@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from streams.errors import KafkaUnavailable, descriptors_advice, listener_advice, tls_advice
 
-if TYPE_CHECKING:  # an ENT that logs in by password needs no HTTP
+# An ENT that logs in by password needs no HTTP. One without TLS needs no ssl, which is a sixth of the SDK's import.
+if TYPE_CHECKING:
+    import ssl
+
     from streams.oauth import TokenSource
 
 
@@ -70,6 +72,8 @@ class KafkaAddress:
         """The TLS context for asyncio clients; None where the protocol has no TLS."""
         if not self.security_protocol.endswith("SSL"):
             return None
+        import ssl
+
         context = ssl.create_default_context(cafile=self.ssl_cafile)
         if self.ssl_certfile and self.ssl_keyfile:
             context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
