@@ -21,7 +21,7 @@ def percent_text(value: float | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ReportWords:
     """The words of a language. Braces stand for what its sentences are filled with."""
 
     nothing: str
@@ -72,7 +72,7 @@ class Words:
         )
 
 
-ENGLISH = Words(
+ENGLISH = ReportWords(
     nothing="nothing was measured on both sides",
     one_day="compared",
     days="compared on {} of {} days",
@@ -91,7 +91,7 @@ ENGLISH = Words(
     growth=percent_text,
     time=lambda minute: f"{minute // 60:02}:{minute % 60:02}",
 )
-FRENCH = Words(
+FRENCH = ReportWords(
     nothing="rien n'a été mesuré des deux côtés",
     one_day="comparé",
     days="comparé sur {} des {} jours",
