@@ -60,8 +60,8 @@ def totals() -> dict[Field, int]:
 def census() -> Census:
     """As of settled time of the snapshot below; as from Redis, without zeros."""
     five: Distinct[int | None] = Distinct(9, {"44": 7, "04": None}, {"12": 7}, {"mbn": 9})
-    fifteen = Distinct[int | None](12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
-    day = Distinct[int | None](400, {"44": 390, "04": 30})
+    fifteen: Distinct[int | None] = Distinct(12, {"44": 9, "04": None}, {"12": 8, "INCONNU": None}, {"mbn": 12})
+    day: Distinct[int | None] = Distinct(400, {"44": 390, "04": 30})
     return Census(
         (NOW_MS - 21_000) // 60_000,
         {"5m": five, "15m": fifteen, "day": day},
