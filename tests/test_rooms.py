@@ -29,7 +29,7 @@ def test_every_room_keeps_to_the_rules() -> None:
     [
         ("count/counter.py", "import time"),
         ("count/counter.py", "from streams.live import LiveReader"),
-        ("expose/minute_rows.py", "import redis"),
+        ("expose/minutes_query.py", "import redis"),
         ("observe/loop.py", "from streams.settings import load_settings"),
         ("audit/plain.py", "from streams.count import Delta"),
         ("publish/publisher.py", "from streams.catalog import Catalog"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streams.catalog import Catalog
+from streams.cli.minutes import MinuteLines
 from streams.expose.minutes_query import read_question
-from streams.expose.minutes_text import MinuteLines
 from streams.small_numbers import SmallNumbers
 
 

@@ -12,8 +12,6 @@ import binascii
 import hmac
 import logging
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -25,18 +23,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from streams.access.login import LOGIN_PATHS, Login
-from streams.access.token_book import TokenBook, TokenRefused, TokensUnreadable
+from streams.access.login import FAILURES_SECONDS, LOGIN_PATHS, Failures, Login
+from streams.access.token_book import NOBODY, STATE, TokenBook, TokenRefused, TokensUnreadable, Viewer
 from streams.access.tokens import AccessScope
-from streams.access.viewer import NOBODY, STATE, Viewer
 from streams.web import PEER, sender_of
 
 log = logging.getLogger("streams.access_log")
 
 COOKIE = "vigie_session"
 SESSION_SECONDS_MAX = 12 * 3600
-#: So many wrong tokens from one address within so long, and further wrong ones are not looked at; so many addresses are remembered.
-FAILURES_MAX, FAILURES_SECONDS, ADDRESSES_MAX = 10, 60.0, 4096
 TOO_OFTEN = "too many wrong tokens came from this address: wait a minute"
 #: What of an address the access log shows: codes of the lists, never what somebody typed.
 _SHOWN = re.compile(r"(?:^|&)((?:region|academie|academy|ent|project|service|by|measure)=[A-Za-z0-9_,-]{1,40})(?=&|$)")
@@ -161,27 +156,6 @@ class Gate:
         )
         regions = request.headers.get("x-vigie-regions", "").replace(",", " ").split()
         return Viewer(name, known, None if "*" in regions else frozenset(regions))
-
-
-class Failures:
-    """Wrong tokens by address, in bounded memory."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def note(self, address: str) -> None:
-        """One more."""
-        since, number = self._held.pop(address, (time.monotonic(), 0))
-        if time.monotonic() - since > FAILURES_SECONDS:
-            since, number = time.monotonic(), 0
-        self._held[address] = since, number + 1
-        if len(self._held) > ADDRESSES_MAX:
-            self._held.popitem(last=False)
-
-    def are_too_many(self, address: str) -> bool:
-        """Whether this address has to wait."""
-        since, number = self._held.get(address, (0.0, 0))
-        return number >= FAILURES_MAX and time.monotonic() - since <= FAILURES_SECONDS
 
 
 def _sent_token(headers: Headers) -> str | None:

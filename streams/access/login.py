@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from html import escape
-from typing import Protocol
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -12,9 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive
 from starlette.types import Scope as ASGIScope
 
-from streams.access.token_book import TokenRefused, TokensUnreadable
+from streams.access.token_book import TokenRefused, TokensUnreadable, Viewer
 from streams.access.tokens import token_id
-from streams.access.viewer import Viewer
 from streams.web import sender_of
 
 LOGIN_PATHS = ("/login", "/logout")
@@ -55,12 +55,29 @@ _TOO_OFTEN = "Trop d’essais depuis cette adresse : attendez une minute."
 _LATER = "Les jetons ne peuvent pas être vérifiés pour l’instant : réessayez plus tard."
 
 
-class Tries(Protocol):
-    """Wrong tokens by address."""
+#: So many wrong tokens from one address within so long, and further wrong ones are not looked at; so many addresses are remembered.
+FAILURES_MAX, FAILURES_SECONDS, ADDRESSES_MAX = 10, 60.0, 4096
 
-    def note(self, address: str) -> None: ...
 
-    def are_too_many(self, address: str) -> bool: ...
+class Failures:
+    """Wrong tokens by address, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def note(self, address: str) -> None:
+        """One more."""
+        since, number = self._held.pop(address, (time.monotonic(), 0))
+        if time.monotonic() - since > FAILURES_SECONDS:
+            since, number = time.monotonic(), 0
+        self._held[address] = since, number + 1
+        if len(self._held) > ADDRESSES_MAX:
+            self._held.popitem(last=False)
+
+    def are_too_many(self, address: str) -> bool:
+        """Whether this address has to wait."""
+        since, number = self._held.get(address, (0.0, 0))
+        return number >= FAILURES_MAX and time.monotonic() - since <= FAILURES_SECONDS
 
 
 class Login:
@@ -72,7 +89,7 @@ class Login:
         self._holder, self._sign = holder, sign
         self._cookie, self._seconds_max = cookie, seconds_max
 
-    async def answer(self, scope: ASGIScope, receive: Receive, tries: Tries) -> Response:
+    async def answer(self, scope: ASGIScope, receive: Receive, tries: Failures) -> Response:
         """One request."""
         request = Request(scope, receive)
         if request.method not in ("GET", "HEAD", "POST"):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from streams.access.tokens import Token, TokenFile, digest, has_expired, token_id
+from starlette.requests import HTTPConnection
+
+from streams.access.tokens import AccessScope, Token, TokenFile, digest, has_expired, token_id
 from streams.errors import SettingsError, VigieError
+from streams.web.tls import file_state
 
 log = logging.getLogger(__name__)
-
-_UNKNOWN = "this token is not known here, or was revoked: ask who runs Vigie for one"
-#: What tells a changed file: it was renamed to its name, or written to.
-_State = tuple[int, int, int, int]
 
 
 class TokenRefused(VigieError):
@@ -38,7 +37,7 @@ class TokenBook:
             SettingsError: as `TokenFile.read`.
         """
         self._file = TokenFile(path)
-        self._state = self._look()
+        self._state = file_state(path)
         self._tokens = {token.id: token for token in self._file.read()}
         self.problem: str | None = None
 
@@ -49,33 +48,23 @@ class TokenBook:
             TokenRefused: it is none, was revoked, or has expired.
             TokensUnreadable: the file cannot be used.
         """
-        self.refresh()
-        if self.problem is not None:
-            raise TokensUnreadable("tokens cannot be checked now: try again later")
-        token = self._tokens.get(token_id(text) or "")
-        if token is None or not hmac.compare_digest(digest(text), token.sha256):
-            raise TokenRefused(_UNKNOWN)
-        return self._valid(token)
+        return self.by_id(token_id(text) or "", digest(text))
 
-    def by_id(self, which: str) -> Token:
-        """Return the token of this id, of whose holder we know otherwise; raises as `find`."""
+    def by_id(self, which: str, sha256: str | None = None) -> Token:
+        """Return the token of this id, which must have this digest; None: of its holder we know otherwise. Raises as `find`."""
         self.refresh()
         if self.problem is not None:
             raise TokensUnreadable("tokens cannot be checked now: try again later")
         token = self._tokens.get(which)
-        if token is None:
-            raise TokenRefused(_UNKNOWN)
-        return self._valid(token)
-
-    @staticmethod
-    def _valid(token: Token) -> Token:
+        if token is None or (sha256 is not None and not hmac.compare_digest(sha256, token.sha256)):
+            raise TokenRefused("this token is not known here, or was revoked: ask who runs Vigie for one")
         if has_expired(token, datetime.now(UTC)):
             raise TokenRefused(f"token {token.id} expired on {token.expires:%Y-%m-%d}: ask who runs Vigie for another")
         return token
 
     def refresh(self) -> None:
         """Read the file again if it changed; `problem` says what is wrong with it."""
-        state = self._look()
+        state = file_state(self._file.path)
         if state == self._state:
             return
         self._state = state
@@ -89,9 +78,42 @@ class TokenBook:
         self.problem = None
         log.info("%d tokens are known now", len(tokens))
 
-    def _look(self) -> _State | None:
-        try:
-            found = os.stat(self._file.path)
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+
+#: Under this name a request's state holds its viewer.
+STATE = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody, by the name that the access log gives; `regions` None: all."""
+
+    name: str
+    scopes: frozenset[AccessScope]
+    regions: frozenset[str] | None = None
+
+    def may(self, scope: AccessScope) -> bool:
+        """Whether this one may do what asks for this scope."""
+        return scope in self.scopes or (
+            AccessScope.ADMIN in self.scopes and scope in (AccessScope.READ, AccessScope.METRICS)
+        )
+
+    def sees(self, region: str | None) -> bool:
+        """Whether this one sees a region; None is France."""
+        return self.regions is None or region in self.regions
+
+    @classmethod
+    def of_token(cls, token: Token) -> Viewer:
+        """The holder of a token."""
+        name = f"{token.id} {token.name}".strip()
+        return cls(name, frozenset(token.scopes), frozenset(token.regions) or None)
+
+
+#: Where there is no lock: whoever reaches a server that listens on this machine alone.
+ANYBODY = Viewer("anybody", frozenset((AccessScope.READ, AccessScope.METRICS, AccessScope.ADMIN)))
+NOBODY = Viewer("nobody", frozenset())
+
+
+def viewer_of(request: HTTPConnection) -> Viewer:
+    """Who a request comes from; anybody, where no gate stands before the application."""
+    found: Viewer = request.scope.get("state", {}).get(STATE, ANYBODY)
+    return found

@@ -15,9 +15,9 @@ from streams.errors import InputError, VigieError
 #: Command -> module of `streams.cli` that holds a function of that name (`-` becomes `_`), and the help line.
 COMMANDS = {
     "up": ("up", "Start a local stack: Kafka, Redis, Prometheus, Alertmanager, workers, observer."),
-    "worker": ("worker", "Count the events of the partitions that Kafka assigns to this worker."),
-    "serve": ("serve", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
-    "collect": ("collect", "Take events over HTTPS from those who hold a token."),
+    "worker": ("processes", "Count the events of the partitions that Kafka assigns to this worker."),
+    "serve": ("processes", "Observe: settle and trim minutes; serve /metrics, /api/v1 and health."),
+    "collect": ("processes", "Take events over HTTPS from those who hold a token."),
     "token": ("token", "Make, list and revoke the tokens of those who send events."),
     "publish": ("publish", "Publish events from a file or standard input."),
     "backfill": ("backfill", "Count log files of any age into the archive; no servers needed."),

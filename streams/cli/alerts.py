@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import getpass
 import re
-import sys
 import time
 from collections.abc import Sequence
 
 import click
-import orjson
 
 from streams.catalog import load_catalog
 from streams.cli.moments import since_text
-from streams.cli.terminal import say_simulation
+from streams.cli.terminal import print_json, say_simulation
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.alert_english import TerminalWords, several
 from streams.expose.alert_french import Words
 from streams.expose.alert_rows import ALL, STATES, alert_row, chosen, read_times
 from streams.expose.alertmanager import acknowledge, read_acknowledgements
-from streams.expose.incidents import Telling, incident_of, incidents_for
+from streams.expose.incidents import Telling
 from streams.expose.minutes_query import read_time
-from streams.expose.scope import FRANCE, project_regions
+from streams.expose.scope import FRANCE, incident_of, incidents_for, project_regions
 from streams.incidents import Acknowledgement, AlertRecord, Incident, matchers_of
 from streams.live import AlertStore
 from streams.settings import Settings, load_settings
@@ -75,16 +73,16 @@ def alerts(
     bounds = read_times(since_text(from_text), to_text, "--")
     if explain is not None:
         one = _found(incidents, explain)
-        _print_json([telling.row(one, full=True)]) if as_json else _explain(words, telling, one, explain)
+        print_json(telling.row(one, full=True)) if as_json else _explain(words, telling, one, explain)
         return
     kept = {one.id for one in chosen(book.alerts, state, *bounds)}
     if each:
         singles = [one for one in book.alerts if one.id in kept]
-        _print_json([alert_row(one, french) for one in singles]) if as_json else _print_each(words, singles)
+        print_json(*(alert_row(one, french) for one in singles)) if as_json else _print_each(words, singles)
         return
     found = [one for one in incidents if one.id in kept]
     if as_json:
-        _print_json([telling.row(one) for one in found])
+        print_json(*(telling.row(one) for one in found))
         return
     minute = book.judged_minute
     say_simulation(words.shift_seconds)
@@ -173,12 +171,6 @@ def _print_each(words: TerminalWords, found: Sequence[AlertRecord]) -> None:
     for one in found:
         click.echo(f"{one.id}\n  {words.sentence(one)}")
     click.echo(f"{several(len(found), 'alert')}, {sum(one.end_ms is None for one in found)} running")
-
-
-def _print_json(rows: Sequence[object]) -> None:
-    for row in rows:
-        sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
 
 
 def _length_ms(text: str) -> int:

@@ -8,26 +8,27 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from streams.catalog import load_catalog
+from streams.cli.past_sources import open_archive
 from streams.cli.progress import Meter
+from streams.cli.terminal import print_json
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
-from streams.settings import load_settings
-
-if TYPE_CHECKING:
-    from streams.forecast import KnownDays, Outlook
-    from streams.forecast.forecaster import Score
-    from streams.forecast.kept import KeptForecast
-    from streams.history import SchoolCalendar
-    from streams.history.day_columns import Key
-    from streams.history.reading import History
-    from streams.settings import Settings
-    from streams.sizing import Size
+from streams.forecast import KnownDays, Outlook
+from streams.forecast.backtest import Score, backtest
+from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_AROUND_DAYS, YEAR_DAYS, summed
+from streams.forecast.forecast_page import forecast_page
+from streams.forecast.forecaster import LOOK_DAYS, Forecaster
+from streams.forecast.held_days import known_groups, users_a_visit
+from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, keep
+from streams.history import SchoolCalendar, load_calendar
+from streams.history.day_columns import Key
+from streams.history.reading import History
+from streams.settings import Settings, load_settings
+from streams.sizing import Demand, Size, size_of
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 DAYS_MAX = 31
@@ -100,11 +101,6 @@ def forecast(
 
     Exit status: 0; 1 where a day cannot be told.
     """
-    from streams.cli.past_sources import open_archive
-    from streams.forecast.held_days import known_groups
-    from streams.history import load_calendar
-    from streams.history.reading import History
-
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
     history = History(open_archive(settings, archive), catalog)
@@ -164,10 +160,6 @@ def _told(
     days: Sequence[datetime.date],
 ) -> list[_Row]:
     """What is expected of these days, `what` being by what and which measure."""
-    from streams.forecast.expectation import summed
-    from streams.forecast.forecaster import Forecaster
-    from streams.forecast.held_days import known_groups
-
     by, measure = what
     with Meter(f"read {measure}", len(wanted)) as meter:
         groups = known_groups(history, calendar, by, _shown(wanted, meter), measure)
@@ -185,9 +177,6 @@ def _told(
 
 def _show(forecast: KeptForecast, html: Path | None, directory: Path | None) -> None:
     """Write the page, and what observers show, where they are wanted."""
-    from streams.forecast.forecast_page import forecast_page
-    from streams.forecast.kept import keep
-
     if html is not None:
         html.write_text(forecast_page(forecast), encoding="utf-8")
     if directory is not None:
@@ -222,8 +211,7 @@ def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_j
                 told = [round(float(column[place, minute]), 2) for column in columns]
                 found.append([_utc(at), *([key[0]] if by != "national" else []), *told])
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps([dict(zip(names, row, strict=True)) for row in found]) + b"\n")
-        sys.stdout.buffer.flush()
+        print_json([dict(zip(names, row, strict=True)) for row in found])
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
@@ -264,9 +252,6 @@ class _FranceDay:
 def _france(
     history: History, visits: Sequence[_Row], events: Sequence[_Row], growth: float, settings: Settings
 ) -> list[_FranceDay]:
-    from streams.forecast.held_days import users_a_visit
-    from streams.sizing import Demand, size_of
-
     catalog = load_catalog(settings.config_dir)
     of_events = {row.day: row.outlook for row in events}
     days = []
@@ -306,8 +291,6 @@ def _france_lines(days: Sequence[_FranceDay], growth: float) -> list[str]:
 
 def _kept(days: Sequence[_FranceDay], known_to: datetime.date, growth: float) -> KeptForecast:
     """What observers show."""
-    from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast
-
     found, quarters = [], []
     for one in days:
         visits, lower, upper = (round(float(values[0]) * growth) for values in one.visits.whole_day())
@@ -352,9 +335,6 @@ def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetim
 
 def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) -> list[datetime.date]:
     """The archived days that forecasts of these are from: weeks to compare with and to learn the interval from, and those of last year."""
-    from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_AROUND_DAYS, YEAR_DAYS
-    from streams.forecast.forecaster import LOOK_DAYS
-
     back = LIKE_DAYS_BACK + LOOK_DAYS
     near = [day for day in held if 0 < (days[0] - day).days <= back]
     year = [day for day in held if -YEAR_AROUND_DAYS <= (days[-1] - day).days - YEAR_DAYS <= back + YEAR_AROUND_DAYS]
@@ -362,8 +342,6 @@ def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) ->
 
 
 def _backtest(groups: Sequence[KnownDays], held: Sequence[datetime.date], *, as_one: bool) -> int:
-    from streams.forecast.forecaster import backtest
-
     days = held[-BACKTEST_DAYS:]
     scores = [score for horizon in HORIZONS if (score := backtest(groups, days, horizon, as_one=as_one)) is not None]
     if not scores:

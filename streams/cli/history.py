@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from streams.catalog import load_catalog
+from streams.cli.past_sources import archive_place, open_history
 from streams.csv_file import CsvFile, open_csv
 from streams.errors import InputError
-from streams.history.held import counted
+from streams.history.archive import Archive
+from streams.history.day_columns import CutName
+from streams.history.held import NoDataError, counted, held_text
+from streams.history.transfer import export_rows, import_rows
+from streams.history.weekly import read_weeks
+from streams.history.weeks import save_weeks
 from streams.settings import load_settings
-
-if TYPE_CHECKING:
-    from streams.history.archive import Archive
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 _ARCHIVE = click.Path(path_type=Path, file_okay=False)
@@ -41,11 +43,6 @@ def export(
     first: datetime.datetime | None, last: datetime.datetime | None, cut: str | None, step: str, archive: Path | None
 ) -> None:
     """Write counts as CSV to stdout. Each cut holds every event: add up rows of one cut only."""
-    from streams.cli.past_sources import open_history
-    from streams.history.day_columns import CutName
-    from streams.history.held import NoDataError, held_text
-    from streams.history.transfer import export_rows
-
     settings = load_settings()
     past, _simulated = open_history(settings, load_catalog(settings.config_dir), archive)
     held = past.held()
@@ -70,21 +67,13 @@ def import_(file: Path, archive: Path | None) -> None:
     Weekly figures (columns debutsemaine, uai, visites_<x>) are kept beside the days: a report whose earlier side was never measured is
     estimated from them, and says so. Hours that Vigie counted itself are never replaced.
     """
-    from streams.history.archive import Archive
-
-    settings = load_settings()
-    directory = archive or settings.archive_dir
-    if directory is None:
-        raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
+    directory = archive_place(load_settings(), archive)
     with open_csv(file) as counts:
         importing = _import_weeks if "debutsemaine" in counts.columns else _import_rows
         importing(Archive(directory), counts)
 
 
 def _import_weeks(target: Archive, file: CsvFile) -> None:
-    from streams.history.weekly import read_weeks
-    from streams.history.weeks import save_weeks
-
     found = read_weeks(file, load_catalog(load_settings().config_dir))
     about = target.about()
     target.prepare(simulated=about.simulated if about else False)
@@ -100,8 +89,6 @@ def _import_weeks(target: Archive, file: CsvFile) -> None:
 
 
 def _import_rows(target: Archive, file: CsvFile) -> None:
-    from streams.history.transfer import import_rows
-
     done = import_rows(target, load_catalog(load_settings().config_dir), file)
     click.echo(
         f"{counted(done.rows, 'row')}, {counted(len(done.days), 'day')} from {done.days[0]} to {done.days[-1]}: "

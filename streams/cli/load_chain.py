@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from streams import edges
+from streams.access import TokenFile
+from streams.access.tokens import Grant, make_token
+from streams.audit.figures import log_ends
+from streams.catalog import load_catalog
 from streams.errors import InputError
 from streams.live import LiveReader
 from streams.local import Program, ServerPorts, StackPlan, free_ports, kafka, redis
@@ -135,8 +139,6 @@ _SAID = (
 
 
 def _refuse_what_is_used(settings: Settings) -> None:
-    from streams.audit.figures import log_ends
-
     name = settings.topic
     held = sum(log_ends(edges.kafka_address(settings), name).values())
     with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
@@ -148,10 +150,6 @@ def _refuse_what_is_used(settings: Settings) -> None:
 
 
 def _token(settings: Settings, path: Path) -> str:
-    from streams.access import TokenFile
-    from streams.access.tokens import Grant, make_token
-    from streams.catalog import load_catalog
-
     projects = tuple(project.code for project in load_catalog(settings.config_dir).projects)
     made = make_token(Grant(projects=projects, name="load test", events_per_second_max=1_000_000), datetime.now(UTC))
     TokenFile(path).change(lambda tokens: (*tokens, made.token))

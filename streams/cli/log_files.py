@@ -6,29 +6,27 @@ import hashlib
 import os
 import secrets
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
+from streams.backfill.backfill_run import BackfillPlan, BackfillResult, BackfillRun, Said
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
+from streams.count import CountingRules
 from streams.edges import event_bounds
+from streams.local.leash import die_with
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format, secret_name, secrets_from
 from streams.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from streams.backfill.backfill_run import BackfillPlan, BackfillResult, Said
-    from streams.count import CountingRules
-
-_STEPS = {"read": ("read", "bytes"), "count": ("count", "events"), "write": ("write", "days")}
+_COUNTED = {"count": "events", "write": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,6 @@ def plan_of(logs: LogFiles, archive: Path, settings: Settings, secret_of: Callab
         InputError: the options do not go with the format.
         SettingsError: a list or table is wrong, or the secret of the named project is.
     """
-    from streams.backfill.backfill_run import BackfillPlan
-
     return BackfillPlan(
         files=logs.files,
         archive=archive,
@@ -103,9 +99,6 @@ def any_secret() -> Callable[[str], bytes]:
 
 def run_plan(plan: BackfillPlan) -> BackfillResult:
     """Do what is planned, and show how far it is."""
-    from streams.backfill.backfill_run import BackfillRun
-    from streams.local.leash import die_with
-
     with shown_steps() as said:
         run = BackfillRun(plan, die_with, said)
         for path in run.spool.left_behind():
@@ -127,25 +120,20 @@ def shown_steps() -> Iterator[Said]:
 
     def said(step: str, done: int, total: int) -> None:
         if step not in meters:
-            meters[step] = Meter(step, total)
+            meters[step] = ends.enter_context(Meter(step, total))
         text = (
             f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
             if step == "read"
-            else f"{done:,} of {total:,} {_STEPS[step][1]}"
+            else f"{done:,} of {total:,} {_COUNTED[step]}"
         )
         meters[step].show(done, text)
 
-    try:
+    with ExitStack() as ends:
         yield said
-    finally:
-        for meter in meters.values():
-            meter.__exit__(None, None, None)
 
 
 def _rules(settings: Settings) -> CountingRules:
     """How an installation counts."""
-    from streams.count import CountingRules
-
     return CountingRules.of(load_catalog(settings.config_dir), event_bounds(settings), settings.lateness_seconds * 1000)
 
 

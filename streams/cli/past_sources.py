@@ -13,15 +13,25 @@ from streams.live import ArchiveReader
 from streams.settings import Settings
 
 
+def archive_place(settings: Settings, directory: Path | None) -> Path:
+    """Where the archive is that is named, or that of the settings; it may be yet to be made.
+
+    Raises:
+        InputError: neither says where.
+    """
+    chosen = directory or settings.archive_dir
+    if chosen is None:
+        raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
+    return chosen
+
+
 def open_archive(settings: Settings, directory: Path | None) -> Archive:
     """The archive that is named, or that of the settings.
 
     Raises:
         InputError: there is none.
     """
-    chosen = directory or settings.archive_dir
-    if chosen is None:
-        raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
+    chosen = archive_place(settings, directory)
     if not chosen.is_dir():
         raise InputError(f"{chosen} is no directory: name an archive with --archive DIR, or set archive_dir")
     return Archive(chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -140,8 +140,17 @@ def rehearse(
             name = counts_file.name
         else:
             name = f"{first} – {last}"
-            asked = Asked(_date(first), _date(last), archive_dir, by, step_minutes, zone, calendar, school_holidays)
-            counts, rehearsal = _rehearse_archive(asked, least, show)
+            counts, rehearsal = _rehearse_archive(
+                _date(first),
+                _date(last),
+                (by, step_minutes),
+                least,
+                show,
+                directory=archive_dir,
+                zone=zone,
+                calendar=calendar,
+                school_holidays=school_holidays,
+            )
     if plot_file:
         write_plot(plot_file, name, counts, rehearsal)
     if json_wanted:
@@ -154,74 +163,75 @@ def rehearse(
         click.echo(f"drawn in {plot_file}")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What of an archive is judged."""
-
-    first: datetime.date
-    last: datetime.date
-    directory: Path | None
-    by: str
-    step_minutes: int
-    zone: ZoneInfo
-    calendar: str | None
-    school_holidays: Path | None
-
-
-def _rehearse_archive(asked: Asked, least: Sensitivity, show: Progress) -> tuple[CountsGrid, Rehearsal]:
+def _rehearse_archive(
+    first: datetime.date,
+    last: datetime.date,
+    series: tuple[str, int],
+    least: Sensitivity,
+    show: Progress,
+    *,
+    directory: Path | None,
+    zone: ZoneInfo,
+    calendar: str | None,
+    school_holidays: Path | None,
+) -> tuple[CountsGrid, Rehearsal]:
+    """Judge the days of an archive; `series` says by what, and how many minutes a row has."""
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
-    history, _simulated = open_history(settings, catalog, asked.directory)
-    begin, end = paris_day(asked.first)[0], paris_day(asked.last)[1]
+    history, _simulated = open_history(settings, catalog, directory)
+    step_minutes = series[1]
+    begin, end = paris_day(first)[0], paris_day(last)[1]
     if begin >= end:
-        raise InputError(f"--from {asked.first} lies after --to {asked.last}")
+        raise InputError(f"--from {first} lies after --to {last}")
     school = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
     zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
     own: dict[str, KeysOf] = {}
 
     def keys_of(region: str) -> tuple[str, KeysOf]:
-        if asked.calendar is not None:
-            return asked.calendar, own.setdefault(asked.calendar, _keys_of(asked.calendar, asked.school_holidays))
+        if calendar is not None:
+            return calendar, own.setdefault(calendar, _keys_of(calendar, school_holidays))
         return region, own.setdefault(region, SchoolDays(lambda date: school.day_type(date, region)))
 
     # As an observer that starts: the weeks before are judged and not told, of older days some are compared with.
-    oldest = asked.first - datetime.timedelta(days=JUDGED_DAYS)
-    before = [day for day in history.held() if day < asked.first]
-    warm = paris_day(next((day for day in before if day >= oldest), asked.first))[0]
-    warm += (begin - warm) % asked.step_minutes  # rows begin where the range does
-    keys, values = _values(history, asked, warm, end)
-    if not np.isfinite(values[:, (begin - warm) // asked.step_minutes :]).any():
-        raise InputError(f"nothing was measured from {asked.first} to {asked.last}: choose days that the archive has")
+    oldest = first - datetime.timedelta(days=JUDGED_DAYS)
+    before = [day for day in history.held() if day < first]
+    warm = paris_day(next((day for day in before if day >= oldest), first))[0]
+    warm += (begin - warm) % step_minutes  # rows begin where the range does
+    keys, values = _values(history, series, warm, end)
+    if not np.isfinite(values[:, (begin - warm) // step_minutes :]).any():
+        raise InputError(f"nothing was measured from {first} to {last}: choose days that the archive has")
     scopes = [AlertScope(*key) for key in keys]
     calendars = {name: found for name, found in (keys_of(scope.region or "") for scope in scopes)}.values()
     learned, _judged = chosen_days(before, calendars, oldest)
-    earlier = _earlier(history, asked, keys, learned)
-    counts = counts_of(scopes, warm, asked.step_minutes, values, asked.zone)
+    earlier = _earlier(history, series, keys, learned)
+    counts = counts_of(scopes, warm, step_minutes, values, zone)
     found = rehearse_regions(
         counts, lambda region: zones.get(region, PARIS), keys_of, least=least, progress=show, earlier=earlier
     )
     return lasting_into(counts, found, begin)
 
 
-def _values(history: History, asked: Asked, begin: int, end: int) -> tuple[tuple[Key, ...], Array]:
+def _values(history: History, series: tuple[str, int], begin: int, end: int) -> tuple[tuple[Key, ...], Array]:
     """(keys of the series, their visits by row); a row of which a part is missing was not measured."""
-    panel = history.panel(asked.by, "visits", begin, end, asked.step_minutes)
+    panel = history.panel(series[0], "visits", begin, end, series[1])
     return panel.keys, np.where(panel.share[None, :] >= 1.0, panel.values, np.nan)
 
 
-def _earlier(history: History, asked: Asked, keys: tuple[Key, ...], days: list[datetime.date]) -> EarlierRows | None:
+def _earlier(
+    history: History, series: tuple[str, int], keys: tuple[Key, ...], days: list[datetime.date]
+) -> EarlierRows | None:
     """What these days counted of the series; what a measured row does not name was zero."""
     minutes, values = [], []
     place = {key: number for number, key in enumerate(keys)}
     for day in days:
         begin, end = paris_day(day)
-        named, found = _values(history, asked, begin, end)
+        named, found = _values(history, series, begin, end)
         if not found.size:
             continue
         table = np.where(np.isfinite(found[0]), 0.0, np.nan)[None, :].repeat(len(keys), axis=0)
         there = [number for number, key in enumerate(named) if key in place]
         table[[place[named[number]] for number in there]] = found[there]
-        minutes.append(begin + np.arange(found.shape[1]) * asked.step_minutes)
+        minutes.append(begin + np.arange(found.shape[1]) * series[1])
         values.append(table)
     return EarlierRows(np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
 

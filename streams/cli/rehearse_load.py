@@ -11,26 +11,35 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from streams import edges
+from streams.audit.fetched import Unread
+from streams.audit.log import open_log
 from streams.catalog import Catalog, load_catalog
+from streams.cli.forecast import worst_minute_events
+from streams.cli.load_chain import LoadChain, chain_settings, refuse_live_names, running_chain
 from streams.cli.moments import paris_moment, time_of_day
+from streams.cli.past_sources import open_archive
 from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError
+from streams.history import load_calendar
+from streams.history.reading import History
+from streams.live import LiveReader
+from streams.load_test.delays import delays_seconds, percentiles
+from streams.load_test.drawn import busiest, draw
+from streams.load_test.from_topic import replay_of
+from streams.load_test.load_events import LoadReplay
+from streams.load_test.load_french import Balance, LoadTestResult, of_a_forecast, of_what_was_sent
+from streams.load_test.load_meter import LoadMeter
+from streams.load_test.load_verdict import LoadOutcome, verdict
+from streams.load_test.senders import COUNTERS, LoadPublisher, SendPlan, SentLog, send
+from streams.local.leash import die_with
+from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from streams.cli.load_chain import LoadChain
-    from streams.live import LiveReader
-    from streams.load_test.load_events import LoadReplay
-    from streams.load_test.load_french import Balance, LoadTestResult
-    from streams.load_test.load_meter import LoadMeter
-    from streams.load_test.senders import SentLog
-    from streams.publish import VisitPublisher
+from streams.work_pool import WorkPool
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 #: The senders are ready, and the first minute begins, so long after everything runs.
@@ -110,9 +119,6 @@ def rehearse_load(
 
     Exit status: 0 held; 1 not held, or limited by the machine.
     """
-    from streams.cli.load_chain import refuse_live_names
-    from streams.load_test.load_verdict import LoadOutcome
-
     settings = load_settings()
     refuse_live_names(settings, name)
     if (day is None) == (span is None):
@@ -136,10 +142,6 @@ def rehearse_load(
 def _of_day(
     settings: Settings, catalog: Catalog, source: tuple[datetime.date, Path | None], wanted: tuple[str | None, int]
 ) -> LoadReplay:
-    from streams.cli.past_sources import open_archive
-    from streams.history.reading import History
-    from streams.load_test.drawn import busiest, draw
-
     date, archive = source
     day = History(open_archive(settings, archive), catalog).day(date)
     if day is None:
@@ -161,12 +163,6 @@ def _need(
     coming: datetime.date | None,
 ) -> tuple[float, str]:
     """Events a second in the worst minute that the chain is wanted for, and whose that is."""
-    from streams.cli.forecast import worst_minute_events
-    from streams.cli.past_sources import open_archive
-    from streams.history import load_calendar
-    from streams.history.reading import History
-    from streams.load_test.load_french import of_a_forecast, of_what_was_sent
-
     replay, times = sent
     if coming is None:
         return max(replay.by_minute()) * times / 60, of_what_was_sent(replay.source, times)
@@ -176,10 +172,6 @@ def _need(
 
 
 def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
-    from streams.audit.fetched import Unread
-    from streams.audit.log import open_log
-    from streams.load_test.load_events import replay_of
-
     begin_ms, end_ms = (int(paris_moment("--range", text).timestamp() * 1000) for text in span)
     if not begin_ms < end_ms:
         raise InputError(f"--range {span[0]} {span[1]}: the second time must lie after the first")
@@ -191,8 +183,6 @@ def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
 
 
 def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
-    from streams.cli.load_chain import chain_settings, running_chain
-
     with tempfile.TemporaryDirectory(prefix="vigie-load-") as name:
         directory = Path(name)
         own, ports = chain_settings(settings, options.name, directory, options.workers, own_servers=options.own_servers)
@@ -207,10 +197,6 @@ def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTe
 
 
 def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
-    from streams.live import LiveReader
-    from streams.load_test.load_french import LoadTestResult
-    from streams.load_test.load_verdict import delays_seconds, percentiles, verdict
-
     settings = chain.settings
     with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
         logs, meter = _sent(chain, replay, options, reader)
@@ -244,11 +230,6 @@ def _sent(
     chain: LoadChain, replay: LoadReplay, options: LoadOptions, reader: LiveReader
 ) -> tuple[list[SentLog], LoadMeter]:
     """Send all, wait until it is counted, and return what was seen."""
-    from streams.load_test.load_meter import LoadMeter
-    from streams.load_test.senders import COUNTERS, SendPlan, send
-    from streams.local.leash import die_with
-    from streams.work_pool import WorkPool
-
     settings = chain.settings
     partitions = settings.topic_partitions
     start_ms = _start_ms(at_once=options.at_once)
@@ -293,8 +274,6 @@ def _start_ms(*, at_once: bool) -> int:
 
 def _publisher(chain: LoadChain, through: str) -> VisitPublisher:
     """What one sender sends with: the library that an ENT embeds."""
-    from streams.publish import PublisherLimits, VisitPublisher
-
     limits = PublisherLimits(delivery_seconds_max=600, block_seconds_max=1)
     if through == "collector":
         publisher = VisitPublisher(chain.plan.collector_url, token=chain.token, limits=limits)
@@ -312,8 +291,6 @@ def _drain(meter: LoadMeter, delivered: int, look: Callable[[], None]) -> None:
 
 
 def _balance(reader: LiveReader, logs: Sequence[SentLog], replay: LoadReplay, times: float) -> Balance:
-    from streams.load_test.load_french import Balance
-
     sums: dict[str, int] = {}
     for found, counted in reader.snapshot().totals.items():
         sums[found[0]] = sums.get(found[0], 0) + counted

@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 
 from streams.audit.fetched import Unread
@@ -18,7 +17,7 @@ from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted,
 from streams.audit.replay import Replayer, ReplayOutcome
 from streams.cli.moments import since_text
 from streams.cli.progress import Meter
-from streams.cli.terminal import open_console, say_simulation
+from streams.cli.terminal import open_console, print_json, say_simulation
 from streams.clock import iso_utc, paris_text
 from streams.count import Cut
 from streams.edges import event_bounds, kafka_address, redis_address
@@ -97,14 +96,12 @@ def list_(
         say_simulation(settings.calendar_shift_seconds)
     for each in _newest(newest, limit).values():
         if as_json:
-            row = _row(each, each.key in replayed)
-            sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            print_json(_row(each, each.key in replayed))
             continue
         mark = "  (replayed)" if each.key in replayed else ""
         when = paris_text(each.append_ms, settings.calendar_shift_seconds, "seconds")
         click.echo(f"{each.key}  {when}  {each.reason}  {each.project}{mark}")
         click.echo(f"    {printable(each.value, VALUE_CHARACTERS_SHOWN)}")
-    sys.stdout.flush()
     click.echo(f"{min(number, limit):,} of {number:,} rejects", err=True)
 
 

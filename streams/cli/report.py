@@ -5,21 +5,26 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.console import Console
 
-from streams.catalog import Catalog, load_catalog
+from streams.catalog import load_catalog
+from streams.cli.past_sources import open_history
 from streams.cli.report_dnma import dnma
-from streams.cli.terminal import PIPED_COLUMNS
+from streams.cli.terminal import PIPED_COLUMNS, print_json
 from streams.clock import PARIS
 from streams.edges import small_numbers
 from streams.errors import InputError
-from streams.settings import Settings, load_settings
+from streams.history import SchoolCalendar, load_calendar, report_text, report_values
+from streams.history.compared_days import ReportQuestion, day_question, period_question, rentree_question
+from streams.history.part import PartOfFrance
+from streams.history.report import make_report
+from streams.history.report_html import report_page
+from streams.history.sides import both_sides
+from streams.settings import load_settings
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 
@@ -60,10 +65,8 @@ def report() -> None:
 @_output_options
 def rentree(year: int, against: int | None, **output: Any) -> None:
     """The rentrée day, and the first four weeks, of two school years: each day against the one that is like it."""
-    from streams.history.compared_days import rentree_question
-
-    reporter = _Reporter.open(**output)
-    reporter.run(rentree_question(reporter.calendar, year, year - 1 if against is None else against))
+    earlier = year - 1 if against is None else against
+    _report(lambda calendar: rentree_question(calendar, year, earlier), **output)
 
 
 @report.command()
@@ -73,10 +76,8 @@ def rentree(year: int, against: int | None, **output: Any) -> None:
 @_output_options
 def period(first: datetime.datetime, last: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """Any days against as many earlier ones: each against the nearest one that is like it."""
-    from streams.history.compared_days import period_question
-
-    reporter = _Reporter.open(**output)
-    reporter.run(period_question(reporter.calendar, first.date(), last.date(), against.date() if against else None))
+    earlier = against.date() if against else None
+    _report(lambda calendar: period_question(calendar, first.date(), last.date(), earlier), **output)
 
 
 @report.command()
@@ -89,77 +90,43 @@ def period(first: datetime.datetime, last: datetime.datetime, against: datetime.
 @_output_options
 def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """One day against an earlier one."""
-    from streams.history.compared_days import day_question
-
-    reporter = _Reporter.open(**output)
-    reporter.run(day_question(reporter.calendar, day.date(), against.date() if against else None))
+    earlier = against.date() if against else None
+    _report(lambda calendar: day_question(calendar, day.date(), earlier), **output)
 
 
 report.add_command(dnma)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reporter:
-    """What a report is read from and where it goes."""
-
-    settings: Settings
-    catalog: Catalog
-    calendar: Any
-    archive: Path | None
-    as_json: bool
-    as_csv: bool
-    html: Path | None
-    part: Any
-
-    @classmethod
-    def open(
-        cls, *, archive: Path | None, as_json: bool, as_csv: bool, html: Path | None, regions: tuple[str, ...]
-    ) -> _Reporter:
-        from streams.history import load_calendar
-        from streams.history.part import PartOfFrance
-
-        if as_json and as_csv:
-            raise InputError("say --json or --csv, not both")
-        settings = load_settings()
-        catalog = load_catalog(settings.config_dir)
-        return cls(
-            settings,
-            catalog,
-            load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone),
-            archive,
-            as_json,
-            as_csv,
-            html,
-            PartOfFrance.of(catalog, regions) if regions else None,
-        )
-
-    def run(self, question: Any) -> None:
-        from streams.cli.past_sources import open_history
-        from streams.history.report import make_report
-        from streams.history.sides import both_sides
-
-        history, simulated = open_history(self.settings, self.catalog, self.archive)
-        sides = both_sides(history, self.catalog, self.calendar, question, self.settings.config_dir, part=self.part)
-        few = small_numbers(self.settings)
-        self._write(
-            make_report(question, sides, self.catalog, self.calendar, few=few, simulated=simulated, part=self.part)
-        )
-
-    def _write(self, made: Any) -> None:
-        from streams.history import report_text, report_values
-
-        if self.html is not None:
-            from streams.history.report_page import report_page
-
-            _write_page(self.html, report_page(made, self.catalog, datetime.datetime.now(PARIS)))
-        if self.as_json:
-            sys.stdout.buffer.write(orjson.dumps(report_values.report_json(made), option=orjson.OPT_APPEND_NEWLINE))
-            sys.stdout.buffer.flush()
-        elif self.as_csv:
-            report_values.write_csv(made, sys.stdout)
-        elif self.html is None:
-            # Into a pipe nothing is cut or left out.
-            report_text.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
+def _report(
+    question_of: Callable[[SchoolCalendar], ReportQuestion],
+    *,
+    archive: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    html: Path | None,
+    regions: tuple[str, ...],
+) -> None:
+    """Read both sides of a question, and write the report where it is wanted."""
+    if as_json and as_csv:
+        raise InputError("say --json or --csv, not both")
+    settings = load_settings()
+    catalog = load_catalog(settings.config_dir)
+    calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
+    part = PartOfFrance.of(catalog, regions) if regions else None
+    question = question_of(calendar)
+    history, simulated = open_history(settings, catalog, archive)
+    sides = both_sides(history, catalog, calendar, question, settings.config_dir, part=part)
+    few = small_numbers(settings)
+    made = make_report(question, sides, catalog, calendar, few=few, simulated=simulated, part=part)
+    if html is not None:
+        _write_page(html, report_page(made, catalog, datetime.datetime.now(PARIS)))
+    if as_json:
+        print_json(report_values.report_json(made))
+    elif as_csv:
+        report_values.write_csv(made, sys.stdout)
+    elif html is None:
+        # Into a pipe nothing is cut or left out.
+        report_text.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
 
 
 def _write_page(path: Path, page: str) -> None:

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from streams.backfill.backfill_run import BackfillRun
+from streams.backfill.log_input import InputReport
+from streams.backfill.school_weeks import known_schools, schools_of_week
 from streams.catalog import Catalog, load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
 from streams.clock import PARIS
@@ -19,12 +21,11 @@ from streams.csv_file import open_csv
 from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.history.held import counted
+from streams.history.weekly import read_weeks
+from streams.history.weekly_form import FormRow, SchoolDifference, differences, write_form
+from streams.local.leash import die_with
 from streams.publish.readers import Format
 from streams.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from streams.backfill.log_input import InputReport
-    from streams.history.weekly_form import SchoolDifference, SchoolWeek
 
 #: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
 FROM_KAFKA, LEAD_MS = "kafka:", 30 * 60_000
@@ -56,11 +57,6 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
 
     Exit status: 0; 1 when lines were unreadable or a file breaks off.
     """
-    from streams.backfill.backfill_run import BackfillRun
-    from streams.backfill.school_weeks import known_schools, schools_of_week
-    from streams.history.weekly_form import write_form
-    from streams.local.leash import die_with
-
     monday = _monday(week)
     settings = load_settings()
     catalog = load_catalog(settings.config_dir)
@@ -89,7 +85,7 @@ def _week_of_topic(settings: Settings, monday: datetime.date, logs: LogFiles, di
         InputError: the lines are said to be of another format.
         ServerError: Kafka does not answer.
     """
-    from streams.audit.fetched import Unread
+    from streams.audit.fetched import Unread  # a part of the extra `engine`, which files need not
     from streams.audit.log import open_log
 
     if logs.options.format is not Format.NATIVE:
@@ -132,10 +128,7 @@ def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:
     return 1 if unreadable or broken else 0
 
 
-def _compare(rows: Mapping[str, SchoolWeek], against: Path, monday: datetime.date, catalog: Catalog) -> None:
-    from streams.history.weekly import read_weeks
-    from streams.history.weekly_form import differences
-
+def _compare(rows: Mapping[str, FormRow], against: Path, monday: datetime.date, catalog: Catalog) -> None:
     with open_csv(against) as file:
         weeks = read_weeks(file, catalog).weeks
     if not any(first == monday for first, _kind in weeks):

@@ -7,20 +7,26 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
+from streams import edges
 from streams.cli.moments import paris_moment, time_of_day
+from streams.cli.simulate_years import simulate_past, simulate_scenario_past
 from streams.clock import paris_text
 from streams.errors import InputError
+from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
-from streams.simulate.live import Pace, begin_second
-from streams.simulate.scenario import DEFAULT_SPEED, scenario_shift_seconds
-from streams.simulate.traffic import Generator
+from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Publisher
+from streams.simulate.pacing import Pace, begin_second
+from streams.simulate.scenario import DEFAULT_SPEED, Scenario, scenario_shift_seconds
+from streams.simulate.traffic import Generator, TrafficPlan
 from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
+from streams.simulate.two_ways import TwoWays
 
 _DEFAULT_MINUTES = 10
 
@@ -106,9 +112,11 @@ def simulate(
     settings = load_settings()
     configuration = Configuration.load(settings.config_dir, name)
     if out is None:
+        make_plan = partial(configuration.plan, seed=seed, scale=scale, run=run or new_run(), clean=clean)
         pace = DEFAULT_SPEED if speed is None else speed
-        live_options = _LiveOptions(seed, scale, truth, run, clean, pace, seconds, collector_project)
-        _live(configuration, settings, live_options)
+        _live(
+            configuration.scenario, settings, make_plan, truth, speed=pace, seconds=seconds, project=collector_project
+        )
         return
     if minutes and events:
         raise InputError("say either --minutes or --events")
@@ -135,13 +143,11 @@ def _past(
     seed: int,
     scale: float | None,
 ) -> None:
-    from streams.cli.simulate_years import PastRequest, simulate_past, simulate_scenario_past
-
     if years is None:
         simulate_scenario_past(load_settings().config_dir, name or "", archive, seed, scale)
         return
-    request = PastRequest(archive, years, until.date() if until else None, seed, scale)
-    simulate_past(load_settings().config_dir, request)
+    last_day = until.date() if until else None
+    simulate_past(load_settings().config_dir, archive, years, last_day=last_day, seed=seed, scale=scale)
 
 
 def _file(configuration: Configuration, request: FileRequest, out: str, truth: Path | None) -> None:
@@ -168,39 +174,28 @@ def _file(configuration: Configuration, request: FileRequest, out: str, truth: P
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _LiveOptions:
-    seed: int
-    scale: float | None
-    truth: Path | None
-    run: str | None
-    clean: bool
-    speed: float
-    seconds: float | None
-    collector_project: str | None
-
-
-def _live(configuration: Configuration, settings: Settings, options: _LiveOptions) -> None:
-    from streams import edges
-    from streams.publish import PublisherLimits, VisitPublisher
-    from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, TwoWays
-
+def _live(
+    scenario: Scenario,
+    settings: Settings,
+    make_plan: Callable[..., TrafficPlan],
+    truth: Path | None,
+    *,
+    speed: float,
+    seconds: float | None,
+    project: str | None,
+) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    now, scenario = time.time(), configuration.scenario
+    now = time.time()
     # Computed even where the shift is set: it refuses a speed that cannot be used.
-    own_shift = scenario_shift_seconds(scenario, now, options.speed)
+    own_shift = scenario_shift_seconds(scenario, now, speed)
     shift = settings.calendar_shift_seconds or own_shift
-    earlier = earlier_truth(options.truth, scenario, shift)
+    earlier = earlier_truth(truth, scenario, shift)
     begin_s = begin_second(scenario, shift, now, earlier.reached_s if earlier else None)
-    plan = configuration.plan(
-        seed=options.seed,
-        scale=options.scale,
+    plan = make_plan(
         first_s=begin_s + shift,
         shift_seconds=shift,
-        run=options.run or new_run(),
-        clean=options.clean,
         begin_s=scenario.begin_s if earlier else begin_s + shift,
     )
     generator = Generator(plan)
@@ -208,21 +203,19 @@ def _live(configuration: Configuration, settings: Settings, options: _LiveOption
     if earlier:
         book.go_on_from(earlier)
     _say(
-        f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {options.speed:g}, run {plan.run}; "
+        f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {speed:g}, run {plan.run}; "
         f"calendar shift {shift} s; first event at {_paris(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
     )
     limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
     kafka = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
     kafka.connect()
-    publisher: VisitPublisher | TwoWays = kafka
-    if options.collector_project is not None:
+    publisher: Publisher = kafka
+    if project is not None:
         collector = VisitPublisher(edges.publish_address(settings), limits=limits)
         collector.connect()
-        publisher = TwoWays(kafka, collector, options.collector_project)
-    pace = Pace(begin_s, now, options.speed)
-    LiveRun(
-        generator, book, publisher, pace=pace, options=LiveOptions(options.truth, options.seconds, _say), stop=stop
-    ).run()
+        publisher = TwoWays(kafka, collector, project)
+    pace = Pace(begin_s, now, speed)
+    LiveRun(generator, book, publisher, pace=pace, options=LiveOptions(truth, seconds, _say), stop=stop).run()
 
 
 def _paris(second: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
+from streams.history.day_columns import CutName
 from streams.history.paris_days import dates
 from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
@@ -31,36 +31,25 @@ class SimulationError(VigieError):
     """Days could not be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class PastRequest:
-    """What is asked for; None: as `scenarios.yaml` says."""
-
-    directory: Path
-    years: float
-    last_day: datetime.date | None
-    seed: int
-    scale: float | None
-
-
-def simulate_past(config_dir: Path, request: PastRequest) -> None:
-    """Write the days.
+def simulate_past(
+    config_dir: Path, directory: Path, years: float, *, last_day: datetime.date | None, seed: int, scale: float | None
+) -> None:
+    """Write the days; what is None is as `scenarios.yaml` says.
 
     Raises:
         InputError: the request cannot be met, or the directory holds real figures.
     """
-    if not YEARS_MIN <= request.years <= YEARS_MAX:
-        raise InputError(
-            f"--years {request.years:g} is not between {YEARS_MIN:g} and {YEARS_MAX:g}: choose one in that range"
-        )
-    inputs = load_inputs(config_dir, request.seed, request.scale)
-    first, last = default_archive_days(inputs.plan, request.years)
-    if request.last_day is not None:
-        first, last = first + (request.last_day - last), request.last_day
+    if not YEARS_MIN <= years <= YEARS_MAX:
+        raise InputError(f"--years {years:g} is not between {YEARS_MIN:g} and {YEARS_MAX:g}: choose one in that range")
+    inputs = load_inputs(config_dir, seed, scale)
+    first, last = default_archive_days(inputs.plan, years)
+    if last_day is not None:
+        first, last = first + (last_day - last), last_day
     wanted = list(dates(first, last))
-    size, visits = write_days(inputs, request.directory, wanted, "simulated days")
+    size, visits = write_days(inputs, directory, wanted, "simulated days")
     click.echo(
         f"{len(wanted)} days, {first} to {last}, {visits:,} visits, scale {inputs.scale:g}, seed {inputs.seed}: "
-        f"{size / 1e6:,.1f} MB in {request.directory}, {size / len(wanted) / 1e6:.2f} MB a day",
+        f"{size / 1e6:,.1f} MB in {directory}, {size / len(wanted) / 1e6:.2f} MB a day",
         err=True,
     )
 
@@ -115,8 +104,6 @@ def write_days(
 def _write(
     maker: PastMaker, archive: Archive, days: Sequence[datetime.date], stop: Callable[[], bool]
 ) -> tuple[int, int]:
-    from streams.history.day_columns import CutName
-
     size = visits = 0
     for day in days:
         if stop():

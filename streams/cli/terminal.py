@@ -6,6 +6,7 @@ import sys
 import time
 
 import click
+import orjson
 from rich.console import Console
 
 from streams.clock import simulation_note
@@ -17,6 +18,12 @@ PIPED_COLUMNS = 10_000
 def open_console() -> Console:
     """A console on standard output; what is printed is text, never markup."""
     return Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, markup=False, highlight=False)
+
+
+def print_json(*values: object) -> None:
+    """A line of JSON each on standard output, whatever the encoding of the terminal."""
+    sys.stdout.buffer.write(b"".join(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE) for value in values))
+    sys.stdout.buffer.flush()
 
 
 def say_simulation(shift_seconds: int) -> None:

@@ -7,19 +7,22 @@ import tempfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from streams.backfill.backfill_run import BackfillResult
 from streams.catalog import load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
 from streams.clock import PARIS
 from streams.errors import InputError
+from streams.history import load_calendar
+from streams.history.archive import Archive
+from streams.history.reading import History
 from streams.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from streams.backfill.backfill_run import BackfillResult
+from streams.trial.facts import TrialFacts, TrialRules, curves_of, days_of, peaks_of, service_visits, with_drivers
+from streams.trial.page import trial_page
+from streams.watch import SENSITIVITIES
 
 
 @click.command()
@@ -59,13 +62,6 @@ def _write_page(
     result: BackfillResult, directory: Path, html: Path, asked: tuple[Settings, str | None, str]
 ) -> tuple[int, int]:
     """Judge what was counted, write the page; return how many days and alerts it tells of. `asked`: settings, zone, sensitivity."""
-    from streams.history import load_calendar
-    from streams.history.archive import Archive
-    from streams.history.reading import History
-    from streams.trial.facts import TrialFacts, TrialRules, curves_of, days_of, peaks_of, service_visits, with_drivers
-    from streams.trial.trial_page import trial_page
-    from streams.watch import SENSITIVITIES
-
     settings, calendar, sensitivity = asked
     catalog = load_catalog(settings.config_dir)
     history = History(Archive(directory), catalog)

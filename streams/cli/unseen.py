@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 
 import click
-import orjson
 from rich.table import Table
 from rich.text import Text
 
 from streams.catalog import load_catalog
-from streams.cli.terminal import open_console, say_simulation
+from streams.cli.terminal import open_console, print_json, say_simulation
 from streams.clock import paris_text
 from streams.edges import redis_address
 from streams.expose.minutes_query import read_time
@@ -42,8 +40,7 @@ def unseen(as_json: bool) -> None:
     ) as reader:
         rows = unseen_rows(reader, load_catalog(settings.config_dir))
     if as_json:
-        sys.stdout.buffer.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
-        sys.stdout.buffer.flush()
+        print_json(*rows)
         return
     if not rows:
         click.echo("every value of the last 24 hours is known")

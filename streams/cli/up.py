@@ -6,23 +6,45 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from streams import edges
+from streams.access import NewToken, TokenFile
+from streams.access.tokens import Grant, make_token
 from streams.addresses import host_port
+from streams.audit.figures import Chain, Figures, Minutes, log_ends
+from streams.audit.recount import Recount, recount
+from streams.audit.verify import verify
 from streams.catalog import load_catalog
+from streams.cli.recount import recount_rules
+from streams.count import Cut
 from streams.errors import InputError
+from streams.live import LiveReader
+from streams.local import (
+    FrenchNames,
+    Hooks,
+    Process,
+    Program,
+    Screen,
+    ServerPorts,
+    StackPlan,
+    kafka_jars,
+    local_settings,
+    run_stack,
+)
+from streams.local.jars import jars_are_there
+from streams.local.paths import check_programs
+from streams.local.screen import utf8_output
 from streams.settings import Settings, default_data_dir, load_settings
-
-if TYPE_CHECKING:
-    from streams.access import NewToken, Token
-    from streams.local import StackPlan
+from streams.simulate.levels import load_past
+from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
+from streams.simulate.truth import Truth, load_truth
+from streams.topics import ensure_topics
 
 SCENARIOS = ("ordinary", "rentree", "storm", "none")
 #: From `vigie up` to the first simulated event: the servers, then workers and observer. The shift is fixed before they start.
@@ -73,11 +95,6 @@ def up(
     Every other command finds it without options while it runs. A process that dies is started again within 5 seconds. Ctrl-C, SIGTERM or
     --seconds stop it cleanly; its data stay in the data directory.
     """
-    from streams.local import ServerPorts, StackPlan, kafka_jars, local_settings
-    from streams.local.jars import jars_are_there
-    from streams.local.process import check_programs
-    from streams.local.run import utf8_output
-
     utf8_output()
     directory = (data_dir or default_data_dir()).absolute()
     if verify and seconds is None:
@@ -101,18 +118,10 @@ def up(
 
 def _local_token() -> NewToken:
     """A token of the simulated ENT, new at each start: none can be read back from the file."""
-    from streams.access.tokens import Grant, make_token
-
     rate = COLLECTOR_EVENTS_PER_SECOND
     return make_token(
         Grant(projects=(COLLECTOR_PROJECT,), name=SIMULATED, events_per_second_max=rate), datetime.now(UTC)
     )
-
-
-def _keep(token: Token, tokens_file: Path) -> None:
-    from streams.access import TokenFile
-
-    TokenFile(tokens_file).change(lambda tokens: (*(each for each in tokens if each.name != SIMULATED), token))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +139,6 @@ def _traffic(
     settings: Settings, name: str, speed: float | None, scale: float | None, directory: Path
 ) -> tuple[Settings, SimulatedTraffic]:
     """Fix the shift of the scenario and the command line of its simulator."""
-    from streams.simulate.levels import load_past
-    from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
-
     scenario = load_scenarios(settings.config_dir).get(name)
     now = time.time()
     chosen_scale = checked_scale(scenario, scale)  # here, for the simulator would say it only in its log
@@ -161,8 +167,6 @@ def _has_pyarrow() -> bool:
 @contextmanager
 def _making_the_past(traffic: SimulatedTraffic) -> Iterator[None]:
     """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process."""
-    from streams.local import Process, Program
-
     if not traffic.past or traffic.past_log is None:
         yield
         return
@@ -175,10 +179,6 @@ def _making_the_past(traffic: SimulatedTraffic) -> Iterator[None]:
 
 
 def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewToken) -> int:
-    from streams.live import LiveReader
-    from streams.local import FrenchNames, Hooks, Screen, run_stack
-    from streams.topics import ensure_topics
-
     settings = plan.settings
     catalog = load_catalog(settings.config_dir)
     names = FrenchNames(
@@ -188,7 +188,8 @@ def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewTok
 
     def ensure() -> None:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
-        _keep(token.token, plan.data_dir / TOKENS)
+        kept = TokenFile(plan.data_dir / TOKENS)
+        kept.change(lambda tokens: (*(each for each in tokens if each.name != SIMULATED), token.token))
         if verify:
             _check_empty(settings, plan.data_dir)
 
@@ -201,8 +202,6 @@ def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewTok
 
 
 def _check_empty(settings: Settings, directory: Path) -> None:
-    from streams.audit.figures import log_ends
-
     if held := sum(log_ends(edges.kafka_address(settings), settings.topic).values()):
         raise InputError(
             f"--verify compares everything that was ever counted with this run's traffic, but {directory} holds {held:,} events of earlier "
@@ -213,15 +212,38 @@ def _check_empty(settings: Settings, directory: Path) -> None:
 def _verify(
     settings: Settings, traffic: SimulatedTraffic, pause: Callable[[float], bool], say: Callable[[str], None]
 ) -> int:
-    from streams.audit.figures import Chain
-    from streams.audit.verify import verify
-    from streams.cli.known import count_again, known_figures
-    from streams.live import LiveReader
-
-    reader = LiveReader(edges.redis_address(settings), settings.redis_prefix)
+    address, rules = edges.kafka_address(settings), recount_rules(settings, visits=False)
     observer = f"http://{host_port(settings.observer_host, settings.observer_port)}"
-    chain = Chain(reader, edges.kafka_address(settings), settings.topic, observer, settings.prometheus_url)
-    try:
-        return verify(chain, lambda: known_figures(traffic.truth), lambda: count_again(settings, reader), pause, say)
-    finally:
-        reader.close()
+    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
+
+        def count_again() -> Recount:
+            return recount(address, settings.topic, reader, rules, lambda _done, _all: None)
+
+        def known() -> list[Figures]:
+            return [] if traffic.truth is None else [truth_figures(load_truth(traffic.truth))]
+
+        chain = Chain(reader, address, settings.topic, observer, settings.prometheus_url)
+        return verify(chain, known, count_again, pause, say)
+
+
+_CUTS = {"region_service": Cut.EVENTS, "project": Cut.PROJECT, "profile_region": Cut.PROFILE, "academy": Cut.ACADEMY}
+
+
+def truth_figures(truth: Truth) -> Figures:
+    """What the simulator knows; repeats of an id are no events, they are removed."""
+    if not truth.complete:
+        raise InputError("the simulator did not end in order, so its truth is not final: see its log, run again")
+    minutes: Minutes = {}
+    for name, cut in _CUTS.items():
+        for (minute, codes), number in truth.expected(name, with_duplicates=False).items():
+            minutes[minute, (cut, *codes)] = number
+    return Figures(
+        "simulator's truth",
+        truth.published,
+        truth.events,
+        truth.rejected_total,
+        truth.duplicates,
+        truth.rejected,
+        minutes,
+        truth.resent,
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import orjson
 from prometheus_client.exposition import choose_encoder
@@ -13,12 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from streams.access import AccessScope, RouteScopes, viewer_of
-from streams.collect.door import Answer, Body, Door
+from streams.access import AccessScope, Gate, Lock, RouteScopes, TokenBook, viewer_of
+from streams.addresses import host_port
+from streams.broker import KafkaAddress
+from streams.collect.collector_limits import RequestRefused
+from streams.collect.door import Answer, Body, Door, DoorRules
 from streams.collect.event_log import EventLog
-from streams.collect.refusals import RequestRefused
-from streams.web import exposed
+from streams.web import TlsFiles, WebServer, exposed, listen
 
 PATH = "/v1/events"
 #: What the gate asks for where others than this machine reach the collector; of events the door looks at the token itself.
@@ -105,3 +110,37 @@ def _refused(refused: RequestRefused, *, is_read: bool) -> Response:
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
+
+
+log = logging.getLogger(__name__)
+
+#: A stop waits this long for requests that wait for Kafka.
+STOP_SECONDS_MAX = 5
+
+
+def collect_until_stopped(
+    kafka: KafkaAddress,
+    topic: str,
+    rules: DoorRules,
+    *,
+    host: str,
+    port: int,
+    tokens_file: Path,
+    tls: TlsFiles | None,
+    lock: Lock | None,
+) -> None:
+    """Take events until SIGTERM or Ctrl-C. `lock` None: whoever reaches it may scrape it, since it listens on this machine alone.
+
+    Raises:
+        SettingsError: the tokens cannot be used.
+        ServerError: the port cannot be had.
+    """
+    book = TokenBook(tokens_file)
+    listening = listen(host, port, "choose another collector_port")
+    events = EventLog(kafka, topic, rules.limits.confirm_seconds_max)
+    app: ASGIApp = create_collector_app(Door(book, events, rules), events)
+    if lock is not None:
+        app = Gate(app, lock, COLLECTOR_ROUTES)
+    scheme = "http" if tls is None else "https"
+    log.info("the collector listens on %s://%s", scheme, host_port(host, port))
+    WebServer(app, listening, STOP_SECONDS_MAX, tls).serve_until_stopped()

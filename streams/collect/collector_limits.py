@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import prometheus_client
+
+from streams import metrics
+from streams.errors import ServerError, VigieError
 from streams.events import VALUE_BYTES_MAX
+
+
+class RequestRefused(VigieError):
+    """A request as a whole; the message tells its sender what to do. `retry_seconds`: when to come back with it, None: not as it is."""
+
+    def __init__(self, status: int, message: str, retry_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_seconds = retry_seconds
+
+
+class NotConfirmed(ServerError):
+    """Kafka did not confirm every event of a request in time; some may have arrived. Sent again under the same ids they count once."""
+
 
 #: A token may send so many seconds of its rate at once: what an ENT kept while it could not reach us.
 BURST_SECONDS = 30.0
@@ -74,3 +93,40 @@ class Waiting:
         self.bytes -= number
         if not self._held[token]:
             del self._held[token]
+
+
+#: Buckets of a request's time, seconds: Kafka answers within milliseconds, an outage lasts as long as a request may wait.
+SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ACCEPTED, UNCONFIRMED = "accepted", "unconfirmed"
+#: The label of events whose project cannot be told.
+NO_PROJECT = "-"
+
+
+class CollectorMetrics:
+    """What a collector says of itself. `waiting_bytes` and `kafka_is_up` are asked at each scrape."""
+
+    def __init__(self, waiting_bytes: Callable[[], int], kafka_is_up: Callable[[], bool]) -> None:
+        # `_created` series are of no use here and break the naming rules.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = prometheus_client.CollectorRegistry()
+        events, requests, seconds = metrics.COLLECTED, metrics.COLLECTOR_REQUESTS, metrics.COLLECTOR_SECONDS
+        self._events = prometheus_client.Counter(events.name, events.help, events.labels, registry=self.registry)
+        self._requests = prometheus_client.Counter(
+            requests.name, requests.help, requests.labels, registry=self.registry
+        )
+        self._seconds = prometheus_client.Histogram(
+            seconds.name, seconds.help, registry=self.registry, buckets=SECONDS_BUCKETS
+        )
+        waiting, kafka = metrics.COLLECTOR_WAITING, metrics.COLLECTOR_KAFKA_UP
+        prometheus_client.Gauge(waiting.name, waiting.help, registry=self.registry).set_function(waiting_bytes)
+        prometheus_client.Gauge(kafka.name, kafka.help, registry=self.registry).set_function(lambda: int(kafka_is_up()))
+
+    def events(self, outcome: str, numbers: Mapping[str, int]) -> None:
+        """So many events by project ended so."""
+        for project, number in numbers.items():
+            self._events.labels(project, outcome).inc(number)
+
+    def answered(self, status: int, seconds: float) -> None:
+        """A request with events was answered."""
+        self._requests.labels(str(status)).inc()
+        self._seconds.observe(seconds)

@@ -12,11 +12,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 from streams.access import AccessScope, Token, TokenBook, TokenRefused, TokensUnreadable
-from streams.collect.collector_limits import CollectorLimits, Rate, Waiting, cost
-from streams.collect.collector_metrics import ACCEPTED, NO_PROJECT, UNCONFIRMED, CollectorMetrics
+from streams.collect.collector_limits import (
+    ACCEPTED,
+    NO_PROJECT,
+    UNCONFIRMED,
+    CollectorLimits,
+    CollectorMetrics,
+    NotConfirmed,
+    Rate,
+    RequestRefused,
+    Waiting,
+    cost,
+)
 from streams.collect.event_lines import LineRules, RefusedLine, ValidatedEvents, split, unpack, validate_lines
 from streams.collect.event_log import EventLog
-from streams.collect.refusals import NotConfirmed, RequestRefused
 from streams.events import EventBounds
 
 #: When to come back where Kafka takes nothing, or too much waits for it.

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from streams.collect.collector_limits import CollectorLimits
-from streams.collect.refusals import RequestRefused
+from streams.collect.collector_limits import CollectorLimits, RequestRefused
 from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, VisitEvent, validate_all
 from streams.unpacking import Packing, Unpacked, tool_for
 

@@ -16,7 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.async_broker import async_client_options
 from streams.broker import KafkaAddress
-from streams.collect.refusals import NotConfirmed
+from streams.collect.collector_limits import NotConfirmed
 from streams.errors import ServerError, VigieError
 from streams.publish.partitioner import partition_of
 from streams.topics import admin_client, identify_topic

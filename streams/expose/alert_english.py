@@ -99,7 +99,9 @@ class TerminalWords:
     def _figures(self, alert: AlertRecord) -> str:
         """`300 visits where 100 were expected since 2026-09-01 07:52+02:00 (x 3.0), x 4.1 in the last 5 minutes`."""
         when = (
-            f"since {self.clock(alert.start_ms)}" if alert.end_ms is None else self._span(alert.start_ms, alert.end_ms)
+            f"since {self.clock(alert.start_ms)}"
+            if alert.end_ms is None
+            else f"from {self.clock(alert.start_ms)} to {self.clock(alert.end_ms)}"
         )
         if alert.kind == "never_seen":
             return f"listed, and no event has ever come, {when}"
@@ -111,9 +113,6 @@ class TerminalWords:
         return (
             f"{told} ({times(alert.ratio)}){'' if now is None else f', {times(now)} in the last {NOW_MINUTES} minutes'}"
         )
-
-    def _span(self, start_ms: int, end_ms: int) -> str:
-        return f"from {self.clock(start_ms)} to {self.clock(end_ms)}"
 
     def _driver(self, driver: Driver) -> str:
         place = self.place(None if driver.service else driver.region, driver.service, driver.project)

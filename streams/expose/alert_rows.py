@@ -1,24 +1,20 @@
-"""`/api/v1/alerts` and `/api/v1/expected`, and the rows that `vigie alerts` prints."""
+"""Alerts and expectations as rows, the same for the API and for `vigie alerts`; which of them somebody asks for. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
+from urllib.parse import quote, urlencode
 
-import orjson
-from fastapi import FastAPI, Query, Request, Response
-from starlette.exceptions import HTTPException
-
-from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.clock import iso_utc
 from streams.errors import InputError
 from streams.expose.alert_french import Words
 from streams.expose.minutes_query import read_time
-from streams.expose.sight import Sight
-from streams.live import AlertRecord, AlertStore
-from streams.observe import ExpectedRow
+from streams.expose.spans import SPANS
+from streams.incidents import ALERT_NAMES
+from streams.live import AlertBook, AlertRecord
 from streams.watch import AlertScope
 
 RUNNING, ENDED, ALL = STATES = ("running", "ended", "all")
@@ -78,23 +74,23 @@ class AlertsAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedMinute:
-    """What was expected of one judged row, which is `minutes` long; null where nothing is known to compare with."""
+class AcknowledgedRow:
+    """Who has taken it in charge, until when, and what was said."""
 
-    minute: str
-    minutes: int
-    observed: float | None
-    expected: float | None
-    lower: float | None
-    upper: float | None
-    learning: bool
+    who: str
+    until: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedAnswer:
-    """Rows in order of time."""
+class ExplainedRow:
+    """How many other alerts an incident explains (`alerts`), by what they are of: those that run while it runs, then all."""
 
-    rows: list[ExpectedMinute]
+    alerts: int
+    national: int
+    regions: int
+    projects: int
+    services: int
 
 
 def alert_row(alert: AlertRecord, words: Words, *, full: bool = False) -> AlertRow:
@@ -160,7 +156,7 @@ def read_times(from_text: str | None, to_text: str | None, dashes: str = "") -> 
     )
 
 
-def read_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> AlertScope:
+def read_alert_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> AlertScope:
     """The scope of three parameters; without any, France.
 
     Raises:
@@ -179,77 +175,60 @@ def read_scope(region: str | None, service: str | None, project: str | None, cat
     return AlertScope(region, service, project)
 
 
+def judged_to(book: AlertBook) -> str | None:
+    """The time up to which some observer judged, None before the first minute."""
+    return None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
+
+
+_MINUTE_MS = 60_000
+#: A board shows so much before an incident began, and after it was over.
+AROUND_MINUTES = 60
+#: The page's curve begins so much before it, and ends so much after it was over.
+MARGIN_MINUTES = 15
+#: Boards of all of France and of one place.
+_FRANCE, _PLACE = "d/vigie-direct/direct", "d/vigie-region/region-et-service"
+
+
 @dataclass(frozen=True, slots=True)
-class AlertParts:
-    """What the two answers need. `expected` gives rows of a scope, in minutes of the clock; `now_ms` the clock."""
+class Links:
+    """`page` and `board` show the scope from before the start on; `runbook` says what to do, `json` is the incident itself.
 
-    store: AlertStore
-    words: Words
-    expected: Callable[[AlertScope, int, int], list[ExpectedRow]]
-    now_ms: Callable[[], int]
+    `board` is a whole address where the setting grafana_url says where Grafana is, else what follows Grafana's.
+    """
 
-
-_FROM = Query(alias="from", description="ISO 8601; UTC without an offset.", json_schema_extra={"format": "date-time"})
-_TO = Query(description="ISO 8601, left out.", json_schema_extra={"format": "date-time"})
-
-
-def add_alerts(
-    app: FastAPI, parts: AlertParts, refuse: Callable[[Request, tuple[str, ...]], None], refused: Any
-) -> None:
-    """Add the addresses; `refuse` refuses parameters that are not allowed, `refused` describes the answers that are none."""
-
-    @app.get("/api/v1/alerts", response_model=AlertsAnswer, responses=refused, tags=["api"])
-    def alerts(
-        request: Request,
-        state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
-        from_: Annotated[str | None, _FROM] = None,
-        to: Annotated[str | None, _TO] = None,
-    ) -> Response:
-        """Surges, drops, silences and projects never seen: those that run, those that ended, or all that are kept."""
-        refuse(request, ("state", "from", "to"))
-        book = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book())
-        found = chosen(book.alerts, state, *read_times(from_, to))
-        judged = None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
-        return _answer(AlertsAnswer(judged, [alert_row(one, parts.words) for one in found]))
-
-    absent = {404: {**refused[422], "description": "No alert of this id is kept."}}
-
-    @app.get("/api/v1/alerts/{alert_id}", response_model=AlertRow, responses=refused | absent, tags=["api"])
-    def alert(request: Request, alert_id: str) -> Response:
-        """One alert, with its whole explanation."""
-        refuse(request, ())
-        for one in Sight(viewer_of(request), parts.words.catalog).book(parts.store.book()).alerts:
-            if one.id == alert_id:
-                return _answer(alert_row(one, parts.words, full=True))
-        raise HTTPException(404, f"no alert {alert_id[:120]!r} is kept: /api/v1/alerts lists them")
-
-    @app.get("/api/v1/expected", response_model=ExpectedAnswer, responses=refused, tags=["api"])
-    def expected(
-        request: Request,
-        from_: Annotated[str | None, _FROM] = None,
-        to: Annotated[str | None, _TO] = None,
-        *,
-        region: str | None = None,
-        service: str | None = None,
-        project: str | None = None,
-    ) -> Response:
-        """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
-        refuse(request, ("from", "to", "region", "service", "project"))
-        scope = read_scope(region, service, project, parts.words.catalog)
-        Sight(viewer_of(request), parts.words.catalog).hold(scope)
-        end = parts.now_ms() if to is None else read_time("to", to)
-        begin = end - EXPECTED_MINUTES * 60_000 if from_ is None else read_time("from", from_)
-        if begin > end:
-            raise InputError("from is after to: swap them")
-        rows = parts.expected(scope, -(-begin // 60_000), -(-end // 60_000))
-        return _answer(ExpectedAnswer([_minute(row) for row in rows]))
+    page: str
+    board: str
+    runbook: str
+    json: str
 
 
-def _minute(row: ExpectedRow) -> ExpectedMinute:
-    return ExpectedMinute(
-        iso_utc(row.minute * 60_000), row.step_minutes, row.observed, row.expected, row.lower, row.upper, row.learning
+def _page_time(alert: AlertRecord, now_ms: int) -> dict[str, str]:
+    """The page's curve: as long as it takes to show how the alert began, and of then where it is over."""
+    end_ms = now_ms if alert.end_ms is None else alert.end_ms + MARGIN_MINUTES * _MINUTE_MS
+    minutes = (end_ms - alert.start_ms) // _MINUTE_MS + (0 if alert.end_ms is None else MARGIN_MINUTES)
+    default, *longer = SPANS.values()
+    found = next((one for one in (default, *longer) if minutes < one.minutes), longer[-1])
+    named = {} if found is default else {"duree": found.name}
+    return named if alert.end_ms is None else {**named, "fin": iso_utc(end_ms)}
+
+
+def links_of(
+    alert: AlertRecord, project_regions: Mapping[str, str | None], now_ms: int, grafana_url: str | None = None
+) -> Links:
+    """The links of an alert or of its incident, as of now."""
+    place = {"ent": alert.project} if alert.project else {"region": alert.region, "service": alert.service}
+    shown = {name: code for name, code in place.items() if code} | _page_time(alert, now_ms)
+    region = alert.region or project_regions.get(alert.project or "")
+    variables = {"var-region": region, "var-service": alert.service, "var-project": alert.project}
+    times = {
+        "from": str(alert.start_ms - AROUND_MINUTES * _MINUTE_MS),
+        "to": "now" if alert.end_ms is None else str(alert.end_ms + AROUND_MINUTES * _MINUTE_MS),
+    }
+    asked = urlencode({**times, **{name: code for name, code in variables.items() if code}})
+    boards = f"{grafana_url.rstrip('/')}/" if grafana_url else ""
+    return Links(
+        page=f"?{urlencode(shown)}" if shown else "./",
+        board=f"{boards}{_FRANCE if alert.scope == 'national' else _PLACE}?{asked}",
+        runbook=f"runbooks/{ALERT_NAMES.get(alert.kind, '')}",
+        json=f"api/v1/incidents/{quote(alert.id, safe='')}",
     )
-
-
-def _answer(value: object) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")

@@ -13,11 +13,11 @@ from streams import metrics
 from streams.catalog import UNKNOWN, Catalog
 from streams.clock import scenario_time
 from streams.expose.alert_french import Words
-from streams.expose.families import ManySeries, Row, family, written_labels
-from streams.expose.incidents import IncidentParts, incidents_for
-from streams.expose.samples import FRANCE
+from streams.expose.codes import written_labels
+from streams.expose.incidents import IncidentParts
+from streams.expose.samples import FRANCE, ManySeries, Row, family
 from streams.expose.scope import FRANCE as ALL_FRANCE
-from streams.expose.scope import project_regions
+from streams.expose.scope import incidents_for, project_regions
 from streams.incidents import (
     Acknowledgement,
     AlertBook,

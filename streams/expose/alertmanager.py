@@ -5,34 +5,17 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
-from streams.background import BackgroundLoop, LoopRules
 from streams.clock import iso_utc
 from streams.errors import ServerError
 from streams.incidents import Acknowledgement, Matcher
 
 SECONDS_MAX = 2.0
 T = TypeVar("T")
-RULES = LoopRules(
-    "acknowledgements",
-    5.0,
-    "nobody knows who has taken what in charge",
-    "it is known again who has taken what in charge",
-    retry_seconds=5.0,
-    hung_seconds=60.0,
-)
-
-
-class _Matcher(msgspec.Struct, rename="camel"):
-    name: str
-    value: str
-    is_regex: bool
-    is_equal: bool = True
 
 
 class _Status(msgspec.Struct):
@@ -40,19 +23,11 @@ class _Status(msgspec.Struct):
 
 
 class _Silence(msgspec.Struct, rename="camel"):
-    matchers: list[_Matcher]
+    matchers: tuple[Matcher, ...]
     ends_at: datetime
     created_by: str
     comment: str
     status: _Status
-
-
-class _NewSilence(msgspec.Struct, rename="camel"):
-    matchers: list[_Matcher]
-    starts_at: str
-    ends_at: str
-    created_by: str
-    comment: str
 
 
 class _Created(msgspec.Struct):
@@ -71,7 +46,7 @@ def read_acknowledgements(url: str) -> tuple[Acknowledgement, ...]:
             by=one.created_by,
             until_ms=round(one.ends_at.timestamp() * 1000),
             comment=one.comment,
-            matchers=tuple(Matcher(m.name, m.value, m.is_regex, m.is_equal) for m in one.matchers),
+            matchers=one.matchers,
         )
         for one in found
         if one.status.state == "active"
@@ -84,37 +59,14 @@ def acknowledge(url: str, given: Acknowledgement, now_ms: int) -> str:
     Raises:
         ServerError: Alertmanager does not answer, or refuses.
     """
-    silence = _NewSilence(
-        [_Matcher(m.name, m.value, m.is_regex, m.is_equal) for m in given.matchers],
-        iso_utc(now_ms, milliseconds=True),
-        iso_utc(given.until_ms, milliseconds=True),
-        given.by,
-        given.comment,
-    )
+    silence = {
+        "matchers": given.matchers,
+        "startsAt": iso_utc(now_ms, milliseconds=True),
+        "endsAt": iso_utc(given.until_ms, milliseconds=True),
+        "createdBy": given.by,
+        "comment": given.comment,
+    }
     return _decoded(_call(url, "/api/v2/silences", msgspec.json.encode(silence)), _Created, url).silence_id
-
-
-class Acknowledgements:
-    """Asks every few seconds, in a thread of its own. `known` are those of the last look; None before the first, and where it failed."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.known: Sequence[Acknowledgement] | None = None
-        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._forget)
-
-    def start(self) -> None:
-        """Start the thread; returns at once."""
-        self.loop.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end; a look that hangs is left to end by itself."""
-        self.loop.end()
-
-    def _round(self) -> None:
-        self.known = read_acknowledgements(self._url)
-
-    def _forget(self) -> None:
-        self.known = None
 
 
 def _call(url: str, path: str, body: bytes | None = None) -> bytes:

@@ -6,7 +6,7 @@ counts in Redis are not touched; listing the code again shows it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,20 +16,18 @@ from streams.count import Cut, Field
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """For each cut, the codes that each further part of its fields may take, and all that they may take together."""
+    """For each cut, the codes that each further part of its fields may take; and all fields that follow from them."""
 
     known: Mapping[str, tuple[frozenset[str], ...]]
-    complete: Mapping[str, frozenset[tuple[str, ...]]]
     fields: frozenset[Field]
 
     @classmethod
     def of(cls, catalog: Catalog) -> Codes:
         """The codes of a catalog."""
-        regions = frozenset(catalog.region_codes)
-        services = frozenset(catalog.service_codes)
-        projects = frozenset(catalog.project_codes)
-        profiles = frozenset(catalog.profile_codes)
-        academies = frozenset(catalog.academy_codes)
+        regions, services, projects = map(
+            frozenset, (catalog.region_codes, catalog.service_codes, catalog.project_codes)
+        )
+        profiles, academies = frozenset(catalog.profile_codes), frozenset(catalog.academy_codes)
         known: dict[str, tuple[frozenset[str], ...]] = {
             Cut.EVENTS.value: (regions, services),
             Cut.PROJECT.value: (projects,),
@@ -43,7 +41,7 @@ class Codes:
             Cut.SERVICE_VISITS.value: (regions, services),
         }
         fields = frozenset((cut, *codes) for cut, lists in known.items() for codes in product(*lists))
-        return cls(known, {cut: frozenset(product(*lists)) for cut, lists in known.items()}, fields)
+        return cls(known, fields)
 
     def on_lists(self, counts: Mapping[Field, int]) -> Mapping[Field, int]:
         """The same counts, codes that are not listed under `INCONNU`. Nearly always there are none: then nothing is copied."""
@@ -52,22 +50,51 @@ class Codes:
             return counts
         found = dict(counts)
         for field in strange:
-            number = found.pop(field)
-            listed = zip(field[1:], self.known[field[0]], strict=True)
-            told = (field[0], *(code if code in known else UNKNOWN for code, known in listed))
+            number, told = found.pop(field), self._listed(field)
             found[told] = found.get(told, 0) + number
         return found
 
     def listed_counts(self, cut: Cut, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
         """Return the counts of one cut by its codes (without the cut), codes that are not listed under `INCONNU`."""
-        known, complete = self.known[cut.value], self.complete[cut.value]
-        mark = cut.value
         found: dict[tuple[str, ...], int] = {}
         for field, number in counts.items():
-            if field[0] != mark:
-                continue
-            codes = field[1:]
-            if codes not in complete:
-                codes = tuple(code if code in listed else UNKNOWN for code, listed in zip(codes, known, strict=True))
-            found[codes] = found.get(codes, 0) + number
+            if field[0] == cut.value:
+                codes = (field if field in self.fields else self._listed(field))[1:]
+                found[codes] = found.get(codes, 0) + number
         return found
+
+    def _listed(self, field: Field) -> Field:
+        """The field, codes that are not listed as `INCONNU`."""
+        known = zip(field[1:], self.known[field[0]], strict=True)
+        return (field[0], *(code if code in listed else UNKNOWN for code, listed in known))
+
+
+def written_labels(names: Sequence[str], codes: Sequence[str]) -> str:
+    """`{region="44",service="NOTES"}`. Codes of closed lists hold nothing that would have to be escaped."""
+    return "{" + ",".join(f'{name}="{code}"' for name, code in zip(names, codes, strict=True)) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The closed lists as labels: made once a process. `regions` and `pairs` (region, service) come with their written labels.
+
+    `metrics_all`: metrics that no shipped board or rule reads are exposed, too.
+    """
+
+    catalog: Catalog
+    codes: Codes
+    regions: Mapping[tuple[str, ...], str]
+    pairs: Mapping[tuple[str, ...], str]
+    metrics_all: bool
+
+    @classmethod
+    def of(cls, catalog: Catalog, *, metrics_all: bool = False) -> Lists:
+        """The lists of a catalog."""
+        pairs = product(catalog.region_codes, catalog.service_codes)
+        return cls(
+            catalog,
+            Codes.of(catalog),
+            {(region,): written_labels(("region",), (region,)) for region in catalog.region_codes},
+            {pair: written_labels(("region", "service"), pair) for pair in pairs},
+            metrics_all,
+        )

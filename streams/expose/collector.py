@@ -11,13 +11,14 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from streams.background import BackgroundLoop
+from streams.catalog import Catalog
+from streams.count import Cut, Field
 from streams.errors import ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
+from streams.expose.codes import Lists
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
-from streams.expose.families import ManySeries
-from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.samples import (
-    Lists,
+    ManySeries,
     archive_families,
     census_families,
     minute_families,
@@ -26,10 +27,42 @@ from streams.expose.samples import (
     snapshot_families,
     unseen_family,
 )
-from streams.expose.settled_minutes import SettledMinutes
 from streams.live import LiveReader, MinuteCounts, Snapshot
 from streams.loop_metrics import LoopCollector
 from streams.observe import ArchiveFigures, Census, progress_problem
+
+
+class SettledMinutes:
+    """What was read of the minutes of the last scrape. Threads may share it: at worst a minute is read twice."""
+
+    def __init__(self, reader: LiveReader, catalog: Catalog) -> None:
+        self._reader = reader
+        self._held: dict[int, MinuteCounts] = {}
+        # Every event adds to exactly one academy and one project of its minute: while these stand, nothing of the minute moved.
+        self._signs: list[Field] = [
+            *((Cut.ACADEMY.value, code) for code in catalog.academy_codes),
+            *((Cut.PROJECT.value, code) for code in catalog.project_codes),
+        ]
+
+    def read(self, minutes: Sequence[int]) -> list[MinuteCounts]:
+        """Return exactly these minutes, empty ones included, as Redis holds them now.
+
+        Raises:
+            ServerError: Redis does not answer.
+            StateError: what it holds was not written by this version.
+        """
+        before = self._held
+        found: dict[int, MinuteCounts] = {}
+        for minute, numbers in self._reader.columns([minute for minute in minutes if minute in before], self._signs):
+            counts = before[minute].counts
+            if numbers == [counts.get(field, 0) for field in self._signs]:
+                found[minute] = before[minute]
+        missing = [minute for minute in minutes if minute not in found]
+        if missing:
+            found |= {each.minute: each for each in self._reader.fetch(missing)}
+        self._held = found
+        return [found[minute] for minute in minutes]
+
 
 _END = b"# EOF\n"
 
@@ -70,7 +103,7 @@ class Scraper:
         self._census = census
         self._archive = archive
         self._minutes = SettledMinutes(reader, lists.catalog)
-        self._lists = lists
+        self.lists = lists
         self._lateness_ms = lateness_ms
         self._alerts = alerts
         self._forecast = forecast
@@ -92,14 +125,14 @@ class Scraper:
         families = [
             redis_up(True),
             unseen,
-            *snapshot_families(snapshot, self._lists, self._lateness_ms),
-            *census_families(self._census(), snapshot.settled_ms, self._lists),
+            *snapshot_families(snapshot, self.lists, self._lateness_ms),
+            *census_families(self._census(), snapshot.settled_ms, self.lists),
             *archive_families(self._archive()),
             *(self._forecast.families(snapshot.now_ms) if self._forecast else ()),
             *alerts,
             *self._always(),
         ]
-        return Scrape(families, [*pair_families(snapshot, self._lists), *minute_families(due, self._lists), *stamped])
+        return Scrape(families, [*pair_families(snapshot, self.lists), *minute_families(due, self.lists), *stamped])
 
     def _always(self) -> list[Family]:
         """What does not need Redis."""

@@ -1,45 +1,51 @@
-"""`/api/v1/incidents`: what alerts come to, the same as on the page, in `vigie alerts`, in e-mails and on boards."""
+"""`/api/v1/incidents`: what alerts come to, the same as on the page, in `vigie alerts`, in e-mails and on boards. Beside them
+`/api/v1/alerts` and `/api/v1/expected`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import FastAPI, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from streams.access import viewer_of
-from streams.catalog import Catalog
 from streams.clock import iso_utc
+from streams.errors import InputError
 from streams.expose.alert_french import Words
-from streams.expose.alert_rows import ALL, STATES, AlertRow, alert_row, chosen, read_times
-from streams.expose.links import Links, links_of
-from streams.expose.scope import ENGLISH, FRANCE, Scope, concerns, project_regions, read_scope
-from streams.expose.sight import Sight
-from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged, fold
+from streams.expose.alert_rows import (
+    ALL,
+    EXPECTED_MINUTES,
+    STATES,
+    AcknowledgedRow,
+    AlertRow,
+    AlertsAnswer,
+    ExplainedRow,
+    Links,
+    alert_row,
+    chosen,
+    judged_to,
+    links_of,
+    read_alert_scope,
+    read_times,
+)
+from streams.expose.answers import API, REFUSED, ExpectedAnswer, From, To, absent, answer, expected_minute
+from streams.expose.minutes_query import read_time
+from streams.expose.scope import (
+    ENGLISH,
+    FRANCE,
+    Sight,
+    incident_of,
+    incidents_for,
+    project_regions,
+    read_scope,
+)
+from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged
 from streams.live import AlertStore
-
-
-@dataclass(frozen=True, slots=True)
-class AcknowledgedRow:
-    """Who has taken it in charge, until when, and what was said."""
-
-    who: str
-    until: str
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedRow:
-    """How many other alerts an incident explains (`alerts`), by what they are of: those that run while it runs, then all."""
-
-    alerts: int
-    national: int
-    regions: int
-    projects: int
-    services: int
+from streams.observe import ExpectedRow
+from streams.watch import AlertScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,6 @@ class IncidentsAnswer:
     alerts: int
     acknowledgements: str
     incidents: list[IncidentRow]
-
-
-def incidents_for(scope: Scope, book: AlertBook, catalog: Catalog) -> tuple[Incident, ...]:
-    """The incidents that a viewer of a scope sees, in the order of `streams.incidents.fold`."""
-    seen = [one for one in book.alerts if concerns(one, scope, catalog)]
-    judged_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
-    return fold(seen, project_regions(catalog), judged_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class IncidentParts:
-    """What the two answers need; `acknowledgements` are those last read, `now_ms` is the clock."""
+    """What the answers need; `acknowledgements` are those last read, `now_ms` is the clock."""
 
     store: AlertStore
     words: Words
@@ -136,66 +135,105 @@ class IncidentParts:
     now_ms: Callable[[], int]
     grafana_url: str | None = None
 
+    def book(self, request: Request) -> AlertBook:
+        """The alerts that are kept, as far as a request's viewer sees them."""
+        return Sight(viewer_of(request), self.words.catalog).book(self.store.book())
+
     def telling(self) -> Telling:
         """With what is known now."""
         return Telling(self.words, self.acknowledgements(), self.now_ms(), self.grafana_url)
 
 
-_FROM = Query(alias="from", description="ISO 8601; UTC without an offset.", json_schema_extra={"format": "date-time"})
-_TO = Query(description="ISO 8601, left out.", json_schema_extra={"format": "date-time"})
+#: Rows of a scope, between two epoch minutes of the clock.
+Expected = Callable[[AlertScope, int, int], list[ExpectedRow]]
 
 
-def add_incidents(
-    app: FastAPI, parts: IncidentParts, refuse: Callable[[Request, tuple[str, ...]], None], refused: Any
-) -> None:
-    """Add the addresses; `refuse` refuses parameters that are not allowed, `refused` describes the answers that are none."""
+def add_alerts(app: FastAPI, parts: IncidentParts, expected_rows: Expected) -> None:
+    """Add the addresses."""
 
-    @app.get("/api/v1/incidents", response_model=IncidentsAnswer, responses=refused, tags=["api"])
+    @app.get("/api/v1/alerts", response_model=AlertsAnswer, responses=REFUSED, **API)
+    def alerts(
+        request: Request,
+        state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
+        from_: From = None,
+        to: To = None,
+    ) -> Response:
+        """Surges, drops, silences and projects never seen: those that run, those that ended, or all that are kept."""
+        book = parts.book(request)
+        found = chosen(book.alerts, state, *read_times(from_, to))
+        return answer(AlertsAnswer(judged_to(book), [alert_row(one, parts.words) for one in found]))
+
+    @app.get(
+        "/api/v1/alerts/{alert_id}", response_model=AlertRow, responses=absent("No alert of this id is kept."), **API
+    )
+    def alert(request: Request, alert_id: str) -> Response:
+        """One alert, with its whole explanation."""
+        for one in parts.book(request).alerts:
+            if one.id == alert_id:
+                return answer(alert_row(one, parts.words, full=True))
+        raise HTTPException(404, f"no alert {alert_id[:120]!r} is kept: /api/v1/alerts lists them")
+
+    @app.get("/api/v1/expected", response_model=ExpectedAnswer, responses=REFUSED, **API)
+    def expected(
+        request: Request,
+        from_: From = None,
+        to: To = None,
+        *,
+        region: str | None = None,
+        service: str | None = None,
+        project: str | None = None,
+    ) -> Response:
+        """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
+        scope = read_alert_scope(region, service, project, parts.words.catalog)
+        Sight(viewer_of(request), parts.words.catalog).hold(scope)
+        end = parts.now_ms() if to is None else read_time("to", to)
+        begin = end - EXPECTED_MINUTES * 60_000 if from_ is None else read_time("from", from_)
+        if begin > end:
+            raise InputError("from is after to: swap them")
+        rows = expected_rows(scope, -(-begin // 60_000), -(-end // 60_000))
+        return answer(ExpectedAnswer([expected_minute(row) for row in rows]))
+
+
+def add_incidents(app: FastAPI, parts: IncidentParts) -> None:
+    """Add the addresses of incidents."""
+
+    @app.get("/api/v1/incidents", response_model=IncidentsAnswer, responses=REFUSED, **API)
     def incidents(
         request: Request,
         state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
-        from_: Annotated[str | None, _FROM] = None,
+        from_: From = None,
         *,
-        to: Annotated[str | None, _TO] = None,
+        to: To = None,
         region: str | None = None,
         academy: str | None = None,
         project: str | None = None,
         service: str | None = None,
     ) -> Response:
         """Alerts folded into incidents: each with what it explains, whether somebody is called, and who has taken it in charge."""
-        refuse(request, ("state", "from", "to", *ENGLISH))
         scope = read_scope(parts.words.catalog, region, academy, project, service, names=ENGLISH)
-        book, telling = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book()), parts.telling()
+        book, telling = parts.book(request), parts.telling()
         found = incidents_for(scope, book, parts.words.catalog)
         kept = {one.id for one in chosen([one.alert for one in found], state, *read_times(from_, to))}
         rows = [telling.row(one) for one in found if one.id in kept]
-        return _answer(
+        return answer(
             IncidentsAnswer(
-                judged_to=None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000),
+                judged_to=judged_to(book),
                 alerts=sum(1 + len(one.explains) for one in found if one.id in kept),
                 acknowledgements="unknown" if telling.acknowledgements is None else "known",
                 incidents=rows,
             )
         )
 
-    absent = {404: {**refused[422], "description": "No incident of this id is kept."}}
-
-    @app.get("/api/v1/incidents/{incident_id}", response_model=IncidentRow, responses=refused | absent, tags=["api"])
+    @app.get(
+        "/api/v1/incidents/{incident_id}",
+        response_model=IncidentRow,
+        responses=absent("No incident of this id is kept."),
+        **API,
+    )
     def incident(request: Request, incident_id: str) -> Response:
         """One incident in full, with the alerts that it explains; the id of one of these leads to it, too."""
-        refuse(request, ())
         telling = parts.telling()
-        book = Sight(viewer_of(request), parts.words.catalog).book(parts.store.book())
-        found = incident_of(incidents_for(FRANCE, book, parts.words.catalog), incident_id)
+        found = incident_of(incidents_for(FRANCE, parts.book(request), parts.words.catalog), incident_id)
         if found is None:
             raise HTTPException(404, f"no incident {incident_id[:120]!r} is kept: /api/v1/incidents lists them")
-        return _answer(telling.row(found, full=True))
-
-
-def incident_of(incidents: Sequence[Incident], alert_id: str) -> Incident | None:
-    """The incident that an alert is in."""
-    return next((one for one in incidents if alert_id in (one.id, *(part.id for part in one.explains))), None)
-
-
-def _answer(value: IncidentsAnswer | IncidentRow) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
+        return answer(telling.row(found, full=True))

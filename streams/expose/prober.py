@@ -1,13 +1,15 @@
-"""Asks every few seconds whether Kafka takes connections, in a thread of its own: no scrape waits for a broker that does not answer."""
+"""Looks at servers every few seconds, each in a thread of its own: no scrape and no page waits for one that does not answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Generic, TypeVar
 
 from streams.background import BackgroundLoop, LoopRules
 
-RULES = LoopRules(
+T = TypeVar("T")
+#: Whether Kafka takes connections.
+KAFKA_LOOKS = LoopRules(
     "prober",
     5.0,
     "nobody asks whether Kafka takes connections",
@@ -15,27 +17,27 @@ RULES = LoopRules(
     retry_seconds=5.0,
     hung_seconds=300.0,
 )
+#: Who has taken what in charge, as Alertmanager says.
+ACKNOWLEDGEMENT_LOOKS = LoopRules(
+    "acknowledgements",
+    5.0,
+    "nobody knows who has taken what in charge",
+    "it is known again who has taken what in charge",
+    retry_seconds=5.0,
+    hung_seconds=60.0,
+)
 
 
-class Prober:
-    """`up` is what the last look said; None before the first, and after one that failed."""
+class Prober(Generic[T]):
+    """`known` is what the last look said; None before the first, and after one that failed. `loop` is the thread: start and end that."""
 
-    def __init__(self, look: Callable[[], bool], period_seconds: float = RULES.period_seconds) -> None:
+    def __init__(self, look: Callable[[], T], rules: LoopRules) -> None:
         self._look = look
-        self.up: bool | None = None
-        rules = replace(RULES, period_seconds=period_seconds)
+        self.known: T | None = None
         self.loop = BackgroundLoop(self._round, rules, on_failure=self._forget)
 
-    def start(self) -> None:
-        """Start the thread; returns at once."""
-        self.loop.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end; a look that hangs is left to end by itself."""
-        self.loop.end()
-
     def _round(self) -> None:
-        self.up = self._look()
+        self.known = self._look()
 
     def _forget(self) -> None:
-        self.up = None
+        self.known = None

@@ -36,24 +36,29 @@ _NUMBER, _TLS_ALERT = struct.pack(">i", 1), b"\x15\x03"
 REDIS_CALL_SECONDS_MAX = 1.5
 
 
+def quick_redis(settings: Settings) -> RedisAddress:
+    """Redis for those who must answer a person or Prometheus in time."""
+    return replace(redis_address(settings), call_seconds_max=REDIS_CALL_SECONDS_MAX)
+
+
 def open_reader(settings: Settings) -> LiveReader:
     """Return a reader for those who must answer a person or Prometheus in time; it connects at its first call."""
-    return LiveReader(_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
+    return LiveReader(quick_redis(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
 
 
 def open_keeper(settings: Settings) -> LiveKeeper:
     """The same for an observer, which also writes."""
-    return LiveKeeper(_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
+    return LiveKeeper(quick_redis(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000)
 
 
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
     """The same for sketches."""
-    return SketchReader(_address(settings), settings.redis_prefix, catalog, small_numbers(settings))
+    return SketchReader(quick_redis(settings), settings.redis_prefix, catalog, small_numbers(settings))
 
 
 def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveKeeper:
     """The same for what archives need; `patient` for the archivist, which nobody waits for."""
-    return ArchiveKeeper(redis_address(settings) if patient else _address(settings), settings.redis_prefix)
+    return ArchiveKeeper(redis_address(settings) if patient else quick_redis(settings), settings.redis_prefix)
 
 
 def observer_rules(settings: Settings, catalog: Catalog, *, may_be_closed: bool = False) -> ObserverRules:
@@ -83,11 +88,6 @@ def archive_rules(settings: Settings, catalog: Catalog) -> ArchiveRules | None:
     )
 
 
-def open_alerts(settings: Settings) -> AlertStore:
-    """The same for alerts."""
-    return AlertStore(_address(settings), settings.redis_prefix)
-
-
 def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], None]) -> Detector:
     """A detector that has not started; nobody waits for its calls to Redis.
 
@@ -110,11 +110,11 @@ def open_detector(settings: Settings, catalog: Catalog, on_end: Callable[[], Non
     return Detector(parts, on_end)
 
 
-def open_past(settings: Settings, catalog: Catalog, reader: LiveReader) -> tuple[Lines, EarlierDays | None]:
-    """The lines of the page's curve, which without `archive_dir` end where Redis's minutes do; the days beside its figure, None then."""
+def open_past(settings: Settings, catalog: Catalog, reader: LiveReader) -> tuple[EarlierDays | None, Lines]:
+    """The days beside the page's figure, None without `archive_dir`; the lines of its curve, which then end where Redis's minutes do."""
     history, calendar = _history(settings, catalog), _calendar(settings, catalog)
     past = PastVisits(history, reader, catalog, settings.calendar_shift_seconds // 60)
-    return Lines(past, calendar, catalog), EarlierDays(past, calendar, catalog) if history else None
+    return EarlierDays(past, calendar, catalog) if history else None, Lines(past, calendar, catalog)
 
 
 def _history(settings: Settings, catalog: Catalog) -> History | None:
@@ -123,10 +123,6 @@ def _history(settings: Settings, catalog: Catalog) -> History | None:
 
 def _calendar(settings: Settings, catalog: Catalog) -> SchoolCalendar:
     return load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
-
-
-def _address(settings: Settings) -> RedisAddress:
-    return replace(redis_address(settings), call_seconds_max=REDIS_CALL_SECONDS_MAX)
 
 
 def installation(settings: Settings, catalog: Catalog) -> Installation:

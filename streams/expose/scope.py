@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from streams.access import Viewer
 from streams.catalog import UNKNOWN, Catalog
-from streams.errors import InputError
-from streams.incidents import AlertRecord
+from streams.errors import InputError, VigieError
+from streams.expose.minutes_query import Grouping, Row
+from streams.incidents import AlertRecord, Incident, fold
+from streams.live import AlertBook
+from streams.watch import AlertScope
 
 Kind = Literal["france", "region", "academy", "project"]
 _PLACES: tuple[Kind, ...] = ("region", "academy", "project")
@@ -116,3 +121,104 @@ def concerns(alert: AlertRecord, scope: Scope, catalog: Catalog) -> bool:
     if alert.project is not None:
         return alert.project == scope.code if scope.kind == "project" else alert.project in projects_of(scope, catalog)
     return alert.region == region_of(scope, catalog)
+
+
+class OutOfSight(VigieError):
+    """This viewer does not see what was asked for; the message says what to ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A viewer's part of the country."""
+
+    viewer: Viewer
+    catalog: Catalog
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is hidden."""
+        return self.viewer.regions is None
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions seen, in the order of the lists."""
+        return [code for code in self.catalog.region_codes if self.viewer.sees(code)]
+
+    def first_region(self) -> str:
+        """The one that is shown first.
+
+        Raises:
+            OutOfSight: none is seen.
+        """
+        if not self.regions:
+            raise OutOfSight(self._instead())
+        return self.regions[0]
+
+    def sees(self, region: str | None) -> bool:
+        """Whether a region is seen; None is France, and an ENT of no territory."""
+        return self.viewer.sees(region)
+
+    def hold_whole(self) -> None:
+        """Hold that nothing is hidden from this viewer: the answer is of the whole country.
+
+        Raises:
+            OutOfSight: something is.
+        """
+        if not self.is_whole:
+            raise OutOfSight(self._instead())
+
+    def hold(self, scope: Scope | AlertScope) -> None:
+        """Hold that a place is seen.
+
+        Raises:
+            OutOfSight: it is not.
+        """
+        region = region_of(scope, self.catalog) if isinstance(scope, Scope) else self._alert_region(scope)
+        if not self.sees(region):
+            raise OutOfSight(self._instead())
+
+    def book(self, book: AlertBook) -> AlertBook:
+        """The alerts that are seen."""
+        if self.is_whole:
+            return book
+        return replace(book, alerts=tuple(one for one in book.alerts if self.sees(self._alert_region(one))))
+
+    def rows(self, grouping: Grouping) -> Callable[[Row], bool] | None:
+        """Which rows are seen, None: all.
+
+        Raises:
+            OutOfSight: rows of this grouping are of no region.
+        """
+        if self.is_whole:
+            return None
+        if "region" in grouping.members:
+            return lambda row: self.sees(str(row["region"]))
+        if "academy" in grouping.members:
+            academies = {a.code for r in self.catalog.regions if self.sees(r.code) for a in r.academies}
+            return lambda row: row["academy"] in academies
+        if "project" in grouping.members:
+            projects = {p.code for p in self.catalog.projects if p.region is not None and self.sees(p.region)}
+            return lambda row: row["project"] in projects
+        raise OutOfSight(f"by: {self._instead()}, by=region, academy or project")
+
+    def _alert_region(self, one: AlertRecord | AlertScope) -> str | None:
+        if one.region is not None:
+            return one.region
+        return None if one.project is None else project_regions(self.catalog).get(one.project)
+
+    def _instead(self) -> str:
+        if not self.regions:
+            return "you see no region: ask who runs Vigie for one"
+        return f"you see the regions {', '.join(self.regions)}: ask for one of them (region={self.regions[0]})"
+
+
+def incidents_for(scope: Scope, book: AlertBook, catalog: Catalog) -> tuple[Incident, ...]:
+    """The incidents that a viewer of a scope sees, in the order of `streams.incidents.fold`."""
+    seen = [one for one in book.alerts if concerns(one, scope, catalog)]
+    judged_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
+    return fold(seen, project_regions(catalog), judged_ms)
+
+
+def incident_of(incidents: Sequence[Incident], alert_id: str) -> Incident | None:
+    """The incident that an alert is in."""
+    return next((one for one in incidents if alert_id in (one.id, *(part.id for part in one.explains))), None)

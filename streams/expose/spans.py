@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streams.errors import InputError
 
@@ -33,3 +37,48 @@ def read_span(name: str | None) -> Span:
     if name not in SPANS:
         raise InputError(f"duree: {name[:60]!r} is no length of the curve; allowed: {', '.join(SPANS)}")
     return SPANS[name]
+
+
+Minutes = NDArray[np.float64]
+#: Values of the slots of a curve, as JSON; None: not known.
+Line = list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Slots of `step_minutes` from epoch minute `first` to before `end`, which may cut the last one short."""
+
+    first: int
+    end: int
+    step_minutes: int
+
+    @classmethod
+    def before(cls, end: int, span: Span, shift_minutes: int) -> Grid:
+        """The slots of a span that ends before epoch minute `end`; they begin at round times of screens."""
+        step = span.step_minutes
+        last = (end - 1 + shift_minutes) // step * step - shift_minutes
+        return cls(last - span.minutes + step, end, step)
+
+    @property
+    def minutes(self) -> range:
+        """Its epoch minutes."""
+        return range(self.first, self.end)
+
+    def means(self, values: Minutes | Sequence[float | None]) -> Line:
+        """One value a slot: the mean of those of its minutes that are known (NaN, None: not known)."""
+        known = np.full(-(-len(self.minutes) // self.step_minutes) * self.step_minutes, np.nan)
+        known[: len(self.minutes)] = np.array(values, np.float64)
+        slots = known.reshape(-1, self.step_minutes)
+        counts = np.isfinite(slots).sum(axis=1)
+        sums = np.where(np.isfinite(slots), slots, 0.0).sum(axis=1)
+        return [_json(s / n) if n else None for s, n in zip(sums.tolist(), counts.tolist(), strict=True)]
+
+
+def _json(value: float) -> float:
+    """At most one decimal; a whole number without any."""
+    rounded = round(value, 1)
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+#: The grid while nothing is settled.
+NO_GRID = Grid(0, 0, 1)

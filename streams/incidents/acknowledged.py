@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from streams.incidents.fold import Incident
 from streams.incidents.records import AlertRecord
 
@@ -20,9 +22,8 @@ ALERT_NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """What a silence asks of one label; a label that an alert does not have is the empty text."""
+class Matcher(msgspec.Struct, frozen=True, rename="camel"):
+    """What a silence asks of one label, as Alertmanager writes it; a label that an alert does not have is the empty text."""
 
     name: str
     value: str

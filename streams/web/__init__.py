@@ -3,10 +3,8 @@
 What is answered is the business of the rooms that use it (`expose`, `ingest`, `collect`); nothing here knows it.
 """
 
-from streams.web.edge import PEER, Edge
-from streams.web.exposition import exposed
 from streams.web.places import Place, Places, sender_of
-from streams.web.server import WebServer, listen
+from streams.web.server import PEER, Edge, WebServer, exposed, listen
 from streams.web.tls import TlsFiles
 
 __all__ = ["PEER", "Edge", "Place", "Places", "TlsFiles", "WebServer", "exposed", "listen", "sender_of"]

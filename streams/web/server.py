@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import os
 import socket
@@ -10,15 +11,99 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 from anyio.to_thread import current_default_thread_limiter
-from starlette.types import ASGIApp
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from streams.addresses import host_port
 from streams.errors import RAISE_DESCRIPTORS, ServerError
-from streams.web.edge import Edge, Peered
 from streams.web.protocol import LOG_SECONDS, BoundedProtocol, Connections, Seldom, descriptors_max
 from streams.web.tls import TlsFiles
+
+
+class Edge:
+    """Around an ASGI application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_head = scope["method"] == "HEAD"
+        with CancelScope() as answering:
+
+            async def send_on(message: Message) -> None:
+                if is_head and message["type"] == "http.response.body":
+                    await checkpoint()  # where the cancellation reaches the application
+                    return
+                if message["type"] == "http.response.start":
+                    headers = MutableHeaders(scope=message)
+                    headers.setdefault("X-Content-Type-Options", "nosniff")
+                    headers.setdefault("Cache-Control", "no-store")
+                    if headers.get("Allow") == "GET":
+                        headers["Allow"] = "GET, HEAD"
+                await send(message)
+                if is_head:
+                    # A stream has no end that HEAD could wait for: what would follow is not made.
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    answering.cancel()
+
+            await self._app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+
+
+#: Under this name a request's scope holds the address that it came from itself, whatever a proxy says in its headers.
+PEER = "vigie.peer"
+
+
+class Peered:
+    """Around whatever believes a proxy's headers: notes who it is that sends them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note it."""
+        client = scope.get("client")
+        scope[PEER] = client[0] if client else None
+        await self._app(scope, receive, send)
+
+
+#: The fastest level: it makes a scrape ten times smaller, a higher one hardly less for much more time.
+LEVEL = 1
+
+
+def exposed(request: Request, body: bytes, content_type: str) -> Response:
+    """The body of `/metrics`, as gzip where `Accept-Encoding` allows it."""
+    headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+    if allows_gzip(request.headers.getlist("accept-encoding")):
+        body = gzip.compress(body, LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers)
+
+
+def allows_gzip(accept_encoding: list[str]) -> bool:
+    """Whether these header values allow gzip (RFC 9110, 12.5.3): by its name, or by `*` where it is not named; a weight of 0 forbids."""
+    weights: dict[str, bool] = {}
+    for each in ",".join(accept_encoding).split(","):
+        coding, *parameters = (part.strip().lower() for part in each.split(";"))
+        weights[coding] = all(_is_positive(text) for text in parameters if text.startswith("q="))
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+
+
+def _is_positive(parameter: str) -> bool:
+    try:
+        return float(parameter.removeprefix("q=")) > 0
+    except ValueError:
+        return False
+
 
 log = logging.getLogger(__name__)
 

@@ -62,16 +62,21 @@ class TlsFiles:
             ) from None
         return context
 
-    def _look(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(_file_state(path) for path in (self._certfile, self._keyfile))
+    def _look(self) -> tuple[FileState | None, ...]:
+        return tuple(file_state(path) for path in (self._certfile, self._keyfile))
 
 
-def _file_state(path: Path) -> tuple[int, int, int] | None:
+#: What tells a changed file: another one was renamed to its name, or it was written to, or opened to others.
+FileState = tuple[int, int, int, int]
+
+
+def file_state(path: Path) -> FileState | None:
+    """The state of a file now; None where it is not there."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
 
 
 def _no_password() -> str:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.collect.collector_limits import CollectorLimits
+from streams.collect.collector_limits import CollectorLimits, RequestRefused
 from streams.collect.event_lines import LineRules, SentLine, split, unpack, validate_lines
-from streams.collect.refusals import RequestRefused
 from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, VisitEvent, validate
 
 NOW_MS = 1_788_242_592_345

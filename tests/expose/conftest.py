@@ -11,7 +11,7 @@ from streams.catalog import Catalog, load_catalog
 from streams.count import Cut, Field, PartitionState
 from streams.events import Reason
 from streams.expose.codes import Codes
-from streams.expose.page.last_hours import MinuteFigures
+from streams.expose.page.minutes_read import MinuteFigures
 from streams.expose.page.picture import Flow, Picture
 from streams.live import Distinct, Heartbeat, MinuteCounts, Snapshot
 from streams.live.keys import LAYOUT

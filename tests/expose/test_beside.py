@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from streams.clock import PARIS
-from streams.expose.page.beside import Beside, EarlierDays
+from streams.expose.page.curves import Beside, EarlierDays
+from streams.expose.page.judged import _beside
 from streams.expose.page.older_minutes import PastVisits
-from streams.expose.page.telling import _beside
 from streams.expose.scope import Scope
 from streams.history import load_calendar
 from streams.history.archive import Archive

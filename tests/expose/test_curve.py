@@ -10,11 +10,10 @@ import pytest
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.expose.page.curves import Earlier, Lines, same_times
-from streams.expose.page.grid import Grid
 from streams.expose.page.older_minutes import DAYS_KEPT, PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
-from streams.expose.spans import SPANS, read_span
+from streams.expose.spans import SPANS, Grid, read_span
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.paris_days import paris_day

@@ -9,15 +9,13 @@ import pytest
 from msgspec import structs
 
 from streams.expose.alert_french import Words, hoped
+from streams.expose.alert_rows import links_of
 from streams.expose.incidents import IncidentParts
-from streams.expose.links import links_of
 from streams.expose.page.board import board
-from streams.expose.page.grid import NO_GRID
-from streams.expose.page.incident_list import INCIDENTS_MAX, PARTS_MAX
-from streams.expose.page.judged import Sources
+from streams.expose.page.judged import INCIDENTS_MAX, PARTS_MAX, Sources, told
 from streams.expose.page.picture import Picture
-from streams.expose.page.telling import told
 from streams.expose.scope import Scope
+from streams.expose.spans import NO_GRID
 from streams.incidents import AlertBook
 from tests.incidents.storms import MINUTE_MS, alert, storm
 from tests.stand_ins import NOBODY

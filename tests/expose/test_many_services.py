@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 
 from streams.count import Cut
+from streams.expose.codes import Lists
 from streams.expose.collector import Scrape, render
-from streams.expose.samples import Lists, minute_families, pair_families, snapshot_families
+from streams.expose.samples import minute_families, pair_families, snapshot_families
 from streams.live import MinuteCounts
 
 MINUTE = 29_804_043

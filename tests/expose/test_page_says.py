@@ -14,13 +14,11 @@ from streams.expose.alert_french import Words
 from streams.expose.incidents import IncidentParts
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.curves import Lines
-from streams.expose.page.grid import Grid
-from streams.expose.page.judged import Sources, band, compared
+from streams.expose.page.judged import Sources, band, compared, told
 from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.picture import Hope, Picture
-from streams.expose.page.telling import told
 from streams.expose.scope import FRENCH, Scope, projects_of, read_scope, region_of
-from streams.expose.spans import SPANS
+from streams.expose.spans import SPANS, Grid
 from streams.history import load_calendar
 from streams.live import AlertBook, AlertRecord
 from streams.observe import ExpectedRow

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.expose.codes import Codes
-from streams.expose.minute_rows import minute_rows
-from streams.expose.minutes_query import GROUPINGS, read_question
+from streams.expose.minutes_query import GROUPINGS, minute_rows, read_question
 from streams.live import MinuteCounts
 
 MINUTE = 1_788_242_580 // 60

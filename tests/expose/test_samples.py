@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from streams.count import Cut
 from streams.expose.alert_french import Words
 from streams.expose.alert_samples import AlertScraper
+from streams.expose.codes import Lists
 from streams.expose.collector import Scrape, render
 from streams.expose.incidents import IncidentParts
 from streams.expose.samples import (
-    Lists,
     archive_families,
     census_families,
     lag_events,

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from streams.access import ANYBODY, AccessScope, Viewer
 from streams.catalog import UNKNOWN, load_catalog
 from streams.expose.minutes_query import GROUPINGS
-from streams.expose.scope import FRANCE, Scope
-from streams.expose.sight import OutOfSight, Sight
+from streams.expose.scope import FRANCE, OutOfSight, Scope, Sight
 from streams.expose.unseen_rows import UnseenRow, shape, shaped
 from streams.incidents import AlertBook, AlertRecord
 from streams.settings import default_config_dir

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from streams.catalog import Catalog
 from streams.errors import ServerError
 from streams.expose.page import Feed
 from streams.expose.page.feed import PERIOD_SECONDS
-from streams.expose.prober import Prober
+from streams.expose.prober import KAFKA_LOOKS, Prober
 from streams.expose.probes import probe_kafka
 from tests.stand_ins import NOBODY
 
@@ -54,20 +55,20 @@ class Askable(NoServer):
 
 
 def test_a_page_that_opens_just_when_the_feed_goes_to_rest_is_served(catalog) -> None:
-    feed = Askable(catalog)
-    feed.start()
+    feed = make(Askable, catalog)
+    feed.loop.start()
     until(lambda: feed.looks)
-    feed.stop(5)
+    feed.loop.stop(5)
 
 
 def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
-    feed = Askable(catalog)
-    feed.start()
+    feed = make(Askable, catalog)
+    feed.loop.start()
     began = time.monotonic()
     while time.monotonic() < began + 0.5:
         feed.wanted()
         time.sleep(0.001)
-    feed.stop(5)
+    feed.loop.stop(5)
     # As many as there were periods, whatever a busy machine makes of half a second.
     assert 1 <= feed.looks <= 2 + (time.monotonic() - began) / PERIOD_SECONDS
 
@@ -81,8 +82,8 @@ class Raising(NoServer):
 
 
 def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(catalog) -> None:
-    feed = Raising(catalog)
-    feed.start()
+    feed = make(Raising, catalog)
+    feed.loop.start()
     feed.wanted()
     until(lambda: feed.picture.problem)
     assert "KeyError: 'date'" in (feed.picture.problem or "")
@@ -90,7 +91,7 @@ def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(ca
     assert "page: " in (feed.loop.defect() or "")
     feed.wrong = False
     until(lambda: feed.loop.problem() is None)
-    feed.stop(5)
+    feed.loop.stop(5)
 
 
 @pytest.mark.parametrize("error", [ValueError("port"), ServerError("no answer"), SystemExit()])
@@ -105,12 +106,12 @@ def test_a_look_at_kafka_that_fails_says_nothing_of_kafka(error) -> None:
         looked.set()
         raise answer
 
-    prober = Prober(look, 0.01)
-    prober.start()
+    prober = Prober(look, replace(KAFKA_LOOKS, period_seconds=0.01))
+    prober.loop.start()
     assert looked.wait(5)
-    until(lambda: prober.up is None)
+    until(lambda: prober.known is None)
     assert prober.loop.problem() is not None
-    prober.stop()
+    prober.loop.end()
 
 
 @pytest.mark.parametrize("server", ["x" * 64 + ":9092", "a..b:9092"])

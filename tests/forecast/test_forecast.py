@@ -21,11 +21,9 @@ from starlette.responses import Response
 from streams.access import AccessScope, Viewer
 from streams.catalog import load_catalog
 from streams.cli import cli
-from streams.clock import PARIS, iso_utc
-from streams.expose.forecast_samples import ForecastScraper
-from streams.expose.prevision_page import add_forecast
-from streams.expose.sight import OutOfSight
-from streams.forecast.ahead import BOUNDS, quarter_that_ends
+from streams.expose.page.runbooks import add_forecast
+from streams.expose.scope import OutOfSight
+from streams.forecast.backtest import backtest
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecast_page import forecast_body
 from streams.forecast.forecaster import backtest
@@ -294,7 +292,7 @@ def test_a_viewer_of_one_region_does_not_see_a_forecast_of_france() -> None:
 
     def asked(found: KeptForecast | None, regions: frozenset[str] | None, path: str) -> tuple[int, str]:
         app = FastAPI()
-        add_forecast(app, lambda: found, catalog, lambda _request, _allowed: None, {})
+        add_forecast(app, lambda: found, catalog)
         app.add_exception_handler(OutOfSight, lambda _request, error: Response(str(error), 403))
         viewer = Viewer("x", frozenset(AccessScope), regions)
 

@@ -24,8 +24,7 @@ from streams.access.tokens import make_token
 from streams.catalog import load_catalog
 from streams.count import Cut, Field
 from streams.errors import SettingsError
-from streams.expose.observer import ObserverServer
-from streams.expose.route_scopes import OBSERVER_ROUTES
+from streams.expose.observer import OBSERVER_ROUTES, ObserverServer
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.local import Process, Program, free_ports

@@ -9,7 +9,7 @@ import pytest
 
 from streams.catalog import load_catalog
 from streams.expose.codes import Codes
-from streams.expose.page.last_hours import MinuteFigures
+from streams.expose.page.minutes_read import MinuteFigures
 from streams.expose.page.older_minutes import PastVisits
 from streams.expose.scope import Scope
 from streams.live import LiveReader, MinuteCounts

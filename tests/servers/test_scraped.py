@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from streams.catalog import load_catalog
-from streams.expose.settled_minutes import SettledMinutes
+from streams.expose.collector import SettledMinutes
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
 from streams.local import Process, ScrapedPorts, free_ports, prometheus

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from streams.web.exposition import allows_gzip
+from streams.web.server import allows_gzip
 from tests.web.serving import Served, read_all, serving
 
 

@@ -3,8 +3,7 @@
 feed (reads Redis once a second) -> Picture -> board, pulse (pure) -> server-sent events -> static/*.js
 """
 
-from streams.expose.page.beside import EarlierDays
-from streams.expose.page.curves import Lines
+from streams.expose.page.curves import EarlierDays, Lines
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import Sources
 from streams.expose.page.older_minutes import PastVisits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date
 from streams.errors import VigieError
-from streams.expose.page.grid import NO_GRID, Grid, Line, Minutes
 from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope, region_of
-from streams.expose.spans import Span
-from streams.history import SchoolCalendar
+from streams.expose.spans import NO_GRID, Grid, Line, Minutes, Span
+from streams.history import SchoolCalendar, school_year_of
 from streams.history.calendar import PACKAGED_ZONES
-from streams.history.pairing import rentree_before
-from streams.history.paris_days import paris_day, paris_days_of
+from streams.history.pairing import like_days_before, rentree_before
+from streams.history.paris_days import paris_date, paris_day, paris_days_of
 
 logger = logging.getLogger(__name__)
 
@@ -89,20 +88,21 @@ class Lines:
             named = other
             begin, stop = (minute - shift for minute in paris_day(day))
             low, high = max(begin, grid.first), min(stop, grid.end)
-            found = self._of_day(scope, other)
+            found = _day_of(self._past, scope, other)
             if found is not None:
                 values[low - grid.first : high - grid.first] = same_times(found, day, other)[low - begin : high - begin]
         if named is None:
             return None
-        name = french_date(datetime.combine(named, time(12), PARIS))
-        return Earlier(name, grid.means(values) if np.isfinite(values).any() else None)
+        return Earlier(_name(named), grid.means(values) if np.isfinite(values).any() else None)
 
-    def _of_day(self, scope: Scope, day: date) -> Minutes | None:
-        try:
-            return self._past.day(scope, day)
-        except VigieError as error:
-            logger.warning("a day is not shown: %s", error)
-            return None
+
+def _day_of(past: PastVisits, scope: Scope, day: date) -> Minutes | None:
+    """A day whose file cannot be read is not shown."""
+    try:
+        return past.day(scope, day)
+    except VigieError as error:
+        logger.warning("a day is not shown: %s", error)
+        return None
 
 
 def zones_of(calendar: SchoolCalendar, scope: Scope, catalog: Catalog) -> Sequence[str]:
@@ -126,3 +126,59 @@ def _times(day: date) -> NDArray[np.int64]:
     begin, end = paris_day(day)
     hours = [datetime.fromtimestamp(m * 60, UTC).astimezone(PARIS).hour for m in range(begin, end, 60)]
     return (np.array(hours)[:, None] * 60 + np.arange(60)).ravel()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Visits of the same minute of an earlier `day` (French); `what` says which day that is. None: no file tells them."""
+
+    day: str
+    what: str
+    visits: float | None
+
+
+class EarlierDays:
+    """The days of an archive that today is held against: those of a place by the calendar of its zone."""
+
+    def __init__(self, past: PastVisits, calendar: SchoolCalendar, catalog: Catalog) -> None:
+        self._past, self._calendar, self._catalog = past, calendar, catalog
+
+    def beside(self, scope: Scope, minute: int) -> list[Beside]:
+        """What goes with an epoch minute of the clock: the last like day that has a figure, and near a rentrée the last one."""
+        today = paris_date(minute + self._past.shift_minutes)
+        return [*self._last_like(scope, minute, today), *self._rentree(scope, minute, today)]
+
+    def _last_like(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
+        days = list(like_days_before(self._calendar, today, zones_of(self._calendar, scope, self._catalog)))
+        for day in days:
+            if (visits := self._visits(scope, minute, today, day)) is not None:
+                archived = "" if day == days[0] else " archivé"
+                yield Beside(_name(day), f"le {_short(day)}, dernier jour comparable{archived}", visits)
+                return
+        if days:
+            yield Beside(_name(days[0]), f"le {_short(days[0])}, dernier jour comparable", None)
+
+    def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
+        zone = zones_of(self._calendar, scope, self._catalog)[0]
+        day = rentree_before(self._calendar, today, zone)
+        if day is not None:
+            is_the_day = day == self._calendar.rentree(school_year_of(day), zone)
+            what = f"la rentrée du {_name(day)}" if is_the_day else f"le {_name(day)}, à la dernière rentrée"
+            yield Beside(_name(day), what, self._visits(scope, minute, today, day))
+
+    def _visits(self, scope: Scope, minute: int, today: date, day: date) -> float | None:
+        """At the same time on the clock in Paris."""
+        values = _day_of(self._past, scope, day)
+        if values is None:
+            return None
+        value = float(same_times(values, today, day)[minute + self._past.shift_minutes - paris_day(today)[0]])
+        return None if value != value else value
+
+
+def _name(day: date) -> str:
+    return french_date(datetime.combine(day, time(12), PARIS))
+
+
+def _short(day: date) -> str:
+    """Without the year."""
+    return _name(day).rpartition(" ")[0]

@@ -7,9 +7,9 @@ waits for one read of the window.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from streams.background import REST, BackgroundLoop, LoopRules
 from streams.catalog import Catalog
@@ -18,9 +18,9 @@ from streams.errors import ServerError, StateError, VigieError
 from streams.expose.codes import Codes
 from streams.expose.page.judged import Sources
 from streams.expose.page.minutes_read import MinutesRead
-from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture, sound
+from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture
 from streams.live import LiveReader, Snapshot
-from streams.observe import Census
+from streams.observe import Census, progress_problem
 
 PERIOD_SECONDS = 1.0
 #: Alerts are asked anew at least this often.
@@ -36,28 +36,17 @@ RULES = LoopRules(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    at: float
-    events: int
-    rejected: int
-    duplicates: int
-    late: int
-    settled_ms: int
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> _Totals:
-        cuts = (Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE)
-        sums = dict.fromkeys(cuts, 0)
-        for field, number in snapshot.totals_of_all_time().items():
-            if field[0] in sums:
-                sums[Cut(field[0])] += number
-        events, rejected, duplicates, late = (sums[cut] for cut in cuts)
-        return cls(snapshot.now_ms / 1000, events, rejected, duplicates, late, snapshot.settled_ms or 0)
+def _totals(snapshot: Snapshot) -> Flow:
+    """What passed by since the beginning."""
+    sums = Counter[str]()
+    for field, number in snapshot.totals_of_all_time().items():
+        sums[field[0]] += number
+    events, rejected, duplicates, late = (sums[cut] for cut in (Cut.EVENTS, Cut.REJECTED, Cut.DUPLICATE, Cut.LATE))
+    return Flow(snapshot.now_ms / 1000, events, rejected, duplicates, late, snapshot.settled_ms or 0)
 
 
 class Feed:
-    """`start`, then `wanted()` by every open page every few seconds, `stop`."""
+    """`loop` is its thread: start and stop that. Every open page calls `wanted()` every few seconds."""
 
     def __init__(
         self,
@@ -74,28 +63,11 @@ class Feed:
         self.catalog = catalog
         self.lateness_ms = lateness_ms
         self._read = MinutesRead(Codes.of(catalog))
-        self._totals: deque[_Totals] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
+        self._totals: deque[Flow] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
         self._asked_at = float("-inf")
         self._rests = False
         self.loop = BackgroundLoop(self._round, RULES, on_failure=self._show_failure)
         self.picture = Picture()
-
-    def start(self) -> None:
-        """Start the thread, which rests until a page asks."""
-        self.loop.start()
-
-    def end(self) -> None:
-        """Ask the thread and every stream to end."""
-        self.loop.end()
-
-    def stop(self, seconds_max: float) -> None:
-        """Ask, and wait for the thread."""
-        self.loop.stop(seconds_max)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether streams must end."""
-        return self.loop.stopping
 
     def wanted(self) -> None:
         """A page is open: look at Redis for the next minute."""
@@ -133,7 +105,7 @@ class Feed:
         before = self.picture
         try:
             snapshot = self._reader.snapshot()
-            if problem := sound(snapshot):
+            if problem := progress_problem(snapshot):
                 raise StateError(problem)
             changed = self._read_minutes(snapshot)
             began = self._reader.began_minute()
@@ -216,20 +188,11 @@ class Feed:
             seen[code] = before - 1  # older than all that is held
 
     def _flow(self, snapshot: Snapshot) -> Flow | None:
-        now = _Totals.of(snapshot)
+        now = _totals(snapshot)
         if self._totals and now.events < self._totals[-1].events:
             self._totals.clear()  # Redis was emptied or restored
-        while self._totals and now.at - self._totals[0].at > FLOW_SECONDS + 5:
+        while self._totals and now.seconds - self._totals[0].seconds > FLOW_SECONDS + 5:
             self._totals.popleft()
         self._totals.append(now)
-        then = self._totals[0]
-        if now.at - then.at < 2 * PERIOD_SECONDS:
-            return None
-        return Flow(
-            now.at - then.at,
-            now.events - then.events,
-            now.rejected - then.rejected,
-            now.duplicates - then.duplicates,
-            now.late - then.late,
-            now.settled_ms - then.settled_ms if then.settled_ms else 0,
-        )
+        passed = now.since(self._totals[0])
+        return passed if passed.seconds >= 2 * PERIOD_SECONDS else None

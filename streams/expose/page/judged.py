@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from streams.catalog import Catalog
-from streams.expose.incidents import IncidentParts
-from streams.expose.page.beside import EarlierDays
-from streams.expose.page.curves import Lines
-from streams.expose.page.grid import Grid
-from streams.expose.page.picture import TABLE_MINUTES, Hope
-from streams.expose.scope import Scope
-from streams.incidents import AlertBook
+from streams.expose.alert_french import Words
+from streams.expose.incidents import IncidentParts, Telling
+from streams.expose.page.board import JudgedParts
+from streams.expose.page.curves import EarlierDays, Lines
+from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
+from streams.expose.scope import Scope, incidents_for
+from streams.expose.spans import Grid
+from streams.incidents import AlertBook, AlertRecord, Incident
 from streams.observe import ExpectedRow
+from streams.observe.series import SERVICE_ROWS
 from streams.watch import AlertScope
 
 #: Ended alerts stay on the page for so long.
@@ -115,3 +118,125 @@ def compared(rows: Sequence[ExpectedRow], last: int) -> dict[str, object] | None
         "upper": row.upper,
         "learning": row.learning,
     }
+
+
+_NOT_HERE = "L'attendu se calcule par région et par ENT, pas par académie"
+
+
+def told(sources: Sources, picture: Picture, scope: Scope, grid: Grid) -> JudgedParts:
+    """Ask both; what cannot be had is None, with a note in French where a person would wonder. The grid may end before now."""
+    where = judged_scope(scope)
+    now = picture.settled_minute
+    rows: Sequence[ExpectedRow] = ()
+    found, note = None, None
+    if where is None:
+        note = _NOT_HERE
+    elif picture.judged_to is None:
+        note = "Pas encore d'attendu : le détecteur se prépare"
+    elif now is not None:
+        found = band(
+            sources.expected(where, grid.first - SERVICE_ROWS, grid.end), grid
+        )  # a row may begin before the curve
+        rows = sources.expected(where, now - HOPE_AGE_MINUTES_MAX, now + 1)
+        note = None if found else "Pas encore d'attendu : aucun jour comparable"
+    return JudgedParts(
+        found,
+        None if now is None else compared(rows, now),
+        note,
+        None if now is None else _beside(sources, scope, now),
+        None if picture.book is None else incidents(picture.book, picture, scope, sources.incidents),
+        () if picture.book is None else spans(picture.book, where),
+        _service_hopes(sources, picture, scope),
+    )
+
+
+def _service_hopes(sources: Sources, picture: Picture, scope: Scope) -> Mapping[str, Hope] | None:
+    if scope.service is None:
+        return None
+    if picture.judged_to is None:
+        return {}
+    return sources.region_hopes(sources.incidents.words.catalog, picture.judged_to - 1, scope.service)
+
+
+def _beside(sources: Sources, scope: Scope, minute: int) -> list[dict[str, Any]] | None:
+    if sources.earlier is None:
+        return None
+    found = sources.earlier.beside(scope, minute)
+    return [{"day": one.day, "what": one.what, "visits": one.visits} for one in found]
+
+
+#: Shown at most: running incidents, ended ones, and parts of each. How many there are is told beside them.
+INCIDENTS_MAX, PARTS_MAX = 40, 20
+
+
+def incidents(book: AlertBook, picture: Picture, scope: Scope, parts: IncidentParts) -> dict[str, Any]:
+    """As JSON: how many run, how many ended, from how many alerts; of each the first ones."""
+    telling = Telling(parts.words, picture.acknowledgements, picture.read_ms, parts.grafana_url)
+    found = incidents_for(scope, book, parts.words.catalog)
+    running, ended = ([one for one in found if one.is_running == wanted] for wanted in (True, False))
+    now_ms = picture.settled_ms or picture.read_ms
+    return {
+        "running": len(running),
+        "ended": len(ended),
+        "alerts": sum(1 + sum(one.counts.values()) for one in running),
+        "acknowledgementsKnown": picture.acknowledgements is not None,
+        "list": [_shown(one, telling, now_ms) for one in (*running[:INCIDENTS_MAX], *ended[:INCIDENTS_MAX])],
+    }
+
+
+def _shown(incident: Incident, telling: Telling, now_ms: int) -> dict[str, Any]:
+    row, alert = telling.row(incident), incident.alert
+    known = telling.acknowledged(incident)
+    explanation = telling.words.sentence(alert).partition(" : ")[2]
+    return {
+        "id": row.id,
+        "kind": alert.kind,
+        "title": row.title,
+        "explanation": explanation[:1].upper() + explanation[1:],
+        "severity": row.severity,
+        "called": row.called,
+        "quiet": row.quiet,
+        "planned": alert.planned,
+        "learning": alert.learning,
+        **_times(alert),
+        "seconds": max(0, (now_ms - alert.start_ms) // 1000),
+        "region": alert.region,
+        "service": alert.service,
+        "project": alert.project,
+        "ratio": alert.ratio,
+        "ratioNow": alert.ratio_now,
+        "explained": telling.words.explained(incident),
+        "explains": asdict(row.explains),
+        "parts": [_part(one, telling.words) for one in _of_its_time(incident)[:PARTS_MAX]],
+        "apart": len(incident.apart),
+        "acknowledged": None
+        if known is None
+        else {"by": known.by, "untilMs": known.until_ms, "comment": known.comment},
+        "links": asdict(row.links),
+    }
+
+
+def _of_its_time(incident: Incident) -> list[AlertRecord]:
+    """What `explains` counts."""
+    return [one for one in incident.explains if one.end_ms is None or not incident.is_running]
+
+
+def _part(alert: AlertRecord, words: Words) -> dict[str, Any]:
+    return {"id": alert.id, "title": words.title(alert), "kind": alert.kind, "ratio": alert.ratio, **_times(alert)}
+
+
+def _times(alert: AlertRecord) -> dict[str, int | None]:
+    end = None if alert.end_ms is None else alert.end_ms // 60_000
+    return {"startMinute": alert.start_ms // 60_000, "endMinute": end}
+
+
+def spans(book: AlertBook, here: AlertScope | None) -> Sequence[Sequence[int | None]]:
+    """First minute and the one after the last (None: it runs) of all alerts of a scope itself, part of a wider incident or not."""
+    if here is None:
+        return ()
+    own = [
+        one
+        for one in book.alerts
+        if (one.region, one.service, one.project) == (here.region, here.service, here.project)
+    ]
+    return [(one.start_ms // 60_000, None if one.end_ms is None else one.end_ms // 60_000) for one in own]

@@ -7,13 +7,86 @@ looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.count import Cut
 from streams.expose.codes import Codes
-from streams.expose.page.last_hours import MinuteFigures
+from streams.expose.scope import Scope
 from streams.live import MinuteCounts, Snapshot
+
+_Counts = Mapping[tuple[str, ...], int]
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteFigures:
+    """Counts of one minute by cut and codes; `all_events` and `all_visits` are France's."""
+
+    by: Mapping[Cut, _Counts]
+    region_events: Mapping[str, int]
+    service_events: Mapping[str, int]
+    service_visits: Mapping[str, int]
+    all_events: int
+    all_visits: int
+    late: int
+
+    @classmethod
+    def of(cls, minute: MinuteCounts, codes: Codes) -> MinuteFigures:
+        """From what Redis holds."""
+        cuts = (
+            Cut.EVENTS,
+            Cut.VISITS,
+            Cut.SERVICE_VISITS,
+            Cut.PROJECT,
+            Cut.VISIT_PROJECT,
+            Cut.ACADEMY,
+            Cut.VISIT_ACADEMY,
+        )
+        by = {cut: codes.listed_counts(cut, minute.counts) for cut in cuts}
+        events, visits = by[Cut.EVENTS], by[Cut.VISITS]
+        return cls(
+            by,
+            _summed(events, 0),
+            _summed(events, 1),
+            _summed(by[Cut.SERVICE_VISITS], 1),
+            sum(events.values()),
+            sum(visits.values()),
+            sum(codes.listed_counts(Cut.LATE, minute.counts).values()),
+        )
+
+    def of_scope(self, scope: Scope) -> tuple[int, int]:
+        """Events and visits of a scope; with a service, the visits of that service."""
+        if scope.kind == "project":
+            return self._pair(Cut.PROJECT, Cut.VISIT_PROJECT, (scope.code,))
+        if scope.kind == "academy":
+            return self._pair(Cut.ACADEMY, Cut.VISIT_ACADEMY, (scope.code,))
+        if scope.kind == "region" and scope.service:
+            return self._pair(Cut.EVENTS, Cut.SERVICE_VISITS, (scope.code, scope.service))
+        if scope.kind == "region":
+            return self.region_events.get(scope.code, 0), self.by[Cut.VISITS].get((scope.code,), 0)
+        if scope.service:
+            return self.service_events.get(scope.service, 0), self.service_visits.get(scope.service, 0)
+        return self.all_events, self.all_visits
+
+    def _pair(self, events: Cut, visits: Cut, codes: tuple[str, ...]) -> tuple[int, int]:
+        return self.by[events].get(codes, 0), self.by[visits].get(codes, 0)
+
+
+def _summed(counts: _Counts, position: int) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for codes, number in counts.items():
+        sums[codes[position]] = sums.get(codes[position], 0) + number
+    return sums
+
+
+def added(figures: Iterable[MinuteFigures], cut: Cut) -> dict[tuple[str, ...], int]:
+    """The counts of one cut over several minutes."""
+    sums: dict[tuple[str, ...], int] = {}
+    for minute in figures:
+        for codes, number in minute.by[cut].items():
+            sums[codes] = sums.get(codes, 0) + number
+    return sums
+
 
 #: Minutes read again in turn at one look.
 IN_TURN_MINUTES = 10
@@ -21,26 +94,14 @@ IN_TURN_MINUTES = 10
 RUNNING_MINUTES = 30
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
-    """How far Redis was at a look."""
-
-    topic_id: str | None
-    settled_ms: int
-    offsets: dict[int, int]
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> _Stand:
-        offsets = {number: state.next_offset for number, state in snapshot.offsets.items()}
-        return cls(snapshot.topic_id, snapshot.settled_ms or 0, offsets)
-
-    def lies_behind(self, other: _Stand) -> bool:
-        """Whether Redis was emptied, restored from an older copy, or another one took its place since `other`."""
-        return (
-            self.topic_id != other.topic_id
-            or self.settled_ms < other.settled_ms
-            or any(self.offsets.get(number, -1) < offset for number, offset in other.offsets.items())
-        )
+def _lies_behind(now: Snapshot, then: Snapshot) -> bool:
+    """Whether Redis was emptied, restored from an older copy, or another one took its place since `then`."""
+    offsets = {number: state.next_offset for number, state in now.offsets.items()}
+    return (
+        now.topic_id != then.topic_id
+        or (now.settled_ms or 0) < (then.settled_ms or 0)
+        or any(offsets.get(number, -1) < state.next_offset for number, state in then.offsets.items())
+    )
 
 
 class MinutesRead:
@@ -50,7 +111,7 @@ class MinutesRead:
         self._codes = codes
         self._sure: set[int] = set()
         self._turn = 0
-        self._stand: _Stand | None = None
+        self._before: Snapshot | None = None
         #: Epoch minute -> what was read of it last.
         self.figures: dict[int, MinuteFigures] = {}
         #: ENT -> epoch minute of its last event, as far as it was read.
@@ -61,24 +122,23 @@ class MinutesRead:
         self._sure.clear()
         self.figures.clear()
         self.last_seen.clear()
-        self._stand = None
+        self._before = None
 
     def look(self, snapshot: Snapshot) -> bool:
         """Begin a look; minutes are fetched after this snapshot, so what it says is settled is whole when it is read.
 
         Returns whether nothing is known from before.
         """
-        stand = _Stand.of(snapshot)
-        if self._stand is not None and stand.lies_behind(self._stand):
+        if self._before is not None and _lies_behind(snapshot, self._before):
             self.forget()
-        is_first = self._stand is None
-        self._stand = stand
+        is_first = self._before is None
+        self._before = snapshot
         return is_first
 
     @property
     def settled(self) -> int:
         """The first epoch minute that is not settled; 0 where none is."""
-        return self._stand.settled_ms // 60_000 if self._stand else 0
+        return (self._before.settled_ms or 0) // 60_000 if self._before else 0
 
     def wanted(self, held: Sequence[int]) -> list[int]:
         """Which minutes to fetch, of those that Redis holds in the window, in order."""

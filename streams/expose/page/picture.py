@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
-from streams.expose.page.last_hours import MinuteFigures
+from streams.expose.page.minutes_read import MinuteFigures
+from streams.expose.scope import Scope
 from streams.incidents import Acknowledgement, AlertBook
-from streams.live import Snapshot
-from streams.observe import Census, progress_problem
+from streams.live import Distinct, Snapshot, Told
+from streams.observe import Census
 
 #: Minutes that the curve shows, the running ones included.
 WINDOW_MINUTES = 180
@@ -18,7 +19,10 @@ TABLE_MINUTES = 5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What passed in the last `seconds`, by differences of totals; `settled_ms` is how far settled time moved."""
+    """What passed in the last `seconds`, by differences of totals; `settled_ms` is how far settled time moved.
+
+    Totals themselves are a flow, since the beginning of all clocks.
+    """
 
     seconds: float
     events: int
@@ -26,6 +30,11 @@ class Flow:
     duplicates: int
     late: int
     settled_ms: int = 0
+
+    def since(self, then: Flow) -> Flow:
+        """The difference of two totals; settled time has not moved where there was none."""
+        passed = Flow(*(now - before for now, before in zip(astuple(self), astuple(then), strict=True)))
+        return passed if then.settled_ms else replace(passed, settled_ms=0)
 
     @property
     def is_catching_up(self) -> bool:
@@ -104,6 +113,7 @@ class Picture:
         return [self.minutes[m] for m in range(end - TABLE_MINUTES, end) if m in self.minutes]
 
 
-def sound(snapshot: Snapshot) -> str | None:
-    """Why this snapshot must not be shown."""
-    return progress_problem(snapshot)
+def of_scope(distinct: Distinct[Told], scope: Scope) -> Told | int:
+    """Users or establishments of a place; its service does not count."""
+    by = {"region": distinct.by_region, "academy": distinct.by_academy, "project": distinct.by_project}.get(scope.kind)
+    return distinct.national if by is None else by.get(scope.code, 0)

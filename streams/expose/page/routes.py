@@ -23,11 +23,10 @@ from streams.errors import InputError, ServerError
 from streams.expose.minutes_query import read_time
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
+from streams.expose.page.judged import told
 from streams.expose.page.picture import Picture
-from streams.expose.page.safe import SAFE
-from streams.expose.page.telling import told
-from streams.expose.scope import FRENCH, Scope, read_scope, scope_name
-from streams.expose.sight import Sight
+from streams.expose.page.runbooks import SAFE
+from streams.expose.scope import FRENCH, Scope, Sight, read_scope, scope_name
 from streams.expose.spans import Span, read_span
 from streams.web import Place, Places, sender_of
 
@@ -143,7 +142,7 @@ async def _events(
     ends = time.monotonic() + STREAM_SECONDS_MAX
     while (
         time.monotonic() < ends
-        and not (feed.stopping or told_to_leave.is_set())
+        and not (feed.loop.stopping or told_to_leave.is_set())
         and not await request.is_disconnected()
     ):
         feed.wanted()

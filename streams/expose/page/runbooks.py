@@ -6,16 +6,31 @@ Their links are relative: a proxy may serve them below any prefix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from string import Template
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
 
-from streams.expose.page.safe import SAFE
+from streams.access import viewer_of
+from streams.catalog import Catalog
+from streams.expose.answers import API, REFUSED, answer
+from streams.expose.scope import Sight
+from streams.forecast.forecast_page import forecast_body
+from streams.forecast.kept import KeptForecast
+
+SAFE = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
 
 _SHELL = Template((Path(__file__).parent / "static" / "runbook.html").read_text(encoding="utf-8"))
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
@@ -59,3 +74,34 @@ def _title(directory: Path, name: str) -> str:
 def framed(title: str, body: str, up: str = "../") -> Response:
     """A page of text; `up` leads to the live page."""
     return HTMLResponse(_SHELL.substitute(title=escape(title), body=body, up=up), headers=SAFE)
+
+
+_NONE = "<h1>Prévision</h1><p>Aucune prévision n'est gardée : <code>vigie forecast --keep</code> en fait une, chaque nuit par exemple.</p>"
+
+
+def add_forecast(
+    app: FastAPI,
+    kept: Callable[[], KeptForecast | None],
+    catalog: Catalog,
+) -> None:
+    """Add both."""
+
+    @app.get(
+        "/api/v1/forecast",
+        response_model=KeptForecast,
+        responses={**REFUSED, 404: {"description": "None is kept."}},
+        **API,
+    )
+    def forecast(request: Request) -> Response:
+        """The forecast that is kept: France's visits by day and quarter of an hour, each with an interval from 10 to 90 %."""
+        Sight(viewer_of(request), catalog).hold_whole()
+        found = kept()
+        if found is None:
+            raise HTTPException(404, "no forecast is kept: `vigie forecast --keep` makes one")
+        return answer(found)
+
+    @app.get("/prevision", include_in_schema=False)
+    def page(request: Request) -> Response:
+        Sight(viewer_of(request), catalog).hold_whole()
+        found = kept()
+        return framed("Prévision", _NONE if found is None else forecast_body(found), up="./")

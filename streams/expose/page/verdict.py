@@ -5,11 +5,11 @@ States: `ok`, `attention`, `mauvais`, `info` (nothing to judge), `inconnu` (not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from streams.count.settle import UNOWNED_MS
-from streams.expose.page.picture import Picture
+from streams.expose.alert_french import counted, number
+from streams.expose.page.picture import Picture, of_scope
 from streams.expose.samples import lag_events
 from streams.expose.scope import Scope
 from streams.live import Snapshot
@@ -49,133 +49,115 @@ def trust(picture: Picture, scope: Scope) -> dict[str, Any]:
     return {"state": state, "answer": answer, "why": why, "checks": checks}
 
 
-#: What each tick takes, beside it.
-_LIMITS = {
-    "settled": f"bon jusqu'à {SETTLED_AGE_OK_SECONDS // 60} min, mauvais après {SETTLED_AGE_BAD_SECONDS // 60} min",
-    "readers": "bon : toutes suivies, Kafka répond",
-    "rejected": f"bon jusqu'à {REJECTED_SHARE_OK:.0%}, mauvais au-delà de {REJECTED_SHARE_BAD:.0%}",
-    "duplicates": f"bon jusqu'à {DUPLICATE_SHARE_OK:.0%}",
-    "late": f"bon jusqu'à {LATE_SHARE_OK:.0%}, mauvais au-delà de {LATE_SHARE_BAD:.0%}",
-    "lost": "bon : aucun depuis le début des comptes",
-}
+#: What each tick is called, and what it takes, beside it.
+_TOLD = {
+    "settled": (
+        "Minute arrêtée",
+        f"bon jusqu'à {SETTLED_AGE_OK_SECONDS // 60} min, mauvais après {SETTLED_AGE_BAD_SECONDS // 60} min",
+    ),
+    "readers": ("Lecture de Kafka", "bon : toutes suivies, Kafka répond"),
+    "rejected": ("Événements refusés", f"bon jusqu'à {REJECTED_SHARE_OK:.0%}, mauvais au-delà de {REJECTED_SHARE_BAD:.0%}"),
+    "duplicates": ("Répétitions écartées", f"bon jusqu'à {DUPLICATE_SHARE_OK:.0%}"),
+    "late": ("Arrivés en retard", f"bon jusqu'à {LATE_SHARE_OK:.0%}, mauvais au-delà de {LATE_SHARE_BAD:.0%}"),
+    "lost": ("Perdus avant comptage", "bon : aucun depuis le début des comptes"),
+    "reporting": ("Établissements qui remontent", ""),
+}  # fmt: skip
 
 
-def _check(key: str, state: str, title: str, value: str, note: str = "") -> Check:
-    limit = _LIMITS.get(key, "").replace("%", "\u202f%")
-    return {"key": key, "state": state, "title": title, "value": value, "note": note, "limit": limit}
+def _check(key: str, state: str, value: str, note: str = "") -> Check:
+    title, limit = _TOLD[key]
+    narrow = limit.replace("%", "\u202f%")
+    return {"key": key, "state": state, "title": title, "value": value, "note": note, "limit": narrow}
 
 
 def _settled(picture: Picture) -> Check:
     if picture.snapshot is None:
-        return _check(
-            "settled",
-            "mauvais",
-            "Minute arrêtée",
-            "Redis ne répond pas",
-            "Les chiffres affichés sont les derniers lus.",
-        )
+        return _check("settled", "mauvais", "Redis ne répond pas", "Les chiffres affichés sont les derniers lus.")
     if picture.settled_ms is None:
-        return _check("settled", "inconnu", "Minute arrêtée", "aucune encore", "Aucun worker n'a encore compté.")
+        return _check("settled", "inconnu", "aucune encore", "Aucun worker n'a encore compté.")
     age = max(0, (picture.read_ms - picture.settled_ms) // 1000)
     value = f"il y a {duration(age)}"
     if age > SETTLED_AGE_OK_SECONDS and picture.flow is not None and picture.flow.is_catching_up:
         return _check(
-            "settled",
-            "attention",
-            "Minute arrêtée",
-            value,
-            "Rattrapage en cours : le retard diminue, les chiffres sont d'alors.",
+            "settled", "attention", value, "Rattrapage en cours : le retard diminue, les chiffres sont d'alors."
         )
     if age > SETTLED_AGE_BAD_SECONDS:
-        return _check(
-            "settled", "mauvais", "Minute arrêtée", value, "Plus rien ne s'arrête : voyez l'état de la chaîne."
-        )
+        return _check("settled", "mauvais", value, "Plus rien ne s'arrête : voyez l'état de la chaîne.")
     if age > SETTLED_AGE_OK_SECONDS:
-        return _check("settled", "attention", "Minute arrêtée", value, "Plus ancienne que d'habitude (moins de 2 min).")
-    return _check("settled", "ok", "Minute arrêtée", value)
+        return _check("settled", "attention", value, "Plus ancienne que d'habitude (moins de 2 min).")
+    return _check("settled", "ok", value)
 
 
 def _readers(snapshot: Snapshot | None) -> Check:
-    title = "Lecture de Kafka"
     if snapshot is None:
-        return _check("readers", "inconnu", title, "inconnue", "Redis ne répond pas.")
+        return _check("readers", "inconnu", "inconnue", "Redis ne répond pas.")
     if not snapshot.partitions:
-        return _check("readers", "mauvais", title, "aucun worker", "Démarrez un worker.")
+        return _check("readers", "mauvais", "aucun worker", "Démarrez un worker.")
     unowned = len(partitions_unowned(snapshot))
     if unowned:
-        value = f"{plural(unowned, 'partition')} sur {number(snapshot.partitions)} sans worker"
-        return _check("readers", "mauvais", title, value, "Ce qui y arrive n'est pas compté pour le moment.")
+        value = f"{counted(unowned, 'partition')} sur {number(snapshot.partitions)} sans worker"
+        return _check("readers", "mauvais", value, "Ce qui y arrive n'est pas compté pour le moment.")
     warming = sum(beat.warming is not None for beat in snapshot.heartbeats.values())
     if warming:
         return _check(
-            "readers", "attention", title, f"{plural(warming, 'partition')} en relecture", "Elles reprennent seules."
+            "readers", "attention", f"{counted(warming, 'partition')} en relecture", "Elles reprennent seules."
         )
     if silence := kafka_silence(snapshot):
-        value = f"{plural(len(silence.partitions), 'partition')} sur {number(snapshot.partitions)} sans réponse"
-        return _check(
-            "readers", "mauvais", title, value, f"{silence.words} : ce qui y arrive n'est pas compté pour le moment."
-        )
-    return _check("readers", "ok", title, f"{number(snapshot.partitions)} partitions sur {number(snapshot.partitions)}")
+        value = f"{counted(silence[0], 'partition')} sur {number(snapshot.partitions)} sans réponse"
+        return _check("readers", "mauvais", value, f"{silence[1]} : ce qui y arrive n'est pas compté pour le moment.")
+    return _check("readers", "ok", f"{number(snapshot.partitions)} partitions sur {number(snapshot.partitions)}")
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaSilence:
-    """Partitions whose owner lives and that Kafka says nothing of, and for how long; `seconds` is None where it never said anything."""
-
-    partitions: tuple[int, ...]
-    seconds: int | None
-
-    @property
-    def words(self) -> str:
-        """`Kafka ne répond plus depuis 45 s`."""
-        return (
-            "Kafka ne répond pas" if self.seconds is None else f"Kafka ne répond plus depuis {duration(self.seconds)}"
-        )
-
-
-def kafka_silence(snapshot: Snapshot) -> KafkaSilence | None:
-    """None where Kafka lately told each live worker where its log ends. One that hangs leaves workers, heartbeats and port as they were."""
+def kafka_silence(snapshot: Snapshot) -> tuple[int, str] | None:
+    """How many partitions Kafka leaves without word, and `Kafka ne répond plus depuis 45 s`: one that hangs leaves all else as it was."""
     silent = set(settling(snapshot, 0).stale) - set(partitions_unowned(snapshot))
     beats = [snapshot.heartbeats[number] for number in sorted(silent) if number in snapshot.heartbeats]
     if not beats:
         return None
     latest = max(beat.confirmed_ms or 0 for beat in beats)
-    return KafkaSilence(tuple(sorted(silent)), (snapshot.now_ms - latest) // 1000 if latest else None)
+    since = f"plus depuis {duration((snapshot.now_ms - latest) // 1000)}" if latest else "pas"
+    return len(silent), f"Kafka ne répond {since}"
 
 
 def _flow(picture: Picture) -> list[Check]:
     flow = picture.flow
     if flow is None:
         return [
-            _check(
-                "rejected", "inconnu" if picture.snapshot is None else "info", "Événements refusés", "pas encore mesuré"
-            ),
-            _check("duplicates", "info", "Répétitions écartées", "pas encore mesuré"),
+            _check("rejected", "inconnu" if picture.snapshot is None else "info", "pas encore mesuré"),
+            _check("duplicates", "info", "pas encore mesuré"),
         ]
     arrived = flow.events + flow.rejected + flow.duplicates
     rejected, repeated = share(flow.rejected, arrived), share(flow.duplicates, arrived)
     over = f"sur {duration(round(flow.seconds))}"
     note = "" if rejected <= REJECTED_SHARE_OK else "Des envois sont mal formés : « vigie rejects list » dit lesquels."
     return [
-        _check("rejected", _grade(rejected, REJECTED_SHARE_OK, REJECTED_SHARE_BAD), "Événements refusés",
-               f"{number(flow.rejected)} ({percent(rejected)}) {over}", note),
-        _check("duplicates", "ok" if repeated <= DUPLICATE_SHARE_OK else "attention", "Répétitions écartées",
-               f"{number(flow.duplicates)} ({percent(repeated)}) {over}",
-               "" if repeated <= DUPLICATE_SHARE_OK else "Beaucoup de renvois : un émetteur insiste. Ils ne sont pas comptés deux fois."),
-    ]  # fmt: skip
+        _check(
+            "rejected",
+            _grade(rejected, REJECTED_SHARE_OK, REJECTED_SHARE_BAD),
+            f"{number(flow.rejected)} ({percent(rejected)}) {over}",
+            note,
+        ),
+        _check(
+            "duplicates",
+            "ok" if repeated <= DUPLICATE_SHARE_OK else "attention",
+            f"{number(flow.duplicates)} ({percent(repeated)}) {over}",
+            ""
+            if repeated <= DUPLICATE_SHARE_OK
+            else "Beaucoup de renvois : un émetteur insiste. Ils ne sont pas comptés deux fois.",
+        ),
+    ]
 
 
 def _late(picture: Picture) -> Check:
     figures = picture.settled_figures()
     events, late = sum(f.all_events for f in figures), sum(f.late for f in figures)
     if not figures:
-        return _check("late", "info", "Arrivés en retard", "pas encore mesuré")
+        return _check("late", "info", "pas encore mesuré")
     found = share(late, events)
     note = "" if found <= LATE_SHARE_OK else "Comptés dans leur minute après son arrêt : elle peut encore monter."
     return _check(
         "late",
         _grade(found, LATE_SHARE_OK, LATE_SHARE_BAD),
-        "Arrivés en retard",
         f"{number(late)} ({percent(found)}) sur 5 min",
         note,
     )
@@ -183,29 +165,20 @@ def _late(picture: Picture) -> Check:
 
 def _lost(snapshot: Snapshot | None) -> Check:
     if snapshot is None:
-        return _check("lost", "inconnu", "Perdus avant comptage", "inconnu")
+        return _check("lost", "inconnu", "inconnu")
     lost = sum(n for field, n in snapshot.totals_of_all_time().items() if field[0] == "x")
     if lost:
-        return _check(
-            "lost",
-            "attention",
-            "Perdus avant comptage",
-            f"{number(lost)} depuis le début",
-            "Kafka les a effacés avant lecture.",
-        )
-    return _check("lost", "ok", "Perdus avant comptage", "aucun")
+        return _check("lost", "attention", f"{number(lost)} depuis le début", "Kafka les a effacés avant lecture.")
+    return _check("lost", "ok", "aucun")
 
 
 def _reporting(picture: Picture, scope: Scope) -> list[Check]:
     if scope.service or scope.kind == "academy":
         return []  # not measured: the page says it once, for all figures
-    title = "Établissements qui remontent"
     if picture.census is None:
-        return [_check("reporting", "info", title, "pas encore mesuré")]
-    seen = picture.census.establishments
-    by = {"region": seen.by_region, "project": seen.by_project}.get(scope.kind)
-    found = seen.national if by is None else by.get(scope.code, 0)
-    return [_check("reporting", "info", title, f"environ {number(found)} sur 15 min")]
+        return [_check("reporting", "info", "pas encore mesuré")]
+    found = of_scope(picture.census.establishments, scope)
+    return [_check("reporting", "info", f"environ {number(found)} sur 15 min")]
 
 
 def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
@@ -242,7 +215,7 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
     silence = kafka_silence(snapshot)
     return {
         "redis": True,
-        "kafka": silence.words if silence else "",
+        "kafka": silence[1] if silence else "",
         "partitions": rows,
         "workers": sorted({b.worker for b in snapshot.heartbeats.values() if snapshot.now_ms - b.at_ms <= UNOWNED_MS}),
         "perSecond": round(picture.flow.events / picture.flow.seconds, 1) if picture.flow and picture.flow.seconds else None,
@@ -258,16 +231,6 @@ def _grade(found: float, fine: float, bad: float) -> str:
 def share(part: int, whole: int) -> float:
     """`part` of `whole`, 0 where there is nothing."""
     return part / whole if whole else 0.0
-
-
-def number(value: int) -> str:
-    """`12 345`, with narrow no-break spaces."""
-    return f"{value:,}".replace(",", "\u202f")
-
-
-def plural(value: int, word: str) -> str:
-    """`3 partitions`."""
-    return f"{number(value)} {word}{'s' if value > 1 else ''}"
 
 
 def percent(value: float) -> str:
