@@ -28,14 +28,12 @@ from streams.errors import InputError
 from streams.history import load_calendar
 from streams.history.reading import History
 from streams.live import LiveReader
-from streams.load_test.delays import delays_seconds, percentiles
 from streams.load_test.drawn import busiest, draw
-from streams.load_test.from_topic import replay_of
-from streams.load_test.load_events import LoadReplay
+from streams.load_test.load_events import LoadReplay, replay_of
 from streams.load_test.load_french import Balance, LoadTestResult, of_a_forecast, of_what_was_sent
 from streams.load_test.load_meter import LoadMeter
-from streams.load_test.load_verdict import LoadOutcome, verdict
-from streams.load_test.senders import COUNTERS, LoadPublisher, SendPlan, SentLog, send
+from streams.load_test.load_verdict import LoadOutcome, delays_seconds, percentiles, verdict
+from streams.load_test.senders import COUNTERS, SendPlan, SentLog, send
 from streams.local.leash import die_with
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings

@@ -22,7 +22,7 @@ from streams.history import SchoolCalendar, load_calendar, report_text, report_v
 from streams.history.compared_days import ReportQuestion, day_question, period_question, rentree_question
 from streams.history.part import PartOfFrance
 from streams.history.report import make_report
-from streams.history.report_html import report_page
+from streams.history.report_page import report_page
 from streams.history.sides import both_sides
 from streams.settings import load_settings
 

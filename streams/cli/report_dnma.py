@@ -22,7 +22,7 @@ from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.history.held import counted
 from streams.history.weekly import read_weeks
-from streams.history.weekly_form import FormRow, SchoolDifference, differences, write_form
+from streams.history.weekly_form import SchoolDifference, SchoolWeek, differences, write_form
 from streams.local.leash import die_with
 from streams.publish.readers import Format
 from streams.settings import Settings, load_settings
@@ -128,7 +128,7 @@ def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:
     return 1 if unreadable or broken else 0
 
 
-def _compare(rows: Mapping[str, FormRow], against: Path, monday: datetime.date, catalog: Catalog) -> None:
+def _compare(rows: Mapping[str, SchoolWeek], against: Path, monday: datetime.date, catalog: Catalog) -> None:
     with open_csv(against) as file:
         weeks = read_weeks(file, catalog).weeks
     if not any(first == monday for first, _kind in weeks):

@@ -21,12 +21,10 @@ from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings
 from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
-from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Publisher
-from streams.simulate.pacing import Pace, begin_second
+from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Pace, TwoWays, begin_second
 from streams.simulate.scenario import DEFAULT_SPEED, Scenario, scenario_shift_seconds
 from streams.simulate.traffic import Generator, TrafficPlan
 from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
-from streams.simulate.two_ways import TwoWays
 
 _DEFAULT_MINUTES = 10
 
@@ -209,7 +207,7 @@ def _live(
     limits = PublisherLimits(delivery_seconds_max=DELIVERY_SECONDS_MAX, block_seconds_max=5)
     kafka = VisitPublisher(edges.kafka_address(settings), topic=settings.topic, limits=limits)
     kafka.connect()
-    publisher: Publisher = kafka
+    publisher: VisitPublisher | TwoWays = kafka
     if project is not None:
         collector = VisitPublisher(edges.publish_address(settings), limits=limits)
         collector.connect()

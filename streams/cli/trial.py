@@ -21,7 +21,7 @@ from streams.history.archive import Archive
 from streams.history.reading import History
 from streams.settings import Settings, load_settings
 from streams.trial.facts import TrialFacts, TrialRules, curves_of, days_of, peaks_of, service_visits, with_drivers
-from streams.trial.page import trial_page
+from streams.trial.trial_page import trial_page
 from streams.watch import SENSITIVITIES
 
 

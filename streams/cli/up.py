@@ -38,7 +38,7 @@ from streams.local import (
     run_stack,
 )
 from streams.local.jars import jars_are_there
-from streams.local.paths import check_programs
+from streams.local.process import check_programs
 from streams.local.screen import utf8_output
 from streams.settings import Settings, default_data_dir, load_settings
 from streams.simulate.levels import load_past

@@ -17,6 +17,7 @@ from streams.errors import ServerError, StateError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.codes import Lists
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.samples import (
     ManySeries,
     archive_families,

@@ -199,13 +199,13 @@ def observer_lifespan(parts: Parts, stop_seconds_max: float) -> Callable[[FastAP
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.observer.start()
+        parts.observer.loop.start()
         parts.feed.loop.start()
-        parts.herald.start()
+        parts.herald.loop.start()
         yield
-        parts.herald.stop(stop_seconds_max)
+        parts.herald.loop.stop(stop_seconds_max)
         parts.feed.loop.stop(stop_seconds_max)
-        parts.observer.stop(stop_seconds_max)
+        parts.observer.loop.stop(stop_seconds_max)
         parts.reader.close()
         parts.sketches.close()
 

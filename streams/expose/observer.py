@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from dataclasses import replace
+from functools import partial
 
 from streams.access import AccessScope, Gate, RouteScopes
 from streams.addresses import host_port
@@ -119,6 +120,7 @@ class ObserverServer:
         loops = ObserverLoops(vital, (feed.loop, kafka.loop, silences.loop))
         herald = Herald(keeper.observers, f"{socket.gethostname()}:{settings.observer_port}", loops)
         self.loops = replace(loops, beside=(*loops.beside, herald.loop))
+        forecast = partial(kept, settings.archive_dir)
         lists = Lists.of(catalog, metrics_all=settings.metrics_all)
         alerts = AlertScraper(
             incidents,
@@ -134,6 +136,7 @@ class ObserverServer:
             lists=lists,
             lateness_ms=settings.lateness_seconds * 1000,
             alerts=alerts,
+            forecast=ForecastScraper(forecast, settings.calendar_shift_seconds),
             loops=self.loops.all,
         )
         known = installation(settings, catalog)
@@ -151,7 +154,7 @@ class ObserverServer:
             feed,
             settings.calendar_shift_seconds,
             deploy_dir() / "runbooks",
-            lambda: kept(settings.archive_dir),
+            forecast,
             lambda: redis_silence(keeper.answered_at, settings.alive_without_redis_seconds),
         )
         self.app = create_app(parts, observer_lifespan(parts, LOOP_SECONDS_MAX))

@@ -55,14 +55,14 @@ class Askable(NoServer):
 
 
 def test_a_page_that_opens_just_when_the_feed_goes_to_rest_is_served(catalog) -> None:
-    feed = make(Askable, catalog)
+    feed = Askable(catalog)
     feed.loop.start()
     until(lambda: feed.looks)
     feed.loop.stop(5)
 
 
 def test_pages_that_ask_do_not_make_it_look_more_often(catalog) -> None:
-    feed = make(Askable, catalog)
+    feed = Askable(catalog)
     feed.loop.start()
     began = time.monotonic()
     while time.monotonic() < began + 0.5:
@@ -82,7 +82,7 @@ class Raising(NoServer):
 
 
 def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(catalog) -> None:
-    feed = make(Raising, catalog)
+    feed = Raising(catalog)
     feed.loop.start()
     feed.wanted()
     until(lambda: feed.picture.problem)

@@ -21,9 +21,11 @@ from starlette.responses import Response
 from streams.access import AccessScope, Viewer
 from streams.catalog import load_catalog
 from streams.cli import cli
+from streams.clock import PARIS, iso_utc
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.page.runbooks import add_forecast
 from streams.expose.scope import OutOfSight
-from streams.forecast.backtest import backtest
+from streams.forecast.ahead import BOUNDS, quarter_that_ends
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecast_page import forecast_body
 from streams.forecast.forecaster import backtest
