@@ -119,6 +119,8 @@ class EventWriter:
 
 #: More are not held in memory at once; `--times` makes them as many as are wanted.
 EVENTS_MAX = 5_000_000
+#: What the events are from, as an operator reads it.
+SOURCE = "le journal de Kafka"
 _MEMBERS = ("project", "uai", "profile", "type", "tool", "device")
 
 
@@ -160,14 +162,14 @@ def replay_of(values: Iterable[bytes | None], begin_ms: int, end_ms: int) -> Loa
         raise InputError(
             "no event that counts is in this range of the log: choose another --range, or --day of an archive"
         )
-    left_out = [f"{number} {what}" for number, what in ((broken, "broken record(s)"), (repeats, "repeat(s)")) if number]
+    told = ((broken, "enregistrement(s) hors contrat, non renvoyé(s)"), (repeats, "répétition(s), non renvoyée(s)"))
     return LoadReplay(
         _minutes(np.array(rows, np.int64), -(-(end_ms - begin_ms) // MINUTE_MS)),
         tuple(places),
         tuple(services),
         None,
-        "the log",
-        tuple(f"{said}, not sent again" for said in left_out),
+        SOURCE,
+        tuple(f"{number} {what}" for number, what in told if number),
     )
 
 

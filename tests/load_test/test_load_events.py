@@ -129,7 +129,10 @@ def test_events_of_the_log_are_sent_again_without_repeats_and_broken_ones() -> N
     ]
     replay = replay_of(values, 0, 180_000)
     assert replay.by_minute() == [1, 2, 0]
-    assert replay.left_out == ("2 broken record(s), not sent again", "1 repeat(s), not sent again")
+    assert replay.left_out == (
+        "2 enregistrement(s) hors contrat, non renvoyé(s)",
+        "1 répétition(s), non renvoyée(s)",
+    )
     sent = _sent(replay, 2)
     assert [event["ts"] // 60_000 for event in sent] == [0, 0, 1, 1, 1, 1]  # type: ignore[operator]
     whole = [e for e in sent if e.get("device") == "MOBILE"]

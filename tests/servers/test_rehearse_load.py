@@ -1,18 +1,24 @@
-"""`vigie rehearse-load` against a chain that it starts: everything that was sent is counted, minute by minute as often as archived."""
+"""`vigie rehearse-load`: what was sent is counted as often as archived; on the servers of a live chain nothing of that is touched."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
+import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from streams import edges
+from streams.audit.figures import log_ends
+from streams.catalog import Catalog
 from streams.cli import cli
 from streams.history.archive import Archive
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
+from tests.servers.conftest import Installation
+from tests.servers.test_outages import traffic_to
 
 pytestmark = pytest.mark.servers
 DAY = date(2026, 9, 1)
@@ -52,3 +58,34 @@ def test_a_multiplied_day_is_counted_whole(through: str, tmp_path: Path, monkeyp
         assert re.search(rf"\n    {process} +[0-9,]+ cœur au plus, [1-9]\d* Mio", text), (process, text)
     assert re.search(r"p50 [0-9,]+ s, p95 [0-9,]+ s, p99 [0-9,]+ s", text), text
     assert re.search(r"à la pire minute\) : [2-9] ouvriers", text), text
+
+
+def test_a_range_of_the_live_topic_is_sent_again_beside_the_live_chain(
+    installation: Installation, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in installation.environment.items():
+        if name.startswith("VIGIE_"):
+            monkeypatch.setenv(name, value)
+    settings = installation.settings
+    traffic = traffic_to(installation, catalog)
+    traffic.send(2_000)
+    sent = traffic.flush()
+    now = int(time.time() // 60 * 60) + 60
+    began, ended = (datetime.fromtimestamp(at, UTC).isoformat() for at in (now - 120, now))
+    counted = sum(number for (minute, *_), number in sent.events.items() if now // 60 - 2 <= minute < now // 60)
+    assert counted > 500
+    before = log_ends(edges.kafka_address(settings), settings.topic)
+    words = ["rehearse-load", "--range", began, ended, "--times", "2", "--workers", "1", "--servers", "settings"]
+    words += ["--at-once", "--name", f"load.{settings.topic}"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code in (0, 1), (done.output, done.exception)
+    text = done.stdout.replace("\u202f", "")
+    assert text.startswith("essai de charge : le journal de Kafka, fois 2, par Kafka, "), text
+    numbers = re.search(r"(\d+) envoyés, (\d+) confirmés = (\d+) comptés \+ 0 rejetés \+ 0 doublons ; écart 0\n", text)
+    assert numbers, text
+    assert {int(number) for number in numbers.groups()} == {2 * counted}
+    assert f"à savoir : {sum(sent.rejected.values())} enregistrement(s) hors contrat, non renvoyé(s)" in text, text
+    assert log_ends(edges.kafka_address(settings), settings.topic) == before
+    again = CliRunner().invoke(cli, words)
+    assert again.exit_code != 0
+    assert "holds something already: choose another --name" in str(again.exception), again.output
