@@ -31,11 +31,7 @@ EVENTS = _observer(
 )
 PROJECT_EVENTS = _observer("ent_project_events_total", Kind.COUNTER, "Visit events counted, by ENT project.", "project")
 PROFILE_EVENTS = _extra(
-    "ent_profile_events_total",
-    Kind.COUNTER,
-    "Visit events counted, by profile and region.",
-    "profile",
-    "region",
+    "ent_profile_events_total", Kind.COUNTER, "Visit events counted, by profile and region.", "profile", "region"
 )
 ACADEMY_EVENTS = _extra("ent_academy_events_total", Kind.COUNTER, "Visit events counted, by academy.", "academy")
 REJECTED = _observer("ent_events_rejected_total", Kind.COUNTER, "Events rejected, by reason.", "reason")
@@ -46,10 +42,7 @@ REJECTS_NOT_KEPT = _observer(
     "reason",
 )
 LATE = _observer(
-    "ent_events_late_total",
-    Kind.COUNTER,
-    "Events counted after their partition's watermark had passed them.",
-    "region",
+    "ent_events_late_total", Kind.COUNTER, "Events counted after their partition's watermark had passed them.", "region"
 )
 DUPLICATES = _observer("ent_events_duplicate_total", Kind.COUNTER, "Repeats of an id, removed and not counted.")
 VISITS = _observer("ent_visits_total", Kind.COUNTER, "Visits by the ministry's rule, by region.", "region")
