@@ -39,7 +39,7 @@ from streams.local import (
 )
 from streams.local.jars import jars_are_there
 from streams.local.process import check_programs
-from streams.local.screen import utf8_output
+from streams.local.run import utf8_output
 from streams.settings import Settings, default_data_dir, load_settings
 from streams.simulate.levels import load_past
 from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric as Family
 from streams import metrics
 from streams.clock import PARIS
 from streams.errors import VigieError
-from streams.expose.families import Row, family
+from streams.expose.samples import Row, family
 from streams.forecast.ahead import BOUNDS, quarter_that_ends, whole_day
 from streams.forecast.kept import KeptForecast
 
