@@ -18,6 +18,7 @@ FOR_SCREENS = {
     "history/calendar_config.py": "names of holidays",
     "history/estimate.py": "the name of a mark",
     "history/report_words.py": "the report's page",
+    "load_test/load_events.py": "what a load test is from",
     "publish/fields.py": "what logs write",
     "rehearse/plot.py": "a page",
     "simulate/odd.py": "odd events",

@@ -18,6 +18,7 @@ from streams.expose.alert_french import Words
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.codes import Lists
 from streams.expose.collector import Scrape, render
+from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.incidents import IncidentParts
 from streams.expose.samples import (
     archive_families,
@@ -30,12 +31,20 @@ from streams.expose.samples import (
     snapshot_families,
     unseen_family,
 )
+from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast
 from streams.live import AlertBook, AlertRecord, Driver, MinuteCounts
 from streams.metric_kinds import Kind, Owner
 from streams.metrics import METRICS
 from streams.observe import ArchiveFigures, DetectorFigures, ExpectedRow
 
 MINUTE = 1_788_242_580 // 60
+#: Of the quarters of an hour that end at 08:15 and an hour later, and of the day.
+FORECAST = KeptForecast(
+    "2026-08-31T22:00:00Z",
+    "2026-08-31",
+    (ForecastDay("2026-09-01", 1000, 900, 1100, 3, None, 2, ()),),
+    tuple(ForecastQuarter(f"2026-09-01T0{5 + n // 4}:{15 * (n % 4):02}:00Z", 100.0, 80.0, 120.0) for n in range(12)),
+)
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 TEXT = "text/plain;version=0.0.4"
 LATENESS_MS = 20_000
@@ -74,6 +83,7 @@ def scrape_of(snapshot, census, lists, minutes):
         *census_families(census, snapshot.settled_ms, lists),
         unseen_family({"service": 3, "uai": 0}),
         *archive_families(ArchiveFigures(minute=29_804_043, waiting_minutes=60, missed_events=7)),
+        *ForecastScraper(lambda: FORECAST, 0).families(MINUTE * 60_000),
     ]
     book = AlertBook(MINUTE, (alert(), alert(kind="silence", learning=True)))
     alerts = replace(alert_scraper(lists.catalog, book), metrics_all=lists.metrics_all)

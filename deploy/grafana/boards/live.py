@@ -282,7 +282,7 @@ def _forecast() -> list[Any]:
 
 
 def _foreseen(metric: str, selector: str) -> str:
-    return f"max without (instance, pod) (ent_forecast_{metric}{{{selector}}})"
+    return now(f"ent_forecast_{metric}", f"{{{selector}}}")
 
 
 def _trust() -> list[Any]:
