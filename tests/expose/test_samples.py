@@ -39,12 +39,9 @@ from streams.observe import ArchiveFigures, DetectorFigures, ExpectedRow
 
 MINUTE = 1_788_242_580 // 60
 #: Of the quarters of an hour that end at 08:15 and an hour later, and of the day.
-FORECAST = KeptForecast(
-    "2026-08-31T22:00:00Z",
-    "2026-08-31",
-    (ForecastDay("2026-09-01", 1000, 900, 1100, 3, None, 2, ()),),
-    tuple(ForecastQuarter(f"2026-09-01T0{5 + n // 4}:{15 * (n % 4):02}:00Z", 100.0, 80.0, 120.0) for n in range(12)),
-)
+QUARTERS = [ForecastQuarter(f"2026-09-01T0{5 + n // 4}:{15 * (n % 4):02}:00Z", 100, 80, 120) for n in range(12)]
+TODAY = ForecastDay("2026-09-01", 1000, 900, 1100, 3, None, 2, ())
+FORECAST = KeptForecast("2026-08-31T22:00:00Z", "2026-08-31", (TODAY,), tuple(QUARTERS))
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 TEXT = "text/plain;version=0.0.4"
 LATENESS_MS = 20_000

@@ -100,7 +100,7 @@ def test_servers_that_are_down_take_little_time(installation: Installation) -> N
         timeout=60,
         check=False,
     )
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 20  # 10 on an idle machine: Kafka's client asks again for a while
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
     problems = [line for line in done.stdout.splitlines() if line.startswith("problem")]

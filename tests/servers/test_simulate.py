@@ -92,7 +92,7 @@ def test_the_topic_holds_what_the_truth_says_over_a_stop_and_a_restart(installat
     good = [
         (key, orjson.loads(value))
         for key, value in records
-        if value.startswith(b'{"v":1,"id"') and b'"profile"' in value
+        if value.startswith(b'{"v":1,"id"') and b'"profile"' in value and b'"ts"' in value
     ]
     assert all(key is None or key.decode() == event["visitor"] for key, event in good[:1000])
     starts = {run.run: [e["ts"] for _, e in good if e["id"].startswith(run.run)] for run in truth.runs}
