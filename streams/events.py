@@ -26,7 +26,6 @@ VISITOR_CHARACTERS_MAX = 128
 #: A visitor shorter than this keeps no secret for long: it counts, and `vigie check --project` warns.
 PSEUDONYM_CHARACTERS_MIN = 22
 VERSION = 1
-REQUIRED = frozenset(("v", "id", "ts", "visitor"))
 
 
 class Reason(StrEnum):

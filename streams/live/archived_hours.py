@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from streams.clock import Milliseconds, Minute
-from streams.count import Field, Sketch
+from streams.count import Field
 from streams.errors import StateError
 from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Meta
 from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, encode_field
+from streams.live.keys import Keys
 from streams.live.reader import MinuteCounts, added
 
 
@@ -166,12 +166,3 @@ class ArchiveReader:
         with asking_redis(self._address):
             answers: list[Any] = pipeline.execute()
         return answers
-
-
-#: Kinds of sketches of a day that `merge_establishments` makes.
-SCHOOL_SKETCHES = (Sketch.REGION_SCHOOLS, Sketch.PROJECT_SCHOOLS)
-
-
-def sketch_name(kind: Sketch, code: str) -> str:
-    """The name of a sketch of a day, without its date."""
-    return encode_field((kind, code))
