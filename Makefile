@@ -16,7 +16,7 @@ WORKERS ?=
 SCALE ?=
 SPEED ?=
 # make test: further arguments of pytest, for instance ARGS="tests/count -x"; three tests at a time on two cores, since those of servers
-# wait for two thirds of their time.
+# wait for two thirds of their time. Those whose point is a bound of time come after them, one at a time.
 ARGS ?=
 TESTS_AT_ONCE ?= 3
 
@@ -33,7 +33,9 @@ demo: $(STAMP) servers ## a whole chain on this machine and a back-to-school mor
 
 .PHONY: test
 test: $(STAMP) servers-and-browser ## all tests, on real servers; ARGS="..." is handed to pytest
-	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -p order -n $(TESTS_AT_ONCE) --dist worksteal --durations=10 $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m pytest -p budget -p order -n $(TESTS_AT_ONCE) --dist worksteal --durations=10 -m "not alone" $(ARGS); \
+		together=$$?; PYTHONPATH=tests $(BIN)/python -m pytest -p budget --durations=5 -m alone $(ARGS); \
+		case $$together,$$? in 0,0|0,5|5,0) ;; *) exit 1 ;; esac
 
 .PHONY: check
 check: $(STAMP) servers ## style, types, import rules, and every configuration file in deploy/

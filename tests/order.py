@@ -14,7 +14,7 @@ import pytest
 #: Seconds of the modules that take long, on two cores; what is not listed takes its suite's `SECONDS_A_MODULE`.
 SECONDS = {
     "servers/test_hard_cases.py": 85,
-    "servers/test_page.py": 80,
+    "servers/test_page.py": 40,
     "servers/test_stack.py": 70,
     "servers/test_runbooks.py": 65,
     "servers/test_outages.py": 55,
@@ -23,7 +23,6 @@ SECONDS = {
     "servers/test_http.py": 50,
     "servers/test_collector.py": 50,
     "servers/test_board_queries.py": 45,
-    "servers/test_prove.py": 40,
     "servers/test_publish.py": 40,
     "servers/test_check.py": 35,
     "servers/test_poison.py": 35,
@@ -37,6 +36,7 @@ SECONDS = {
     "servers/test_emitters.py": 25,
     "simulate/test_past.py": 25,
     "rules/test_rules.py": 25,
+    "history/test_like_with_like.py": 20,
 }
 SECONDS_A_MODULE = {
     "servers": 15,

@@ -15,15 +15,9 @@ import pytest
 
 from streams.background import QUICK_RETRIES_MAX, REST, BackgroundLoop, LoopRules, retry_seconds
 from streams.errors import ServerError
+from tests.waiting import wait_until
 
 RULES = LoopRules("test", 0.001, "nothing is done", "it is done again", retry_seconds=0.001, retry_seconds_max=0.001)
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.002)
 
 
 @contextmanager
@@ -54,7 +48,7 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_it_goes_round_until_it_is_stopped() -> None:
     with running(lambda: None) as loop:
-        until(lambda: loop.state.rounds >= 3)
+        wait_until(lambda: loop.state.rounds >= 3)
         assert (loop.problem(), loop.defect()) == (None, None)
     assert loop.stopping
     assert loop.problem() is None, "a stop that was asked for is no problem"
@@ -63,6 +57,7 @@ def test_it_goes_round_until_it_is_stopped() -> None:
     assert loop.state.rounds == rounds
 
 
+@pytest.mark.alone
 def test_the_period_counts_from_the_beginning_of_a_round() -> None:
     begins: list[float] = []
 
@@ -71,7 +66,7 @@ def test_the_period_counts_from_the_beginning_of_a_round() -> None:
         time.sleep(0.1)
 
     with running(action, replace(RULES, period_seconds=0.3)):
-        until(lambda: len(begins) == 5)
+        wait_until(lambda: len(begins) == 5)
     gaps = [b - a for a, b in itertools.pairwise(begins)]
     assert min(gaps) >= 0.29
     # A busy machine may be late with a round, not with all of them.
@@ -82,7 +77,7 @@ def test_what_was_to_be_expected_is_said_once_and_that_it_is_over(caplog: pytest
     caplog.set_level(logging.INFO)
     down = ServerError("Redis is down; start it")
     with running(raising(down, down, down, None)) as loop:
-        until(lambda: loop.state.rounds)
+        wait_until(lambda: loop.state.rounds)
         assert (loop.state.failures, loop.state.failures_total, loop.state.defects) == (0, 3, 0)
     assert levels(caplog) == ["WARNING", "INFO"]
     assert "nothing is done: Redis is down; start it" in caplog.text
@@ -92,7 +87,7 @@ def test_what_was_to_be_expected_is_said_once_and_that_it_is_over(caplog: pytest
 
 def test_while_it_fails_it_says_why() -> None:
     with running(raising(ServerError("Redis is down"))) as loop:
-        until(lambda: loop.state.failures > 1)
+        wait_until(lambda: loop.state.failures > 1)
         assert loop.problem() == "test: Redis is down"
         assert loop.defect() is None
 
@@ -104,7 +99,7 @@ def test_a_defect_is_shown_with_its_traceback_once_and_the_loop_goes_on(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(raising(error)) as loop:
-        until(lambda: loop.state.defects >= 5)
+        wait_until(lambda: loop.state.defects >= 5)
         assert loop.problem() == loop.defect() != None  # noqa: E711
         assert type(error).__name__ in str(loop.problem())
     assert caplog.text.count("Traceback") == 1
@@ -125,14 +120,14 @@ def test_another_place_has_a_traceback_of_its_own_and_the_same_one_never_again(
     calls = iter([first, second, first, lambda: None, first, first])
 
     with running(lambda: next(calls, lambda: None)()) as loop:
-        until(lambda: loop.state.defects == 5 and loop.state.problem is None)
+        wait_until(lambda: loop.state.defects == 5 and loop.state.problem is None)
     assert caplog.text.count("Traceback") == 2
     assert levels(caplog) == ["ERROR", "ERROR", "INFO", "ERROR", "INFO"]
 
 
 def test_a_defect_amid_what_was_expected_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with running(raising(ServerError("down"), KeyError("date"), ServerError("down"))) as loop:
-        until(lambda: loop.state.failures >= 4)
+        wait_until(lambda: loop.state.failures >= 4)
         assert (loop.problem(), loop.defect()) == ("test: down", None)
         assert loop.state.defects == 1
     assert caplog.text.count("Traceback") == 1
@@ -148,7 +143,7 @@ def test_a_loop_for_which_going_on_would_be_a_lie_gives_up() -> None:
         at_end=lambda: ends.append(1),
     )
     loop.start()
-    until(lambda: gone)
+    wait_until(lambda: gone)
     assert loop.state.defects == 4, "a good round in between begins a new row"
     assert loop.stop(5)
     assert (len(ends), [text.count("KeyError: 'b'") for text in gone]) == (1, [1])
@@ -157,14 +152,14 @@ def test_a_loop_for_which_going_on_would_be_a_lie_gives_up() -> None:
 def test_a_thread_that_is_gone_is_a_defect() -> None:
     loop = BackgroundLoop(raising(KeyError("a")), replace(RULES, defects_max=1))
     loop.start()
-    until(lambda: loop.state.failures)
-    until(lambda: "restart this process" in (loop.defect() or ""))
+    wait_until(lambda: loop.state.failures)
+    wait_until(lambda: "restart this process" in (loop.defect() or ""))
     assert "KeyError" in str(loop.problem())
 
 
 def test_expected_failures_never_make_it_give_up() -> None:
     with running(raising(ServerError("down")), replace(RULES, defects_max=1)) as loop:
-        until(lambda: loop.state.failures > 5)
+        wait_until(lambda: loop.state.failures > 5)
 
 
 def test_a_call_that_hangs_is_a_defect_while_it_does() -> None:
@@ -174,9 +169,9 @@ def test_a_call_that_hangs_is_a_defect_while_it_does() -> None:
         go_on.wait()
 
     with running(action, replace(RULES, hung_seconds=0.05)) as loop:
-        until(lambda: "hangs since" in (loop.defect() or ""))
+        wait_until(lambda: "hangs since" in (loop.defect() or ""))
         go_on.set()
-        until(lambda: loop.state.rounds)
+        wait_until(lambda: loop.state.rounds)
         assert loop.problem() is None
 
 
@@ -188,7 +183,7 @@ def test_a_failure_is_told_after_it_is_shown_and_what_is_told_may_fail(caplog: p
         raise ValueError("wrong, too")
 
     with running(raising(ServerError("down")), on_failure=on_failure) as loop:
-        until(lambda: len(seen) >= 2)
+        wait_until(lambda: len(seen) >= 2)
     assert seen[0] == "down"
     assert "wrong, too" in caplog.text
 
@@ -196,17 +191,17 @@ def test_a_failure_is_told_after_it_is_shown_and_what_is_told_may_fail(caplog: p
 def test_what_is_done_at_the_end_is_done_in_the_thread_even_if_the_rounds_fail() -> None:
     ends: list[str] = []
     with running(raising(KeyError("a")), at_end=lambda: ends.append(threading.current_thread().name)) as loop:
-        until(lambda: loop.state.failures)
+        wait_until(lambda: loop.state.failures)
     assert ends == ["test"]
 
 
 def test_a_wake_ends_a_rest() -> None:
     with running(lambda: REST) as loop:
-        until(lambda: loop.state.rounds == 1)
+        wait_until(lambda: loop.state.rounds == 1)
         time.sleep(0.05)
         assert loop.state.rounds == 1
         loop.wake()
-        until(lambda: loop.state.rounds == 2)
+        wait_until(lambda: loop.state.rounds == 2)
 
 
 def test_a_wake_during_a_round_is_not_lost() -> None:
@@ -219,13 +214,13 @@ def test_a_wake_during_a_round_is_not_lost() -> None:
         return REST
 
     with running(action) as loop:
-        until(lambda: len(rounds) == 100)
+        wait_until(lambda: len(rounds) == 100)
 
 
 def test_it_can_be_stopped_from_its_own_action_and_before_it_began() -> None:
     loop = BackgroundLoop(lambda: None if loop.stop(5) else REST, RULES)
     loop.start()
-    until(lambda: loop.stop(0.01))
+    wait_until(lambda: loop.stop(0.01))
     never = BackgroundLoop(lambda: None, RULES)
     assert never.stop(5)
     assert never.problem() is None
@@ -236,7 +231,7 @@ def test_a_failure_while_it_is_being_stopped_is_not_told(caplog: pytest.LogCaptu
 
     def action() -> None:
         begun.set()
-        until(lambda: loop.stopping)
+        wait_until(lambda: loop.stopping)
         raise ServerError("the connection was closed under it")
 
     loop = BackgroundLoop(action, RULES)
@@ -262,7 +257,7 @@ class Mute(Exception):
 @pytest.mark.parametrize("expected", [(), (Mute,)])
 def test_an_error_that_cannot_say_what_it_is_ends_nothing(expected: tuple[type[Exception], ...]) -> None:
     with running(raising(Mute(), None), replace(RULES, expected=expected)) as loop:
-        until(lambda: loop.state.rounds >= 2)
+        wait_until(lambda: loop.state.rounds >= 2)
         assert (loop.state.failures_total, loop.problem()) == (1, None)
 
 
@@ -276,7 +271,7 @@ def test_a_log_that_cannot_be_written_ends_nothing() -> None:
     logger.addHandler(handler)
     try:
         with running(raising(ServerError("away"), ValueError("defect"), None), on_failure=lambda: 1 // 0) as loop:
-            until(lambda: loop.state.rounds >= 2)
+            wait_until(lambda: loop.state.rounds >= 2)
             assert loop.state.failures_total == 2
     finally:
         logger.removeHandler(handler)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import streams.errors
@@ -64,6 +65,7 @@ def test_the_names_of_the_sdk_are_a_closed_list() -> None:
     assert (Path(streams.__file__).parent / "py.typed").exists()
 
 
+@pytest.mark.alone
 def test_importing_the_sdk_is_quick_and_loads_nothing_heavy() -> None:
     script = (
         "import sys, time\nbegan = time.process_time()\nimport streams.publish\n"

@@ -189,6 +189,7 @@ def test_it_is_json(build):
     assert members["redis"] == {"up": False, "appendonly": "unknown", "error": "Redis does not answer; start it"}
 
 
+@pytest.mark.alone
 def test_kafka_is_up_when_somebody_answers_or_hangs_up_and_down_when_nobody_does() -> None:
     """A process that is held still takes connections: its kernel does."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

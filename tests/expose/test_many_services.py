@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from streams.count import Cut
 from streams.expose.codes import Lists
 from streams.expose.collector import Scrape, render
@@ -15,6 +17,7 @@ MINUTE = 29_804_043
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
+@pytest.mark.alone
 def test_a_hundred_services_are_written_in_time(catalog, make_snapshot):
     """Five minutes of 2,000 pairs of two measures, and 2,000 counters. Under 50 ms with Redis and gzip; alone it is far less."""
     many = tuple(replace(catalog.services[0], code=f"S{number:03d}") for number in range(100))

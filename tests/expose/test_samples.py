@@ -384,6 +384,7 @@ def test_both_formats_say_the_same(scrape):
     }
 
 
+@pytest.mark.alone
 def test_an_hour_of_minutes_is_written_in_time(lists):
     """A catch-up: sixty minutes, all pairs of three measures. Within 1 s with what Redis takes; alone it is far less."""
     counts = {("e", *pair): 7 for pair in lists.pairs} | {("vs", *pair): 2 for pair in lists.pairs}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,13 +15,7 @@ from streams.expose.page.feed import PERIOD_SECONDS
 from streams.expose.prober import KAFKA_LOOKS, Prober
 from streams.expose.probes import probe_kafka
 from tests.stand_ins import NOBODY
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.002)
+from tests.waiting import wait_until
 
 
 class NoServer(Feed):
@@ -57,7 +50,7 @@ class Askable(NoServer):
 def test_a_page_that_opens_just_when_the_feed_goes_to_rest_is_served(catalog) -> None:
     feed = Askable(catalog)
     feed.loop.start()
-    until(lambda: feed.looks)
+    wait_until(lambda: feed.looks)
     feed.loop.stop(5)
 
 
@@ -85,12 +78,12 @@ def test_a_look_that_nobody_foresaw_is_shown_on_the_page_and_the_feed_goes_on(ca
     feed = Raising(catalog)
     feed.loop.start()
     feed.wanted()
-    until(lambda: feed.picture.problem)
+    wait_until(lambda: feed.picture.problem)
     assert "KeyError: 'date'" in (feed.picture.problem or "")
     assert feed.picture.snapshot is None
     assert "page: " in (feed.loop.defect() or "")
     feed.wrong = False
-    until(lambda: feed.loop.problem() is None)
+    wait_until(lambda: feed.loop.problem() is None)
     feed.loop.stop(5)
 
 
@@ -109,7 +102,7 @@ def test_a_look_at_kafka_that_fails_says_nothing_of_kafka(error) -> None:
     prober = Prober(look, replace(KAFKA_LOOKS, period_seconds=0.01))
     prober.loop.start()
     assert looked.wait(5)
-    until(lambda: prober.known is None)
+    wait_until(lambda: prober.known is None)
     assert prober.loop.problem() is not None
     prober.loop.end()
 

@@ -129,6 +129,7 @@ def test_a_planned_stop_is_told_as_such_and_its_neighbour_is_not(plan: Plan) -> 
     assert (found["NOTES"].kind, found["NOTES"].planned) == ("silence", None)
 
 
+@pytest.mark.alone
 def test_a_settled_minute_of_everything_takes_less_than_a_second() -> None:
     """All regions, services and projects; the goal is 1 s of one core."""
     plan = make_plan(CATALOG, CALENDAR)

@@ -25,7 +25,7 @@ from tests.servers.own_servers import KafkaHandle, RedisHandle
 from tests.servers.supervised import Supervised
 from tests.servers.traffic import Traffic
 from tests.servers.truth import ROWS_MAX, differences, snapshot_of, total, wait_drained
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 WORKERS = 2
 EXTRA_SLOT = 2

@@ -101,6 +101,7 @@ def test_what_waits_to_be_sent_takes_room_too() -> None:
     assert not box.wait_for_room(10)
 
 
+@pytest.mark.alone
 def test_without_room_nobody_waits_unless_asked_to() -> None:
     box = outbox(buffer_events_max=1)
     take(box, 1)
@@ -109,6 +110,7 @@ def test_without_room_nobody_waits_unless_asked_to() -> None:
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.alone
 def test_waiting_for_room_ends_when_there_is_some() -> None:
     box = outbox(buffer_events_max=1, block_seconds_max=30)
     (future,) = sent(box, 1)

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 
 from streams.local import Process, Program, free_ports, kafka
 from tests.servers.own_servers import Killable
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 BROKERS = 3
 CLUSTER_ID = "VigieThreeBrokers00000"

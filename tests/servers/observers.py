@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -218,14 +218,6 @@ class Filler:
         lines = [HeartbeatLine(0, position, position + 7, 0.25, dedupe_window_ms=DEDUPE_WINDOW_MS)]
         lines += [HeartbeatLine(number, 0, 0, 0.0) for number in range(1, self.partitions)]
         await writer.heartbeat("worker-test", 4242, 8001, lines)
-
-
-def wait_until(holds: Callable[[], bool], seconds_max: float = 60.0) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + seconds_max
-    while not holds():
-        assert time.monotonic() < deadline, f"did not come true within {seconds_max:.0f} s: {holds}"
-        time.sleep(0.1)
 
 
 def settled_past(observer: Observer, minute: int) -> bool:

@@ -17,7 +17,7 @@ from streams.local import Process, Program, free_ports
 from streams.local.process import find_program
 from streams.settings import deploy_dir
 from tests.servers.own_servers import Killable
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 SERVICE = "vigie-redis"
 #: Of a test alone.

@@ -19,7 +19,7 @@ from streams.local import Process, Receivers, alertmanager, free_ports
 from streams.local.process import find_program
 from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks, html_of
-from tests.servers.observers import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 PAGE = "http://observer.example.org:8000"

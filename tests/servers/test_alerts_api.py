@@ -15,17 +15,9 @@ from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
-from tests.servers.observers import (
-    Filler,
-    Observer,
-    Place,
-    events,
-    now_minute,
-    observing,
-    to_school_morning_seconds,
-    wait_until,
-)
+from tests.servers.observers import Filler, Observer, Place, events, now_minute, observing, to_school_morning_seconds
 from tests.servers.test_alert_store import MINUTE, alert
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 

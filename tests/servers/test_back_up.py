@@ -23,7 +23,8 @@ from tests.servers.own_servers import RedisHandle, on_own_redis
 from tests.servers.supervised import Supervised
 from tests.servers.test_outages import counting, nothing_is_lost, traffic_to
 from tests.servers.truth import snapshot_of, total
-from tests.servers.workers import reader_of, wait_for
+from tests.servers.workers import reader_of
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 PAGES = Path(__file__).parents[2] / "docs" / "operations"

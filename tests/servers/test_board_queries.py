@@ -38,7 +38,8 @@ from tests.board_queries import BoardQuery, boards, panels, queries
 from tests.servers.conftest import install
 from tests.servers.observers import SCHOOL_MORNING, to_school_morning_seconds
 from tests.servers.own_servers import varied
-from tests.servers.workers import reader_of, wait_for, workers
+from tests.servers.workers import reader_of, workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 

@@ -31,7 +31,8 @@ from streams.settings import default_config_dir
 from tests.servers.commands import run
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
-from tests.servers.workers import WorkerProcess, wait_for
+from tests.servers.workers import WorkerProcess
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 
@@ -88,6 +89,7 @@ def test_every_problem_of_servers_and_lists_at_once(installation: Installation, 
     assert "5 problems found" in errors
 
 
+@pytest.mark.alone
 def test_servers_that_are_down_take_little_time(installation: Installation) -> None:
     began = time.monotonic()
     nowhere = {"VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "VIGIE_REDIS_URL": "redis://127.0.0.1:9/0"}

@@ -34,7 +34,8 @@ from tests.servers.collectors import SECRET, Collector, collecting, event, lines
 from tests.servers.conftest import Installation, KafkaServer, RedisServer, install
 from tests.servers.test_other_languages import EXAMPLES, uses
 from tests.servers.test_other_languages import SECRET as USERS_SECRET
-from tests.servers.workers import reader_of, wait_for, workers
+from tests.servers.workers import reader_of, workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 

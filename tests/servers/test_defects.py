@@ -19,8 +19,9 @@ from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from tests.servers.conftest import RedisServer
-from tests.servers.observers import Filler, Place, events, now_minute, observing_server, vigie, wait_until
+from tests.servers.observers import Filler, Place, events, now_minute, observing_server, vigie
 from tests.servers.test_alert_store import alert
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 CATALOG = load_catalog(default_config_dir())

@@ -24,7 +24,7 @@ from tests.servers.supervised import Supervised
 from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.test_outages import counting, ends_in_time, nothing_is_lost, traffic_to
 from tests.servers.truth import snapshot_of, total
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 #: From the failover until counts go on, on a busy machine; the connections were never healed before they were left.

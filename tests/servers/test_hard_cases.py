@@ -27,7 +27,8 @@ from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, is_drained, log_ends, snapshot_of, total, wait_drained
-from tests.servers.workers import WorkerProcess, reader_of, wait_for, workers
+from tests.servers.workers import WorkerProcess, reader_of, workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 EXIT_STATE = 4

@@ -10,7 +10,7 @@ from tests.servers.conftest import Installation
 from tests.servers.supervised import Supervised
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, log_ends, wait_drained
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 COLD = 300

@@ -18,16 +18,8 @@ from streams.catalog import Catalog
 from streams.live import AlertStore, ArchiveReader
 from streams.live.connection import RedisAddress
 from tests.servers.conftest import RedisServer
-from tests.servers.observers import (
-    Filler,
-    Observer,
-    Place,
-    events,
-    now_minute,
-    observing,
-    observing_process,
-    wait_until,
-)
+from tests.servers.observers import Filler, Observer, Place, events, now_minute, observing, observing_process
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 

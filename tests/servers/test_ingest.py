@@ -21,8 +21,9 @@ from streams.events import Reason
 from streams.local import Process, ScrapedPorts, free_ports, prometheus
 from streams.settings import default_config_dir
 from tests.servers.conftest import Installation
-from tests.servers.workers import counted_records, reader_of, wait_for, workers
+from tests.servers.workers import counted_records, reader_of, workers
 from tests.test_events import BROKEN
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 

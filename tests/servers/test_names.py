@@ -11,7 +11,8 @@ from streams.count import Cut
 from tests.servers.conftest import Installation
 from tests.servers.test_poison import Sender
 from tests.servers.truth import snapshot_of, total, wait_drained
-from tests.servers.workers import wait_for, workers
+from tests.servers.workers import workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 EXIT_NAME_TAKEN = 6

@@ -22,8 +22,9 @@ from streams.settings import Settings
 from tests.servers.conftest import KafkaServer, RedisServer, install
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, wait_drained
-from tests.servers.workers import wait_for, workers
+from tests.servers.workers import workers
 from tests.token_endpoint import AUDIENCE, CLIENT, SECRET, token_endpoint
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 #: Short, so that connections end and tokens are asked for again while the test runs.

@@ -42,8 +42,8 @@ from tests.servers.observers import (
     say_the_same,
     settled_past,
     vigie,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -309,7 +309,7 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
         os.kill(server.pid, signal.SIGSTOP)  # hung: it takes connections and never answers
         status, body, seconds = observer.get("/metrics")
         assert status == 200
-        assert seconds < 3
+        assert seconds < 10  # 2 s are Redis's, the rest a busy machine's
         assert _names(body) - {"ent_kafka_up", "ent_problem", "ent_defects_total"} == {"ent_redis_up"}
         assert without_kafka(observer.scrape()) == {("ent_redis_up",): 0}
         wait_until(lambda: observer.get("/readyz")[0] == 503)

@@ -21,7 +21,7 @@ from tests.servers.supervised import Supervised
 from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 STOP_SECONDS_MAX = 25.0

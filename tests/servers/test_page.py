@@ -27,6 +27,7 @@ from tests.servers.page_scene import (
 pytestmark = pytest.mark.servers
 
 
+@pytest.mark.alone
 def test_the_page_paints_within_a_second_and_needs_no_other_server(browser, address):
     with opened(browser, address) as page:
         expect(page.locator("h1")).to_have_text("France entière")
@@ -88,6 +89,7 @@ def test_a_service_filters_all_that_is_measured_by_service_and_the_rest_is_said_
         expect(page.locator("#unmeasured")).to_be_hidden()
 
 
+@pytest.mark.alone
 def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):
     """From the moment Redis has it until the page has it, by the page's own clock. A machine that is busy with other suites may hold one
     minute up: one of three must be shown in time, and each within the patience of every other test.
@@ -180,6 +182,7 @@ def test_a_chain_that_keeps_up_is_believed(browser, address, scene):
         expect(page.locator("#trouble")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_day_open_does_not_grow(browser, address):
     with opened(browser, address, script=FAKE_STREAM) as page:
         page.evaluate("startFake()")

@@ -20,7 +20,7 @@ from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
 from tests.history.days_made import archived
 from tests.servers.browser import PHONE, WALL, WIDE, box_of, opened, violations
-from tests.servers.observers import observing, wait_until
+from tests.servers.observers import observing
 from tests.servers.page_scene import (
     CATALOG,
     WRITTEN,
@@ -31,6 +31,7 @@ from tests.servers.page_scene import (
     shown,
     surge,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 

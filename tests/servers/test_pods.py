@@ -24,8 +24,8 @@ from streams.catalog import Catalog
 from tests.servers.conftest import Installation
 from tests.servers.test_outages import counting, traffic_to
 from tests.servers.truth import differences, wait_drained
-from tests.servers.workers import wait_for
 from tests.test_kubernetes import KUBERNETES, POD_ADDRESS, environment_of, of_kind, pods
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 #: Where this machine has room for what a pod mounts: its own root stays as it is.

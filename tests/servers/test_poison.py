@@ -25,7 +25,8 @@ from tests.servers.conftest import Installation
 from tests.servers.own_servers import varied
 from tests.servers.raw_produce import produce
 from tests.servers.truth import differences, snapshot_of, total, wait_drained
-from tests.servers.workers import WorkerProcess, wait_for, workers
+from tests.servers.workers import WorkerProcess, workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 

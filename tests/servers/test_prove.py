@@ -8,7 +8,7 @@ import pytest
 
 from tests.prove.run import Plan, prove, table
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 def test_five_kills_and_two_outages_leave_no_difference(tmp_path: Path) -> None:

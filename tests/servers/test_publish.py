@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from streams.settings import Settings
 from streams.topics import TopicDesign, ensure_topics
 from tests.servers.conftest import Installation, KafkaServer
 from tests.servers.truth import all_records
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.servers,
@@ -133,7 +134,7 @@ def test_a_kafka_that_is_away_at_the_start_makes_nobody_wait(tmp_path: Path) -> 
         assert longest < 0.5, "ten seconds each, it was"
         with pytest.raises(BufferFull):
             made.send_raw(b"{}", None)
-        _await(lambda: "ECONNREFUSED" in (made.health().problem or ""))
+        wait_until(lambda: "ECONNREFUSED" in (made.health().problem or ""))
         assert (made.health().connected, made.pending, made.failed) == (False, 500, 0)
         server = _run(kafka(tmp_path, port, controller_port, heap_mib=256))
         try:
@@ -153,13 +154,6 @@ def test_a_kafka_that_is_away_at_the_start_makes_nobody_wait(tmp_path: Path) -> 
         made.send_raw(b"{}", None)
 
 
-def _await(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_wrong_credentials_are_named(installation: Installation) -> None:
     address = KafkaAddress(
         kafka_address(installation.settings).bootstrap_servers, "SASL_PLAINTEXT", "SCRAM-SHA-512", "ent", "wrong"
@@ -167,7 +161,7 @@ def test_wrong_credentials_are_named(installation: Installation) -> None:
     limits = PublisherLimits(connect_seconds_max=1)
     publisher = VisitPublisher(address, {"mbn": SECRET}, limits=limits)
     publisher.publish(service="NOTES", uai="0541234Y", user_id=31415)
-    _await(lambda: publisher.health().problem is not None)
+    wait_until(lambda: publisher.health().problem is not None)
     assert "check kafka_security_protocol, kafka_sasl_username" in (publisher.health().problem or "")
     with pytest.raises(ServerError, match="check kafka_security_protocol, kafka_sasl_username"):
         publisher.connect()

@@ -60,6 +60,7 @@ def test_a_multiplied_day_is_counted_whole(through: str, tmp_path: Path, monkeyp
     assert re.search(r"à la pire minute\) : [2-9] ouvriers", text), text
 
 
+@pytest.mark.long
 def test_a_range_of_the_live_topic_is_sent_again_beside_the_live_chain(
     installation: Installation, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

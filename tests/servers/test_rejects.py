@@ -24,7 +24,8 @@ from streams.ingest.dead_letters import KEEP_SECONDS_MAX
 from streams.settings import Settings
 from tests.servers.conftest import Installation
 from tests.servers.truth import all_records, differences, snapshot_of, total, wait_drained
-from tests.servers.workers import wait_for, workers
+from tests.servers.workers import workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 

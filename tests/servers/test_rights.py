@@ -20,7 +20,8 @@ from streams.publish import VisitPublisher
 from streams.settings import Settings
 from tests.servers.commands import run
 from tests.servers.conftest import Installation
-from tests.servers.workers import wait_for, workers
+from tests.servers.workers import workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -25,7 +25,8 @@ from tests.servers.sentinels import SERVICE, Guarded, Node, guarded
 from tests.servers.supervised import Supervised
 from tests.servers.traffic import Traffic
 from tests.servers.truth import differences, wait_drained
-from tests.servers.workers import WorkerProcess, wait_for
+from tests.servers.workers import WorkerProcess
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 EVENTS_PER_SECOND = 300

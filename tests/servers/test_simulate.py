@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -18,6 +17,7 @@ from streams.errors import InputError
 from streams.settings import Settings
 from streams.simulate import DEFAULT_SPEED, load_scenarios, load_truth, scenario_shift_seconds
 from tests.servers.conftest import Installation
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -45,13 +45,6 @@ def in_topic(settings: Settings) -> list[tuple[bytes | None, bytes]]:
         consumer.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.1)
-
-
 def published(truth: Path) -> int:
     try:
         return load_truth(truth).published
@@ -66,7 +59,7 @@ def test_the_topic_holds_what_the_truth_says_over_a_stop_and_a_restart(installat
     environment = {**installation.environment, "VIGIE_CALENDAR_SHIFT_SECONDS": str(shift)}
     first = subprocess.Popen(command(truth_path), env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: published(truth_path) > 500)
+        wait_until(lambda: published(truth_path) > 500)
         first.send_signal(signal.SIGTERM)
         _, said = first.communicate(timeout=20)
     finally:
@@ -106,7 +99,7 @@ def test_a_kill_leaves_a_recent_truth_that_says_it_is_not_complete(installation:
     truth_path = installation.directory / "truth.json"
     process = subprocess.Popen(command(truth_path), env=installation.environment, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: published(truth_path) > 100)
+        wait_until(lambda: published(truth_path) > 100)
     finally:
         process.kill()
         process.wait(10)

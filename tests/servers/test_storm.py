@@ -21,7 +21,8 @@ from tests.alerting.sinks import Sinks, html_of
 from tests.board_queries import queries
 from tests.incidents.storms import storm
 from tests.servers.browser import chromium, elsewhere, opened, violations
-from tests.servers.observers import Filler, Place, events, now_minute, observing, vigie, wait_until
+from tests.servers.observers import Filler, Place, events, now_minute, observing, vigie
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 

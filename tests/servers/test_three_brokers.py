@@ -24,7 +24,7 @@ from tests.servers.own_servers import varied
 from tests.servers.supervised import Supervised
 from tests.servers.test_outages import nothing_is_lost, traffic_to
 from tests.servers.truth import snapshot_of, total
-from tests.servers.workers import wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 RATE = 300

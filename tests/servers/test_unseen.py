@@ -26,7 +26,8 @@ from streams.settings import Settings, default_config_dir
 from tests.servers.conftest import Installation, RedisServer
 from tests.servers.test_live_scripts import Live
 from tests.servers.truth import wait_drained
-from tests.servers.workers import WorkerProcess, reader_of, wait_for, workers
+from tests.servers.workers import WorkerProcess, reader_of, workers
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.servers
 EVENTS: Field = (Cut.EVENTS, "44", "INCONNU")

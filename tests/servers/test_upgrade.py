@@ -26,7 +26,8 @@ from streams.settings import Settings
 from tests.servers.conftest import Installation
 from tests.servers.traffic import Sent, Traffic
 from tests.servers.truth import is_drained, log_ends, snapshot_of, total, wait_drained
-from tests.servers.workers import get, reader_of, wait_for
+from tests.servers.workers import get, reader_of
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 #: Key layout 1: ids and visitors remembered over all projects together, one call of Redis a chunk.

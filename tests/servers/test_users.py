@@ -22,7 +22,8 @@ from streams.observe import Census, ObserverRules, take_census
 from streams.observe import Observer as ObserverLoop
 from streams.settings import default_config_dir
 from streams.small_numbers import SmallNumbers
-from tests.servers.observers import Filler, Observer, Place, observing, say_the_same, vigie, wait_until
+from tests.servers.observers import Filler, Observer, Place, observing, say_the_same, vigie
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 

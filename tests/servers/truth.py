@@ -15,7 +15,8 @@ from streams.count import Cut
 from streams.live import Snapshot
 from streams.settings import Settings
 from tests.servers.traffic import Sent
-from tests.servers.workers import reader_of, wait_for
+from tests.servers.workers import reader_of
+from tests.waiting import wait_for
 
 #: Rows of a difference that are told.
 ROWS_MAX = 60

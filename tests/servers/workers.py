@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,14 +83,6 @@ def workers(environment: dict[str, str], directory: Path, number: int, *options:
 def reader_of(settings: Settings) -> LiveReader:
     """A reader of this installation's counts."""
     return LiveReader(edges.redis_address(settings), settings.redis_prefix)
-
-
-def wait_for(what: str, done: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until `done()`, or fail saying what did not come."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
 
 
 def counted_records(snapshot: Snapshot) -> int:

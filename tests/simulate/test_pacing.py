@@ -123,6 +123,7 @@ class Recorder:
         return Deliveries(self.delivered, self.delivered, 0, 0, {}, ())
 
 
+@pytest.mark.alone
 def test_live_traffic_is_never_ahead_and_catches_up(make_plan: MakePlan, tmp_path: object) -> None:
     plan = make_plan("rentree", "07:45", 0.005, clean=True, shift_seconds=0)
     begin_s = int(NOW) - 240

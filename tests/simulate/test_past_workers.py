@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from streams.history.archive import Archive
 from tests.history.days_made import file_of
+from tests.waiting import wait_until
 
 
 def children(pid: int) -> list[int]:
@@ -24,14 +24,6 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def wait_for(condition: object, seconds: float = 20.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -46,7 +38,7 @@ def test_the_processes_end_with_the_command(tmp_path: Path, how: signal.Signals)
     )
     workers: list[int] = []
     try:
-        wait_for(lambda: list(tmp_path.glob("past/*/*.parquet")))
+        wait_until(lambda: list(tmp_path.glob("past/*/*.parquet")))
         workers = children(parent.pid)
         assert workers
         if how is signal.SIGINT:
@@ -54,7 +46,7 @@ def test_the_processes_end_with_the_command(tmp_path: Path, how: signal.Signals)
         else:
             parent.send_signal(how)
         assert parent.wait(20) == (130 if how is signal.SIGINT else -how)
-        wait_for(lambda: not any(map(is_running, workers)))
+        wait_until(lambda: not any(map(is_running, workers)))
     finally:
         for pid in [parent.pid, *workers]:
             if is_running(pid):

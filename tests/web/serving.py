@@ -115,11 +115,3 @@ def seconds_until_closed(one: socket.socket) -> float:
     began = time.monotonic()
     read_all(one)
     return time.monotonic() - began
-
-
-def eventually(holds, seconds_max: float = 20.0) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + seconds_max
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

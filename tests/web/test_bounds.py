@@ -12,7 +12,8 @@ import pytest
 
 from streams.errors import ServerError
 from streams.web import WebServer, listen
-from tests.web.serving import BIG, Served, application, eventually, read_all, read_answers, serving
+from tests.waiting import wait_until
+from tests.web.serving import BIG, Served, application, read_all, read_answers, serving
 
 GET = b"GET /end HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -46,7 +47,7 @@ def test_what_does_not_go_on_is_closed(served: Served, sent: bytes, answers: lis
         one.sendall(sent)
         found = read_all(one)
     assert re.findall(rb"HTTP/1.1 ([^\r]*)", found) == answers
-    eventually(lambda: served.open_connections == 0)
+    wait_until(lambda: served.open_connections == 0)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_byte_at_a_time_makes_no_bound_longer(served: Served, begun: bytes) ->
             except OSError:
                 open_still = False
         assert not open_still
-    eventually(lambda: served.open_connections == 0)
+    wait_until(lambda: served.open_connections == 0)
 
 
 def test_requests_in_a_row_are_answered_in_order_however_they_are_cut(served: Served) -> None:
@@ -98,7 +99,7 @@ def test_a_request_that_is_being_answered_has_all_its_time(served: Served) -> No
         while time.monotonic() - began < 2 * HEAD_SECONDS:
             assert one.recv(1 << 16)
         assert served.streams_open == 1
-    eventually(lambda: served.streams_open == served.open_connections == 0)
+    wait_until(lambda: served.streams_open == served.open_connections == 0)
 
 
 def test_who_does_not_take_what_was_answered_is_dropped_and_who_is_slow_is_not(
@@ -117,7 +118,7 @@ def test_who_does_not_take_what_was_answered_is_dropped_and_who_is_slow_is_not(
             strict=True,
         ):
             one.sendall(request)
-        eventually(lambda: served.open_connections == 0)
+        wait_until(lambda: served.open_connections == 0)
         monkeypatch.setattr("streams.web.protocol.TAKE_SECONDS", 2.0)  # looked at a few times while this one reads
         slow = stack.enter_context(closing(served.connect()))
         slow.sendall(b"GET /big HTTP/1.0\r\n\r\n")
@@ -139,7 +140,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_when_all_is_taken_one_client_hears_503_and_another_is_answered() -> None:
     with serving(connections_max=20) as served, ExitStack() as stack:
         held = [stack.enter_context(closing(served.connect())) for _ in range(20)]
-        eventually(lambda: served.open_connections == 20)
+        wait_until(lambda: served.open_connections == 20)
         for request in (LAST, PART, b""):
             answer = served.exchange(request)
             assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
@@ -153,7 +154,7 @@ def test_when_all_is_taken_one_client_hears_503_and_another_is_answered() -> Non
         assert read_all(held[0]) == b"", "the oldest of the greediest has gone"
         for one in held:
             one.close()
-        eventually(lambda: served.open_connections == 0)
+        wait_until(lambda: served.open_connections == 0)
         assert served.exchange(LAST).startswith(b"HTTP/1.1 200 OK")
 
 
@@ -163,7 +164,7 @@ def test_a_stream_that_runs_is_no_place_for_another_client() -> None:
         for _ in range(4):
             one = stack.enter_context(closing(served.connect()))
             one.sendall(b"GET /forever HTTP/1.1\r\nHost: a\r\n\r\n")
-        eventually(lambda: served.streams_open == 4)
+        wait_until(lambda: served.streams_open == 4)
         assert served.exchange(LAST, "127.0.0.2").startswith(b"HTTP/1.1 503")
         assert served.streams_open == 4
 
@@ -177,7 +178,7 @@ def test_two_thousand_half_open_connections() -> None:
             one.setblocking(False)
             with suppress(BlockingIOError):
                 one.connect(("127.0.0.1", served.port))
-        eventually(lambda: served.open_connections == 300, 60)
+        wait_until(lambda: served.open_connections == 300, 60)
         assert len(served.server.connections.refused) <= served.server.connections.refused_max
         assert served.exchange(LAST).startswith(b"HTTP/1.1 503")
         assert served.exchange(LAST, "127.0.0.2").startswith(b"HTTP/1.1 200 OK")

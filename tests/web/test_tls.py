@@ -15,7 +15,8 @@ import pytest
 from streams.errors import SettingsError
 from streams.web import TlsFiles
 from tests.certificates import make_certificate, trusting
-from tests.web.serving import BIG, Served, eventually, read_all, seconds_until_closed, serving
+from tests.waiting import wait_until
+from tests.web.serving import BIG, Served, read_all, seconds_until_closed, serving
 
 GET = b"GET /end HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -40,7 +41,7 @@ def test_small_and_large_answers_and_a_connection_that_is_used_again(served: Ser
         assert b"200 OK" in one.recv(1 << 16)
         one.sendall(GET_BIG)
         assert read_all(one).endswith(BIG)
-    eventually(lambda: served.open_connections == 0)
+    wait_until(lambda: served.open_connections == 0)
 
 
 def test_a_client_that_reads_nothing_is_dropped(
@@ -49,7 +50,7 @@ def test_a_client_that_reads_nothing_is_dropped(
     monkeypatch.setattr("streams.web.protocol.TAKE_SECONDS", 0.3)
     with closing(secured(served, tmp_path)) as one:
         one.sendall(GET_BIG)
-        eventually(lambda: served.open_connections == 0)
+        wait_until(lambda: served.open_connections == 0)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01", GET, b"\x16\x03\x01\x02\x00" + b"\x01" * 0x200])
@@ -57,7 +58,7 @@ def test_what_is_no_handshake_is_closed(served: Served, sent: bytes) -> None:
     with closing(served.connect()) as one:
         one.sendall(sent)
         assert seconds_until_closed(one) < 20
-    eventually(lambda: served.open_connections == 0)
+    wait_until(lambda: served.open_connections == 0)
 
 
 def test_a_head_that_never_ends_is_closed_behind_a_handshake_too(served: Served, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_files_are_read_again_and_bad_ones_leave_what_was(served: Served, tmp_pa
             return True
         return False
 
-    eventually(shown)
+    wait_until(shown)
     with pytest.raises(ssl.SSLCertVerificationError):
         old.wrap_socket(served.connect(), server_hostname="localhost")
 
