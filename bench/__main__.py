@@ -4,6 +4,9 @@ Fills a topic, runs one `vigie worker` over it, and divides the events by the CP
 process spent between its first counted chunk and its last. Start-up is left out. Load generator, Kafka and Redis are other processes
 and are not in the figure; what Redis spent in the same time stands beside it. The counts in Redis are compared with what was sent: a
 fast wrong count is no figure.
+
+`--against DIR` runs the worker of another checkout in turn with this one, on the same topic, and prints how many times as many events this
+one counts: `git worktree add ../before v0.1.0`, then `python -m bench --against ../before`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,14 +31,23 @@ from redis import Redis
 
 from bench.load import Load, fill
 from streams import edges
-from streams.count import Cut
-from streams.live import LiveReader
 from streams.load_test import load_meter
 from streams.local import Process, free_ports, kafka, redis
 from streams.settings import Settings, default_config_dir
 from streams.topics import ensure_topics
 
 GOAL = 300_000
+ROOT = Path(__file__).resolve().parents[1]
+#: Prints how many events Redis holds. The version that counted them reads them: another one may have another key layout.
+COUNTED = """
+import sys
+from streams.count import Cut
+from streams.edges import redis_address
+from streams.live import LiveReader
+from streams.settings import Settings
+reader = LiveReader(redis_address(Settings(redis_url=sys.argv[1])), sys.argv[2])
+print(sum(number for field, number in reader.snapshot().totals.items() if field[0] == Cut.EVENTS))
+"""
 WAIT_SECONDS_MAX = 600.0
 
 
@@ -81,8 +93,8 @@ def servers(directory: Path) -> Iterator[Settings]:
             process.stop()
 
 
-def measure(settings: Settings, number: int, events: int, directory: Path) -> Run:
-    """Run one worker of a fresh consumer group and prefix over the whole topic."""
+def measure(settings: Settings, number: int, events: int, directory: Path, checkout: Path = ROOT) -> Run:
+    """Run one worker, of this checkout or another one, of a fresh consumer group and prefix over the whole topic."""
     prefix = f"bench{number}"
     own = {
         "VIGIE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
@@ -92,20 +104,21 @@ def measure(settings: Settings, number: int, events: int, directory: Path) -> Ru
         "VIGIE_CONSUMER_GROUP": prefix,
         "VIGIE_STACK_FILE": str(directory / "none.json"),
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")} | own
+    python = checkout / ".venv" / "bin" / "python"
+    begin = [str(python) if python.exists() else sys.executable]
     log = directory / f"worker-{number}.log"
     with log.open("wb") as output:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "streams", "worker"], env={**inherited, **own}, stdout=output, stderr=output
+            [*begin, "-m", "streams", "worker"], cwd=checkout, env=environment, stdout=output, stderr=output
         )
     try:
         run = watch(worker, settings, events, log)
     finally:
         worker.terminate()
         worker.wait(30)
-    reader = LiveReader(edges.redis_address(settings), prefix)
-    counted = sum(n for field, n in reader.snapshot().totals.items() if field[0] == Cut.EVENTS)
-    reader.close()
+    ask = [*begin, "-c", COUNTED, settings.redis_url, prefix]
+    counted = int(subprocess.run(ask, cwd=checkout, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     if counted != events:
         raise SystemExit(f"{counted} events are counted in Redis, {events} were sent: no figure")
     return run
@@ -180,12 +193,29 @@ def _report(load: Load, runs: list[Run]) -> bool:
     return met
 
 
+def _compare(runs: list[Run], others: list[Run]) -> None:
+    figures: dict[str, Callable[[Run], float]] = {
+        "": lambda run: run.per_cpu_second,
+        " with Redis's CPU": lambda run: run.per_cpu_second_of_both,
+    }
+    for name, figure in figures.items():
+        ours, theirs = list(map(figure, runs)), list(map(figure, others))
+        pairs = sorted(one / other for one, other in zip(ours, theirs, strict=True))
+        print(
+            f"{statistics.median(ours):>9,.0f} events per CPU-second{name}, {statistics.median(theirs):,.0f} of the other checkout: "
+            f"{statistics.median(pairs):.3f} times (pairs {pairs[0]:.3f} to {pairs[-1]:.3f})"
+        )
+
+
 def main() -> int:
     """Fill, measure, print; 1 when the median is below the goal."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, run in turn with this one")
     asked = parser.parse_args()
+    if asked.against and not (asked.against / "streams" / "__main__.py").is_file():
+        parser.error(f"{asked.against} is no checkout of Vigie: make one with git worktree add DIR COMMIT")
     with tempfile.TemporaryDirectory(prefix="vigie-bench-") as name, servers(Path(name)) as settings:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
         print(f"sending {asked.events:,} events ...", flush=True)
@@ -196,11 +226,21 @@ def main() -> int:
             int(time.time() * 1000),
             default_config_dir(),
         )
-        runs = []
+        checkouts = [ROOT, *([asked.against.resolve()] if asked.against else [])]
+        runs: dict[Path, list[Run]] = {checkout: [] for checkout in checkouts}
         for number in range(asked.runs):
-            runs.append(measure(settings, number, asked.events, Path(name)))
-            print(f"run {number + 1} of {asked.runs}: {runs[-1].per_cpu_second:,.0f} events per CPU-second", flush=True)
-    return 0 if _report(load, runs) else 1
+            # Every second round the other one begins: what warms up or fills up meets both.
+            for turn, checkout in enumerate(checkouts if number % 2 == 0 else checkouts[::-1]):
+                run = measure(settings, 2 * number + turn, asked.events, Path(name), checkout)
+                runs[checkout].append(run)
+                print(
+                    f"run {number + 1} of {asked.runs}, {checkout.name}: {run.per_cpu_second:,.0f} events per CPU-second, "
+                    f"load {os.getloadavg()[0]:.1f}",
+                    flush=True,
+                )
+    if asked.against:
+        _compare(*runs.values())
+    return 0 if _report(load, runs[ROOT]) else 1
 
 
 if __name__ == "__main__":

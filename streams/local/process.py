@@ -77,7 +77,7 @@ class Program:
     port: int | None = None
     slot: int | None = None
     ready: Callable[[], bool] = lambda: True
-    ready_seconds_max: float = 60.0
+    ready_seconds_max: float = 120.0
     stop_seconds_max: float = 15.0
     may_end: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
