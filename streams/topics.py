@@ -27,6 +27,7 @@ BOOTSTRAP_SECONDS_MAX = 8.0
 #: How long a created topic may take until Kafka lists it: 5 s.
 LISTED_TRIES_MAX = 50
 LISTED_PAUSE_SECONDS = 0.1
+RIGHTS_PAGE = "docs/operations/secure.md"
 #: Kafka's word for the end of a log where a time is asked for.
 LATEST = -1
 
@@ -77,9 +78,7 @@ def open_admin_client(address: KafkaAddress) -> KafkaAdminClient:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     with connecting(address) as opened:
         return KafkaAdminClient(
-            **address.client_options(),
-            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
-            kafka_client=opened,
+            **address.client_options(), bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000), kafka_client=opened
         )
 
 
@@ -113,23 +112,25 @@ def identify_topic(client: KafkaAdminClient, name: str) -> tuple[str, int] | Non
     if found["error_code"] == 3:  # UNKNOWN_TOPIC_OR_PARTITION
         return None
     if found["error_code"] == 29:  # TOPIC_AUTHORIZATION_FAILED
-        raise ServerError(
-            f"Kafka does not let us see topic {name}: give this user the rights listed in docs/operations/secure.md"
-        )
+        raise ServerError(f"Kafka does not let us see topic {name}: give this user the rights listed in {RIGHTS_PAGE}")
     if found["error_code"]:
         raise ServerError(f"Kafka does not describe topic {name}: error code {found['error_code']}; see Kafka's log")
     return str(found["topic_id"]), len(found["partitions"])
 
 
 def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
-    """Return what Kafka says of a topic, None where it does not exist."""
-    found = identify_topic(client, name)
-    if found is None:
+    """Return what Kafka says of a topic, None where it does not exist. It has no `configs` where this user may not know them."""
+    if (found := identify_topic(client, name)) is None:
         return None
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
-    raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
-    configs = {key: str(entry["value"]) for key, entry in raw.items()}
-    return TopicFacts(name, *found, configs)
+    for _ in range(LISTED_TRIES_MAX):
+        raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
+        if raw:
+            break
+        time.sleep(
+            LISTED_PAUSE_SECONDS
+        )  # one of several brokers tells nothing of a topic that another one has just created
+    return TopicFacts(name, *found, {key: str(entry["value"]) for key, entry in raw.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,7 @@ def group_members(client: KafkaAdminClient, group: str) -> list[GroupMember]:
     if GroupIdNotFoundError.__name__ in str(found["error"]):
         return []
     if found["error"]:
-        raise ServerError(
-            f"Kafka does not say who is in group {group}: {found['error']}; see the rights in docs/operations/secure.md"
-        )
+        raise ServerError(f"Kafka does not say who is in group {group}: {found['error']}; see {RIGHTS_PAGE}")
     return [GroupMember(each["member_id"]) for each in found["members"]]
 
 
@@ -178,24 +177,24 @@ def found_or_created(client: KafkaAdminClient, design: TopicDesign) -> tuple[Top
 
 def topic_problems(facts: TopicFacts, design: TopicDesign) -> list[str]:
     """Return what makes a topic unfit, each with the command that mends it; empty where it is as designed."""
-    problems = []
-    alter = _alter(facts.name)
+    if not facts.configs:
+        return [f"{facts.name}: Kafka does not tell its settings; this user needs DescribeConfigs, see {RIGHTS_PAGE}"]
+    problems: list[str] = []
+    configs, wanted = facts.configs, design.configs()
+
+    def add(key: str, text: str) -> None:
+        problems.append(f"{facts.name}: {key} is {text}: {_alter(facts.name)} {key}={wanted[key]}")
+
     for key in ("message.timestamp.type", "cleanup.policy"):
-        if (found := facts.configs.get(key)) != (wanted := design.configs()[key]):
-            problems.append(f"{facts.name}: {key} is {found}, must be {wanted}: {alter} {key}={wanted}")
-    retention_ms = int(facts.configs.get("retention.ms", "-1"))
+        if configs.get(key) != wanted[key]:
+            add(key, f"{configs.get(key)}, must be {wanted[key]}")
+    retention_ms = int(configs.get("retention.ms", "-1"))
     if 0 <= retention_ms < design.retention_hours * 3_600_000:
-        wanted = design.configs()["retention.ms"]
-        problems.append(
-            f"{facts.name}: retention.ms is {retention_ms}, must be at least {wanted}: {alter} retention.ms={wanted}"
-        )
-    if int(facts.configs.get("min.insync.replicas", "1")) < design.min_insync_replicas:
-        wanted = str(design.min_insync_replicas)
-        problems.append(f"{facts.name}: min.insync.replicas is below {wanted}: {alter} min.insync.replicas={wanted}")
-    if facts.configs.get("unclean.leader.election.enable") == "true":
-        problems.append(
-            f"{facts.name}: unclean.leader.election.enable is true, events could vanish: {alter} unclean.leader.election.enable=false"
-        )
+        add("retention.ms", f"{retention_ms}, must be at least {wanted['retention.ms']}")
+    if int(configs.get("min.insync.replicas", "1")) < design.min_insync_replicas:
+        add("min.insync.replicas", f"below {design.min_insync_replicas}")
+    if configs.get("unclean.leader.election.enable") == "true":
+        add("unclean.leader.election.enable", "true, events could vanish")
     return problems
 
 

@@ -28,7 +28,8 @@ from streams.count import Cut
 from streams.edges import kafka_address, redis_address
 from streams.errors import InputError, StateError
 from streams.expose.probes import observer_rules, open_archives, open_keeper, open_sketches
-from streams.live import LiveReader, PrefixBook, Snapshot
+from streams.live import AlertStore, LiveReader, PrefixBook, Snapshot
+from streams.live.connection import RedisAddress
 from streams.live.keys import encode_field
 from streams.observe import Observer
 from streams.settings import Settings, load_settings
@@ -63,7 +64,10 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
         old = stack.enter_context(closing(LiveReader(address, old_prefix)))
         new = stack.enter_context(closing(LiveReader(address, settings.redis_prefix)))
         if finish:
-            _finish(old, new, stack.enter_context(closing(PrefixBook(address, old_prefix))), old_prefix)
+            _may_finish(old, new, old_prefix)
+            _take_alerts(address, old_prefix, settings.redis_prefix)  # those that ended since it was opened
+            book = stack.enter_context(closing(PrefixBook(address, old_prefix)))
+            click.echo(f"{book.remove():,} keys of {old_prefix} removed")
             return
         running = readable(old_prefix, old.snapshot())
         with admin_client(kafka_address(settings)) as client:
@@ -99,6 +103,7 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
             between = counted_between(log, rules, before, now)
         found = carried(before.totals_of_all_time(), between, now.totals)
         book.open(old_prefix, found.base)
+        _take_alerts(address, old_prefix, settings.redis_prefix)
         _say_opened(old_prefix, found, now)
 
 
@@ -164,11 +169,19 @@ def _say_opened(old_prefix: str, found: Carried, now: Snapshot) -> None:
     )
 
 
-def _finish(old: LiveReader, new: LiveReader, book: PrefixBook, old_prefix: str) -> None:
+def _take_alerts(address: RedisAddress, old_prefix: str, prefix: str) -> None:
+    with closing(AlertStore(address, old_prefix)) as old, closing(AlertStore(address, prefix)) as new:
+        taken, unreadable = new.take_over(old)
+    if taken:
+        click.echo(f"alerts of the past taken over: {taken:,}")
+    if unreadable:
+        click.echo(f"alerts of {old_prefix} that this version cannot read, and leaves: {unreadable:,}", err=True)
+
+
+def _may_finish(old: LiveReader, new: LiveReader, old_prefix: str) -> None:
     if new.snapshot().continues != old_prefix:
         raise StateError(
             f"these settings' redis_prefix has not taken the place of {old_prefix}: run this without --finish first"
         )
     if (why := still_in_use(old.snapshot())) is not None:
         raise StateError(f"{old_prefix} is not removed: {why}. Stop them; 15 s later run this again")
-    click.echo(f"{book.remove():,} keys of {old_prefix} removed")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.clock import MS_MAX
+from streams.errors import StateError
 from streams.incidents import LEVELS, AlertBook, AlertRecord
 from streams.live import checked
 from streams.live.connection import RedisAddress, asking_redis, connect
@@ -87,6 +88,8 @@ return 1
 ALERTS_MAX = 2000
 #: A running alert that no observer upheld for so many judged minutes ends with the last one in which it was.
 ORPHAN_MINUTES = 5
+#: Alerts of another prefix that are taken over in one call of Redis.
+TAKEN_A_CALL = 100
 
 
 class AlertStore:
@@ -116,21 +119,47 @@ class AlertStore:
         with asking_redis(self._address):
             self._judge(args=[self._base, *numbers, *words])
 
+    def take_over(self, old: AlertStore) -> tuple[int, int]:
+        """Keep the ended alerts of another prefix, unless one of their place is known of that time; it may be called again.
+
+        Return how many were taken, and how many this version cannot read.
+        """
+        known = self.book().alerts
+        _judged, texts = old._read()
+        found, unreadable = [], 0
+        for name, text in texts.items():
+            try:
+                alert = old._alert(name, text)
+            except StateError:
+                unreadable += 1
+                continue
+            if alert.end_ms is not None and not any(_same(alert, other) for other in known):
+                found.append(alert)
+        for begin in range(0, len(found), TAKEN_A_CALL):
+            self.judged(
+                0, [], found[begin : begin + TAKEN_A_CALL]
+            )  # of minute 0: no observer has judged anything by it
+        return len(found), unreadable
+
     def book(self) -> AlertBook:
         """Read all alerts kept.
 
         Raises:
             StateError: they were not written by this version.
         """
+        judged, texts = self._read()
+        alerts = [self._alert(name, text) for name, text in texts.items()]
+        in_order = tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
+        minute = None if judged is None else checked.minute(judged, self._base + "meta judged_minute")
+        return AlertBook(minute, in_order)
+
+    def _read(self) -> tuple[str | None, dict[str, str]]:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hget(self._base + "meta", "judged_minute")
         pipeline.hgetall(self._base + "alerts")
         with asking_redis(self._address):
             judged, texts = pipeline.execute()
-        alerts = [self._alert(name, text) for name, text in texts.items()]
-        in_order = tuple(sorted(alerts, key=lambda alert: (-alert.start_ms, alert.id)))
-        minute = None if judged is None else checked.minute(judged, self._base + "meta judged_minute")
-        return AlertBook(minute, in_order)
+        return judged, texts
 
     def _alert(self, name: str, text: str) -> AlertRecord:
         key = self._base + "alerts"
@@ -139,6 +168,12 @@ class AlertStore:
         if alert.scope not in LEVELS or not 0 <= min(times_ms) <= max(times_ms) <= MS_MAX:
             raise checked.foreign(f"{key} {name}", text, "a scope or a time that no alert has")
         return alert
+
+
+def _same(alert: AlertRecord, other: AlertRecord) -> bool:
+    """Whether two of a place have a time in common; one that runs has no end yet."""
+    end_ms = alert.until_ms if other.end_ms is None else min(alert.until_ms, other.until_ms)
+    return alert.place == other.place and max(alert.start_ms, other.start_ms) <= end_ms
 
 
 def _text(alert: AlertRecord) -> str:

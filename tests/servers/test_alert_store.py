@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import redis
 
 from streams.live import AlertRecord, AlertStore
 from streams.live.alert_store import ALERTS_MAX, ORPHAN_MINUTES
@@ -99,3 +100,22 @@ def test_the_oldest_go_beyond_the_bound(stores: tuple[AlertStore, AlertStore]) -
     kept = one.book().alerts
     assert len(kept) == ALERTS_MAX
     assert kept[-1].start_ms == (MINUTE + 5) * 60_000
+
+
+def test_an_upgrade_takes_over_what_has_ended_once(stores: tuple[AlertStore, AlertStore], installation: Any) -> None:
+    old, _other = stores
+    new = AlertStore(RedisAddress(installation.settings.redis_url), installation.settings.redis_prefix + ".2")
+    long_ago, lately = (alert(MINUTE + n, MINUTE + n + 3, over=True) for n in (0, 60))
+    old.judged(MINUTE + 70, [alert(MINUTE + 68, MINUTE + 70, region="75")], [long_ago, lately])
+    with redis.Redis.from_url(installation.settings.redis_url) as client:
+        client.hset("{" + installation.settings.redis_prefix + "}:alerts", "of another version", '{"id":"other"}')
+    assert new.take_over(old) == (2, 1)
+    assert new.take_over(old) == (0, 1)
+    assert [told.id for told in new.book().alerts] == [lately.id, long_ago.id]
+    assert new.book().judged_minute is None, "nobody has judged anything here"
+    # What an observer of the new prefix saw by itself, from another minute on, is the same alert, whether it runs or not.
+    new.judged(MINUTE + 72, [alert(MINUTE + 69, MINUTE + 72, region="75")], [])
+    old.judged(MINUTE + 74, [], [alert(MINUTE + 68, MINUTE + 73, region="75", over=True)])
+    assert new.take_over(old) == (0, 1)
+    assert [told.start_ms for told in new.book().running] == [(MINUTE + 69) * 60_000]
+    new.close()

@@ -1,4 +1,4 @@
-"""The drill: Redis and the archive are backed up under load, lost, and put back, by the commands of docs/operations/; counts converge."""
+"""The drill: Redis and the archive are backed up under load, lost, put back, and begun anew, by the commands of docs/operations/."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.servers.observers import Place, observing
 from tests.servers.own_servers import RedisHandle, on_own_redis
 from tests.servers.supervised import Supervised
 from tests.servers.test_outages import counting, nothing_is_lost, traffic_to
-from tests.servers.truth import snapshot_of, total
+from tests.servers.truth import differences, snapshot_of, total, wait_drained
 from tests.servers.workers import reader_of
 from tests.waiting import wait_for
 
@@ -32,9 +32,9 @@ PAGES = Path(__file__).parents[2] / "docs" / "operations"
 
 def commands_of(page: str, *words: str) -> list[str]:
     """The lines of the one block of commands on that page that holds all these words."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (PAGES / page).read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", (PAGES / page).read_text(), re.MULTILINE | re.DOTALL)
     (found,) = [block for block in blocks if all(word in block for word in words)]
-    return [line.partition(" #")[0].rstrip() for line in found.splitlines()]
+    return [line.partition(" #")[0].strip() for line in found.splitlines()]
 
 
 #: Commands of the pages that need what is not there: another stack, an incident or a rejected event of that name.
@@ -54,8 +54,8 @@ def looks() -> list[str]:
 class Machine:
     """Where documented commands are run: its Redis and its archive are a test's."""
 
-    def __init__(self, directory: Path, handle: RedisHandle, archive: Path) -> None:
-        self._directory, self._handle, self._archive = directory, handle, archive
+    def __init__(self, directory: Path, handle: RedisHandle, archive: Path, prefix: str) -> None:
+        self._directory, self._handle, self._archive, self._prefix = directory, handle, archive, prefix
         self.services: dict[str, Callable[[], None]] = {
             "stop redis-server": handle.kill,
             "start redis-server": handle.start,
@@ -72,6 +72,7 @@ class Machine:
                 ("redis-cli", f"redis-cli -p {self._handle.port}"),
                 ("/var/lib/redis", str(self._handle.data)),
                 ("/var/lib/vigie", str(self._archive)),
+                ("{vigie}", "{" + self._prefix + "}"),
             ):
                 command = command.replace(shown, own)
             subprocess.run(["bash", "-ec", command], cwd=self._directory, check=True, capture_output=True, timeout=60)
@@ -102,7 +103,7 @@ def over(settings: Settings) -> dict[int, int]:
 def test_redis_and_archive_are_restored_under_load(installation: Installation, catalog: Catalog) -> None:
     archive = installation.directory / "archive"
     with on_own_redis(installation) as (own, handle):
-        machine = Machine(installation.directory, handle, archive)
+        machine = Machine(installation.directory, handle, archive, own.settings.redis_prefix)
         place = Place(own.settings.redis_url, own.settings.redis_prefix, installation.directory, archive_dir=archive)
         with Supervised(own.environment, own.directory, 2) as group:
             traffic = traffic_to(own, catalog)
@@ -126,3 +127,8 @@ def test_redis_and_archive_are_restored_under_load(installation: Installation, c
                 words = [sys.executable, "-m", "streams", *shlex.split(command)[1:]]
                 done = subprocess.run(words, env=own.environment, capture_output=True, text=True, timeout=90)
                 assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        machine.run(commands_of("recover.md", "--scan"))
+        assert snapshot_of(own.settings).layout is None
+        with Supervised(own.environment, own.directory, 2):
+            wait_drained(own.settings, 180)
+        assert not (rows := differences(own.settings, catalog)), "\n".join(rows)

@@ -138,12 +138,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield found
 
 
-def test_counts_are_exact_whatever_happens_to_brokers(
-    cluster: Cluster, redis_server: RedisServer, tmp_path: Path, catalog: Catalog
-) -> None:
+def installed(cluster: Cluster, redis_server: RedisServer, directory: Path) -> Installation:
+    """An installation whose topics have three replicas, two in sync at least."""
     broker = cluster.brokers[0]
     assert broker._process is not None
-    plain = install(KafkaServer(cluster.bootstrap_servers, broker._process), redis_server, tmp_path)
+    plain = install(KafkaServer(cluster.bootstrap_servers, broker._process), redis_server, directory)
     own = varied(
         plain,
         topic=plain.settings.topic + ".r3",
@@ -153,6 +152,13 @@ def test_counts_are_exact_whatever_happens_to_brokers(
         worker_session_seconds=SESSION_SECONDS,
     )
     ensure_topics(edges.kafka_address(own.settings), edges.topic_designs(own.settings))
+    return own
+
+
+def test_counts_are_exact_whatever_happens_to_brokers(
+    cluster: Cluster, redis_server: RedisServer, tmp_path: Path, catalog: Catalog
+) -> None:
+    own = installed(cluster, redis_server, tmp_path)
     it = Running(cluster, own)
     with Supervised(own.environment, own.directory, 2) as group:
         traffic = traffic_to(own, catalog)

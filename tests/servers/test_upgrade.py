@@ -34,6 +34,20 @@ ROOT = Path(__file__).parents[2]
 BEFORE = "1d6e3eb"
 RATE = 300
 EARLIER = 400
+#: Seconds until an observer answers, and until the new counts have caught up, on a machine that does much else.
+STARTS_MAX, OPENS_MAX = 120.0, 400.0
+
+
+#: A surge of this morning, as the old version's own code writes it: argv are the server, the prefix, and when it began, epoch ms.
+PAST_ALERT = """
+import sys
+from streams.live.alerts import AlertRecord, AlertStore
+from streams.live.connection import RedisAddress
+start, end = int(sys.argv[3]), int(sys.argv[3]) + 600_000
+what = (f"surge:region=44:{start}", "surge", "region", "44", None, None, "visits")
+told = AlertRecord(*what, start, start + 120_000, end, end, 300.0, 100.0, 80.0, 130.0)
+AlertStore(RedisAddress(sys.argv[1]), sys.argv[2]).judged(end // 60_000, [], [told])
+"""
 
 
 def vigie_of(code: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,13 +109,8 @@ def earlier_events(path: Path) -> None:
     then = (time.time_ns() // 1_000_000) - 5 * 3_600_000
     with path.open("wb") as out:
         for number in range(EARLIER):
-            event = {
-                "v": 1,
-                "id": f"early-{number}",
-                "ts": then + number,
-                "visitor": hashlib.md5(b"%d" % number).hexdigest(),
-                "project": "mbn",
-            }
+            visitor = hashlib.md5(b"%d" % number).hexdigest()
+            event = {"v": 1, "id": f"early-{number}", "ts": then + number, "visitor": visitor, "project": "mbn"}
             out.write(orjson.dumps({**event, "uai": "0541234Y", "service": "NOTES", "profile": "ELEVE"}) + b"\n")
 
 
@@ -142,6 +151,15 @@ class Upgrading:
         assert done.returncode == 0, done.stderr
         wait_drained(self.old)
 
+    def tell_an_alert(self, ago_ms: int) -> None:
+        """An alert of the past, as the old version tells one."""
+        words = (self.old.redis_url, self.old.redis_prefix, str(time.time_ns() // 1_000_000 - ago_ms))
+        subprocess.run([sys.executable, "-c", PAST_ALERT, *words], cwd=self._before, check=True)
+
+    def alerts(self, state: str) -> int:
+        """How many the new observer knows: running, ended, all."""
+        return len(orjson.loads(get(self.new.observer_port, f"/api/v1/incidents?state={state}", 10)[1])["incidents"])
+
     def remove_from_the_log(self) -> None:
         """All that is in it, as retention does."""
         removed = {TopicPartition(self.old.topic, n): end for n, end in log_ends(self.old).items() if end}
@@ -155,16 +173,19 @@ class Upgrading:
         log = self._directory / "upgrade.log"
         with running(ROOT, self.environment, log, *self.command, *options) as opening:
             wait_for("closed", lambda: snapshot_of(self.new).beside == self.old.redis_prefix)
-            self.processes = [*(self.run("worker", "--slot", str(slot)) for slot in range(2)), self.run("serve")]
-            wait_for("closed", lambda: "still being made" in get(port, "/readyz", 10)[1])
+            # First the observer: without workers nothing is opened, however long it takes to start.
+            observer = self.run("serve")
+            wait_for("the new observer says so", lambda: "still being made" in get(port, "/readyz", 10)[1], STARTS_MAX)
             assert not counters(port), "a prefix that is not open shows no counter"
-            assert opening.wait(150) == 0, log.read_text()
+            self.processes = [observer, *(self.run("worker", "--slot", str(slot)) for slot in range(2))]
+            assert opening.wait(OPENS_MAX) == 0, log.read_text()
         before = counters(self.old.observer_port)
         assert before["ent_project_events_total", "project=mbn"] > EARLIER
-        wait_for("the new observer is ready", lambda: get(port, "/readyz", 10)[0] == 200, 30)
+        wait_for("the new observer is ready", lambda: get(port, "/readyz", 10)[0] == 200, STARTS_MAX)
         after = counters(port)
         assert not {name: value for name, value in before.items() if after.get(name, 0) < value}, "counters go on"
-        assert orjson.loads(get(port, "/api/v1/incidents", 10)[1])["incidents"] == []
+        assert self.alerts("running") == 0
+        assert self.alerts("all") == 1, "that of the past, and no other"
         return log.read_text()
 
     def compare(self, sent: Sent, gone: int) -> None:
@@ -197,6 +218,7 @@ def test_from_the_version_of_another_layout_under_load(
         it = Upgrading(installation, code_before, tmp_path, stack)
         old_workers = [it.run_old("worker", "--slot", str(slot)) for slot in range(2)]
         it.publish_earlier()
+        it.tell_an_alert(7_200_000)
         if not log_is_whole:
             it.remove_from_the_log()
         traffic = Traffic(it.old.kafka_bootstrap_servers, it.old.topic, load_catalog(it.old.config_dir), seed=21)
@@ -219,7 +241,10 @@ def test_from_the_version_of_another_layout_under_load(
             assert "--accept-gap" in refused.stderr
             said = it.open("--accept-gap")
             assert f"{EARLIER:,} of before it carried over" in said, said
+        assert "alerts of the past taken over: 1" in said
         it.compare(traffic.end(), 0 if log_is_whole else EARLIER)
+        it.tell_an_alert(3_600_000)  # ended since then, and the old observer told it
+        assert it.alerts("ended") == 1
 
         refused = it.upgrade("--finish")
         assert refused.returncode == 4, refused.stdout
@@ -230,4 +255,5 @@ def test_from_the_version_of_another_layout_under_load(
         with redis.Redis.from_url(it.new.redis_url) as client:
             assert list(client.scan_iter(match="{" + it.old.redis_prefix + "}:*")) == []
         assert get(it.new.observer_port, "/readyz", 10)[0] == 200
+        wait_for("alerts of the past stay", lambda: it.alerts("ended") == 2)
         assert [each.poll() for each in it.processes] == [None] * 3
