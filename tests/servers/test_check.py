@@ -28,6 +28,7 @@ from streams.live.connection import RedisAddress
 from streams.local import free_ports
 from streams.publish import pseudonym
 from streams.settings import default_config_dir
+from streams.topics import describe_topic
 from tests.servers.commands import run
 from tests.servers.conftest import Installation
 from tests.servers.own_servers import RedisHandle, on_own_redis, varied
@@ -41,6 +42,12 @@ def check(installation: Installation, *options: str, **changed: str) -> tuple[in
     """Exit code, lines of stdout, stderr."""
     done = run({**installation.environment, **changed}, "check", *options)
     return done.code, done.stdout.decode().splitlines(), done.message
+
+
+def configs_of(client: KafkaAdminClient, topic: str) -> dict[str, str]:
+    facts = describe_topic(client, topic)
+    assert facts is not None
+    return facts.configs
 
 
 def test_all_is_well_and_absent_topics_are_created(installation: Installation) -> None:
@@ -71,6 +78,8 @@ def test_every_problem_of_servers_and_lists_at_once(installation: Installation, 
     try:
         wrong = {"message.timestamp.type": "CreateTime", "retention.ms": "60000"}
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic, configs=wrong)])
+        # The broker that is asked has it a moment after the controller.
+        wait_for("altered", lambda: wrong.items() <= configs_of(client, settings.topic).items())
     finally:
         client.close()
     base = "{" + settings.redis_prefix + "}:meta"
