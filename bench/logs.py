@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streams.clock import PARIS
-from streams.history.paris_days import dates, paris_day
+from streams.clock import PARIS, dates, paris_day
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 

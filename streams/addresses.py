@@ -1,14 +1,16 @@
 """Addresses as settings hold them: one server an URL, nothing in it that a client would pass over in silence or trip over later.
 
-Only Sentinel's has several hosts: those that are asked where the one server is.
+Only Sentinel's has several hosts: those that are asked where the one server is. A collector's address comes with its token.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from streams.errors import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile("[0-9]{1,5}")
@@ -158,3 +160,35 @@ def _check_host(host: str) -> None:
         raise ValueError(f"{host!r} has several colons: write an IPv6 address in brackets, [::1]")
     elif not _NAME.fullmatch(host):
         raise ValueError(f"{host!r} is no name of a host")
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorAddress:
+    """`url` is `https://host[:port]`, or `http://` on this machine; `cafile` is the PEM of the authority that signed its certificate, None:
+    those that Python trusts. The token does not show in a `repr`.
+
+    Raises:
+        InputError: the address or the token cannot be used.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    cafile: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        try:
+            check_http_url(self.url)
+        except ValueError as error:
+            raise InputError(f"The collector's address {error}") from None
+        if parts.scheme not in ("https", "http") or parts.query:
+            raise InputError(f"The collector's address is https://host:port, not {self.url!r}")
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            raise InputError(f"{self.url!r} would send the token in the clear: write https://")
+        if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
+            raise InputError("A collector needs the token that `vigie token new` printed, as it is")
+
+
+def is_collector(address: str) -> bool:
+    """Whether a text names a collector, and not Kafka's brokers."""
+    return address.startswith(("https://", "http://"))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from streams.addresses import is_loopback
+from streams.addresses import CollectorAddress, is_loopback
 from streams.broker import KafkaAddress
-from streams.collector_address import CollectorAddress
 from streams.errors import InputError, SettingsError
 from streams.events import EventBounds
 from streams.settings import Settings, refuse_stopped_stack

@@ -1,4 +1,4 @@
-"""Lock files: one process at a time, free as soon as its holder is gone, and nothing left behind.
+"""Locks of files: one process at a time, free as soon as its holder is gone. Others are turned away (`take`), or wait (`locked`).
 
 A killed holder holds nothing: the kernel drops a `flock`.
 """
@@ -7,9 +7,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TRIES_MAX = 100
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a directory, or a file that is made for it and stays, within this; whoever comes meanwhile waits.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    file = os.open(path, os.O_CLOEXEC | (os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT), 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 def take(path: Path, mode: int = 0o600) -> int | None:

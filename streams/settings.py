@@ -29,8 +29,7 @@ from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
 from streams.secret_files import with_secrets
 from streams.settings_problems import OwnVariables, problem_of, problems_together, report_of, unknown_variables
-from streams.stack_record import read_stack, stack_file
-from streams.user_dirs import user_dir
+from streams.stack_record import read_stack, stack_file, user_dir
 from streams.values import check_setting, setting_number
 
 _PACKAGE = Path(__file__).resolve().parent

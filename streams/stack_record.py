@@ -1,4 +1,7 @@
-"""The record that `vigie up` leaves of a running local stack: where it is, what it says, and whether its process still runs."""
+"""Where files of a user belong, by the XDG base directories, and one of them: the record that `vigie up` leaves of a running local stack.
+
+A container's arbitrary user may have no home at all.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,23 @@ from typing import Any
 import orjson
 
 from streams.errors import SettingsError
-from streams.user_dirs import user_dir
+
+
+def user_dir(variable: str, *below_home: str) -> Path:
+    """Vigie's directory below what `variable` names (a relative path is ignored, as XDG says), else below these of the home directory.
+
+    Raises:
+        SettingsError: neither is known.
+    """
+    base = Path(os.environ.get(variable, ""))
+    home = Path(os.path.expanduser("~"))  # Path.home raises where this tells by its answer
+    if base.is_absolute():
+        return base / "vigie"
+    if home.is_absolute():
+        return home.joinpath(*below_home, "vigie")
+    raise SettingsError(
+        f"user {os.getuid()} has no home directory: set HOME or {variable} to a directory that it may write to"
+    )
 
 
 def stack_file() -> Path:

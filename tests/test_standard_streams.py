@@ -51,7 +51,7 @@ def test_an_error_is_not_printed_among_figures() -> None:
 
 
 def test_what_an_encoding_does_not_have_stops_nothing() -> None:
-    code = "from streams.cli.standard_streams import mend_streams; mend_streams(); print('visites \\u2248 é')"
+    code = "from streams.cli import mend_streams; mend_streams(); print('visites \\u2248 é')"
     done = shell(f'{sys.executable} -c "{code}" | od -c', PYTHONIOENCODING="latin-1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "? 351" in " ".join(done.stdout.split())

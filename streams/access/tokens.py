@@ -6,13 +6,11 @@ hash: there is nothing to guess. Nobody can read a token out of the file; it is 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from streams.errors import InputError, SettingsError
+from streams.lock_file import locked
 
 PREFIX = "vigie"
 ID_BYTES = 5
@@ -153,7 +152,7 @@ class TokenFile:
         """
         path = Path(os.path.realpath(self.path))  # a link stays one
         try:
-            with _locked(path.parent):
+            with locked(path.parent):
                 _write(path, changed(self.read() if path.exists() else ()))
         except OSError as error:
             raise InputError(f"tokens_file {path} cannot be written: {error.strerror or error}") from None
@@ -183,17 +182,6 @@ class TokenFile:
 def has_expired(token: Token, now: datetime) -> bool:
     """Whether its time is over."""
     return token.expires is not None and token.expires.astimezone(UTC) <= now
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Nobody else changes a file of tokens in this directory."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _write(path: Path, tokens: tuple[Token, ...]) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from streams.audit.check import Finding, Level, guarded
-from streams.audit.fetched import Unread
-from streams.audit.log import open_log
+from streams.audit.log import Unread, open_log
 from streams.audit.project import VALUES_NAMED, ProjectView, share_of
 from streams.audit.rejects import printable
 from streams.broker import KafkaAddress

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.audit.fetched import Unread
-from streams.audit.log import LogReader, open_log
+from streams.audit.log import LogReader, Unread, open_log
 from streams.audit.plain import STRETCHES, PlainCount, Row, stretch_ms
 from streams.broker import KafkaAddress
 from streams.catalog import Catalog

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.audit.fetched import Unread
-from streams.audit.log import LogReader
+from streams.audit.log import LogReader, Unread
 from streams.clock import scenario_time
 from streams.errors import InputError
 from streams.events import VisitEvent

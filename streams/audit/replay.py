@@ -21,14 +21,13 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from kafka.errors import KafkaError
 
-from streams.audit.fetched import Unread
-from streams.audit.log import open_log
+from streams.audit.log import Unread, open_log
 from streams.audit.plain import IDS_STRETCH_MS
 from streams.audit.rejects import DONE, ID_HEADER, INTENT, REPLAY_HEADER, Rejected, ReplayMark, Wanted, read_rejects
 from streams.broker import KafkaAddress
@@ -104,22 +103,17 @@ class Replayer:
         memory = self._remember(look)
         with open_log(self.address, self.rejected_topic) as log:
             sender = None if self.dry_run else _Sender(self.address, self.topic, self.rejected_topic)
-            try:
+            with closing(sender) if sender else nullcontext():
                 if memory.doubtful:
                     outcome.healed = self._resolve(memory, sender, look)
                 found = read_rejects(log, wanted, lambda read: look("read", read))
                 rejects = (each for each in found if isinstance(each, Rejected))
-                while group := list(itertools.islice(rejects, GROUP_MAX)):
+                while outcome.replayed < limit and (group := list(itertools.islice(rejects, GROUP_MAX))):
                     chosen = self._choose(group, memory, limit - outcome.replayed, outcome)
                     if chosen and sender is not None:
                         sender.replay(chosen)
                     outcome.replayed += len(chosen)
                     look("replayed", outcome.replayed)
-                    if outcome.replayed >= limit:
-                        break
-            finally:
-                if sender is not None:
-                    sender.close()
         return outcome
 
     def _remember(self, look: Look) -> ReplayedBefore:
@@ -204,9 +198,7 @@ class _Sender:
     """Writes marks and events, and waits for Kafka's word on each."""
 
     def __init__(self, address: KafkaAddress, topic: str, rejected_topic: str) -> None:
-        self._topic = topic
-        self._rejected_topic = rejected_topic
-        self._address = address
+        self._address, self._topic, self._rejected_topic = address, topic, rejected_topic
         limits = PublisherLimits(delivery_seconds_max=ACKNOWLEDGED_SECONDS_MAX)
         self._producer = open_producer(address, topic, limits)
 
@@ -221,15 +213,10 @@ class _Sender:
 
     def mark(self, stage: str, events: Sequence[_Chosen | ReplayMark]) -> None:
         """Write a mark for each event: behind its letter, so that it lives at least as long."""
+        topic, said = self._rejected_topic, (REPLAY_HEADER, stage.encode())
         self._await(
             [
-                self._send(
-                    self._rejected_topic,
-                    None,
-                    each.key.encode(),
-                    [(REPLAY_HEADER, stage.encode()), (ID_HEADER, each.event_id.encode())],
-                    each.partition,
-                )
+                self._send(topic, None, each.key.encode(), [said, (ID_HEADER, each.event_id.encode())], each.partition)
                 for each in events
             ]
         )

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.audit.fetched import Unread
-from streams.audit.log import LogReader
+from streams.audit.log import LogReader, Unread
 from streams.audit.plain import PlainCount
 from streams.audit.recount import ASPECTS, VISIT_ASPECTS, RecountRules, feed
 from streams.clock import MINUTE_MS

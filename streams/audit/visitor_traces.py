@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.audit.fetched import Unread
-from streams.audit.log import open_log
+from streams.audit.log import Unread, open_log
 from streams.audit.rejects import Rejected, members_of, parse
 from streams.broker import KafkaAddress
 from streams.events import VisitEvent, decode

@@ -14,11 +14,11 @@ from streams.backfill.log_input import DayOfInput, InputReading, InputReport, Re
 from streams.backfill.parts import PartChoice, PartStore, WrittenDay, may_replace, write_day
 from streams.backfill.spill import events_held
 from streams.backfill.spool import Spool
+from streams.clock import paris_date, paris_day
 from streams.count import CountingRules
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.marks import InputMark
-from streams.history.paris_days import paris_date, paris_day
 from streams.publish.opening import open_events
 from streams.publish.readers import LineReader
 from streams.work_pool import WorkPool

@@ -17,11 +17,10 @@ from pathlib import Path
 from streams.backfill.log_input import DayOfInput
 from streams.backfill.sketching import SketchBook
 from streams.backfill.spill import read_steps
-from streams.clock import MINUTE_MS
+from streams.clock import MINUTE_MS, paris_day
 from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter
-from streams.history.from_live import rows_of
+from streams.history.compose import rows_of
 from streams.history.marks import MINUTES_AN_HOUR, DayFile, HourMark, HourSource, InputMark, Span, joined
-from streams.history.paris_days import paris_day
 from streams.live import MinuteCounts
 
 #: Without an event within one file for so long: nobody was there, or a clock was wrong, or files were put together.

@@ -13,9 +13,9 @@ import numpy as np
 
 from streams.backfill.spill import SUFFIX, write_run
 from streams.catalog import UNKNOWN
+from streams.clock import paris_date
 from streams.errors import InputError
 from streams.events import EventBounds, Reason, validate_all
-from streams.history.paris_days import paris_date
 from streams.publish.emitted import Skip
 from streams.publish.lines import Damaged, read_lines
 from streams.publish.opening import open_events

@@ -5,7 +5,6 @@ A part is replaced only by one that was counted from all the files that it was c
 
 from __future__ import annotations
 
-import fcntl
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from streams.history.arrow import FileHead, FileReader, write_file
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, InputMark, joined
-from streams.history.whole_files import explained, replace_whole, unreadable
+from streams.history.whole_files import explained, replace_whole
+from streams.lock_file import release, take
 
 DIRECTORY = "backfill"
 
@@ -86,17 +86,16 @@ class PartStore:
         """
         with explained(self.directory):
             self.directory.mkdir(exist_ok=True)
-            lock = (self.directory / ".lock").open("ab")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"another `vigie backfill` is writing to {self.directory.parent}: wait for its end, then run this again"
-                ) from None
-            except OSError as error:
-                raise unreadable(self.directory, error) from None
+            lock = self.directory / ".lock"
+            file = take(lock)
+        if file is None:
+            raise InputError(
+                f"another `vigie backfill` is writing to {self.directory.parent}: wait for its end, then run this again"
+            )
+        try:
             yield
+        finally:
+            release(lock, file)
 
 
 def may_replace(old: FileHead | None, inputs: Sequence[InputMark], lead_events: int, catalog: str) -> PartChoice:

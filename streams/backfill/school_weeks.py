@@ -18,11 +18,10 @@ import numpy as np
 
 from streams.backfill.spill import Ints, events_held, read_steps
 from streams.catalog import UNKNOWN, Catalog
-from streams.clock import MINUTE_MS
+from streams.clock import MINUTE_MS, paris_day
 from streams.count.memory import VISIT_GAP_MS
 from streams.errors import InputError
 from streams.events import VisitEvent, decode
-from streams.history.paris_days import paris_day
 from streams.history.weekly_form import SchoolWeek
 
 #: More events of one project in one week do not fit into memory: about 150 bytes each.

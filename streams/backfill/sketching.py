@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from streams.clock import paris_date
 from streams.count import Delta, Sketch
 from streams.history import hll
+from streams.history.compose import SCHOOL_SCOPES, USER_SCOPES
 from streams.history.day_columns import Key, Sketches
-from streams.history.from_live import SCHOOL_SCOPES, USER_SCOPES
-from streams.history.paris_days import paris_date
 
 
 @dataclass(slots=True)

@@ -19,10 +19,9 @@ from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.forecast import KnownDays, Outlook
 from streams.forecast.expectation import LIKE_DAYS_BACK, YEAR_AROUND_DAYS, YEAR_DAYS, summed
-from streams.forecast.forecast_page import forecast_page
 from streams.forecast.forecaster import LOOK_DAYS, Forecaster, Score, backtest
 from streams.forecast.held_days import known_groups, users_a_visit
-from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, keep
+from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, forecast_page, keep
 from streams.history import SchoolCalendar, load_calendar
 from streams.history.day_columns import Key
 from streams.history.reading import History

@@ -14,11 +14,10 @@ import numpy as np
 from streams.catalog import load_catalog
 from streams.cli.past_sources import open_history
 from streams.cli.progress import Meter
-from streams.clock import PARIS
+from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
 from streams.history.day_columns import Key
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.rehearse import (
     CountsGrid,

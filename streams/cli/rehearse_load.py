@@ -15,8 +15,7 @@ from pathlib import Path
 import click
 
 from streams import edges
-from streams.audit.fetched import Unread
-from streams.audit.log import open_log
+from streams.audit.log import Unread, open_log
 from streams.catalog import Catalog, load_catalog
 from streams.cli.forecast import worst_minute_events
 from streams.cli.load_chain import LoadChain, chain_settings, refuse_live_names, running_chain
@@ -31,9 +30,8 @@ from streams.live import LiveReader
 from streams.load_test.drawn import busiest, draw
 from streams.load_test.load_events import LoadReplay, replay_of
 from streams.load_test.load_french import Balance, LoadTestResult, of_a_forecast, of_what_was_sent
-from streams.load_test.load_meter import LoadMeter
+from streams.load_test.load_meter import COUNTERS, LoadMeter, SendPlan, SentLog, send
 from streams.load_test.load_verdict import LoadOutcome, delays_seconds, percentiles, verdict
-from streams.load_test.senders import COUNTERS, SendPlan, SentLog, send
 from streams.local.leash import die_with
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings

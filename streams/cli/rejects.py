@@ -10,8 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from streams.audit.fetched import Unread
-from streams.audit.log import open_log
+from streams.audit.log import Unread, open_log
 from streams.audit.mend import Through
 from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted, explain, printable, read_rejects, tally
 from streams.audit.replay import Replayer, ReplayOutcome

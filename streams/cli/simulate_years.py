@@ -11,10 +11,10 @@ import click
 
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
+from streams.clock import dates
 from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName
-from streams.history.paris_days import dates
 from streams.local.leash import die_with
 from streams.simulate.levels import load_past, scenario_plan
 from streams.simulate.past_days import PastInputs, PastMaker, default_archive_days, load_inputs, scenario_days

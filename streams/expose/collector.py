@@ -1,36 +1,85 @@
-"""The observer's `/metrics`: read anew from Redis at each scrape, written by prometheus_client. A scrape changes nothing anywhere."""
+"""The observer's `/metrics`: read anew from Redis at each scrape, written by prometheus_client. A scrape changes nothing anywhere.
+
+The kept forecast is a few series of it.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from streams import metrics
 from streams.background import BackgroundLoop
 from streams.catalog import Catalog
+from streams.clock import PARIS
 from streams.count import Cut, Field
-from streams.errors import ServerError, StateError
+from streams.errors import ServerError, StateError, VigieError
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.codes import Lists
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
-from streams.expose.forecast_samples import ForecastScraper
 from streams.expose.samples import (
     ManySeries,
+    Row,
     archive_families,
     census_families,
+    family,
     minute_families,
     pair_families,
     redis_up,
     snapshot_families,
     unseen_family,
 )
+from streams.forecast.kept import BOUNDS, KeptForecast, quarter_that_ends, whole_day
 from streams.live import LiveReader, MinuteCounts, Snapshot
 from streams.loop_metrics import LoopCollector
 from streams.observe import ArchiveFigures, Census, progress_problem
+
+_logger = logging.getLogger(__name__)
+_AHEAD_HOURS = {"0h": 0, "1h": 1}
+_DAYS = {"today": 0, "tomorrow": 1}
+
+
+class ForecastScraper:
+    """Reads the forecast at each scrape: a command replaces it. One that cannot be read exposes nothing, and is said once."""
+
+    def __init__(self, kept: Callable[[], KeptForecast | None], shift_seconds: int) -> None:
+        self._kept = kept
+        self._shift_seconds = shift_seconds
+        self._said = ""
+
+    def families(self, now_ms: int) -> Iterator[Family]:
+        """Nothing where no forecast is kept; `now_ms` is the clock's."""
+        try:
+            forecast = self._kept()
+        except VigieError as error:
+            if self._said != str(error):
+                self._said = str(error)
+                _logger.warning("no forecast in /metrics: %s", error)
+            return
+        if forecast is None:
+            return
+        now = now_ms / 1000 + self._shift_seconds  # days of the archive are those that screens show
+        ahead = {name: quarter_that_ends(forecast, now + hours * 3600) for name, hours in _AHEAD_HOURS.items()}
+        today = datetime.fromtimestamp(now, PARIS).date()
+        days = {name: whole_day(forecast, today + timedelta(days=number)) for name, number in _DAYS.items()}
+        yield family(metrics.FORECAST_VISITS, _rows(ahead))
+        yield family(metrics.FORECAST_DAY_VISITS, _rows(days))
+
+
+def _rows(told: dict[str, tuple[float, ...] | None]) -> list[Row]:
+    return [
+        ((name, bound), value)
+        for name, values in told.items()
+        if values is not None
+        for bound, value in zip(BOUNDS, values, strict=True)
+    ]
 
 
 class SettledMinutes:

@@ -17,14 +17,15 @@ from streams.expose.alert_french import Words
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.alertmanager import read_acknowledgements
 from streams.expose.codes import Lists
-from streams.expose.collector import Scraper
-from streams.expose.forecast_samples import ForecastScraper
+from streams.expose.collector import ForecastScraper, Scraper
 from streams.expose.http_app import Parts, create_app, observer_lifespan
 from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.page.curves import EarlierDays, Lines
-from streams.expose.prober import ACKNOWLEDGEMENT_LOOKS, KAFKA_LOOKS, Prober
 from streams.expose.probes import (
+    ACKNOWLEDGEMENT_LOOKS,
+    KAFKA_LOOKS,
+    Prober,
     archive_rules,
     installation,
     observer_rules,

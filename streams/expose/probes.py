@@ -1,4 +1,4 @@
-"""Reading the state of the servers, each look bounded in time."""
+"""Reading the state of the servers: each look is bounded in time, and those again and again have threads of their own, so nothing waits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count.local_dates import LocalDays
 from streams.edges import redis_address, small_numbers
@@ -25,6 +26,42 @@ from streams.observe import ArchiveRules, Census, Detector, DetectorParts, Obser
 from streams.observe.expected import ColdShape
 from streams.observe.maintenances_file import load_maintenances
 from streams.settings import Settings
+
+T = TypeVar("T")
+#: Whether Kafka takes connections.
+KAFKA_LOOKS = LoopRules(
+    "prober",
+    5.0,
+    "nobody asks whether Kafka takes connections",
+    "Kafka is asked again whether it takes connections",
+    retry_seconds=5.0,
+    hung_seconds=300.0,
+)
+#: Who has taken what in charge, as Alertmanager says.
+ACKNOWLEDGEMENT_LOOKS = LoopRules(
+    "acknowledgements",
+    5.0,
+    "nobody knows who has taken what in charge",
+    "it is known again who has taken what in charge",
+    retry_seconds=5.0,
+    hung_seconds=60.0,
+)
+
+
+class Prober(Generic[T]):
+    """`known` is what the last look said; None before the first, and after one that failed. `loop` is the thread: start and end that."""
+
+    def __init__(self, look: Callable[[], T], rules: LoopRules) -> None:
+        self._look = look
+        self.known: T | None = None
+        self.loop = BackgroundLoop(self._round, rules, on_failure=self._forget)
+
+    def _round(self) -> None:
+        self.known = self._look()
+
+    def _forget(self) -> None:
+        self.known = None
+
 
 #: All brokers together have this long to take a connection and answer.
 KAFKA_SECONDS_MAX = 3.0

@@ -10,12 +10,12 @@ from functools import partial
 import numpy as np
 
 from streams.catalog import UNKNOWN
+from streams.clock import paris_day
 from streams.forecast.expectation import DAY_MINUTES, Kind, KnownDays, Values
 from streams.history import SchoolCalendar, hll, school_year_of
-from streams.history.coverage import wall_minutes
 from streams.history.day_columns import CutName, Key
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
+from streams.history.side import wall_minutes
 
 #: A day of which less was measured is no day to compare with.
 MEASURED_MIN = 0.99

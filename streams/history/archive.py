@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -25,8 +24,8 @@ from streams.history.whole_files import (
     replace_whole,
     unreadable,
 )
+from streams.lock_file import locked
 
-_LOCK = ".lock"
 #: Written again whenever a backfill changed days that are past: running observers see it.
 _BACKFILLED = ".backfilled"
 _ABOUT = "archive.json"
@@ -216,12 +215,9 @@ class Archive:
         except OSError:
             return b""  # an archive that can't be read now is listed by `dates`, which says so
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """One writer at a time, in all processes of this machine; a killed one leaves no lock behind."""
-        with (self.directory / _LOCK).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.directory / ".lock")
 
 
 def _is_day(path: Path) -> bool:

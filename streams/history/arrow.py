@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from streams.clock import paris_day
 from streams.errors import InputError, VigieError
 from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.marks import DayFile, HourMark, InputMark
-from streams.history.paris_days import paris_day
 from streams.history.whole_files import unreadable
 
 if TYPE_CHECKING:

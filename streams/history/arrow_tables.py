@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from streams.clock import paris_day
 from streams.history import hll
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows
 from streams.history.marks import DayFile
-from streams.history.paris_days import paris_day
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.history.coverage import Extent
 from streams.history.day_columns import CutName
-from streams.history.side import Side
+from streams.history.side import Extent, Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.
 VISITS_EXPECTED_MIN = 20

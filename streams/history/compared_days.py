@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from streams.clock import dates
 from streams.errors import InputError
 from streams.history.calendar import SchoolCalendar, school_year_of
 from streams.history.pairing import Likeness, PairedDay, like_day, pair_days
-from streams.history.paris_days import dates
 
 RENTREE_DAYS = 28
 #: A year of whole weeks: the same weekday.

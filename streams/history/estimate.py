@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog
+from streams.clock import paris_day
 from streams.history.calendar import SchoolCalendar, school_year_of
 from streams.history.calendar_config import DayType
-from streams.history.coverage import DAY_MINUTES, Known, Minutes, in_epoch
 from streams.history.day_columns import CutName
-from streams.history.paris_days import paris_day
-from streams.history.side import Side, Sum
+from streams.history.side import DAY_MINUTES, Known, Minutes, Side, Sum, in_epoch
 from streams.history.weeks import Weeks
 from streams.load_shape import WEEKDAYS, LoadShape, curve, rentree_factor
 

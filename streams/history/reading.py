@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
+from streams.clock import dates, paris_day, paris_days_of
 from streams.errors import InputError
 from streams.history.archive import Archive
-from streams.history.compose import HourReading
+from streams.history.compose import HourReading, clock_minutes, hour_reading
 from streams.history.day_columns import CutName, CutRows, Key, Sketches, no_rows
-from streams.history.from_live import clock_minutes, hour_reading
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, note_measured
-from streams.history.paris_days import dates, paris_day, paris_days_of
 from streams.live import ArchiveReader
 
 #: Files are opened by so many threads at once: pyarrow lets others run while it decodes.

@@ -17,11 +17,10 @@ from streams.history.changed_projects import (
     like_with_like,
 )
 from streams.history.compared_days import ReportQuestion
-from streams.history.coverage import Extent
 from streams.history.day_columns import CutName
 from streams.history.pairing import UnlikeDays, is_off, unlike_days
 from streams.history.part import PartOfFrance
-from streams.history.side import Peak, Side, Sides
+from streams.history.side import Extent, Peak, Side, Sides
 from streams.history.sums import REPORTED
 from streams.small_numbers import SmallNumbers
 

@@ -11,10 +11,9 @@ from streams.history.compared_days import RENTREE_DAYS
 from streams.history.marks import HourSource
 from streams.history.pairing import DayUse
 from streams.history.report import Mark, Report, Row
-from streams.history.report_days import day_rows
+from streams.history.report_values import day_rows
 from streams.history.report_words import FRENCH
-from streams.pages import french, render
-from streams.pages.chart import NOW, THEN, DayBar, Line
+from streams.pages import NOW, THEN, DayBar, Line, french, render
 
 _WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
 _LIKE_DAYS = "chaque jour face au même jour de la semaine, classe contre classe"

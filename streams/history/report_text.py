@@ -8,8 +8,7 @@ from rich.table import Table
 from streams.clock import paris_text
 from streams.history.held import counted
 from streams.history.report import Mark, Report, Row
-from streams.history.report_days import day_rows
-from streams.history.report_values import quality_values
+from streams.history.report_values import day_rows, quality_values
 from streams.history.report_words import ENGLISH, number_text, percent_text
 from streams.pages import render
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streams.history.coverage import Extent
 from streams.history.report import Row
+from streams.history.side import Extent
 from streams.pages import french
 
 

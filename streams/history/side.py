@@ -1,17 +1,112 @@
-"""One side of a comparison: sums, peaks and silences of some days, and how far they can be trusted."""
+"""One side of a comparison: sums, peaks and silences of some days, how far they can be trusted, and what of them is compared. Pure.
+
+Days are compared minute by minute, by the clock in Paris, and only where both sides measured: a range that is still running, or has gaps,
+is compared with the same part of the other, never with the whole of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.history.coverage import Extent
+from streams.clock import PARIS, paris_day
 from streams.history.day_columns import CutName, Key
-from streams.history.marks import HourSource
+from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, note_measured
+
+DAY_MINUTES = 24 * 60
+#: Of less than this part of the days, distinct users and establishments are not held against one another: they cannot be cut.
+NEARLY_WHOLE = 0.99
+Minutes = NDArray[np.bool_]
+#: Whether each minute of a day (0 to 1439, by the clock in Paris) is known, by cut.
+Known = Mapping[CutName, Minutes]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of some days is compared: `day_numbers` (from 0) of the `days` asked for, `minutes` in all.
+
+    `since` is the minute of the day from which the first of them is compared, `until` the one up to which the last is; None: from its
+    beginning, to its end.
+    """
+
+    days: int
+    day_numbers: tuple[int, ...]
+    minutes: int
+    since: int | None
+    until: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every minute of every day is compared."""
+        return self.minutes == self.days * DAY_MINUTES
+
+    @property
+    def is_nearly_whole(self) -> bool:
+        """Whether figures of whole days may be held against one another."""
+        return self.minutes >= NEARLY_WHOLE * self.days * DAY_MINUTES
+
+    @property
+    def gap_minutes(self) -> int:
+        """Minutes that are missing on the days compared, but for the beginning of the first and the end of the last."""
+        tail = DAY_MINUTES - self.until if self.until is not None else 0
+        return len(self.day_numbers) * DAY_MINUTES - (self.since or 0) - tail - self.minutes
+
+
+def nothing_known() -> Known:
+    """A day of which nothing is known."""
+    return {cut: np.zeros(DAY_MINUTES, bool) for cut in CutName}
+
+
+def known_minutes(day: date, marks: Sequence[HourMark]) -> Known:
+    """The minutes of a day that these hours know. An hour that the clock skips is as known as the day is."""
+    first, end = paris_day(day)
+    wall = wall_minutes(day)
+    found = {}
+    for cut in CutName:
+        measured = np.zeros(end - first, bool)
+        note_measured(measured, (mark for mark in marks if mark.knows(cut)), first, end)
+        found[cut] = _by_wall(measured, wall)
+    return found
+
+
+def both(one: Known, other: Known) -> Known:
+    """What both sides know."""
+    return {cut: one[cut] & other[cut] for cut in CutName}
+
+
+def in_epoch(minutes: Minutes, day: date) -> Minutes:
+    """Minutes of the clock as minutes of a day from its first on: 1380, 1440 or 1500."""
+    return minutes[wall_minutes(day)]
+
+
+def extent(days: list[Minutes]) -> Extent:
+    """How much of the days is compared, from what is compared of each."""
+    numbers = tuple(number for number, minutes in enumerate(days) if minutes.any())
+    since = until = None
+    if numbers:
+        first, last = int(days[numbers[0]].argmax()), DAY_MINUTES - int(days[numbers[-1]][::-1].argmax())
+        since, until = first or None, last if last < DAY_MINUTES else None
+    return Extent(len(days), numbers, sum(int(minutes.sum()) for minutes in days), since, until)
+
+
+@lru_cache(maxsize=1024)
+def wall_minutes(day: date) -> NDArray[np.int64]:
+    """The minute of the clock in Paris of each minute of a day."""
+    first, end = paris_day(day)
+    hours = [datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS).hour for minute in range(first, end, 60)]
+    return (np.repeat(np.array(hours) * MINUTES_AN_HOUR, 60) + np.tile(np.arange(60), len(hours))).astype(np.int64)
+
+
+def _by_wall(known: Minutes, wall: NDArray[np.int64]) -> Minutes:
+    found = np.full(DAY_MINUTES, bool(known.any()))
+    found[wall[~known]] = False
+    return found
+
 
 Ints = NDArray[np.int64]
 

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
+from streams.clock import paris_day
 from streams.history import hll
 from streams.history.calendar import SchoolCalendar
-from streams.history.coverage import Known, Minutes, in_epoch
 from streams.history.day_columns import CutName, CutRows, Key
 from streams.history.marks import HourMark, HourSource
-from streams.history.paris_days import paris_day
 from streams.history.reading import PastDay
-from streams.history.side import Peak, Quality, Side, Sum
+from streams.history.side import Known, Minutes, Peak, Quality, Side, Sum, in_epoch
 from streams.history.silence import Silences
 
 #: What is reported, in order: name, cut, position of the code in the cut's key (-1: France).

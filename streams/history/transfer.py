@@ -13,14 +13,13 @@ from datetime import UTC, date, datetime
 from typing import IO
 
 from streams.catalog import Catalog
-from streams.clock import PARIS, iso_utc
+from streams.clock import PARIS, iso_utc, paris_date
 from streams.csv_file import CsvFile
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, Choice, HourSource
-from streams.history.paris_days import paris_date
 from streams.history.reading import History, PastDay
 from streams.history.whole_files import ArchiveError
 

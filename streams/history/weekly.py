@@ -17,7 +17,7 @@ from operator import itemgetter
 
 from streams.catalog import UNKNOWN, Catalog, departement_of
 from streams.csv_file import CsvFile, column_key
-from streams.history.week_spool import NOTHING, Figures, WeekSpool
+from streams.history.weeks import NOTHING, Figures, WeekSpool
 from streams.values import day, quoted, whole
 
 _FIXED = ("debutsemaine", "uai")

@@ -9,7 +9,7 @@ from datetime import date
 from typing import IO
 
 from streams.catalog import Catalog, departement_of
-from streams.history.week_spool import Figures
+from streams.history.weeks import Figures
 
 
 @dataclass(slots=True)

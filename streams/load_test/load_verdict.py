@@ -12,8 +12,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.load_test.load_meter import LoadSecond
-from streams.load_test.senders import SentLog
+from streams.load_test.load_meter import LoadSecond, SentLog
 from streams.sizing import BUSY_MAX
 
 #: A rate is that of so many seconds.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,8 +9,9 @@ from pathlib import Path
 
 from streams.errors import InputError, ServerError
 from streams.local.process import find_program
+from streams.lock_file import locked
 from streams.settings import deploy_dir
-from streams.user_dirs import user_dir
+from streams.stack_record import user_dir
 
 KAFKA_VERSION = "4.3.1"
 _MAVEN_SECONDS_MAX = 900
@@ -43,8 +43,7 @@ def kafka_jars(say: Callable[[str], None] = lambda _text: None) -> Path:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / "kafka.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(target.parent / "kafka.lock"):
             if not _current(target, pom):  # another process may have done it while we waited
                 say(f"copying the jars of Kafka {KAFKA_VERSION} with Maven into {target}, once ...")
                 _copy(target, pom)

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from streams.background import BackgroundLoop, LoopRules
+from streams.clock import paris_date
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive, Updated, forget_users
-from streams.history.from_live import clock_minutes, hour_reading, sketches_of
+from streams.history.compose import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
-from streams.history.paris_days import paris_date
 from streams.live import Announced, ArchiveKeeper, ArchiveState
 from streams.live.keys import LAYOUT
 from streams.observe.decide import ArchiveFigures, ArchiveRules, fresh

@@ -20,17 +20,16 @@ import numpy as np
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
+from streams.clock import paris_date, paris_day
 from streams.errors import VigieError
 from streams.history import SchoolCalendar
-from streams.history.from_live import rows_of
-from streams.history.paris_days import paris_date, paris_day
+from streams.history.compose import rows_of
 from streams.history.reading import History
 from streams.live import AlertRecord, AlertStore, ArchiveReader, ArchiveState, LiveReader
 from streams.live.keys import LAYOUT
-from streams.observe.backlog import Block
 from streams.observe.detector_memory import key_of
 from streams.observe.expected import ColdShape, ExpectedRow, filled, is_part, judged_rows, summed, within_parts
-from streams.observe.loading import COLD_MINUTES, Arrivals, Loading
+from streams.observe.loading import COLD_MINUTES, Arrivals, Block, Loading
 from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
 from streams.observe.told import Teller, merged_measures

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 import urllib3
 
-from streams.collector_address import CollectorAddress
+from streams.addresses import CollectorAddress
 from streams.errors import ServerError
 from streams.publish.bounds import PublisherLimits
 from streams.publish.outbox import GivenUp

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+from streams.addresses import CollectorAddress, is_collector
 from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
-from streams.collector_address import CollectorAddress, is_collector
 from streams.errors import BufferFull, InputError, NotDelivered, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits

@@ -2,9 +2,8 @@
 
 from streams.rehearse.counts_file import CountsGrid, read_counts
 from streams.rehearse.from_archive import EarlierRows, counts_of, rehearse_regions
-from streams.rehearse.judge_rows import Found, Rehearsal, lasting_into, rehearse
+from streams.rehearse.judge_rows import Found, Rehearsal, as_json, as_text, lasting_into, rehearse
 from streams.rehearse.plot import write_plot
-from streams.rehearse.printed import as_json, as_text
 
 __all__ = [
     "CountsGrid",

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog, Region, load_catalog
+from streams.clock import dates, paris_day
 from streams.history import SchoolCalendar, hll, load_calendar, school_year_of
 from streams.history.day_columns import CutName, CutRows, Ints, Key, Rows, Sketches
 from streams.history.marks import DayFile, HourMark, HourSource
-from streams.history.paris_days import dates, paris_day
 from streams.load_shape import LoadShape, load_shape
 from streams.simulate.levels import Levels, PastPlan, load_past
 from streams.simulate.population import Establishments

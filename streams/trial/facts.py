@@ -11,10 +11,9 @@ import numpy as np
 
 from streams.backfill.log_input import InputReport
 from streams.catalog import UNKNOWN, Catalog
-from streams.clock import PARIS
+from streams.clock import PARIS, paris_day
 from streams.history import DayType, SchoolCalendar, hll
 from streams.history.day_columns import CutName
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.rehearse import CountsGrid, Found, Rehearsal, counts_of, rehearse_regions
 from streams.rehearse.judge_rows import Progress

@@ -9,8 +9,7 @@ import numpy as np
 
 from streams.catalog import Catalog
 from streams.clock import french_moment
-from streams.pages import french, render
-from streams.pages.chart import DayBar
+from streams.pages import DayBar, french, render
 from streams.rehearse.plot import KINDS, LEGEND, Drawing, around, drawing
 from streams.trial.facts import TrialDay, TrialFacts
 

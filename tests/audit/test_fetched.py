@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record import MemoryRecords
 
-from streams.audit.fetched import FetchedPiece, FetchedPieces, Unread
-from streams.audit.log import _until
+from streams.audit.log import FetchedPiece, FetchedPieces, Unread, _until
 from streams.errors import StateError
 from streams.events import Reason
 from streams.ingest.batches import BatchRecords, FetchedRecords, Hand

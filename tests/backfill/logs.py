@@ -19,11 +19,11 @@ else:
 from streams.audit.plain import PlainCount
 from streams.backfill.backfill_run import BackfillPlan, BackfillResult, BackfillRun
 from streams.catalog import Catalog, load_catalog
+from streams.clock import paris_date
 from streams.count import CountingRules
 from streams.events import EventBounds, VisitEvent, decode
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows
-from streams.history.paris_days import paris_date
 from streams.publish.readers import NativeLines
 from tests.history.days_made import file_of
 

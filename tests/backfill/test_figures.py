@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from streams.backfill.backfill_run import BackfillRun
 from streams.catalog import UNKNOWN
+from streams.clock import paris_date
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Sketches
 from streams.history.marks import HourMark, HourSource
-from streams.history.paris_days import paris_date
 from streams.stable_hash import as_texts, hashes_of, hashes_of_pairs
 from tests.backfill.logs import CATALOG, accepted, archived, backfill, event, plan_of, recounted, write
 from tests.history.days_made import file_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from streams.cli import cli
-from streams.history.paris_days import paris_day
+from streams.clock import paris_day
 from tests.backfill.logs import event, recounted, write
 
 MONDAY = date(2026, 5, 11)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from streams.clock import PARIS
+from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.expose.page.curves import Earlier, Lines, same_times
 from streams.expose.page.older_minutes import DAYS_KEPT, PastVisits
@@ -16,7 +16,6 @@ from streams.expose.scope import Scope
 from streams.expose.spans import SPANS, Grid, read_span
 from streams.history import load_calendar
 from streams.history.archive import Archive
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.settings import default_config_dir
 from tests.history.days_made import archived

@@ -17,8 +17,7 @@ from streams.count import Cut
 from streams.expose.alert_french import Words
 from streams.expose.alert_samples import AlertScraper
 from streams.expose.codes import Lists
-from streams.expose.collector import Scrape, render
-from streams.expose.forecast_samples import ForecastScraper
+from streams.expose.collector import ForecastScraper, Scrape, render
 from streams.expose.incidents import IncidentParts
 from streams.expose.samples import (
     archive_families,

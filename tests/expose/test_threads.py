@@ -12,8 +12,7 @@ from streams.catalog import Catalog
 from streams.errors import ServerError
 from streams.expose.page import Feed
 from streams.expose.page.feed import PERIOD_SECONDS
-from streams.expose.prober import KAFKA_LOOKS, Prober
-from streams.expose.probes import probe_kafka
+from streams.expose.probes import KAFKA_LOOKS, Prober, probe_kafka
 from tests.stand_ins import NOBODY
 from tests.waiting import wait_until
 

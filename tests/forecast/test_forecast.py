@@ -21,20 +21,25 @@ from starlette.responses import Response
 from streams.access import AccessScope, Viewer
 from streams.catalog import load_catalog
 from streams.cli import cli
-from streams.clock import PARIS, iso_utc
-from streams.expose.forecast_samples import ForecastScraper
+from streams.clock import PARIS, dates, iso_utc, paris_day
+from streams.expose.collector import ForecastScraper
 from streams.expose.page.runbooks import add_forecast
 from streams.expose.scope import OutOfSight
-from streams.forecast.ahead import BOUNDS, quarter_that_ends
 from streams.forecast.expectation import KnownDays, outlook
-from streams.forecast.forecast_page import forecast_body
 from streams.forecast.forecaster import backtest
-from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, kept
+from streams.forecast.kept import (
+    BOUNDS,
+    ForecastDay,
+    ForecastQuarter,
+    KeptForecast,
+    forecast_body,
+    kept,
+    quarter_that_ends,
+)
 from streams.history import DayType
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows, Sketches
 from streams.history.marks import DayFile, HourMark, HourSource
-from streams.history.paris_days import dates, paris_day
 from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir
 

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from streams.catalog import Catalog
 from streams.cli.simulate_years import write_days
+from streams.clock import dates
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.compared_days import rentree_question
 from streams.history.day_columns import Sketches
-from streams.history.paris_days import dates
 from streams.history.reading import History
 from streams.history.report import Report, make_report
 from streams.history.sides import both_sides

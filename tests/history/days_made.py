@@ -8,14 +8,13 @@ from datetime import date, datetime
 from click.testing import CliRunner
 
 from streams.cli import cli
-from streams.clock import PARIS
+from streams.clock import PARIS, paris_day
 from streams.errors import VigieError
 from streams.history.archive import Archive
 from streams.history.arrow import FileReader
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Rows, Sketches
 from streams.history.marks import HourMark, HourSource
-from streams.history.paris_days import paris_day
 
 DAY = date(2026, 9, 1)
 FIRST_HOUR = paris_day(DAY)[0] // 60

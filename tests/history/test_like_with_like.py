@@ -14,14 +14,12 @@ from rich.console import Console
 from streams.catalog import Catalog
 from streams.clock import PARIS
 from streams.history.changed_projects import find_perimeter, like_with_like
-from streams.history.coverage import DAY_MINUTES, Extent
 from streams.history.day_columns import CutName
 from streams.history.report import Report
-from streams.history.report_days import day_rows
 from streams.history.report_page import report_page
 from streams.history.report_text import print_report
-from streams.history.report_values import report_json
-from streams.history.side import Side, Sum
+from streams.history.report_values import day_rows, report_json
+from streams.history.side import DAY_MINUTES, Extent, Side, Sum
 
 NOW, THEN = (date(2026, 9, 1),), (date(2025, 9, 1),)
 WHOLE = {cut: Extent(1, (0,), DAY_MINUTES, None, None) for cut in CutName}

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.catalog import Catalog, load_catalog
+from streams.clock import dates
 from streams.history import load_calendar
 from streams.history.compared_days import ReportQuestion, day_question, period_question, rentree_question
 from streams.history.pairing import Likeness, PairedDay, is_off, like_day, pair_days
-from streams.history.paris_days import dates
 from streams.settings import default_config_dir
 
 D = date.fromisoformat

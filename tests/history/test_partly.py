@@ -18,15 +18,14 @@ from msgspec.structs import replace
 
 from streams.catalog import Catalog
 from streams.cli import cli
+from streams.clock import dates, paris_day
 from streams.history import load_calendar
 from streams.history.archive import Archive
-from streams.history.coverage import DAY_MINUTES, extent, known_minutes, wall_minutes
 from streams.history.day_columns import CutName, CutRows, Sketches, no_rows
 from streams.history.marks import DayFile, HourMark, HourSource
-from streams.history.paris_days import dates, paris_day
 from streams.history.reading import PastDay
 from streams.history.report_words import ENGLISH, FRENCH
-from streams.history.side import Side, Sum
+from streams.history.side import DAY_MINUTES, Side, Sum, extent, known_minutes, wall_minutes
 from streams.history.silence import Silences
 from streams.settings import default_config_dir
 from tests.history.days_made import file_of

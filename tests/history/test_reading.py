@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from streams.catalog import Catalog
+from streams.clock import paris_day
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, Sketches
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from tests.history.days_made import DAY, FIRST_HOUR, reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from streams.history.week_spool import NOTHING, WeekSpool
+from streams.history.weeks import NOTHING, WeekSpool
 
 MONDAY, NEXT = date(2026, 9, 7), date(2026, 9, 14)
 CODES = [("profile", "ELEVE"), ("service", "NOTES"), ("profile", "PARENT")]

@@ -14,14 +14,13 @@ import orjson
 import pytest
 
 from streams.catalog import Catalog
-from streams.clock import PARIS
+from streams.clock import PARIS, dates, paris_day
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.day_columns import Sketches
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError
-from streams.history.paris_days import dates, paris_day
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir

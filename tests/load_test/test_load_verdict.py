@@ -12,9 +12,8 @@ from click.testing import CliRunner
 from streams.cli import cli
 from streams.errors import InputError
 from streams.load_test.load_french import Balance, LoadTestResult
-from streams.load_test.load_meter import LoadSecond
+from streams.load_test.load_meter import LoadSecond, SentLog
 from streams.load_test.load_verdict import LoadOutcome, LoadVerdict, delays_seconds, percentiles, verdict, workers_for
-from streams.load_test.senders import SentLog
 
 
 def _seconds(rates: list[int], counted: list[int], **changed: object) -> list[LoadSecond]:

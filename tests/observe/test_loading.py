@@ -12,14 +12,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from streams.clock import dates, paris_day
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName
-from streams.history.paris_days import dates, paris_day
 from streams.history.reading import History, PastDay
-from streams.observe.backlog import Block, day_block
 from streams.observe.detector_memory import DIRECTORY, FILE, keep, key_of, recall
-from streams.observe.loading import COLD_MINUTES, Loading
+from streams.observe.loading import COLD_MINUTES, Block, Loading, day_block
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
 from streams.settings import default_config_dir

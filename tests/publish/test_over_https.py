@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from streams.collector_address import CollectorAddress
+from streams.addresses import CollectorAddress
 from streams.errors import ServerError
 from streams.publish import PublisherLimits, Undelivered, VisitPublisher
 

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from streams.cli import cli
+from streams.clock import paris_day
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Rows, Sketches
 from streams.history.marks import HourMark, HourSource
-from streams.history.paris_days import paris_day
 
 FIRST = date(2026, 9, 7)
 DAYS = 28

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import orjson
 
-from streams.collector_address import CollectorAddress
+from streams.addresses import CollectorAddress
 from streams.events import VERSION
 from streams.local import Process, Program
 from streams.publish import new_event_id, pseudonym

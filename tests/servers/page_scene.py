@@ -10,10 +10,9 @@ import uuid
 from playwright.sync_api import expect
 
 from streams.catalog import load_catalog
-from streams.clock import iso_utc
+from streams.clock import iso_utc, paris_date
 from streams.forecast.kept import ForecastQuarter, KeptForecast, keep
 from streams.history.archive import Archive
-from streams.history.paris_days import paris_date
 from streams.incidents import AlertRecord, Driver
 from streams.settings import default_config_dir
 from tests.history.days_made import archived

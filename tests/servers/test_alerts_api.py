@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from streams.catalog import load_catalog
+from streams.clock import paris_date
 from streams.history.archive import Archive
-from streams.history.paris_days import paris_date
 from streams.live import AlertStore, Driver
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir

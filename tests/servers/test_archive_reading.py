@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from streams.catalog import Catalog
+from streams.clock import paris_day
 from streams.errors import ServerError
 from streams.history import hll
 from streams.history.archive import Archive
-from streams.history.paris_days import paris_day
 from streams.history.reading import History
 from streams.live import ArchiveReader
 from streams.live.connection import RedisAddress

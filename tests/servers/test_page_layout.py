@@ -10,11 +10,10 @@ import msgspec
 import pytest
 from playwright.sync_api import expect
 
-from streams.clock import PARIS, french_date
+from streams.clock import PARIS, french_date, paris_date
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.pairing import like_days_before
-from streams.history.paris_days import paris_date
 from streams.live import AlertStore
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streams import edges
-from streams.audit.fetched import Unread
-from streams.audit.log import LogReader, open_log
+from streams.audit.log import LogReader, Unread, open_log
 from streams.audit.recount import RecountRules, recount
 from streams.catalog import Catalog
 from streams.count import Cut

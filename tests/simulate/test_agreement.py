@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from streams.audit.plain import PlainCount
+from streams.clock import paris_day
 from streams.events import EventBounds
 from streams.history.day_columns import CutName
-from streams.history.paris_days import paris_day
 from streams.settings import default_config_dir
 from streams.simulate.courses import Floats
 from streams.simulate.inputs import Configuration

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog
-from streams.clock import PARIS, french_date
+from streams.clock import PARIS, french_date, paris_date, paris_day, paris_days_of
 from streams.errors import VigieError
 from streams.expose.page.older_minutes import PastVisits
 from streams.expose.page.picture import Picture
@@ -20,7 +20,6 @@ from streams.expose.spans import NO_GRID, Grid, Line, Minutes, Span
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.calendar import PACKAGED_ZONES
 from streams.history.pairing import like_days_before, rentree_before
-from streams.history.paris_days import paris_date, paris_day, paris_days_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from time import monotonic
 import numpy as np
 
 from streams.catalog import Catalog
+from streams.clock import paris_day, paris_days_of
 from streams.count import Cut, Field
 from streams.expose.scope import Scope
 from streams.expose.spans import Minutes
 from streams.history.day_columns import Key
-from streams.history.paris_days import paris_day, paris_days_of
 from streams.history.reading import History
 from streams.live import LiveReader
 

@@ -20,8 +20,7 @@ from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.expose.answers import API, REFUSED, answer
 from streams.expose.scope import Sight
-from streams.forecast.forecast_page import forecast_body
-from streams.forecast.kept import KeptForecast
+from streams.forecast.kept import KeptForecast, forecast_body
 
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
