@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import OffsetOutOfRangeError
 
 from streams.broker import KafkaAddress
-from streams.connecting import connecting
+from streams.connecting import open_consumer
 from streams.errors import KafkaUnavailable
 from streams.record_batches import split
 
@@ -24,7 +24,6 @@ from streams.record_batches import split
 CLOCKS_APART_MS = 60_000
 #: Reading may begin so many offsets too early: the last steps of a bisection are not worth their round trips.
 OFFSETS_EARLY_MAX = 1000
-BOOTSTRAP_SECONDS_MAX = 8.0
 SILENCE_SECONDS_MAX = 10.0
 
 
@@ -76,20 +75,8 @@ def offsets_since(address: KafkaAddress, topic: str, since_ms: Mapping[int, int]
     Raises:
         KafkaUnavailable: Kafka does not answer.
     """
-    with connecting(address) as client:
-        consumer = KafkaConsumer(
-            **address.client_options(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
-            max_partition_fetch_bytes=1,  # one batch: Kafka sends the first one whole
-            fetch_max_wait_ms=10,
-            metrics_enabled=False,
-            kafka_client=client,
-        )
-    try:
+    # One batch at a time: Kafka sends the first one whole.
+    with open_consumer(address, max_partition_fetch_bytes=1, fetch_max_wait_ms=10) as consumer:
         consumer._fetcher.PartitionRecords = FetchedHeaders
         partitions = [TopicPartition(topic, number) for number in since_ms]
         starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
@@ -99,10 +86,6 @@ def offsets_since(address: KafkaAddress, topic: str, since_ms: Mapping[int, int]
             look = _looking(address, consumer, tp)
             found[tp.partition] = bisect_log(starts[tp], ends[tp], since_ms[tp.partition] - CLOCKS_APART_MS, look)
         return found
-    except KafkaError as error:
-        raise address.explain(error) from error
-    finally:
-        consumer.close()
 
 
 def _looking(address: KafkaAddress, consumer: Any, tp: TopicPartition) -> Callable[[int], Appended | None]:

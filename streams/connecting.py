@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from streams.broker import KafkaAddress
 
+#: How long who asks waits for Kafka before it says that it is down.
+BOOTSTRAP_SECONDS_MAX = 8.0
 #: Logger and form of the lines that name a cause (kafka-python 3.0); without them the message is only less precise.
 _LOGGER = "kafka.net.manager"
 _CAUSE = re.compile(r"[Cc]onnection .*failed: (.+?)(?: \(backoff .*)?$")
@@ -43,6 +46,41 @@ def connecting(address: KafkaAddress) -> Iterator[Callable[..., Any]]:
         for one in opened:
             one.close()
         raise address.explain(error, causes.last) from error
+
+
+@contextmanager
+def explained(address: KafkaAddress) -> Iterator[None]:
+    """Turn what a client of this Kafka raises into `KafkaUnavailable`; any other error passes, an `OSError` is not Kafka's."""
+    try:
+        yield
+    except KafkaError as error:
+        raise address.explain(error) from error
+
+
+@contextmanager
+def open_consumer(address: KafkaAddress, **options: Any) -> Iterator[KafkaConsumer]:
+    """Open a plain consumer, without a group and without a commit, and close it after the block.
+
+    Raises:
+        ServerError: Kafka is down or refuses us.
+    """
+    with connecting(address) as client:
+        consumer = KafkaConsumer(
+            **address.client_options(),
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
+            metrics_enabled=False,
+            kafka_client=client,
+        )
+    try:
+        with explained(address):
+            yield consumer
+    finally:
+        consumer.close()
 
 
 class _Causes(logging.Handler):

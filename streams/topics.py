@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import GroupIdNotFoundError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from streams.broker import KafkaAddress
-from streams.connecting import connecting
+from streams.connecting import BOOTSTRAP_SECONDS_MAX, connecting, explained
 from streams.errors import ServerError, TopicNotAsDesigned
 
-#: How long a command waits for Kafka before it says that it is down.
-BOOTSTRAP_SECONDS_MAX = 8.0
 #: How long a created topic may take until Kafka lists it: 5 s.
 LISTED_TRIES_MAX = 50
 LISTED_PAUSE_SECONDS = 0.1
@@ -80,15 +78,6 @@ def open_admin_client(address: KafkaAddress) -> KafkaAdminClient:
         return KafkaAdminClient(
             **address.client_options(), bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000), kafka_client=opened
         )
-
-
-@contextmanager
-def explained(address: KafkaAddress) -> Iterator[None]:
-    """Turn what a client of this Kafka raises into `KafkaUnavailable`; any other error passes, an `OSError` is not Kafka's."""
-    try:
-        yield
-    except KafkaError as error:
-        raise address.explain(error) from error
 
 
 @contextmanager

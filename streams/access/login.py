@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from html import escape
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.types import Scope as ASGIScope
 
 from streams.access.token_book import TokenRefused, TokensUnreadable, Viewer
 from streams.access.tokens import token_id
+from streams.pages import render
 from streams.web import sender_of
 
 LOGIN_PATHS = ("/login", "/logout")
@@ -24,32 +24,6 @@ _SAFE = {
     "frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-_PAGE = """<!doctype html>
-<html lang="fr">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Connexion – Vigie</title>
-<link rel="icon" href="static/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="static/page.css">
-</head>
-<body>
-<header class="top"><p class="brand">Vigie</p></header>
-<main class="runbook panel">
-<h1>Connexion</h1>
-{said}
-<form method="post" action="login">
-<p><label for="jeton">Jeton d’accès</label><br>
-<input id="jeton" name="jeton" type="password" autocomplete="current-password" required size="64"></p>
-<p><button type="submit">Se connecter</button></p>
-</form>
-<p>Le jeton est remis par l’équipe qui exploite Vigie. La session dure douze heures.</p>
-<form method="post" action="logout"><p><button type="submit">Se déconnecter</button></p></form>
-</main>
-</body>
-</html>
-"""
 _WRONG = "Ce jeton n’est pas reconnu, ou n’est plus valable."
 _TOO_OFTEN = "Trop d’essais depuis cette adresse : attendez une minute."
 _LATER = "Les jetons ne peuvent pas être vérifiés pour l’instant : réessayez plus tard."
@@ -134,5 +108,4 @@ async def _sent(request: Request) -> str:
 
 
 def _form(status: int, said: str = "") -> Response:
-    shown = f'<p role="alert"><strong>{escape(said)}</strong></p>' if said else ""
-    return HTMLResponse(_PAGE.replace("{said}", shown), status, _SAFE)
+    return HTMLResponse(render("access/login.html", said=said), status, _SAFE)

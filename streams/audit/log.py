@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.record.default_records import DefaultRecordBatch
 
 from streams.append_times import offsets_since
 from streams.broker import KafkaAddress
-from streams.connecting import connecting
+from streams.connecting import open_consumer
 from streams.errors import ServerError, StateError
 from streams.events import Reason
 from streams.record_batches import RECORD_BYTES, Damages, RawBatch, Unpacker, UnreadError, read_records, split
@@ -129,7 +129,6 @@ def read_in_pieces(consumer: Any, bytes_max: int) -> None:
     fetcher.PartitionRecords = partial(FetchedPieces, Unpacker(bytes_max), Damages())
 
 
-BOOTSTRAP_SECONDS_MAX = 8.0
 #: How long Kafka may send nothing while there is something to read.
 SILENCE_SECONDS_MAX = 30.0
 
@@ -223,19 +222,7 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         ServerError: Kafka is down or refuses us, or there is no such topic.
     """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the errors raised here say it
-    with connecting(address) as client:
-        consumer = KafkaConsumer(
-            **address.client_options(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS_MAX * 1000),
-            max_partition_fetch_bytes=4 << 20,
-            metrics_enabled=False,
-            kafka_client=client,
-        )
-    try:
+    with open_consumer(address, max_partition_fetch_bytes=4 << 20) as consumer:
         read_in_pieces(consumer, address.unpacked_bytes_max)
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
@@ -244,7 +231,3 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         starts = {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
         ends = {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
         yield LogReader(address, consumer, topic, starts, ends)
-    except KafkaError as error:
-        raise address.explain(error) from error
-    finally:
-        consumer.close()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
+from streams.connecting import explained
 from streams.errors import DefectError, ServerError, StateError, VigieError
-from streams.topics import TopicFacts, admin_client, explained, identify_topic, log_ends, open_admin_client
+from streams.topics import TopicFacts, admin_client, identify_topic, log_ends, open_admin_client
 
 if TYPE_CHECKING:
     from kafka.admin import KafkaAdminClient

@@ -1,4 +1,4 @@
-"""Pages that are files: one frame and one style, charts as SVG, numbers as French writes them.
+"""Pages made of templates: one frame and one style, charts as SVG, numbers as French writes them.
 
 A template lies in the room whose values fill it. What all share lies here: `Chart` says where the values of a chart lie, and
 `charts.html` draws it. Nothing is fetched, and no page needs a script.
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING
 
 from streams.pages import french
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: What is told, what it is held against, and the ground of days off.
 NOW, THEN, DAY_OFF = "#1d4f91", "#9aa7b8", "#eef1e6"
@@ -79,6 +81,9 @@ def day_chart(days: Sequence[DayBar]) -> Chart:
 
 @cache
 def _environment() -> Environment:
+    # Here, since a worker loads this room for its login form, and may never be asked for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parents[1]),
         autoescape=select_autoescape(["html"]),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from string import Template
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -21,6 +20,7 @@ from streams.catalog import Catalog
 from streams.expose.answers import API, REFUSED, answer
 from streams.expose.scope import Sight
 from streams.forecast.kept import KeptForecast, forecast_body
+from streams.pages import render
 
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -31,7 +31,6 @@ SAFE = {
 }
 
 
-_SHELL = Template((Path(__file__).parent / "static" / "runbook.html").read_text(encoding="utf-8"))
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 
 
@@ -72,7 +71,7 @@ def _title(directory: Path, name: str) -> str:
 
 def framed(title: str, body: str, up: str = "../") -> Response:
     """A page of text; `up` leads to the live page."""
-    return HTMLResponse(_SHELL.substitute(title=escape(title), body=body, up=up), headers=SAFE)
+    return HTMLResponse(render("expose/page/text.html", title=title, body=body, up=up), headers=SAFE)
 
 
 _NONE = "<h1>Prévision</h1><p>Aucune prévision n'est gardée : <code>vigie forecast --keep</code> en fait une, chaque nuit par exemple.</p>"
