@@ -22,7 +22,7 @@ from streams.clock import MINUTE_MS, paris_day
 from streams.count.memory import VISIT_GAP_MS
 from streams.errors import InputError
 from streams.events import VisitEvent, decode
-from streams.history.weekly_form import SchoolWeek
+from streams.history.weekly import SchoolWeek
 
 #: More events of one project in one week do not fit into memory: about 150 bytes each.
 WEEK_EVENTS_MAX = 30_000_000

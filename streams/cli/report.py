@@ -19,8 +19,7 @@ from streams.clock import PARIS
 from streams.edges import small_numbers
 from streams.errors import InputError
 from streams.history import SchoolCalendar, load_calendar, report_text, report_values
-from streams.history.compared_days import ReportQuestion, day_question, period_question, rentree_question
-from streams.history.part import PartOfFrance
+from streams.history.compared_days import PartOfFrance, ReportQuestion, day_question, period_question, rentree_question
 from streams.history.report import make_report
 from streams.history.report_page import report_page
 from streams.history.sides import both_sides

@@ -21,8 +21,7 @@ from streams.csv_file import open_csv
 from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.history.held import counted
-from streams.history.weekly import read_weeks
-from streams.history.weekly_form import SchoolDifference, SchoolWeek, differences, write_form
+from streams.history.weekly import SchoolDifference, SchoolWeek, differences, read_weeks, write_form
 from streams.local.leash import die_with
 from streams.publish.readers import Format
 from streams.settings import Settings, load_settings

@@ -12,15 +12,25 @@ from starlette.exceptions import HTTPException
 
 from streams.clock import iso_utc
 from streams.errors import InputError, VigieError
+from streams.expose.alert_rows import STATES
 from streams.expose.scope import OutOfSight
 from streams.observe import ExpectedRow
 
 JSON = "application/json"
 TIME = {"format": "date-time"}
 From = Annotated[
-    str | None, Query(alias="from", description="ISO 8601; UTC without an offset.", json_schema_extra=TIME)
+    str | None,
+    Query(alias="from", description="First moment, ISO 8601; UTC without an offset.", json_schema_extra=TIME),
 ]
-To = Annotated[str | None, Query(description="ISO 8601, left out.", json_schema_extra=TIME)]
+To = Annotated[str | None, Query(description="First moment that is left out, ISO 8601.", json_schema_extra=TIME)]
+State = Annotated[
+    str,
+    Query(description="Those that run, that ended, or all that are kept.", json_schema_extra={"enum": list(STATES)}),
+]
+Region = Annotated[str | None, Query(description="Code of a region, of config/regions.yaml.")]
+Academy = Annotated[str | None, Query(description="Code of an academy, of config/regions.yaml.")]
+Service = Annotated[str | None, Query(description="Code of a service, of config/services.yaml.")]
+Project = Annotated[str | None, Query(description="Id of an ENT, of config/projects.yaml.")]
 
 
 @dataclass(frozen=True, slots=True)

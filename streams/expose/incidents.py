@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from streams.access import viewer_of
@@ -18,7 +17,6 @@ from streams.expose.alert_french import Words
 from streams.expose.alert_rows import (
     ALL,
     EXPECTED_MINUTES,
-    STATES,
     AcknowledgedRow,
     AlertRow,
     AlertsAnswer,
@@ -31,17 +29,23 @@ from streams.expose.alert_rows import (
     read_alert_scope,
     read_times,
 )
-from streams.expose.answers import API, REFUSED, ExpectedAnswer, From, To, absent, answer, expected_minute
-from streams.expose.minutes_query import read_time
-from streams.expose.scope import (
-    ENGLISH,
-    FRANCE,
-    Sight,
-    incident_of,
-    incidents_for,
-    project_regions,
-    read_scope,
+from streams.expose.answers import (
+    API,
+    REFUSED,
+    Academy,
+    ExpectedAnswer,
+    From,
+    Project,
+    Region,
+    Service,
+    State,
+    To,
+    absent,
+    answer,
+    expected_minute,
 )
+from streams.expose.minutes_query import read_time
+from streams.expose.scope import ENGLISH, FRANCE, Sight, incident_of, incidents_for, project_regions, read_scope
 from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged
 from streams.live import AlertStore
 from streams.observe import ExpectedRow
@@ -154,7 +158,7 @@ def add_alerts(app: FastAPI, parts: IncidentParts, expected_rows: Expected) -> N
     @app.get("/api/v1/alerts", response_model=AlertsAnswer, responses=REFUSED, **API)
     def alerts(
         request: Request,
-        state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
+        state: State = ALL,
         from_: From = None,
         to: To = None,
     ) -> Response:
@@ -179,9 +183,9 @@ def add_alerts(app: FastAPI, parts: IncidentParts, expected_rows: Expected) -> N
         from_: From = None,
         to: To = None,
         *,
-        region: str | None = None,
-        service: str | None = None,
-        project: str | None = None,
+        region: Region = None,
+        service: Service = None,
+        project: Project = None,
     ) -> Response:
         """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
         scope = read_alert_scope(region, service, project, parts.words.catalog)
@@ -200,14 +204,14 @@ def add_incidents(app: FastAPI, parts: IncidentParts) -> None:
     @app.get("/api/v1/incidents", response_model=IncidentsAnswer, responses=REFUSED, **API)
     def incidents(
         request: Request,
-        state: Annotated[str, Query(json_schema_extra={"enum": list(STATES)})] = ALL,
+        state: State = ALL,
         from_: From = None,
         *,
         to: To = None,
-        region: str | None = None,
-        academy: str | None = None,
-        project: str | None = None,
-        service: str | None = None,
+        region: Region = None,
+        academy: Academy = None,
+        project: Project = None,
+        service: Service = None,
     ) -> Response:
         """Alerts folded into incidents: each with what it explains, whether somebody is called, and who has taken it in charge."""
         scope = read_scope(parts.words.catalog, region, academy, project, service, names=ENGLISH)

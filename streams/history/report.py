@@ -16,10 +16,9 @@ from streams.history.changed_projects import (
     find_perimeter,
     like_with_like,
 )
-from streams.history.compared_days import ReportQuestion
+from streams.history.compared_days import PartOfFrance, ReportQuestion
 from streams.history.day_columns import CutName
 from streams.history.pairing import UnlikeDays, is_off, unlike_days
-from streams.history.part import PartOfFrance
 from streams.history.side import Extent, Peak, Side, Sides
 from streams.history.sums import REPORTED
 from streams.small_numbers import SmallNumbers

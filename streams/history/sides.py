@@ -11,12 +11,11 @@ from pathlib import Path
 
 from streams.catalog import Catalog
 from streams.history.calendar import SchoolCalendar
-from streams.history.compared_days import ReportQuestion
+from streams.history.compared_days import PartOfFrance, ReportQuestion
 from streams.history.day_columns import CutName
 from streams.history.estimate import Estimate
 from streams.history.held import NoDataError, held_text
 from streams.history.pairing import Likeness
-from streams.history.part import PartOfFrance
 from streams.history.reading import History, PastDay
 from streams.history.side import Known, Side, Sides, both, extent, known_minutes, nothing_known
 from streams.history.sums import Collector

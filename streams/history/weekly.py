@@ -1,4 +1,4 @@
-"""The ministry's weekly open data: by week and establishment, visits by profile or service.
+"""The ministry's weekly open data: by week and establishment, visits by profile or service. Read, written, and held against such a file.
 
 Columns: `debutsemaine, uai, academie, region, departement, visites_<x>, utilisateurs_<x>`, where x is the `column` of a profile or service
 in `config/`, or `globales`; the portal's downloads, its API and spreadsheets write them differently (`streams.csv_file.column_key`). Region
@@ -7,18 +7,92 @@ and academy follow from the UAI: names are spelled in several ways. Users are no
 
 from __future__ import annotations
 
+import csv
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from operator import itemgetter
+from typing import IO
 
 from streams.catalog import UNKNOWN, Catalog, departement_of
 from streams.csv_file import CsvFile, column_key
 from streams.history.weeks import NOTHING, Figures, WeekSpool
 from streams.values import day, quoted, whole
+
+
+@dataclass(slots=True)
+class SchoolWeek:
+    """One establishment's week: visits and users in all, and by code of a profile or service; a code that nobody used is absent."""
+
+    visits: int = 0
+    users: int = 0
+    visits_by: dict[str, int] = field(default_factory=dict)
+    users_by: dict[str, int] = field(default_factory=dict)
+
+
+def write_form(rows: Mapping[str, SchoolWeek], monday: date, catalog: Catalog, out: IO[str]) -> None:
+    """Write a file as a person downloads it: a byte order mark, `;`, one line an establishment."""
+    places = {region.code: region.name for region in catalog.regions}
+    academies = {academy.code: academy.name for region in catalog.regions for academy in region.academies}
+    profiles = [(profile.code, profile.column) for profile in catalog.profiles if profile.column]
+    measured = [*profiles, *((service.code, service.column) for service in catalog.services if service.column)]
+    out.write("\ufeff")
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    names = ["globales", *(column for _code, column in measured)]
+    measures = (f"{what}_{name}" for name in names for what in ("visites", "utilisateurs"))
+    writer.writerow(["debutsemaine", "uai", "academie", "region", "departement", *measures])
+    for uai, row in sorted(rows.items()):
+        region, academy = catalog.uai_index[uai]
+        figures = [row.visits, row.users]
+        for code, _column in measured:
+            figures += [row.visits_by.get(code, 0), row.users_by.get(code, 0)]
+        writer.writerow(
+            [monday, uai, academies.get(academy, ""), places.get(region, ""), departement_of(uai), *figures]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolDifference:
+    """One establishment's visits by profile, ours and theirs (None: it is in one of both alone), and the code that differs most."""
+
+    uai: str
+    ours: int | None
+    theirs: int | None
+    most: str
+    most_ours: int
+    most_theirs: int
+
+    @property
+    def size(self) -> int:
+        """How many visits lie between both."""
+        return abs((self.ours or 0) - (self.theirs or 0))
+
+
+def differences(
+    rows: Mapping[str, SchoolWeek], weeks: Mapping[tuple[date, str], Figures], monday: date
+) -> list[SchoolDifference]:
+    """Where both differ, the largest difference first. Held against one another are the sums by profile, or by service where a file has
+    none by profile.
+    """
+    kind = "profile" if (monday, "profile") in weeks else "service"
+    theirs = weeks.get((monday, kind), {})
+    codes = sorted({code for of_school in theirs.values() for code in of_school})
+    found = []
+    for uai in sorted({*rows, *theirs}):
+        ours = {code: rows[uai].visits_by.get(code, 0) for code in codes} if uai in rows else None
+        given = theirs.get(uai)
+        both = [(code, (ours or {}).get(code, 0), (given or {}).get(code, 0)) for code in codes]
+        most = max(both, key=lambda each: abs(each[1] - each[2]), default=("", 0, 0))
+        one = SchoolDifference(
+            uai, None if ours is None else sum(ours.values()), None if given is None else sum(given.values()), *most
+        )
+        if one.size or any(ours != theirs for _code, ours, theirs in both):
+            found.append(one)
+    return sorted(found, key=lambda one: (-one.size, one.uai))
+
 
 _FIXED = ("debutsemaine", "uai")
 _VISITS = "visites_"
