@@ -40,9 +40,9 @@ _MONTHS = (
 )
 
 
-def scenario_time(now_ms: int, shift_seconds: int, zone: ZoneInfo = PARIS) -> datetime:
-    """Return the time that screens show at the clock's `now_ms` (UTC epoch ms), in `zone`."""
-    return datetime.fromtimestamp(now_ms / 1000 + shift_seconds, UTC).astimezone(zone)
+def scenario_time(now_ms: int, shift_seconds: int) -> datetime:
+    """Return the time that screens show at the clock's `now_ms` (UTC epoch ms), in Paris."""
+    return datetime.fromtimestamp(now_ms / 1000 + shift_seconds, PARIS)
 
 
 def french_date(moment: datetime) -> str:

@@ -72,13 +72,11 @@ def simulate_scenario_past(config_dir: Path, name: str, directory: Path, seed: i
     )
 
 
-def write_days(
-    inputs: PastInputs, directory: Path, wanted: Sequence[datetime.date], what: str, processes: int | None = None
-) -> tuple[int, int]:
+def write_days(inputs: PastInputs, directory: Path, wanted: Sequence[datetime.date], what: str) -> tuple[int, int]:
     """Write days in several processes; return bytes and visits."""
     Archive(directory).prepare(simulated=True)
     tasks = [wanted[begin : begin + DAYS_A_TASK] for begin in range(0, len(wanted), DAYS_A_TASK)]
-    number = processes or min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
+    number = min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
     maker, archive, pool = PastMaker(inputs), Archive(directory), WorkPool(number, 0, die_with)
     size = visits = done = 0
 

@@ -147,7 +147,6 @@ class Scraper:
         alerts: AlertScraper | None = None,
         forecast: ForecastScraper | None = None,
         loops: Sequence[BackgroundLoop] = (),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._census = census
@@ -158,8 +157,7 @@ class Scraper:
         self._alerts = alerts
         self._forecast = forecast
         self._loops = LoopCollector(loops)
-        self._clock = clock
-        self._started_at = clock()
+        self._started_at = time.monotonic()
 
     def scrape(self) -> Scrape:
         """Read Redis."""
@@ -190,7 +188,7 @@ class Scraper:
 
     def _due(self, snapshot: Snapshot) -> list[MinuteCounts]:
         settled = self._reader.settled_since(snapshot.now_ms - LOOK_BACK_SECONDS * 1000)
-        window = window_seconds(self._clock() - self._started_at)
+        window = window_seconds(time.monotonic() - self._started_at)
         return self._minutes.read(due_minutes(settled, snapshot.now_ms, window))
 
 

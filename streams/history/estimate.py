@@ -54,10 +54,10 @@ class Estimate:
         weeks = [self.weeks[key] for key in {(_monday(day), kind) for day in days} if key in self.weeks]
         return frozenset.intersection(*(frozenset(week.establishments) for week in weeks)) if weeks else frozenset()
 
-    def day_visits(self, day: date, region: str, academy: str | None = None, profile: str | None = None) -> float:
+    def day_visits(self, day: date, region: str, profile: str | None = None) -> float:
         """Visits of one day in a region."""
         week = self.weeks.get((_monday(day), "profile"))
-        return self.share_of_week(day, region) * week.of(region, academy, profile) if week else 0.0
+        return self.share_of_week(day, region) * week.of(region, None, profile) if week else 0.0
 
     def minute_visits(self, region: str, first: int, end: int) -> NDArray[np.float64]:
         """Expected visits of the epoch minutes `first <= minute < end` in a region; NaN in weeks that were not imported."""

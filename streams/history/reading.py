@@ -125,11 +125,10 @@ class History:
         step_minutes: int = 1,
         *,
         region: str | None = None,
-        only: Collection[Key] | None = None,
     ) -> CountsTable:
         """Counts of `measure` (`events`, `visits`; visits of a service, where the grouping has one) on a grid.
 
-        `region` keeps one region's series of `region_service` and `region_family`, without reading the others'; `only` keeps these keys.
+        `region` keeps one region's series of `region_service` and `region_family`, without reading the others'.
 
         Raises:
             InputError: no such grouping or measure, or more values than fit.
@@ -144,8 +143,7 @@ class History:
         of_region = region if cut is CutName.REGION_SERVICE else None
         parts = self._parts(cut, first, end, of_region)
         named = [(marks, rows, [grouping.rename(key) for key in rows.keys]) for marks, rows in parts]
-        found = {name for _marks, _rows, names in named for name in names if name is not None}
-        keys = tuple(sorted(found if only is None else found & set(only)))
+        keys = tuple(sorted({name for _marks, _rows, names in named for name in names if name is not None}))
         if len(keys) * slots > VALUES_MAX:
             raise InputError(f"{len(keys)} series of {slots} values are too many: ask for less time, or a coarser step")
         known = np.zeros(slots * step_minutes)

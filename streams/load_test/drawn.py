@@ -200,13 +200,13 @@ class DayDrawer:
         return [make_uai(str(self._rng.choice(held[place])), int(self._rng.integers(10_000))) for place in chosen]
 
 
-def draw(day: PastDay, catalog: Catalog, window: tuple[int, int], seed: int = 1) -> LoadReplay:
+def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """The events of a day's epoch minutes `window[0] <= minute < window[1]`.
 
     Raises:
         InputError: the day was imported without the cuts that are needed, or holds nothing in these minutes.
     """
-    drawer = DayDrawer(day, catalog, seed)
+    drawer = DayDrawer(day, catalog, seed=1)
     minutes = tuple(drawer.minute(minute, (minute - window[0]) * MINUTE_MS) for minute in range(*window))
     left_out: tuple[str, ...] = ()
     if drawer.more_visits:

@@ -125,14 +125,14 @@ class Process:
             kill_session(self.pid)
         return self._popen.poll()
 
-    def wait_ready(self, keep_on: Callable[[], bool] = lambda: True) -> None:
-        """Wait until the program is ready, or until `keep_on` says no.
+    def wait_ready(self) -> None:
+        """Wait until the program is ready.
 
         Raises:
             ServerError: it ended, or was not ready in its time; with the last lines of its log.
         """
         deadline = time.monotonic() + self.program.ready_seconds_max
-        while keep_on():
+        while True:
             if (code := self.exit_code) is not None:
                 raise ServerError(
                     f"{self.program.name} ended with {describe_exit(code)} at its start\n{log_tail(self.program)}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from streams.clock import PARIS, french_date
+from streams.clock import PARIS, french_date, french_moment
 
 #: Between groups of three digits, and before a percent sign: a space that does not break, as the Imprimerie nationale has it.
 THIN = "\u202f"
@@ -33,15 +33,14 @@ def share(part: float, whole: float) -> str:
     return f"{decimal(100 * part / whole, 2)}{THIN}%" if whole else "–"
 
 
-def moment(minute: int, zone: ZoneInfo = PARIS) -> str:
+def moment(minute: int) -> str:
     """`mardi 1er septembre 2026, 08:03` of an epoch minute."""
-    local = datetime.fromtimestamp(minute * 60, UTC).astimezone(zone)
-    return f"{french_date(local)}, {local:%H:%M}"
+    return french_moment(datetime.fromtimestamp(minute * 60, PARIS))
 
 
 def short_moment(minute: int, zone: ZoneInfo | None = None) -> str:
     """`01/09 08:03`, in Paris where no zone is named."""
-    return f"{datetime.fromtimestamp(minute * 60, UTC).astimezone(zone or PARIS):%d/%m %H:%M}"
+    return f"{datetime.fromtimestamp(minute * 60, zone or PARIS):%d/%m %H:%M}"
 
 
 def counted(number_of: float, what: str) -> str:
