@@ -83,10 +83,6 @@ class CutRows:
         """The rows of parts added up by key and minute."""
         return CutRows.joined(parts).grouped(lambda key: key)
 
-    def moved(self, minutes: int) -> CutRows:
-        """The same rows so many minutes later."""
-        return CutRows(self.keys, self.series, self.minute + minutes, self.events, self.visits, self.late)
-
     @staticmethod
     def _tidy(keys: tuple[Key, ...], series: Ints, *columns: Ints) -> CutRows:
         used, number = np.unique(series, return_inverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def moved(found: HourReading, hours: int) -> HourReading:
     """The same so many hours later."""
     ranges = tuple((first + 60 * hours, end + 60 * hours) for first, end in found.mark.measured)
     mark = msgspec.structs.replace(found.mark, hour=found.mark.hour + hours, measured=ranges)
-    return HourReading(mark, {cut: rows.moved(60 * hours) for cut, rows in found.rows.items()})
+    return HourReading(mark, {cut: replace(rows, minute=rows.minute + 60 * hours) for cut, rows in found.rows.items()})
 
 
 def weekly_file(path: Path, first: str, weeks: int) -> None:
