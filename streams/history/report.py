@@ -116,6 +116,11 @@ class Report:
         """Those of a row; in French where they are too few to be told."""
         return self.few.french if Mark.FEW_USERS in row.marks else row.users
 
+    @property
+    def is_by_share(self) -> bool:
+        """Whether the projects that changed are taken off some rows by their share."""
+        return any(Mark.BY_SHARE in row.marks for row in self.rows)
+
     def of(self, by: str) -> list[Row]:
         """The rows of one grouping."""
         return [row for row in self.rows if row.by == by]
