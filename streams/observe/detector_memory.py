@@ -59,7 +59,7 @@ def key_of(catalog: Catalog, calendar: SchoolCalendar) -> str:
     digest = hashlib.sha256(f"{np.__version__} {catalog.digest} {calendar.config!r} {calendar.zones}".encode())
     package = Path(streams.watch.__file__).parent
     here = Path(__file__).parent
-    for path in (*sorted(package.glob("*.py")), here / "series.py", here / "backlog.py"):
+    for path in (*sorted(package.glob("*.py")), here / "series.py", here / "loading.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
