@@ -29,13 +29,14 @@ _LINE = re.compile(
     rb'"(?P<request>(?:[^"\\]++|\\.)*+)" (?P<status>[1-5][0-9]{2}|000)(?: ++(?:"(?:[^"\\]++|\\.)*+"|(?!\[[0-9]{2}/)[^ "]++))*+ *'
 )
 #: What nearly all lines are: nothing escaped, encoded or quoted in the head, one blank between fields, no percent sign in the path. Such
-#: a line means what `read_hit` finds in it, at a fraction of the time.
+#: a line means what `read_hit` finds in it, at a fraction of the time. What stands before the request comes again and again: it is looked
+#: at apart, so that a reader may remember it. Bounds of length bound its memory.
 _PLAIN = re.compile(
-    rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++)"
-    rb" - ([!#-Z^-~]++) \[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-5][0-9]:)([0-5][0-9])( [+-][0-9]{4})\] "
-    rb'"([A-Z]{3,7}) (/[!$&->@-\[\]-~]*+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
+    rb'([^\[]{1,300}+)\[([^\]]{26})\] "([A-Z]{3,7} /[!$&->@-\[\]-~]{0,400}+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
     rb'(?: (?:[0-9.-]++|"[^"\\\x00-\x1f\x7f]*+"))*+'
 )
+_PLAIN_HEAD = re.compile(rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++) - ([!#-Z^-~]++) ")
+_PLAIN_TIME = re.compile(rb"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-5][0-9]:[0-5][0-9] [+-][0-9]{4}")
 _FIELD = re.compile(rb'[^ "]+')
 #: A user, quoted or not; Apache writes one whose name is empty as `""`.
 _USER = re.compile(rb'(?:[^"\\]++|\\.)*+|"((?:[^"\\]++|\\.)*+)"')
@@ -94,31 +95,27 @@ def read_hit(line: bytes) -> Hit | Unreadable:
     return Hit(ts_ms, host, client, user, method, target, int(found["status"]))
 
 
-#: The request of a plain line: ts_ms, host, client, user, method, path, status. The path is its target without the query, of which nothing
-#: needs to be decoded. A tuple: one is made for each line of a log.
-PlainHit = tuple[int, bytes | None, bytes, bytes, bytes, bytes, bytes]
+def split_plain(line: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Return head, time, method with path, and status of a line as nearly all are, None where `read_hit` has to look.
 
-
-def read_plain(line: bytes) -> PlainHit | None:
-    """Return the request of a line as nearly all are, None where `read_hit` has to look."""
+    It has to where `head_of_plain` or `ms_of_plain` return None, too. The path is the target without the query, of which nothing needs to
+    be decoded.
+    """
     found = _PLAIN.fullmatch(line)
-    if found is None:
+    return None if found is None else found.groups()  # type: ignore[return-value]
+
+
+def head_of_plain(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:
+    """Return host, client and user of a plain line."""
+    found = _PLAIN_HEAD.fullmatch(head)
+    if found is None or not _IPV4.fullmatch(found[2]):
         return None
-    host, client, user, minute, second, offset, method, path, status = found.groups()
-    minute_ms = _minute_ms(minute, offset)
-    if minute_ms is None or not _is_ipv4(client):
-        return None
-    return minute_ms + int(second) * 1000, host, client, user, method, path, status
+    return found.groups()  # type: ignore[return-value]
 
 
-@lru_cache(4096)
-def _minute_ms(minute: bytes, offset: bytes) -> int | None:
-    return _epoch_ms(f"{minute.decode()}00{offset.decode()}")
-
-
-@lru_cache(65536)
-def _is_ipv4(client: bytes) -> bool:
-    return _IPV4.fullmatch(client) is not None
+def ms_of_plain(time: bytes) -> int | None:
+    """Return the epoch milliseconds of a plain line."""
+    return _epoch_ms(time.decode()) if _PLAIN_TIME.fullmatch(time) else None
 
 
 def _who(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:

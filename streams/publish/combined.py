@@ -7,14 +7,17 @@ and 304, the parts of a page (`ignored` endings), and hosts and paths for which 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from streams.publish.accesslog import Hit, is_address, read_hit, read_plain
+from streams.publish.accesslog import Hit, head_of_plain, is_address, ms_of_plain, read_hit, split_plain
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
 from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
+from streams.publish.remembered import Remembered
 
-#: Pages and users that are looked at once; about 20 MB each.
-PAGES_REMEMBERED_MAX = USERS_REMEMBERED_MAX = 100_000
+#: Pages, people and seconds that are looked at once; about 25 MB each of the first two.
+PAGES_REMEMBERED_MAX = PEOPLE_REMEMBERED_MAX = 100_000
+TIMES_REMEMBERED_MAX = 4096
+#: Host of a line, and the client where a host stands in its place.
+_Asked = tuple[bytes | None, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +51,45 @@ class CombinedReader:
         self._by_host: dict[str, list[PathRow]] = {}
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
-        # A few thousand pages and users make up a log: each is looked at once.
-        self._plain_page = lru_cache(PAGES_REMEMBERED_MAX)(self._page_of_plain)
-        self._plain_user = lru_cache(USERS_REMEMBERED_MAX)(user_of)
+        # A few thousand people, pages and seconds make up a log: each is looked at once.
+        self._people = Remembered(self._person, PEOPLE_REMEMBERED_MAX)
+        self._pages = Remembered(self._page_of_plain, PAGES_REMEMBERED_MAX)
+        self._times = Remembered(ms_of_plain, TIMES_REMEMBERED_MAX)
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
-        plain = read_plain(line)
+        plain = split_plain(line)
         if plain is None:
-            hit = read_hit(line)
-            if isinstance(hit, Unreadable):
-                return hit
-            user = user_of(hit.user)
-            return NOT_AUTHENTICATED if user is None else _visit(user, self._page(hit), hit.ts_ms)
-        ts_ms, host, client, name, method, path, status = plain
-        user = self._plain_user(name)
+            return self._read_with_care(line)
+        head, time, request, status = plain
+        person, ts_ms = self._people[head], self._times[time]
+        if person is None or ts_ms is None:
+            return self._read_with_care(line)
+        user, asked = person
         if user is None:
             return NOT_AUTHENTICATED
-        page = self._plain_page(host, None if host else client, method, path, status)
+        page = self._pages[asked, request, status]
         return page if page.__class__ is Skip else _visit(user, page, ts_ms)
 
-    def _page_of_plain(
-        self, host: bytes | None, client: bytes | None, method: bytes, path: bytes, status: bytes
-    ) -> PathRow | Skip | Unreadable:
-        return self._page(Hit(0, host, client or b"", b"", method.decode(), path, int(status)))
+    def _read_with_care(self, line: bytes) -> Reading:
+        hit = read_hit(line)
+        if isinstance(hit, Unreadable):
+            return hit
+        user = user_of(hit.user)
+        return NOT_AUTHENTICATED if user is None else _visit(user, self._page(hit), hit.ts_ms)
+
+    def _person(self, head: bytes) -> tuple[str | Unreadable | None, _Asked] | None:
+        """Who the head of a plain line says asks, and whom."""
+        found = head_of_plain(head)
+        if found is None:
+            return None
+        host, client, user = found
+        return user_of(user), (host, client if host is None and host_of(client) in self._hosts else b"")
+
+    def _page_of_plain(self, page: tuple[_Asked, bytes, bytes]) -> PathRow | Skip | Unreadable:
+        (host, client), request, status = page
+        method, _, path = request.partition(b" ")
+        return self._page(Hit(0, host, client, b"", method.decode(), path, int(status)))
 
     def _page(self, hit: Hit) -> PathRow | Skip | Unreadable:
         """Which page was delivered."""

@@ -25,7 +25,7 @@ EMPTY_LINE = Skip("empty line")
 
 def classify(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadable:
     """Return what becomes of a line, the same for `publish` and its rehearsal."""
-    if line.too_long:
+    if line.long_digest is not None:
         return Unreadable(TOO_LONG)
     if is_blank(line.content):
         return EMPTY_LINE

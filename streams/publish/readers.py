@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import lru_cache
 
 import msgspec
 import orjson
@@ -20,11 +19,15 @@ from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.event import pseudonym
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
+from streams.publish.remembered import Remembered
 
-#: Distinct lines whose occurrences are counted at a time: about 100 MB. Then counting begins anew, under another number.
+#: Distinct lines whose occurrences are counted at a time: about 120 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
 #: Uses (a person, a page) whose part of an event is kept ready: about 80 MB.
 USES_REMEMBERED_MAX = 100_000
+_BEFORE_ID, _BEFORE_TS = b'{"v":%d,"id":"' % VERSION, b'","ts":'
+#: Project, user, establishment, service, profile, type and tool of a visit.
+_Use = tuple[str, str, str | None, str | None, str | None, str | None, str | None]
 
 
 class Format(StrEnum):
@@ -82,13 +85,12 @@ class Occurrences:
         self._seen: dict[bytes, int] = {}
 
     def of(self, line: bytes) -> str:
-        """Count one line."""
-        key = hashlib.blake2b(line, digest_size=12).digest()
-        number = self._seen.get(key, 0) + 1
+        """Count one line, told by a digest of it."""
+        number = self._seen.get(line, 0) + 1
         if number == 1 and len(self._seen) >= self._lines_max:
             self._seen.clear()
             self._round += 1
-        self._seen[key] = number
+        self._seen[line] = number
         return f"{self._round}.{number}" if self._round else str(number)
 
 
@@ -108,32 +110,29 @@ class EmittedLines:
         #: The secrets that were used so far: project -> secret.
         self.secrets: dict[str, bytes] = {}
         self._occurrences = Occurrences()
-        self._told = lru_cache(USES_REMEMBERED_MAX)(self._tell)
+        self._told = Remembered(self._tell, USES_REMEMBERED_MAX)
 
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""
         found = self._read_line(bare(line))
         if not isinstance(found, Visit):
             return found
-        which = self._occurrences.of(line)
-        key, rest = self._told(
-            found.project, found.user_id, found.uai, found.service, found.profile, found.type, found.tool
-        )
+        use = (found.project, found.user_id, found.uai, found.service, found.profile, found.type, found.tool)
+        key, rest = self._told[use]
         ts = b"%d" % found.ts_ms
-        parts = (self._format, found.project.encode(), line, ts, which.encode())
-        event_id = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest().encode()
-        return Outgoing(b'{"v":%d,"id":"%b","ts":%b,%b' % (VERSION, event_id, ts, rest), key)
+        event_id = self._next_id(found.project, line, ts).hex().encode()
+        return Outgoing(b"".join((_BEFORE_ID, event_id, _BEFORE_TS, ts, b",", rest)), key)
 
-    def _tell(
-        self,
-        project: str,
-        user_id: str,
-        uai: str | None,
-        service: str | None,
-        *of_use: str | None,
-    ) -> tuple[bytes, bytes]:
+    def _next_id(self, project: str, line: bytes, ts: bytes) -> bytes:
+        """The id of a line's event. That of a first occurrence tells the line apart from all others."""
+        parts = (self._format, project.encode(), line, ts)
+        first = _digest(*parts, b"1")
+        which = self._occurrences.of(first)
+        return first if which == "1" else _digest(*parts, which.encode())
+
+    def _tell(self, use: _Use) -> tuple[bytes, bytes]:
         """The key of an event, and its JSON from its project on: the same for every use of one page by one person."""
-        profile, kind, tool = of_use
+        project, user_id, uai, service, profile, kind, tool = use
         secret = self.secrets.get(project)
         if secret is None:
             secret = self.secrets[project] = self._secret_of(project)
@@ -152,8 +151,13 @@ class EmittedLines:
 
     def pass_by(self, line: bytes) -> None:
         """Count the line among its equals, if it is an event."""
-        if isinstance(self._read_line(bare(line)), Visit):
-            self._occurrences.of(line)
+        found = self._read_line(bare(line))
+        if isinstance(found, Visit):
+            self._next_id(found.project, line, b"%d" % found.ts_ms)
+
+
+def _digest(*parts: bytes) -> bytes:
+    return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
 
 
 #: Turns lines into records; every line of a file is given to it once, in order, either to `read` or to `pass_by`.

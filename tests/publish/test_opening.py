@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import shutil
 import sys
 import tracemalloc
@@ -13,8 +14,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.errors import InputError
+from streams.publish import lines as lines_module
 from streams.publish.lines import LINE_BYTES_MAX, Damaged, is_blank, read_lines
 from streams.publish.opening import is_packed, open_events
 from streams.publish.outcomes import classify
@@ -143,6 +147,36 @@ def test_a_line_behind_a_hole_is_too_long_only_by_itself() -> None:
     for length in (LINE_BYTES_MAX - 1, LINE_BYTES_MAX, LINE_BYTES_MAX + 1):
         (line,) = read_lines(io.BytesIO(HOLE * 300 + b"x" * length + b"\n"))
         assert (line.length, line.too_long, line.ended) == (length, length >= LINE_BYTES_MAX, True)
+
+
+@given(
+    st.lists(st.sampled_from([b"", b"a", b"\r", b"bc", b"\0", b"x" * 9, b"\r\n", b"\n"]), max_size=30).map(b"".join),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_lines_are_the_same_whatever_is_read_at_a_time(text: bytes, block: int, buffer: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lines_module, "_BLOCK_BYTES", block)
+        found = list(read_lines(io.BufferedReader(io.BytesIO(b"id\n" + text), buffer)))
+    wanted = text.split(b"\n")
+    ended = len(wanted) - 1
+    wanted = wanted if wanted[-1] else wanted[:-1]
+    assert [(line.content, line.ended) for line in found[1:]] == [
+        (raw.removesuffix(b"\r"), number < ended) for number, raw in enumerate(wanted)
+    ]
+    assert all(line.length == len(line.content) for line in found)
+
+
+def test_a_line_is_given_before_the_next_one_is_waited_for() -> None:
+    end, begin = os.pipe()
+    with open(end, "rb") as stream:
+        os.write(begin, b"one\ntwo\nthr")
+        found = read_lines(stream)
+        assert [next(found).content, next(found).content] == [b"one", b"two"]
+        os.write(begin, b"ee\n")
+        assert next(found).content == b"three"
+        os.close(begin)
+        assert list(found) == []
 
 
 def test_blank_lines() -> None:

@@ -7,7 +7,12 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.publish.accesslog import Hit, read_hit, read_plain
+from streams.catalog import load_catalog
+from streams.publish.accesslog import Hit, head_of_plain, ms_of_plain, read_hit, split_plain
+from streams.publish.combined import CombinedReader
+from streams.publish.emitter_tables import combined_tables
+from streams.publish.remembered import Remembered
+from streams.settings import default_config_dir
 
 HEAD = b"ent-0750711.exemple.fr:443 203.0.113.1 - e.dupont [01/Sep/2026:07:52:01 +0200] "
 LINE = (
@@ -50,6 +55,20 @@ PIECES = st.sampled_from(
 )
 
 
+TABLES = combined_tables(default_config_dir(), load_catalog(default_config_dir()))
+READER = CombinedReader(TABLES, "pcn")
+
+
+def read_plain(line: bytes) -> tuple[int, bytes | None, bytes, bytes, bytes, bytes, bytes] | None:
+    """The request of a line that the quick way reads."""
+    plain = split_plain(line)
+    if plain is None:
+        return None
+    head, time, request, status = plain
+    who, ts_ms = head_of_plain(head), ms_of_plain(time)
+    return None if who is None or ts_ms is None else (ts_ms, *who, *request.split(b" "), status)  # type: ignore[return-value]
+
+
 def _same(line: bytes) -> bool:
     """Whether the quick way agrees with the careful one; it may leave a line to it."""
     plain = read_plain(line)
@@ -58,6 +77,7 @@ def _same(line: bytes) -> bool:
     hit = read_hit(line)
     target = re.split(rb"\?", hit.target)[0] if isinstance(hit, Hit) else b""
     ts_ms, host, client, user, method, path, status = plain
+    assert READER.read(line) == READER.read(line) == CombinedReader(TABLES, "pcn")._read_with_care(line), line
     return isinstance(hit, Hit) and (ts_ms, host, client, user, method.decode(), path, int(status)) == (
         hit.ts_ms, hit.host, hit.client, hit.user, hit.method, target, hit.status
     )  # fmt: skip
@@ -78,3 +98,18 @@ def test_whatever_is_put_into_a_line(changes: list[tuple[int, int, bytes]]) -> N
     for at, removed, put in changes:
         line = line[:at] + put + line[at + removed :]
     assert _same(line), line
+
+
+def test_what_was_found_is_found_once_in_bounded_memory() -> None:
+    asked: list[int] = []
+
+    def find(key: int) -> int | None:
+        asked.append(key)
+        return None if key == 2 else -key
+
+    remembered = Remembered(find, 3)
+    assert [remembered[key] for key in (1, 2, 2, 1, 3)] == [-1, None, None, -1, -3]
+    assert asked == [1, 2, 3]
+    assert remembered[4] == -4
+    assert len(remembered) == 1
+    assert remembered[1] == -1
