@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from streams.clock import PARIS, dates, paris_day
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 
+Rates = np.ndarray[tuple[int], np.dtype[np.float64]]
 REGION = "11"
 #: Pages of `config/combined.yaml` on this host, with their part of all uses.
 HOST = "ent-0750711.exemple.fr:443"
@@ -28,6 +32,7 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0"
 
 def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed: int = 1) -> list[Path]:
     """Write the days' logs; return the files."""
+    directory.mkdir(parents=True, exist_ok=True)
     maker = PastMaker(load_inputs(default_config_dir(), seed, None))
     region = next(each for each in maker.levels.regions if each.code == REGION)
     days = list(dates(first, last))
@@ -38,20 +43,36 @@ def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed:
         sums > 0.6 * np.quantile(sums, 0.75)
     ).tolist()  # days of school; the rentrée alone is far above them
     away, crowded = (ordinary[-9], ordinary[-4]) if len(ordinary) > 20 else (-1, -1)
+    rates = [visits * scale for visits in usual]
+    if crowded >= 0:
+        rates[crowded][17 * 60 : 18 * 60] *= 3.0
     files = []
-    for number, (day, visits) in enumerate(zip(days, usual, strict=True)):
-        rng = np.random.default_rng([seed, day.toordinal()])
-        rate = visits * scale
-        if number == crowded:
-            rate[17 * 60 : 18 * 60] *= 3.0
-        lines = _lines(rng, paris_day(day)[0], rng.poisson(rate), visits_a_day)
-        if number == away:
-            gone = range(paris_day(day)[0] + 10 * 60 + 12, paris_day(day)[0] + 10 * 60 + 41)
-            lines = [line for line in lines if int(line[0] // 60) not in gone]
-        path = directory / f"access.log-{day:%Y%m%d}.gz"
-        path.write_bytes(gzip.compress("".join(text for _at, text in lines).encode(), 6))
-        files.append(path)
+    with ProcessPoolExecutor() as pool:
+        made = [
+            pool.submit(_write_day, directory, day, rate, visits_a_day, seed, number == away)
+            for number, (day, rate) in enumerate(zip(days, rates, strict=True))
+        ]
+        for future in made:
+            files.append(future.result())
+            print(
+                f"\r{len(files)} of {len(days)} days",
+                end="" if len(files) < len(days) else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
     return files
+
+
+def _write_day(directory: Path, day: date, rate: Rates, visits_a_day: int, seed: int, is_away: bool) -> Path:
+    rng = np.random.default_rng([seed, day.toordinal()])
+    first = paris_day(day)[0]
+    lines = _lines(rng, first, rng.poisson(rate), visits_a_day)
+    if is_away:
+        gone = range(first + 10 * 60 + 12, first + 10 * 60 + 41)
+        lines = [line for line in lines if int(line[0] // 60) not in gone]
+    path = directory / f"access.log-{day:%Y%m%d}.gz"
+    path.write_bytes(gzip.compress("".join(text for _at, text in lines).encode(), 6))
+    return path
 
 
 def _lines(
@@ -59,9 +80,11 @@ def _lines(
 ) -> list[tuple[float, str]]:
     made: list[tuple[float, str]] = []
     pages = list(PAGES)
+    edges = np.cumsum(list(PAGES.values()))
+    edges /= edges[-1]
     for minute in np.repeat(np.arange(len(visits)), visits).tolist():
         user, at = int(rng.integers(users)), (first + minute) * 60 + float(rng.random() * 60)
-        for page in rng.choice(len(pages), 1 + rng.geometric(0.45), p=list(PAGES.values())).tolist():
+        for page in np.searchsorted(edges, rng.random(1 + rng.geometric(0.45)), side="right").tolist():
             made.append((at, _line(at, user, pages[page])))
             made += [
                 (at + 1, _line(at + 1, user, PARTS[part]))
@@ -72,11 +95,18 @@ def _lines(
 
 
 def _line(at: float, user: int, target: str) -> str:
-    told = datetime.fromtimestamp(int(at), UTC).astimezone(PARIS)
+    minute, second = divmod(int(at), 60)
+    told, offset = _told(minute)
     return (
-        f'{HOST} 203.0.113.{user % 250} - u{user} [{told:%d/%b/%Y:%H:%M:%S %z}] "GET {target} HTTP/1.1" 200 {1000 + user % 9000} '
+        f'{HOST} 203.0.113.{user % 250} - u{user} [{told}:{second:02} {offset}] "GET {target} HTTP/1.1" 200 {1000 + user % 9000} '
         f'"https://ent-0750711.exemple.fr/" "{AGENT}"\n'
     )
+
+
+@lru_cache(4096)
+def _told(minute: int) -> tuple[str, str]:
+    at = datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS)
+    return f"{at:%d/%b/%Y:%H:%M}", f"{at:%z}"
 
 
 def main() -> None:
@@ -86,7 +116,6 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=4000, help="a day in the mean")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
     files = make_logs(asked.out, asked.until - timedelta(days=asked.days - 1), asked.until, asked.visits)
     print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {asked.out}")
 
