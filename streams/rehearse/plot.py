@@ -6,6 +6,7 @@ In French, for operators.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -138,8 +139,16 @@ class _Scale:
         for place in sorted({known[int(part * (len(known) - 1))] for part in (0.0, 0.25, 0.5, 0.75, 1.0) if known}):
             x = self.x(place * self.places / len(texts))
             if not found or x - found[-1][0] >= 150:
-                found.append((x, "start" if x < 120 else "end" if x > WIDTH - 120 else "middle", texts[place]))
+                found.append((x, "start" if x < 120 else "end" if x > WIDTH - 120 else "middle", _told(texts[place])))
         return found
+
+
+def _told(text: str) -> str:
+    """A time as French writes it; what is none, or a day, as the file has it."""
+    try:
+        return f"{datetime.fromisoformat(text):%d/%m/%Y %H:%M}" if ":" in text else text
+    except ValueError:
+        return text
 
 
 def _runs(known: NDArray[np.bool_]) -> list[list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -248,4 +249,5 @@ def test_drawing(tmp_path: Path) -> None:
     assert "&lt;c&gt;.csv" in text
     assert "<c>" not in text
     assert text.count("<svg") == 2
+    assert re.findall(r">(\d\d/\d\d/\d{4} \d\d:\d\d)</text>", text)[0] == "05/01/2026 00:00"
     assert "NaN" not in text.replace("nan", "NaN")
