@@ -16,12 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.clock import PARIS, dates, paris_day
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 
-Rates = np.ndarray[tuple[int], np.dtype[np.float64]]
+Rates = NDArray[np.float64]
 REGION = "11"
 #: Pages of `config/combined.yaml` on this host, with their part of all uses.
 HOST = "ent-0750711.exemple.fr:443"
