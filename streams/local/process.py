@@ -140,8 +140,7 @@ class Process:
             if self.program.ready():
                 return
             if time.monotonic() > deadline:
-                seconds = self.program.ready_seconds_max
-                raise ServerError(f"{self.program.name} was not ready after {seconds:.0f} s\n{log_tail(self.program)}")
+                raise not_ready(self.program)
             time.sleep(_POLL_SECONDS)
 
     def ask_to_stop(self) -> None:
@@ -166,13 +165,22 @@ class Process:
         return ended
 
 
+def not_ready(program: Program) -> ServerError:
+    """What is said of a program that took too long to start."""
+    return ServerError(
+        f"{program.name} was not ready after {program.ready_seconds_max:.0f} s: its log may say why; else run the same command again once "
+        f"this machine does less\n{log_tail(program)}"
+    )
+
+
 def log_tail(program: Program) -> str:
     """Where its log is, and its last lines."""
     try:
         lines = program.log_file.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
     except OSError:
         lines = []
-    return "\n".join([f"Its log is {program.log_file}; it ends with:", *(f"  | {line[:300]}" for line in lines)])
+    ends = "it ends with:" if lines else "it is empty"
+    return "\n".join([f"Its log is {program.log_file}; {ends}", *(f"  | {line[:300]}" for line in lines)])
 
 
 def describe_exit(code: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streams.errors import NameTaken, ServerError
-from streams.local.process import Process, Program, describe_exit, log_tail
+from streams.local.process import Process, Program, describe_exit, log_tail, not_ready
 
 TICK_SECONDS = 0.1
 #: From the death of a program to its next start; the longer one for a program that did not live `SHORT_LIFE_SECONDS`. Both well under
@@ -187,4 +187,4 @@ def _check_start(child: Child, seconds: float) -> None:
     if child.state == State.RESTARTING:
         raise ServerError(f"{program.name} ended with {child.last_exit} at its start\n{log_tail(program)}")
     if child.state == State.STARTING and seconds > program.ready_seconds_max:
-        raise ServerError(f"{program.name} was not ready after {program.ready_seconds_max:.0f} s\n{log_tail(program)}")
+        raise not_ready(program)
