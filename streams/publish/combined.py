@@ -53,6 +53,7 @@ class CombinedReader:
             self._by_host.setdefault(row.host, []).append(row)
         # A few thousand people, pages and seconds make up a log: each is looked at once.
         self._people = Remembered(self._person, PEOPLE_REMEMBERED_MAX)
+        self._users = Remembered(user_of, PEOPLE_REMEMBERED_MAX)  # who comes from many addresses
         self._pages = Remembered(self._page_of_plain, PAGES_REMEMBERED_MAX)
         self._times = Remembered(ms_of_plain, TIMES_REMEMBERED_MAX)
 
@@ -84,7 +85,7 @@ class CombinedReader:
         if found is None:
             return None
         host, client, user = found
-        return user_of(user), (host, client if host is None and host_of(client) in self._hosts else b"")
+        return self._users[user], (host, client if host is None and host_of(client) in self._hosts else b"")
 
     def _page_of_plain(self, page: tuple[_Asked, bytes, bytes]) -> PathRow | Skip | Unreadable:
         (host, client), request, status = page
