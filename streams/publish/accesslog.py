@@ -32,10 +32,11 @@ _LINE = re.compile(
 #: a line means what `read_hit` finds in it, at a fraction of the time. What stands before the request comes again and again: it is looked
 #: at apart, so that a reader may remember it. Bounds of length bound its memory.
 _PLAIN = re.compile(
-    rb'([^\[]{1,300}+)\[([^\]]{26})\] "([A-Z]{3,7} /[!$&->@-\[\]-~]{0,400}+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
+    rb"((?:[a-z0-9.:-]{1,260}+ )?[0-9.]{1,15}+) - ([!#-Z^-~]{1,250}+) \[([^\]]{26})\] "
+    rb'"([A-Z]{3,7} /[!$&->@-\[\]-~]{0,400}+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
     rb'(?: (?:[0-9.-]++|"[^"\\\x00-\x1f\x7f]*+"))*+'
 )
-_PLAIN_HEAD = re.compile(rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++) - ([!#-Z^-~]++) ")
+_PLAIN_PLACE = re.compile(rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++)")
 _PLAIN_TIME = re.compile(rb"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-5][0-9]:[0-5][0-9] [+-][0-9]{4}")
 _FIELD = re.compile(rb'[^ "]+')
 #: A user, quoted or not; Apache writes one whose name is empty as `""`.
@@ -95,19 +96,19 @@ def read_hit(line: bytes) -> Hit | Unreadable:
     return Hit(ts_ms, host, client, user, method, target, int(found["status"]))
 
 
-def split_plain(line: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """Return head, time, method with path, and status of a line as nearly all are, None where `read_hit` has to look.
+def split_plain(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes] | None:
+    """Return host with client, user, time, method with path, and status of a line as nearly all are, None where `read_hit` has to look.
 
-    It has to where `head_of_plain` or `ms_of_plain` return None, too. The path is the target without the query, of which nothing needs to
+    It has to where `place_of_plain` or `ms_of_plain` return None, too. The path is the target without the query, of which nothing needs to
     be decoded.
     """
     found = _PLAIN.fullmatch(line)
     return None if found is None else found.groups()  # type: ignore[return-value]
 
 
-def head_of_plain(head: bytes) -> tuple[bytes | None, bytes, bytes] | None:
-    """Return host, client and user of a plain line."""
-    found = _PLAIN_HEAD.fullmatch(head)
+def place_of_plain(place: bytes) -> tuple[bytes | None, bytes] | None:
+    """Return host and client of a plain line."""
+    found = _PLAIN_PLACE.fullmatch(place)
     if found is None or not _IPV4.fullmatch(found[2]):
         return None
     return found.groups()  # type: ignore[return-value]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.publish.accesslog import Hit, head_of_plain, is_address, ms_of_plain, read_hit, split_plain
+from streams.publish.accesslog import Hit, is_address, ms_of_plain, place_of_plain, read_hit, split_plain
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
 from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
 from streams.publish.remembered import Remembered
 
-#: Pages, people and seconds that are looked at once; about 25 MB each of the first two.
-PAGES_REMEMBERED_MAX = PEOPLE_REMEMBERED_MAX = 100_000
+#: Pages, users, places and seconds that are looked at once; about 20 MB each of the first three.
+PAGES_REMEMBERED_MAX = USERS_REMEMBERED_MAX = PLACES_REMEMBERED_MAX = 100_000
 TIMES_REMEMBERED_MAX = 4096
 #: Host of a line, and the client where a host stands in its place.
 _Asked = tuple[bytes | None, bytes]
@@ -51,9 +51,9 @@ class CombinedReader:
         self._by_host: dict[str, list[PathRow]] = {}
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
-        # A few thousand people, pages and seconds make up a log: each is looked at once.
-        self._people = Remembered(self._person, PEOPLE_REMEMBERED_MAX)
-        self._users = Remembered(user_of, PEOPLE_REMEMBERED_MAX)  # who comes from many addresses
+        # A few thousand users, places, pages and seconds make up a log: each is looked at once.
+        self._users = Remembered(user_of, USERS_REMEMBERED_MAX)
+        self._places = Remembered(self._asked, PLACES_REMEMBERED_MAX)
         self._pages = Remembered(self._page_of_plain, PAGES_REMEMBERED_MAX)
         self._times = Remembered(ms_of_plain, TIMES_REMEMBERED_MAX)
 
@@ -62,11 +62,11 @@ class CombinedReader:
         plain = split_plain(line)
         if plain is None:
             return self._read_with_care(line)
-        head, time, request, status = plain
-        person, ts_ms = self._people[head], self._times[time]
-        if person is None or ts_ms is None:
+        place, name, time, request, status = plain
+        asked, ts_ms = self._places[place], self._times[time]
+        if asked is None or ts_ms is None:
             return self._read_with_care(line)
-        user, asked = person
+        user = self._users[name]
         if user is None:
             return NOT_AUTHENTICATED
         page = self._pages[asked, request, status]
@@ -79,13 +79,13 @@ class CombinedReader:
         user = user_of(hit.user)
         return NOT_AUTHENTICATED if user is None else _visit(user, self._page(hit), hit.ts_ms)
 
-    def _person(self, head: bytes) -> tuple[str | Unreadable | None, _Asked] | None:
-        """Who the head of a plain line says asks, and whom."""
-        found = head_of_plain(head)
+    def _asked(self, place: bytes) -> _Asked | None:
+        """Whom a plain line asks."""
+        found = place_of_plain(place)
         if found is None:
             return None
-        host, client, user = found
-        return self._users[user], (host, client if host is None and host_of(client) in self._hosts else b"")
+        host, client = found
+        return host, client if host is None and host_of(client) in self._hosts else b""
 
     def _page_of_plain(self, page: tuple[_Asked, bytes, bytes]) -> PathRow | Skip | Unreadable:
         (host, client), request, status = page

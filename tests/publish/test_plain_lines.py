@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.catalog import load_catalog
-from streams.publish.accesslog import Hit, head_of_plain, ms_of_plain, read_hit, split_plain
+from streams.publish.accesslog import Hit, ms_of_plain, place_of_plain, read_hit, split_plain
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables
 from streams.publish.remembered import Remembered
@@ -64,9 +64,9 @@ def read_plain(line: bytes) -> tuple[int, bytes | None, bytes, bytes, bytes, byt
     plain = split_plain(line)
     if plain is None:
         return None
-    head, time, request, status = plain
-    who, ts_ms = head_of_plain(head), ms_of_plain(time)
-    return None if who is None or ts_ms is None else (ts_ms, *who, *request.split(b" "), status)  # type: ignore[return-value]
+    place, user, time, request, status = plain
+    where, ts_ms = place_of_plain(place), ms_of_plain(time)
+    return None if where is None or ts_ms is None else (ts_ms, *where, user, *request.split(b" "), status)  # type: ignore[return-value]
 
 
 def _same(line: bytes) -> bool:
