@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.watch.alert_types import Array, Flags, Sensitivity
-from streams.watch.scales import GROUPS
+from streams.watch.scales import GROUPS, HOURS_LONG
 from streams.watch.store import HOURS, Past
 
 #: Days whose highest scores are looked at.
@@ -20,7 +20,8 @@ PEAK_DAYS = 63
 PEAK_QUANTILE = 0.9
 #: What it is taken to be before anything is learned, and of how many days that counts.
 PRIOR_PEAK, PRIOR_DAYS = 4.0, 21.0
-#: An hour in which so many of the days score so high has events that recur: it tells nothing of ordinary days. Unless half of the hours do.
+#: An hour in which so many of the days score so high has events that recur: it tells nothing of ordinary days. Unless half of the hours
+#: do. Windows of days have no hour: one strange day is in all of their hours for three days.
 RECURRING_PART, RECURRING_SCORE, RECURRING_HOURS_MAX = 0.2, 3.0, 12
 #: In such an hour it takes no more than this, at a budget of `BUDGET_A_MONTH`: what is beyond is an event more often than elsewhere.
 RECURRING_LIMIT = 3.8
@@ -61,9 +62,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     often = np.zeros(usual.shape, bool)
     if peaks:
         by_hour = np.stack(peaks)  # (days, directions, groups, series, hours)
-        often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
-        often = often | np.roll(often, 1, axis=-1) | np.roll(often, -1, axis=-1)
-        often &= often.sum(axis=-1, keepdims=True) <= RECURRING_HOURS_MAX
+        often[:, : HOURS_LONG + 1] = _recurring(by_hour[:, :, : HOURS_LONG + 1])
         ordinary = np.where(often, 0.0, by_hour)
         weight = len(peaks) / (len(peaks) + PRIOR_DAYS)
         for hours in (busy, ~busy):
@@ -77,6 +76,13 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     score = usual + MORE + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
     return Limits(score, usual, often[0].any(axis=0))
+
+
+def _recurring(by_hour: Array) -> Flags:
+    """(directions, groups, series, hours) where something recurs."""
+    often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
+    often |= np.roll(often, 1, axis=-1) | np.roll(often, -1, axis=-1)
+    return np.asarray(often & (often.sum(axis=-1, keepdims=True) <= RECURRING_HOURS_MAX))
 
 
 def _ordinary_quantile(of_day: Array) -> Array:

@@ -15,13 +15,13 @@ from streams.watch.store import Day, Past
 DAYS = 80
 
 
-def past_of(surges: Array) -> Past:
-    """One series; `surges` (days, hours): the highest score of each hour, upwards, of the first group of windows."""
+def past_of(surges: Array, group: int = 0) -> Past:
+    """One series; `surges` (days, hours): the highest score of each hour, upwards, of a group of windows."""
     past = Past()
     for number, of_day in enumerate(surges):
         date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
         by_hour = np.zeros((2, GROUPS, 1, 24), np.float32)
-        by_hour[0, 0, 0] = of_day
+        by_hour[0, group, 0] = of_day
         past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
     return past
 

@@ -11,7 +11,8 @@ from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array
 from streams.watch.comparable_days import weekly
 from streams.watch.limits import RECURRING_LIMIT, learn_limits
-from tests.watch.peaks import every_other_evening
+from streams.watch.scales import GROUPS, HOURS_LONG
+from tests.watch.peaks import every_other_evening, past_of
 
 FIRST = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
 DAYS, EVENING = 112, slice(18, 20)
@@ -56,3 +57,15 @@ def test_it_takes_less_where_surges_recur() -> None:
     limits = learn_limits(every_other_evening(4.0), np.ones((1, 24)), SENSITIVITIES["normal"])
     assert limits.score[0, 0, 0, 19] < RECURRING_LIMIT + 0.1 < limits.score[0, 0, 0, 12]
     assert limits.recurs[0].nonzero()[0].tolist() == [18, 19, 20]
+
+
+def test_a_strange_day_recurs_at_no_hour() -> None:
+    """In windows of days one day in four scores 5.5 from noon on: all of the days are like that, no event of these hours."""
+    surges = np.ones((63, 24))
+    surges[::4, 13:23] = 5.5
+    of_hours, of_days = (
+        learn_limits(past_of(surges, group), np.ones((1, 24)), SENSITIVITIES["normal"]).score[0, group, 0, 18]
+        for group in (HOURS_LONG, GROUPS - 1)
+    )
+    assert of_hours < RECURRING_LIMIT + 0.1
+    assert of_days > 5.5
