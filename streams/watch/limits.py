@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.watch.alert_types import Array, Flags, Sensitivity
 from streams.watch.scales import GROUPS, HOURS_LONG
@@ -78,7 +79,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     return Limits(score, usual, often[0].any(axis=0))
 
 
-def _recurring(by_hour: Array) -> Flags:
+def _recurring(by_hour: NDArray[np.floating]) -> Flags:
     """(directions, groups, series, hours) where something recurs."""
     often = np.quantile(by_hour, 1.0 - RECURRING_PART, axis=0) > RECURRING_SCORE
     often |= np.roll(often, 1, axis=-1) | np.roll(often, -1, axis=-1)
