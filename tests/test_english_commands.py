@@ -15,6 +15,7 @@ FOR_SCREENS = {
     "expose/alert_french.py": "alerts",
     "expose/alert_samples.py": "boards and e-mails",
     "expose/scope.py": "the page's title",
+    "forecast/kept.py": "the page of a forecast",
     "history/calendar_config.py": "names of holidays",
     "history/estimate.py": "the name of a mark",
     "history/report_words.py": "the report's page",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from streams.publish.accesslog import Hit, is_address, ms_of_plain, place_of_plain, read_hit, split_plain
 from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
 from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
-from streams.publish.remembered import Remembered
+from streams.publish.remembered import FoundOnce
 
 #: Pages, users, places and seconds that are looked at once; about 20 MB each of the first three.
 PAGES_REMEMBERED_MAX = USERS_REMEMBERED_MAX = PLACES_REMEMBERED_MAX = 100_000
@@ -52,10 +52,10 @@ class CombinedReader:
         for row in self._rows:
             self._by_host.setdefault(row.host, []).append(row)
         # A few thousand users, places, pages and seconds make up a log: each is looked at once.
-        self._users = Remembered(user_of, USERS_REMEMBERED_MAX)
-        self._places = Remembered(self._asked, PLACES_REMEMBERED_MAX)
-        self._pages = Remembered(self._page_of_plain, PAGES_REMEMBERED_MAX)
-        self._times = Remembered(ms_of_plain, TIMES_REMEMBERED_MAX)
+        self._users = FoundOnce(user_of, USERS_REMEMBERED_MAX)
+        self._places = FoundOnce(self._asked, PLACES_REMEMBERED_MAX)
+        self._pages = FoundOnce(self._page_of_plain, PAGES_REMEMBERED_MAX)
+        self._times = FoundOnce(ms_of_plain, TIMES_REMEMBERED_MAX)
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""

@@ -19,7 +19,7 @@ from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.event import pseudonym
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
-from streams.publish.remembered import Remembered
+from streams.publish.remembered import FoundOnce
 
 #: Distinct lines whose occurrences are counted at a time: about 120 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
@@ -110,7 +110,7 @@ class EmittedLines:
         #: The secrets that were used so far: project -> secret.
         self.secrets: dict[str, bytes] = {}
         self._occurrences = Occurrences()
-        self._told = Remembered(self._tell, USES_REMEMBERED_MAX)
+        self._told = FoundOnce(self._tell, USES_REMEMBERED_MAX)
 
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""

@@ -9,7 +9,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Remembered(dict[Key, Value]):
+class FoundOnce(dict[Key, Value]):
     """key -> what `find` says of it; found anew for all once there are `most`. A dictionary: it answers at half the cost of `lru_cache`."""
 
     def __init__(self, find: Callable[[Key], Value], most: int) -> None:

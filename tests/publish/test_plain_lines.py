@@ -11,7 +11,7 @@ from streams.catalog import load_catalog
 from streams.publish.accesslog import Hit, ms_of_plain, place_of_plain, read_hit, split_plain
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables
-from streams.publish.remembered import Remembered
+from streams.publish.remembered import FoundOnce
 from streams.settings import default_config_dir
 
 HEAD = b"ent-0750711.exemple.fr:443 203.0.113.1 - e.dupont [01/Sep/2026:07:52:01 +0200] "
@@ -107,7 +107,7 @@ def test_what_was_found_is_found_once_in_bounded_memory() -> None:
         asked.append(key)
         return None if key == 2 else -key
 
-    remembered = Remembered(find, 3)
+    remembered = FoundOnce(find, 3)
     assert [remembered[key] for key in (1, 2, 2, 1, 3)] == [-1, None, None, -1, -3]
     assert asked == [1, 2, 3]
     assert remembered[4] == -4

@@ -100,7 +100,7 @@ def scraping(directory, observers, worker):
     )
     config = directory / "prometheus" / "prometheus.yml"
     config.write_text(
-        config.read_text().replace("_interval: 5s", "_interval: 1s").replace("_timeout: 4s", "_timeout: 1s")
+        config.read_text().replace("_interval: 5s", "_interval: 2s").replace("_timeout: 4s", "_timeout: 2s")
     )
     server = Process(program)
     try:
@@ -230,7 +230,7 @@ def total(query: BoardQuery, port: int, at: float) -> float:
     return sum(points.get(last, 0.0) for points in series.values())
 
 
-def soon(found, seconds_max=50):
+def soon(found, seconds_max=150):
     """What is still found when nothing was for the first time, or at the end."""
     deadline = time.monotonic() + seconds_max
     while (some := found()) and time.monotonic() < deadline:

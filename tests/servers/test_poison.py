@@ -126,6 +126,7 @@ def check_commands(installation: Installation, sender: Sender, found: Snapshot) 
     assert (code, f"only the head of a large value is kept: {not_cut_off(found)}" in text) == (1, True), text
 
 
+@pytest.mark.alone
 def test_bombs_and_batches_that_nobody_can_read_are_counted_and_stop_nobody(
     installation: Installation, catalog: Catalog
 ) -> None:
