@@ -227,20 +227,21 @@ def main() -> int:
             default_config_dir(),
         )
         checkouts = [ROOT, *([asked.against.resolve()] if asked.against else [])]
-        runs: dict[Path, list[Run]] = {checkout: [] for checkout in checkouts}
+        runs: list[list[Run]] = [[] for _ in checkouts]
         for number in range(asked.runs):
             # Every second round the other one begins: what warms up or fills up meets both.
-            for turn, checkout in enumerate(checkouts if number % 2 == 0 else checkouts[::-1]):
-                run = measure(settings, 2 * number + turn, asked.events, Path(name), checkout)
-                runs[checkout].append(run)
+            in_turn = list(enumerate(checkouts))
+            for place, checkout in in_turn if number % 2 == 0 else in_turn[::-1]:
+                run = measure(settings, 2 * number + place, asked.events, Path(name), checkout)
+                runs[place].append(run)
                 print(
                     f"run {number + 1} of {asked.runs}, {checkout.name}: {run.per_cpu_second:,.0f} events per CPU-second, "
                     f"load {os.getloadavg()[0]:.1f}",
                     flush=True,
                 )
     if asked.against:
-        _compare(*runs.values())
-    return 0 if _report(load, runs[ROOT]) else 1
+        _compare(*runs)
+    return 0 if _report(load, runs[0]) else 1
 
 
 if __name__ == "__main__":

@@ -84,10 +84,8 @@ def _week_of_topic(settings: Settings, monday: datetime.date, logs: LogFiles, di
         InputError: the lines are said to be of another format.
         ServerError: Kafka does not answer.
     """
-    from streams.audit.log import (
-        Unread,  # a part of the extra `engine`, which files need not
-        open_log,
-    )
+    # A part of the extra `engine`, which files need not.
+    from streams.audit.log import Unread, open_log
 
     if logs.options.format is not Format.NATIVE:
         raise InputError("what Kafka holds are events of the contract: give --format native with kafka:")

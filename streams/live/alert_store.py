@@ -136,9 +136,8 @@ class AlertStore:
             if alert.end_ms is not None and not any(_same(alert, other) for other in known):
                 found.append(alert)
         for begin in range(0, len(found), TAKEN_A_CALL):
-            self.judged(
-                0, [], found[begin : begin + TAKEN_A_CALL]
-            )  # of minute 0: no observer has judged anything by it
+            # Of minute 0: no observer has judged anything by it.
+            self.judged(0, [], found[begin : begin + TAKEN_A_CALL])
         return len(found), unreadable
 
     def book(self) -> AlertBook:

@@ -86,9 +86,8 @@ def read_lines(stream: BinaryIO) -> Iterator[InputLine]:
                 number += 1
                 content = content.removesuffix(b"\r")
                 yield InputLine(content, True, len(content))
-            raw = begun + stream.readline(
-                LINE_BYTES_MAX - len(begun)
-            )  # as long as the bound, whatever the block had of it
+            # As long as the bound, whatever the block had of it.
+            raw = begun + stream.readline(LINE_BYTES_MAX - len(begun))
             if not raw:
                 return
             number += 1

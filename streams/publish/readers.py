@@ -84,13 +84,13 @@ class Occurrences:
         self._round = 0
         self._seen: dict[bytes, int] = {}
 
-    def of(self, line: bytes) -> str:
-        """Count one line, told by a digest of it."""
-        number = self._seen.get(line, 0) + 1
+    def of(self, digest: bytes) -> str:
+        """Count one line, by its digest."""
+        number = self._seen.get(digest, 0) + 1
         if number == 1 and len(self._seen) >= self._lines_max:
             self._seen.clear()
             self._round += 1
-        self._seen[line] = number
+        self._seen[digest] = number
         return f"{self._round}.{number}" if self._round else str(number)
 
 

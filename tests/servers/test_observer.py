@@ -294,6 +294,7 @@ def own_redis(tmp_path):
         process.kill()
 
 
+@pytest.mark.alone
 def test_redis_killed_hung_and_back(own_redis, tmp_path):
     server, url = own_redis()
     place = Place(url, "test", tmp_path)
@@ -305,11 +306,10 @@ def test_redis_killed_hung_and_back(own_redis, tmp_path):
         wait_until(lambda: ("ent_users", "-", "5m") in observer.scrape(minutes=False))
         before = without_kafka(observer.scrape())
         assert before[("ent_events_total", "44", "NOTES")] == 12
-
         os.kill(server.pid, signal.SIGSTOP)  # hung: it takes connections and never answers
         status, body, seconds = observer.get("/metrics")
         assert status == 200
-        assert seconds < 10  # 2 s are Redis's, the rest a busy machine's
+        assert seconds < 3
         assert _names(body) - {"ent_kafka_up", "ent_problem", "ent_defects_total"} == {"ent_redis_up"}
         assert without_kafka(observer.scrape()) == {("ent_redis_up",): 0}
         wait_until(lambda: observer.get("/readyz")[0] == 503)
