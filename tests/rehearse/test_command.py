@@ -151,8 +151,9 @@ def test_order_of_rows_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("begin", ["2026-02-16", "2026-09-14"])
-def test_clock_changes_raise_nothing(tmp_path: Path, begin: str) -> None:
+def test_clock_changes_raise_nothing(tmp_path: Path, begin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight weeks over a change, by local clock: at 02:00 an hour is missing or comes twice."""
+    monkeypatch.setattr("streams.cli.progress.PLAIN_SECONDS", 3600.0)  # a slow machine would say how far it is
     first = datetime.datetime.fromisoformat(begin)
     wall = cycle(30, weeks=8, begin=first)
     if begin == "2026-02-16":
@@ -163,7 +164,7 @@ def test_clock_changes_raise_nothing(tmp_path: Path, begin: str) -> None:
     done = CliRunner().invoke(
         cli, ["rehearse", "--counts", str(write(tmp_path / "c.csv", rows)), "--json", "--budget", "0.05"]
     )
-    assert (done.exit_code, done.stdout, "timezone" in done.stderr) == (0, "[]\n", False)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_clocks_that_do_not_change_are_noticed(tmp_path: Path) -> None:
