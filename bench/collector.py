@@ -37,7 +37,7 @@ from streams.access.tokens import make_token
 from streams.load_test.load_meter import memory_mib_max
 from streams.local import Process, Program, free_ports, kafka
 from streams.publish import new_event_id
-from streams.publish.partitioner import partition_of
+from streams.publish.producer import partition_of
 from streams.settings import Settings
 from streams.topics import ensure_topics
 

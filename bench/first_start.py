@@ -37,7 +37,7 @@ def main() -> int:
     catalog = load_catalog(default_config_dir())
     calendar = load_calendar(default_config_dir(), catalog)
     history = History(Archive(asked.past), catalog)
-    held = history.held()
+    held = history.archive.dates()
     if len(held) < DAYS:
         parser.error(f"{asked.past} holds {len(held)} days: {DAYS} are needed")
     today = held[-1] + timedelta(days=1)
@@ -45,7 +45,7 @@ def main() -> int:
     never = NeverSeen(expected_projects(catalog, calendar, plan), 0)
     loading = Loading(plan, never, None, lambda _done, _days: None, recalls=False)
     first_kept = today - timedelta(days=DAYS)
-    history.held = lambda: [day for day in held if day >= first_kept]  # type: ignore[method-assign]
+    history.archive.dates = lambda: [day for day in held if day >= first_kept]  # type: ignore[method-assign]
     profile = cProfile.Profile() if asked.profile else None
     cpu, wall = time.process_time(), time.monotonic()
     if profile:

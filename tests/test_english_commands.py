@@ -22,7 +22,7 @@ FOR_SCREENS = {
     "load_test/load_events.py": "what a load test is from",
     "publish/fields.py": "what logs write",
     "rehearse/plot.py": "a page",
-    "simulate/odd.py": "odd events",
+    "simulate/step.py": "odd events",
 }
 SPEAKING = [
     path

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
 from streams.catalog import UNKNOWN, Catalog
 from streams.events import PSEUDONYM_CHARACTERS_MIN, EventBounds, Reason, VisitEvent, is_pseudonymous, validate
-from streams.publish.partitioner import murmur2
+from streams.publish.producer import murmur2
 
 LAST_EVENTS = 5
 #: Different unknown values of a kind that are told apart, and how many are named.

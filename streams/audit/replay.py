@@ -33,7 +33,7 @@ from streams.audit.rejects import DONE, ID_HEADER, INTENT, REPLAY_HEADER, Reject
 from streams.broker import KafkaAddress
 from streams.errors import ServerError, StateError
 from streams.events import EventBounds, Reason, validate
-from streams.publish.bounds import PublisherLimits
+from streams.publish.outbox import PublisherLimits
 from streams.publish.producer import open_producer
 
 #: Header of a replayed event: the key of its dead letter.

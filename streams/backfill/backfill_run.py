@@ -11,9 +11,8 @@ from pathlib import Path
 
 from streams.backfill.counting import PartTask, count_part, lead_minutes, measured_spans
 from streams.backfill.log_input import DayOfInput, InputReading, InputReport, ReadRules
-from streams.backfill.parts import PartChoice, PartStore, WrittenDay, may_replace, write_day
+from streams.backfill.parts import PartChoice, PartStore, Spool, WrittenDay, may_replace, write_day
 from streams.backfill.spill import events_held
-from streams.backfill.spool import Spool
 from streams.clock import paris_date, paris_day
 from streams.count import CountingRules
 from streams.errors import InputError
@@ -75,10 +74,7 @@ class BackfillResult:
 
     def unseen(self) -> Counter[tuple[str, str]]:
         """Values that no list knows: (list, value) -> events."""
-        found: Counter[tuple[str, str]] = Counter()
-        for outcome in self.parts.values():
-            found.update(outcome.unseen)
-        return found
+        return sum((Counter(outcome.unseen) for outcome in self.parts.values()), Counter())
 
 
 #: Called as work goes on: step, done, in all.
@@ -130,8 +126,17 @@ class BackfillRun:
         return self.spool.paths(run.name for report in self.result.inputs for run in report.runs)
 
     def _see_files(self) -> None:
+        """See that all files can be read, before anything is done: none is a pipe."""
         for name in self._plan.files:
-            _see(name)
+            if name != "-" and not os.path.exists(name):
+                raise InputError(f"There is no file {name}: name log files, also compressed ones")
+            if name == "-" or not os.path.isfile(name):
+                raise InputError(
+                    f"{name} is no file: logs are read from files, which can be read again after an interruption"
+                )
+            stream, raw = open_events(name)
+            raw.close()
+            stream.close()
 
     def _read(self) -> None:
         self.spool.prepare()
@@ -229,10 +234,9 @@ class BackfillRun:
         near = {day + timedelta(days=step) for day in days for step in (-1, 0, 1)}
         wanted = sorted(day for day in near if any(True for _ in self._store.of_day(day)))
         pool = WorkPool(self._plan.processes, 0, self._die_with)
-        digest = self._plan.rules.catalog.digest
 
         def write(place: int) -> WrittenDay:
-            return write_day(self._archive, self._store, wanted[place], digest)
+            return write_day(self._archive, self._store, wanted[place], self._plan.rules.catalog.digest)
 
         days_written = self.result.days
         pool.run(
@@ -244,18 +248,3 @@ class BackfillRun:
         self.result.days.sort(key=lambda written: written.day)
         if any(written.changed for written in self.result.days):
             self._archive.note_backfill()
-
-
-def _see(name: str) -> None:
-    """See that a file can be read, before anything is done.
-
-    Raises:
-        InputError: it cannot be, or is a pipe.
-    """
-    if name == "-" or not os.path.isfile(name):
-        if name != "-" and not os.path.exists(name):
-            raise InputError(f"There is no file {name}: name log files, also compressed ones")
-        raise InputError(f"{name} is no file: logs are read from files, which can be read again after an interruption")
-    stream, raw = open_events(name)
-    raw.close()
-    stream.close()

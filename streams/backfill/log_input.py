@@ -16,7 +16,7 @@ from streams.catalog import UNKNOWN
 from streams.clock import paris_date
 from streams.errors import InputError
 from streams.events import EventBounds, Reason, validate_all
-from streams.publish.emitted import Skip
+from streams.publish.fields import Skip
 from streams.publish.lines import Damaged, read_lines
 from streams.publish.opening import open_events
 from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Tally, classify

@@ -1,19 +1,29 @@
 """Parts: what logs gave to one day of one project, `<archive>/backfill/<project>/<date>.parquet`, in the form of a day's file.
 
 A part is replaced only by one that was counted from all the files that it was counted from, and from more or the same.
+
+What a backfill keeps on disk while it runs lies in `<archive>/backfill/.spool/<key>/`, from which an interrupted one goes on. It is
+readable by its owner alone: it holds pseudonyms, never user ids. The key follows from everything that decides what a line becomes, so that
+what was read by other rules is never taken.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from streams.backfill.sketching import of_date
+import msgspec
+
+from streams.backfill.counting import of_date
+from streams.backfill.log_input import InputReport
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.arrow import FileHead, FileReader, write_file
@@ -143,12 +153,9 @@ def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> Wr
         for cut in CutName:
             rows[cut].append(reader.rows(cut))
     around = [reader.sketches() for step in (-1, 1) for reader in store.of_day(day + timedelta(days=step))]
-    with_logs = archive.open(day)
-    if with_logs is not None:
-        with with_logs:  # an hour that no log tells of any more is no sum of anything
-            for mark in with_logs.head.hours:
-                if mark.source is HourSource.BACKFILL:
-                    spans.setdefault(mark.hour, [])
+    for mark in archive.read(day, lambda file: file.head.hours) or ():
+        if mark.source is HourSource.BACKFILL:  # an hour that no log tells of any more is no sum of anything
+            spans.setdefault(mark.hour, [])
     sums = {cut: CutRows.summed(parts) for cut, parts in rows.items()}
     readings = [
         HourReading(
@@ -164,3 +171,61 @@ def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> Wr
 
 def _of_hour(rows: CutRows, hour: int) -> CutRows:
     return rows.where(rows.minute // MINUTES_AN_HOUR == hour) if len(rows.series) else CutRows.empty()
+
+
+_SPOOL = ".spool"
+
+
+class Spool:
+    """The directory of one backfill."""
+
+    def __init__(self, archive: Path, key: str) -> None:
+        self._all = archive / DIRECTORY / _SPOOL
+        self.directory = self._all / key
+
+    def prepare(self) -> None:
+        """Create it where it is absent.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        with explained(self.directory):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def stem(self, name: str) -> str:
+        """What a file's runs and report are called: another one once the file has changed."""
+        state = os.stat(name)
+        text = f"{os.path.realpath(name)}\0{state.st_size}\0{state.st_mtime_ns}"
+        return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
+
+    def known(self, stem: str) -> InputReport | None:
+        """The report of a file that was read whole before."""
+        try:
+            return msgspec.json.decode(self._report(stem).read_bytes(), type=InputReport)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def keep(self, stem: str, report: InputReport) -> None:
+        """Note that a file was read whole: its runs are all there.
+
+        Raises:
+            OSError: as the file system says.
+        """
+        beside = self._report(stem).with_suffix(".tmp")
+        beside.write_bytes(msgspec.json.encode(report))
+        beside.replace(self._report(stem))
+
+    def paths(self, names: Iterable[str]) -> tuple[Path, ...]:
+        """Where runs are."""
+        return tuple(self.directory / name for name in names)
+
+    def remove(self) -> None:
+        """Remove everything: what was read is counted."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def left_behind(self) -> list[Path]:
+        """Directories of other backfills that were interrupted and never went on."""
+        return sorted(path for path in self._all.glob("*") if path != self.directory)
+
+    def _report(self, stem: str) -> Path:
+        return self.directory / f"{stem}.json"

@@ -103,7 +103,7 @@ def forecast(
     catalog = load_catalog(settings.config_dir)
     history = History(open_archive(settings, archive), catalog)
     calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
-    held = history.held()
+    held = history.archive.dates()
     if test_wanted:
         with Meter("read", len(held)) as meter:
             groups = known_groups(history, calendar, by, _shown(held, meter))
@@ -133,7 +133,7 @@ def forecast(
             _show(
                 _kept(france, max(day for day in held if day < days[0]), growth),
                 html,
-                history.directory if keeping else None,
+                history.archive.directory if keeping else None,
             )
     unknown = [day for day in days if not any(row.day == day for row in rows)]
     for day in unknown:
@@ -324,7 +324,7 @@ def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetim
     Raises:
         InputError: nothing like the day is known.
     """
-    held = history.held()
+    held = history.archive.dates()
     rows = _told(history, calendar, ("national", "events"), days_needed(held, [day]), [day])
     if not rows:
         raise InputError(f"{day}: nothing like it is known: no forecast")

@@ -45,16 +45,16 @@ def export(
     """Write counts as CSV to stdout. Each cut holds every event: add up rows of one cut only."""
     settings = load_settings()
     past, _simulated = open_history(settings, load_catalog(settings.config_dir), archive)
-    held = past.held()
+    held = past.archive.dates()
     begin = first.date() if first else held[0] if held else None
     end = last.date() if last else held[-1] if held else None
     if begin is None or end is None or begin > end:
         raise InputError(
-            f"no days to export ({begin} to {end}): say --from and --to; {held_text(held, past.directory)}"
+            f"no days to export ({begin} to {end}): say --from and --to; {held_text(held, past.archive.directory)}"
         )
     rows = export_rows(past, begin, end, cut=CutName(cut) if cut else None, step=step, out=sys.stdout)
     if not rows:
-        raise NoDataError(f"no data from {begin} to {end}: {held_text(held, past.directory)}")
+        raise NoDataError(f"no data from {begin} to {end}: {held_text(held, past.archive.directory)}")
     click.echo(f"{rows:,} rows, {begin} to {end}", err=True)
 
 

@@ -32,12 +32,11 @@ from streams.rehearse import (
     write_plot,
 )
 from streams.rehearse import rehearse as judge
-from streams.rehearse.calendars import NONE, country_days, is_country
+from streams.rehearse.clocks import NONE, country_days, is_country
 from streams.rehearse.judge_rows import Progress
 from streams.settings import load_settings
 from streams.watch import SENSITIVITIES, AlertScope, Array, KeysOf, SchoolDays, Sensitivity
-from streams.watch.chosen import chosen_days
-from streams.watch.judging import JUDGED_DAYS
+from streams.watch.judging import JUDGED_DAYS, chosen_days
 
 
 @click.command()
@@ -193,7 +192,7 @@ def _rehearse_archive(
 
     # As an observer that starts: the weeks before are judged and not told, of older days some are compared with.
     oldest = first - datetime.timedelta(days=JUDGED_DAYS)
-    before = [day for day in history.held() if day < first]
+    before = [day for day in history.archive.dates() if day < first]
     warm = paris_day(next((day for day in before if day >= oldest), first))[0]
     warm += (begin - warm) % step_minutes  # rows begin where the range does
     keys, values = _values(history, series, warm, end)

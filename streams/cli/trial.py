@@ -65,7 +65,7 @@ def _write_page(
     settings, calendar, sensitivity = asked
     catalog = load_catalog(settings.config_dir)
     history = History(Archive(directory), catalog)
-    if not history.held():
+    if not history.archive.dates():
         raise InputError(
             "no line is a use of a service: `vigie publish --dry-run` with the same options says what becomes of each line, and why"
         )

@@ -18,7 +18,7 @@ from streams.async_broker import async_client_options
 from streams.broker import KafkaAddress
 from streams.collect.collector_limits import NotConfirmed
 from streams.errors import ServerError, VigieError
-from streams.publish.partitioner import partition_of
+from streams.publish.producer import partition_of
 from streams.topics import admin_client, identify_topic
 
 log = logging.getLogger(__name__)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from streams.history.whole_files import (
 )
 from streams.lock_file import locked
 
+T = TypeVar("T")
 #: Written again whenever a backfill changed days that are past: running observers see it.
 _BACKFILLED = ".backfilled"
 _ABOUT = "archive.json"
@@ -96,6 +98,14 @@ class Archive:
             )
         return reader
 
+    def read(self, day: date, look: Callable[[FileReader], T]) -> T | None:
+        """What is looked up in one day's file, None where there is none; raises as `open`."""
+        reader = self.open(day)
+        if reader is None:
+            return None
+        with reader:
+            return look(reader)
+
     def about(self) -> About | None:
         """What the archive is, None for a directory that no observer wrote to yet."""
         return read_json(self.directory / _ABOUT, About, "restore it, or remove it to have it written anew")
@@ -138,13 +148,12 @@ class Archive:
         """
         path = self.path(day)
         with explained(path), self.locked():
-            path.parent.mkdir(exist_ok=True)
             old, damaged = self._read_whole(day)
             if old is not None and old.shift_seconds != shift_seconds:
                 old = None  # another run of a simulation, which was moved otherwise; `prepare` keeps real figures from this
             new, choices = compose(old, day, shift_seconds, readings=readings, sketches=sketches, catalog=catalog)
             if new is not None:
-                self._write(new)
+                self.write(new)
             size = path.stat().st_size if path.exists() else 0
         now = new or old
         events = minute_events(now.rows[CutName.REGION]) if now else {}
@@ -159,11 +168,8 @@ class Archive:
         path = self.path(day.date)
         with explained(path):
             path.parent.mkdir(exist_ok=True)
-            self._write(day)
+            replace_whole(path, lambda temporary: write_file(day, temporary))
             return path.stat().st_size
-
-    def _write(self, day: DayFile) -> None:
-        replace_whole(self.path(day.date), lambda path: write_file(day, path))
 
     def _read_whole(self, day: date) -> tuple[DayFile | None, Path | None]:
         path = self.path(day)
@@ -188,14 +194,13 @@ class Archive:
         """What its files say where the archive does not, None without any that can be read."""
         for day in self.dates():
             try:
-                reader = self.open(day)
+                found = self.read(day, lambda file: file.head.is_simulated)
             except UnreadableFileError:
                 raise  # it may be the one that tells
             except InputError:
                 continue
-            if reader is not None:
-                with reader:
-                    return reader.head.is_simulated
+            if found is not None:
+                return found
         return None
 
     def note_backfill(self) -> None:
@@ -204,9 +209,8 @@ class Archive:
         Raises:
             ArchiveError: the archive cannot be written.
         """
-        path = self.directory / _BACKFILLED
-        with explained(path):
-            path.write_bytes(uuid.uuid4().bytes)
+        with explained(self.directory / _BACKFILLED):
+            (self.directory / _BACKFILLED).write_bytes(uuid.uuid4().bytes)
 
     def backfill_stamp(self) -> bytes:
         """Another one after each backfill that changed days; empty before the first."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import dates, paris_day, paris_days_of
 from streams.errors import InputError
 from streams.history.archive import Archive
+from streams.history.arrow import FileReader
 from streams.history.compose import HourReading, clock_minutes, hour_reading
 from streams.history.day_columns import CutName, CutRows, Key, Sketches, no_rows
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, note_measured
@@ -111,7 +111,7 @@ class History:
     def __init__(
         self, archive: Archive, catalog: Catalog, live: ArchiveReader | None = None, shift_minutes: int = 0
     ) -> None:
-        self._archive = archive
+        self.archive = archive
         self._live = live
         self._shift = shift_minutes
         self.groupings = groupings(catalog)
@@ -135,13 +135,16 @@ class History:
             DamagedFileError: a file cannot be read.
             ServerError: Redis does not answer.
         """
-        grouping = self._grouping(by, measure)
+        if by not in self.groupings:
+            raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")
+        if measure not in ("events", "visits"):
+            raise InputError(f"no measure {measure!r}: choose events or visits")
+        grouping = self.groupings[by]
         if not 0 < end - first <= MINUTES_MAX:
             raise InputError(f"a range of {end - first} minutes: ask for at least one, at most {MINUTES_MAX}")
         slots = -(-(end - first) // step_minutes)
         cut = grouping.cut
-        of_region = region if cut is CutName.REGION_SERVICE else None
-        parts = self._parts(cut, first, end, of_region)
+        parts = self._parts(cut, first, end, region if cut is CutName.REGION_SERVICE else None)
         named = [(marks, rows, [grouping.rename(key) for key in rows.keys]) for marks, rows in parts]
         keys = tuple(sorted({name for _marks, _rows, names in named for name in names if name is not None}))
         if len(keys) * slots > VALUES_MAX:
@@ -188,52 +191,22 @@ class History:
         return self._read(day, cuts, with_sketches=False)
 
     def _read(self, day: date, cuts: Iterable[CutName], *, with_sketches: bool) -> PastDay | None:
-        file = self._archive.open(day)
-        found: PastDay | None = None
-        if file is not None:
-            with file:
-                rows = {cut: file.rows(cut) for cut in cuts}
-                sketches = file.sketches() if with_sketches else Sketches.none()
-                found = PastDay(day, file.head.hours, rows, sketches, file.head.shift_seconds)
-        return self._with_live(day, found)
+        def look(file: FileReader) -> PastDay:
+            rows = {cut: file.rows(cut) for cut in cuts}
+            sketches = file.sketches() if with_sketches else Sketches.none()
+            return PastDay(day, file.head.hours, rows, sketches, file.head.shift_seconds)
 
-    def path(self, day: date) -> Path:
-        """Where the file of a day is, if there is one."""
-        return self._archive.path(day)
-
-    @property
-    def directory(self) -> Path:
-        """Where the archive is."""
-        return self._archive.directory
-
-    def held(self) -> list[date]:
-        """The days that are archived, in order."""
-        return self._archive.dates()
-
-    def backfill_stamp(self) -> bytes:
-        """Another one whenever a backfill changed days that are past."""
-        return self._archive.backfill_stamp()
-
-    def _grouping(self, by: str, measure: str) -> FigureCut:
-        if by not in self.groupings:
-            raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")
-        if measure not in ("events", "visits"):
-            raise InputError(f"no measure {measure!r}: choose events or visits")
-        return self.groupings[by]
+        return self._with_live(day, self.archive.read(day, look))
 
     def _parts(
         self, cut: CutName, first: int, end: int, region: str | None
     ) -> list[tuple[tuple[HourMark, ...], CutRows]]:
         def read(day: date) -> tuple[tuple[HourMark, ...], CutRows]:
-            file = self._archive.open(day)
-            if file is None:
-                return (), CutRows.empty()
-            with file:
-                return file.head.hours, file.rows(cut, region)
+            found = self.archive.read(day, lambda file: (file.head.hours, file.rows(cut, region)))
+            return found or ((), CutRows.empty())
 
-        wanted = list(paris_days_of(first, end))
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            parts = list(pool.map(read, wanted))
+            parts = list(pool.map(read, list(paris_days_of(first, end))))
         archived = {mark.hour for marks, _rows in parts for mark in marks}
         for reading in self._live_hours(first, end, archived):
             rows = reading.rows[cut]

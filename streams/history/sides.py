@@ -103,7 +103,7 @@ def _estimate(
 ) -> Estimate | None:
     """What weekly figures tell of the earlier days; None where there are none of them."""
     mondays = {day - timedelta(days=day.weekday()) for day in question.against}
-    weeks = load_weeks(history.directory, catalog, mondays)
+    weeks = load_weeks(history.archive.directory, catalog, mondays)
     return Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
 
 
@@ -123,6 +123,6 @@ def _estimated(history: History, estimate: Estimate, question: ReportQuestion) -
 
 def _check(side: Side, history: History) -> None:
     if side.quality is None or not side.quality.measured_minutes:
-        held = held_text(history.held(), history.directory)
+        held = held_text(history.archive.dates(), history.archive.directory)
         first, last = min(side.days), max(side.days)
         raise NoDataError(f"no data {f'from {first} to {last}' if first != last else f'on {first}'}: {held}")

@@ -17,6 +17,7 @@ from streams.clock import PARIS, iso_utc, paris_date
 from streams.csv_file import CsvFile
 from streams.errors import InputError
 from streams.history.archive import Archive
+from streams.history.arrow import FileReader
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, Choice, HourSource
@@ -99,7 +100,10 @@ def import_rows(archive: Archive, catalog: Catalog, file: CsvFile) -> Imported:
     for hour in found.hours:
         by_day.setdefault(paris_date(hour * MINUTES_AN_HOUR), []).append(hour)
     for day in by_day:
-        _check_readable(archive, day)
+        try:
+            archive.read(day, FileReader.day)
+        except InputError as error:
+            raise InputError(f"{error}; nothing was imported") from None
     kept = 0
     for number, (day, hours) in enumerate(sorted(by_day.items())):
         try:
@@ -110,13 +114,3 @@ def import_rows(archive: Archive, catalog: Catalog, file: CsvFile) -> Imported:
             ) from None
         kept += sum(choice is Choice.REFUSED for choice in done.choices.values())
     return Imported(found.rows, tuple(sorted(by_day)), len(found.hours) - kept, kept)
-
-
-def _check_readable(archive: Archive, day: date) -> None:
-    try:
-        reader = archive.open(day)
-        if reader is not None:
-            with reader:
-                reader.day()
-    except InputError as error:
-        raise InputError(f"{error}; nothing was imported") from None

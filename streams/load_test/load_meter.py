@@ -19,7 +19,7 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.errors import BufferFull
 from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand
 from streams.publish import VisitPublisher
-from streams.publish.partitioner import partition_of
+from streams.publish.producer import partition_of
 
 #: How often a sender that is on time looks at the clock.
 TICK_SECONDS = 0.02

@@ -143,8 +143,8 @@ class Detector:
         self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say, recalls)
         today = paris_date(state.now_ms // 60_000 + shift)
         # The stamp first: a backfill that ends between the two is then news at the next look.
-        stamp = parts.history.backfill_stamp() if parts.history else b""
-        held = parts.history.held() if parts.history else []
+        stamp = parts.history.archive.backfill_stamp() if parts.history else b""
+        held = parts.history.archive.dates() if parts.history else []
         if self._arrivals is None:
             self._arrivals = Arrivals(held, today, stamp)
         else:
@@ -239,7 +239,7 @@ class Detector:
         arrivals, history = self._arrivals, self._parts.history
         if arrivals is None or history is None or not arrivals.is_due(time.monotonic()):
             return False
-        return arrivals.came(history.held(), history.backfill_stamp())
+        return arrivals.came(history.archive.dates(), history.archive.backfill_stamp())
 
 
 def _cold(state: ArchiveState, shift: int) -> range | None:

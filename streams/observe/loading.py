@@ -1,6 +1,6 @@
 """What an observer does before it judges: the archive's days go to the judges, unless they are remembered from an earlier start.
 
-1. Days that are only compared with are read (`streams.watch.chosen` chooses them).
+1. Days that are only compared with are read (`streams.watch.judging` chooses them).
 2. The last weeks are judged row by row, or taken from the memory (`streams.observe.detector_memory`) as far as it still holds.
 3. Their outcome is remembered for the next start, but for the last days: late events may still change these.
 """
@@ -21,8 +21,7 @@ from streams.observe.detector_memory import SETTLED_DAYS, keep, recall, stamps_o
 from streams.observe.never_seen import NeverSeen
 from streams.observe.series import JUDGED_CUTS, Plan
 from streams.watch import Array, Group, Judge
-from streams.watch.chosen import KNOWN_PART_MIN, chosen_days
-from streams.watch.judging import EPOCH, JUDGED_DAYS, local_minutes
+from streams.watch.judging import EPOCH, JUDGED_DAYS, KNOWN_PART_MIN, chosen_days, local_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +129,10 @@ class Loading:
         Raises:
             VigieError: Redis does not answer, the archive cannot be read, or the observer stops.
         """
-        held = [day for day in history.held() if day <= today]
-        files = stamps_of({day: history.path(day) for day in held})
+        held = [day for day in history.archive.dates() if day <= today]
+        files = stamps_of({day: history.archive.path(day) for day in held})
         oldest = today - timedelta(days=JUDGED_DAYS)
-        known = recall(history.directory, key, files, oldest, self.plan.groups) if self.recalls else None
+        known = recall(history.archive.directory, key, files, oldest, self.plan.groups) if self.recalls else None
         calendars = {id(group.keys_of): group.keys_of for group in self.plan.groups}.values()
         learned, judged = chosen_days(held, calendars, min(oldest, known.first) if known else oldest)
         judges = self.empty(paris_day(judged[0] if judged else today)[0])
@@ -150,7 +149,7 @@ class Loading:
         if early:
             of_early = {day: files[day] for day in judged if day < last and day in files}
             if known is None or set(of_early) - set(known.files):
-                keep(history.directory, key, of_early, self.fed, judges)
+                keep(history.archive.directory, key, of_early, self.fed, judges)
         self._judge(judges, blocks(history, self.plan, left[len(early) :]), settled)
         logger.info(
             "the detector knows %d days, judged %d of them, and remembered %d",

@@ -5,9 +5,8 @@ with VisitPublisher("kafka:9092", secrets={"mbn": secret}) as publisher:
 """
 
 from streams.errors import BufferFull, NotDelivered
-from streams.publish.bounds import PublisherLimits
 from streams.publish.event import new_event_id, pseudonym
-from streams.publish.outbox import Deliveries, Undelivered
+from streams.publish.outbox import Deliveries, PublisherLimits, Undelivered
 from streams.publish.publisher import PublisherHealth, VisitPublisher
 
 __all__ = [

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from streams.publish.emitted import TS_MS_MAX, Unreadable
-from streams.publish.fields import host_of, text_of, unescaped
+from streams.publish.fields import TS_MS_MAX, Unreadable, host_of, text_of, unescaped
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _DATE = rb"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+))"

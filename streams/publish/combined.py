@@ -9,9 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.publish.accesslog import Hit, is_address, ms_of_plain, place_of_plain, read_hit, split_plain
-from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, kind_of
-from streams.publish.fields import breaks_percent, host_of, means_nothing, path_of, text_of, user_of
-from streams.publish.remembered import FoundOnce
+from streams.publish.fields import (
+    NOT_AUTHENTICATED,
+    FoundOnce,
+    Reading,
+    Skip,
+    Unreadable,
+    Visit,
+    breaks_percent,
+    host_of,
+    kind_of,
+    means_nothing,
+    path_of,
+    text_of,
+    user_of,
+)
 
 #: Pages, users, places and seconds that are looked at once; about 20 MB each of the first three.
 PAGES_REMEMBERED_MAX = USERS_REMEMBERED_MAX = PLACES_REMEMBERED_MAX = 100_000

@@ -16,8 +16,7 @@ from functools import lru_cache
 
 import orjson
 
-from streams.publish.emitted import NOT_AUTHENTICATED, TS_MS_MAX, Reading, Unreadable, Visit, code_of, kind_of
-from streams.publish.fields import user_of
+from streams.publish.fields import NOT_AUTHENTICATED, TS_MS_MAX, Reading, Unreadable, Visit, code_of, kind_of, user_of
 from streams.publish.lines import OVER_LINES, goes_on
 
 PORTAL = "PAGE_ENT"

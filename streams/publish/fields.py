@@ -1,4 +1,7 @@
-"""What a field of a log says, in whatever way it was written: the one place where escapes, percent-encoding and encodings are undone. Pure.
+"""What a line of an emitter's log says: a visit, something that does not count, or nothing readable. Pure.
+
+A reader of `streams.publish` turns a line into one of these three and never raises, whatever the line holds. This is the one place where
+escapes, percent-encoding and encodings of its fields are undone.
 
 Two ways of writing one person are one person, two ways of writing one path are one service. What cannot be told is said, never guessed.
 """
@@ -6,11 +9,67 @@ Two ways of writing one person are one person, two ways of writing one path are 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
 
-from streams.publish.emitted import Unreadable
+import msgspec
+
+#: What the tables do not know is sent as it was found, cut to this: it counts under `INCONNU` and is listed for operators.
+CODE_CHARACTERS_MAX = 64
+#: Kinds of skipped lines that are told apart; a log may hold any text where a kind stands.
+KIND_CHARACTERS_MAX = 32
+#: `ts` of a readable line: 1970 to 2286, in epoch ms. Whether it is too old is checked by the chain, not here.
+TS_MS_MAX = 10_000_000_000_000
+
+
+class Visit(msgspec.Struct, frozen=True, gc=False):
+    """One authenticated use of a service, before its user has become a pseudonym. `project` chooses the secret."""
+
+    project: str
+    ts_ms: int
+    user_id: str
+    service: str | None
+    uai: str | None = None
+    profile: str | None = None
+    type: str | None = None
+    tool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A line that is no authenticated use of a service; `kind` says what it is, in a few words that many lines share."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line that is not what the format says; `why` tells what to mend."""
+
+    why: str
+
+
+Reading = Visit | Skip | Unreadable
+
+NOT_AUTHENTICATED = Skip("not authenticated")
+
+
+def code_of(text: str) -> str | None:
+    """Return a code as it may be sent: printable, at most `CODE_CHARACTERS_MAX` characters; None where nothing is left."""
+    cut = "".join(character for character in text[: 2 * CODE_CHARACTERS_MAX] if character.isprintable())
+    return cut.strip()[:CODE_CHARACTERS_MAX] or None
+
+
+def kind_of(what: str, value: object) -> Skip:
+    """Return a skip whose kind quotes the line, cut and printable."""
+    text = value if isinstance(value, str) else type(value).__name__
+    shown = "".join(character for character in text[:KIND_CHARACTERS_MAX] if character.isprintable())
+    return Skip(f"{what} {shown or '(empty)'}")
+
 
 #: Escapes of log writers: `\xC3` (nginx), `\xc3` (Apache), `\"` and `\\` (both), `\u00e9` (JSON). Apache's `\b`, `\n`, `\r`, `\t` and `\v`
 #: stand for characters that no name holds: they are taken for a user of a Windows domain who is logged unescaped, `DOMAIN\bob`.
@@ -139,3 +198,22 @@ def host_of(raw: bytes) -> str | None:
         return found[1].removesuffix(".").encode("idna").decode() if found else None
     except UnicodeError:
         return None
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class FoundOnce(dict[Key, Value]):
+    """key -> what `find` says of it; found anew for all once there are `most`. A dictionary: it answers at half the cost of `lru_cache`."""
+
+    def __init__(self, find: Callable[[Key], Value], most: int) -> None:
+        super().__init__()
+        self._find = find
+        self._most = most
+
+    def __missing__(self, key: Key) -> Value:
+        if len(self) >= self._most:
+            self.clear()
+        value = self[key] = self._find(key)
+        return value

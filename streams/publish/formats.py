@@ -10,9 +10,9 @@ from pathlib import Path
 from streams.catalog import load_catalog
 from streams.errors import InputError
 from streams.publish.combined import CombinedReader
-from streams.publish.emitted import TS_MS_MAX, Reading
 from streams.publish.emitter_tables import combined_tables, entcore_tables, xiti_tables
 from streams.publish.entcore import EntcoreReader
+from streams.publish.fields import TS_MS_MAX, Reading
 from streams.publish.readers import EmittedLines, Format, LineReader, NativeLines
 from streams.publish.xiti import XitiReader
 

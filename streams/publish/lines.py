@@ -11,8 +11,8 @@ import msgspec
 import orjson
 
 from streams.errors import InputError
-from streams.publish.bounds import RECORD_BYTES_MAX
 from streams.publish.opening import UTF8_BOM, text_stream
+from streams.publish.outbox import RECORD_BYTES_MAX
 from streams.unpacking import Packing
 
 #: What Kafka takes as value and key of one record: its own bound without what wraps them.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from streams.events import EventBounds
-from streams.publish.emitted import Skip, Unreadable
+from streams.publish.fields import Skip, Unreadable
 from streams.publish.lines import TOO_LONG, Damaged, InputLine, is_blank, read_lines
 from streams.publish.mark import Book
 from streams.publish.readers import LineReader, Outgoing, breaks_contract

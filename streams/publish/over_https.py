@@ -16,8 +16,7 @@ import urllib3
 
 from streams.addresses import CollectorAddress
 from streams.errors import ServerError
-from streams.publish.bounds import PublisherLimits
-from streams.publish.outbox import GivenUp
+from streams.publish.outbox import GivenUp, PublisherLimits
 
 #: A request holds so many events, of so many bytes before they are packed, at most; collectors take more by default.
 BATCH_EVENTS_MAX = 500

@@ -24,10 +24,18 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.broker import KafkaAddress
 from streams.errors import BufferFull, InputError, NotDelivered, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
-from streams.publish.bounds import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, PublisherLimits
 from streams.publish.event import ProjectSecrets, encode_event, new_event_id, pseudonym
 from streams.publish.lifetime import come_first, importing, look_after
-from streams.publish.outbox import CLOSED, WAIT_STEP_SECONDS, Deliveries, Outbox, Undelivered
+from streams.publish.outbox import (
+    CLOSED,
+    RECORD_BYTES_MAX,
+    RECORD_OVERHEAD_BYTES,
+    WAIT_STEP_SECONDS,
+    Deliveries,
+    Outbox,
+    PublisherLimits,
+    Undelivered,
+)
 
 log = logging.getLogger(__name__)
 

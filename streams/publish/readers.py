@@ -16,10 +16,9 @@ import orjson
 
 from streams.errors import SettingsError
 from streams.events import VERSION, EventBounds, Reason, check, decode
-from streams.publish.emitted import Reading, Skip, Unreadable, Visit
 from streams.publish.event import pseudonym
+from streams.publish.fields import FoundOnce, Reading, Skip, Unreadable, Visit
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
-from streams.publish.remembered import FoundOnce
 
 #: Distinct lines whose occurrences are counted at a time: about 120 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from streams.errors import BufferFull, InputError, VigieError
-from streams.publish.emitted import Skip
+from streams.publish.fields import Skip
 from streams.publish.lines import Damaged, InputLine, is_blank, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered

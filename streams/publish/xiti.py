@@ -13,8 +13,19 @@ import re
 from dataclasses import dataclass, field
 
 from streams.publish.accesslog import read_hit
-from streams.publish.emitted import NOT_AUTHENTICATED, Reading, Skip, Unreadable, Visit, code_of
-from streams.publish.fields import breaks_percent, means_nothing, path_of, percent_decoded, user_of
+from streams.publish.fields import (
+    NOT_AUTHENTICATED,
+    Reading,
+    Skip,
+    Unreadable,
+    Visit,
+    breaks_percent,
+    code_of,
+    means_nothing,
+    path_of,
+    percent_decoded,
+    user_of,
+)
 
 #: A hit that has more parameters is none of the plan's.
 PARAMETERS_MAX = 100

@@ -16,7 +16,7 @@ from streams.rehearse.clocks import local_days
 from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.judge_rows import Found, Progress, Rehearsal, rehearse
 from streams.watch import AlertScope, Array, Index, KeysOf, Past, Sensitivity
-from streams.watch.chosen import KNOWN_PART_MIN
+from streams.watch.judging import KNOWN_PART_MIN
 from streams.watch.store import Day
 
 

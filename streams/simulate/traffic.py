@@ -17,10 +17,9 @@ from streams.events import VERSION
 from streams.load_shape import LoadShape
 from streams.simulate.courses import make_courses
 from streams.simulate.levels import Levels
-from streams.simulate.odd import BROKEN_ANYHOW, BROKEN_OBJECTS, make_unknown
 from streams.simulate.population import Establishments, RegionPopulation, SimulatedVisit, profile_table
 from streams.simulate.scenario import Scenario, ScenarioTraffic
-from streams.simulate.step import Cells, Special, Step
+from streams.simulate.step import BROKEN_ANYHOW, BROKEN_OBJECTS, Cells, Special, Step, make_unknown
 from streams.simulate.visits import Load, SecondRandom, Visits, service_weights
 
 #: Services are drawn with 16 random bits: a weight of 0.001 still has 65 entries.

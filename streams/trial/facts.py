@@ -99,7 +99,7 @@ class TrialRules:
 
 def curves_of(history: History, rules: TrialRules, progress: Progress | None = None) -> tuple[CountsGrid, Rehearsal]:
     """Every minute of the archive by region, and what the observer would have made of it."""
-    held = history.held()
+    held = history.archive.dates()
     begin, end = paris_day(held[0])[0], paris_day(held[-1])[1]
     panel = history.panel("region", "visits", begin, end)
     values = np.where(panel.share[None, :] >= 1.0, panel.values, np.nan)
@@ -127,7 +127,7 @@ def _type(rules: TrialRules, day: date, region: str) -> DayType:
 def days_of(history: History, rules: TrialRules, regions: Sequence[str]) -> list[TrialDay]:
     """The archive's days; days off are those of the region with the most of them, or of the zone."""
     found = []
-    for past in history.days(history.held()[0], history.held()[-1]):
+    for past in history.days(history.archive.dates()[0], history.archive.dates()[-1]):
         users = [sketch for (scope, _code), sketch in past.sketches.users.items() if scope == "region"]
         kinds = {_type(rules, past.date, region) for region in regions}
         is_off = past.date.weekday() >= 5 if kinds <= {DayType.UNKNOWN} else all(kind in _OFF for kind in kinds)
@@ -139,7 +139,7 @@ def days_of(history: History, rules: TrialRules, regions: Sequence[str]) -> list
 
 def service_visits(history: History) -> tuple[tuple[str, ...], int, Array]:
     """(services, first epoch minute, visits by service and minute; NaN where nobody measured)."""
-    held = history.held()
+    held = history.archive.dates()
     begin = paris_day(held[0])[0]
     panel = history.panel("service", "visits", begin, paris_day(held[-1])[1])
     return tuple(key[0] for key in panel.keys), begin, panel.values

@@ -4,12 +4,22 @@
 is a panel behind a clock of epoch minutes, which an observer feeds settled minutes; `summary` puts what it tells into figures.
 """
 
-from streams.watch.alert_types import SENSITIVITIES, AlertKind, AlertScope, Array, Index, Sensitivity
+from streams.watch.alert_types import (
+    SENSITIVITIES,
+    AlertKind,
+    AlertScope,
+    Array,
+    Group,
+    Index,
+    Maintenance,
+    Measure,
+    Sensitivity,
+    Series,
+    planned_because,
+)
 from streams.watch.comparable_days import DayKeys, KeysOf, MixedDays, SchoolDays, weekly
 from streams.watch.episodes import Change, Episode
-from streams.watch.groups import Group, Measure, Series
 from streams.watch.judging import Judge, Told
-from streams.watch.maintenances import Maintenance, planned_because
 from streams.watch.panel import Band, Panel
 from streams.watch.store import Past
 from streams.watch.summary import Part, drivers, level_of, normal_since, sums

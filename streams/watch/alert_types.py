@@ -1,12 +1,16 @@
-"""Values of the detector that other rooms read."""
+"""Values of the detector that other rooms read: what is judged together, what an alert says, which stops were planned."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+
+from streams.watch.comparable_days import KeysOf
 
 #: Counts, expectations, scores: float64 unless said otherwise; NaN is "not measured" or "nothing to expect from".
 Array = NDArray[np.float64]
@@ -41,7 +45,7 @@ class AlertScope:
 class Sensitivity:
     """How much it takes to raise an alert.
 
-    `budget_a_month`: false alerts that a series may cost a month, which sets the score it takes (`streams.watch.limits`).
+    `budget_a_month`: false alerts that a series may cost a month, which sets the score it takes (`streams.watch.standard`).
     `ratio_surge` and `ratio_drop` are observed / expected; `counts_min` the counts that must be too many or too few; `silence_min` the
     counts that were expected while nothing came.
     """
@@ -62,3 +66,79 @@ SENSITIVITIES = {
         Sensitivity("high", 8.0, ratio_surge=1.12, ratio_drop=0.88, counts_min=6.0, silence_min=10.0),
     )
 }
+
+
+class Measure(StrEnum):
+    """What a series counts."""
+
+    EVENTS = "events"
+    VISITS = "visits"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One judged series; `row` is its place in the table of counts. Events of a scope come just before its visits."""
+
+    scope: AlertScope
+    measure: Measure
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What one panel judges. `name` is for logs and bands: `France`, a region's code, or that and `/services`."""
+
+    name: str
+    zone: ZoneInfo
+    keys_of: KeysOf
+    step_minutes: int
+    series: tuple[Series, ...]
+
+    @property
+    def rows(self) -> Index:
+        """Places of its series in the table of counts."""
+        return np.array([one.row for one in self.series], np.int64)
+
+
+#: After the planned end a source has so long to come back before somebody is called.
+GRACE_MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """One planned stop of the epoch minutes `first` to `end` (left out, archive time).
+
+    It is of projects, of regions, or of services (in these regions, or everywhere).
+    """
+
+    first: int
+    end: int
+    label: str
+    projects: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+    def covers(self, scope: AlertScope, region: str | None) -> bool:
+        """Whether it stops this scope; `region` is the one that it lies in, a project's too."""
+        if scope.project is not None and scope.project in self.projects:
+            return True
+        if self.services:
+            return scope.service in self.services and (not self.regions or region in self.regions)
+        return region is not None and region in self.regions
+
+
+def planned_because(
+    maintenances: Sequence[Maintenance],
+    kind: AlertKind,
+    start: int,
+    *,
+    until: int,
+    scope: AlertScope,
+    region: str | None,
+) -> str | None:
+    """The label of the stop that a drop or silence from minute `start` to `until` lies in, None where it lies in none."""
+    for one in maintenances:
+        inside = one.first <= start and until <= one.end + GRACE_MINUTES
+        if kind is not AlertKind.SURGE and inside and one.covers(scope, region):
+            return one.label
+    return None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.alert_types import AlertKind, AlertScope, Array
-from streams.watch.groups import Series
+from streams.watch.alert_types import AlertKind, AlertScope, Array, Series
 from streams.watch.judging import Judge, Told
 from streams.watch.store import ADOPT_DAYS
 

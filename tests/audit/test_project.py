@@ -12,7 +12,7 @@ from streams.audit.check_project import Looked, project_findings
 from streams.audit.project import VALUES_MAX, ProjectView
 from streams.catalog import Catalog
 from streams.events import EventBounds
-from streams.publish.partitioner import murmur2
+from streams.publish.producer import murmur2
 
 NOW_MS = 1_788_242_592_345
 PARTITIONS = 8

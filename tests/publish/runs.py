@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from streams.publish.emitted import Skip
+from streams.publish.fields import Skip
 from streams.publish.lines import read_lines
 from streams.publish.mark import MarkFile
 from streams.publish.opening import open_events

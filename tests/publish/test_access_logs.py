@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import SettingsError
-from streams.publish.emitted import NOT_AUTHENTICATED, Skip, Unreadable
+from streams.publish.fields import NOT_AUTHENTICATED, Skip, Unreadable
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format, Outgoing
 from streams.settings import default_config_dir

@@ -16,9 +16,9 @@ from streams.catalog import Catalog
 from streams.cli.publish import publish
 from streams.errors import InputError, SettingsError
 from streams.events import VisitEvent, decode
-from streams.publish.emitted import Skip, Unreadable, Visit
 from streams.publish.emitter_tables import check_tables, combined_tables, entcore_tables, xiti_tables
 from streams.publish.event import pseudonym
+from streams.publish.fields import Skip, Unreadable, Visit
 from streams.publish.formats import FormatOptions, line_reader, read_moment
 from streams.publish.readers import EmittedLines, Format, LineReader, Occurrences, Outgoing, secrets_from
 from streams.settings import default_config_dir

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from streams.events import EventBounds, VisitEvent, check, decode
-from streams.publish.emitted import KIND_CHARACTERS_MAX, Skip, Unreadable
+from streams.publish.fields import KIND_CHARACTERS_MAX, Skip, Unreadable
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.lines import NotAnObject, bare
 from streams.publish.readers import Format, Outgoing

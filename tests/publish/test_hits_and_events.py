@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from streams.events import VisitEvent, decode
-from streams.publish.emitted import NOT_AUTHENTICATED, Skip, Unreadable
 from streams.publish.event import pseudonym
+from streams.publish.fields import NOT_AUTHENTICATED, Skip, Unreadable
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.readers import Format, LineReader, Outgoing
 from streams.settings import default_config_dir

@@ -15,7 +15,7 @@ from streams.errors import InputError
 from streams.events import ID_CHARACTERS_MAX, VISITOR_CHARACTERS_MAX
 from streams.publish import new_event_id, pseudonym
 from streams.publish.event import ProjectSecrets
-from streams.publish.partitioner import murmur2
+from streams.publish.producer import murmur2
 from streams.publish.readers import secrets_from
 
 #: RFC 4231, test cases 1, 2 and 6.

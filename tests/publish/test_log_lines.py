@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from streams.publish.emitted import Skip, Unreadable
+from streams.publish.fields import Skip, Unreadable
 from tests.publish.logs import TS_MS, line, read, visit
 
 

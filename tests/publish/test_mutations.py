@@ -19,9 +19,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.events import VisitEvent, decode
-from streams.publish.emitted import Skip
 from streams.publish.event import pseudonym
-from streams.publish.fields import means_nobody
+from streams.publish.fields import Skip, means_nobody
 from streams.publish.formats import FormatOptions, line_reader
 from streams.publish.lines import read_lines
 from streams.publish.outcomes import classify

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.publish.emitted import Unreadable, Visit
-from streams.publish.fields import user_of
+from streams.publish.fields import Unreadable, Visit, user_of
 from streams.publish.xiti import XitiReader, XitiTables
 
 READER = XitiReader(XitiTables({"mbn": "mbn"}, {}, {}, {}, {}), at_ms=1_795_975_200_000)

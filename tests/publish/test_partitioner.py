@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kafka.partitioner import DefaultPartitioner
 from kafka.partitioner import murmur2 as reference
 
-from streams.publish.partitioner import VisitorPartitioner, murmur2
+from streams.publish.producer import VisitorPartitioner, murmur2
 
 #: From the tests of Apache Kafka (org.apache.kafka.common.utils.UtilsTest.testMurmur2), as unsigned numbers.
 JAVA = {

@@ -11,7 +11,7 @@ from streams.catalog import load_catalog
 from streams.publish.accesslog import Hit, ms_of_plain, place_of_plain, read_hit, split_plain
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables
-from streams.publish.remembered import FoundOnce
+from streams.publish.fields import FoundOnce
 from streams.settings import default_config_dir
 
 HEAD = b"ent-0750711.exemple.fr:443 203.0.113.1 - e.dupont [01/Sep/2026:07:52:01 +0200] "

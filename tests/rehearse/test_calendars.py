@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.errors import InputError
-from streams.rehearse.calendars import country_days, is_country
+from streams.rehearse.clocks import country_days, is_country
 from tests.rehearse.series import Rows, changed, cycle, write, write_lines
 from tests.rehearse.test_command import refused, rehearse
 

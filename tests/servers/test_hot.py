@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.catalog import Catalog
-from streams.publish.partitioner import murmur2
+from streams.publish.producer import murmur2
 from tests.servers.conftest import Installation
 from tests.servers.supervised import Supervised
 from tests.servers.traffic import Traffic

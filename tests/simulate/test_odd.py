@@ -11,10 +11,10 @@ import pytest
 from streams.catalog import load_catalog
 from streams.events import EventBounds, Reason, validate
 from streams.settings import default_config_dir
-from streams.simulate import odd
+from streams.simulate import step
 from streams.simulate.step import Cells, CountedPlace
 
-EVENT: odd.Members = {
+EVENT: step.Members = {
     "v": 1,
     "id": "run-1",
     "ts": 1_795_622_400_000,
@@ -26,9 +26,9 @@ EVENT: odd.Members = {
 }
 
 
-@pytest.mark.parametrize("number", range(len(odd.BROKEN_ANYHOW)))
+@pytest.mark.parametrize("number", range(len(step.BROKEN_ANYHOW)))
 def test_each_broken_event_is_rejected_for_its_reason(number: int) -> None:
-    way = odd.BROKEN_ANYHOW[number]
+    way = step.BROKEN_ANYHOW[number]
     assert not isinstance(validate(orjson.dumps(EVENT), EVENT["ts"], EventBounds()), Reason)  # type: ignore[arg-type]
     for seed in range(40):
         value = way.change(dict(EVENT), random.Random(seed))
@@ -36,7 +36,7 @@ def test_each_broken_event_is_rejected_for_its_reason(number: int) -> None:
 
 
 def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
-    for way in odd.BROKEN_OBJECTS:
+    for way in step.BROKEN_OBJECTS:
         for seed in range(10):
             value = way.change(dict(EVENT), random.Random(seed))
             assert isinstance(json.loads(value), dict)
@@ -48,7 +48,7 @@ def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
         Reason.OTHER_PROJECT,
         Reason.NOT_PSEUDONYMOUS,
     }
-    assert {way.reason for way in odd.BROKEN_ANYHOW} == of_values
+    assert {way.reason for way in step.BROKEN_ANYHOW} == of_values
 
 
 def test_unknown_values_count_where_the_chain_counts_them() -> None:
@@ -56,7 +56,7 @@ def test_unknown_values_count_where_the_chain_counts_them() -> None:
     place = CountedPlace("44", "12", "mbn")
     kinds = set()
     for seed in range(400):
-        found = odd.make_unknown(EVENT, place, "ELEVE", "CAHIER_TEXTES", random.Random(seed))
+        found = step.make_unknown(EVENT, place, "ELEVE", "CAHIER_TEXTES", random.Random(seed))
         members = found.members
         region, academy = catalog.uai_index[members.get("uai")]  # type: ignore[index]
         assert (found.place.region, found.place.academy) == (region, academy)

@@ -85,7 +85,7 @@ class PastVisits:
     def _read(self, history: History, wanted: _Day) -> Mapping[Key, Minutes]:
         day, by, region = wanted
         try:
-            written = history.path(day).stat().st_mtime_ns
+            written = history.archive.path(day).stat().st_mtime_ns
         except OSError:
             return {}  # no file, or one that nobody may read: `History` would say the same of it
         kept = self._days.get(wanted)
