@@ -224,11 +224,10 @@ def check_project(
     look: Callable[[int, int], None],
 ) -> Iterator[Finding]:
     """All findings of a project; a server that is away is one of them."""
-
-    def in_the_log() -> Iterator[Finding]:
-        yield from project_findings(
+    yield from guarded(
+        "kafka",
+        lambda: project_findings(
             view, look_at_project(address, topic, view, now_ms=now_ms, minutes=minutes, look=look), lateness_ms
-        )
-
-    yield from guarded("kafka", in_the_log)
+        ),
+    )
     yield from guarded("redis", lambda: last_counted(reader, view))

@@ -19,9 +19,10 @@ _HTTP_SECONDS_MAX = 10
 #: The cuts of a minute that the truth of a simulation knows.
 MINUTE_CUTS = (Cut.EVENTS, Cut.PROJECT, Cut.PROFILE, Cut.ACADEMY)
 
-#: The field of repeats of an id, which are removed.
-DUPLICATE = "d"
-
+#: The counters of events, rejected events and repeats, as `/metrics` names their families.
+COUNTERS = ("ent_events", "ent_events_rejected", "ent_events_duplicate")
+#: (labels, value) of each series.
+_Series = list[tuple[dict[str, str], float]]
 #: (epoch minute, field) -> count.
 Minutes = dict[tuple[int, Field], int]
 
@@ -75,7 +76,7 @@ def redis_figures(chain: Chain) -> Figures:
         if field[0] in MINUTE_CUTS
     }
     counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
-    duplicates = sum(number for field, number in totals.items() if field[0] == DUPLICATE)
+    duplicates = sum(number for field, number in totals.items() if field[0] == Cut.DUPLICATE)
     return Figures("Redis", None, counted, sum(reasons.values()), duplicates, reasons, minutes)
 
 
@@ -83,17 +84,17 @@ def metrics_figures(chain: Chain) -> Figures:
     """Totals as an observer exposes them."""
     families = text_string_to_metric_families(_get(f"{chain.observer_url}/metrics").data.decode())
     found = {family.name: [(sample.labels, sample.value) for sample in family.samples] for family in families}
-    reasons = {labels["reason"]: int(value) for labels, value in found.get("ent_events_rejected", ()) if value}
-    counted = sum(int(value) for _labels, value in found.get("ent_events", ()))
-    duplicates = found.get("ent_events_duplicate")
-    return Figures("/metrics", None, counted, sum(reasons.values()), _sum(duplicates), reasons)
+    return _of_series("/metrics", *(found.get(name, []) for name in COUNTERS))
 
 
-def _sum(series: list[tuple[dict[str, str], float]] | None) -> int | None:
-    return sum(int(value) for _labels, value in series) if series else None
+def _of_series(source: str, events: _Series, rejected: _Series, duplicates: _Series) -> Figures:
+    reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
+    counted = sum(int(value) for _labels, value in events)
+    repeats = sum(int(value) for _labels, value in duplicates) if duplicates else None
+    return Figures(source, None, counted, sum(reasons.values()), repeats, reasons)
 
 
-def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+def query(prometheus_url: str, expression: str) -> _Series:
     """Ask Prometheus for an instant vector: (labels, value) of each series.
 
     Raises:
@@ -105,15 +106,11 @@ def query(prometheus_url: str, expression: str) -> list[tuple[dict[str, str], fl
 
 def prometheus_figures(chain: Chain) -> tuple[Figures, dict[Field, int]]:
     """Totals as Prometheus's query API tells them, and those by region and service."""
-    everywhere = "max without (instance, pod) ({})".format
-    events = query(chain.prometheus_url, everywhere("ent_events_total"))
-    rejected = query(chain.prometheus_url, everywhere("ent_events_rejected_total"))
+    found = [query(chain.prometheus_url, f"max without (instance, pod) ({name}_total)") for name in COUNTERS]
     by_field: dict[Field, int] = {
-        (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in events if value
+        (Cut.EVENTS, labels["region"], labels["service"]): int(value) for labels, value in found[0] if value
     }
-    reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
-    duplicates = _sum(query(chain.prometheus_url, everywhere("ent_events_duplicate_total")))
-    return Figures("Prometheus", None, sum(by_field.values()), sum(reasons.values()), duplicates, reasons), by_field
+    return _of_series("Prometheus", *found), by_field
 
 
 def recount_figures(found: Recount, redis: Figures) -> Figures:

@@ -65,10 +65,10 @@ def verify(
     prometheus, prometheus_fields = prometheus_figures(chain)
     totals = chain.reader.snapshot().totals
     redis_fields = {name: number for name, number in totals.items() if name[0] == Cut.EVENTS}
-    kafka = Figures("Kafka", published)
     say("counting the log again ...")
     again = recount()
-    figures = [kafka, redis, metrics_figures(chain), prometheus, recount_figures(again, redis), *known()]
+    figures = [Figures("Kafka", published), redis, metrics_figures(chain), prometheus, recount_figures(again, redis)]
+    figures += known()
     comparison = compare(figures, published, redis, redis_fields, prometheus_fields)
     _add_recount(comparison, again)
     return report(comparison, say)
@@ -151,8 +151,10 @@ def _compare_totals(result: Comparison, figures: Figures, redis: Figures, publis
         if mine is not None and mine != theirs:
             result.differences.append(f"{name}: {figures.source} says {mine:,}, Redis {theirs:,}")
     if figures.rejected_by_reason is not None and redis.rejected_by_reason is not None:
-        for reason, mine, theirs in differing(figures.rejected_by_reason, redis.rejected_by_reason):
-            result.differences.append(f"rejected as {reason}: {figures.source} says {mine:,}, Redis {theirs:,}")
+        result.differences += [
+            f"rejected as {reason}: {figures.source} says {mine:,}, Redis {theirs:,}"
+            for reason, mine, theirs in differing(figures.rejected_by_reason, redis.rejected_by_reason)
+        ]
 
 
 def _compare_fields(result: Comparison, redis: Mapping[Field, int], prometheus: Mapping[Field, int]) -> None:
@@ -160,8 +162,9 @@ def _compare_fields(result: Comparison, redis: Mapping[Field, int], prometheus: 
     result.notes.append(
         f"totals by region and service, Redis and Prometheus: {len({*redis, *prometheus}):,} compared, {len(wrong):,} differ"
     )
-    for name, one, other in wrong:
-        result.differences.append(f"{' '.join(name[1:])}: Redis says {one:,}, Prometheus {other:,}")
+    result.differences += [
+        f"{' '.join(name[1:])}: Redis says {one:,}, Prometheus {other:,}" for name, one, other in wrong
+    ]
 
 
 def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> None:
@@ -175,10 +178,10 @@ def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> No
     result.notes.append(
         f"minutes, Redis and {figures.source}: {minutes:,} minutes, {len(keys):,} rows compared, {len(wrong):,} differ"
     )
-    for (minute, name), number, expected in wrong:
-        result.differences.append(
-            f"minute {minute} {' '.join(name)}: Redis says {number:,}, {figures.source} {expected:,}"
-        )
+    result.differences += [
+        f"minute {minute} {' '.join(name)}: Redis says {number:,}, {figures.source} {expected:,}"
+        for (minute, name), number, expected in wrong
+    ]
 
 
 def report(comparison: Comparison, say: Callable[[str], None]) -> int:

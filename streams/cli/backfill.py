@@ -15,7 +15,7 @@ from streams.backfill.backfill_run import BackfillResult
 from streams.backfill.parts import PartChoice
 from streams.cli.log_files import LogFiles, log_files, plan_of, run_plan
 from streams.cli.past_sources import archive_place
-from streams.history.held import counted
+from streams.history.sides import counted
 from streams.publish.event import SECRET_BYTES_MIN
 from streams.publish.readers import secrets_from
 from streams.settings import load_settings

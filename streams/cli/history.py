@@ -14,7 +14,7 @@ from streams.csv_file import CsvFile, open_csv
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName
-from streams.history.held import NoDataError, counted, held_text
+from streams.history.sides import NoDataError, counted, held_text
 from streams.history.transfer import export_rows, import_rows
 from streams.history.weekly import read_weeks
 from streams.history.weeks import save_weeks

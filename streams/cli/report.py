@@ -18,7 +18,7 @@ from streams.cli.terminal import PIPED_COLUMNS, print_json
 from streams.clock import PARIS
 from streams.edges import small_numbers
 from streams.errors import InputError
-from streams.history import SchoolCalendar, load_calendar, report_text, report_values
+from streams.history import SchoolCalendar, load_calendar, report_values, report_words
 from streams.history.compared_days import PartOfFrance, ReportQuestion, day_question, period_question, rentree_question
 from streams.history.report import make_report
 from streams.history.report_page import report_page
@@ -125,7 +125,7 @@ def _report(
         report_values.write_csv(made, sys.stdout)
     elif html is None:
         # Into a pipe nothing is cut or left out.
-        report_text.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
+        report_words.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
 
 
 def _write_page(path: Path, page: str) -> None:

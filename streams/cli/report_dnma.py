@@ -20,7 +20,7 @@ from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import kafka_address
 from streams.errors import InputError
-from streams.history.held import counted
+from streams.history.sides import counted
 from streams.history.weekly import SchoolDifference, SchoolWeek, differences, read_weeks, write_form
 from streams.local.leash import die_with
 from streams.publish.readers import Format

@@ -20,11 +20,21 @@ from streams.clock import paris_text
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
 from streams.settings import Settings, load_settings
-from streams.simulate.inputs import Configuration, earlier_truth, make_book, new_run
+from streams.simulate.inputs import (
+    FILE_SECONDS_MAX,
+    Configuration,
+    FileRequest,
+    earlier_truth,
+    make_book,
+    new_run,
+    plan_file,
+    steps_of,
+    write_file,
+    write_steps,
+)
 from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Pace, TwoWays, begin_second
 from streams.simulate.scenario import DEFAULT_SPEED, Scenario, scenario_shift_seconds
 from streams.simulate.traffic import Generator, TrafficPlan
-from streams.simulate.traffic_file import FILE_SECONDS_MAX, FileRequest, plan_file, steps_of, write_file, write_steps
 
 _DEFAULT_MINUTES = 10
 

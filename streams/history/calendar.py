@@ -7,10 +7,10 @@ beyond these the package computes dates that nobody decreed. Corsica and oversea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from streams.catalog import Catalog
@@ -38,7 +38,6 @@ class SchoolCalendar:
     config: CalendarConfig
     #: Region code -> school-holiday zone, None for a region without one.
     zones: dict[str, str | None]
-    _memo: dict[tuple[date, str, str | None], DayType] = field(default_factory=dict, repr=False, compare=False)
 
     def day_type(self, day: date, region_code: str) -> DayType:
         """The kind of day in a region; `UNKNOWN` for a region without a zone (`99`, `INCONNU`) but on national public holidays."""
@@ -87,16 +86,14 @@ class SchoolCalendar:
 
     def public_holiday(self, day: date, region_code: str | None = None) -> str | None:
         """French name of a public holiday in the whole region (None: in metropolitan France)."""
-        subdivision = self.config.public_holidays.get(region_code or "", "")
-        return _public_holidays(subdivision, day.year).get(day)
+        return _public_holidays(self.config.public_holidays.get(region_code or "", ""), day.year).get(day)
 
     def local_holiday(self, day: date, region_code: str) -> str | None:
         """French name of a public holiday in a part of the region only."""
         if self.public_holiday(day, region_code):
             return None
         parts = self.config.local_public_holidays.get(region_code, ())
-        names = (_public_holidays(part, day.year).get(day) for part in parts)
-        return next((name for name in names if name), None)
+        return next((name for part in parts if (name := _public_holidays(part, day.year).get(day))), None)
 
     def unknown_regions(self, first: date, last: date) -> tuple[str, ...]:
         """Regions with a zone of which some day from `first` to `last` (included) is not known: reports mark them."""
@@ -106,12 +103,9 @@ class SchoolCalendar:
             if zone and not (self.is_known(first, zone) and self.is_known(last, zone))
         )
 
-    def _type(self, day: date, zone: str, region_code: str | None) -> DayType:
-        key = (day, zone, region_code)
-        known = self._memo.get(key)
-        if known is None:
-            known = self._memo[key] = self._look_up(day, zone, region_code)
-        return known
+    @cached_property
+    def _type(self) -> Callable[[date, str, str | None], DayType]:
+        return cache(self._look_up)
 
     def _look_up(self, day: date, zone: str, region_code: str | None) -> DayType:
         if forced := self._forced(day, zone, region_code):
@@ -185,8 +179,7 @@ _CLOSED = frozenset(
 def _public_holidays(subdivision: str, year: int) -> dict[date, str]:
     import holidays
 
-    found = holidays.country_holidays("FR", subdiv=subdivision or None, years=year, language="fr")
-    return dict(found.items())
+    return dict(holidays.country_holidays("FR", subdiv=subdivision or None, years=year, language="fr").items())
 
 
 def _runs(days: Iterable[tuple[date, str]]) -> list[Break]:

@@ -6,6 +6,7 @@ region). An hour may come without some cuts; these are then unknown in it.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def read_counts(file: CsvFile, catalog: Catalog) -> Counts:
     if other := next((item for item in items if item.simulated != items[0].simulated), None):
         reason = f"the file holds simulated and real figures (line {items[0].line} is of the other kind)"
         raise file.refusal(other.line, f"{reason}: import them from two files into two archives")
-    hours = {hour: _reading(hour, some, file) for hour, some in sorted(_by_hour(items).items())}
+    by_hour = itertools.groupby(sorted(items, key=_hour_of), _hour_of)
+    hours = {hour: _reading(hour, list(some), file) for hour, some in by_hour}
     return Counts(len(items), hours, items[0].simulated)
 
 
@@ -99,7 +101,7 @@ def _item(row: CsvRow, columns: Mapping[str, str], known: Mapping[str, frozenset
             raise ValueError(f"{column} {quoted(row[column])} is not in the lists of config/")
     events, visits = _count(row, "events"), _count(row, "visits")
     late = _count(row, "late") if "late" in columns else 0
-    simulated = _is_simulated(row["source"])
+    simulated = HourSource.SIMULATED in [HourSource(one) for one in row["source"].split("+") if row["source"]]
     # A simulated past deals events and visits of a minute out to projects and profiles independently of one another.
     if max(visits, late) > events and not simulated:
         raise ValueError(f"{max(visits, late)} visits or late events of {events} events: there can't be more")
@@ -126,11 +128,6 @@ def _count(row: CsvRow, column: str) -> int:
     return found
 
 
-def _is_simulated(source: str) -> bool:
-    named = [HourSource(one) for one in source.split("+")] if source else []
-    return HourSource.SIMULATED in named
-
-
 def _check_step(items: list[_Item], file: CsvFile) -> None:
     """Refuse a file without a column `step` whose rows are `apart` minutes apart for an hour or more: they count more than a minute."""
     moments = {item.minute for item in items}
@@ -144,11 +141,8 @@ def _check_step(items: list[_Item], file: CsvFile) -> None:
     )
 
 
-def _by_hour(items: list[_Item]) -> Mapping[int, list[_Item]]:
-    found: dict[int, list[_Item]] = {}
-    for item in items:
-        found.setdefault(item.minute // MINUTES_AN_HOUR, []).append(item)
-    return found
+def _hour_of(item: _Item) -> int:
+    return item.minute // MINUTES_AN_HOUR
 
 
 def _reading(hour: int, items: list[_Item], file: CsvFile) -> HourReading:

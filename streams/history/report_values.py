@@ -103,13 +103,14 @@ def row_values(row: Row) -> dict[str, Any]:
 def report_json(report: Report) -> dict[str, Any]:
     """`{perimeter, total: {visits, growth, ...}, rows: [{by, code, visits, growth, ...}], ...}`; see `row_values`."""
     found = report.perimeter
+    rows = [report.total, *([report.first_day] if report.first_day else []), *report.rows]
     return {
         "kind": report.question.kind,
         "days": _ends(report.now),
         "against": _ends(report.then),
         "simulated": report.simulated,
         "estimated": report.then.estimated,
-        "marks": report_marks(report),
+        "marks": [str(mark) for mark in Mark if any(mark in row.marks for row in rows)],
         "compared": _extent(report.extent),
         "compared_first_day": _extent(report.first_extent) if report.first_extent else None,
         "pairs": [_pair(row) for row in day_rows(report)],
@@ -128,12 +129,6 @@ def report_json(report: Report) -> dict[str, Any]:
         "quality": quality_values(report.now),
         "quality_then": quality_values(report.then),
     }
-
-
-def report_marks(report: Report) -> list[str]:
-    """Every mark that some row has, in order."""
-    rows = [report.total, *([report.first_day] if report.first_day else []), *report.rows]
-    return [str(mark) for mark in Mark if any(mark in row.marks for row in rows)]
 
 
 def write_csv(report: Report, out: IO[str]) -> None:

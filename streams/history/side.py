@@ -70,7 +70,8 @@ def known_minutes(day: date, marks: Sequence[HourMark]) -> Known:
     for cut in CutName:
         measured = np.zeros(end - first, bool)
         note_measured(measured, (mark for mark in marks if mark.knows(cut)), first, end)
-        found[cut] = _by_wall(measured, wall)
+        found[cut] = np.full(DAY_MINUTES, bool(measured.any()))
+        found[cut][wall[~measured]] = False
     return found
 
 
@@ -100,12 +101,6 @@ def wall_minutes(day: date) -> NDArray[np.int64]:
     first, end = paris_day(day)
     hours = [datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS).hour for minute in range(first, end, 60)]
     return (np.repeat(np.array(hours) * MINUTES_AN_HOUR, 60) + np.tile(np.arange(60), len(hours))).astype(np.int64)
-
-
-def _by_wall(known: Minutes, wall: NDArray[np.int64]) -> Minutes:
-    found = np.full(DAY_MINUTES, bool(known.any()))
-    found[wall[~known]] = False
-    return found
 
 
 Ints = NDArray[np.int64]

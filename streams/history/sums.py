@@ -14,7 +14,7 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import paris_day
 from streams.history import hll
 from streams.history.calendar import SchoolCalendar
-from streams.history.day_columns import CutName, CutRows, Key
+from streams.history.day_columns import CutName, CutRows
 from streams.history.marks import HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.history.side import Known, Minutes, Peak, Quality, Side, Sum, in_epoch
@@ -104,7 +104,10 @@ class Collector:
             (self._side.service_visits, CutName.REGION_SERVICE),
             (self._side.profile_visits, CutName.PROFILE_REGION),
         ):
-            _add_regional(target, day.rows[cut], first, inside[cut])
+            rows = day.rows[cut]
+            visits = np.bincount(rows.series, rows.visits * inside[cut][rows.minute - first], len(rows.keys))
+            for key, added in zip(rows.keys, visits.tolist(), strict=True):
+                target[key] = target.get(key, 0) + round(added)
         self._silences.add(day)
         self._add_sketches(day)
 
@@ -158,12 +161,6 @@ class Collector:
             sources=tuple(sorted({mark.source for mark in self._marks})),
             days_without_data=tuple(day for day in self._side.days if not self._measured.get(day)),
         )
-
-
-def _add_regional(target: dict[Key, int], rows: CutRows, first: int, compared: Minutes) -> None:
-    visits = np.bincount(rows.series, rows.visits * compared[rows.minute - first], len(rows.keys))
-    for key, number in zip(rows.keys, visits.tolist(), strict=True):
-        target[key] = target.get(key, 0) + round(number)
 
 
 def _counted(marks: Iterable[HourMark]) -> tuple[int, int, int]:

@@ -1,4 +1,6 @@
-"""Counts as CSV, out of an archive and into one. One row a minute (or hour, or day in Paris), cut and key.
+"""What goes out of an archive and into one: counts as CSV; and sketches of users, which go once they are due.
+
+One row a minute (or hour, or day in Paris), cut and key.
 
 `step` says of what a row counts; only minutes come in again. `source` says where the figures come from: simulated ones stay so.
 An hour of which a file has a row is taken as measured: its other minutes are zeros. Hours without any row are not measured.
@@ -7,8 +9,9 @@ An hour of which a file has a row is taken as measured: its other minutes are ze
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import IO
 
@@ -96,16 +99,15 @@ def import_rows(archive: Archive, catalog: Catalog, file: CsvFile) -> Imported:
     found = read_counts(file, catalog)
     about = archive.about()
     archive.prepare(simulated=found.simulated or (about.simulated if about else False))
-    by_day: dict[date, list[int]] = {}
-    for hour in found.hours:
-        by_day.setdefault(paris_date(hour * MINUTES_AN_HOUR), []).append(hour)
+    by_hour = itertools.groupby(sorted(found.hours), lambda hour: paris_date(hour * MINUTES_AN_HOUR))
+    by_day = {day: list(hours) for day, hours in by_hour}
     for day in by_day:
         try:
             archive.read(day, FileReader.day)
         except InputError as error:
             raise InputError(f"{error}; nothing was imported") from None
     kept = 0
-    for number, (day, hours) in enumerate(sorted(by_day.items())):
+    for number, (day, hours) in enumerate(by_day.items()):
         try:
             done = archive.update(day, [found.hours[hour] for hour in hours], Sketches.none(), catalog=catalog.digest)
         except ArchiveError as error:
@@ -113,4 +115,37 @@ def import_rows(archive: Archive, catalog: Catalog, file: CsvFile) -> Imported:
                 f"{error}; {number} of {len(by_day)} days are imported, then import the file again: it replaces itself"
             ) from None
         kept += sum(choice is Choice.REFUSED for choice in done.choices.values())
-    return Imported(found.rows, tuple(sorted(by_day)), len(found.hours) - kept, kept)
+    return Imported(found.rows, tuple(by_day), len(found.hours) - kept, kept)
+
+
+def forget_users(
+    archive: Archive, before: date, known: Collection[date] = (), most: int = 20
+) -> tuple[set[date], bool]:
+    """Remove the sketches of users of days before one, but for those `known` to have none, of at most so many days.
+
+    Returns the days that have none now, and whether all were looked at. A file that is damaged, or cannot be read now, is left for
+    another time.
+
+    Raises:
+        ArchiveError: one cannot be written.
+    """
+    done, written = set(known), 0
+    for day in archive.dates():
+        if day >= before or day in done:
+            continue
+        with archive.locked():
+            try:
+                reader = archive.open(day)
+                if reader is None:
+                    continue
+                with reader:
+                    whole = reader.day() if reader.sketches().users else None
+            except InputError:
+                continue
+            if whole is not None:
+                if written == most:
+                    return done, False
+                written += 1
+                archive.write(replace(whole, sketches=Sketches({}, whole.sketches.establishments)))
+            done.add(day)
+    return done, True

@@ -23,9 +23,10 @@ from streams.background import BackgroundLoop, LoopRules
 from streams.clock import paris_date
 from streams.errors import InputError
 from streams.history import hll
-from streams.history.archive import Archive, Updated, forget_users
+from streams.history.archive import Archive, Updated
 from streams.history.compose import clock_minutes, hour_reading, sketches_of
 from streams.history.marks import MINUTES_AN_HOUR, Choice
+from streams.history.transfer import forget_users
 from streams.live import Announced, ArchiveKeeper, ArchiveState
 from streams.live.keys import LAYOUT
 from streams.observe.decide import ArchiveFigures, ArchiveRules, fresh

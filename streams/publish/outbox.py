@@ -300,13 +300,11 @@ class GivenUp(Exception):
         self.description = reason
 
 
-class _Refused:
+class _Refused(NamedTuple):
     """The future of an event that Kafka's client did not take, or whose answer is not waited for."""
 
-    is_done = True
-
-    def __init__(self, error: Exception) -> None:
-        self.exception = error
+    exception: Exception
+    is_done: bool = True
 
 
 def _size(event: _Event) -> int:

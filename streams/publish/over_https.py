@@ -33,12 +33,11 @@ RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 60.0
 REQUESTS_A_ROUND = 8
 
 
-class EventRefused(Exception):
+class EventRefused(GivenUp):
     """The collector refuses this event, and would refuse it again."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.description = f"the collector refuses it: {reason}"
+        super().__init__(f"the collector refuses it: {reason}")
 
 
 class _Line(msgspec.Struct):

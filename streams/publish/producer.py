@@ -151,15 +151,8 @@ class KafkaSender:
     def close(self, *, abandon: bool) -> None:
         """End the producer; `abandon` fails what is pending, at once."""
         if abandon:
-            _abandon(self._producer)
+            # `KafkaProducer.close(timeout)` raises and leaves the producer running when a batch is not confirmed in time, so its thread is
+            # told directly. kafka-python is pinned below 4 and a test holds this.
+            self._producer._sender.force_close()
+            self._producer._sender.join(ABANDON_SECONDS_MAX)
         self._producer.close(timeout=ABANDON_SECONDS_MAX)
-
-
-def _abandon(producer: Any) -> None:
-    """Fail everything that is pending, at once; the producer can then be closed.
-
-    `KafkaProducer.close(timeout)` raises and leaves the producer running when a batch is not confirmed in time, so its thread is told
-    directly. kafka-python is pinned below 4 and a test holds this.
-    """
-    producer._sender.force_close()
-    producer._sender.join(ABANDON_SECONDS_MAX)

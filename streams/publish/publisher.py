@@ -10,7 +10,9 @@ got lost may have arrived; publishing it again under the same `id` is safe.
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import re
 import threading
 import time
@@ -18,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
 from streams.addresses import CollectorAddress, is_collector
 from streams.background import BackgroundLoop, LoopRules
@@ -25,7 +28,6 @@ from streams.broker import KafkaAddress
 from streams.errors import BufferFull, InputError, NotDelivered, ServerError
 from streams.events import VALUE_BYTES_MAX, VERSION
 from streams.publish.event import ProjectSecrets, encode_event, new_event_id, pseudonym
-from streams.publish.lifetime import come_first, importing, look_after
 from streams.publish.outbox import (
     CLOSED,
     RECORD_BYTES_MAX,
@@ -36,6 +38,37 @@ from streams.publish.outbox import (
     PublisherLimits,
     Undelivered,
 )
+
+#: How long a program that ends without closing its publishers waits for Kafka, all of them together.
+EXIT_SECONDS_MAX = 5.0
+
+
+#: Held while Kafka's client is imported: the child of a fork in the middle of it would never get the other half.
+importing = threading.RLock()
+_publishers: WeakSet[VisitPublisher] = WeakSet()
+
+
+def come_first() -> None:
+    """Register for the end of the program anew: what registers last runs first, before Kafka's client ends with events that still wait."""
+    atexit.unregister(_end)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    deadline = time.monotonic() + EXIT_SECONDS_MAX
+    for publisher in list(_publishers):
+        publisher.end_with_program(max(0.0, deadline - time.monotonic()))
+
+
+def _begin_anew() -> None:
+    importing.release()
+    for publisher in list(_publishers):
+        publisher.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=_begin_anew)
+
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +139,8 @@ class VisitPublisher:
         self._sender: Any = None
         self._parents: list[Any] = []
         self._begin()
-        look_after(self)
+        _publishers.add(self)
+        come_first()
 
     def _begin(self) -> None:
         self._outbox = Outbox(self.limits, self._on_failed)
@@ -179,20 +213,17 @@ class VisitPublisher:
                 f"an event of {len(value)} bytes is larger than Kafka takes; Vigie counts events of at most {VALUE_BYTES_MAX}"
             )
         if not self._outbox.wait_for_room(size):
-            raise self._buffer_full()
+            waiting = self.pending
+            raise BufferFull(
+                f"{waiting} events wait for {self._where()}, no more are taken: it is away or slower than the events. "
+                "Those that wait are not lost; keep this one and publish it again later, and look at it",
+                waiting,
+            )
         if not self._outbox.add(value, key, tag):
             raise _closed_error()
         if not self._started:
             self._start()
         self._loop.wake()
-
-    def _buffer_full(self) -> BufferFull:
-        waiting = self.pending
-        return BufferFull(
-            f"{waiting} events wait for {self._where()}, no more are taken: it is away or slower than the events. "
-            "Those that wait are not lost; keep this one and publish it again later, and look at it",
-            waiting,
-        )
 
     def _where(self) -> str:
         if isinstance(self._address, CollectorAddress):
@@ -219,8 +250,7 @@ class VisitPublisher:
     def deliveries(self) -> Deliveries:
         """Return how the events taken so far stand."""
         sender = self._sender
-        resent = self._resent if sender is None else sender.resent
-        return replace(self._outbox.deliveries(), resent=resent)
+        return replace(self._outbox.deliveries(), resent=self._resent if sender is None else sender.resent)
 
     def health(self) -> PublisherHealth:
         """Return how the publisher stands, for a health page of the program that embeds it: at once, without asking Kafka."""

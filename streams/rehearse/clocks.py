@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,8 +14,8 @@ import numpy as np
 
 from streams import values
 from streams.errors import InputError
-from streams.watch import Index, KeysOf, weekly
-from streams.watch.country_days import CountryDays
+from streams.watch import Index, KeysOf
+from streams.watch.comparable_days import RARE_EXTRA, RETURN_EXTRA, DayKeys, weekly
 
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
 
@@ -49,7 +51,8 @@ class WrittenClock:
         self._stamps, self._zone = stamps, zone
         self._offsets: dict[tuple[int, int, int, int, int], int] = {}
         #: Rows lie in an hour that the zone skips: these clocks are not set forward, so the zone's changes are left out.
-        self.fixed = not stamps.aware and any(self._skipped(moment) for moment in stamps.moments)
+        #: (In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.)
+        self.fixed = not stamps.aware and any(self._offset(one, 0) < self._offset(one, 1) for one in stamps.moments)
 
     def minutes(self) -> list[int]:
         """Epoch minute of each row. Of a local time that occurs twice, the second row of a series is the later one."""
@@ -57,7 +60,7 @@ class WrittenClock:
             return [int(moment.timestamp()) // 60 for moment in self._stamps.moments]
         found, seen = [], set()
         for moment, series in zip(self._stamps.moments, self._stamps.series, strict=True):
-            wall = _wall_minute(moment)
+            wall = (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
             if self.fixed:
                 found.append(wall)
                 continue
@@ -90,10 +93,6 @@ class WrittenClock:
             self._offsets[key] = int(offset.total_seconds()) // 60
         return self._offsets[key]
 
-    def _skipped(self, moment: datetime.datetime) -> bool:
-        # In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.
-        return self._offset(moment, 0) < self._offset(moment, 1)
-
 
 def local_days(minutes: Index, zone: ZoneInfo | None) -> tuple[Index, Index]:
     """(date ordinals, minutes of the local day) of epoch minutes; without a zone by the minutes as they are."""
@@ -105,10 +104,6 @@ def local_days(minutes: Index, zone: ZoneInfo | None) -> tuple[Index, Index]:
         offsets = np.array([int(one.total_seconds()) // 60 for one in known], dtype=np.int64)[place]
     local = minutes + offsets
     return local // 1440 + _EPOCH_DAY, local % 1440
-
-
-def _wall_minute(moment: datetime.datetime) -> int:
-    return (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
 
 
 NONE = "none"
@@ -161,3 +156,50 @@ def _range(path: Path, number: int, row: list[str]) -> tuple[datetime.date, date
     if start > end:
         raise InputError(f"{path}, line {number}: {start} lies after {end}: write the first day first")
     return start, end
+
+
+_DAY = datetime.timedelta(days=1)
+_SUNDAY: Hashable = ("week", 6)
+_WEEKEND: frozenset[Hashable] = frozenset([("week", 5), ("week", 6)])
+#: From 22 December to 2 January little is as in other weeks, where Christmas is a holiday.
+_CHRISTMAS = ((12, 22), (1, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class CountryDays:
+    """The keys of the days of a country: `is_holiday` tells its public holidays, `is_school_holiday` whether its schools are closed."""
+
+    is_holiday: Callable[[datetime.date], bool]
+    is_school_holiday: Callable[[datetime.date], bool] = lambda _date: False
+
+    def __call__(self, date: datetime.date) -> DayKeys:
+        """The keys of a day.
+
+        What was never seen falls back to Sundays or to its own weekday, unsure enough that neither a quiet holiday nor a busy one alarms.
+        """
+        ordinary = weekly(date)
+        same, level = ordinary.ladder[0], (("week", None),)
+        if self.is_holiday(date):
+            # Whether it will be like a Sunday or like any day nobody knows before one was seen.
+            return DayKeys(
+                ("public holiday",), (frozenset([("public holiday",)]), frozenset([_SUNDAY]), same), level, RARE_EXTRA
+            )
+        part = "work" if date.weekday() < 5 else ("saturday", "sunday")[date.weekday() - 5]
+        if self._at_christmas(date):
+            name: Hashable = ("christmas", part)
+            return DayKeys(name, (frozenset([name]), _WEEKEND, same), level, RARE_EXTRA)
+        if date.weekday() < 5 and (self.is_holiday(date - _DAY) or self.is_holiday(date + _DAY)):
+            name = ("beside", self.is_holiday(date + _DAY))
+            return DayKeys(name, (frozenset([name]), same, ordinary.ladder[1]), level, RETURN_EXTRA)
+        if self.is_school_holiday(date):
+            name = ("school holiday", part)
+            return DayKeys(
+                name, (frozenset([name]), same, ordinary.ladder[1]), (("school holiday", name),), RETURN_EXTRA
+            )
+        return ordinary
+
+    def _at_christmas(self, date: datetime.date) -> bool:
+        first, last = _CHRISTMAS
+        if not ((date.month, date.day) >= first or (date.month, date.day) <= last):
+            return False
+        return self.is_holiday(datetime.date(date.year if date.month == 12 else date.year - 1, 12, 25))

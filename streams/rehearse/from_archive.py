@@ -100,6 +100,4 @@ def _past(earlier: EarlierRows, places: list[int], part: CountsGrid, zone: ZoneI
 
 
 def _part_of(progress: Progress | None, number: int, groups: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, days: progress(number * days + done, groups * days)
+    return None if progress is None else lambda done, days: progress(number * days + done, groups * days)

@@ -133,14 +133,9 @@ class Visits:
         ]
         self._rates: tuple[int, list[float]] = (-1, [])
 
-    @property
-    def seconds_before(self) -> int:
-        """How many seconds before the first `advance` must be warmed: the longest course."""
-        return max(course.seconds[-1] for course in self._courses)
-
     def warm(self, first: int, rng_of: SecondRandom) -> None:
-        """Begin the courses that are going on at scenario second `first`."""
-        for second in range(first - self.seconds_before, first):
+        """Begin the courses that are going on at scenario second `first`: none is longer than the longest."""
+        for second in range(first - max(course.seconds[-1] for course in self._courses), first):
             self._begin(second, rng_of(second))
 
     def advance(self, second: int, rng: random.Random) -> list[SimulatedVisit]:

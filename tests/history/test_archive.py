@@ -16,11 +16,12 @@ from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.history import hll
-from streams.history.archive import Archive, forget_users
+from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError, MissingPyarrowError
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Key, Sketches, minute_events, no_rows
 from streams.history.marks import Choice, DayFile, HourSource
+from streams.history.transfer import forget_users
 from streams.history.whole_files import ArchiveError
 from streams.observe import ArchiveRules, Archivist
 from tests.history.days_made import DAY, FIRST_HOUR, file_of, reading

@@ -17,8 +17,8 @@ from streams.history.changed_projects import find_perimeter, like_with_like
 from streams.history.day_columns import CutName
 from streams.history.report import Report
 from streams.history.report_page import report_page
-from streams.history.report_text import print_report
 from streams.history.report_values import day_rows, report_json
+from streams.history.report_words import print_report
 from streams.history.side import DAY_MINUTES, Extent, Side, Sum
 
 NOW, THEN = (date(2026, 9, 1),), (date(2025, 9, 1),)

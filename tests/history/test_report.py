@@ -20,9 +20,9 @@ from streams.cli import cli
 from streams.errors import InputError, VigieError
 from streams.history.archive import Archive
 from streams.history.arrow import DamagedFileError
-from streams.history.held import NoDataError
 from streams.history.report import Report
-from streams.history.report_text import print_report
+from streams.history.report_words import print_report
+from streams.history.sides import NoDataError
 
 D = date.fromisoformat
 

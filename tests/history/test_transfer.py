@@ -14,9 +14,9 @@ from streams.catalog import Catalog
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, Sketches
-from streams.history.held import NoDataError
 from streams.history.marks import Choice, DayFile, HourSource
 from streams.history.reading import History
+from streams.history.sides import NoDataError
 from streams.history.whole_files import ArchiveError
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs

@@ -21,7 +21,7 @@ from streams.history.archive import Archive
 from streams.history.compose import HourReading
 from streams.history.day_columns import Sketches
 from streams.history.estimate import Estimate
-from streams.history.held import NoDataError
+from streams.history.sides import NoDataError
 from streams.history.weeks import load_weeks
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir

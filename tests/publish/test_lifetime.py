@@ -10,7 +10,7 @@ import pytest
 #: Nobody listens on port 1.
 BEGIN = """
 import os, sys, time
-from streams.publish import VisitPublisher, lifetime
+from streams.publish import VisitPublisher, publisher as lifetime
 lifetime.EXIT_SECONDS_MAX = 0.2
 publisher = VisitPublisher("127.0.0.1:1", secrets={"mbn": bytes(32)}, on_failed=lambda lost: print(lost.tag, flush=True))
 def publish(id):

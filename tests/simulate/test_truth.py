@@ -15,10 +15,17 @@ from streams.settings import default_config_dir
 from streams.simulate import book as book_module
 from streams.simulate import load_truth
 from streams.simulate.book import TruthBook
-from streams.simulate.inputs import Configuration, earlier_truth, make_book
+from streams.simulate.inputs import (
+    Configuration,
+    FileRequest,
+    earlier_truth,
+    make_book,
+    plan_file,
+    steps_of,
+    write_file,
+)
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
-from streams.simulate.traffic_file import FileRequest, plan_file, steps_of, write_file
 from tests.simulate.conftest import CLOCK_S, MakePlan
 
 
