@@ -166,6 +166,8 @@ def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: Worker
     async def count(stream: Any) -> None:
         async for event in stream.noack().events():
             chunk = event.message.value
+            if not chunk.take():
+                continue
             try:
                 verdict = await ingestor.handle(chunk, event.ack)  # step 6, where it counts anything
             except VigieError as error:

@@ -38,12 +38,12 @@ FETCH_WAIT_MS_MAX = 500
 NO_EPOCH = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chunk:
     """All that was fetched of one partition at once: covers the offsets `start <= offset < end`.
 
     `epoch`: how many seeks this partition had seen when the fetch began. `NO_EPOCH`: it was assigned anew since the last seek, and nobody
-    knows where this fetch began. `problem` tells why counting must stop here.
+    knows where this fetch began. `problem` tells why counting must stop here. `taken`: somebody counts it, or has.
     """
 
     partition: int
@@ -53,6 +53,12 @@ class Chunk:
     epoch: int
     problem: StateError | None = None
     held: list[Held | None] = field(default_factory=list)
+    taken: bool = False
+
+    def take(self) -> bool:
+        """Begin to count it; return whether it is still there: it may have been let go."""
+        self.taken = True
+        return bool(self.batches)
 
     def pieces(self, records_max: int) -> Iterator[Chunk]:
         """Itself in pieces of at most so many records, in order. No problem goes with them."""
@@ -142,13 +148,20 @@ class ChunkConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._begin()
+
+    def _begin(self) -> None:
         #: Seeks a partition has seen.
         self.epochs: dict[int, int] = {}
         #: aiokafka's assignment at the last seek of a partition. A new one forgets every position and begins at Kafka's commit, until we
         #: seek again: what is fetched between is of no use.
         self._sought_under: dict[int, object] = {}
+        #: What the last fetch brought, and aiokafka's assignment when it began.
+        self._brought: list[Chunk] = []
+        self._brought_under: object = None
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
+        self._let_go_of_what_was_dropped()
         if not await BatchRecords.hand.wait():
             return {}
         epochs = dict(self.epochs)  # before the fetch: a seek meanwhile makes what it returns stale
@@ -165,7 +178,21 @@ class ChunkConsumer(driver.Consumer):
                 under = known and self._sought_under.get(tp.partition) is assignment
                 found[tp] = [self._record(tp, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)]
                 records.clear()  # Faust's thread keeps what it returned until the next call: the chunk alone must hold it
+        if found:
+            self._brought, self._brought_under = [record.value for (record,) in found.values()], assignment
         return found
+
+    def _let_go_of_what_was_dropped(self) -> None:
+        """Let go of chunks that a rebalance kept from being counted: they are read again, from where Redis stands.
+
+        Faust's loop keeps its last message until the next one comes. Where a rebalance dropped that message, and its chunk alone fills
+        the hand, no next one could ever come.
+        """
+        if self._brought and self._assignment_now() is not self._brought_under:
+            for chunk in self._brought:
+                if not chunk.taken:
+                    chunk.let_go()
+            self._brought.clear()
 
     def _assignment_now(self) -> object:
         subscription = self._thread._ensure_consumer()._subscription.subscription

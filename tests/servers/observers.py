@@ -107,8 +107,7 @@ class Observer:
 
         Without `minutes` those that carry their own time are left out: to parse thousands takes a second.
         """
-        status, body, _seconds = self.get("/metrics")
-        assert status == 200
+        body = self._metrics()
         if not minutes:
             body = b"".join(line for line in body.splitlines(keepends=True) if not line.startswith(b"ent_minute_"))
         return {
@@ -116,6 +115,15 @@ class Observer:
             for family in text_string_to_metric_families(body.decode())
             for sample in family.samples
         }
+
+    def lines(self) -> set[bytes]:
+        """What `/metrics` says, a line each, unparsed."""
+        return set(self._metrics().splitlines())
+
+    def _metrics(self) -> bytes:
+        status, body, _seconds = self.get("/metrics")
+        assert status == 200
+        return body
 
 
 @contextmanager
