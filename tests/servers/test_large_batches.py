@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import orjson
 import pytest
@@ -43,6 +44,9 @@ def test_a_rebalance_in_a_backlog_of_large_batches_stops_nobody(installation: In
     def read() -> int:
         return counted_records(snapshot_of(settings))
 
+    def gone_on(before: int) -> bool:
+        return read() > before
+
     with workers(installation.environment, installation.directory, 2) as running:
         first = running[0]
         wait_for("they read", lambda: read() > 0)
@@ -51,7 +55,7 @@ def test_a_rebalance_in_a_backlog_of_large_batches_stops_nobody(installation: In
             running.append(WorkerProcess(installation.environment, installation.directory, slot))
             wait_for("another one joined", running[-1].ready)
             before = read()
-            wait_for("they go on", lambda least=before: read() > least, 60)
+            wait_for("they go on", partial(gone_on, before), 60)
         wait_drained(settings, 90)
         assert (first.process.poll(), running[-1].process.poll()) == (None, None), "nobody was started again"
     found = snapshot_of(settings)
