@@ -32,10 +32,10 @@ from streams.count import (
     cut_before,
 )
 from streams.errors import RedisUnavailable, StateError
+from streams.ingest.chunks import Chunk
 from streams.ingest.group_commit import CALL_COMMANDS_MAX, GroupCommit, Refused, pause
 from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.partition import Counted, Ledger, Verdict
-from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Outcome, commands_of
 

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from streams.errors import StateError
 from streams.events import Reason
 from streams.ingest.batches import BatchRecords, BoundedResult, CoveredBatch, FetchedRecords, Hand
-from streams.ingest.transport import make_chunk
+from streams.ingest.chunks import make_chunk
 from streams.record_batches import RECORD_BYTES, Damages, Unpacker
 from tests.record_batches import CODECS, MIB, PACK, batch, bomb, record, stamped
 

@@ -12,7 +12,8 @@ from faust.types import TP
 from streams.count import Batch
 from streams.ingest import batches
 from streams.ingest.batches import BatchRecords, CoveredBatch, Hand
-from streams.ingest.transport import Chunk, ChunkConsumer
+from streams.ingest.chunks import Chunk
+from streams.ingest.transport import ChunkConsumer
 from streams.record_batches import Unpacker
 
 PARTITION = TP("visits", 3)

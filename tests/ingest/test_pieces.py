@@ -11,9 +11,9 @@ import pytest
 from streams.count import Batch, Reject
 from streams.events import Reason
 from streams.ingest.batches import CoveredBatch
+from streams.ingest.chunks import make_chunk
 from streams.ingest.letters import HEAD_BYTES, WHOLE_BYTES_MAX, RejectBudget, letter_bytes, letter_headers, letter_value
 from streams.ingest.log_limit import LINES_MAX, PERIOD_SECONDS, LogLimit
-from streams.ingest.transport import make_chunk
 
 
 def test_a_chunk_covers_from_the_first_start_to_the_last_end() -> None:

@@ -102,7 +102,7 @@ INGEST_GUARDS = (
     ),
     Guard(
         "a chunk that was let go is not counted",
-        "streams/ingest/transport.py",
+        "streams/ingest/chunks.py",
         "return bool(self.batches)",
         "return True",
         DROPPED,

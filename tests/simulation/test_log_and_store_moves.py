@@ -8,8 +8,8 @@ import pytest
 
 from streams.catalog import Catalog
 from streams.errors import StateError
+from streams.ingest.chunks import NO_EPOCH
 from streams.ingest.partition import Verdict
-from streams.ingest.transport import NO_EPOCH
 from tests.simulation.test_single_faults import finish, piece, play
 from tests.simulation.world import Worker, World
 

@@ -11,8 +11,8 @@ import pytest
 from streams.catalog import Catalog
 from streams.count import Delta
 from streams.ingest import group_commit, ledger
+from streams.ingest.chunks import Chunk
 from streams.ingest.partition import Verdict
-from streams.ingest.transport import Chunk
 from streams.live import Applied
 from tests.simulation.world import StoreDown, Worker, World
 

@@ -20,9 +20,9 @@ from streams.catalog import Catalog, control_letter
 from streams.count import Batch, CountingRules, Delta, Field, PartitionState
 from streams.errors import RedisUnavailable
 from streams.events import Reason
+from streams.ingest.chunks import Chunk
 from streams.ingest.ledger import Ingestor
 from streams.ingest.partition import Verdict
-from streams.ingest.transport import Chunk
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Applied, Outcome
 from tests.plain import BOUNDS, LATENESS_MS, Plain, sums
