@@ -20,8 +20,8 @@ from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.reading import History
 from streams.observe.loading import Loading
-from streams.observe.never_seen import NeverSeen, expected_projects
 from streams.observe.series import make_plan
+from streams.observe.told import NeverSeen, expected_projects
 from streams.settings import default_config_dir
 
 DAYS = 91

@@ -24,16 +24,14 @@ class AsyncTokens(AbstractTokenProvider):  # type: ignore[misc]
 
 def async_client_options(address: KafkaAddress) -> dict[str, Any]:
     """Options of every aiokafka client."""
-    options: dict[str, Any] = {
+    options = {
         "bootstrap_servers": list(address.bootstrap_servers),
         "security_protocol": address.security_protocol,
         "ssl_context": address.ssl_context(),
+        "sasl_mechanism": address.sasl_mechanism,
     }
-    if address.sasl_mechanism is not None:
-        options["sasl_mechanism"] = address.sasl_mechanism
     if address.oauth_token_url is not None:
         options["sasl_oauth_token_provider"] = AsyncTokens(address.tokens())
     elif address.sasl_mechanism is not None:
-        options["sasl_plain_username"] = address.sasl_username
-        options["sasl_plain_password"] = address.sasl_password
-    return options
+        options |= {"sasl_plain_username": address.sasl_username, "sasl_plain_password": address.sasl_password}
+    return {name: value for name, value in options.items() if value is not None}

@@ -39,25 +39,21 @@ class KafkaAddress:
 
     def client_options(self) -> dict[str, Any]:
         """Options of every kafka-python client."""
-        options: dict[str, Any] = {
+        options = {
             "bootstrap_servers": list(self.bootstrap_servers),
             "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+            "ssl_cafile": self.ssl_cafile,
+            "ssl_certfile": self.ssl_certfile,
+            "ssl_keyfile": self.ssl_keyfile,
         }
-        for name, value in (
-            ("sasl_mechanism", self.sasl_mechanism),
-            ("sasl_plain_username", self.sasl_username),
-            ("sasl_plain_password", self.sasl_password),
-            ("ssl_cafile", self.ssl_cafile),
-            ("ssl_certfile", self.ssl_certfile),
-            ("ssl_keyfile", self.ssl_keyfile),
-        ):
-            if value is not None:
-                options[name] = value
         if self.oauth_token_url is not None:
             from streams.oauth import blocking_provider
 
             options["sasl_oauth_token_provider"] = blocking_provider(self.tokens())
-        return options
+        return {name: value for name, value in options.items() if value is not None}
 
     def tokens(self) -> TokenSource:
         """Where clients get their tokens, the same for all of a process."""

@@ -101,8 +101,7 @@ class UaiIndex(dict[str | None, tuple[str, str]]):
     def __missing__(self, uai: str | None) -> tuple[str, str]:
         if len(self) >= UAI_MEMO_ENTRIES_MAX:
             self.clear()
-        place = self._places.get(departement_of(uai) or "", (UNKNOWN, UNKNOWN))
-        self[uai] = place
+        place = self[uai] = self._places.get(departement_of(uai) or "", (UNKNOWN, UNKNOWN))
         return place
 
 
@@ -169,10 +168,8 @@ def control_letter(digits: str) -> str:
 
 def make_uai(departement: str, number: int) -> str:
     """The valid UAI of a departement's establishment `number` (0 to 9999): `54`, 1234 -> `0541234` and its letter."""
-    prefix = next(
-        (prefix for prefix, code in CORSICAN_PREFIXES.items() if code == departement), departement.rjust(3, "0")
-    )
-    digits = f"{prefix}{number:04d}"
+    prefixes = {code: prefix for prefix, code in CORSICAN_PREFIXES.items()}
+    digits = f"{prefixes.get(departement, departement.rjust(3, '0'))}{number:04d}"
     return digits + control_letter(digits)
 
 
@@ -198,10 +195,10 @@ def load_catalog(config_dir: Path) -> Catalog:
         name: _read(config_dir / f"{name}.yaml", name, problems)
         for name in ("regions", "services", "profiles", "projects")
     }
-    regions = tuple(_build(raw["regions"], _region, "regions.yaml", problems))
-    services = tuple(_build(raw["services"], _service, "services.yaml", problems))
-    profiles = tuple(_build(raw["profiles"], _profile, "profiles.yaml", problems))
-    projects = tuple(_build(raw["projects"], _project, "projects.yaml", problems))
+    makers = {"regions": _region, "services": _service, "profiles": _profile, "projects": _project}
+    regions, services, profiles, projects = lists = [
+        tuple(_build(raw[name], make, f"{name}.yaml", problems)) for name, make in makers.items()
+    ]
     places = _places(regions, problems)
     known_regions = {region.code for region in regions}
     problems += [
@@ -210,13 +207,8 @@ def load_catalog(config_dir: Path) -> Catalog:
         if project.region is not None and project.region not in known_regions
     ]
     groups = _groups(config_dir / "services.yaml", {service.code for service in services}, problems)
-    for name, codes in (
-        ("regions", regions),
-        ("services", services),
-        ("profiles", profiles),
-        ("projects", projects),
-    ):
-        problems += _code_problems(f"{name}.yaml", [item.code for item in codes])
+    for name, listed in zip(makers, lists, strict=True):
+        problems += _code_problems(f"{name}.yaml", [item.code for item in listed])
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(
@@ -277,8 +269,8 @@ def _region(item: dict[str, Any]) -> Region:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"tz: {timezone!r} is no time zone") from None
-    weight = _weight(item, "weight")
-    return Region(str(item["code"]), str(item["name"]), timezone, zone and str(zone), weight, academies, others)
+    code, name, weight = str(item["code"]), str(item["name"]), _weight(item, "weight")
+    return Region(code, name, timezone, zone and str(zone), weight, academies, others)
 
 
 def _service(item: dict[str, Any]) -> Service:

@@ -58,9 +58,7 @@ def french_moment(moment: datetime) -> str:
 
 def simulation_notice(now_ms: int, shift_seconds: int) -> str | None:
     """`simulation du mardi 1er septembre 2026, 07:52` (Paris), or None in production, where there is no shift."""
-    if shift_seconds == 0:
-        return None
-    return f"simulation du {french_moment(scenario_time(now_ms, shift_seconds))}"
+    return f"simulation du {french_moment(scenario_time(now_ms, shift_seconds))}" if shift_seconds else None
 
 
 def paris_text(epoch_ms: int, shift_seconds: int, timespec: str = "minutes") -> str:
@@ -86,8 +84,7 @@ def iso_utc(epoch_ms: int, *, milliseconds: bool = False) -> str:
 @lru_cache(maxsize=4096)
 def paris_day(day: date) -> tuple[int, int]:
     """First epoch minute of a day in Paris and the one after its last: 23, 24 or 25 hours."""
-    begin = datetime.combine(day, time(), PARIS)
-    end = datetime.combine(day + timedelta(days=1), time(), PARIS)
+    begin, end = (datetime.combine(day + timedelta(days=more), time(), PARIS) for more in (0, 1))
     return int(begin.timestamp()) // 60, int(end.timestamp()) // 60
 
 

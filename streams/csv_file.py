@@ -56,8 +56,7 @@ class CsvFile:
         self._read = 0
         self._lines = self._text_lines(text)
         head = next((line for line in self._lines if line.strip(_BLANK_LINE)), "")
-        separator = _told_separator(head)
-        if separator:
+        if separator := _told_separator(head):
             head = next(self._lines, "")
         self._head = head
         self._separator = separator or max(
@@ -116,8 +115,8 @@ class CsvFile:
         """
         expected = f"expected a first line `{','.join(needed)}` or `{','.join(known)}`"
         if missing := [column for column in sorted(needed) if column not in self.columns]:
-            found = ", ".join(self.columns.values())
-            raise self.refusal(self.line, f"no column {', '.join(missing)}: {expected}, found {quoted(found)}")
+            found = quoted(", ".join(self.columns.values()))
+            raise self.refusal(self.line, f"no column {', '.join(missing)}: {expected}, found {found}")
         if strange := [name for key, name in self.columns.items() if key not in known]:
             raise self.refusal(self.line, f"{expected}; column {quoted(strange[0])} is not one of them: take it out")
 
@@ -211,8 +210,7 @@ def _damaged(name: str, line: int, error: Exception) -> FileRefused:
 
 def column_key(name: str) -> str:
     """The name of a column without case, accents, blanks and marks: `Début semaine` is `debutsemaine`."""
-    bare = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(one for one in bare if one.isalnum())
+    return "".join(one for one in unicodedata.normalize("NFKD", name).casefold() if one.isalnum())
 
 
 def _told_separator(line: str) -> str:

@@ -58,11 +58,10 @@ def load_shape(config_dir: Path, catalog: Catalog) -> LoadShape:
     shape = convert_section(read_mapping(path).get("load_shape"), LoadShape, "load_shape", problems)
     if shape:
         problems += [f"weekday: {day} is missing" for day in WEEKDAYS if day not in shape.weekday]
-        known = set(catalog.service_codes)
         problems += [
             f"lockdown_service_uplift: {code} is not in services.yaml"
             for code in shape.lockdown_service_uplift
-            if code not in known
+            if code not in catalog.service_codes
         ]
         if not any(shape.hourly_local):
             problems.append("hourly_local: every hour is 0")
@@ -78,10 +77,8 @@ def curve(shape: LoadShape) -> tuple[float, ...]:
     hours = shape.hourly_local
     values = []
     for minute in range(_DAY_MINUTES):
-        position = minute / 60 - 0.5
-        hour = int(position // 1)
-        part = position - hour
-        values.append(hours[hour % 24] * (1 - part) + hours[(hour + 1) % 24] * part)
+        hour, part = divmod(minute / 60 - 0.5, 1)
+        values.append(hours[int(hour) % 24] * (1 - part) + hours[(int(hour) + 1) % 24] * part)
     highest = max(values)
     return tuple(value / highest for value in values)
 

@@ -59,8 +59,7 @@ class TokenSource:
             KafkaUnavailable: the endpoint gives none.
         """
         with self._lock:
-            now = time.monotonic()
-            if now < self._until:
+            if (now := time.monotonic()) < self._until:
                 if self._failed is not None:
                     raise self._failed
                 if self._token is not None:

@@ -22,8 +22,7 @@ def with_secrets(given: dict[str, Any]) -> dict[str, Any]:
     """
     found, problems = dict(given), []
     for name in NAMES:
-        file = given.get(f"{name}_file")
-        if file is None or file == "":
+        if (file := given.get(f"{name}_file")) is None or file == "":
             continue
         if given.get(name):
             problems.append(f"{name} and {name}_file are both set: leave one out")

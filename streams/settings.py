@@ -308,24 +308,14 @@ class Settings(BaseSettings):
             raise ValueError(f"is a directory: {value}" if value.is_dir() else f"no such file: {value}")
         return value
 
-    @field_validator("archive_dir")
+    @field_validator("archive_dir", "config_dir", "tokens_file")
     @classmethod
-    def _check_archive_dir(cls, value: Path | None) -> Path | None:
-        if value is not None and value.exists() and not value.is_dir():
-            raise ValueError(f"is no directory: {value}")
-        return value
-
-    @field_validator("archive_dir", "config_dir", "tokens_file", mode="after")
-    @classmethod
-    def _check_home(cls, value: Path | None) -> Path | None:
+    def _check_place(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and value.parts[:1] and value.parts[0].startswith("~"):
             raise ValueError(f"{value}: only a shell knows what ~ is: write the whole path")
-        return value
-
-    @field_validator("config_dir")
-    @classmethod
-    def _check_config_dir(cls, value: Path) -> Path:
-        if not value.is_dir():
+        if value is not None and info.field_name == "archive_dir" and value.exists() and not value.is_dir():
+            raise ValueError(f"is no directory: {value}")
+        if value is not None and info.field_name == "config_dir" and not value.is_dir():
             raise ValueError(f"no such directory: {value} (it holds regions.yaml, services.yaml, ...)")
         return value
 

@@ -114,9 +114,9 @@ def problem_of(item: Any) -> str:
 
 def report_of(lines: list[str]) -> str:
     """All problems, and where settings are set."""
-    count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings"
+    head = f"{len(lines)} problem{'s' if len(lines) > 1 else ''} in the settings:"
     hint = "Set each as VIGIE_<NAME> in the environment or as <name> in vigie.toml; docs/operations.md lists them."
-    return "\n".join([f"{count}:", *(f"  - {line}" for line in lines), hint])
+    return "\n".join([head, *(f"  - {line}" for line in lines), hint])
 
 
 _HOST = re.compile(r"(VIGIE(?:_[A-Z0-9_]+)?)_SERVICE_HOST")

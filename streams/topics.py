@@ -25,6 +25,8 @@ from streams.errors import ServerError, TopicNotAsDesigned
 #: How long a created topic may take until Kafka lists it: 5 s.
 LISTED_TRIES_MAX = 50
 LISTED_PAUSE_SECONDS = 0.1
+#: And how often its settings are asked for by who has not created it: a user who may not know them waits half a second.
+TOLD_TRIES_MAX = 5
 RIGHTS_PAGE = "docs/operations/secure.md"
 #: Kafka's word for the end of a log where a time is asked for.
 LATEST = -1
@@ -107,18 +109,18 @@ def identify_topic(client: KafkaAdminClient, name: str) -> tuple[str, int] | Non
     return str(found["topic_id"]), len(found["partitions"])
 
 
-def describe_topic(client: KafkaAdminClient, name: str) -> TopicFacts | None:
-    """Return what Kafka says of a topic, None where it does not exist. It has no `configs` where this user may not know them."""
+def describe_topic(client: KafkaAdminClient, name: str, tries: int = TOLD_TRIES_MAX) -> TopicFacts | None:
+    """Return what Kafka says of a topic, None where it does not exist. It has no `configs` where this user may not know them.
+
+    One of several brokers tells nothing of a topic that another one has just created: it is asked again, `tries` times in all.
+    """
     if (found := identify_topic(client, name)) is None:
         return None
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
-    for _ in range(LISTED_TRIES_MAX):
-        raw = client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
-        if raw:
+    for _ in range(tries):
+        if raw := client.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]:
             break
-        time.sleep(
-            LISTED_PAUSE_SECONDS
-        )  # one of several brokers tells nothing of a topic that another one has just created
+        time.sleep(LISTED_PAUSE_SECONDS)
     return TopicFacts(name, *found, {key: str(entry["value"]) for key, entry in raw.items()})
 
 
@@ -154,11 +156,12 @@ def found_or_created(client: KafkaAdminClient, design: TopicDesign) -> tuple[Top
     """
     if found := describe_topic(client, design.name):
         return found, False
-    topic = NewTopic(design.name, design.partitions, design.replication_factor, topic_configs=design.configs())
     with suppress(TopicAlreadyExistsError):
-        client.create_topics([topic])
+        client.create_topics(
+            [NewTopic(design.name, design.partitions, design.replication_factor, topic_configs=design.configs())]
+        )
     for _ in range(LISTED_TRIES_MAX):
-        if found := describe_topic(client, design.name):
+        if found := describe_topic(client, design.name, LISTED_TRIES_MAX):
             return found, True
         time.sleep(LISTED_PAUSE_SECONDS)
     return None, True

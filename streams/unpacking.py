@@ -132,14 +132,12 @@ class Unpacked(io.RawIOBase):
             while True:
                 data, hungry = b"", self._part.needs_input
                 if self._part.eof:
-                    data = self._next_part()
-                    if not data:
+                    if not (data := self._next_part()):
                         return 0
                     self._part, _ = self._tool()
                 elif hungry:
                     data = self._packed.read1(READ_BYTES)
-                text = self._unpack(data, len(room))
-                if text:
+                if text := self._unpack(data, len(room)):
                     room[: len(text)] = text
                     return len(text)
                 if hungry and not data and not self._part.eof:

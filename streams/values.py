@@ -32,8 +32,7 @@ def quoted(text: str) -> str:
 
 def whole(text: str) -> int:
     """A whole number from 0 on: `1234`, `1 234`, `1234.0`, `1234,00`."""
-    found = _WHOLE.fullmatch(_ungrouped(text))
-    if not found:
+    if not (found := _WHOLE.fullmatch(_ungrouped(text))):
         raise ValueError(f"{quoted(text)} is no count: negative or too large, or no whole number")
     return int(found[1])
 
@@ -48,14 +47,16 @@ def number(text: str) -> float:
 
 def moment(text: str) -> datetime:
     """A moment: `2026-09-01T06:00`, with seconds, `Z` or an offset where it has them; a day alone is its midnight."""
-    found = _MOMENT.fullmatch(text.strip())
-    if not found:
+    if not (found := _MOMENT.fullmatch(text.strip())):
         raise ValueError(
             f"{quoted(text)} is not a time stamp{_hint(text)}: write 2026-09-01T08:00 or 2026-09-01T08:00+02:00"
         )
     day, clock, offset = found.groups()
     try:
-        return _in_bounds(datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or ''}"))
+        told = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or ''}")
+        if not YEAR_MIN <= told.year <= YEAR_MAX:
+            raise ValueError(f"year must be in {YEAR_MIN}..{YEAR_MAX}")
+        return told
     except ValueError as error:
         raise ValueError(f"{error}, in {quoted(text)}") from None
 
@@ -98,15 +99,7 @@ def _ungrouped(text: str) -> str:
     return re.sub(f"[{_BLANKS}]", "", found[0]) + bare[found.end() :] if found else bare
 
 
-def _in_bounds(found: datetime) -> datetime:
-    if not YEAR_MIN <= found.year <= YEAR_MAX:
-        raise ValueError(f"year must be in {YEAR_MIN}..{YEAR_MAX}")
-    return found
-
-
 def _hint(text: str) -> str:
     if _OTHER_ORDER.fullmatch(text.strip()):
         return ", as nobody knows whether the day or the month comes first"
-    if _SERIAL.fullmatch(text.strip()):
-        return ", it looks like a spreadsheet's own number of a day"
-    return ""
+    return ", it looks like a spreadsheet's own number of a day" if _SERIAL.fullmatch(text.strip()) else ""

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from streams.audit.recount import ASPECTS, CODES, VISIT_ASPECTS, Compared, Difference, Recount
 from streams.audit.rejects import Rejected, Whole
 from streams.cli import cli
-from streams.cli.recount import _json as recount_json
+from streams.cli.audit import _json as recount_json
 from streams.cli.rejects import _row as reject_row
 from streams.collect.door import Answer
 from streams.collect.event_lines import RefusedLine

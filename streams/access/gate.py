@@ -92,10 +92,8 @@ class Gate:
                 refusal = _problem(429, TOO_OFTEN, {"Retry-After": str(round(FAILURES_SECONDS))})
         except TokensUnreadable as error:
             viewer, refusal = NOBODY, _problem(503, str(error), {"Retry-After": "5"})
-        if asked is None:
-            refusal = None
         scope.setdefault("state", {})[STATE] = viewer
-        if refusal is not None:
+        if refusal is not None and asked is not None:
             _note(scope, viewer, refusal.status_code)
             await refusal(scope, receive, send)
             return
@@ -121,13 +119,10 @@ class Gate:
                 return self._token_holder(text)
             except TokenRefused:
                 # Who has the right one is let in whatever others of that address do.
-                address = sender_of(request)
-                if self._failures.are_too_many(address):
+                if self._failures.is_one_too_many(sender_of(request)):
                     raise TokenRefused(TOO_OFTEN) from None
-                self._failures.note(address)
                 raise
-        session = _cookie(request.headers)
-        if session is None or self._lock.book is None:
+        if (session := _cookie(request.headers)) is None or self._lock.book is None:
             return NOBODY
         try:
             which = self._sessions.loads(session, max_age=SESSION_SECONDS_MAX)
@@ -147,15 +142,14 @@ class Gate:
             return None
         if not hmac.compare_digest(sent.encode(), lock.proxy_secret.encode()):
             raise TokenRefused("the proxy's secret is wrong: compare proxy_secret with what the proxy sends")
-        name = re.sub(r"[^\w@. -]", "?", request.headers.get("x-vigie-user", ""))[:80]
-        if not name:
+        if not (name := re.sub(r"[^\w@. -]", "?", request.headers.get("x-vigie-user", ""))[:80]):
             return None
-        scopes = request.headers.get("x-vigie-scopes", "").replace(",", " ").split()
-        known = frozenset(
-            AccessScope(each) for each in scopes if each in (AccessScope.READ, AccessScope.METRICS, AccessScope.ADMIN)
+        scopes, regions = (
+            frozenset(request.headers.get(f"x-vigie-{what}", "").replace(",", " ").split())
+            for what in ("scopes", "regions")
         )
-        regions = request.headers.get("x-vigie-regions", "").replace(",", " ").split()
-        return Viewer(name, known, None if "*" in regions else frozenset(regions))
+        known = scopes & {AccessScope.READ, AccessScope.METRICS, AccessScope.ADMIN}
+        return Viewer(name, frozenset(map(AccessScope, known)), None if "*" in regions else regions)
 
 
 def _sent_token(headers: Headers) -> str | None:
@@ -196,6 +190,6 @@ def _problem(status: int, why: str, headers: dict[str, str] | None = None) -> Re
 
 
 def _note(scope: ASGIScope, viewer: Viewer, status: int) -> None:
-    shown = " ".join(_SHOWN.findall(scope.get("query_string", b"").decode("latin-1")))
+    shown = " ".join(_SHOWN.findall(scope.get("query_string", b"").decode("latin-1"))) or "-"
     path = scope["path"] if re.fullmatch(r"[\w/.-]{1,80}", scope["path"]) else "?"
-    log.info("%s %s %s %d %s", viewer.name, scope["method"], path, status, shown or "-")
+    log.info("%s %s %s %d %s", viewer.name, scope["method"], path, status, shown)

@@ -39,19 +39,19 @@ class Failures:
     def __init__(self) -> None:
         self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def note(self, address: str) -> None:
-        """One more."""
-        since, number = self._held.pop(address, (time.monotonic(), 0))
-        if time.monotonic() - since > FAILURES_SECONDS:
-            since, number = time.monotonic(), 0
+    def is_one_too_many(self, address: str) -> bool:
+        """Note one more; whether this address has to wait, and it is not looked at."""
+        now = time.monotonic()
+        since, number = self._held.get(address, (now, 0))
+        if now - since > FAILURES_SECONDS:
+            since, number = now, 0
+        if number >= FAILURES_MAX:
+            return True
         self._held[address] = since, number + 1
+        self._held.move_to_end(address)
         if len(self._held) > ADDRESSES_MAX:
             self._held.popitem(last=False)
-
-    def are_too_many(self, address: str) -> bool:
-        """Whether this address has to wait."""
-        since, number = self._held.get(address, (0.0, 0))
-        return number >= FAILURES_MAX and time.monotonic() - since <= FAILURES_SECONDS
+        return False
 
 
 class Login:
@@ -78,11 +78,7 @@ class Login:
         try:
             self._holder(text)
         except TokenRefused:
-            address = sender_of(request)
-            if tries.are_too_many(address):
-                return _form(429, _TOO_OFTEN)
-            tries.note(address)
-            return _form(401, _WRONG)
+            return _form(429, _TOO_OFTEN) if tries.is_one_too_many(sender_of(request)) else _form(401, _WRONG)
         except TokensUnreadable:
             return _form(503, _LATER)
         response = RedirectResponse("./", 303)

@@ -64,8 +64,7 @@ class TokenBook:
 
     def refresh(self) -> None:
         """Read the file again if it changed; `problem` says what is wrong with it."""
-        state = file_state(self._file.path)
-        if state == self._state:
+        if (state := file_state(self._file.path)) == self._state:
             return
         self._state = state
         try:

@@ -1,4 +1,4 @@
-"""The `vigie` command. Each command is one short function in a module of its own, imported only when it is called.
+"""The `vigie` command. Each command is one short function, in a module that is imported only when it is called.
 
 A shell may have left standard input, output and errors closed or full, with a pipe that nobody reads, or with an old encoding.
 """
@@ -36,20 +36,17 @@ def mend_streams() -> None:
     Standard output then refuses what is written, so that a command says that nobody got its figures. What an old encoding does not have
     is printed as `?`.
     """
-    if sys.stdin is None:
-        sys.stdin = os.fdopen(_take(0, os.O_RDONLY))
-    if sys.stdout is None:
-        sys.stdout = os.fdopen(_take(1, os.O_RDONLY), "w")
-    if sys.stderr is None:  # `print` would take standard output in its place
-        sys.stderr = os.fdopen(_take(2, os.O_WRONLY), "w")
+    # Without errors of its own, `print` would take standard output in their place.
+    for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(_take(number, flags), "r" if number == 0 else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
 
 
 def _take(number: int, flags: int) -> int:
-    opened = os.open(os.devnull, flags)
-    if opened != number:
+    if (opened := os.open(os.devnull, flags)) != number:
         os.dup2(opened, number)
         os.close(opened)
     return number
@@ -91,24 +88,24 @@ COMMANDS = {
     "collect": ("processes", "Take events over HTTPS from those who hold a token."),
     "token": ("token", "Make, list and revoke the tokens of those who send events."),
     "publish": ("publish", "Publish events from a file or standard input."),
-    "backfill": ("backfill", "Count log files of any age into the archive; no servers needed."),
-    "trial": ("trial", "Your own log files, and a page of what Vigie would have told."),
+    "backfill": ("own_logs", "Count log files of any age into the archive; no servers needed."),
+    "trial": ("own_logs", "Your own log files, and a page of what Vigie would have told."),
     "simulate": ("simulate", "Make seeded traffic with a known truth."),
     "rejects": ("rejects", "List, show, count and replay rejected events."),
-    "unseen": ("unseen", "List the values that no list knows."),
+    "unseen": ("status", "List the values that no list knows."),
     "minutes": ("minutes", "Print the counts by minute that Redis holds."),
     "history": ("history", "Counts in and out of the archive, and the ministry's weekly figures in."),
     "forecast": ("forecast", "Visits of a day to come, with an interval; --backtest judges such forecasts."),
-    "report": ("report", "Compare days with earlier ones: rentrée, any period, one day."),
+    "report": ("history", "Compare days with earlier ones: rentrée, any period, one day."),
     "status": ("status", "Print the state of the chain and its processes."),
     "check": ("check", "Check settings, lists, servers and topics; create absent topics."),
-    "erase": ("erase", "Say what of a visitor can be erased, what cannot, and when that is gone."),
+    "erase": ("audit", "Say what of a visitor can be erased, what cannot, and when that is gone."),
     "support-bundle": ("support_bundle", "Write one file for whoever is to help: no personal data, no secret."),
     "upgrade": ("upgrade", "Let a new version's counts, made beside the running ones, take their place."),
     "alerts": ("alerts", "Print running and past alerts; --explain ID tells one in full."),
     "rehearse": ("rehearse", "Judge past counts: surges, drops, silences; try a sensitivity."),
     "rehearse-load": ("rehearse_load", "Replay a day, multiplied, into a chain of its own: does it hold?"),
-    "recount": ("recount", "Count the topic again with plain code and compare with Redis."),
+    "recount": ("audit", "Count the topic again with plain code and compare with Redis."),
 }
 
 #: What is installed beside the base for a command; the others need `engine`. docs/operations.md
@@ -127,12 +124,10 @@ _EXTRAS = {
 
 
 class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         try:
@@ -153,9 +148,8 @@ class _Commands(click.Group):
         with printing():  # --help and --version print while they are read
             return super().parse_args(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The help lines come from the table, so that --help imports no command.
-        del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import click
 
-from streams.catalog import load_catalog
-from streams.cli.moments import since_text
-from streams.cli.terminal import print_json, say_simulation
+from streams.cli.sources import settings_and_lists
+from streams.cli.terminal import print_json, say_simulation, since_text
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.alert_english import TerminalWords, several
@@ -23,7 +22,7 @@ from streams.expose.minutes_query import read_time
 from streams.expose.scope import FRANCE, incident_of, incidents_for, project_regions
 from streams.incidents import Acknowledgement, AlertRecord, Incident, matchers_of
 from streams.live import AlertStore
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 #: An acknowledgement is for so long at most: what lasts longer is a planned stop (config/maintenances.yaml).
 HOURS_MAX = 72
@@ -63,12 +62,11 @@ def alerts(
     """
     if context.invoked_subcommand is not None:
         return
-    settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
+    settings, catalog = settings_and_lists()
     french = Words(catalog, settings.calendar_shift_seconds)
     words = TerminalWords(catalog, settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
-    telling = Telling(french, _acknowledgements(settings), _now_ms(), settings.grafana_url)
+    telling = Telling(french, _acknowledgements(settings), time.time_ns() // 1_000_000, settings.grafana_url)
     incidents = incidents_for(FRANCE, book, catalog)
     bounds = read_times(since_text(from_text), to_text, "--")
     if explain is not None:
@@ -84,7 +82,6 @@ def alerts(
     if as_json:
         print_json(*(telling.row(one) for one in found))
         return
-    minute = book.judged_minute
     say_simulation(words.shift_seconds)
     for one in found:
         click.echo(f"{one.id}\n  {words.incident(one, telling.acknowledged(one))}")
@@ -94,6 +91,7 @@ def alerts(
         )
     running = sum(one.is_running for one in found)
     folded = sum(1 + len(one.explains) for one in found)
+    minute = book.judged_minute
     judged = "no minute was judged yet" if minute is None else f"judged up to {words.clock((minute + 1) * 60_000)}"
     click.echo(f"{several(len(found), 'incident')} of {several(folded, 'alert')}, {running} running; {judged}")
 
@@ -106,15 +104,15 @@ def alerts(
 @click.option("--comment", default="", help="What others read beside it, on screens in French.")
 def ack(incident_id: str, length: str, until: str | None, by: str | None, comment: str) -> None:
     """Take an incident in charge: a silence of Alertmanager, so that nobody else is called; all screens say who and until when."""
-    settings = load_settings()
-    words = TerminalWords(load_catalog(settings.config_dir), settings.calendar_shift_seconds)
+    settings, catalog = settings_and_lists()
+    words = TerminalWords(catalog, settings.calendar_shift_seconds)
     book = AlertStore(redis_address(settings), settings.redis_prefix).book()
     found = _found(incidents_for(FRANCE, book, words.catalog), incident_id)
     if found.id != incident_id:
         raise InputError(f"{incident_id} is a part of {found.id}: take that in charge")
     if not found.is_running:
         raise InputError(f"{incident_id} is over: nobody is called for it any more")
-    now_ms = _now_ms()
+    now_ms = time.time_ns() // 1_000_000
     until_ms = now_ms + _length_ms(length) if until is None else read_time("--until", until)
     if not now_ms < until_ms <= now_ms + HOURS_MAX * 3_600_000:
         raise InputError(
@@ -135,10 +133,6 @@ def _who() -> str:
         raise InputError("this user has no name: say who takes it in charge, with --by") from None
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _acknowledgements(settings: Settings) -> Sequence[Acknowledgement] | None:
     try:
         return read_acknowledgements(settings.alertmanager_url)
@@ -147,8 +141,7 @@ def _acknowledgements(settings: Settings) -> Sequence[Acknowledgement] | None:
 
 
 def _found(incidents: Sequence[Incident], alert_id: str) -> Incident:
-    found = incident_of(incidents, alert_id)
-    if found is None:
+    if (found := incident_of(incidents, alert_id)) is None:
         raise InputError(f"no alert {alert_id[:120]!r} is kept: `vigie alerts` lists them")
     return found
 
@@ -159,8 +152,8 @@ def _explain(words: TerminalWords, telling: Telling, found: Incident, alert_id: 
         part = next(one for one in found.explains if one.id == alert_id)
         click.echo(f"{words.explanation(part)}\n\npart of {found.id}\n")
     links = telling.row(found).links
-    told = [words.explanation(found.alert), words.explained(found), words.acknowledged(telling.acknowledged(found))]
-    click.echo("\n".join(text for text in told if text))
+    told = (words.explanation(found.alert), words.explained(found), words.acknowledged(telling.acknowledged(found)))
+    click.echo("\n".join(filter(None, told)))
     click.echo(f"at the observer: {links.page}, {links.runbook}, {links.json}\nin Grafana: {links.board}")
     for one in found.explains:
         click.echo(f"  {one.id}\n    {words.sentence(one)}")
@@ -174,7 +167,6 @@ def _print_each(words: TerminalWords, found: Sequence[AlertRecord]) -> None:
 
 
 def _length_ms(text: str) -> int:
-    known = re.fullmatch(r"(\d{1,4})([mh])", text.strip())
-    if known is None:
+    if (known := re.fullmatch(r"(\d{1,4})([mh])", text.strip())) is None:
         raise InputError(f"--for: {text[:40]!r} is no length; write 45m or 2h")
     return int(known[1]) * _UNITS_MS[known[2]]

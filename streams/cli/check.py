@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,11 +15,11 @@ from streams.audit.check_project import check_project
 from streams.audit.project import ProjectView
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
+from streams.cli.sources import counts_reader, settings_and_lists
 from streams.cli.terminal import say_simulation
-from streams.edges import event_bounds, kafka_address, redis_address, topic_designs
+from streams.edges import event_bounds, kafka_address, topic_designs
 from streams.errors import InputError, SettingsError
 from streams.history import load_calendar
-from streams.live import LiveReader
 from streams.observe.maintenances_file import load_maintenances
 from streams.publish.emitter_tables import check_tables
 from streams.settings import Settings, load_settings
@@ -61,25 +60,29 @@ def _findings() -> Iterator[Finding]:
     catalog: Catalog | None = None
     try:
         catalog = load_catalog(settings.config_dir)
-        yield Finding(Level.OK, "lists", _lists(settings, catalog))
+        yield Finding(
+            Level.OK,
+            "lists",
+            f"{settings.config_dir}: {len(catalog.regions)} regions, {len(catalog.services)} services, {len(catalog.profiles)} profiles, "
+            f"{len(catalog.projects)} projects (catalog {catalog.digest})",
+        )
         for problem in check_tables(settings.config_dir, catalog):
             yield Finding(Level.WARNING, "tables", f"`vigie publish --format` will not run: {problem}")
     except SettingsError as error:
         yield Finding(Level.PROBLEM, "lists", str(error))
     if catalog is not None:
         yield from guarded("calendar", partial(_dates, settings, catalog))
-    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
+    with counts_reader(settings) as reader:
         yield from check_servers(
             kafka_address(settings), topic_designs(settings), reader, catalog, settings.minutes_kept_hours
         )
 
 
 def _project_findings(project: str, minutes: int) -> Iterator[Finding]:
-    settings = load_settings()
+    settings, catalog = settings_and_lists()
     say_simulation(settings.calendar_shift_seconds)
-    catalog = load_catalog(settings.config_dir)
     view = ProjectView(project, catalog, event_bounds(settings), shift_seconds=settings.calendar_shift_seconds)
-    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader, Meter("check", None) as meter:
+    with counts_reader(settings) as reader, Meter("check", None) as meter:
         yield from check_project(
             kafka_address(settings),
             settings.topic,
@@ -100,10 +103,3 @@ def _dates(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     unknown = calendar.unknown_regions(today, today + timedelta(days=CALENDAR_DAYS))
     yield check_calendar([catalog.region_name(code) for code in unknown])
     yield Finding(Level.OK, "planned", f"{len(planned)} maintenances in maintenances.yaml")
-
-
-def _lists(settings: Settings, catalog: Catalog) -> str:
-    return (
-        f"{settings.config_dir}: {len(catalog.regions)} regions, {len(catalog.services)} services, {len(catalog.profiles)} profiles, "
-        f"{len(catalog.projects)} projects (catalog {catalog.digest})"
-    )

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from streams.catalog import load_catalog
-from streams.cli.past_sources import open_archive
 from streams.cli.progress import Meter
-from streams.cli.terminal import print_json
+from streams.cli.sources import open_archive, settings_and_lists
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, print_json
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.forecast import KnownDays, Outlook
@@ -25,10 +25,9 @@ from streams.forecast.kept import ForecastDay, ForecastQuarter, KeptForecast, fo
 from streams.history import SchoolCalendar, load_calendar
 from streams.history.day_columns import Key
 from streams.history.reading import History
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.sizing import Demand, Size, size_of
 
-_DATE = click.DateTime(["%Y-%m-%d"])
 DAYS_MAX = 31
 #: Days that --html and --keep show where none is named: those after the archive's last one.
 WEEK_DAYS = 7
@@ -38,8 +37,8 @@ HORIZONS = (1, 7)
 
 
 @click.command()
-@click.option("--date", "first", type=_DATE, help="The day to come (Paris).")
-@click.option("--to", "last", type=_DATE, help="The last one of several, included.")
+@click.option("--date", "first", type=DAY, help="The day to come (Paris).")
+@click.option("--to", "last", type=DAY, help="The last one of several, included.")
 @click.option(
     "--by", type=click.Choice(["national", "region", "project", "service"]), default="national", show_default=True
 )
@@ -56,9 +55,7 @@ HORIZONS = (1, 7)
     default=1.0,
     help="So many times as much, for what nobody can know from before.",
 )
-@click.option(
-    "--archive", type=click.Path(path_type=Path, file_okay=False), help="This archive.  [default: archive_dir]"
-)
+@click.option("--archive", type=DIRECTORY, help="This archive.  [default: archive_dir]")
 @click.option(
     "--json",
     "as_json",
@@ -66,9 +63,7 @@ HORIZONS = (1, 7)
     help="One array of {minute,region,service,project,visits,lower,upper} on stdout; events in place of visits with --measure events.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="The same as CSV.")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.html", help="France: write a page, too."
-)
+@click.option("--html", type=NEW_FILE, metavar="OUT.html", help="France: write a page, too.")
 @click.option(
     "--keep", "keeping", is_flag=True, help="France: keep it in the archive; observers show it at /prevision."
 )
@@ -99,8 +94,7 @@ def forecast(
 
     Exit status: 0; 1 where a day cannot be told.
     """
-    settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
+    settings, catalog = settings_and_lists()
     history = History(open_archive(settings, archive), catalog)
     calendar = load_calendar(settings.config_dir, catalog, settings.calendar_stand_in_zone)
     held = history.archive.dates()
@@ -130,11 +124,11 @@ def forecast(
             france = _france(history, rows, told["events"], growth, settings)
             for line in _france_lines(france, growth):
                 click.echo(line)
-            _show(
-                _kept(france, max(day for day in held if day < days[0]), growth),
-                html,
-                history.archive.directory if keeping else None,
-            )
+            made = _kept(france, max(day for day in held if day < days[0]), growth)
+            if html is not None:
+                html.write_text(forecast_page(made), encoding="utf-8")
+            if keeping:
+                keep(history.archive.directory, made)
     unknown = [day for day in days if not any(row.day == day for row in rows)]
     for day in unknown:
         click.echo(f"vigie: {day}: nothing like it is known: no forecast", err=True)
@@ -166,19 +160,10 @@ def _told(
     rows = []
     for day in days:
         found = forecaster.told(day, last_known)
+        rows += [_Row(day, groups[one.group].keys, one.outlook) for one in found if by != "national"]
         if by == "national" and found:
             rows.append(_Row(day, ((),), summed([one.outlook for one in found])))
-        elif found:
-            rows += [_Row(day, groups[one.group].keys, one.outlook) for one in found]
     return rows
-
-
-def _show(forecast: KeptForecast, html: Path | None, directory: Path | None) -> None:
-    """Write the page, and what observers show, where they are wanted."""
-    if html is not None:
-        html.write_text(forecast_page(forecast), encoding="utf-8")
-    if directory is not None:
-        keep(directory, forecast)
 
 
 def _shown(days: Sequence[datetime.date], meter: Meter) -> Iterator[datetime.date]:
@@ -200,14 +185,13 @@ def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_j
     names = ["minute", *([by] if by != "national" else []), measure, "lower", "upper"]
     found = []
     for row in rows:
-        one, keys = row.outlook, row.keys
-        midnight = datetime.datetime.combine(row.day, datetime.time(), PARIS)
+        one, midnight = row.outlook, datetime.datetime.combine(row.day, datetime.time(), PARIS)
         columns = [values * growth for values in (one.mean, one.lower, one.upper)]
-        for place, key in enumerate(keys):
+        for place, key in enumerate(row.keys):
             for minute in range(columns[0].shape[1]):
-                at = midnight + datetime.timedelta(minutes=minute)
                 told = [round(float(column[place, minute]), 2) for column in columns]
-                found.append([_utc(at), *([key[0]] if by != "national" else []), *told])
+                at = _utc(midnight + datetime.timedelta(minutes=minute))
+                found.append([at, *([key[0]] if by != "national" else []), *told])
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in found])
         return
@@ -226,13 +210,12 @@ def _lines(rows: Sequence[_Row], what: tuple[str, str], growth: float) -> list[s
             mean, lower, upper = (values[place] * growth for values in (one.mean, one.lower, one.upper))
             peak = int(mean.argmax())
             total, least, most = (values[place] * growth for values in one.whole_day())
-            name = f"  {key[0]}" if by != "national" else ""
             told.append(
-                f"{day:%a %Y-%m-%d}{name}  {total:,.0f} {measure} ({least:,.0f} to {most:,.0f}), "
+                f"{day:%a %Y-%m-%d}{f'  {key[0]}' if by != 'national' else ''}  {total:,.0f} {measure} ({least:,.0f} to {most:,.0f}), "
                 f"at most {mean[peak]:,.0f} a minute ({lower[peak]:,.0f} to {upper[peak]:,.0f}) at {peak // 60:02}:{peak % 60:02}"
             )
-        notes = [*one.notes, f"from {len(one.like)} days like it, {one.like[0]} to {one.like[-1]}"]
-        told.append(f"  {'; '.join(notes)}")
+        like = f"from {len(one.like)} days like it, {one.like[0]} to {one.like[-1]}"
+        told.append(f"  {'; '.join([*one.notes, like])}")
     return told
 
 
@@ -254,8 +237,7 @@ def _france(
     of_events = {row.day: row.outlook for row in events}
     days = []
     for row in visits:
-        outlook = of_events.get(row.day)
-        if outlook is None:
+        if (outlook := of_events.get(row.day)) is None:
             continue
         peak = float(outlook.upper.max()) * growth
         share = users_a_visit(history, row.outlook.like)
@@ -292,17 +274,22 @@ def _kept(days: Sequence[_FranceDay], known_to: datetime.date, growth: float) ->
     found, quarters = [], []
     for one in days:
         visits, lower, upper = (round(float(values[0]) * growth) for values in one.visits.whole_day())
-        events, users = (
-            round(float(one.events.whole_day()[0][0]) * growth),
-            None if one.users is None else round(one.users),
-        )
         found.append(
-            ForecastDay(f"{one.visits.day}", visits, lower, upper, events, users, one.size.workers, one.visits.notes)
+            ForecastDay(
+                day=f"{one.visits.day}",
+                visits=visits,
+                lower=lower,
+                upper=upper,
+                events=round(float(one.events.whole_day()[0][0]) * growth),
+                users=None if one.users is None else round(one.users),
+                workers=one.size.workers,
+                notes=one.visits.notes,
+            )
         )
         midnight = datetime.datetime.combine(one.visits.day, datetime.time(), PARIS)
         for place, told in enumerate(zip(*(values[0] * growth for values in one.visits.quarters()), strict=True)):
-            at = midnight + datetime.timedelta(minutes=15 * place)
-            quarters.append(ForecastQuarter(_utc(at), *(round(float(value), 1) for value in told)))
+            at = _utc(midnight + datetime.timedelta(minutes=15 * place))
+            quarters.append(ForecastQuarter(at, *(round(float(value), 1) for value in told)))
     return KeptForecast(_utc(datetime.datetime.now(datetime.UTC)), f"{known_to}", tuple(found), tuple(quarters))
 
 
@@ -344,17 +331,14 @@ def _backtest(groups: Sequence[KnownDays], held: Sequence[datetime.date], *, as_
     scores = [score for horizon in HORIZONS if (score := backtest(groups, days, horizon, as_one=as_one)) is not None]
     if not scores:
         raise InputError("the archive holds too few days: a forecast is judged on days with five weeks before them")
-    for line in score_lines(scores):
-        click.echo(line)
+    click.echo("\n".join(score_lines(scores)))
     return 0
 
 
 def score_lines(scores: Sequence[Score]) -> list[str]:
     """A table: errors as parts of the visits by quarter of an hour, and how many quarters lie within the interval."""
-    lines = ["days ahead  days  error   last week  mean of four  within 10-90 %"]
-    lines += [
+    return ["days ahead  days  error   last week  mean of four  within 10-90 %"] + [
         f"{one.horizon:>10}  {one.days:>4}  {one.error:>6.1%}  {one.error_last_week:>9.1%}  {one.error_four_weeks:>12.1%}  "
         f"{one.coverage:>14.1%}" + (f"  ({one.unknown_days} days not told)" if one.unknown_days else "")
         for one in scores
     ]
-    return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,8 @@ from streams.access import TokenFile
 from streams.access.tokens import Grant, make_token
 from streams.audit.figures import log_ends
 from streams.catalog import load_catalog
+from streams.cli.sources import counts_reader
 from streams.errors import InputError
-from streams.live import LiveReader
 from streams.local import Program, ServerPorts, StackPlan, free_ports, kafka, redis
 from streams.local.supervisor import Supervisor
 from streams.settings import Settings
@@ -141,7 +141,7 @@ _SAID = (
 def _refuse_what_is_used(settings: Settings) -> None:
     name = settings.topic
     held = sum(log_ends(edges.kafka_address(settings), name).values())
-    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
+    with counts_reader(settings) as reader:
         layout = reader.snapshot().layout
     if held or layout is not None:
         raise InputError(

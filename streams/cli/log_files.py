@@ -84,7 +84,9 @@ def plan_of(logs: LogFiles, archive: Path, settings: Settings, secret_of: Callab
         archive=archive,
         key=_key(logs.options, settings),
         make_reader=line_reader(logs.options, settings.config_dir, secret_of),
-        rules=_rules(settings),
+        rules=CountingRules.of(
+            load_catalog(settings.config_dir), event_bounds(settings), settings.lateness_seconds * 1000
+        ),
         now_ms=int(time.time() * 1000),
         processes=logs.processes,
     )
@@ -92,8 +94,7 @@ def plan_of(logs: LogFiles, archive: Path, settings: Settings, secret_of: Callab
 
 def any_secret() -> Callable[[str], bytes]:
     """The secret of a project where one is set, else one that is drawn now: nobody outside of this page meets its pseudonyms."""
-    drawn = secrets.token_bytes(SECRET_BYTES_MIN)
-    known = secrets_from(os.environ, SECRET_BYTES_MIN)
+    drawn, known = secrets.token_bytes(SECRET_BYTES_MIN), secrets_from(os.environ, SECRET_BYTES_MIN)
     return lambda project: known(project) if os.environ.get(secret_name(project)) else drawn
 
 
@@ -132,17 +133,11 @@ def shown_steps() -> Iterator[Said]:
         yield said
 
 
-def _rules(settings: Settings) -> CountingRules:
-    """How an installation counts."""
-    return CountingRules.of(load_catalog(settings.config_dir), event_bounds(settings), settings.lateness_seconds * 1000)
-
-
 def _key(options: FormatOptions, settings: Settings) -> str:
     """What decides what a line becomes: format and options, lists and tables, secrets, in 16 hexadecimal digits."""
     digest = hashlib.sha256(repr((options.format, options.project, options.at_ms)).encode())
     for path in sorted(settings.config_dir.glob("*.yaml")):
         digest.update(path.read_bytes())
-    for name in sorted(os.environ):
-        if name.startswith("VIGIE_SECRET_"):
-            digest.update(f"{name}={os.environ[name]}\0".encode())
+    for name in sorted(name for name in os.environ if name.startswith("VIGIE_SECRET_")):
+        digest.update(f"{name}={os.environ[name]}\0".encode())
     return digest.hexdigest()[:16]

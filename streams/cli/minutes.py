@@ -10,19 +10,17 @@ from typing import NoReturn
 
 import click
 
-from streams.catalog import UNKNOWN, Catalog, load_catalog
-from streams.cli.moments import since_text
-from streams.cli.terminal import print_json
+from streams.catalog import UNKNOWN, Catalog
+from streams.cli.sources import settings_and_lists
+from streams.cli.terminal import print_json, since_text
 from streams.clock import paris_text, simulation_note
 from streams.edges import redis_address, small_numbers
 from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
 from streams.expose.minutes_query import (
-    EVENTS,
     GROUPINGS,
     MEASURES,
     USERS,
-    VISITS,
     Question,
     Row,
     Value,
@@ -31,7 +29,7 @@ from streams.expose.minutes_query import (
     read_time,
 )
 from streams.live import LiveReader, SketchReader, Snapshot
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.small_numbers import SmallNumbers
 
 #: More lines than this say nothing on a screen; `--json` gives them all.
@@ -64,10 +62,10 @@ def minutes(
     """
     if follow and to_text is not None:
         raise InputError("--follow goes on until Ctrl-C: leave --to out")
-    settings = load_settings()
-    found = _Minutes(settings, load_catalog(settings.config_dir))
+    settings, catalog = settings_and_lists()
+    found = _Minutes(settings, catalog)
     question = read_question(since_text(since), to_text, by_text, measure)
-    lines = MinuteLines(question, found.catalog, settings.calendar_shift_seconds, small_numbers(settings))
+    lines = MinuteLines(question, catalog, settings.calendar_shift_seconds, small_numbers(settings))
     if follow:
         found.follow(question, None if as_json else lines)
     elif as_json:
@@ -81,11 +79,10 @@ class _Minutes:
     """The minutes of one installation, read and printed."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        address = redis_address(settings)
-        self.catalog = catalog
+        address, prefix = redis_address(settings), settings.redis_prefix
         self._shift_seconds = settings.calendar_shift_seconds
-        self._reader = LiveReader(address, settings.redis_prefix)
-        self._sketches = SketchReader(address, settings.redis_prefix, catalog, small_numbers(settings))
+        self._reader = LiveReader(address, prefix)
+        self._sketches = SketchReader(address, prefix, catalog, small_numbers(settings))
         self._codes = Codes.of(catalog)
         self.snapshot: Callable[[], Snapshot] = self._reader.snapshot
 
@@ -99,13 +96,12 @@ class _Minutes:
         self._print_head(lines, snapshot)
         shown: deque[Row] = deque(maxlen=LINES_SHOWN_MAX)
         # Users never add up, and visits of services neither.
-        summed = [name for name in question.measures if name in (EVENTS, VISITS) and question.grouping.adds_up(name)]
-        sums = dict.fromkeys(summed, 0)
+        sums = dict.fromkeys((name for name in question.measures if question.grouping.adds_up(name)), 0)
         count = 0
         for page in self.read(question, snapshot):
             shown.extend(page)
             count += len(page)
-            for name in summed:
+            for name in sums:
                 sums[name] += sum(int(row[name] or 0) for row in page)
         _write(shown, lines)
         if count > len(shown):
@@ -181,8 +177,11 @@ class MinuteLines:
 
     def _line(self, when: str, texts: Mapping[str, str], state: str, figures: list[str]) -> str:
         members = [f"{text:{self._widths[member]}}" for member, text in texts.items()]
-        return "  ".join([f"{when:{_TIME_WIDTH}}", *members, f"{state:7}"]) + "".join(
-            f"{figure:>{_FIGURE_WIDTH}}" for figure in figures
+        return "".join(
+            [
+                "  ".join([f"{when:{_TIME_WIDTH}}", *members, f"{state:7}"]),
+                *(f"{each:>{_FIGURE_WIDTH}}" for each in figures),
+            ]
         )
 
 

@@ -9,7 +9,7 @@ import sys
 import click
 
 from streams import edges
-from streams.catalog import load_catalog
+from streams.cli.sources import settings_and_lists
 from streams.errors import SettingsError
 from streams.log_lines import handler
 from streams.settings import Settings, load_settings
@@ -90,8 +90,7 @@ def worker(slot: int) -> None:
     Serves /metrics, /readyz and /healthz on worker_port + slot. Ends with an error when it cannot go on; start it again then, as a
     supervisor does: it continues where Redis stands. SIGTERM stops it within 25 s.
     """
-    settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
+    settings, catalog = settings_and_lists()
     from streams.ingest.health import HealthAddress
     from streams.ingest.worker import run_worker
     from streams.ingest.worker_options import WorkerOptions

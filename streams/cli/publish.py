@@ -174,10 +174,9 @@ def _run(feed: LineFeed, publisher: VisitPublisher, stream: BinaryIO, raw: Binar
 
             def look() -> None:
                 if meter.due():
-                    rate = publisher.delivered / max(meter.seconds, 0.001)
                     done = publisher.delivered
-                    text = f"{feed.lines:,} lines read, {done:,} confirmed, {publisher.pending:,} wait for Kafka, {rate:,.0f}/s"
-                    meter.show(raw.tell() if total else 0, text)
+                    rate = f"{done:,} confirmed, {publisher.pending:,} wait for Kafka, {done / max(meter.seconds, 0.001):,.0f}/s"
+                    meter.show(raw.tell() if total else 0, f"{feed.lines:,} lines read, {rate}")
 
             feed.run(stream, publisher, look)
             return meter.seconds

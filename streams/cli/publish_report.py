@@ -47,22 +47,24 @@ def _stopped(feed: LineFeed, marks: MarkFile | None) -> list[str]:
 
 
 def _to_mend(feed: LineFeed, marks: MarkFile | None) -> list[str]:
-    problems = []
-    if feed.tally.unreadable.count or (feed.undelivered.count and feed.ended):
-        how = "the same command then sends these alone" if marks is not None else "publish them again"
-        problems.append(
-            f"not everything was delivered: mend or delete the lines above where they are unreadable; {how}"
-        )
-    if feed.book.lost:
-        problems.append(
-            f"{feed.book.lost:,} more unreadable lines of this run or earlier ones are closed unsent: mend them in a file of their own"
-        )
-    if feed.grown is not None and not feed.grown[1]:
-        problems.append(
-            f"line {feed.grown[0]} was sent before it was whole, and has become another event since, which is not sent: publish "
-            "files whose last line is complete"
-        )
-    return problems
+    how = "the same command then sends these alone" if marks is not None else "publish them again"
+    line, is_same = feed.grown or (0, True)
+    told = (
+        (
+            feed.tally.unreadable.count or (feed.undelivered.count and feed.ended),
+            f"not everything was delivered: mend or delete the lines above where they are unreadable; {how}",
+        ),
+        (
+            feed.book.lost,
+            f"{feed.book.lost:,} more unreadable lines of this run or earlier ones are closed unsent: mend them in a file of their own",
+        ),
+        (
+            not is_same,
+            f"line {line} was sent before it was whole, and has become another event since, which is not sent: publish files whose "
+            "last line is complete",
+        ),
+    )
+    return [text for is_so, text in told if is_so]
 
 
 def report_rehearsal(done: DryRun, name: str) -> int:

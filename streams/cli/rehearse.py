@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import numpy as np
 
-from streams.catalog import load_catalog
-from streams.cli.past_sources import open_history
 from streams.cli.progress import Meter
+from streams.cli.sources import open_history, settings_and_lists
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -34,7 +33,6 @@ from streams.rehearse import (
 from streams.rehearse import rehearse as judge
 from streams.rehearse.clocks import NONE, country_days, is_country
 from streams.rehearse.judge_rows import Progress
-from streams.settings import load_settings
 from streams.watch import SENSITIVITIES, AlertScope, Array, KeysOf, SchoolDays, Sensitivity
 from streams.watch.judging import JUDGED_DAYS, chosen_days
 
@@ -174,8 +172,7 @@ def _rehearse_archive(
     school_holidays: Path | None,
 ) -> tuple[CountsGrid, Rehearsal]:
     """Judge the days of an archive; `series` says by what, and how many minutes a row has."""
-    settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
+    settings, catalog = settings_and_lists()
     history, _simulated = open_history(settings, catalog, directory)
     step_minutes = series[1]
     begin, end = paris_day(first)[0], paris_day(last)[1]
@@ -268,6 +265,6 @@ def _keys_of(calendar: str, school_holidays: Path | None) -> KeysOf:
         raise InputError(
             f"zone {calendar} has its own school holidays: give --school-holidays with a country's calendar or none"
         )
-    settings = load_settings()
-    school = load_calendar(settings.config_dir, load_catalog(settings.config_dir))
+    settings, catalog = settings_and_lists()
+    school = load_calendar(settings.config_dir, catalog)
     return SchoolDays(lambda date: school.zone_day_type(date, calendar))

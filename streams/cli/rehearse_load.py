@@ -7,8 +7,8 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import click
 
 from streams import edges
 from streams.audit.log import Unread, open_log
-from streams.catalog import Catalog, load_catalog
+from streams.catalog import Catalog
 from streams.cli.forecast import worst_minute_events
 from streams.cli.load_chain import LoadChain, chain_settings, refuse_live_names, running_chain
-from streams.cli.moments import paris_moment, time_of_day
-from streams.cli.past_sources import open_archive
+from streams.cli.sources import counts_reader, open_archive, settings_and_lists
+from streams.cli.terminal import DAY, DIRECTORY, paris_moment, say, time_of_day
 from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError
@@ -34,10 +34,9 @@ from streams.load_test.load_meter import COUNTERS, LoadMeter, SendPlan, SentLog,
 from streams.load_test.load_verdict import LoadOutcome, delays_seconds, percentiles, verdict
 from streams.local.leash import die_with
 from streams.publish import PublisherLimits, VisitPublisher
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.work_pool import WorkPool
 
-_DATE = click.DateTime(["%Y-%m-%d"])
 #: The senders are ready, and the first minute begins, so long after everything runs.
 LEAD_SECONDS = 3
 #: How long what is in Kafka may take to be counted at the end.
@@ -61,10 +60,8 @@ class LoadOptions:
 
 
 @click.command("rehearse-load")
-@click.option("--day", type=_DATE, help="A day of the archive, whose counts the events are drawn from.")
-@click.option(
-    "--archive", type=click.Path(path_type=Path, file_okay=False), help="That archive.  [default: archive_dir]"
-)
+@click.option("--day", type=DAY, help="A day of the archive, whose counts the events are drawn from.")
+@click.option("--archive", type=DIRECTORY, help="That archive.  [default: archive_dir]")
 @click.option("--from", "begin", metavar="HH:MM", help="--day: first minute (Paris).  [default: the busiest]")
 @click.option(
     "--minutes", type=click.IntRange(1, 1440), default=DEFAULT_MINUTES, show_default=True, help="--day: how many."
@@ -76,7 +73,7 @@ class LoadOptions:
     "--times", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="So many times the visitors."
 )
 @click.option(
-    "--for", "coming", type=_DATE, help="Tell the workers for this day's forecast.  [default: for what was sent]"
+    "--for", "coming", type=DAY, help="Tell the workers for this day's forecast.  [default: for what was sent]"
 )
 @click.option("--through", type=click.Choice(["kafka", "collector"]), default="kafka", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Workers that count.")
@@ -115,23 +112,28 @@ def rehearse_load(
 
     Exit status: 0 held; 1 not held, or limited by the machine.
     """
-    settings = load_settings()
+    settings, catalog = settings_and_lists()
     refuse_live_names(settings, name)
     if (day is None) == (span is None):
         raise InputError("say --day DAY of an archive, or --range FROM TO of the live topic: one of them")
-    catalog = load_catalog(settings.config_dir)
     if span is not None:
         replay = _of_topic(settings, span)
     else:
         assert day is not None
         replay = _of_day(settings, catalog, (day.date(), archive), (begin, minutes))
-    sending = senders or max(1, (os.cpu_count() or 2) // 2)
-    need = _need(settings, catalog, archive, (replay, times), coming.date() if coming else None)
-    options = LoadOptions(times, through, sending, workers, servers == "own", name, at_once, need)
-    _say(f"{replay.events:,} events in {len(replay.minutes)} minutes from {replay.source}, {times:g} times")
+    options = LoadOptions(
+        times,
+        through,
+        senders or max(1, (os.cpu_count() or 2) // 2),
+        workers,
+        servers == "own",
+        name,
+        at_once,
+        _need(settings, catalog, archive, (replay, times), coming.date() if coming else None),
+    )
+    say(f"{replay.events:,} events in {len(replay.minutes)} minutes from {replay.source}, {times:g} times")
     result = _run(settings, replay, options)
-    for line in result.lines():
-        click.echo(line)
+    click.echo("\n".join(result.lines()))
     sys.exit(0 if result.verdict.outcome is LoadOutcome.HELD else 1)
 
 
@@ -139,16 +141,13 @@ def _of_day(
     settings: Settings, catalog: Catalog, source: tuple[datetime.date, Path | None], wanted: tuple[str | None, int]
 ) -> LoadReplay:
     date, archive = source
-    day = History(open_archive(settings, archive), catalog).day(date)
-    if day is None:
+    if (day := History(open_archive(settings, archive), catalog).day(date)) is None:
         raise InputError(f"the archive holds nothing of {date}: `vigie history` lists its days")
     begin, minutes = wanted
-    window = busiest(day, minutes)
-    if begin is not None:
-        clock = time_of_day("--from", begin)
-        first = int(datetime.datetime.combine(date, clock, PARIS).timestamp()) // 60
-        window = (first, min(first + minutes, day.minutes[1]))
-    return draw(day, catalog, window)
+    if begin is None:
+        return draw(day, catalog, busiest(day, minutes))
+    first = int(datetime.datetime.combine(date, time_of_day("--from", begin), PARIS).timestamp()) // 60
+    return draw(day, catalog, (first, min(first + minutes, day.minutes[1])))
 
 
 def _need(
@@ -172,8 +171,7 @@ def _of_topic(settings: Settings, span: tuple[str, str]) -> LoadReplay:
     if not begin_ms < end_ms:
         raise InputError(f"--range {span[0]} {span[1]}: the second time must lie after the first")
     with open_log(edges.kafka_address(settings), settings.topic) as log:
-        since = log.offsets_since(begin_ms - settings.max_ahead_seconds * 1000)
-        pieces = log.read(log.ends, since)
+        pieces = log.read(log.ends, log.offsets_since(begin_ms - settings.max_ahead_seconds * 1000))
         values = (record.value for _, records in pieces if not isinstance(records, Unread) for record in records)
         return replay_of(values, begin_ms, end_ms)
 
@@ -182,11 +180,11 @@ def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTe
     with tempfile.TemporaryDirectory(prefix="vigie-load-") as name:
         directory = Path(name)
         own, ports = chain_settings(settings, options.name, directory, options.workers, own_servers=options.own_servers)
-        _say("starting the chain ...")
+        say("starting the chain ...")
         with running_chain(own, ports, directory, options.workers, own_servers=options.own_servers) as chain:
             result = _measured(chain, replay, options)
     if not options.own_servers:
-        _say(
+        say(
             f"left on the servers, to be removed when you like: topics {own.topic}, {own.rejected_topic}, keys {{{own.redis_prefix}}}:*"
         )
     return result
@@ -194,14 +192,14 @@ def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTe
 
 def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
     settings = chain.settings
-    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
+    with counts_reader(settings) as reader:
         logs, meter = _sent(chain, replay, options, reader)
         delays, weights = delays_seconds(logs, *meter.looks())
         balance = _balance(reader, logs, replay, options.times)
         redis_bytes = reader.facts().used_bytes
     last_sent = max(float(log.at[-1]) for log in logs)
-    before = [one for one in meter.seconds if not one.sent][-1:]
-    flowing = before + [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
+    flowing = [one for one in meter.seconds if not one.sent][-1:]  # the one before
+    flowing += [one for one in meter.seconds if one.sent and one.at <= last_sent + 1.5]
     cpu = sum(log.cpu_seconds for log in logs)
     return LoadTestResult(
         source=replay.source,
@@ -226,11 +224,9 @@ def _sent(
     chain: LoadChain, replay: LoadReplay, options: LoadOptions, reader: LiveReader
 ) -> tuple[list[SentLog], LoadMeter]:
     """Send all, wait until it is counted, and return what was seen."""
-    settings = chain.settings
-    partitions = settings.topic_partitions
+    partitions = chain.settings.topic_partitions
     start_ms = _start_ms(at_once=options.at_once)
-    run = f"load-{start_ms:x}"
-    plan = SendPlan(replay, run, options.times, options.senders, partitions, start_ms)
+    plan = SendPlan(replay, f"load-{start_ms:x}", options.times, options.senders, partitions, start_ms)
     pool = WorkPool(options.senders, options.senders * COUNTERS, die_with)
 
     def counted() -> Sequence[int]:
@@ -247,14 +243,14 @@ def _sent(
         chain.supervisor.tick()
         if meter.seconds and time.monotonic() - said > 10:
             said, now = time.monotonic(), meter.seconds[-1]
-            _say(
+            say(
                 f"sent {now.sent:,}, counted {now.counted:,}, machine {now.machine:.0%}, slowest sender {now.behind_seconds:.1f} s behind"
             )
 
     def one_sender(number: int) -> SentLog:
         return send(plan, number, _publisher(chain, options.through), pool.counters, lambda: bool(pool.stopping.value))
 
-    _say(f"sending from {datetime.datetime.fromtimestamp(start_ms / 1000, PARIS):%H:%M:%S} on ...")
+    say(f"sending from {datetime.datetime.fromtimestamp(start_ms / 1000, PARIS):%H:%M:%S} on ...")
     try:
         pool.run(one_sender, range(options.senders), lambda _number, log: logs.append(log), look)
         _drain(meter, sum(log.delivered for log in logs), look)
@@ -287,20 +283,16 @@ def _drain(meter: LoadMeter, delivered: int, look: Callable[[], None]) -> None:
 
 
 def _balance(reader: LiveReader, logs: Sequence[SentLog], replay: LoadReplay, times: float) -> Balance:
-    sums: dict[str, int] = {}
+    sums = Counter[str]()
     for found, counted in reader.snapshot().totals.items():
-        sums[found[0]] = sums.get(found[0], 0) + counted
+        sums[found[0]] += counted
     whole = replay.visits is not None and float(times).is_integer()
     return Balance(
         sent=sum(int(log.numbers[-1].sum()) for log in logs),
         confirmed=sum(log.delivered for log in logs),
-        counted=sums.get(Cut.EVENTS, 0),
-        rejected=sums.get(Cut.REJECTED, 0),
-        duplicates=sums.get(Cut.DUPLICATE, 0),
-        visits=sums.get(Cut.VISITS, 0),
+        counted=sums[Cut.EVENTS],
+        rejected=sums[Cut.REJECTED],
+        duplicates=sums[Cut.DUPLICATE],
+        visits=sums[Cut.VISITS],
         visits_expected=round(replay.visits * times) if whole and replay.visits is not None else None,
     )
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

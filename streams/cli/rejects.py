@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import click
@@ -14,16 +13,15 @@ from streams.audit.log import Unread, open_log
 from streams.audit.mend import Through
 from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted, explain, printable, read_rejects, tally
 from streams.audit.replay import Replayer, ReplayOutcome
-from streams.cli.moments import since_text
 from streams.cli.progress import Meter
-from streams.cli.terminal import open_console, print_json, say_simulation
+from streams.cli.sources import counts_reader
+from streams.cli.terminal import open_console, print_json, say_simulation, since_text
 from streams.clock import iso_utc, paris_text
 from streams.count import Cut
-from streams.edges import event_bounds, kafka_address, redis_address
+from streams.edges import event_bounds, kafka_address
 from streams.errors import InputError, ServerError
 from streams.events import Reason
 from streams.expose.minutes_query import read_time
-from streams.live import LiveReader
 from streams.settings import Settings, load_settings
 
 VALUE_CHARACTERS_SHOWN = 100
@@ -153,24 +151,24 @@ def show(key: str, value_only: bool) -> None:
         sys.stdout.flush()
         return
     topic, partition, offset = key.rsplit("-", 2)
-    shift = settings.calendar_shift_seconds
+    shift, cut, kept = settings.calendar_shift_seconds, rejected.cut, len(rejected.value or b"")
     say_simulation(shift)
-    click.echo(f"reason      {rejected.reason}")
-    if why := explain(rejected.value):
-        click.echo(f"decoder     {why}")
-    click.echo(f"taken       {paris_text(rejected.append_ms, shift, 'milliseconds')}")
-    click.echo(f"from        {topic}, partition {partition}, offset {offset}")
-    click.echo(f"project     {rejected.project}")
-    click.echo(f"record key  {'(none)' if rejected.record_key is None else printable(rejected.record_key)}")
-    for mark in marks:
-        click.echo(
-            f"replay      {mark.stage} at {paris_text(mark.at_ms, shift, 'milliseconds')}, as event {mark.event_id}"
-        )
-    if rejected.cut is None:
-        click.echo(f"bytes       {len(rejected.value or b'')}")
-    else:
-        click.echo(f"bytes       {rejected.cut.size:,}, of which the first {len(rejected.value or b''):,} are kept")
-        click.echo(f"sha256      {rejected.cut.sha256}")
+    for name, told in (
+        ("reason", rejected.reason),
+        ("decoder", explain(rejected.value)),
+        ("taken", paris_text(rejected.append_ms, shift, "milliseconds")),
+        ("from", f"{topic}, partition {partition}, offset {offset}"),
+        ("project", rejected.project),
+        ("record key", "(none)" if rejected.record_key is None else printable(rejected.record_key)),
+        *(
+            ("replay", f"{mark.stage} at {paris_text(mark.at_ms, shift, 'milliseconds')}, as event {mark.event_id}")
+            for mark in marks
+        ),
+        ("bytes", f"{kept}" if cut is None else f"{cut.size:,}, of which the first {kept:,} are kept"),
+        ("sha256", None if cut is None else cut.sha256),
+    ):
+        if told is not None:
+            click.echo(f"{name:<12}{told}")
     click.echo(printable(rejected.value))
 
 
@@ -189,13 +187,11 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
     found = tally(_read(settings, wanted), by, settings.calendar_shift_seconds)
     counted = _counted(settings) if by == "reason" and wanted == Wanted() else None
     table = Table(box=None, header_style="bold")
-    names = ["reason"] if by == "reason" else [by, "reason"]
-    for name in names:
+    for name in ["reason"] if by == "reason" else [by, "reason"]:
         table.add_column(name)
     for name in [*(["counted", "not kept"] if counted is not None else []), "kept", "replayed"]:
         table.add_column(name, justify="right")
-    cells = set(found.rows) | {(reason, reason) for reason in counted or {}}
-    for cell in sorted(cells):
+    for cell in sorted(set(found.rows) | {(reason, reason) for reason in counted or {}}):
         row = found.rows.get(cell)
         own = [f"{number:,}" for number in (counted or {}).get(cell[1], (0, 0))] if counted is not None else []
         numbers = [f"{row.kept:,}", f"{row.replayed:,}"] if row else ["0", "0"]
@@ -211,14 +207,13 @@ def stats(reasons: tuple[str, ...], project: str | None, since: str | None, unti
 
 def _counted(settings: Settings) -> dict[str, tuple[int, int]] | None:
     """Reason -> (counted, not kept), from Redis; None where it does not answer."""
-    with closing(LiveReader(redis_address(settings), settings.redis_prefix)) as reader:
+    with counts_reader(settings) as reader:
         try:
             totals = reader.snapshot().totals_of_all_time()
         except ServerError as error:
             click.echo(f"vigie: what was counted is left out: {error}", err=True)
             return None
-    reasons = {key[1] for key in totals if key[0] == Cut.REJECTED}
-    return {each: (totals[Cut.REJECTED, each], totals.get((Cut.NOT_KEPT, each), 0)) for each in reasons}
+    return {key[1]: (n, totals.get((Cut.NOT_KEPT, key[1]), 0)) for key, n in totals.items() if key[0] == Cut.REJECTED}
 
 
 @rejects.command()
@@ -247,9 +242,13 @@ def replay(
     young, or were so large that only their heads are kept.
     """
     settings = load_settings()
-    mend = None if through is None else Through(through)
     replayer = Replayer(
-        kafka_address(settings), settings.topic, settings.rejected_topic, event_bounds(settings), mend, dry_run
+        kafka_address(settings),
+        settings.topic,
+        settings.rejected_topic,
+        event_bounds(settings),
+        None if through is None else Through(through),
+        dry_run,
     )
     with Meter("replay", None) as meter:
         wanted = _wanted(reasons, project, since, until)
@@ -260,34 +259,42 @@ def replay(
 
 def _report(outcome: ReplayOutcome, dry_run: bool) -> None:
     click.echo(f"{'would replay' if dry_run else 'replayed'} {outcome.replayed:,}, replayed before {outcome.before:,}")
-    if outcome.same_id:
-        click.echo(f"left out, an event of the same id was replayed: {outcome.same_id:,}")
-    if outcome.young:
-        click.echo(
+    for number, told in (
+        (outcome.same_id, f"left out, an event of the same id was replayed: {outcome.same_id:,}"),
+        (
+            outcome.young,
             f"left out, rules were changed since, and a worker may remember their ids from before: {outcome.young:,}; replay them "
-            "20 minutes after they came"
-        )
-    if outcome.cut:
-        click.echo(
-            f"left out, only the head of a large value is kept: {outcome.cut:,}; whoever published them has the rest"
-        )
-    if outcome.healed:
-        click.echo(f"an earlier replay ended in its middle: {outcome.healed:,} of its events had gone through")
-    for reason, number in outcome.still.most_common():
-        click.echo(f"left out, would be rejected again as {reason}: {number:,}")
+            "20 minutes after they came",
+        ),
+        (
+            outcome.cut,
+            f"left out, only the head of a large value is kept: {outcome.cut:,}; whoever published them has the rest",
+        ),
+        (
+            outcome.healed,
+            f"an earlier replay ended in its middle: {outcome.healed:,} of its events had gone through",
+        ),
+        *(
+            (times, f"left out, would be rejected again as {reason}: {times:,}")
+            for reason, times in outcome.still.most_common()
+        ),
+    ):
+        if number:
+            click.echo(told)
 
 
 def _read(settings: Settings, wanted: Wanted) -> Iterator[Rejected | ReplayMark]:
     """Yield what `read_rejects` finds, with progress; say at the end how much nobody can read."""
     unread = 0
-    with open_log(kafka_address(settings), settings.rejected_topic) as log:
-        total = sum(log.ends.values()) - sum(log.starts.values())
-        with Meter("rejects", total) as meter:
-            for found in read_rejects(log, wanted, lambda read: meter.show(read, f"{read:,} records read")):
-                if isinstance(found, Unread):
-                    unread += found.number
-                else:
-                    yield found
+    with (
+        open_log(kafka_address(settings), settings.rejected_topic) as log,
+        Meter("rejects", sum(log.ends.values()) - sum(log.starts.values())) as meter,
+    ):
+        for found in read_rejects(log, wanted, lambda read: meter.show(read, f"{read:,} records read")):
+            if isinstance(found, Unread):
+                unread += found.number
+            else:
+                yield found
     if unread:
         click.echo(
             f"vigie: {unread:,} records of {settings.rejected_topic} cannot be read: damaged, or larger than unpacked_mib_max",

@@ -14,8 +14,10 @@ import click
 from streams.backfill.backfill_run import BackfillRun
 from streams.backfill.log_input import InputReport
 from streams.backfill.school_weeks import known_schools, schools_of_week
-from streams.catalog import Catalog, load_catalog
+from streams.catalog import Catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
+from streams.cli.sources import settings_and_lists
+from streams.cli.terminal import NEW_FILE
 from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import kafka_address
@@ -24,7 +26,7 @@ from streams.history.sides import counted
 from streams.history.weekly import SchoolDifference, SchoolWeek, differences, read_weeks, write_form
 from streams.local.leash import die_with
 from streams.publish.readers import Format
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 
 #: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
 FROM_KAFKA, LEAD_MS = "kafka:", 30 * 60_000
@@ -37,13 +39,13 @@ DIFFERENCES_MAX = 30
 @click.option("--week", required=True, metavar="2026-W36", help="The ISO week, Monday to Sunday in Paris.")
 @click.option(
     "--against",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     metavar="CSV",
     help="The ministry's file: print where both differ.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     metavar="CSV",
     help="Write the week here.  [default: stdout]",
 )
@@ -57,8 +59,7 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
     Exit status: 0; 1 when lines were unreadable or a file breaks off.
     """
     monday = _monday(week)
-    settings = load_settings()
-    catalog = load_catalog(settings.config_dir)
+    settings, catalog = settings_and_lists()
     with tempfile.TemporaryDirectory(prefix="vigie-dnma-") as name:
         if logs.files == (FROM_KAFKA,):
             logs = replace(logs, files=(f"{_week_of_topic(settings, monday, logs, Path(name))}",))
@@ -114,17 +115,15 @@ def _monday(week: str) -> datetime.date:
 
 
 def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:
-    unreadable, broken = 0, 0
+    unreadable = sum(one.unreadable for one in inputs)
     for one in inputs:
-        unreadable += one.unreadable
         for number, why in one.unreadable_first:
             click.echo(f"{one.name}, line {number}: {why}", err=True)
         if one.trouble:
-            broken += 1
             click.echo(f"vigie: {one.name}: {one.trouble}. Counted is what came before", err=True)
     note = f"; {elsewhere:,} visits are of no establishment that has a number: they are in no line" if elsewhere else ""
     click.echo(f"{counted(schools, 'establishment')}, {unreadable:,} unreadable lines{note}", err=True)
-    return 1 if unreadable or broken else 0
+    return 1 if unreadable or any(one.trouble for one in inputs) else 0
 
 
 def _compare(rows: Mapping[str, SchoolWeek], against: Path, monday: datetime.date, catalog: Catalog) -> None:
@@ -137,12 +136,8 @@ def _compare(rows: Mapping[str, SchoolWeek], against: Path, monday: datetime.dat
         click.echo(_line(one))
     if len(found) > DIFFERENCES_MAX:
         click.echo(f"... and {len(found) - DIFFERENCES_MAX:,} more, with smaller differences")
-    ours, theirs = (
-        (sum(number or 0 for number in side) for side in zip(*((one.ours, one.theirs) for one in found), strict=True))
-        if found
-        else (0, 0)
-    )
-    click.echo(f"{counted(len(found), 'establishment')} differ, by {ours - theirs:+,} visits in all")
+    more = sum((one.ours or 0) - (one.theirs or 0) for one in found)
+    click.echo(f"{counted(len(found), 'establishment')} differ, by {more:+,} visits in all")
 
 
 def _line(one: SchoolDifference) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from streams import edges
-from streams.cli.moments import paris_moment, time_of_day
 from streams.cli.simulate_years import simulate_past, simulate_scenario_past
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, paris_moment, say, time_of_day
 from streams.clock import paris_text
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
@@ -44,17 +44,17 @@ _DEFAULT_MINUTES = 10
 @click.option("--years", type=float, help="A past of so many years, straight to --archive.")
 @click.option(
     "--archive",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DIRECTORY,
     help="An archive: for --years, or --scenario's past.",
 )
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="--years: last day.  [default: as config/ says]")
+@click.option("--until", type=DAY, help="--years: last day.  [default: as config/ says]")
 @click.option(
     "--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout."
 )
 @click.option("--live", is_flag=True, help="Publish to Kafka, on the clock, until stopped.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other schools and visitors.")
 @click.option("--scale", type=float, help="Volume, 1 for that of all of France.  [default: the scenario's]")
-@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="[default for a file: FILE.truth.json]")
+@click.option("--truth", type=NEW_FILE, help="[default for a file: FILE.truth.json]")
 @click.option("--run", help="Name that begins every id.  [default: new for --live, derived for --out]")
 @click.option("--clean", is_flag=True, help="No repeats, delayed, broken or unknown events.")
 @click.option(
@@ -121,9 +121,14 @@ def simulate(
     configuration = Configuration.load(settings.config_dir, name)
     if out is None:
         make_plan = partial(configuration.plan, seed=seed, scale=scale, run=run or new_run(), clean=clean)
-        pace = DEFAULT_SPEED if speed is None else speed
         _live(
-            configuration.scenario, settings, make_plan, truth, speed=pace, seconds=seconds, project=collector_project
+            configuration.scenario,
+            settings,
+            make_plan,
+            truth,
+            speed=DEFAULT_SPEED if speed is None else speed,
+            seconds=seconds,
+            project=collector_project,
         )
         return
     if minutes and events:
@@ -151,11 +156,11 @@ def _past(
     seed: int,
     scale: float | None,
 ) -> None:
+    config_dir, last_day = load_settings().config_dir, until.date() if until else None
     if years is None:
-        simulate_scenario_past(load_settings().config_dir, name or "", archive, seed, scale)
-        return
-    last_day = until.date() if until else None
-    simulate_past(load_settings().config_dir, archive, years, last_day=last_day, seed=seed, scale=scale)
+        simulate_scenario_past(config_dir, name or "", archive, seed, scale)
+    else:
+        simulate_past(config_dir, archive, years, last_day=last_day, seed=seed, scale=scale)
 
 
 def _file(configuration: Configuration, request: FileRequest, out: str, truth: Path | None) -> None:
@@ -164,19 +169,19 @@ def _file(configuration: Configuration, request: FileRequest, out: str, truth: P
     book = make_book(plan, generator)
     path = None if out == "-" else Path(out)
     truth = truth or (path.with_name(f"{path.name}.truth.json") if path else None)
-    _say(
+    say(
         f"scenario {plan.scenario.name}, seed {plan.seed}, scale {plan.scale:g}, run {plan.run}; first event at "
         f"{_paris(generator.next_clock_s)}, calendar shift {plan.shift_seconds} s"
     )
     steps = steps_of(generator, request)
     if path is None:
-        write_steps(steps, book, sys.stdout.buffer, _say)
+        write_steps(steps, book, sys.stdout.buffer, say)
         sys.stdout.buffer.flush()
     else:
-        write_file(steps, book, path, _say)
+        write_file(steps, book, path, say)
     if truth:
         book.save(truth, complete=True)
-    _say(
+    say(
         f"{book.published} lines: {book.events} events, {book.duplicates} repeats, {book.rejected.total()} to be rejected; "
         f"truth in {truth or 'no file (--truth names one)'}"
     )
@@ -210,7 +215,7 @@ def _live(
     book = make_book(plan, generator)
     if earlier:
         book.go_on_from(earlier)
-    _say(
+    say(
         f"scenario {scenario.name} ({scenario.label}), seed {plan.seed}, scale {plan.scale:g}, speed {speed:g}, run {plan.run}; "
         f"calendar shift {shift} s; first event at {_paris(begin_s)}, that is {_paris(begin_s + shift)} in the scenario"
     )
@@ -222,13 +227,15 @@ def _live(
         collector = VisitPublisher(edges.publish_address(settings), limits=limits)
         collector.connect()
         publisher = TwoWays(kafka, collector, project)
-    pace = Pace(begin_s, now, speed)
-    LiveRun(generator, book, publisher, pace=pace, options=LiveOptions(truth, seconds, _say), stop=stop).run()
+    LiveRun(
+        generator,
+        book,
+        publisher,
+        pace=Pace(begin_s, now, speed),
+        options=LiveOptions(truth, seconds, say),
+        stop=stop,
+    ).run()
 
 
 def _paris(second: int) -> str:
     return paris_text(second * 1000, 0, "seconds")
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

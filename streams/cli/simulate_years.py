@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -62,8 +63,8 @@ def simulate_scenario_past(config_dir: Path, name: str, directory: Path, seed: i
     """
     catalog = load_catalog(config_dir)
     scenario = load_scenarios(config_dir).get(name)
-    chosen = checked_scale(scenario, scale)
-    inputs = load_inputs(config_dir, seed, chosen, scenario_plan(load_past(config_dir, catalog)))
+    plan = scenario_plan(load_past(config_dir, catalog))
+    inputs = load_inputs(config_dir, seed, checked_scale(scenario, scale), plan)
     wanted = [day for day in scenario_days(inputs.calendar, scenario.date) if not Archive(directory).path(day).exists()]
     size, visits = write_days(inputs, directory, wanted, "days before the scenario") if wanted else (0, 0)
     click.echo(
@@ -76,13 +77,9 @@ def write_days(inputs: PastInputs, directory: Path, wanted: Sequence[datetime.da
     """Write days in several processes; return bytes and visits."""
     Archive(directory).prepare(simulated=True)
     tasks = [wanted[begin : begin + DAYS_A_TASK] for begin in range(0, len(wanted), DAYS_A_TASK)]
-    number = min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks))
-    maker, archive, pool = PastMaker(inputs), Archive(directory), WorkPool(number, 0, die_with)
+    pool = WorkPool(min(PROCESSES_MAX, os.cpu_count() or 1, len(tasks)), 0, die_with)
+    write = partial(_write, PastMaker(inputs), Archive(directory), lambda: bool(pool.stopping.value))
     size = visits = done = 0
-
-    def write(days: Sequence[datetime.date]) -> tuple[int, int]:
-        return _write(maker, archive, days, lambda: bool(pool.stopping.value))
-
     with Meter(what, len(wanted)) as meter:
 
         def add(days: Sequence[datetime.date], written: tuple[int, int]) -> None:
@@ -100,7 +97,7 @@ def write_days(inputs: PastInputs, directory: Path, wanted: Sequence[datetime.da
 
 
 def _write(
-    maker: PastMaker, archive: Archive, days: Sequence[datetime.date], stop: Callable[[], bool]
+    maker: PastMaker, archive: Archive, stop: Callable[[], bool], days: Sequence[datetime.date]
 ) -> tuple[int, int]:
     size = visits = 0
     for day in days:

@@ -9,7 +9,6 @@ import os
 import platform
 import tarfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,9 +24,11 @@ from pydantic import SecretStr
 from streams import __version__
 from streams.addresses import host_port
 from streams.catalog import load_catalog
+from streams.cli.terminal import NEW_FILE
 from streams.edges import kafka_address, topic_designs
 from streams.errors import InputError, VigieError
 from streams.expose.probes import installation, open_reader, read_status
+from streams.local.ports import reached
 from streams.settings import Settings, load_settings
 from streams.stack_record import read_stack
 from streams.topics import admin_client, describe_topic
@@ -44,7 +45,7 @@ SLOTS = 8
 @click.command("support-bundle")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     help="File to write.  [default: vigie-support-TIME.tar.gz]",
 )
 def support_bundle(out: Path | None) -> None:
@@ -73,11 +74,14 @@ def _parts() -> Iterator[tuple[str, bytes]]:
     except VigieError as error:
         yield "settings.txt", str(error).encode()
         return
-    yield "settings.json", _json(settings_told(settings))
-    yield "lists.json", _json({path.name: _sum(path) for path in sorted(settings.config_dir.glob("*.yaml"))})
-    yield "status.json", _had(lambda: _json(_status(settings)))
-    yield "redis.json", _had(lambda: _json(_redis(settings)))
-    yield "topics.json", _had(lambda: _json(_topics(settings)))
+    for name, told in (
+        ("settings", settings_told),
+        ("lists", _lists),
+        ("status", _status),
+        ("redis", _redis),
+        ("topics", _topics),
+    ):
+        yield f"{name}.json", _json(_had(told, settings))
     yield "observer.metrics", _metrics(settings.observer_host, settings.observer_port)
     for slot in range(SLOTS):
         if (said := _metrics(settings.worker_host, settings.worker_port + slot)) and not said.startswith(b"not "):
@@ -86,16 +90,14 @@ def _parts() -> Iterator[tuple[str, bytes]]:
 
 def settings_told(settings: Settings) -> dict[str, Any]:
     """Every setting; of secrets, and of what may name a person, only whether they are set."""
-    told: dict[str, Any] = {}
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        hidden = isinstance(value, SecretStr) or name in PRIVATE
-        told[name] = ("set" if value is not None else None) if hidden else value
-    return {"given": sorted(settings.model_fields_set), "values": told}
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    for name, value in values.items():
+        if value is not None and (isinstance(value, SecretStr) or name in PRIVATE):
+            values[name] = "set"
+    return {"given": sorted(settings.model_fields_set), "values": values}
 
 
 def _about() -> dict[str, Any]:
-    packages = {one.name: one.version for one in importlib.metadata.distributions()}
     return {
         "vigie": __version__,
         "written": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -103,15 +105,24 @@ def _about() -> dict[str, Any]:
         "system": platform.platform(),
         "cpus": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "packages": dict(sorted(packages.items())),
+        "packages": dict(sorted((one.name, one.version) for one in importlib.metadata.distributions())),
+    }
+
+
+def _lists(settings: Settings) -> Any:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(settings.config_dir.glob("*.yaml"))
     }
 
 
 def _status(settings: Settings) -> Any:
     with closing(open_reader(settings)) as reader:
-        known = installation(settings, load_catalog(settings.config_dir))
         return read_status(
-            known, reader, lambda _settled_ms: None, kafka_address(settings).bootstrap_servers, read_stack()
+            installation(settings, load_catalog(settings.config_dir)),
+            reader,
+            lambda _settled_ms: None,
+            kafka_address(settings).bootstrap_servers,
+            read_stack(),
         )
 
 
@@ -126,23 +137,19 @@ def _topics(settings: Settings) -> Any:
 
 
 def _metrics(host: str, port: int) -> bytes:
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    place = host_port(reached(host), port)
     try:
-        with urllib.request.urlopen(f"http://{host_port(reached, port)}/metrics", timeout=SECONDS_MAX) as answer:
+        with urllib.request.urlopen(f"http://{place}/metrics", timeout=SECONDS_MAX) as answer:
             return bytes(answer.read(BYTES_MAX))
-    except (OSError, urllib.error.URLError) as error:
-        return f"not to be had at {host_port(reached, port)}: {error}".encode()
+    except OSError as error:
+        return f"not to be had at {place}: {error}".encode()
 
 
-def _had(part: Callable[[], bytes]) -> bytes:
+def _had(part: Callable[[Settings], Any], settings: Settings) -> Any:
     try:
-        return part()
+        return part(settings)
     except VigieError as error:
-        return _json({"not to be had": str(error)})
-
-
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        return {"not to be had": str(error)}
 
 
 def _json(value: Any) -> bytes:

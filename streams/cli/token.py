@@ -9,6 +9,7 @@ import click
 
 from streams.access.tokens import AccessScope, Grant, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
+from streams.cli.terminal import NEW_FILE
 from streams.errors import InputError, SettingsError
 from streams.settings import Settings, load_settings
 
@@ -39,9 +40,7 @@ def token() -> None:
 @click.option(
     "--events-per-second", type=click.IntRange(1, 10_000_000), help="In place of collector_events_per_second_max."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file; one that is there is kept."
-)
+@click.option("--out", type=NEW_FILE, help="Write it to this file; one that is there is kept.")
 def new(
     *,
     projects: tuple[str, ...],
@@ -63,10 +62,8 @@ def new(
         raise InputError("say what it is for: --project CODE to send events, --scope read, metrics or admin to look")
     if regions and tuple(scopes) != (AccessScope.READ.value,):
         raise InputError("--region narrows --scope read alone: the other scopes see everything")
-    granted = [AccessScope.SEND] if projects else []
-    granted += [AccessScope(each) for each in dict.fromkeys(scopes)]
     grant = Grant(
-        scopes=tuple(granted),
+        scopes=(*([AccessScope.SEND] if projects else []), *(AccessScope(each) for each in dict.fromkeys(scopes))),
         projects=tuple(dict.fromkeys(projects)),
         regions=tuple(dict.fromkeys(regions)),
         name=name,

@@ -6,9 +6,10 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,12 +17,13 @@ import click
 from streams import edges
 from streams.access import NewToken, TokenFile
 from streams.access.tokens import Grant, make_token
-from streams.addresses import host_port
 from streams.audit.figures import Chain, Figures, Minutes, log_ends
-from streams.audit.recount import Recount, recount
+from streams.audit.recount import recount
 from streams.audit.verify import verify
 from streams.catalog import load_catalog
-from streams.cli.recount import recount_rules
+from streams.cli.audit import recount_rules
+from streams.cli.sources import counts_reader
+from streams.cli.terminal import DIRECTORY
 from streams.count import Cut
 from streams.errors import InputError
 from streams.live import LiveReader
@@ -63,7 +65,7 @@ _PORT = click.IntRange(2, 65535)
 @click.option("--scenario", type=click.Choice(SCENARIOS), default="none", show_default=True, help="Simulated traffic.")
 @click.option("--speed", type=float, help="Simulated seconds a second while the run-up is sent.")
 @click.option("--scale", type=float, help="Volume of the traffic, 1 for that of all of France.")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where the servers keep their data.")
+@click.option("--data-dir", type=DIRECTORY, help="Where the servers keep their data.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="Stop by itself after this time, counted from ready.")
 @click.option("--verify", is_flag=True, help="With --seconds: then stop the traffic, drain, and compare all figures.")
 @click.option("--kafka-port", type=_PORT, default=19092, show_default=True, help="The port below is used as well.")
@@ -109,19 +111,13 @@ def up(
         settings = settings.model_copy(update={"archive_dir": directory / "archive"})
     if scenario != "none":
         settings, traffic = _traffic(settings, scenario, speed, scale, directory)
-    token = _local_token()
+    # A token of the simulated ENT, new at each start: none can be read back from the file.
+    grant = Grant(projects=(COLLECTOR_PROJECT,), name=SIMULATED, events_per_second_max=COLLECTOR_EVENTS_PER_SECOND)
+    token = make_token(grant, datetime.now(UTC))
     plan = StackPlan(settings, directory, workers, ports, seconds=seconds, simulator=traffic.command, token=token.text)
     with _making_the_past(traffic):
         code = _run(plan, traffic, verify, token)
     sys.exit(code)
-
-
-def _local_token() -> NewToken:
-    """A token of the simulated ENT, new at each start: none can be read back from the file."""
-    rate = COLLECTOR_EVENTS_PER_SECOND
-    return make_token(
-        Grant(projects=(COLLECTOR_PROJECT,), name=SIMULATED, events_per_second_max=rate), datetime.now(UTC)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +140,14 @@ def _traffic(
     chosen_scale = checked_scale(scenario, scale)  # here, for the simulator would say it only in its log
     shift = scenario_shift_seconds(scenario, now + START_SECONDS, DEFAULT_SPEED if speed is None else speed)
     truth = directory / f"truth-{name}-{int(now)}.json"
-    command = ["simulate", "--live", "--scenario", name, "--truth", str(truth)]
-    command += ["--collector-project", COLLECTOR_PROJECT]
-    command += ["--speed", str(speed)] if speed is not None else []
-    command += ["--scale", str(scale)] if scale is not None else []
+    options = {
+        "--scenario": name,
+        "--truth": truth,
+        "--collector-project": COLLECTOR_PROJECT,
+        "--speed": speed,
+        "--scale": scale,
+    }
+    given = (word for option, value in options.items() if value is not None for word in (option, str(value)))
     click.echo(f"scenario {name}: {scenario.label}; scale {chosen_scale:g}; calendar shift {shift} s")
     stand_in = load_past(settings.config_dir, load_catalog(settings.config_dir)).stand_in_zone
     changed: dict[str, object] = {"calendar_shift_seconds": shift, "calendar_stand_in_zone": stand_in}
@@ -157,7 +157,9 @@ def _traffic(
         archive = directory / f"archive-{name}-{chosen_scale:g}"
         changed["archive_dir"] = archive
         past = ("simulate", "--scenario", name, "--archive", str(archive), "--scale", str(chosen_scale))
-    return settings.model_copy(update=changed), SimulatedTraffic(tuple(command), truth, past, directory / "past.log")
+    return settings.model_copy(update=changed), SimulatedTraffic(
+        ("simulate", "--live", *given), truth, past, directory / "past.log"
+    )
 
 
 def _has_pyarrow() -> bool:
@@ -190,39 +192,32 @@ def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewTok
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
         kept = TokenFile(plan.data_dir / TOKENS)
         kept.change(lambda tokens: (*(each for each in tokens if each.name != SIMULATED), token.token))
-        if verify:
-            _check_empty(settings, plan.data_dir)
+        if verify and (held := sum(log_ends(edges.kafka_address(settings), settings.topic).values())):
+            raise InputError(
+                f"--verify compares everything that was ever counted with this run's traffic, but {plan.data_dir} holds {held:,} events of "
+                "earlier runs: name an empty --data-dir"
+            )
 
     hooks = Hooks(
         ensure_topics=ensure,
         reader=lambda: LiveReader(edges.redis_address(settings), settings.redis_prefix),
-        at_end=(lambda pause, say: _verify(settings, traffic, pause, say)) if verify else None,
+        at_end=(lambda pause, say: _verify(plan, traffic, pause, say)) if verify else None,
     )
     return run_stack(plan, hooks, Screen(plan.addresses(), names))
 
 
-def _check_empty(settings: Settings, directory: Path) -> None:
-    if held := sum(log_ends(edges.kafka_address(settings), settings.topic).values()):
-        raise InputError(
-            f"--verify compares everything that was ever counted with this run's traffic, but {directory} holds {held:,} events of earlier "
-            "runs: name an empty --data-dir"
-        )
-
-
 def _verify(
-    settings: Settings, traffic: SimulatedTraffic, pause: Callable[[float], bool], say: Callable[[str], None]
+    plan: StackPlan, traffic: SimulatedTraffic, pause: Callable[[float], bool], say: Callable[[str], None]
 ) -> int:
-    address, rules = edges.kafka_address(settings), recount_rules(settings, visits=False)
-    observer = f"http://{host_port(settings.observer_host, settings.observer_port)}"
-    with closing(LiveReader(edges.redis_address(settings), settings.redis_prefix)) as reader:
-
-        def count_again() -> Recount:
-            return recount(address, settings.topic, reader, rules, lambda _done, _all: None)
+    settings, address = plan.settings, edges.kafka_address(plan.settings)
+    rules = recount_rules(settings, visits=False)
+    with counts_reader(settings) as reader:
+        count_again = partial(recount, address, settings.topic, reader, rules, lambda _done, _all: None)
 
         def known() -> list[Figures]:
             return [] if traffic.truth is None else [truth_figures(load_truth(traffic.truth))]
 
-        chain = Chain(reader, address, settings.topic, observer, settings.prometheus_url)
+        chain = Chain(reader, address, settings.topic, plan.page_url, settings.prometheus_url)
         return verify(chain, known, count_again, pause, say)
 
 
@@ -233,10 +228,11 @@ def truth_figures(truth: Truth) -> Figures:
     """What the simulator knows; repeats of an id are no events, they are removed."""
     if not truth.complete:
         raise InputError("the simulator did not end in order, so its truth is not final: see its log, run again")
-    minutes: Minutes = {}
-    for name, cut in _CUTS.items():
-        for (minute, codes), number in truth.expected(name, with_duplicates=False).items():
-            minutes[minute, (cut, *codes)] = number
+    minutes: Minutes = {
+        (minute, (cut, *codes)): number
+        for name, cut in _CUTS.items()
+        for (minute, codes), number in truth.expected(name, with_duplicates=False).items()
+    }
     return Figures(
         "simulator's truth",
         truth.published,

@@ -21,8 +21,8 @@ from streams.audit.upgrade import (
     wait_caught_up,
 )
 from streams.catalog import Catalog
+from streams.cli.audit import recount_rules
 from streams.cli.progress import Meter
-from streams.cli.recount import recount_rules
 from streams.clock import MINUTE_MS, iso_utc
 from streams.count import Cut
 from streams.edges import kafka_address, redis_address
@@ -91,8 +91,8 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
         minutes, rows = unlike_minutes(old, new, reach.first_minute, (before.settled_ms or 0) // MINUTE_MS)
         click.echo(f"{minutes:,} settled minutes compared, {len({row.minute for row in rows}):,} differ")
         for row in rows[:ROWS_SHOWN_MAX]:
-            name = encode_field(row.field)
-            click.echo(f"  {iso_utc(row.minute * MINUTE_MS)}  {name}: {old_prefix} {row.old:,}, new {row.new:,}")
+            what = f"{iso_utc(row.minute * MINUTE_MS)}  {encode_field(row.field)}"
+            click.echo(f"  {what}: {old_prefix} {row.old:,}, new {row.new:,}")
         if rows and not accept_differences:
             click.echo(
                 "not opened: look at these rows; where the new version is meant to count so, --accept-differences",

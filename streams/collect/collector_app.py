@@ -15,13 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from streams.access import AccessScope, Gate, Lock, RouteScopes, TokenBook, viewer_of
 from streams.addresses import host_port
 from streams.broker import KafkaAddress
 from streams.collect.collector_limits import RequestRefused
-from streams.collect.door import Answer, Body, Door, DoorRules
+from streams.collect.door import Body, Door, DoorRules
 from streams.collect.event_log import EventLog
 from streams.web import TlsFiles, WebServer, exposed, listen
 
@@ -36,21 +35,17 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     """Build the application; Kafka is connected to while it runs."""
 
     async def take(request: Request) -> Response:
-        began, status = time.perf_counter(), 500
+        began, status, body = time.perf_counter(), 500, Body(request.receive)
         try:
-            response = await _answer(request)
-            status = response.status_code
-        finally:
-            door.metrics.answered(status, time.perf_counter() - began)
-        return response
-
-    async def _answer(request: Request) -> Response:
-        body = Body(request.receive)
-        try:
-            return _answered(await door.take(Request(request.scope, body)))
+            answer = await door.take(Request(request.scope, body))
+            status = 200 if answer.accepted else 422
+            return _json(status, answer)
         except RequestRefused as refused:
             await body.drain()
+            status = refused.status
             return _refused(refused, is_read=body.is_read)
+        finally:
+            door.metrics.answered(status, time.perf_counter() - began)
 
     async def about(request: Request) -> Response:
         try:
@@ -95,10 +90,6 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown}, lifespan=lifespan)
 
 
-def _answered(answer: Answer) -> Response:
-    return _json(200 if answer.accepted else 422, answer)
-
-
 def _refused(refused: RequestRefused, *, is_read: bool) -> Response:
     headers = {} if is_read else {"Connection": "close"}  # what was not read must not be taken for the next request
     if refused.status == 401:
@@ -138,9 +129,7 @@ def collect_until_stopped(
     book = TokenBook(tokens_file)
     listening = listen(host, port, "choose another collector_port")
     events = EventLog(kafka, topic, rules.limits.confirm_seconds_max)
-    app: ASGIApp = create_collector_app(Door(book, events, rules), events)
-    if lock is not None:
-        app = Gate(app, lock, COLLECTOR_ROUTES)
-    scheme = "http" if tls is None else "https"
-    log.info("the collector listens on %s://%s", scheme, host_port(host, port))
-    WebServer(app, listening, STOP_SECONDS_MAX, tls).serve_until_stopped()
+    app = create_collector_app(Door(book, events, rules), events)
+    guarded = app if lock is None else Gate(app, lock, COLLECTOR_ROUTES)
+    log.info("the collector listens on %s://%s", "http" if tls is None else "https", host_port(host, port))
+    WebServer(guarded, listening, STOP_SECONDS_MAX, tls).serve_until_stopped()

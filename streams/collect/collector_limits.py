@@ -109,17 +109,16 @@ class CollectorMetrics:
         # `_created` series are of no use here and break the naming rules.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus_client.CollectorRegistry()
-        events, requests, seconds = metrics.COLLECTED, metrics.COLLECTOR_REQUESTS, metrics.COLLECTOR_SECONDS
-        self._events = prometheus_client.Counter(events.name, events.help, events.labels, registry=self.registry)
-        self._requests = prometheus_client.Counter(
-            requests.name, requests.help, requests.labels, registry=self.registry
+        self._events, self._requests = (
+            prometheus_client.Counter(one.name, one.help, one.labels, registry=self.registry)
+            for one in (metrics.COLLECTED, metrics.COLLECTOR_REQUESTS)
         )
+        seconds = metrics.COLLECTOR_SECONDS
         self._seconds = prometheus_client.Histogram(
             seconds.name, seconds.help, registry=self.registry, buckets=SECONDS_BUCKETS
         )
-        waiting, kafka = metrics.COLLECTOR_WAITING, metrics.COLLECTOR_KAFKA_UP
-        prometheus_client.Gauge(waiting.name, waiting.help, registry=self.registry).set_function(waiting_bytes)
-        prometheus_client.Gauge(kafka.name, kafka.help, registry=self.registry).set_function(lambda: int(kafka_is_up()))
+        for one, asked in ((metrics.COLLECTOR_WAITING, waiting_bytes), (metrics.COLLECTOR_KAFKA_UP, kafka_is_up)):
+            prometheus_client.Gauge(one.name, one.help, registry=self.registry).set_function(asked)
 
     def events(self, outcome: str, numbers: Mapping[str, int]) -> None:
         """So many events by project ended so."""

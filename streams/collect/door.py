@@ -99,9 +99,7 @@ class Door:
             raise _come_back("Kafka takes no events now")
         held = _Held(self._waiting, token.id)
         try:
-            body = await self._read(request, held)
-            found = self._validated(request, body, token, rate, held)
-            del body
+            found = self._validated(request, await self._read(request, held), token, rate, held)
         except BaseException:
             held.give_back()
             raise
@@ -142,8 +140,7 @@ class Door:
 
     def _rate(self, token: Token) -> Rate:
         per_second = token.events_per_second_max or self._rules.limits.events_per_second_max
-        rate = self._rates.get(token.id)
-        if rate is None or rate.per_second != per_second:
+        if (rate := self._rates.get(token.id)) is None or rate.per_second != per_second:
             rate = self._rates[token.id] = Rate(per_second, time.monotonic())
         return rate
 
@@ -151,21 +148,19 @@ class Door:
         bytes_max = self._rules.limits.body_bytes_max
         if (length := request.headers.get("content-length", "")).isdigit() and int(length) > bytes_max:
             raise _too_large(bytes_max)
-        pieces: list[bytes] = []
-        size = 0
+        body = bytearray()
         try:
             async with asyncio.timeout(self._rules.limits.body_seconds_max):
                 async for piece in request.stream():
-                    size += len(piece)
-                    if size > bytes_max:
+                    body += piece
+                    if len(body) > bytes_max:
                         raise _too_large(bytes_max)
                     held.hold(len(piece))
-                    pieces.append(piece)
         except TimeoutError:
             raise RequestRefused(408, "the body took too long: send fewer events at once") from None
         except ClientDisconnect:
             raise RequestRefused(400, "the body is cut off") from None
-        return b"".join(pieces)
+        return bytes(body)
 
     def _validated(self, request: Request, body: bytes, token: Token, rate: Rate, held: _Held) -> ValidatedEvents:
         limits = self._rules.limits
@@ -180,8 +175,7 @@ class Door:
         rate.pay(cost(0, len(body)))
         lines = split(body, is_one_event=media_type == "application/json", limits=limits)
         rate.pay(max(0, len(lines) - cost(0, len(body))))
-        rules = LineRules(token.projects, self._rules.bounds)
-        return validate_lines(lines, rules, time.time_ns() // 1_000_000)
+        return validate_lines(lines, LineRules(token.projects, self._rules.bounds), time.time_ns() // 1_000_000)
 
     async def _handed_over(self, found: ValidatedEvents, token: Token, held: _Held) -> Answer:
         if found.records:
@@ -194,11 +188,15 @@ class Door:
             held.give_back()
         reasons = Counter(each.reason.value for each in found.refused)
         self.metrics.events(ACCEPTED, found.accepted)
-        project = token.projects[0] if len(token.projects) == 1 else NO_PROJECT
         for reason, number in reasons.items():
-            self.metrics.events(reason, {project: number})
-        remembered = self._rules.ids_remembered_seconds
-        return Answer(len(found.records), len(found.refused), dict(reasons), found.refused, remembered)
+            self.metrics.events(reason, {token.projects[0] if len(token.projects) == 1 else NO_PROJECT: number})
+        return Answer(
+            accepted=len(found.records),
+            refused=len(found.refused),
+            reasons=dict(reasons),
+            refused_lines=found.refused,
+            ids_remembered_seconds=self._rules.ids_remembered_seconds,
+        )
 
 
 class _Held:

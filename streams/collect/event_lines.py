@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streams.collect.collector_limits import CollectorLimits, RequestRefused
-from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, VisitEvent, validate_all
+from streams.events import VALUE_BYTES_MAX, EventBounds, Reason, validate_all
 from streams.unpacking import Packing, Unpacked, tool_for
 
 _BLANKS = b" \t\r"
@@ -99,16 +99,12 @@ def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> 
 
     An event that names no project gets the only one; where there are several, or another is named, it is refused.
     """
-    values = [line.value for line in lines]
-    events, at, reasons = validate_all(values, now_ms, rules.bounds)
-    verdicts: list[Reason | None] = [None] * len(lines)
-    for index, reason in zip(at, reasons, strict=True):
-        verdicts[index] = reason
-    found, good = ValidatedEvents(), iter(events)
-    projects = rules.projects
+    events, at, reasons = validate_all([line.value for line in lines], now_ms, rules.bounds)
+    broken = dict(zip(at, reasons, strict=True))
+    found, good, projects = ValidatedEvents(), iter(events), rules.projects
     only = projects[0] if len(projects) == 1 else None
-    for line, verdict in zip(lines, verdicts, strict=True):
-        value = line.value
+    for place, line in enumerate(lines):
+        value, verdict = line.value, broken.get(place)
         if verdict is None:
             event = next(good)
             project = event.project
@@ -121,13 +117,9 @@ def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> 
         if verdict is not None:
             found.refused.append(RefusedLine(line.number, verdict))
             continue
-        found.records.append((_key(event), value))
+        found.records.append((event.visitor.encode(), value))
         found.accepted[project] += 1  # type: ignore[index]  # it is one of `projects`
     return found
-
-
-def _key(event: VisitEvent) -> bytes:
-    return event.visitor.encode()
 
 
 def _named(value: bytes, project: str) -> bytes:

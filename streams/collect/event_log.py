@@ -74,12 +74,12 @@ class EventLog:
         Raises:
             NotConfirmed: it did not, in time.
         """
-        producer = self._producer
-        if producer is None or self.problem is not None:
+        if (producer := self._producer) is None or self.problem is not None:
             on_end()
             raise NotConfirmed("Kafka takes no events now")
-        partitions = len(producer.client.cluster.partitions_for_topic(self._topic))
-        batches = self._batches(producer, records, partitions)
+        batches = self._batches(
+            producer, records, partitions=len(producer.client.cluster.partitions_for_topic(self._topic))
+        )
         tasks = [asyncio.create_task(self._deliver(producer, batch, partition)) for partition, batch in batches]
         left = set(tasks)
 
@@ -91,14 +91,15 @@ class EventLog:
             if not left:
                 on_end()
 
+        self._sending.update(tasks)
         for task in tasks:
-            self._sending.add(task)
             task.add_done_callback(ended)
         _done, late = await asyncio.wait(tasks, timeout=self._confirm_seconds_max)
         failed = [task for task in tasks if task not in late and (task.cancelled() or task.exception() is not None)]
         if late or failed:
-            why = f"{len(late)} late, {len(failed)} failed"
-            raise NotConfirmed(f"Kafka did not confirm {len(late) + len(failed)} of {len(tasks)} batches ({why})")
+            raise NotConfirmed(
+                f"Kafka did not confirm {len(late) + len(failed)} of {len(tasks)} batches ({len(late)} late, {len(failed)} failed)"
+            )
 
     async def _deliver(self, producer: AIOKafkaProducer, batch: BatchBuilder, partition: int) -> None:
         await (await producer.send_batch(batch, self._topic, partition=partition))
@@ -109,8 +110,7 @@ class EventLog:
         full: list[tuple[int, BatchBuilder]] = []
         for key, value in records:
             partition = partition_of(key, partitions)
-            batch = filling.get(partition)
-            if batch is None:
+            if (batch := filling.get(partition)) is None:
                 batch = filling[partition] = producer.create_batch()
             if batch.append(timestamp=None, key=key, value=value) is None:
                 full.append((partition, batch))
@@ -129,18 +129,15 @@ class EventLog:
                     self._producer = await self._connect()
                     log.info("Kafka takes events")
                 up = await asyncio.wait_for(self._producer.client.force_metadata_update(), LOOK_SECONDS_MAX)
-                self._tell(None if up else self._why(TimeoutError("no broker answers")))
+                self._tell(None if up else self._address.explain(TimeoutError("no broker answers")))
             except (KafkaError, OSError, VigieError) as error:  # a TimeoutError is an OSError
-                self._tell(str(error) if isinstance(error, VigieError) else self._why(error))
+                self._tell(error if isinstance(error, VigieError) else self._address.explain(error))
             await asyncio.sleep(CONNECT_SECONDS if self._producer is None else LOOK_SECONDS)
 
-    def _tell(self, problem: str | None) -> None:
+    def _tell(self, problem: VigieError | None) -> None:
         if (problem is None) != (self._problem is None):
             log.log(logging.INFO if problem is None else logging.WARNING, "%s", problem or "Kafka answers again")
-        self._problem = problem
-
-    def _why(self, error: Exception) -> str:
-        return str(self._address.explain(error))
+        self._problem = None if problem is None else str(problem)
 
     async def _connect(self) -> AIOKafkaProducer:
         await asyncio.to_thread(_see_topic, self._address, self._topic)

@@ -68,20 +68,24 @@ class TerminalWords:
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""
-        lines = [self.title(alert), self._figures(alert)]
-        if alert.expected > 0:
-            lines.append(f"usual over these minutes: {alert.lower:,.0f} to {alert.upper:,.0f} (days like it)")
-        if alert.score > 0:
-            lines.append(f"score {alert.score:.1f}; an ordinary day reaches {alert.usual_score:.1f}")
-        if alert.last_rentree and alert.kind != "silence":
-            lines.append(f"{times(alert.observed / alert.last_rentree)} the last rentrée")
-        lines.append(f"raised {self.clock(alert.raised_ms)}")
-        lines += ["learning: few comparable days"] if alert.learning else []
-        if alert.normal_since_ms is not None:
-            lines.append(f"learned as the new normal since {self.clock(alert.normal_since_ms)}")
-        lines += [f"planned: {alert.planned}; nobody is called"] if alert.planned else []
-        lines += [f"  {self._driver(driver)}" for driver in alert.drivers]
-        return "\n".join([*lines, *filter(None, [_FIRST.get(alert.kind)])])
+        rentree = alert.last_rentree if alert.kind != "silence" else None
+        usual = f"usual over these minutes: {alert.lower:,.0f} to {alert.upper:,.0f} (days like it)"
+        score = f"score {alert.score:.1f}; an ordinary day reaches {alert.usual_score:.1f}"
+        normal = alert.normal_since_ms
+        lines = [
+            self.title(alert),
+            self._figures(alert),
+            usual if alert.expected > 0 else "",
+            score if alert.score > 0 else "",
+            f"{times(alert.observed / rentree)} the last rentrée" if rentree else "",
+            f"raised {self.clock(alert.raised_ms)}",
+            "learning: few comparable days" if alert.learning else "",
+            "" if normal is None else f"learned as the new normal since {self.clock(normal)}",
+            f"planned: {alert.planned}; nobody is called" if alert.planned else "",
+            *(f"  {self._driver(driver)}" for driver in alert.drivers),
+            _FIRST.get(alert.kind, ""),
+        ]
+        return "\n".join(filter(None, lines))
 
     def explained(self, incident: Incident) -> str:
         """`explains 316 other alerts: 13 regions, 13 projects, 290 services`, "" where it explains none."""

@@ -54,8 +54,7 @@ class Words:
     def incident(self, incident: Incident) -> str:
         """One paragraph: its alert, what it explains, what to do first."""
         alert = incident.alert
-        told = (self.sentence(alert), self.explained(incident), _FIRST.get(alert.kind, ""))
-        return " ".join(text for text in told if text)
+        return " ".join(filter(None, (self.sentence(alert), self.explained(incident), _FIRST.get(alert.kind, ""))))
 
     def part(self, alert: AlertRecord, whole: Incident) -> str:
         """The same of an alert that another one explains."""
@@ -67,35 +66,38 @@ class Words:
 
     def sentence(self, alert: AlertRecord) -> str:
         """One or two sentences: what, where, how much against what, since when, what drives it."""
-        head = f"{self.title(alert)} : {self._figures(alert)}."
-        return " ".join(
-            part for part in (head, self._normal(alert), self._rentree(alert), self._drivers(alert, 3)) if part
+        drivers = ", ".join(self._driver(driver) for driver in alert.drivers[:3])
+        told = (
+            f"{self.title(alert)} : {self._figures(alert)}.",
+            self._normal(alert),
+            self._rentree(alert),
+            f"Surtout : {drivers}." if drivers else "",
         )
+        return " ".join(filter(None, told))
 
     def explanation(self, alert: AlertRecord) -> str:
         """All that is known, one line a thought."""
         day = french_date(scenario_time(alert.start_ms, self.shift_seconds))
         figures = self._figures(alert)
-        lines = [f"{self.title(alert)}, {day}", f"{figures[:1].upper()}{figures[1:]}."]
-        if alert.expected > 0:
-            lines.append(
-                f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
-                f"(jours comparables : même type de jour dans le calendrier scolaire)."
-            )
-        if alert.score > 0:
-            lines.append(
-                f"Écart : {decimal(alert.score)} ; le plus haut d'un jour ordinaire : {decimal(alert.usual_score)}."
-            )
-        lines.append(self._normal(alert))
-        lines.append(self._rentree(alert))
-        lines.append(f"Alerte levée à {self.clock(alert.raised_ms)}.")
-        if alert.learning:
-            lines.append("Apprentissage : peu de jours comparables, la fourchette est large.")
-        if alert.planned:
-            lines.append(f"Prévu : {alert.planned}. Personne n'est prévenu.")
-        lines += [f"  {self._driver(driver)}" for driver in alert.drivers]
-        lines.append(_FIRST.get(alert.kind, ""))
-        return "\n".join(line for line in lines if line)
+        usual = (
+            f"Bornes habituelles sur cette durée : {number(alert.lower)} à {number(alert.upper)} "
+            f"(jours comparables : même type de jour dans le calendrier scolaire)."
+        )
+        score = f"Écart : {decimal(alert.score)} ; le plus haut d'un jour ordinaire : {decimal(alert.usual_score)}."
+        lines = [
+            f"{self.title(alert)}, {day}",
+            f"{figures[:1].upper()}{figures[1:]}.",
+            usual if alert.expected > 0 else "",
+            score if alert.score > 0 else "",
+            self._normal(alert),
+            self._rentree(alert),
+            f"Alerte levée à {self.clock(alert.raised_ms)}.",
+            "Apprentissage : peu de jours comparables, la fourchette est large." if alert.learning else "",
+            f"Prévu : {alert.planned}. Personne n'est prévenu." if alert.planned else "",
+            *(f"  {self._driver(driver)}" for driver in alert.drivers),
+            _FIRST.get(alert.kind, ""),
+        ]
+        return "\n".join(filter(None, lines))
 
     def explained(self, incident: Incident) -> str:
         """`Explique 316 autres alertes : 13 régions, 13 ENT, 290 services.`, "" where it explains none."""
@@ -154,14 +156,9 @@ class Words:
             return ""
         return f"C'est × {decimal(alert.observed / alert.last_rentree)} la dernière rentrée."
 
-    def _drivers(self, alert: AlertRecord, most: int) -> str:
-        named = [self._driver(driver) for driver in alert.drivers[:most]]
-        return f"Surtout : {', '.join(named)}." if named else ""
-
     def _driver(self, driver: Driver) -> str:
-        place = self.place(driver.region, driver.service, driver.project)
-        if driver.service is not None:
-            place = self.catalog.service_label(driver.service)
+        in_place = self.place(driver.region, driver.service, driver.project)
+        place = in_place if driver.service is None else self.catalog.service_label(driver.service)
         return place if driver.ratio is None else f"{place} ({times(driver.ratio)})"
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from streams.catalog import Catalog
-from streams.clock import iso_utc
+from streams.clock import MINUTE_MS, iso_utc
 from streams.errors import InputError
 from streams.expose.alert_french import Words
 from streams.expose.minutes_query import read_time
@@ -95,10 +94,6 @@ class ExplainedRow:
 
 def alert_row(alert: AlertRecord, words: Words, *, full: bool = False) -> AlertRow:
     """One alert for a reader."""
-    ratio = alert.ratio
-    drivers = [
-        DriverRow(_level(d), d.region, d.service, d.project, d.observed, d.expected, d.ratio) for d in alert.drivers
-    ]
     return AlertRow(
         alert.id,
         alert.kind,
@@ -114,17 +109,24 @@ def alert_row(alert: AlertRecord, words: Words, *, full: bool = False) -> AlertR
         alert.expected,
         alert.lower,
         alert.upper,
-        None if ratio is None else round(ratio, 3),
+        None if alert.ratio is None else round(alert.ratio, 3),
         alert.learning,
         alert.planned,
         None if alert.normal_since_ms is None else iso_utc(alert.normal_since_ms),
-        drivers,
+        [
+            DriverRow(
+                "project" if one.project else "service" if one.service else "region",
+                one.region,
+                one.service,
+                one.project,
+                one.observed,
+                one.expected,
+                one.ratio,
+            )
+            for one in alert.drivers
+        ],
         words.explanation(alert) if full else words.sentence(alert),
     )
-
-
-def _level(driver: Any) -> str:
-    return "project" if driver.project else "service" if driver.service else "region"
 
 
 def chosen(alerts: Sequence[AlertRecord], state: str, from_ms: int | None, to_ms: int | None) -> list[AlertRecord]:
@@ -177,10 +179,9 @@ def read_alert_scope(region: str | None, service: str | None, project: str | Non
 
 def judged_to(book: AlertBook) -> str | None:
     """The time up to which some observer judged, None before the first minute."""
-    return None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * 60_000)
+    return None if book.judged_minute is None else iso_utc((book.judged_minute + 1) * MINUTE_MS)
 
 
-_MINUTE_MS = 60_000
 #: A board shows so much before an incident began, and after it was over.
 AROUND_MINUTES = 60
 #: The page's curve begins so much before it, and ends so much after it was over.
@@ -204,8 +205,8 @@ class Links:
 
 def _page_time(alert: AlertRecord, now_ms: int) -> dict[str, str]:
     """The page's curve: as long as it takes to show how the alert began, and of then where it is over."""
-    end_ms = now_ms if alert.end_ms is None else alert.end_ms + MARGIN_MINUTES * _MINUTE_MS
-    minutes = (end_ms - alert.start_ms) // _MINUTE_MS + (0 if alert.end_ms is None else MARGIN_MINUTES)
+    end_ms = now_ms if alert.end_ms is None else alert.end_ms + MARGIN_MINUTES * MINUTE_MS
+    minutes = (end_ms - alert.start_ms) // MINUTE_MS + (0 if alert.end_ms is None else MARGIN_MINUTES)
     default, *longer = SPANS.values()
     found = next((one for one in (default, *longer) if minutes < one.minutes), longer[-1])
     named = {} if found is default else {"duree": found.name}
@@ -218,11 +219,14 @@ def links_of(
     """The links of an alert or of its incident, as of now."""
     place = {"ent": alert.project} if alert.project else {"region": alert.region, "service": alert.service}
     shown = {name: code for name, code in place.items() if code} | _page_time(alert, now_ms)
-    region = alert.region or project_regions.get(alert.project or "")
-    variables = {"var-region": region, "var-service": alert.service, "var-project": alert.project}
+    variables = {
+        "var-region": alert.region or project_regions.get(alert.project or ""),
+        "var-service": alert.service,
+        "var-project": alert.project,
+    }
     times = {
-        "from": str(alert.start_ms - AROUND_MINUTES * _MINUTE_MS),
-        "to": "now" if alert.end_ms is None else str(alert.end_ms + AROUND_MINUTES * _MINUTE_MS),
+        "from": str(alert.start_ms - AROUND_MINUTES * MINUTE_MS),
+        "to": "now" if alert.end_ms is None else str(alert.end_ms + AROUND_MINUTES * MINUTE_MS),
     }
     asked = urlencode({**times, **{name: code for name, code in variables.items() if code}})
     boards = f"{grafana_url.rstrip('/')}/" if grafana_url else ""

@@ -15,7 +15,7 @@ from streams.clock import scenario_time
 from streams.expose.alert_french import Words
 from streams.expose.codes import written_labels
 from streams.expose.incidents import IncidentParts
-from streams.expose.samples import FRANCE, ManySeries, Row, family
+from streams.expose.samples import FRANCE, ManySeries, Row, family, singles
 from streams.expose.scope import FRANCE as ALL_FRANCE
 from streams.expose.scope import incidents_for, project_regions
 from streams.incidents import (
@@ -52,15 +52,17 @@ def alert_families(
     # Who was called before something explained it is told of its end, not of an end that is none.
     before = [alert for one in incidents for alert in one.called_before]
     active = [*(one.alert for one in shown), *before][:ACTIVE_MAX]
-    said = {one.id: _said(one.alert, words.incident(one), words) for one in shown}
-    said |= {one.id: _said(one, words.part(one, whole), words) for whole in incidents for one in whole.called_before}
-    quiet = Counter((alert.kind, why.value) for alert in book.running if (why := quiet_because(alert)))
+    said = {one.id: words.incident(one) for one in shown}
+    said |= {one.id: words.part(one, whole) for whole in incidents for one in whole.called_before}
     heads, told = {one.id for one in called}, {alert.id for alert in active}
     held = {one.id for one in incidents if one.quiet is Quiet.HELD}
-    left = [alert for alert in book.running if quiet_because(alert) is None and alert.id not in told]
-    for alert in left:
-        why_not = BOUND if alert.id in heads or alert in before else PART
-        quiet[alert.kind, Quiet.HELD.value if alert.id in held else why_not] += 1
+    quiet = Counter[tuple[str, str]]()
+    for alert in book.running:
+        if why := quiet_because(alert):
+            quiet[alert.kind, why.value] += 1
+        elif alert.id not in told:
+            why_not = BOUND if alert.id in heads or alert in before else PART
+            quiet[alert.kind, Quiet.HELD.value if alert.id in held else why_not] += 1
 
     def labels(alert: AlertRecord) -> tuple[str, ...]:
         return tuple(labels_of(alert, regions).values())
@@ -77,7 +79,10 @@ def alert_families(
             metrics.ALERT_RATIO_NOW,
             [(labels(one), round(one.ratio_now, 4)) for one in active if one.ratio_now is not None],
         ),
-        (metrics.ALERT_INFO, [((*labels(one), *said[one.id]), 1) for one in active]),
+        (
+            metrics.ALERT_INFO,
+            [((*labels(one), one.id, words.title(one), words.summary(one), said[one.id]), 1) for one in active],
+        ),
         (metrics.ALERT_OBSERVED, [(labels(one), one.observed) for one in active]),
         (metrics.ALERT_EXPECTED, [(labels(one), one.expected) for one in active]),
         (metrics.ALERT_START, [(labels(one), one.start_ms / 1000) for one in active]),
@@ -98,12 +103,7 @@ def alert_families(
     for metric, some in rows:
         if metrics_all or not metric.is_extra:
             yield family(metric, some)
-    if book.judged_minute is not None:
-        yield family(metrics.JUDGED, [((), (book.judged_minute + 1) * 60)])
-
-
-def _said(alert: AlertRecord, sentence: str, words: Words) -> tuple[str, ...]:
-    return alert.id, words.title(alert), words.summary(alert), sentence
+    yield from singles((metrics.JUDGED, None if book.judged_minute is None else (book.judged_minute + 1) * 60))
 
 
 def expected_families(
@@ -129,8 +129,7 @@ def expected_families(
             (written_labels(("region",), (region,)), [getattr(rows.get(minute), name, None) for minute in minutes])
             for region, rows in tables.items()
         ]
-        known = [pair for pair in series if any(value is not None for value in pair[1])]
-        if known:
+        if known := [pair for pair in series if any(value is not None for value in pair[1])]:
             yield ManySeries(metric, known, seconds)
 
 
@@ -170,21 +169,19 @@ class AlertScraper:
             ServerError: Redis does not answer.
         """
         parts, words = self.incidents, self.incidents.words
-        shift = screen_shift(parts.now_ms(), words.shift_seconds)
         found = [
             *alert_families(parts.store.book(), words, parts.acknowledgements(), metrics_all=self.metrics_all),
             *name_families(words.catalog),
-            family(metrics.SCREEN_SHIFT, [((), shift)]),
+            *singles((metrics.SCREEN_SHIFT, screen_shift(parts.now_ms(), words.shift_seconds))),
         ]
-        figures = self.figures()
-        if figures is None:
+        if (figures := self.figures()) is None:
             return found, []
-        found.append(family(metrics.DETECTOR_LOADING, [((), int(figures.judged_to is None))]))
-        found.append(family(metrics.DETECTOR_FAILURES, [((), figures.failures)]))
+        found += singles(
+            (metrics.DETECTOR_LOADING, int(figures.judged_to is None)), (metrics.DETECTOR_FAILURES, figures.failures)
+        )
         regions = [region.code for region in words.catalog.regions]
         return found, list(expected_families(minutes, regions, self.expected))
 
     def always(self) -> list[Family]:
         """What does not need Redis."""
-        up = self.kafka_up()
-        return [] if up is None else [family(metrics.KAFKA_UP, [((), int(up))])]
+        return list(singles((metrics.KAFKA_UP, self.kafka_up())))

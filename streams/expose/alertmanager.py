@@ -40,7 +40,6 @@ def read_acknowledgements(url: str) -> tuple[Acknowledgement, ...]:
     Raises:
         ServerError: Alertmanager does not answer, or not as it should.
     """
-    found = _decoded(_call(url, "/api/v2/silences?active=true"), list[_Silence], url)
     return tuple(
         Acknowledgement(
             by=one.created_by,
@@ -48,7 +47,7 @@ def read_acknowledgements(url: str) -> tuple[Acknowledgement, ...]:
             comment=one.comment,
             matchers=one.matchers,
         )
-        for one in found
+        for one in _decoded(_call(url, "/api/v2/silences?active=true"), list[_Silence], url)
         if one.status.state == "active"
     )
 

@@ -107,8 +107,7 @@ class SettledMinutes:
             counts = before[minute].counts
             if numbers == [counts.get(field, 0) for field in self._signs]:
                 found[minute] = before[minute]
-        missing = [minute for minute in minutes if minute not in found]
-        if missing:
+        if missing := [minute for minute in minutes if minute not in found]:
             found |= {each.minute: each for each in self._reader.fetch(missing)}
         self._held = found
         return [found[minute] for minute in minutes]

@@ -21,8 +21,7 @@ from streams.expose.answers import API, JSON, REFUSED, TIME, Health, MinutesAnsw
 from streams.expose.collector import Scraper, render
 from streams.expose.incidents import Expected, IncidentParts, add_alerts, add_incidents
 from streams.expose.minutes_query import DEFAULT_BY, GROUPINGS, MEASURES, Row, read_question, read_rows
-from streams.expose.page import Feed, add_accessibility, add_page, add_runbooks
-from streams.expose.page.runbooks import add_forecast
+from streams.expose.page import Feed, add_accessibility, add_forecast, add_page, add_runbooks
 from streams.expose.scope import Sight
 from streams.expose.status import Status
 from streams.expose.unseen_rows import UnseenAnswer, shaped, unseen_rows
@@ -70,10 +69,8 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         redoc_url=None,
     )
     add_errors(app)
-    _add_health(app, parts.observer, parts.loops, parts.dead)
-    _add_metrics(app, parts.scraper)
+    _add_health(app, parts)
     _add_api(app, parts)
-    _add_unseen(app, parts)
     add_alerts(app, parts.incidents, parts.expected)
     add_incidents(app, parts.incidents)
     add_forecast(app, parts.forecast, parts.catalog)
@@ -83,8 +80,8 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     return app
 
 
-def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Callable[[], str | None]) -> None:
-    # Both answer from memory, on the event loop: no slow Redis and no busy thread can delay them.
+def _add_health(app: FastAPI, parts: Parts) -> None:
+    # These two answer from memory, on the event loop: no slow Redis and no busy thread can delay them.
     @app.get(
         "/healthz",
         response_model=Health,
@@ -93,8 +90,7 @@ def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Ca
     )
     async def healthz(request: Request) -> Response:
         """200; 503 once Redis did not answer for `alive_without_redis_seconds`: then a supervisor may start the observer again."""
-        why = dead()
-        if why is None:
+        if (why := parts.dead()) is None:
             return answer(Health("alive"))
         return answer(Health("not alive", why if viewer_of(request).may(AccessScope.READ) else None), 503)
 
@@ -106,16 +102,14 @@ def _add_health(app: FastAPI, observer: Observer, loops: ObserverLoops, dead: Ca
     )
     async def readyz(request: Request) -> Response:
         """200 once Redis answers and the observer's loop ran, before any event; else, or where a part has a defect, 503 and the reason."""
-        reason = next(iter(loops.defects()), None) or not_ready_because(observer.loop.state, time.monotonic())
-        if not viewer_of(request).may(AccessScope.READ):
-            return answer(Readiness(reason is None, None), 200 if reason is None else 503)
-        return answer(Readiness(reason is None, reason, loops.problems()), 200 if reason is None else 503)
+        reason = next(iter(parts.loops.defects()), None)
+        reason = reason or not_ready_because(parts.observer.loop.state, time.monotonic())
+        told = (reason, parts.loops.problems()) if viewer_of(request).may(AccessScope.READ) else (None, ())
+        return answer(Readiness(reason is None, *told), 200 if reason is None else 503)
 
-
-def _add_metrics(app: FastAPI, scraper: Scraper) -> None:
     @app.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
-        return exposed(request, *render(scraper.scrape(), request.headers.get("accept", "")))
+        return exposed(request, *render(parts.scraper.scrape(), request.headers.get("accept", "")))
 
 
 def _add_api(app: FastAPI, parts: Parts) -> None:
@@ -168,8 +162,6 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
         found = parts.status()
         return answer(found, 200 if found.redis.up else 503)
 
-
-def _add_unseen(app: FastAPI, parts: Parts) -> None:
     @app.get("/api/v1/unseen", response_model=UnseenAnswer, responses=REFUSED, **API)
     def unseen(request: Request) -> Response:
         """Values of the last 24 hours that no list knows: their events count under INCONNU. Administrators see them as they were sent,

@@ -106,17 +106,16 @@ class Telling:
 
     def row(self, incident: Incident, *, full: bool = False) -> IncidentRow:
         """One incident for a reader."""
-        words, known = self.words, self.acknowledged(incident)
-        told = [
+        words, known, counts = self.words, self.acknowledged(incident), incident.counts
+        told = (
             words.explanation(incident.alert) if full else words.sentence(incident.alert),
             words.explained(incident),
-        ]
-        told.append(words.acknowledged(known))
-        counts = incident.counts
+            words.acknowledged(known),
+        )
         return IncidentRow(
             id=incident.id,
             title=words.title(incident.alert),
-            explanation=("\n" if full else " ").join(text for text in told if text),
+            explanation=("\n" if full else " ").join(filter(None, told)),
             severity=incident.severity,
             called=incident.is_running and incident.quiet is None,
             quiet=incident.quiet,
@@ -172,10 +171,9 @@ def add_alerts(app: FastAPI, parts: IncidentParts, expected_rows: Expected) -> N
     )
     def alert(request: Request, alert_id: str) -> Response:
         """One alert, with its whole explanation."""
-        for one in parts.book(request).alerts:
-            if one.id == alert_id:
-                return answer(alert_row(one, parts.words, full=True))
-        raise HTTPException(404, f"no alert {alert_id[:120]!r} is kept: /api/v1/alerts lists them")
+        if (found := next((one for one in parts.book(request).alerts if one.id == alert_id), None)) is None:
+            raise HTTPException(404, f"no alert {alert_id[:120]!r} is kept: /api/v1/alerts lists them")
+        return answer(alert_row(found, parts.words, full=True))
 
     @app.get("/api/v1/expected", response_model=ExpectedAnswer, responses=REFUSED, **API)
     def expected(
@@ -218,13 +216,12 @@ def add_incidents(app: FastAPI, parts: IncidentParts) -> None:
         book, telling = parts.book(request), parts.telling()
         found = incidents_for(scope, book, parts.words.catalog)
         kept = {one.id for one in chosen([one.alert for one in found], state, *read_times(from_, to))}
-        rows = [telling.row(one) for one in found if one.id in kept]
         return answer(
             IncidentsAnswer(
                 judged_to=judged_to(book),
                 alerts=sum(1 + len(one.explains) for one in found if one.id in kept),
                 acknowledgements="unknown" if telling.acknowledgements is None else "known",
-                incidents=rows,
+                incidents=[telling.row(one) for one in found if one.id in kept],
             )
         )
 
@@ -236,8 +233,7 @@ def add_incidents(app: FastAPI, parts: IncidentParts) -> None:
     )
     def incident(request: Request, incident_id: str) -> Response:
         """One incident in full, with the alerts that it explains; the id of one of these leads to it, too."""
-        telling = parts.telling()
-        found = incident_of(incidents_for(FRANCE, parts.book(request), parts.words.catalog), incident_id)
-        if found is None:
+        kept = incidents_for(FRANCE, parts.book(request), parts.words.catalog)
+        if (found := incident_of(kept, incident_id)) is None:
             raise HTTPException(404, f"no incident {incident_id[:120]!r} is kept: /api/v1/incidents lists them")
-        return answer(telling.row(found, full=True))
+        return answer(parts.telling().row(found, full=True))

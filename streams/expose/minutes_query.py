@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -112,13 +113,12 @@ def _read_measure(measure: str | None, grouping: Grouping) -> tuple[str, ...]:
 
 def read_by(text: str) -> Grouping:
     """Read `by`: names separated by commas, in any order."""
-    asked = sorted(part.strip() for part in text.split(","))
-    for grouping in GROUPINGS.values():
-        if asked == sorted(grouping.name.split(",")):
-            return grouping
-    raise InputError(
-        f"by: {_cut(text)} are not counted together; allowed: {' | '.join(GROUPINGS)} (any order of the names)"
-    )
+    asked = {tuple(sorted(name.split(","))): grouping for name, grouping in GROUPINGS.items()}
+    if (found := asked.get(tuple(sorted(part.strip() for part in text.split(","))))) is None:
+        raise InputError(
+            f"by: {_cut(text)} are not counted together; allowed: {' | '.join(GROUPINGS)} (any order of the names)"
+        )
+    return found
 
 
 def read_time(name: str, text: str) -> int:
@@ -167,21 +167,20 @@ def minute_rows(
 
     `users` are this minute's by code, None for few; None in all where its sketches are not held.
     """
-    measured: dict[str, Mapping[tuple[str, ...], int | None]] = {}
-    for name in question.measures:
-        if name == EVENTS:
-            measured[name] = _sums(codes, question.grouping.events, minute.counts)
-        elif name == VISITS:
-            measured[name] = _sums(codes, question.grouping.visits, minute.counts)
-        elif users is not None:
-            members = question.grouping.members
-            measured[name] = {(code,) if members else (): number for code, number in users.items()}
+    grouping = question.grouping
+    measured: dict[str, Mapping[tuple[str, ...], int | None]] = {
+        name: _sums(codes, source, minute.counts)
+        for name, source in ((EVENTS, grouping.events), (VISITS, grouping.visits))
+        if name in question.measures
+    }
+    if USERS in question.measures and users is not None:
+        measured[USERS] = {(code,) if grouping.members else (): number for code, number in users.items()}
     settled = settled_ms is not None and (minute.minute + 1) * 60_000 <= settled_ms
     start = iso_utc(minute.minute * 60_000)
     return [
         {
             "minute": start,
-            **dict(zip(question.grouping.members, key, strict=True)),
+            **dict(zip(grouping.members, key, strict=True)),
             **{name: numbers.get(key, 0) for name, numbers in measured.items()},
             "settled": settled,
         }
@@ -190,10 +189,9 @@ def minute_rows(
 
 
 def _sums(codes: Codes, source: Source, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
-    sums: dict[tuple[str, ...], int] = {}
+    sums = Counter[tuple[str, ...]]()
     for field_codes, number in codes.listed_counts(source.cut, counts).items():
-        key = tuple(field_codes[position] for position in source.positions)
-        sums[key] = sums.get(key, 0) + number
+        sums[tuple(field_codes[position] for position in source.positions)] += number
     return sums
 
 
@@ -210,11 +208,10 @@ def read_rows(
         raise StateError(problem)
     held = iter(reader.held(question.first, question.end))
     while page := list(islice(held, MINUTES_A_PAGE)):
-        counts = reader.fetch(page)
         users = _users(sketches, snapshot, question, page)
         yield [
             row
-            for minute in counts
+            for minute in reader.fetch(page)
             for row in minute_rows(minute, question, codes, snapshot.settled_ms, users.get(minute.minute))
         ]
 
@@ -222,8 +219,7 @@ def read_rows(
 def _users(
     sketches: SketchReader, snapshot: Snapshot, question: Question, page: list[int]
 ) -> dict[int, dict[str, int | None]]:
-    by = question.grouping.users
-    if by is None or USERS not in question.measures:
+    if (by := question.grouping.users) is None or USERS not in question.measures:
         return {}
     # Older sketches may be half trimmed by now, also where time has settled further since the snapshot.
     first = (snapshot.settled_ms or 0) // 60_000 - SKETCH_MINUTES_KEPT + 1

@@ -176,8 +176,7 @@ def probe_kafka(servers: tuple[str, ...], seconds_max: float = KAFKA_SECONDS_MAX
     problems = []
     for server in servers:
         host, _, port = server.rpartition(":")
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if (left := deadline - time.monotonic()) <= 0:
             break
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=left) as connection:

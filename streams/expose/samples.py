@@ -77,6 +77,11 @@ class ManySeries:
 FRANCE = "-"
 
 
+def singles(*figures: tuple[Metric, float | None]) -> Iterator[Family]:
+    """Families of one sample without labels each; what is None is not known, and left out."""
+    return (family(metric, [((), value)]) for metric, value in figures if value is not None)
+
+
 def redis_up(up: bool) -> Family:
     """Whether this observer reads Redis; the only family that is always there."""
     return family(metrics.REDIS_UP, [((), int(up))])
@@ -84,15 +89,15 @@ def redis_up(up: bool) -> Family:
 
 def archive_families(figures: ArchiveFigures | None) -> Iterator[Family]:
     """Where this observer's archive stands; nothing where it has none."""
-    if figures is None:
-        return
-    if figures.minute is not None:
-        yield family(metrics.ARCHIVE_TIME, [((), figures.minute * 60)])
-    yield family(metrics.ARCHIVE_WAITING, [((), figures.waiting_minutes * 60)])
-    yield family(metrics.ARCHIVE_REFUSED, [((), figures.refused_hours * 3600)])
-    yield family(metrics.ARCHIVE_MISSED, [((), figures.missed_events)])
-    yield family(metrics.ARCHIVE_FAILURES, [((), figures.failures)])
-    yield family(metrics.ARCHIVE_FILE_BYTES, [((), figures.file_bytes)])
+    if figures is not None:
+        yield from singles(
+            (metrics.ARCHIVE_TIME, None if figures.minute is None else figures.minute * 60),
+            (metrics.ARCHIVE_WAITING, figures.waiting_minutes * 60),
+            (metrics.ARCHIVE_REFUSED, figures.refused_hours * 3600),
+            (metrics.ARCHIVE_MISSED, figures.missed_events),
+            (metrics.ARCHIVE_FAILURES, figures.failures),
+            (metrics.ARCHIVE_FILE_BYTES, figures.file_bytes),
+        )
 
 
 def unseen_family(sizes: Mapping[str, int]) -> Family:
@@ -102,41 +107,40 @@ def unseen_family(sizes: Mapping[str, int]) -> Family:
 
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:
     """All families of now but `pair_families` and `ent_redis_up`."""
-    catalog = lists.catalog
+    ours, windows = lists.catalog.digest, shortest_windows(snapshot)
     yield from _counter_families(snapshot.totals_of_all_time(), lists)
-    if snapshot.settled_ms is not None:
-        yield family(metrics.SETTLED, [((), snapshot.settled_ms / 1000)])
-    yield family(metrics.SETTLING_STALE, [((), len(settling(snapshot, lateness_ms).stale))])
-    yield family(metrics.PARTITIONS_UNOWNED, [((), len(partitions_unowned(snapshot)))])
+    yield from singles(
+        (metrics.SETTLED, None if snapshot.settled_ms is None else snapshot.settled_ms / 1000),
+        (metrics.SETTLING_STALE, len(settling(snapshot, lateness_ms).stale)),
+        (metrics.PARTITIONS_UNOWNED, len(partitions_unowned(snapshot))),
+        (metrics.DEDUPE_WINDOW, None if windows is None else windows.ids_ms / 1000),
+        (metrics.VISIT_WINDOW, None if windows is None else windows.visitors_ms / 1000),
+        (metrics.CATALOG_MISMATCH, int(bool(catalogs_in_use(snapshot) - {ours}))),
+    )
     lags = lag_events(snapshot)
     yield family(metrics.LAG_EVENTS, [((str(number),), lag) for number, lag in lags.items() if lag is not None])
-    windows = shortest_windows(snapshot)
-    if windows is not None:
-        yield family(metrics.DEDUPE_WINDOW, [((), windows.ids_ms / 1000)])
-        yield family(metrics.VISIT_WINDOW, [((), windows.visitors_ms / 1000)])
-    mismatch = bool(catalogs_in_use(snapshot) - {catalog.digest})
-    yield family(metrics.CATALOG_MISMATCH, [((), int(mismatch))])
-    yield info_family(metrics.OBSERVER_BUILD, (__version__, LAYOUT, catalog.digest))
+    yield info_family(metrics.OBSERVER_BUILD, (__version__, LAYOUT, ours))
 
 
 def _counter_families(totals: Mapping[Field, int], lists: Lists) -> Iterator[Family]:
     catalog, fold = lists.catalog, lists.codes.listed_counts
-    regions = catalog.region_codes
-    yield family(metrics.PROJECT_EVENTS, _filled(_singles(catalog.project_codes), fold(Cut.PROJECT, totals)))
-    yield family(metrics.REJECTED, [((why.value,), totals.get((Cut.REJECTED, why), 0)) for why in Reason])
-    yield family(metrics.REJECTS_NOT_KEPT, [((why.value,), totals.get((Cut.NOT_KEPT, why), 0)) for why in Reason])
-    yield family(metrics.LATE, _filled(_singles(regions), fold(Cut.LATE, totals)))
-    yield family(metrics.LOST, [((), totals.get((Cut.LOST,), 0))])
-    yield family(metrics.DUPLICATES, [((), totals.get((Cut.DUPLICATE,), 0))])
-    yield family(metrics.VISITS, _filled(_singles(regions), fold(Cut.VISITS, totals)))
-    yield family(metrics.PROJECT_VISITS, _filled(_singles(catalog.project_codes), fold(Cut.VISIT_PROJECT, totals)))
-    profiles = product(catalog.profile_codes, regions)
-    yield family(metrics.PROFILE_VISITS, _filled(profiles, fold(Cut.VISIT_PROFILE, totals)))
-    yield family(metrics.ACADEMY_VISITS, _filled(_singles(catalog.academy_codes), fold(Cut.VISIT_ACADEMY, totals)))
-    if lists.metrics_all:
-        profiles = product(catalog.profile_codes, regions)
-        yield family(metrics.PROFILE_EVENTS, _filled(profiles, fold(Cut.PROFILE, totals)))
-        yield family(metrics.ACADEMY_EVENTS, _filled(_singles(catalog.academy_codes), fold(Cut.ACADEMY, totals)))
+    for metric, cut, codes in (
+        (metrics.PROJECT_EVENTS, Cut.PROJECT, (catalog.project_codes,)),
+        (metrics.PROFILE_EVENTS, Cut.PROFILE, (catalog.profile_codes, catalog.region_codes)),
+        (metrics.ACADEMY_EVENTS, Cut.ACADEMY, (catalog.academy_codes,)),
+        (metrics.LATE, Cut.LATE, (catalog.region_codes,)),
+        (metrics.VISITS, Cut.VISITS, (catalog.region_codes,)),
+        (metrics.PROJECT_VISITS, Cut.VISIT_PROJECT, (catalog.project_codes,)),
+        (metrics.PROFILE_VISITS, Cut.VISIT_PROFILE, (catalog.profile_codes, catalog.region_codes)),
+        (metrics.ACADEMY_VISITS, Cut.VISIT_ACADEMY, (catalog.academy_codes,)),
+    ):
+        if lists.metrics_all or not metric.is_extra:
+            yield family(metric, _filled(product(*codes), fold(cut, totals)))
+    for metric, cut in ((metrics.REJECTED, Cut.REJECTED), (metrics.REJECTS_NOT_KEPT, Cut.NOT_KEPT)):
+        yield family(metric, [((why.value,), totals.get((cut, why), 0)) for why in Reason])
+    yield from singles(
+        (metrics.LOST, totals.get((Cut.LOST,), 0)), (metrics.DUPLICATES, totals.get((Cut.DUPLICATE,), 0))
+    )
 
 
 def pair_families(snapshot: Snapshot, lists: Lists) -> Iterator[ManySeries]:
@@ -156,11 +160,7 @@ def _columns(
     return list(zip(listed.values(), zip(*by_minute, strict=True), strict=True))
 
 
-def _singles(codes: Sequence[str]) -> Iterator[tuple[str]]:
-    return ((code,) for code in codes)
-
-
-def _filled(listed: Iterator[tuple[str, ...]], counts: Mapping[tuple[str, ...], int]) -> list[Row]:
+def _filled(listed: Iterable[tuple[str, ...]], counts: Mapping[tuple[str, ...], int]) -> list[Row]:
     rows: list[Row] = [(codes, counts.get(codes, 0)) for codes in listed]
     assert sum(number for _codes, number in rows) == sum(counts.values()), "a total must be the sum of its parts"
     return rows
@@ -210,24 +210,23 @@ def census_families(census: Census | None, settled_ms: int | None, lists: Lists)
     by_project: list[Row] = []
     by_academy: list[Row] = []
     for window, users in census.users.items():
-        by_region.append(((window, FRANCE), _gauge(users.national)))
-        by_region += (((window, code), _gauge(users.by_region.get(code, 0))) for code in catalog.region_codes)
+        by_region += _places({FRANCE: users.national, **users.by_region}, (FRANCE, *catalog.region_codes), window)
         if window != DAY:
-            by_project += (((window, code), _gauge(users.by_project.get(code, 0))) for code in catalog.project_codes)
-            by_academy += (((window, code), _gauge(users.by_academy.get(code, 0))) for code in catalog.academy_codes)
+            by_project += _places(users.by_project, catalog.project_codes, window)
+            by_academy += _places(users.by_academy, catalog.academy_codes, window)
+    seen = census.establishments
     yield family(metrics.USERS, by_region)
     yield family(metrics.PROJECT_USERS, by_project)
     yield family(metrics.ACADEMY_USERS, by_academy)
-    seen = census.establishments
-    regions: list[Row] = [((code,), seen.by_region.get(code, 0)) for code in catalog.region_codes]
-    yield family(metrics.ESTABLISHMENTS, [((FRANCE,), seen.national), *regions])
-    projects: list[Row] = [((code,), seen.by_project.get(code, 0)) for code in catalog.project_codes]
-    yield family(metrics.PROJECT_ESTABLISHMENTS, projects)
+    regions = {FRANCE: seen.national, **seen.by_region}
+    yield family(metrics.ESTABLISHMENTS, _places(regions, (FRANCE, *catalog.region_codes)))
+    yield family(metrics.PROJECT_ESTABLISHMENTS, _places(seen.by_project, catalog.project_codes))
 
 
-def _gauge(users: int | None) -> float:
-    """NaN where the number is too small to be told: boards say so."""
-    return math.nan if users is None else users
+def _places(numbers: Mapping[str, int | None], codes: Sequence[str], *before: str) -> list[Row]:
+    """A row a code, `before` being its labels before it. NaN where a number is too small to be told: boards say so."""
+    found = [(code, numbers.get(code, 0)) for code in codes]
+    return [((*before, code), math.nan if number is None else number) for code, number in found]
 
 
 def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[ManySeries]:

@@ -70,11 +70,10 @@ def read_scope(
 
 def scope_name(scope: Scope, catalog: Catalog) -> str:
     """`Grand Est · Cahier de textes`, as the page's title has it; unlisted codes by themselves."""
-    academies = {a.code: a.name for r in catalog.regions for a in r.academies}
     names = {
         "france": {"": "France entière"},
         "region": {r.code: r.name for r in catalog.regions},
-        "academy": {code: f"Académie : {name}" for code, name in academies.items()},
+        "academy": {a.code: f"Académie : {a.name}" for r in catalog.regions for a in r.academies},
         "project": {p.code: f"ENT : {p.name}" for p in catalog.projects},
     }
     place = names[scope.kind].get(scope.code, scope.code)
@@ -95,8 +94,7 @@ def region_of(scope: Scope, catalog: Catalog) -> str | None:
 
 def projects_of(scope: Scope, catalog: Catalog) -> tuple[str, ...]:
     """The ENT that concern a scope: of its region, or of departements of its academy; all for France."""
-    region = region_of(scope, catalog)
-    if region is None:
+    if (region := region_of(scope, catalog)) is None:
         return catalog.project_codes
     held = {d for r in catalog.regions for a in r.academies if a.code == scope.code for d in a.departements}
     return tuple(

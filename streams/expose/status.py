@@ -151,14 +151,13 @@ def build_status(
     `stack` is the local stack's record, `clock_ms` this machine's.
     """
     now_ms = snapshot.now_ms if snapshot else clock_ms
-    totals = _totals(snapshot) if snapshot else dict.fromkeys(_TOTALS.values())
-    partitions = _partitions(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, 0, ())
+    totals = _totals(snapshot) if snapshot else dict.fromkeys((*_TOTALS.values(), "rejected"))
+    partitions = partitions_status(snapshot, installation.lateness_ms) if snapshot else PartitionsStatus(0, 0, 0, 0, ())
     lags = [p.lag_events for p in partitions.rows if p.lag_events is not None]
     delays = [p.lag_seconds for p in partitions.rows if p.lag_seconds is not None]
     settled_ms = snapshot.settled_ms if snapshot else None
     windows = shortest_windows(snapshot) if snapshot else None
     broken = progress_problem(snapshot) if snapshot else None
-    shift = installation.calendar_shift_seconds
     return Status(
         at=iso_utc(now_ms, milliseconds=True),
         ready=redis.up and kafka.up and broken is None and not (snapshot and snapshot.mark),
@@ -173,7 +172,6 @@ def build_status(
         establishments=census.establishments.national if census else None,
         dedupe_window_seconds=None if windows is None else windows.ids_ms / 1000,
         visit_window_seconds=None if windows is None else windows.visitors_ms / 1000,
-        rejected=_rejected(snapshot) if snapshot else None,
         lag_events=sum(lags) if lags else None,
         lag_seconds=max(delays) if delays else None,
         partitions=partitions,
@@ -182,27 +180,23 @@ def build_status(
             snapshot.catalog if snapshot else None,
             tuple(sorted(catalogs_in_use(snapshot))) if snapshot else (),
         ),
-        calendar_shift_seconds=shift,
-        simulation=simulation_notice(now_ms, shift),
+        calendar_shift_seconds=installation.calendar_shift_seconds,
+        simulation=simulation_notice(now_ms, installation.calendar_shift_seconds),
         processes=_processes(snapshot, stack),
     )
 
 
 def _totals(snapshot: Snapshot) -> dict[str, Any]:
-    sums = dict.fromkeys(_TOTALS.values(), 0)
-    for field, number in snapshot.totals_of_all_time().items():
-        name = _TOTALS.get(field[0])
-        if name is not None:
-            sums[name] += number
-    return sums
-
-
-def _rejected(snapshot: Snapshot) -> dict[str, int]:
     totals = snapshot.totals_of_all_time()
-    return {reason.value: totals.get((Cut.REJECTED, reason.value), 0) for reason in Reason}
+    sums: dict[str, Any] = dict.fromkeys(_TOTALS.values(), 0)
+    for field, number in totals.items():
+        if (name := _TOTALS.get(field[0])) is not None:
+            sums[name] += number
+    return sums | {"rejected": {reason.value: totals.get((Cut.REJECTED, reason.value), 0) for reason in Reason}}
 
 
-def _partitions(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
+def partitions_status(snapshot: Snapshot, lateness_ms: int) -> PartitionsStatus:
+    """How each partition fares."""
     unowned = set(partitions_unowned(snapshot))
     stale = set(settling(snapshot, lateness_ms).stale)
     lags = lag_events(snapshot)
@@ -239,32 +233,36 @@ def _problems(
     problems = [state.error for state in (redis, kafka) if state.error is not None]
     if snapshot is None:
         return problems
-    if broken := progress_problem(snapshot):
-        problems.append(broken)
-    if snapshot.mark:
-        problems.append(
-            f"Redis holds a chunk that was written only in part ({snapshot.mark}): workers refuse to go on; see docs/operations/recover.md"
-        )
-    if partitions.count == 0:
-        problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")
-    elif partitions.unowned:
-        problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
-    problems += [*_without_word_from_kafka(snapshot, partitions), *_long_warming(partitions)]
-    if others := catalogs_in_use(snapshot) - {installation.catalog.digest}:
-        problems.append(
-            f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
-            f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other"
-        )
-    problems += _what_processes_say(snapshot)
-    if snapshot.sketches_replaced:
-        problems.append(
-            f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low"
-        )
-    if redis.appendonly == "no":
-        problems.append(
-            "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
-        )
-    return problems
+    others = sorted(catalogs_in_use(snapshot) - {installation.catalog.digest})
+    found: tuple[tuple[object, str], ...] = (
+        *((True, text) for text in problems),
+        ((broken := progress_problem(snapshot)), f"{broken}"),
+        (
+            snapshot.mark,
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): workers refuse to go on; see docs/operations/recover.md",
+        ),
+        (not partitions.count, "no worker has come up yet: start one (`vigie worker`, or `vigie up`)"),
+        (
+            partitions.count and partitions.unowned,
+            f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers",
+        ),
+        *((True, text) for text in (*_without_word_from_kafka(snapshot, partitions), *_long_warming(partitions))),
+        (
+            others,
+            f"events are counted under other lists (catalog {', '.join(others)}) than this config/ "
+            f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other",
+        ),
+        *((True, text) for text in _what_processes_say(snapshot)),
+        (
+            snapshot.sketches_replaced,
+            f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low",
+        ),
+        (
+            redis.appendonly == "no",
+            "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes",
+        ),
+    )
+    return [text for is_so, text in found if is_so]
 
 
 def _what_processes_say(snapshot: Snapshot) -> Iterator[str]:
@@ -301,9 +299,9 @@ def _long_warming(partitions: PartitionsStatus) -> list[str]:
     slowest, longest = (
         pick(column) for pick, column in zip((min, max), zip(*waiting.values(), strict=True), strict=True)
     )
-    names = ", ".join(map(str, waiting))
     return [
-        f"partitions {names} are still reading their last hour again ({slowest:.0%} done) and their events wait, up to {longest:.0f} s: "
+        f"partitions {', '.join(map(str, waiting))} are still reading their last hour again ({slowest:.0%} done) and their events wait, "
+        f"up to {longest:.0f} s: "
         "they go on by themselves; if the share stands still, see the worker's log, and start more workers"
     ]
 

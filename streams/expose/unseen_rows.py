@@ -82,8 +82,8 @@ def unseen_rows(reader: LiveReader, catalog: Catalog) -> list[UnseenRow]:
 
     def meant(kind: str, value: str) -> str | None:
         bare = value.strip()
-        near = (bare, bare.upper(), bare.lower())
-        return next((code for code in near if code and code != value and is_listed(kind, code)), None)
+        near = (code for code in (bare, bare.upper(), bare.lower()) if code and code != value)
+        return next((code for code in near if is_listed(kind, code)), None)
 
     return [
         UnseenRow(

@@ -12,9 +12,10 @@ day that did not come for ten weeks (the first days of the summer) is told from 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -59,9 +60,7 @@ class KnownDays:
 
     def until(self, last: date) -> KnownDays:
         """What was known at the end of a day."""
-        return KnownDays(
-            {day: values for day, values in self.days.items() if day <= last}, self.kind_of, self.rentree_of
-        )
+        return replace(self, days={day: values for day, values in self.days.items() if day <= last})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +109,25 @@ def outlook(known: KnownDays, day: date) -> Outlook | None:
     rentree = known.rentree_of(day)
     if rentree is not None and 0 <= (day - rentree).days < RENTREE_DAYS:
         return _after_rentree(known, day, rentree)
-    past = KnownDays({one: values for one, values in known.days.items() if one < day}, known.kind_of, known.rentree_of)
+    past = known.until(day - timedelta(days=1))
     like = _like(past, day)
-    if not any(known.kind_of(one) == known.kind_of(day) for one in like) and (found := _of_last_year(past, day)):
+    is_of_kind = any(known.kind_of(one) == known.kind_of(day) for one in like)
+    if not is_of_kind and (found := _of_last_year(past, day)):
         return found
     if not like:
         return None
-    weights = _weights(like, day)
     total, wrong = _total(past, day)
-    notes = []
-    if not any(known.kind_of(one) == known.kind_of(day) for one in like):
-        notes.append("no day of its kind is known: from its weekday alone")
+    notes: tuple[str, ...] = ()
+    if not is_of_kind:
+        notes = ("no day of its kind is known: from its weekday alone",)
     elif len(like) < 3:
-        notes.append(f"only {len(like)} day(s) like it: less sure than usual")
-    spread_min = DAY_SPREAD_MIN if not notes else UNSURE_SPREAD_MIN
+        notes = (f"only {len(like)} day(s) like it: less sure than usual",)
     return _made(
         day,
         [past.days[one] for one in like],
-        weights,
+        _weights(like, day),
         total,
-        (like, tuple(notes), max(spread_min, min(wrong, DAY_SPREAD_MAX))),
+        (like, notes, max(UNSURE_SPREAD_MIN if notes else DAY_SPREAD_MIN, min(wrong, DAY_SPREAD_MAX))),
     )
 
 
@@ -147,23 +145,20 @@ def _total(known: KnownDays, day: date) -> tuple[float, float]:
         effects = {key: float(np.median(found)) for key, found in by_key.items()}
         level = _rolling(logs - np.array([effects[key] for key in keys]))
     told = logs - np.array([effects[key] for key in keys])
-    followed = [told[0]]
-    for each in told[1:].tolist():
-        followed.append(followed[-1] + LEVEL_TRUST * (each - followed[-1]))
+    followed = list(itertools.accumulate(told.tolist(), lambda level, each: level + LEVEL_TRUST * (each - level)))
     ahead = min((day - days[-1]).days, len(told) - 1)
     errors = told[ahead:] - np.array(followed[: len(told) - ahead]) if ahead else np.zeros(1)
     wrong = 1.4826 * float(np.median(np.abs(errors[-28:] - np.median(errors[-28:]))))
     key = (known.kind_of(day), day.weekday())
-    same_kind = [effect for (kind, _weekday), effect in effects.items() if kind == key[0]]
-    same_weekday = [effect for (_kind, weekday), effect in effects.items() if weekday == key[1]]
-    effect = effects.get(key, float(np.mean(same_kind or same_weekday or [0.0])))
+    like = ([effect for other, effect in effects.items() if other[part] == key[part]] for part in (0, 1))
+    effect = effects.get(key, float(np.mean(next(filter(None, like), [0.0]))))  # else of its kind, else of its weekday
     return float(np.exp(effect + followed[-1])), wrong
 
 
 def _rolling(values: Values) -> Values:
     """The median of each day and the three on either side."""
-    padded = np.pad(values, 3, mode="edge")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 3, mode="edge"), 7)
+    return np.asarray(np.median(windows, axis=1))
 
 
 def _like(known: KnownDays, day: date) -> tuple[date, ...]:
@@ -219,9 +214,9 @@ def _from_last_year(
     is_known = bool(grown) and earlier > 0
     level = now / earlier if is_known else 1.0
     said = f"at {level:.2f} times last year's level" if is_known else "this year's level is not known"
-    total = level * float(np.mean([known.days[one].sum() for one in like]))
-    weights = np.full(len(like), 1 / len(like))
-    return _made(day, [known.days[one] for one in like], weights, total, (like, (note, said), spread_min))
+    table = [known.days[one] for one in like]
+    total = level * float(np.mean([values.sum() for values in table]))
+    return _made(day, table, np.full(len(like), 1 / len(like)), total, (like, (note, said), spread_min))
 
 
 def _made(
@@ -248,8 +243,7 @@ def _made(
     heaps = np.maximum(np.where(busy, 0.0, rest).sum(axis=1) / np.maximum(calm, 1e-9), 1.0)
     left = np.where(busy, rest - heaps[:, None] * expected, 0.0).sum(axis=1)
     of_curve = np.maximum(left, 0.0) / np.maximum(np.where(busy, expected**2, 0.0).sum(axis=1), 1e-9)
-    spread = np.sqrt(of_day**2 + of_curve)
-    return Outlook(day, _smooth(curve) * total, heaps, spread, like, notes)
+    return Outlook(day, _smooth(curve) * total, heaps, np.sqrt(of_day**2 + of_curve), like, notes)
 
 
 def summed(outlooks: Sequence[Outlook]) -> Outlook:
@@ -278,6 +272,5 @@ def _quarters(values: Values) -> Values:
 
 def _smooth(mean: Values) -> Values:
     """Each minute with the five on either side, so that what a few days have by chance does not look like a pattern."""
-    kernel = np.ones(11) / 11
     padded = np.pad(mean, ((0, 0), (5, 5)), mode="edge")
-    return np.stack([np.convolve(row, kernel, "valid") for row in padded])
+    return np.stack([np.convolve(row, np.ones(11) / 11, "valid") for row in padded])

@@ -53,23 +53,21 @@ class Forecaster:
 
     def actual(self, day: date, found: Sequence[GroupOutlook]) -> Values:
         """What was counted on a day of these groups, (series, 96) by quarter of an hour; one series where all are one."""
-        tables = [self._groups[one.group].days[day] for one in found]
-        quarters = [table.reshape(len(table), -1, QUARTER).sum(axis=-1) for table in tables]
-        table = np.concatenate(quarters)
+        days = np.concatenate([self._groups[one.group].days[day] for one in found])
+        table = days.reshape(len(days), -1, QUARTER).sum(axis=-1)
         return np.asarray(table.sum(axis=0, keepdims=True) if self._as_one else table)
 
     def _of(self, day: date, ahead: int) -> tuple[GroupOutlook, ...]:
         if (day, ahead) not in self._raw:
             last = day - timedelta(days=ahead)
-            told = [(number, outlook(known.until(last), day)) for number, known in enumerate(self._groups)]
+            told = enumerate(outlook(known.until(last), day) for known in self._groups)
             self._raw[day, ahead] = tuple(GroupOutlook(number, one) for number, one in told if one is not None)
         return self._raw[day, ahead]
 
     def _width(self, last_known: date, ahead: int) -> float:
         """By how much the formula's interval is to be widened."""
         ahead = next((each for each in AHEAD if each >= ahead), AHEAD[-1])
-        first = last_known - timedelta(days=LOOK_DAYS)
-        days = [day for day in self._days if first < day <= last_known]
+        days = (day for day in self._days if 0 <= (last_known - day).days < LOOK_DAYS)
         found = [(day, scores) for day in days if len(scores := self._score(day, ahead))]
         if sum(len(scores) for _day, scores in found) < QUARTERS_MIN:
             return 1.0
@@ -81,8 +79,7 @@ class Forecaster:
             [np.full(len(one), weight / len(one)) for weight, (_day, one) in zip(weights, found, strict=True)]
         )
         order = np.argsort(scores)
-        reached = np.cumsum(each[order]) / np.sum(each)
-        place = min(len(scores) - 1, int(np.searchsorted(reached, inside)))
+        place = min(len(scores) - 1, int(np.searchsorted(np.cumsum(each[order]) / np.sum(each), inside)))
         return float(np.clip(scores[order][place], WIDTH_MIN, WIDTH_MAX))
 
     def _score(self, day: date, ahead: int) -> Values:
@@ -132,8 +129,7 @@ def backtest(groups: Sequence[KnownDays], days: Sequence[date], horizon: int, *,
         weeks = [day - timedelta(days=7 * back) for back in range(1, WEEKS + 1)]
         if any(one not in groups[0].days for one in (day, *weeks)):
             continue
-        found = forecaster.told(day, day - timedelta(days=horizon))
-        if not found:
+        if not (found := forecaster.told(day, day - timedelta(days=horizon))):
             unknown += 1
             continue
         actual, *before = (forecaster.actual(one, found) for one in (day, *weeks))

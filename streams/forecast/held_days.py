@@ -51,20 +51,24 @@ def known_groups(
 
     if by not in ("national", "region"):
         return [KnownGroup(keys, KnownDays(found, of_zones, rentree_of))]
-    groups = []
-    for place, key in enumerate(keys):
-        own = {day: table[place : place + 1] for day, table in found.items()}
-        kind_of = of_zones if key[0] in NOWHERE else partial(_of_region, calendar, key[0])
-        groups.append(KnownGroup((key,), KnownDays(own, kind_of, rentree_of)))
-    return groups
+    return [
+        KnownGroup(
+            (key,),
+            KnownDays(
+                {day: table[place : place + 1] for day, table in found.items()},
+                of_zones if key[0] in NOWHERE else partial(_of_region, calendar, key[0]),
+                rentree_of,
+            ),
+        )
+        for place, key in enumerate(keys)
+    ]
 
 
 def users_a_visit(history: History, days: Iterable[date]) -> float | None:
     """Distinct users of a day in France for each visit, over these days; None where the archive has no users of them."""
     users = visits = 0.0
     for day in days:
-        found = history.day(day)
-        if found is None or not found.sketches.users:
+        if (found := history.day(day)) is None or not found.sketches.users:
             continue
         # A region's own day where its day in Paris is no other.
         of_region = {
@@ -87,19 +91,14 @@ def _tables(
 ) -> tuple[tuple[Key, ...], dict[date, Values]]:
     read: dict[date, tuple[tuple[Key, ...], Values]] = {}
     for day in days:
-        first, end = paris_day(day)
-        panel = history.panel(by, measure, first, end)
+        panel = history.panel(by, measure, *paris_day(day))
         if panel.share.mean() < MEASURED_MIN or not panel.keys:
             continue
-        table = np.zeros((len(panel.keys), DAY_MINUTES))
-        wall = wall_minutes(day)
-        for place in range(len(panel.keys)):
-            table[place] = np.bincount(wall, np.nan_to_num(panel.values[place]), DAY_MINUTES)
-        read[day] = panel.keys, table
+        wall, values = wall_minutes(day), np.nan_to_num(panel.values)
+        read[day] = panel.keys, np.stack([np.bincount(wall, row, DAY_MINUTES) for row in values])
     keys = tuple(sorted({key for of_day, _table in read.values() for key in of_day}))
     index = {key: number for number, key in enumerate(keys)}
-    found: dict[date, Values] = {}
+    found = {day: np.zeros((len(keys), DAY_MINUTES)) for day in read}
     for day, (of_day, table) in read.items():
-        found[day] = np.zeros((len(keys), DAY_MINUTES))
         found[day][[index[key] for key in of_day]] = table
     return keys, found

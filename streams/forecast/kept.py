@@ -122,8 +122,7 @@ def forecast_page(forecast: KeptForecast) -> str:
 def _rendered(template: str, forecast: KeptForecast) -> str:
     curves = []
     if forecast.days:
-        first = date.fromisoformat(forecast.days[0].day)
-        of_first = [one for one in forecast.quarters if _local(one).date() == first]
+        of_first = [one for one in forecast.quarters if f"{_local(one).date()}" == forecast.days[0].day]
         curves = [_curve(of_first, 16, "%H:%M"), _curve(forecast.quarters, QUARTERS_A_DAY, "%d/%m")]
     made = french_moment(datetime.fromisoformat(forecast.at).astimezone(PARIS))
     return render(template, title="Prévision des visites", forecast=forecast, made=made, curves=curves)

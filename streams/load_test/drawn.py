@@ -8,8 +8,9 @@ both sums hold, a project's own region first.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,12 +23,12 @@ from streams.history.day_columns import CutName, CutRows, Ints, Key
 from streams.history.reading import PastDay
 from streams.load_test.load_events import MINUTE_MS, LoadReplay, ReplayMinute
 
-#: Made-up establishments of a region and project.
-ESTABLISHMENTS = 64
+ESTABLISHMENTS = 64  # made-up ones of a region and project
 #: A visit goes on while its visitor is back within this; after that many more it is surely over (events have seconds).
 GOES_ON_MINUTES, IS_OVER_MINUTES = 28, 31
 _CUTS = (CutName.REGION, CutName.REGION_SERVICE, CutName.PROJECT)
 Cell = tuple[str, str]
+_NONE: Ints = np.zeros(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -36,11 +37,11 @@ class _Visitors:
 
     first_place: int
     place_chances: NDArray[np.float64]
-    ids: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    places: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    last: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    idle_ids: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    idle_places: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    ids: Ints = field(default_factory=lambda: _NONE)
+    places: Ints = field(default_factory=lambda: _NONE)
+    last: Ints = field(default_factory=lambda: _NONE)
+    idle_ids: Ints = field(default_factory=lambda: _NONE)
+    idle_places: Ints = field(default_factory=lambda: _NONE)
 
     def retire(self, minute: int) -> None:
         """Those not seen for longer than a visit lasts become idle."""
@@ -60,8 +61,7 @@ class DayDrawer:
     """Draws the minutes of a day in order."""
 
     def __init__(self, day: PastDay, catalog: Catalog, seed: int) -> None:
-        unknown = [cut for cut in _CUTS if not all(mark.knows(cut) for mark in day.hours)]
-        if unknown:
+        if unknown := [cut for cut in _CUTS if not all(mark.knows(cut) for mark in day.hours)]:
             raise InputError(
                 f"{day.date} was imported without its counts by {', '.join(unknown)}: choose a day that Vigie counted, or backfilled"
             )
@@ -69,16 +69,14 @@ class DayDrawer:
         self._rows = {cut: _by_minute(day.rows[cut]) for cut in _CUTS}
         self._home = {project.code: project.region for project in catalog.projects}
         self._of_departement = {project.code: project.departements for project in catalog.projects}
-        self._academies = _weights(day.rows[CutName.ACADEMY])
-        self._profiles = _weights(day.rows[CutName.PROFILE_REGION])
+        self._academies, self._profiles = (_weights(day.rows[cut]) for cut in (CutName.ACADEMY, CutName.PROFILE_REGION))
         self._ratio = _users_a_visit(day)
         self._cells: dict[Cell, _Visitors] = {}
         self._services = {code: number for number, code in enumerate((*catalog.service_codes, UNKNOWN))}
-        self.distinct = 0  # visitors so far
+        # Visitors so far, their visits, and of these those that the day did not have.
+        self.distinct = self.visits = self.more_visits = 0
         self._seen: dict[str, list[int]] = {}  # region -> [visits, distinct visitors]
         self.places: list[bytes] = []
-        self.more_visits = 0
-        self.visits = 0
 
     @property
     def services(self) -> tuple[bytes, ...]:
@@ -87,45 +85,37 @@ class DayDrawer:
 
     def minute(self, minute: int, at_ms: int) -> ReplayMinute:
         """The events of an epoch minute, which begins `at_ms` after the replay's start."""
-        regions, projects = self._rows[CutName.REGION].get(minute, {}), self._rows[CutName.PROJECT].get(minute, {})
-        starts = _dealt(
-            {k[0]: n[1] for k, n in regions.items()}, {k[0]: n[1] for k, n in projects.items()}, self._home, self._rng
-        )
-        others = _dealt(
-            {k[0]: n[0] - n[1] for k, n in regions.items()},
-            {k[0]: n[0] - n[1] for k, n in projects.items()},
-            self._home,
-            self._rng,
+        cuts = [self._rows[cut].get(minute, {}) for cut in (CutName.REGION, CutName.PROJECT)]
+        starts, others = (
+            _dealt([{key[0]: numbers[part] for key, numbers in rows.items()} for rows in cuts], self._home, self._rng)
+            for part in (0, 1)
         )
         services = self._shuffled_services(minute)
         parts = []
         for cell in sorted({*starts, *others}):
             drawn = self._cell(cell, (starts.get(cell, 0), others.get(cell, 0)), minute)
-            pool = services.get(cell[0], np.zeros(0, np.int64))
-            count = len(drawn[0])
+            pool, count = services.get(cell[0], _NONE), len(drawn[0])
             of_cell = np.full(count, self._services[UNKNOWN])
             of_cell[: len(pool[:count])] = pool[:count]
             services[cell[0]] = pool[count:]
             parts.append((*drawn, of_cell))
         if not parts:
-            none = np.zeros(0, np.int64)
-            return ReplayMinute(none, none, none, none)
+            return ReplayMinute(_NONE, _NONE, _NONE, _NONE)
         at, visitor, place, service = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(at, kind="stable")
         return ReplayMinute(at[order] + at_ms, visitor[order], place[order], service[order])
 
     def _shuffled_services(self, minute: int) -> dict[str, Ints]:
         found: dict[str, list[Ints]] = {}
-        for (region, service), (events, _visits) in self._rows[CutName.REGION_SERVICE].get(minute, {}).items():
+        for (region, service), numbers in self._rows[CutName.REGION_SERVICE].get(minute, {}).items():
             number = self._services.get(service, self._services[UNKNOWN])
-            found.setdefault(region, []).append(np.full(events, number))
+            found.setdefault(region, []).append(np.full(sum(numbers), number))
         return {region: self._rng.permutation(np.concatenate(parts)) for region, parts in found.items()}
 
     def _cell(self, cell: Cell, numbers: tuple[int, int], minute: int) -> tuple[Ints, Ints, Ints]:
         """(at_ms within the minute, visitor, place) of a cell: so many visits that begin, and so many other events."""
         starts, others = numbers
-        visitors = self._cells.get(cell)
-        if visitors is None:
+        if (visitors := self._cells.get(cell)) is None:
             visitors = self._cells[cell] = self._made_cell(cell)
         visitors.retire(minute)
         if not starts and others and not (visitors.last >= minute - GOES_ON_MINUTES).any():
@@ -133,34 +123,27 @@ class DayDrawer:
             self.more_visits += 1
         self.visits += starts
         self._begin(cell[0], visitors, starts, minute)
-        rng = self._rng
-        first_new = len(visitors.ids) - starts
+        rng, first_new = self._rng, len(visitors.ids) - starts
         who = np.flatnonzero(visitors.last >= minute - GOES_ON_MINUTES)
-        chosen = who[rng.integers(0, len(who), others)] if others else np.zeros(0, np.int64)
+        chosen = who[rng.integers(0, len(who), others)] if others else _NONE
         visitors.last[chosen] = minute
         rows = np.concatenate([np.arange(first_new, len(visitors.ids)), chosen])
         # A visitor's earliest event is the one that begins the visit, whichever it is.
-        at = rng.integers(0, MINUTE_MS, len(rows))
-        return at, visitors.ids[rows], visitors.places[rows]
+        return rng.integers(0, MINUTE_MS, len(rows)), visitors.ids[rows], visitors.places[rows]
 
     def _begin(self, region: str, visitors: _Visitors, starts: int, minute: int) -> None:
         """Visits begin: of visitors who were here before where so many of the day's visits are, else of new ones."""
-        seen = self._seen.setdefault(region, [0, 0])
+        rng, seen = self._rng, self._seen.setdefault(region, [0, 0])
         wanted = self._ratio.get(region, 1.0) * (seen[0] + starts) - seen[1]
-        fresh = min(starts, max(0, round(wanted)))
-        again = min(starts - fresh, len(visitors.idle_ids))
+        again = min(starts - min(starts, max(0, round(wanted))), len(visitors.idle_ids))
         fresh = starts - again
-        rng = self._rng
-        back = rng.choice(len(visitors.idle_ids), again, replace=False) if again else np.zeros(0, np.int64)
+        back = rng.choice(len(visitors.idle_ids), again, replace=False) if again else _NONE
         ids = np.concatenate([visitors.idle_ids[back], np.arange(self.distinct, self.distinct + fresh)])
-        drawn = (
-            rng.choice(len(visitors.place_chances), fresh, p=visitors.place_chances) if fresh else np.zeros(0, np.int64)
-        )
+        drawn = rng.choice(len(visitors.place_chances), fresh, p=visitors.place_chances) if fresh else _NONE
         places = np.concatenate([visitors.idle_places[back], drawn + visitors.first_place])
-        if again:
-            left = np.ones(len(visitors.idle_ids), bool)
-            left[back] = False
-            visitors.idle_ids, visitors.idle_places = visitors.idle_ids[left], visitors.idle_places[left]
+        visitors.idle_ids, visitors.idle_places = (
+            np.delete(one, back) for one in (visitors.idle_ids, visitors.idle_places)
+        )
         self.distinct += fresh
         seen[0], seen[1] = seen[0] + starts, seen[1] + fresh
         visitors.begin(ids, places, minute)
@@ -168,29 +151,22 @@ class DayDrawer:
     def _made_cell(self, cell: Cell) -> _Visitors:
         """Establishments by the academies' shares, each with every profile by the region's."""
         region, project = cell
-        uais = self._uais(region, project)
+        uais, first = self._uais(region, project), len(self.places)
         profiles = {key[1]: weight for key, weight in self._profiles.items() if key[0] == region} or {UNKNOWN: 1.0}
-        first = len(self.places)
         chances = np.array(list(profiles.values()))
-        for uai in uais:
-            known = [("project", project), ("uai", uai)]
-            for profile in profiles:
-                members = [(name, code) for name, code in (*known, ("profile", profile)) if code != UNKNOWN]
-                self.places.append("".join(f'"{name}":"{code}",' for name, code in members).encode())
+        for uai, profile in itertools.product(uais, profiles):
+            members = {"project": project, "uai": uai, "profile": profile}
+            written = (f'"{name}":"{code}",' for name, code in members.items() if code != UNKNOWN)
+            self.places.append("".join(written).encode())
         table = np.tile(chances / chances.sum(), len(uais)) / len(uais)
         return _Visitors(first, table / table.sum())
 
     def _uais(self, region: str, project: str) -> list[str]:
-        found = next((one for one in self._catalog.regions if one.code == region), None)
+        academies = next((one.academies for one in self._catalog.regions if one.code == region), ())
         own = self._of_departement.get(project, ())
-        academies = found.academies if found else ()
         held = [[d for d in academy.departements if not own or d in own] for academy in academies]
-        chances = np.array(
-            [
-                self._academies.get((a.code,), 0.0) if departements else 0.0
-                for a, departements in zip(academies, held, strict=True)
-            ]
-        )
+        shares = [self._academies.get((academy.code,), 0.0) for academy in academies]
+        chances = np.array([share * bool(own) for share, own in zip(shares, held, strict=True)])
         if not chances.sum():  # a project outside its departements, a day without academies
             held = [list(academy.departements) for academy in academies]
             chances = np.array([float(bool(departements)) for departements in held])
@@ -208,11 +184,8 @@ def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """
     drawer = DayDrawer(day, catalog, seed=1)
     minutes = tuple(drawer.minute(minute, (minute - window[0]) * MINUTE_MS) for minute in range(*window))
-    left_out: tuple[str, ...] = ()
-    if drawer.more_visits:
-        left_out = (
-            f"{drawer.more_visits} visit(s) more than archived, where nobody was there whose visit could go on",
-        )
+    more = f"{drawer.more_visits} visit(s) more than archived, where nobody was there whose visit could go on"
+    left_out = (more,) if drawer.more_visits else ()
     made = LoadReplay(minutes, tuple(drawer.places), drawer.services, drawer.visits, f"{day.date}", left_out)
     if not made.events:
         raise InputError(f"nothing was counted on {day.date} in these minutes: choose others with --from and --minutes")
@@ -225,17 +198,16 @@ def busiest(day: PastDay, minutes: int) -> tuple[int, int]:
     rows = day.rows[CutName.REGION]
     events = np.bincount(rows.minute - first, rows.events, end - first)
     length = min(minutes, end - first)
-    sums = np.convolve(events, np.ones(length), "valid")
-    begin = first + int(np.argmax(sums))
+    begin = first + int(np.argmax(np.convolve(events, np.ones(length), "valid")))
     return begin, begin + length
 
 
 def _by_minute(rows: CutRows) -> dict[int, dict[Key, tuple[int, int]]]:
-    """Minute -> key -> (events, visits)."""
+    """Minute -> key -> (events that begin a visit, other events)."""
     found: dict[int, dict[Key, tuple[int, int]]] = {}
     columns = (rows.minute.tolist(), rows.series.tolist(), rows.events.tolist(), rows.visits.tolist())
     for minute, series, events, visits in zip(*columns, strict=True):
-        found.setdefault(minute, {})[rows.keys[series]] = (events, min(visits, events))
+        found.setdefault(minute, {})[rows.keys[series]] = (starts := min(visits, events), events - starts)
     return found
 
 
@@ -248,20 +220,21 @@ def _weights(rows: CutRows) -> dict[Key, float]:
 def _users_a_visit(day: PastDay) -> dict[str, float]:
     """Region -> distinct visitors of the day for each visit, where both are known."""
     rows = day.rows[CutName.REGION]
-    visits = {
-        key[0]: n for key, n in zip(rows.keys, np.bincount(rows.series, rows.visits, len(rows.keys)), strict=True)
-    }
+    visits = dict(
+        zip((key[0] for key in rows.keys), np.bincount(rows.series, rows.visits, len(rows.keys)), strict=True)
+    )
     users = {key[1]: hll.count(sketch) for key, sketch in day.sketches.users.items() if key[0] == "region"}
     return {code: min(1.0, users[code] / visits[code]) for code in users if visits.get(code)}
 
 
 def _dealt(
-    regions: Mapping[str, int], projects: Mapping[str, int], home: Mapping[str, str | None], rng: np.random.Generator
+    cuts: Sequence[Mapping[str, int]], home: Mapping[str, str | None], rng: np.random.Generator
 ) -> dict[Cell, int]:
-    """(region, project) -> number, so that both sums hold: a project's own region first, what is left at random.
+    """(region, project) -> number, so that sums by region and by project hold: a project's own region first, what is left at random.
 
     What projects lack against the regions has no project; what they have too much is left out.
     """
+    regions, projects = cuts
     codes, left = sorted(regions), Counter(regions)
     found: Counter[Cell] = Counter()
     for project, number in sorted(projects.items()):
@@ -269,8 +242,7 @@ def _dealt(
         found[own, project] = min(number, left[own])
         left[own] -= found[own, project]
     for project, number in sorted(projects.items()):
-        wanting = min(number - found[home.get(project) or "", project], left.total())
-        if wanting:
+        if wanting := min(number - found[home.get(project) or "", project], left.total()):
             shares = rng.multivariate_hypergeometric([left[code] for code in codes], wanting, method="marginals")
             found.update({(code, project): share for code, share in zip(codes, shares.tolist(), strict=True)})
             left.subtract(dict(zip(codes, shares.tolist(), strict=True)))

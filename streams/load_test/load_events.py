@@ -108,13 +108,12 @@ class EventWriter:
     def events(self, minute: ReplayMinute, copies: Ints, start_ms: int) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield (when it is due, epoch ms; key; value) of each."""
         line, places, services, secret = self._line, self._places, self._services, self._secret
-        number = self._number
         columns = (minute.at_ms + start_ms, minute.visitor, copies, minute.place, minute.service)
-        for due, visitor, copy, place, service in zip(*(column.tolist() for column in columns), strict=True):
-            number += 1
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for number, (due, visitor, copy, place, service) in enumerate(rows, self._number + 1):
             name = hashlib.blake2b(b"%d/%d" % (visitor, copy), digest_size=16, key=secret).hexdigest().encode()
             yield due, name, line % (number, places[place], services[service], due, name)
-        self._number = number
+        self._number += len(copies)
 
 
 #: More are not held in memory at once; `--times` makes them as many as are wanted.

@@ -115,14 +115,14 @@ class LoadTestResult:
         return told + [f"à savoir : {each}" for each in self.left_out]
 
     def _words(self) -> str:
-        found = self.verdict
-        words = _WORDS[found.outcome]
+        found, words = self.verdict, _WORDS[self.verdict.outcome]
         if found.outcome is LoadOutcome.MACHINE_LIMITED:
             words += f" (plus de {MACHINE_FULL:.0%} de tous ses cœurs, générateurs compris : au-delà rien n’est mesuré)"
         if found.gave_way is not None and found.gave_way_at is not None:
             at = datetime.fromtimestamp(found.gave_way_at, PARIS)
-            role = found.gave_way.split(" ")[0]
-            words += f" ; a cédé le premier, à {at:%H:%M:%S} : {_ROLES.get(role, found.gave_way)}"
+            words += (
+                f" ; a cédé le premier, à {at:%H:%M:%S} : {_ROLES.get(found.gave_way.split(' ')[0], found.gave_way)}"
+            )
         return words
 
 
@@ -147,9 +147,7 @@ def _french(name: str) -> str:
 
 
 def _seconds(value: float) -> str:
-    if math.isnan(value):
-        return "inconnu"
-    return "jamais" if math.isinf(value) else f"{_decimal(value, 2)} s"
+    return "inconnu" if math.isnan(value) else "jamais" if math.isinf(value) else f"{_decimal(value, 2)} s"
 
 
 def _decimal(value: float, digits: int) -> str:

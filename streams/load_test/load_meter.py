@@ -77,7 +77,7 @@ def send(
                 _note(ticks, numbers, counters, place, (sent, max(0, int(now - due)), publisher.delivered))
     publisher.close(FLUSH_SECONDS_MAX)
     _note(ticks, numbers, counters, place, (sent, 0, publisher.delivered))
-    at, table = [tick[0] for tick in ticks], [tick[1] for tick in ticks]
+    at, table = zip(*ticks, strict=True)
     return SentLog(np.array(at), np.array(table, np.int64), publisher.delivered, time.process_time() - cpu)
 
 
@@ -89,8 +89,7 @@ def _note(
     said: tuple[int, int, int],
 ) -> None:
     ticks.append((time.time(), numbers.copy()))
-    for offset, value in enumerate(said):
-        counters[place + offset] = value
+    counters[place : place + len(said)] = said
 
 
 def _hand_over(publisher: VisitPublisher, value: bytes, key: bytes, stopping: Callable[[], bool]) -> None:
@@ -202,8 +201,7 @@ class LoadMeter:
             self._second(now)
 
     def _second(self, now: float) -> None:
-        before = self._before
-        machine, cpu = machine_seconds(), self._cpu()
+        before, machine, cpu = self._before, machine_seconds(), self._cpu()
         elapsed = max(now - before.at, 1e-3)
         cores: dict[str, float] = {}
         for (name, pid), seconds in cpu.items():
@@ -212,7 +210,6 @@ class LoadMeter:
             self.memory_mib[name] = max(self.memory_mib.get(name, 0.0), memory_mib_max(pid))
         total = max(machine[1] - before.machine[1], 1e-3)
         used = (machine[0] - before.machine[0]) / total
-        others = used - sum(cores.values()) * elapsed / total
         said = np.array(self._counters[:], np.int64).reshape(-1, COUNTERS)
         self.seconds.append(
             LoadSecond(
@@ -223,7 +220,7 @@ class LoadMeter:
                 float(said[:, 1].max()) / 1000,
                 used,
                 cores,
-                max(0.0, others),
+                max(0.0, used - sum(cores.values()) * elapsed / total),
             )
         )
         self._before = _Before(now, machine, cpu)

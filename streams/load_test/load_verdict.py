@@ -67,13 +67,10 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
     held_max = max((rates[place] for place in long_enough if held[place]), default=0.0)
     first = next((place for place, is_held in enumerate(held) if not is_held), None)
     machine = max((_mean(seconds, place, lambda one: one.machine) for place in long_enough), default=0.0)
-    outcome = LoadOutcome.HELD if first is None else LoadOutcome.NOT_HELD
-    if machine > MACHINE_FULL:
-        outcome = LoadOutcome.MACHINE_LIMITED
-    names = sorted({name for one in seconds for name in one.cores})
+    held_or_not = LoadOutcome.HELD if first is None else LoadOutcome.NOT_HELD
     lags = [max(0, one.sent - one.counted) for one in seconds]
     return LoadVerdict(
-        outcome=outcome,
+        outcome=LoadOutcome.MACHINE_LIMITED if machine > MACHINE_FULL else held_or_not,
         offered_max=offered,
         held_max=held_max,
         lag_max=max(lags, default=0),
@@ -84,7 +81,10 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
         others_max=max((_mean(seconds, place, lambda one: one.others) for place in long_enough), default=0.0),
         gave_way=None if first is None else _blame(seconds[max(0, first - BLAME_SECONDS + 1) : first + 1]),
         gave_way_at=None if first is None else seconds[first].at,
-        cores={name: _most_cores(seconds, long_enough, name) for name in names},
+        cores={
+            name: _most_cores(seconds, long_enough, name)
+            for name in sorted({*itertools.chain(*(one.cores for one in seconds))})
+        },
         worker_us=_worker_us(seconds),
     )
 
@@ -96,9 +96,8 @@ def workers_for(rate: float, worker_us: float) -> int:
 
 def _rate(seconds: Sequence[LoadSecond], place: int) -> float:
     """Events sent a second over the last `RATE_SECONDS`."""
-    first = _first(seconds, place)
-    elapsed = seconds[place].at - seconds[first].at
-    return (seconds[place].sent - seconds[first].sent) / elapsed if elapsed > 0 else 0.0
+    now, then = seconds[place], seconds[_first(seconds, place)]
+    return (now.sent - then.sent) / (now.at - then.at) if now.at > then.at else 0.0
 
 
 def _first(seconds: Sequence[LoadSecond], place: int) -> int:
@@ -134,10 +133,9 @@ def _blame(seconds: Sequence[LoadSecond]) -> str:
 
 def _worker_us(seconds: Sequence[LoadSecond]) -> float:
     counted = seconds[-1].counted - seconds[0].counted
-    pairs = itertools.pairwise(seconds)
     used = sum(
         (after.at - before.at) * sum(n for name, n in after.cores.items() if name.startswith("worker"))
-        for before, after in pairs
+        for before, after in itertools.pairwise(seconds)
     )
     return used / counted * 1e6 if counted else 0.0
 
@@ -163,8 +161,7 @@ def delays_seconds(
         order = np.argsort(at[kept], kind="stable")
         at, more = at[kept][order], more[kept][order]
         place = np.searchsorted(np.maximum.accumulate(counted[:, partition]), np.cumsum(more), "left")
-        seen = np.append(looked_at, np.inf)[place]
-        delays.append(np.maximum(seen - at, 0.0))
+        delays.append(np.maximum(np.append(looked_at, np.inf)[place] - at, 0.0))
         weights.append(more)
     return np.concatenate(delays), np.concatenate(weights)
 
@@ -175,7 +172,5 @@ def percentiles(delays: NDArray[np.float64], weights: NDArray[np.int64]) -> tupl
         return (np.nan, np.nan, np.nan)
     order = np.argsort(delays)
     reached = np.cumsum(weights[order]) / weights.sum() * 100
-    p50, p95, p99 = (
-        float(delays[order][min(len(delays) - 1, int(np.searchsorted(reached, part)))]) for part in PERCENTILES
-    )
+    p50, p95, p99 = delays[order][np.minimum(len(delays) - 1, np.searchsorted(reached, PERCENTILES))].tolist()
     return p50, p95, p99

@@ -74,10 +74,9 @@ class ChainWatcher:
 
     def _read(self) -> ChainLook:
         snapshot = self._reader.snapshot()
-        counted = _sum(snapshot.totals, Cut.EVENTS)
-        now = snapshot.now_ms / 1000
+        now, counted = snapshot.now_ms / 1000, _sum(snapshot.totals, Cut.EVENTS)
         self._samples.append((now, counted))
-        (before, then) = self._samples[0]
+        before, then = self._samples[0]
         rate = max(counted - then, 0) / (now - before) if now > before else None
         regions, services = self._rank(snapshot)
         return ChainLook(
@@ -95,10 +94,8 @@ class ChainWatcher:
 
     def _rank(self, snapshot: Snapshot) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
         held = self._reader.held(end=snapshot.now_ms // 60_000 + 1)  # a sender's clock may be ahead: not beyond now
-        minutes = self._reader.fetch(held[-RANKED_MINUTES:])
-        regions: Counter[str] = Counter()
-        services: Counter[str] = Counter()
-        for minute in minutes:
+        regions, services = Counter[str](), Counter[str]()
+        for minute in self._reader.fetch(held[-RANKED_MINUTES:]):
             for field, number in minute.counts.items():
                 if field[0] == Cut.EVENTS:
                     regions[field[1]] += number
@@ -109,8 +106,8 @@ class ChainWatcher:
 def lag(snapshot: Snapshot) -> int:
     """Events in Kafka that are not counted yet, as far as the workers' heartbeats tell."""
     counted = {number: state.next_offset for number, state in snapshot.offsets.items()}
-    beats = snapshot.heartbeats.items()
-    return sum(max(0, beat.log_end - counted.get(n, 0)) for n, beat in beats if beat.log_end is not None)
+    ends = {number: beat.log_end for number, beat in snapshot.heartbeats.items() if beat.log_end is not None}
+    return sum(max(0, end - counted.get(number, 0)) for number, end in ends.items())
 
 
 def _sum(totals: dict[Field, int], cut: Cut) -> int:

@@ -68,14 +68,17 @@ def check_ports(uses: Iterable[PortUse]) -> None:
         ServerError: naming every taken port, its holder, and the option that chooses another.
     """
     listed = list(uses)
-    problems = [_problem(use) for use in listed if not is_free(use.port)]
-    names: dict[int, str] = {}
-    for use in listed:
-        if use.port in names:
-            problems.append(
-                f"{use.port} is given to both {names[use.port]} and {use.name}: choose another with {use.option}"
-            )
-        names.setdefault(use.port, use.name)
+    problems = [
+        f"{use.port} ({use.name}) is held by {holder(use.port) or 'a process of another user'}; choose another with {use.option}"
+        for use in listed
+        if not is_free(use.port)
+    ]
+    first = {use.port: use for use in reversed(listed)}
+    problems += [
+        f"{use.port} is given to both {first[use.port].name} and {use.name}: choose another with {use.option}"
+        for use in listed
+        if use is not first[use.port]
+    ]
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise ServerError(
@@ -83,19 +86,12 @@ def check_ports(uses: Iterable[PortUse]) -> None:
         )
 
 
-def _problem(use: PortUse) -> str:
-    return f"{use.port} ({use.name}) is held by {holder(use.port) or 'a process of another user'}; choose another with {use.option}"
-
-
 def holder(port: int) -> str | None:
     """Return `pid 123 (command line)` of the process that listens on a port; None where that cannot be seen."""
     inodes = _listening_inodes(port)
-    if not inodes:
-        return None
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and _holds(process, inodes):
-            return f"pid {process.name} ({command_line(int(process.name))})"
-    return None
+    processes = (int(process.name) for process in Path("/proc").iterdir() if process.name.isdigit())
+    pid = next((pid for pid in processes if inodes and _holds(pid, inodes)), None)
+    return None if pid is None else f"pid {pid} ({command_line(pid)})"
 
 
 def command_line(pid: int) -> str:
@@ -111,23 +107,21 @@ def command_line(pid: int) -> str:
 
 
 def _listening_inodes(port: int) -> set[str]:
-    inodes = set()
+    inodes = set[str]()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]
         except OSError:  # no such protocol on this machine
             continue
-        for line in lines:
-            words = line.split()
-            if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
-                inodes.add(words[9])
+        sockets = (line.split() for line in lines)
+        inodes |= {one[9] for one in sockets if one[3] == _LISTEN and int(one[1].rpartition(":")[2], 16) == port}
     return inodes
 
 
-def _holds(process: Path, inodes: set[str]) -> bool:
+def _holds(pid: int, inodes: set[str]) -> bool:
     wanted = {f"socket:[{inode}]" for inode in inodes}
     try:
-        return any(os.readlink(link) in wanted for link in (process / "fd").iterdir())
+        return any(os.readlink(link) in wanted for link in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:  # another user's process, or it ended meanwhile
         return False
 

@@ -28,8 +28,7 @@ def find_program(name: str) -> str:
     Raises:
         ServerError: it is not installed; the message says which command installs it.
     """
-    found = _which(name)
-    if found is None:
+    if (found := _which(name)) is None:
         raise _missing([name])
     return found
 
@@ -39,9 +38,9 @@ def _which(name: str) -> str | None:
 
 
 def _missing(names: list[str]) -> ServerError:
-    script = deploy_dir() / "install-servers.sh"
     return ServerError(
-        f"not installed: {', '.join(names)}. Install the servers of the local stack (as root or with sudo): {script}"
+        f"not installed: {', '.join(names)}. Install the servers of the local stack (as root or with sudo): "
+        f"{deploy_dir() / 'install-servers.sh'}"
     )
 
 
@@ -51,8 +50,7 @@ def check_programs(also: tuple[str, ...] = ()) -> None:
     Raises:
         ServerError: naming all that are missing at once, and the command that installs them.
     """
-    missing = [name for name in (*PROGRAMS, *also) if _which(name) is None]
-    if missing:
+    if missing := [name for name in (*PROGRAMS, *also) if _which(name) is None]:
         raise _missing(missing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -52,9 +53,8 @@ class StopRequests:
         """Whether to stop without waiting."""
         return self.count > 1
 
-    def note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, _frame: FrameType | None) -> None:
         """Signal handler."""
-        del frame
         self.count += 1
         self.terminal_gone = self.terminal_gone or number == signal.SIGHUP
 
@@ -62,8 +62,7 @@ class StopRequests:
 def utf8_output() -> None:
     """Never fail on a character that the terminal cannot show."""
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
+        if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")
 
 
@@ -71,8 +70,7 @@ def utf8_output() -> None:
 def stop_requests() -> Iterator[StopRequests]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into requests for a clean stop."""
     requests = StopRequests()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, requests.note) for number in numbers}
+    before = {number: signal.signal(number, requests.note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield requests
     finally:
@@ -114,8 +112,9 @@ class Stack:
             watcher = ChainWatcher(self.hooks.reader())
             self._start_processes()
             self._ready_at = time.monotonic()
+            until = self._ready_at + (math.inf if self.plan.seconds is None else self.plan.seconds)
             self.screen.start()
-            while not self._over():
+            while not self.requests.asked() and time.monotonic() < until:
                 self._turn(watcher)
             self.screen.stop()
             return self._end(watcher)
@@ -152,36 +151,27 @@ class Stack:
         if not self.requests.asked():
             self.screen.say(f"  ready after {time.monotonic() - begun:.1f} s")
 
-    def _over(self) -> bool:
-        assert self._ready_at is not None
-        seconds = self.plan.seconds
-        return self.requests.asked() or (seconds is not None and time.monotonic() - self._ready_at >= seconds)
-
     def _turn(self, watcher: ChainWatcher) -> None:
         self._supervisor.tick()
-        self.screen.show(self._view(watcher))
-        time.sleep(TICK_SECONDS)
-
-    def _view(self, watcher: ChainWatcher) -> StackView:
         up = time.monotonic() - (self._ready_at or self._begun)
-        left = None if self.plan.seconds is None else self.plan.seconds - up
-        return StackView(
+        view = StackView(
             chain=watcher.latest,
             problem=watcher.problem,
             processes=self._supervisor.statuses(),
             shift_seconds=self.plan.settings.calendar_shift_seconds,
             clock=time.time(),
             up_seconds=up,
-            left_seconds=left,
+            left_seconds=None if self.plan.seconds is None else self.plan.seconds - up,
         )
+        self.screen.show(view)
+        time.sleep(TICK_SECONDS)
 
     def _end(self, watcher: ChainWatcher) -> int:
         """After `--seconds`: stop the traffic, then let the command look at the figures while everything else still runs."""
         if self.requests.asked() or self.hooks.at_end is None:
             return 0
         self.screen.say("stopping the traffic ...")
-        killed = self._supervisor.stop(("simulator",), self.requests.hurried)
-        if killed:
+        if self._supervisor.stop(("simulator",), self.requests.hurried):
             raise ServerError(
                 "the simulator did not stop in its time, its truth is not written; see its log, try again"
             )
@@ -199,9 +189,7 @@ class Stack:
             self.screen.leave()
         self.screen.say("stopping ...")
         begun = time.monotonic()
-        killed = []
-        for roles in STOP_ORDER:
-            killed += self._supervisor.stop(roles, self.requests.hurried)
+        killed = [name for roles in STOP_ORDER for name in self._supervisor.stop(roles, self.requests.hurried)]
         if watcher:
             watcher.close()
         self.record.remove()

@@ -29,15 +29,10 @@ _RANKED_MIN = 2
 #: A lag above this is coloured: about a second of the workers' capacity.
 LAG_SHOWN = 100_000
 _COLOURS = {
-    State.RUNNING: "green",
-    State.STARTING: "yellow",
-    State.RESTARTING: "red",
-    State.ENDED: "dim",
-    State.STOPPING: "yellow",
-    State.STOPPED: "dim",
+    **{State.RUNNING: "green", State.RESTARTING: "red"},
+    **dict.fromkeys((State.STARTING, State.STOPPING), "yellow"),
+    **dict.fromkeys((State.ENDED, State.STOPPED), "dim"),
 }
-
-
 #: A child that was started again this often is named in every plain line.
 RESTARTS_TOLD = 3
 
@@ -131,51 +126,57 @@ class Screen:
         if links and not wide:
             taken += 1 + len(self._addresses)
         ranked_lines = min(max(self._console.height - taken, _RANKED_MIN), TOP)
-        parts: list[RenderableType] = [self._headline(view)]
         if view.chain:
-            parts.append(self._figures(view.chain, view.clock, view.shift_seconds))
-            parts.append(self._rankings(view.chain, ranked_lines))
+            shown: list[RenderableType] = [
+                self._figures(view.chain, view.clock, view.shift_seconds),
+                self._rankings(view.chain, ranked_lines),
+            ]
         else:
             problem = Text(view.problem or "waiting for Redis", style="red")
-            parts.append(Panel(problem, title="Redis", border_style="red"))
-        tables = [self._processes(view), self._links()] if links else [self._processes(view)]
-        parts.append(Columns(tables, padding=(0, 1)))
-        parts.append(Text("Ctrl-C stops everything cleanly; once more hurries.", style="dim"))
-        return Group(*parts)
+            shown = [Panel(problem, title="Redis", border_style="red")]
+        return Group(
+            self._headline(view),
+            *shown,
+            Columns([self._processes(view), *([self._links()] if links else [])], padding=(0, 1)),
+            Text("Ctrl-C stops everything cleanly; once more hurries.", style="dim"),
+        )
 
     def _headline(self, view: StackView) -> RenderableType:
-        text = Text("VIGIE", style="bold cyan")
-        text.append("  local stack", style="dim")
-        text.append(f"  up {duration_text(view.up_seconds)}", style="dim")
-        if view.left_seconds is not None:
-            text.append(f", stops in {duration_text(max(view.left_seconds, 0))}", style="dim")
-        if note := simulation_note(int(view.clock * 1000), view.shift_seconds):
-            text.append(f"\n{note}", style="bold yellow")
-        return text
+        ends = "" if view.left_seconds is None else f", stops in {duration_text(max(view.left_seconds, 0))}"
+        note = simulation_note(int(view.clock * 1000), view.shift_seconds)
+        return Text.assemble(
+            ("VIGIE", "bold cyan"),
+            (f"  local stack  up {duration_text(view.up_seconds)}{ends}", "dim"),
+            (f"\n{note}" if note else "", "bold yellow"),
+        )
 
     def _figures(self, chain: ChainLook, clock: float, shift_seconds: int) -> RenderableType:
         table = Table.grid(expand=True)
-        owned_style = "bold" if chain.owned == chain.partitions else "red"
+        cells: list[tuple[Text, Text, Text]] = []
         figures = [
             ("-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green", "events/s", "last 10 s"),
             (f"{chain.counted:,}", "bold", "counted", "in all"),
             (f"{chain.rejected:,}", "yellow" if chain.rejected else "bold", "rejected", "in all"),
             (f"{chain.lag:,}", "bold" if chain.lag < LAG_SHOWN else "yellow", "lag", "to count"),
             (chain.settled_clock(shift_seconds), "bold", "settled to", chain.settled_ago(clock)),
-            (f"{chain.owned}/{chain.partitions}", owned_style, "partitions", "being read"),
+            (
+                f"{chain.owned}/{chain.partitions}",
+                "bold" if chain.owned == chain.partitions else "red",
+                "partitions",
+                "being read",
+            ),
         ]
-        for _figure in figures:
+        for value, style, title, note in figures:
             table.add_column(justify="center", ratio=1)
-        table.add_row(*(Text(value, style=style) for value, style, _title, _note in figures))
-        table.add_row(*(Text(title) for _value, _style, title, _note in figures))
-        table.add_row(*(Text(note, style="dim") for _value, _style, _title, note in figures))
+            cells.append((Text(value, style=style), Text(title), Text(note, style="dim")))
+        for row in zip(*cells, strict=True):
+            table.add_row(*row)
         return Panel(table, border_style="cyan")
 
     def _rankings(self, chain: ChainLook, lines: int) -> RenderableType:
-        grid = Table.grid(expand=True)
-        grid.add_column(ratio=1)
-        grid.add_column(ratio=1)
-        span = f"last {RANKED_MINUTES} minutes counted"
+        grid, span = Table.grid(expand=True), f"last {RANKED_MINUTES} minutes counted"
+        for _side in range(2):
+            grid.add_column(ratio=1)
         grid.add_row(
             _ranking(f"Regions, {span}", chain.top_regions[:lines], self._names.regions),
             _ranking(f"Services, {span}", chain.top_services[:lines], self._names.services),
@@ -194,8 +195,8 @@ class Screen:
 
     def _links(self) -> RenderableType:
         table = Table(box=None, padding=(0, 1), header_style="dim")
-        table.add_column("address", no_wrap=True)
-        table.add_column("", no_wrap=True)
+        for title in ("address", ""):
+            table.add_column(title, no_wrap=True)
         for name, address in self._addresses.items():
             table.add_row(name, Text(address, style="cyan"))
         return Align.left(table)
@@ -206,9 +207,8 @@ def line(view: StackView) -> str:
     now = paris_text(int(view.clock * 1000), view.shift_seconds, "seconds")
     parts = [f"scenario {now}" if view.shift_seconds else now]
     if chain := view.chain:
-        rate = "-" if chain.rate is None else f"{chain.rate:,.0f}"
         parts += [
-            f"{rate} events/s",
+            f"{'-' if chain.rate is None else f'{chain.rate:,.0f}'} events/s",
             f"{chain.counted:,} counted",
             f"{chain.rejected:,} rejected",
             f"lag {chain.lag:,}",
@@ -241,8 +241,8 @@ def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, s
     table.add_column(no_wrap=True, width=_BAR_CELLS)
     longest = max((number for _code, number in pairs), default=1)
     for code, number in pairs:
-        bar = "━" * max(1, round(_BAR_CELLS * number / longest))
-        table.add_row(names.get(code, code), f"{number:,}", Text(bar, style="cyan"))
+        bar = Text("━" * max(1, round(_BAR_CELLS * number / longest)), style="cyan")
+        table.add_row(names.get(code, code), f"{number:,}", bar)
     if not pairs:
         table.add_row(Text("no event yet", style="dim"))
     return Panel(table, title=title, title_align="left", border_style="dim")

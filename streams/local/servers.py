@@ -50,17 +50,16 @@ def kafka(data_dir: Path, port: int, controller_port: int, heap_mib: int = 768) 
     java, jars = find_program("java"), kafka_jars()
     properties = directory / "server.properties"
     properties.write_text(_kafka_properties(directory / "data", port, controller_port))
-    logging = f"-Dlog4j2.configurationFile={deploy_dir() / 'kafka' / 'log4j2.xml'}"
-    classpath = f"{jars}/*"
+    common = (f"-Dlog4j2.configurationFile={deploy_dir() / 'kafka' / 'log4j2.xml'}", "-cp", f"{jars}/*")
     if not (directory / "data" / "meta.properties").is_file():
-        _format([java, "-Xmx256m", logging, "-cp", classpath, "kafka.tools.StorageTool"], properties, directory)
+        _format([java, "-Xmx256m", *common, "kafka.tools.StorageTool"], properties, directory)
     scratch = directory / "tmp"  # libraries that Java unpacks: a Kafka that was killed leaves them behind
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     memory = (f"-Djava.io.tmpdir={scratch}", f"-Xmx{heap_mib}m", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
     return Program(
         role="kafka",
-        argv=(java, *memory, logging, "-cp", classpath, "kafka.Kafka", str(properties)),
+        argv=(java, *memory, *common, "kafka.Kafka", str(properties)),
         directory=directory,
         log_file=log_file(data_dir, "kafka"),
         port=port,
@@ -114,11 +113,10 @@ def redis(data_dir: Path, port: int) -> Program:
         ServerError: Redis is not installed.
     """
     directory = _directory(data_dir, "redis")
-    config = deploy_dir() / "redis" / "redis.conf"
     options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--daemonize", "no")
     return Program(
         role="redis",
-        argv=(find_program("redis-server"), str(config), *options),
+        argv=(find_program("redis-server"), str(deploy_dir() / "redis" / "redis.conf"), *options),
         directory=directory,
         log_file=log_file(data_dir, "redis"),
         port=port,
@@ -142,11 +140,10 @@ def prometheus(data_dir: Path, ports: ScrapedPorts) -> Program:
 
 def _of_prometheus(role: str, config: Path, port: int, *options: str) -> Program:
     """Prometheus, or the Alertmanager that belongs to it: both are started alike."""
-    program = "prometheus" if role == "prometheus" else "prometheus-alertmanager"
     return Program(
         role=role,
         argv=(
-            find_program(program),
+            find_program("prometheus" if role == "prometheus" else "prometheus-alertmanager"),
             f"--config.file={config}",
             *options,
             f"--web.listen-address={LOOPBACK}:{port}",

@@ -118,10 +118,9 @@ class StackPlan:
 
     def scraped(self) -> ScrapedPorts:
         """What Prometheus scrapes, and where it talks to."""
-        observers = (self.settings.observer_port,)
         settings = self.settings
         return ScrapedPorts(
-            observers,
+            (settings.observer_port,),
             self.worker_ports(),
             self.ports.prometheus,
             self.ports.alertmanager,
@@ -162,11 +161,10 @@ class StackPlan:
     def addresses(self) -> dict[str, str]:
         """Where people and programs find the parts."""
         settings = self.settings
-        observer = self.page_url
         return {
-            "live page": f"{observer}/",
-            "API": f"{observer}/openapi.json",
-            "metrics": f"{observer}/metrics",
+            "live page": f"{self.page_url}/",
+            "API": f"{self.page_url}/openapi.json",
+            "metrics": f"{self.page_url}/metrics",
             "Prometheus": settings.prometheus_url,
             "Alertmanager": settings.alertmanager_url,
             "collector": self.collector_url,
@@ -199,16 +197,14 @@ class StackPlan:
     def _vigie(
         self, role: str, words: tuple[str, ...], port: int | None, stop_seconds_max: float, slot: int | None = None
     ) -> Program:
-        name = role if slot is None else f"{role}-{slot}"
-        settings = self.settings
-        hosts = {"observer": settings.observer_host, "collector": settings.collector_host}
-        host = hosts.get(role, settings.worker_host)
+        hosts = {"observer": self.settings.observer_host, "collector": self.settings.collector_host}
+        host = hosts.get(role, self.settings.worker_host)
         return Program(
             role=role,
             slot=slot,
             argv=(sys.executable, "-P", "-m", "streams", *words),
             directory=self.data_dir,
-            log_file=log_file(self.data_dir, name),
+            log_file=log_file(self.data_dir, role if slot is None else f"{role}-{slot}"),
             port=port,
             ready=(lambda: True) if port is None else partial(http_ok, port, "/readyz", host),
             stop_seconds_max=stop_seconds_max,
@@ -227,9 +223,8 @@ def local_settings(given: Settings, ports: ServerPorts) -> Settings:
     if given.kafka_security_protocol != "PLAINTEXT":
         wrong.append("kafka_security_protocol")
     if wrong:
-        names = ", ".join(wrong)
         raise SettingsError(
-            f"vigie up starts servers without passwords or TLS, but these are set: {names}. Unset them for the local stack."
+            f"vigie up starts servers without passwords or TLS, but these are set: {', '.join(wrong)}. Unset them for the local stack."
         )
     own = {
         "kafka_bootstrap_servers": f"127.0.0.1:{ports.kafka}",

@@ -6,7 +6,7 @@ Everything happens in the caller's (main) thread: `Process` ties a child's life 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,10 +70,15 @@ class Child:
     def status(self) -> ProcessStatus:
         """Where it stands."""
         program, process = self.program, self.process
-        started_at = process.started_at if process else 0.0
-        pid = process.pid if process else None
         return ProcessStatus(
-            program.role, program.slot, pid, self.state, program.port, self.restarts, started_at, self.last_exit
+            role=program.role,
+            slot=program.slot,
+            pid=process.pid if process else None,
+            state=self.state,
+            port=program.port,
+            restarts=self.restarts,
+            started_at=process.started_at if process else 0.0,
+            last_exit=self.last_exit,
         )
 
     def tick(self) -> None:
@@ -97,8 +102,7 @@ class Child:
         if code == 0 and self.program.may_end:
             self.state = State.ENDED
             return
-        short = now - self._started < SHORT_LIFE_SECONDS
-        pause = RESTART_SECONDS_AFTER_SHORT_LIFE if short else RESTART_SECONDS
+        pause = RESTART_SECONDS_AFTER_SHORT_LIFE if now - self._started < SHORT_LIFE_SECONDS else RESTART_SECONDS
         self._next_start = now + (RESTART_SECONDS_NAME_TAKEN if code == NameTaken.exit_code else pause)
         self.state = State.RESTARTING
 
@@ -132,7 +136,7 @@ class Supervisor:
             ServerError: one ended, or was not ready in its time; with the last lines of its log.
         """
         fresh = []
-        for program in programs:
+        for program in programs:  # one by one: those that run are looked after where a later one cannot be started
             fresh.append(Child(program))
             self._children.append(fresh[-1])
         self._report()
@@ -149,10 +153,9 @@ class Supervisor:
             child.tick()
         self._report()
 
-    def stop(self, roles: Iterable[str], hurry: Callable[[], bool]) -> list[str]:
+    def stop(self, roles: Collection[str], hurry: Callable[[], bool]) -> list[str]:
         """Stop the children of these roles together, each within its bound; return the names of those that had to be killed."""
-        wanted = set(roles)
-        of_roles = [child for child in self._children if child.program.role in wanted]
+        of_roles = [child for child in self._children if child.program.role in roles]
         running = [(child, process) for child in of_roles if (process := child.process) is not None]
         for child, process in running:
             child.state = State.STOPPING
@@ -176,8 +179,7 @@ class Supervisor:
         return killed
 
     def _report(self) -> None:
-        statuses = self.statuses()
-        if statuses != self._reported:
+        if (statuses := self.statuses()) != self._reported:
             self._reported = statuses
             self._on_change(statuses)
 

@@ -88,7 +88,8 @@ class Archivist:
             self._known.clear()  # Redis was emptied: what is archived is found again when it is counted again
             return
         size = self._archive_some(archive, hours)
-        minute = self._archived_before(hours)
+        missing = next((hour for hour in hours if hour not in self._known), hours.stop)
+        minute = clock_minutes(missing, self.rules.shift_minutes)[0]  # before it everything is archived
         self._announce(self._id, minute, state)
         self._note(hours, minute, size or self.figures.file_bytes, state)
         self._trim(hours, state, state.settled_ms)
@@ -115,8 +116,7 @@ class Archivist:
         return range(min(first_minute // MINUTES_AN_HOUR, end), end)
 
     def _plan(self, hours: range) -> None:
-        for hour in [known for known in self._known if known not in hours]:
-            del self._known[hour]
+        self._known = {hour: known for hour, known in self._known.items() if hour in hours}
         if hours and hours[-1] != self._last_hour:
             self._last_hour = hours[-1]
             self._due_again = {hour for hour in hours if hour in self._known}
@@ -124,16 +124,18 @@ class Archivist:
     def _archive_some(self, archive: Archive, hours: range) -> int:
         """Archive due hours of the oldest day that has any; hours that were never archived come first. Return the size of its file."""
         new = [hour for hour in hours if hour not in self._known]
-        due = new or sorted(self._due_again)
-        if not due:
+        if not (due := new or sorted(self._due_again)):
             return 0
         day = paris_date(due[0] * MINUTES_AN_HOUR)
         of_day = [hour for hour in due if paris_date(hour * MINUTES_AN_HOUR) == day][:READ_HOURS_MAX]
         shift = self.rules.shift_minutes
         readings = [hour_reading(hour, self.keeper.hour(*clock_minutes(hour, shift)), shift) for hour in of_day]
-        sketches = sketches_of(self._sound(day, self.keeper.day_sketches(day.isoformat())))
         done = archive.update(
-            day, readings, sketches, shift_seconds=self.rules.shift_seconds, catalog=self.rules.catalog
+            day,
+            readings,
+            sketches_of(self._sound(day, self.keeper.day_sketches(day.isoformat()))),
+            shift_seconds=self.rules.shift_seconds,
+            catalog=self.rules.catalog,
         )
         self._learn(done, of_day)
         self._say(day, done)
@@ -166,21 +168,13 @@ class Archivist:
             )
         if done.written:
             logger.info("archived %s: %d hours, %.2f MB", day, len(done.hours), done.size_bytes / 1e6)
-        refused = [hour for hour, choice in done.choices.items() if choice is Choice.REFUSED]
+        refused = sum(choice is Choice.REFUSED for choice in done.choices.values())
         if refused and done.written:
-            logger.warning(
-                "%d hours of %s stay as archived: Redis does not reflect all that they do", len(refused), day
-            )
-
-    def _archived_before(self, hours: range) -> int:
-        """The minute of the clock before which everything is archived."""
-        hour = next((hour for hour in hours if hour not in self._known), hours.stop)
-        return clock_minutes(hour, self.rules.shift_minutes)[0]
+            logger.warning("%d hours of %s stay as archived: Redis does not reflect all that they do", refused, day)
 
     def _announce(self, archive_id: str, minute: int, state: ArchiveState) -> None:
-        archive_minute = minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR
         # The day that this minute lies in is not over everywhere; those before it are.
-        first_open = paris_date(archive_minute)
+        first_open = paris_date(minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR)
         self.keeper.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
 
     def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
@@ -189,8 +183,8 @@ class Archivist:
         if state.oldest is not None and state.oldest < state.trimmed_before:
             self.keeper.trim_archived(state.oldest, [0] * min(state.trimmed_before - state.oldest, MINUTES_AN_HOUR))
         kept_from = settled_ms // 60_000 - self.rules.minutes_kept_hours * MINUTES_AN_HOUR
-        others = [said.minute for said in fresh(state.archives, state.now_ms, self.rules.wait_hours).values()]
-        bound = min([kept_from, *others])
+        others = fresh(state.archives, state.now_ms, self.rules.wait_hours).values()
+        bound = min([kept_from, *(said.minute for said in others)])
         for hour in hours[:TRIM_HOURS_MAX]:
             first, end = clock_minutes(hour, self.rules.shift_minutes)
             known = self._known.get(hour)
@@ -202,11 +196,14 @@ class Archivist:
                 return
 
     def _note(self, hours: range, minute: int, size: int, state: ArchiveState) -> None:
-        before = self.figures
-        waiting = self._waiting_minutes(hours)
-        refused = sum(known.is_refused for known in self._known.values())
         self.figures = ArchiveFigures(
-            minute, waiting, refused, state.missed_events, size, before.passes + 1, before.failures, None
+            minute,
+            self._waiting_minutes(hours),
+            sum(known.is_refused for known in self._known.values()),
+            state.missed_events,
+            size,
+            self.figures.passes + 1,
+            self.figures.failures,
         )
 
     def _waiting_minutes(self, hours: range) -> int:

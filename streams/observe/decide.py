@@ -44,8 +44,7 @@ def held_back(kept: Kept, archives: Collection[Announced], wait_hours: int) -> K
 
     Minutes are trimmed by those who archive them (`streams.observe.archivist`), sketches of days once all archives have them.
     """
-    day = date(kept.sketch_date // 10_000, kept.sketch_date // 100 % 100, kept.sketch_date % 100)
-    longest = int(f"{day - timedelta(hours=wait_hours):%Y%m%d}")
+    longest = int(f"{date.fromisoformat(f'{kept.sketch_date}') - timedelta(hours=wait_hours):%Y%m%d}")
     archived = min((said.date for said in archives), default=longest)
     return Kept(kept.minute - wait_hours * 60, kept.sketch_minute, max(longest, min(kept.sketch_date, archived)))
 

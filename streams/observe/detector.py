@@ -30,10 +30,9 @@ from streams.live.keys import LAYOUT
 from streams.observe.detector_memory import key_of
 from streams.observe.expected import ColdShape, ExpectedRow, filled, is_part, judged_rows, summed, within_parts
 from streams.observe.loading import COLD_MINUTES, Arrivals, Block, Loading
-from streams.observe.never_seen import NeverSeen, expected_projects, seen_in
 from streams.observe.series import Plan, make_plan
-from streams.observe.told import Teller, merged_measures
-from streams.watch import AlertScope, Array, Judge, Maintenance, Measure, Told, level_of
+from streams.observe.told import NeverSeen, Teller, expected_projects, merged_measures, seen_in
+from streams.watch import AlertScope, Array, Judge, Maintenance, Measure, level_of
 from streams.watch.summary import REGION
 
 logger = logging.getLogger(__name__)
@@ -139,8 +138,9 @@ class Detector:
         self._tell_from = told if told is not None else settled or 0
         self._never.known(seen_in(parts.reader.snapshot().totals_of_all_time()))
         # After a defect nothing that was left behind is trusted.
-        recalls = not self.loop.state.defects
-        self._loading = Loading(self.plan, self._never, _cold(state, shift), self._say, recalls)
+        self._loading = Loading(
+            self.plan, self._never, _cold(state, shift), self._say, recalls=not self.loop.state.defects
+        )
         today = paris_date(state.now_ms // 60_000 + shift)
         # The stamp first: a backfill that ends between the two is then news at the next look.
         stamp = parts.history.archive.backfill_stamp() if parts.history else b""
@@ -154,9 +154,13 @@ class Detector:
         else:
             first = paris_day(today)[0]
             judges = self._loading.empty(min(first, state.oldest + shift) if state.oldest is not None else first)
-        regions = {project.code: project.region for project in parts.catalog.projects}
-        self._teller = Teller(judges, parts.maintenances, regions, shift)
         self._judges = judges
+        self._teller = Teller(
+            judges,
+            parts.maintenances,
+            {project.code: project.region for project in parts.catalog.projects},
+            shift,
+        )
 
     def follow(self) -> None:
         """Judge what has settled since, and tell it.
@@ -164,8 +168,7 @@ class Detector:
         Raises:
             VigieError: Redis does not answer, or holds another layout.
         """
-        state, shift, loading = self._parts.archives.state(), self._parts.shift_minutes, self._loading
-        assert loading is not None, "load comes first"
+        state, shift, (_, loading) = self._parts.archives.state(), self._parts.shift_minutes, self._parts_of_judging()
         if state.layout != LAYOUT or state.settled_ms is None:
             return
         if loading.cold is None:  # nothing was counted yet when it loaded
@@ -192,28 +195,26 @@ class Detector:
         if self.loop.stopping:
             raise VigieError("the observer stops")
 
+    def _parts_of_judging(self) -> tuple[Teller, Loading]:
+        assert self._teller is not None
+        assert self._loading is not None, "load comes first"
+        return self._teller, self._loading
+
     def _feed(self, block: Block) -> list[AlertRecord]:
-        teller, loading = self._teller, self._loading
-        assert teller is not None
-        assert loading is not None
+        teller, loading = self._parts_of_judging()
         warm = loading.warm(block)
-        told: list[tuple[Judge, Told]] = []
         with self._lock:
-            for judge in self._judges:
-                told += [(judge, one) for one in judge.feed(warm.first, warm.table)]
+            told = [(judge, one) for judge in self._judges for one in judge.feed(warm.first, warm.table)]
         loading.fed = block.first + block.table.shape[1]
         ended = self._never.feed(block.first, block.table)
         new = [(judge, one) for judge, one in told if one.until > self._tell_from - judge.group.step_minutes]
         return merged_measures([*(teller.record(judge, one) for judge, one in new), *ended])
 
     def _tell(self) -> None:
-        teller, loading = self._teller, self._loading
-        assert teller is not None
-        assert loading is not None
+        teller, loading = self._parts_of_judging()
         running = [teller.record(judge, one) for judge in self._judges for one in judge.running()]
         running += self._never.running(loading.fed)
-        minute = loading.fed - 1 - self._parts.shift_minutes
-        self._parts.store.judged(minute, merged_measures(running), self._untold)
+        self._parts.store.judged(loading.fed - 1 - self._parts.shift_minutes, merged_measures(running), self._untold)
         self._untold = []
 
     def _round(self) -> float | None:
@@ -222,8 +223,7 @@ class Detector:
         else:
             self.load()
             self._loaded = True
-        came = self._past_came()
-        if came:
+        if came := self._past_came():
             logger.info("days of the past have reached the archive: it is read anew")
             self._loaded = False
         self.figures = replace(self.figures, judged_to=None if came else self.figures.judged_to, problem=None)

@@ -6,6 +6,7 @@ learning, with bounds that are wide; nobody is called for what deviates from it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -48,13 +49,12 @@ def judged_rows(judge: Judge, first: int, values: Array, shift: int) -> list[Exp
     def number(value: float) -> float | None:
         return round(float(value), 2) if np.isfinite(value) else None
 
-    found = []
-    for row, column in enumerate(values.T):
-        minute = first + row * step
-        observed, expected, lower, upper = (number(value) for value in column)
-        learning = judge.is_learning(minute)
-        found.append(ExpectedRow(minute - shift, step, observed, expected, lower, upper, learning))
-    return found
+    return [
+        ExpectedRow(
+            minute - shift, step, number(seen), number(mean), number(low), number(high), judge.is_learning(minute)
+        )
+        for minute, (seen, mean, low, high) in zip(itertools.count(first, step), values.T, strict=False)
+    ]
 
 
 def summed(parts: Sequence[Sequence[ExpectedRow]]) -> list[ExpectedRow]:
@@ -134,25 +134,21 @@ class ColdShape:
     def weights(self, group: Group, first: int, rows: int) -> Array:
         """How much use each row from epoch minute `first` on has against others, by its local clock and day."""
         local = local_minutes(first, rows, group.step_minutes, group.zone)
-        zone = self._zone([one.scope.region for one in group.series if one.scope.region])
-        by_day = {day: self._of_day(int(day), zone) for day in np.unique(local // 1440)}
-        day = np.array([by_day[number] for number in local // 1440])
-        return np.asarray(np.array(curve(self.shape))[local % 1440] * day)
-
-    def _of_day(self, number: int, zone: str) -> float:
-        return day_weight(self.shape, self.calendar, zone, EPOCH + timedelta(days=number))
-
-    def _zone(self, regions: Sequence[str]) -> str:
-        zone = self.calendar.zones.get(regions[0]) if regions else None
-        return zone if zone in _ZONES else "A"
+        region = next((one.scope.region for one in group.series if one.scope.region), "")
+        zone = self.calendar.zones.get(region)
+        known = zone if zone in _ZONES else "A"
+        days, place = np.unique(local // 1440, return_inverse=True)
+        of_day = [day_weight(self.shape, self.calendar, known, EPOCH + timedelta(days=day)) for day in days.tolist()]
+        return np.asarray(np.array(curve(self.shape))[local % 1440] * np.array(of_day)[place])
 
 
 def scaled(observed: Array, weights: Array) -> Array:
     """(rows): the weights at the height of the rows before each; NaN until that is known."""
     known = np.isfinite(observed)
-    counts = np.concatenate([[0.0], np.cumsum(np.where(known, observed, 0.0))[:-1]])
-    weight = np.concatenate([[0.0], np.cumsum(np.where(known, weights, 0.0))[:-1]])
-    number = np.concatenate([[0], np.cumsum(known)[:-1]])
+    counts, weight, number = (
+        np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))[:-1]])
+        for values in (observed, weights, np.ones(len(known)))
+    )
     enough = (counts >= COUNTS_MIN) & (number >= ROWS_MIN) & (weight > 0)
     return np.where(enough, weights * counts / np.maximum(weight, 1e-9), np.nan)
 

@@ -38,7 +38,7 @@ class ObserverLoops:
     def problems(self) -> tuple[str, ...]:
         """What keeps the observer from its work, what nobody foresaw first."""
         expected = (loop.problem() for loop in self.vital if loop.defect() is None)
-        return (*self.defects(), *(text for text in expected if text is not None))
+        return (*self.defects(), *filter(None, expected))
 
 
 class Herald:
@@ -52,6 +52,6 @@ class Herald:
         self._book.tell(self._name, os.getpid(), self._loops.problems())
 
     def _leave(self) -> None:
-        if self.loop.stopping:
-            with suppress(ServerError):  # a Redis that is away forgets who is silent all the same
+        with suppress(ServerError):  # a Redis that is away forgets who is silent all the same
+            if self.loop.stopping:
                 self._book.leave(self._name)

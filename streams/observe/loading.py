@@ -18,8 +18,8 @@ import numpy as np
 from streams.clock import paris_day
 from streams.history.reading import History, PastDay
 from streams.observe.detector_memory import SETTLED_DAYS, keep, recall, stamps_of
-from streams.observe.never_seen import NeverSeen
 from streams.observe.series import JUDGED_CUTS, Plan
+from streams.observe.told import NeverSeen
 from streams.watch import Array, Group, Judge
 from streams.watch.judging import EPOCH, JUDGED_DAYS, KNOWN_PART_MIN, chosen_days, local_minutes
 
@@ -146,10 +146,9 @@ class Loading:
         last = today - timedelta(days=SETTLED_DAYS)
         early = [day for day in left if day < last]
         self._judge(judges, blocks(history, self.plan, early), settled)
-        if early:
-            of_early = {day: files[day] for day in judged if day < last and day in files}
-            if known is None or set(of_early) - set(known.files):
-                keep(history.archive.directory, key, of_early, self.fed, judges)
+        of_early = {day: files[day] for day in judged if day < last and day in files}
+        if early and (known is None or set(of_early) - set(known.files)):
+            keep(history.archive.directory, key, of_early, self.fed, judges)
         self._judge(judges, blocks(history, self.plan, left[len(early) :]), settled)
         logger.info(
             "the detector knows %d days, judged %d of them, and remembered %d",
@@ -188,14 +187,12 @@ class Loading:
 
     def _judge(self, judges: Sequence[Judge], days: Iterable[Block], settled: int | None) -> None:
         for block in days:
-            known = np.flatnonzero(np.isfinite(block.table[0]))
-            end = block.first + int(known[-1]) + 1
-            end = end if settled is None else min(end, settled)
+            known_to = block.first + int(np.flatnonzero(np.isfinite(block.table[0]))[-1]) + 1
+            end = known_to if settled is None else min(known_to, settled)
             while self.fed < block.first:  # days that nobody measured
                 self.feed(judges, self.unknown(min(block.first - self.fed, 1440)))
             if end > self.fed:
-                begin = self.fed - block.first
-                self.feed(judges, Block(self.fed, block.table[:, begin : end - block.first]))
+                self.feed(judges, Block(self.fed, block.table[:, self.fed - block.first : end - block.first]))
             self._count()
 
     def _count(self) -> None:
@@ -229,8 +226,8 @@ class Arrivals:
 
     def came(self, held: Iterable[date], stamp: bytes = b"") -> bool:
         """Whether days of the past came that were not read, or were added to, and nothing since the last look."""
-        before, self._seen = (self._seen, self._seen_stamp), self._past(held)
-        self._seen_stamp = stamp
+        before = self._seen, self._seen_stamp
+        self._seen, self._seen_stamp = self._past(held), stamp
         is_new = bool(self._seen - self._read) or stamp != self._read_stamp
         return is_new and (self._seen, stamp) == before
 

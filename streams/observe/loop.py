@@ -86,8 +86,7 @@ def not_ready_because(state: LoopState, now: float) -> str | None:
         return state.problem
     if state.ended_at is None:
         return "the observer's first round has not ended yet; ask again in a second"
-    age = now - state.ended_at
-    if age > READY_SECONDS_MAX:
+    if (age := now - state.ended_at) > READY_SECONDS_MAX:
         return f"the observer's loop has not ended a round for {age:.0f} s; see its log, restart it if this stays"
     return None
 
@@ -160,8 +159,7 @@ class Observer:
             self._keep_census(settled_ms)
 
     def _keep_census(self, settled_ms: int) -> None:
-        now = time.monotonic()
-        known = self.census
+        now, known = time.monotonic(), self.census
         if known is not None and (known.minute == settled_ms // 60_000 or now < self._census_at + CENSUS_SECONDS_MIN):
             return
         self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
@@ -199,7 +197,7 @@ class Observer:
         Minutes that are about to be trimmed are added once more: late events may have come since they settled.
         """
         first = self._merged_to if self._merged_to is not None else held.start
-        minutes = [minute for minute in held if minute < first_kept or minute >= first]
+        minutes = (minute for minute in held if minute < first_kept or minute >= first)
         for date, same_day in itertools.groupby(minutes, self._rules.days.paris):
             of_day = list(same_day)
             for name in archives.merge_establishments(date, of_day[0], of_day[-1] + 1):

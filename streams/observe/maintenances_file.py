@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -48,25 +47,21 @@ def load_maintenances(config_dir: Path, catalog: Catalog) -> tuple[Maintenance, 
         read = msgspec.convert(read_mapping(path), _File)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}; the head of the file shows how an entry looks") from None
-    problems = [problem for one in read.maintenances for problem in _problems(one, catalog)]
-    if problems:
+    if problems := [problem for one in read.maintenances for problem in _problems(one, catalog)]:
         raise section_error(path, problems)
     return tuple(one.planned() for one in read.maintenances)
 
 
 def _problems(one: _Entry, catalog: Catalog) -> list[str]:
-    found = []
-    if one.first >= one.last:
-        found.append(f"{one.label}: first ({one.first}) must lie before last ({one.last})")
-    if one.first.tzinfo or one.last.tzinfo:
-        found.append(f"{one.label}: times are in Paris time, write them without an offset")
-    if not (one.projects or one.regions or one.services):
-        found.append(f"{one.label}: name projects, regions or services")
-    listed: list[tuple[str, Any, Any]] = [
+    listed = (
         ("projects", one.projects, catalog.project_codes),
         ("regions", one.regions, catalog.region_codes),
         ("services", one.services, catalog.service_codes),
-    ]
-    for name, codes, known in listed:
-        found += [f"{one.label}: {code!r} is not in {name}.yaml" for code in codes if code not in known]
-    return found
+    )
+    told = (
+        (one.first >= one.last, f"first ({one.first}) must lie before last ({one.last})"),
+        (one.first.tzinfo or one.last.tzinfo, "times are in Paris time, write them without an offset"),
+        (not (one.projects or one.regions or one.services), "name projects, regions or services"),
+        *((code not in known, f"{code!r} is not in {name}.yaml") for name, codes, known in listed for code in codes),
+    )
+    return [f"{one.label}: {text}" for is_wrong, text in told if is_wrong]

@@ -89,14 +89,17 @@ class _Planner:
     def _region(self, code: str, zone: ZoneInfo) -> list[Group]:
         days = SchoolDays(lambda date: self.calendar.day_type(date, code))
         own = self._pair(AlertScope(region=code), CutName.REGION, (code,))
-        services = []
-        for service in self.catalog.services:
-            row = self._row()
-            self.places[(CutName.REGION_SERVICE, (code, service.code))] = (-1, row)
-            services.append(Series(AlertScope(region=code, service=service.code), Measure.VISITS, row))
+        services = {service.code: self._row() for service in self.catalog.services}
+        self.places |= {(CutName.REGION_SERVICE, (code, service)): (-1, row) for service, row in services.items()}
         return [
             Group(code, zone, days, MINUTE_ROWS, (*own, *self._projects(code))),
-            Group(f"{code}/services", zone, days, SERVICE_ROWS, tuple(services)),
+            Group(
+                f"{code}/services",
+                zone,
+                days,
+                SERVICE_ROWS,
+                tuple(Series(AlertScope(code, service), Measure.VISITS, row) for service, row in services.items()),
+            ),
         ]
 
     def _projects(self, region: str | None) -> list[Series]:

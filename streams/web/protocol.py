@@ -183,10 +183,11 @@ class BoundedProtocol(H11Protocol):
             self._early += data
             return
         super().data_received(data)
-        if self._busy:
-            self._in_time()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+        if not self._busy:
+            self._deadline = self._deadline or self.loop.call_later(HEAD_SECONDS, self._too_late)
+        elif self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -204,11 +205,6 @@ class BoundedProtocol(H11Protocol):
     def _busy(self) -> bool:
         """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
-
-    def _in_time(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
     def _too_late(self) -> None:
         self._deadline = None

@@ -91,10 +91,11 @@ def exposed(request: Request, body: bytes, content_type: str) -> Response:
 
 def allows_gzip(accept_encoding: list[str]) -> bool:
     """Whether these header values allow gzip (RFC 9110, 12.5.3): by its name, or by `*` where it is not named; a weight of 0 forbids."""
-    weights: dict[str, bool] = {}
-    for each in ",".join(accept_encoding).split(","):
-        coding, *parameters = (part.strip().lower() for part in each.split(";"))
-        weights[coding] = all(_is_positive(text) for text in parameters if text.startswith("q="))
+    codings = ([part.strip().lower() for part in each.split(";")] for each in ",".join(accept_encoding).split(","))
+    weights = {
+        coding: all(_is_positive(text) for text in parameters if text.startswith("q="))
+        for coding, *parameters in codings
+    }
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 
@@ -120,8 +121,7 @@ def listen(host: str, port: int, advice: str) -> socket.socket:
         ServerError: the port cannot be had.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0])
     except OSError as error:
         raise ServerError(
             f"cannot listen on {host_port(host, port)}: {error.strerror or error}; end what holds the port, or {advice}"
@@ -139,8 +139,7 @@ class WebServer(uvicorn.Server):
         Raises:
             ServerError: this process may open too few descriptors to serve anybody.
         """
-        descriptors = descriptors_max()
-        if descriptors < DESCRIPTORS_MIN:
+        if (descriptors := descriptors_max()) < DESCRIPTORS_MIN:
             raise ServerError(
                 f"this process may open {descriptors} files and connections, and needs {DESCRIPTORS_MIN} at least: "
                 f"{RAISE_DESCRIPTORS}"

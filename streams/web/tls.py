@@ -33,21 +33,17 @@ class TlsFiles:
     def context(self) -> ssl.SSLContext:
         """What the next handshake uses; files that cannot be used leave what was there, and that is logged once."""
         now = time.monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
-            state = self._look()
-            if state != self._state:
-                self._state = state
-                self._read_again()
+        if now - self._looked_at < LOOK_SECONDS:
+            return self._context
+        self._looked_at = now
+        if (state := self._look()) != self._state:
+            self._state = state
+            try:
+                self._context = self._load()
+                log.info("the certificate in %s is shown from now on", self._certfile)
+            except SettingsError as error:
+                log.error("%s (the certificate that was read before is still shown)", error)
         return self._context
-
-    def _read_again(self) -> None:
-        try:
-            self._context = self._load()
-        except SettingsError as error:
-            log.error("%s (the certificate that was read before is still shown)", error)
-        else:
-            log.info("the certificate in %s is shown from now on", self._certfile)
 
     def _load(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -23,7 +23,7 @@ from streams.catalog import load_catalog
 from streams.cli import cli
 from streams.clock import PARIS, dates, iso_utc, paris_day
 from streams.expose.collector import ForecastScraper
-from streams.expose.page.runbooks import add_forecast
+from streams.expose.page import add_forecast
 from streams.expose.scope import OutOfSight
 from streams.forecast.expectation import KnownDays, outlook
 from streams.forecast.forecaster import backtest

@@ -19,8 +19,8 @@ from streams.history.day_columns import CutName
 from streams.history.reading import History, PastDay
 from streams.observe.detector_memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.loading import COLD_MINUTES, Block, Loading, day_block
-from streams.observe.never_seen import NeverSeen
 from streams.observe.series import Plan, make_plan
+from streams.observe.told import NeverSeen
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 from streams.watch import AlertKind, Episode, Judge

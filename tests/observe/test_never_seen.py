@@ -11,8 +11,8 @@ import pytest
 
 from streams.catalog import load_catalog
 from streams.history import load_calendar
-from streams.observe.never_seen import Expected, NeverSeen, expected_projects, seen_in
 from streams.observe.series import make_plan
+from streams.observe.told import Expected, NeverSeen, expected_projects, seen_in
 from streams.settings import default_config_dir
 
 CATALOG = load_catalog(default_config_dir())

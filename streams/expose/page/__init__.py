@@ -7,7 +7,16 @@ from streams.expose.page.curves import EarlierDays, Lines
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import Sources
 from streams.expose.page.older_minutes import PastVisits
-from streams.expose.page.routes import add_page
-from streams.expose.page.runbooks import add_accessibility, add_runbooks
+from streams.expose.page.routes import add_accessibility, add_forecast, add_page, add_runbooks
 
-__all__ = ["EarlierDays", "Feed", "Lines", "PastVisits", "Sources", "add_accessibility", "add_page", "add_runbooks"]
+__all__ = [
+    "EarlierDays",
+    "Feed",
+    "Lines",
+    "PastVisits",
+    "Sources",
+    "add_accessibility",
+    "add_forecast",
+    "add_page",
+    "add_runbooks",
+]

@@ -81,14 +81,12 @@ class Lines:
         shift = self._past.shift_minutes
         values, named = np.full(len(grid.minutes), np.nan), None
         for day in paris_days_of(grid.first + shift, grid.end + shift):
-            other = other_of(day)
-            if other is None:
+            if (other := other_of(day)) is None:
                 continue
             named = other
             begin, stop = (minute - shift for minute in paris_day(day))
             low, high = max(begin, grid.first), min(stop, grid.end)
-            found = _day_of(self._past, scope, other)
-            if found is not None:
+            if (found := _day_of(self._past, scope, other)) is not None:
                 values[low - grid.first : high - grid.first] = same_times(found, day, other)[low - begin : high - begin]
         if named is None:
             return None
@@ -159,16 +157,14 @@ class EarlierDays:
 
     def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
         zone = zones_of(self._calendar, scope, self._catalog)[0]
-        day = rentree_before(self._calendar, today, zone)
-        if day is not None:
+        if (day := rentree_before(self._calendar, today, zone)) is not None:
             is_the_day = day == self._calendar.rentree(school_year_of(day), zone)
             what = f"la rentrée du {_name(day)}" if is_the_day else f"le {_name(day)}, à la dernière rentrée"
             yield Beside(_name(day), what, self._visits(scope, minute, today, day))
 
     def _visits(self, scope: Scope, minute: int, today: date, day: date) -> float | None:
         """At the same time on the clock in Paris."""
-        values = _day_of(self._past, scope, day)
-        if values is None:
+        if (values := _day_of(self._past, scope, day)) is None:
             return None
         value = float(same_times(values, today, day)[minute + self._past.shift_minutes - paris_day(today)[0]])
         return None if value != value else value

@@ -74,7 +74,7 @@ def judged_scope(scope: Scope) -> AlertScope | None:
 
 
 def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
-    known = [row for row in rows if row.expected is not None and row.observed is not None]
+    known = _judged(rows)
     if not known or known[-1] is not rows[-1]:
         return None  # not of the last minutes
     lately = known[-max(1, TABLE_MINUTES // known[-1].step_minutes) :]
@@ -83,6 +83,10 @@ def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:
     observed = sum(row.observed or 0.0 for row in lately)
     ratio = round(observed / expected, 3) if expected > 0 else None
     return Hope(round(expected * TABLE_MINUTES / minutes, 2), ratio, lately[-1].learning)
+
+
+def _judged(rows: Sequence[ExpectedRow]) -> list[ExpectedRow]:
+    return [row for row in rows if row.expected is not None and row.observed is not None]
 
 
 def _known(hopes: Mapping[str, Hope | None]) -> dict[str, Hope]:
@@ -105,8 +109,7 @@ def band(rows: Sequence[ExpectedRow], grid: Grid) -> dict[str, object] | None:
 
 def compared(rows: Sequence[ExpectedRow], last: int) -> dict[str, object] | None:
     """What goes beside the figure of minute `last`: that minute's own row, or the last row of several minutes; None until it is judged."""
-    known = [row for row in rows if row.expected is not None and row.observed is not None]
-    row = known[-1] if known else None
+    row = next(reversed(_judged(rows)), None)
     if row is None or row.minute < (last if row.step_minutes == 1 else last - HOPE_AGE_MINUTES_MAX):
         return None
     return {
@@ -159,10 +162,7 @@ def _service_hopes(sources: Sources, picture: Picture, scope: Scope) -> Mapping[
 
 
 def _beside(sources: Sources, scope: Scope, minute: int) -> list[dict[str, Any]] | None:
-    if sources.earlier is None:
-        return None
-    found = sources.earlier.beside(scope, minute)
-    return [{"day": one.day, "what": one.what, "visits": one.visits} for one in found]
+    return None if sources.earlier is None else [asdict(one) for one in sources.earlier.beside(scope, minute)]
 
 
 #: Shown at most: running incidents, ended ones, and parts of each. How many there are is told beside them.
@@ -174,19 +174,21 @@ def incidents(book: AlertBook, picture: Picture, scope: Scope, parts: IncidentPa
     telling = Telling(parts.words, picture.acknowledgements, picture.read_ms, parts.grafana_url)
     found = incidents_for(scope, book, parts.words.catalog)
     running, ended = ([one for one in found if one.is_running == wanted] for wanted in (True, False))
-    now_ms = picture.settled_ms or picture.read_ms
     return {
         "running": len(running),
         "ended": len(ended),
         "alerts": sum(1 + sum(one.counts.values()) for one in running),
         "acknowledgementsKnown": picture.acknowledgements is not None,
-        "list": [_shown(one, telling, now_ms) for one in (*running[:INCIDENTS_MAX], *ended[:INCIDENTS_MAX])],
+        "list": [
+            _shown(one, telling, picture.settled_ms or picture.read_ms)
+            for one in (*running[:INCIDENTS_MAX], *ended[:INCIDENTS_MAX])
+        ],
     }
 
 
 def _shown(incident: Incident, telling: Telling, now_ms: int) -> dict[str, Any]:
-    row, alert = telling.row(incident), incident.alert
-    known = telling.acknowledged(incident)
+    row, alert, known = telling.row(incident), incident.alert, telling.acknowledged(incident)
+    counted = [one for one in incident.explains if one.end_ms is None or not incident.is_running]  # in `explains`
     explanation = telling.words.sentence(alert).partition(" : ")[2]
     return {
         "id": row.id,
@@ -207,7 +209,7 @@ def _shown(incident: Incident, telling: Telling, now_ms: int) -> dict[str, Any]:
         "ratioNow": alert.ratio_now,
         "explained": telling.words.explained(incident),
         "explains": asdict(row.explains),
-        "parts": [_part(one, telling.words) for one in _of_its_time(incident)[:PARTS_MAX]],
+        "parts": [_part(one, telling.words) for one in counted[:PARTS_MAX]],
         "apart": len(incident.apart),
         "acknowledged": None
         if known is None
@@ -216,27 +218,23 @@ def _shown(incident: Incident, telling: Telling, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _of_its_time(incident: Incident) -> list[AlertRecord]:
-    """What `explains` counts."""
-    return [one for one in incident.explains if one.end_ms is None or not incident.is_running]
-
-
 def _part(alert: AlertRecord, words: Words) -> dict[str, Any]:
     return {"id": alert.id, "title": words.title(alert), "kind": alert.kind, "ratio": alert.ratio, **_times(alert)}
 
 
 def _times(alert: AlertRecord) -> dict[str, int | None]:
-    end = None if alert.end_ms is None else alert.end_ms // 60_000
-    return {"startMinute": alert.start_ms // 60_000, "endMinute": end}
+    return {
+        "startMinute": alert.start_ms // 60_000,
+        "endMinute": None if alert.end_ms is None else alert.end_ms // 60_000,
+    }
 
 
 def spans(book: AlertBook, here: AlertScope | None) -> Sequence[Sequence[int | None]]:
     """First minute and the one after the last (None: it runs) of all alerts of a scope itself, part of a wider incident or not."""
     if here is None:
         return ()
-    own = [
-        one
+    return [
+        tuple(_times(one).values())
         for one in book.alerts
         if (one.region, one.service, one.project) == (here.region, here.service, here.project)
     ]
-    return [(one.start_ms // 60_000, None if one.end_ms is None else one.end_ms // 60_000) for one in own]

@@ -71,13 +71,11 @@ class PastVisits:
         values = np.full(max(0, end - first), np.nan)
         shift = self.shift_minutes
         for day in paris_days_of(first + shift, end + shift):
-            archived = self.day(scope, day)
-            if archived is not None:
+            if (archived := self.day(scope, day)) is not None:
                 begin, stop = (minute - shift for minute in paris_day(day))
                 low, high = max(begin, first), min(stop, end)
                 values[low - first : high - first] = archived[low - begin : high - begin]
-        missing = [first + int(at) for at in np.flatnonzero(np.isnan(values))]
-        if missing:
+        if missing := [first + int(at) for at in np.flatnonzero(np.isnan(values))]:
             for minute, visits in self._from_redis(scope, missing, whole_from).items():
                 values[minute - first] = visits
         return values
@@ -88,8 +86,7 @@ class PastVisits:
             written = history.archive.path(day).stat().st_mtime_ns
         except OSError:
             return {}  # no file, or one that nobody may read: `History` would say the same of it
-        kept = self._days.get(wanted)
-        if kept is None or kept[0] != written:
+        if (kept := self._days.get(wanted)) is None or kept[0] != written:
             panel = history.panel(by, "visits", *paris_day(day), region=region)
             kept = self._days[wanted] = (written, dict(zip(panel.keys, panel.values, strict=True)))
             if len(self._days) > DAYS_KEPT:
@@ -102,8 +99,7 @@ class PastVisits:
             read_at, known = self._live.pop(scope, (monotonic(), {}))
             if monotonic() - read_at > LIVE_SECONDS:
                 read_at, known = monotonic(), {}
-            held = self._reader.held(None, minutes[-1] + 1)
-            if held:
+            if held := self._reader.held(None, minutes[-1] + 1):
                 begin = max(held[0], whole_from or 0)
                 known = {minute: n for minute, n in known.items() if minute >= begin}
                 asked = [minute for minute in minutes if minute >= begin and minute not in known]

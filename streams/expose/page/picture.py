@@ -89,8 +89,7 @@ class Picture:
     @property
     def grid(self) -> range:
         """The epoch minutes of the curve that are settled."""
-        last = self.settled_minute
-        if last is None:
+        if (last := self.settled_minute) is None:
             return range(0)
         first = last - WINDOW_MINUTES + 1
         return range(first if self.whole_from is None else max(first, self.whole_from), last + 1)
@@ -107,9 +106,7 @@ class Picture:
 
     def settled_figures(self) -> list[MinuteFigures]:
         """The tables' minutes, those that are held."""
-        end = self.table_end
-        if end is None:
-            return []
+        end = self.table_end or 0
         return [self.minutes[m] for m in range(end - TABLE_MINUTES, end) if m in self.minutes]
 
 

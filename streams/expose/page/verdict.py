@@ -10,8 +10,8 @@ from typing import Any
 from streams.count.settle import UNOWNED_MS
 from streams.expose.alert_french import counted, number
 from streams.expose.page.picture import Picture, of_scope
-from streams.expose.samples import lag_events
 from streams.expose.scope import Scope
+from streams.expose.status import partitions_status
 from streams.live import Snapshot
 from streams.observe import partitions_unowned, settling
 
@@ -66,8 +66,8 @@ _TOLD = {
 
 def _check(key: str, state: str, value: str, note: str = "") -> Check:
     title, limit = _TOLD[key]
-    narrow = limit.replace("%", "\u202f%")
-    return {"key": key, "state": state, "title": title, "value": value, "note": note, "limit": narrow}
+    limit = limit.replace("%", "\u202f%")
+    return {"key": key, "state": state, "title": title, "value": value, "note": note, "limit": limit}
 
 
 def _settled(picture: Picture) -> Check:
@@ -93,12 +93,10 @@ def _readers(snapshot: Snapshot | None) -> Check:
         return _check("readers", "inconnu", "inconnue", "Redis ne répond pas.")
     if not snapshot.partitions:
         return _check("readers", "mauvais", "aucun worker", "Démarrez un worker.")
-    unowned = len(partitions_unowned(snapshot))
-    if unowned:
+    if unowned := len(partitions_unowned(snapshot)):
         value = f"{counted(unowned, 'partition')} sur {number(snapshot.partitions)} sans worker"
         return _check("readers", "mauvais", value, "Ce qui y arrive n'est pas compté pour le moment.")
-    warming = sum(beat.warming is not None for beat in snapshot.heartbeats.values())
-    if warming:
+    if warming := sum(beat.warming is not None for beat in snapshot.heartbeats.values()):
         return _check(
             "readers", "attention", f"{counted(warming, 'partition')} en relecture", "Elles reprennent seules."
         )
@@ -120,8 +118,7 @@ def kafka_silence(snapshot: Snapshot) -> tuple[int, str] | None:
 
 
 def _flow(picture: Picture) -> list[Check]:
-    flow = picture.flow
-    if flow is None:
+    if (flow := picture.flow) is None:
         return [
             _check("rejected", "inconnu" if picture.snapshot is None else "info", "pas encore mesuré"),
             _check("duplicates", "info", "pas encore mesuré"),
@@ -149,11 +146,10 @@ def _flow(picture: Picture) -> list[Check]:
 
 
 def _late(picture: Picture) -> Check:
-    figures = picture.settled_figures()
-    events, late = sum(f.all_events for f in figures), sum(f.late for f in figures)
-    if not figures:
+    if not (figures := picture.settled_figures()):
         return _check("late", "info", "pas encore mesuré")
-    found = share(late, events)
+    late = sum(f.late for f in figures)
+    found = share(late, sum(f.all_events for f in figures))
     note = "" if found <= LATE_SHARE_OK else "Comptés dans leur minute après son arrêt : elle peut encore monter."
     return _check(
         "late",
@@ -166,8 +162,7 @@ def _late(picture: Picture) -> Check:
 def _lost(snapshot: Snapshot | None) -> Check:
     if snapshot is None:
         return _check("lost", "inconnu", "inconnu")
-    lost = sum(n for field, n in snapshot.totals_of_all_time().items() if field[0] == "x")
-    if lost:
+    if lost := sum(n for field, n in snapshot.totals_of_all_time().items() if field[0] == "x"):
         return _check("lost", "attention", f"{number(lost)} depuis le début", "Kafka les a effacés avant lecture.")
     return _check("lost", "ok", "aucun")
 
@@ -177,14 +172,12 @@ def _reporting(picture: Picture, scope: Scope) -> list[Check]:
         return []  # not measured: the page says it once, for all figures
     if picture.census is None:
         return [_check("reporting", "info", "pas encore mesuré")]
-    found = of_scope(picture.census.establishments, scope)
-    return [_check("reporting", "info", f"environ {number(found)} sur 15 min")]
+    return [_check("reporting", "info", f"environ {number(of_scope(picture.census.establishments, scope))} sur 15 min")]
 
 
 def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
     """The chain in figures: the answer for « où est-ce que ça coince ? »."""
-    snapshot = picture.snapshot
-    if snapshot is None:
+    if (snapshot := picture.snapshot) is None:
         return {
             "redis": False,
             "kafka": None,
@@ -194,34 +187,30 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
             "lagSeconds": None,
             "lagEvents": None,
         }
-    unowned = set(partitions_unowned(snapshot))
-    stale = set(settling(snapshot, lateness_ms).stale)
-    lags = lag_events(snapshot)
-    rows = []
-    for partition in range(snapshot.partitions):
-        state, beat = snapshot.offsets.get(partition), snapshot.heartbeats.get(partition)
-        live = beat if partition not in unowned else None
-        rows.append(
-            {
-                "partition": partition,
-                "worker": live.worker if live else None,
-                "lag": lags[partition],
-                "lagSeconds": live.lag_seconds if live else None,
-                "watermarkMs": state.watermark_ms or None if state else None,
-                "stale": partition in stale,
-                "warming": live.warming if live else None,
-            }
-        )
-    silence = kafka_silence(snapshot)
+    marks = {number: state.watermark_ms or None for number, state in snapshot.offsets.items()}
+    found = partitions_status(snapshot, lateness_ms).rows
+    lags = [one.lag_events for one in found if one.lag_events is not None]
+    silence, flow = kafka_silence(snapshot), picture.flow
     return {
         "redis": True,
         "kafka": silence[1] if silence else "",
-        "partitions": rows,
+        "partitions": [
+            {
+                "partition": one.partition,
+                "worker": one.owner,
+                "lag": one.lag_events,
+                "lagSeconds": one.lag_seconds,
+                "watermarkMs": marks.get(one.partition),
+                "stale": one.stale,
+                "warming": one.warming,
+            }
+            for one in found
+        ],
         "workers": sorted({b.worker for b in snapshot.heartbeats.values() if snapshot.now_ms - b.at_ms <= UNOWNED_MS}),
-        "perSecond": round(picture.flow.events / picture.flow.seconds, 1) if picture.flow and picture.flow.seconds else None,
-        "lagSeconds": max((r["lagSeconds"] for r in rows if r["lagSeconds"] is not None), default=None),
-        "lagEvents": sum(r["lag"] for r in rows if r["lag"] is not None) if any(r["lag"] is not None for r in rows) else None,
-    }  # fmt: skip
+        "perSecond": round(flow.events / flow.seconds, 1) if flow and flow.seconds else None,
+        "lagSeconds": max((one.lag_seconds for one in found if one.lag_seconds is not None), default=None),
+        "lagEvents": sum(lags) if lags else None,
+    }
 
 
 def _grade(found: float, fine: float, bad: float) -> str:
@@ -235,8 +224,7 @@ def share(part: int, whole: int) -> float:
 
 def percent(value: float) -> str:
     """`0,5 %`."""
-    digits = 2 if 0 < value < 0.001 else 1
-    return f"{value * 100:.{digits}f} %".replace(".", ",").replace(" %", "\u202f%")
+    return f"{value * 100:.{2 if 0 < value < 0.001 else 1}f}\u202f%".replace(".", ",")
 
 
 def duration(seconds: int) -> str:
@@ -245,6 +233,4 @@ def duration(seconds: int) -> str:
         return f"{seconds} s"
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60:02}" if seconds % 60 else f"{seconds // 60} min"
-    if seconds < 2 * 86_400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
-    return f"{seconds // 86_400} jours"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02}" if seconds < 2 * 86_400 else f"{seconds // 86_400} jours"

@@ -1,16 +1,32 @@
-"""For commands that read the past: which archive, and whether Redis is read for what is not archived yet."""
+"""What commands read: settings and lists, the counts in Redis, an archive."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
-from streams.catalog import Catalog
+from streams.catalog import Catalog, load_catalog
 from streams.edges import redis_address
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.reading import History
-from streams.live import ArchiveReader
-from streams.settings import Settings
+from streams.live import ArchiveReader, LiveReader
+from streams.settings import Settings, load_settings
+
+
+def settings_and_lists() -> tuple[Settings, Catalog]:
+    """The settings, and the lists of the directory that they name.
+
+    Raises:
+        SettingsError: something is wrong in either.
+    """
+    settings = load_settings()
+    return settings, load_catalog(settings.config_dir)
+
+
+def counts_reader(settings: Settings) -> closing[LiveReader]:
+    """A reader of the counts in Redis, which waits for a slow one; closed after the block."""
+    return closing(LiveReader(redis_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000))
 
 
 def archive_place(settings: Settings, directory: Path | None) -> Path:
@@ -19,8 +35,7 @@ def archive_place(settings: Settings, directory: Path | None) -> Path:
     Raises:
         InputError: neither says where.
     """
-    chosen = directory or settings.archive_dir
-    if chosen is None:
+    if (chosen := directory or settings.archive_dir) is None:
         raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
     return chosen
 
@@ -42,5 +57,5 @@ def open_history(settings: Settings, catalog: Catalog, directory: Path | None) -
     archive = open_archive(settings, directory)
     about = archive.about()
     live = None if directory else ArchiveReader(redis_address(settings), settings.redis_prefix)
-    history = History(archive, catalog, live, settings.calendar_shift_seconds // 60)
-    return history, about is not None and about.simulated
+    is_simulated = about is not None and about.simulated
+    return History(archive, catalog, live, settings.calendar_shift_seconds // 60), is_simulated
