@@ -121,14 +121,9 @@ def simulate(
     configuration = Configuration.load(settings.config_dir, name)
     if out is None:
         make_plan = partial(configuration.plan, seed=seed, scale=scale, run=run or new_run(), clean=clean)
+        pace = DEFAULT_SPEED if speed is None else speed
         _live(
-            configuration.scenario,
-            settings,
-            make_plan,
-            truth,
-            speed=DEFAULT_SPEED if speed is None else speed,
-            seconds=seconds,
-            project=collector_project,
+            configuration.scenario, settings, make_plan, truth, speed=pace, seconds=seconds, project=collector_project
         )
         return
     if minutes and events:
