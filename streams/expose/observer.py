@@ -21,6 +21,7 @@ from streams.expose.collector import ForecastScraper, Scraper
 from streams.expose.http_app import Parts, create_app, observer_lifespan
 from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
+from streams.expose.page.curves import EarlierDays, Lines
 from streams.expose.probes import (
     ACKNOWLEDGEMENT_LOOKS,
     KAFKA_LOOKS,
@@ -40,7 +41,7 @@ from streams.expose.probes import (
 from streams.forecast.kept import kept
 from streams.live import AlertStore
 from streams.live.connection import redis_silence
-from streams.observe import Archivist, ExpectedRow, Observer
+from streams.observe import Archivist, Detector, ExpectedRow, Observer
 from streams.observe.herald import Herald, ObserverLoops
 from streams.settings import Settings, deploy_dir
 from streams.stack_record import read_stack
@@ -108,16 +109,9 @@ class ObserverServer:
         silences = Prober(lambda: read_acknowledgements(settings.alertmanager_url), ACKNOWLEDGEMENT_LOOKS)
         words = Words(catalog, settings.calendar_shift_seconds)
         store = AlertStore(quick_redis(settings), settings.redis_prefix)
-        incidents = IncidentParts(
-            store, words, lambda: silences.known, lambda: time.time_ns() // 1_000_000, settings.grafana_url
-        )
+        incidents = IncidentParts(store, words, lambda: silences.known, _now_ms, settings.grafana_url)
         expected = detector.expected if detector else _not_judged
-        sources = Sources(
-            detector.expected if detector else lambda _scope, _begin, _end: (),
-            lambda: detector.figures.judged_to if detector else None,
-            *open_past(settings, catalog, keeper),
-            incidents,
-        )
+        sources = _sources(detector, incidents, open_past(settings, catalog, keeper))
         self._feed = feed = Feed(keeper, lambda: observer.census, catalog, settings.lateness_seconds * 1000, sources)
         vital = (observer.loop, *(part.loop for part in (archivist, detector) if part))
         loops = ObserverLoops(vital, (feed.loop, kafka.loop, silences.loop))
@@ -209,3 +203,13 @@ def serve(settings: Settings) -> None:
 
 def _not_judged(_scope: AlertScope, _begin: int, _end: int) -> list[ExpectedRow]:
     raise StateError("this observer does not judge (setting detector): ask another one")
+
+
+def _sources(detector: Detector | None, incidents: IncidentParts, past: tuple[EarlierDays | None, Lines]) -> Sources:
+    if detector is None:
+        return Sources(lambda _scope, _begin, _end: (), lambda: None, *past, incidents)
+    return Sources(detector.expected, lambda: detector.figures.judged_to, *past, incidents)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
