@@ -27,8 +27,14 @@ from pydantic_settings import (
 
 from streams.addresses import check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
-from streams.secret_files import with_secrets
-from streams.settings_problems import OwnVariables, problem_of, problems_together, report_of, unknown_variables
+from streams.settings_problems import (
+    OwnVariables,
+    problem_of,
+    problems_together,
+    report_of,
+    unknown_variables,
+    with_secrets,
+)
 from streams.stack_record import read_stack, stack_file, user_dir
 from streams.values import check_setting, setting_number
 

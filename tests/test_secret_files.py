@@ -8,28 +8,28 @@ import pytest
 
 from streams.edges import kafka_address, redis_address
 from streams.errors import SettingsError
-from streams.secret_files import NAMES
 from streams.settings import Settings, load_settings
+from streams.settings_problems import SECRET_NAMES
 
 SENTINEL = "redis+sentinel://a/m"
 
 
 def test_every_secret_may_be_in_a_file() -> None:
     secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
-    files = {f"{name}_file" for name in NAMES}
-    assert set(NAMES) <= secrets
+    files = {f"{name}_file" for name in SECRET_NAMES}
+    assert set(SECRET_NAMES) <= secrets
     assert files <= Settings.model_fields.keys()
-    assert {name for name in secrets if "password" in name} == set(NAMES)
+    assert {name for name in secrets if "password" in name} == set(SECRET_NAMES)
 
 
 def test_they_reach_the_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, held in zip(NAMES, ("kafka's\n", "of redis\r\n", " with blanks "), strict=True):
+    for name, held in zip(SECRET_NAMES, ("kafka's\n", "of redis\r\n", " with blanks "), strict=True):
         (tmp_path / name).write_text(held)
         monkeypatch.setenv(f"VIGIE_{name.upper()}_FILE", str(tmp_path / name))
     monkeypatch.setenv("VIGIE_REDIS_URL", SENTINEL)
     with pytest.raises(SettingsError, match="redis_sentinel_password"):  # held to what is held of any secret
         load_settings()
-    (tmp_path / NAMES[2]).write_text("of-sentinels")
+    (tmp_path / SECRET_NAMES[2]).write_text("of-sentinels")
     settings = load_settings(
         kafka_bootstrap_servers="a:9092", kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_username="vigie"
     )

@@ -97,18 +97,20 @@ def make_token(grant: Grant, now: datetime) -> NewToken:
     own_id = secrets.token_hex(ID_BYTES)
     text = f"{PREFIX}_{own_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
     created = now.replace(microsecond=0)
-    token = Token(
-        id=own_id,
-        sha256=digest(text),
-        created=created,
-        scopes=grant.scopes,
-        projects=grant.projects,
-        regions=grant.regions,
-        expires=None if grant.days is None else created + timedelta(days=grant.days),
-        name=grant.name,
-        events_per_second_max=grant.events_per_second_max,
+    return NewToken(
+        text,
+        Token(
+            id=own_id,
+            sha256=digest(text),
+            created=created,
+            scopes=grant.scopes,
+            projects=grant.projects,
+            regions=grant.regions,
+            expires=None if grant.days is None else created + timedelta(days=grant.days),
+            name=grant.name,
+            events_per_second_max=grant.events_per_second_max,
+        ),
     )
-    return NewToken(text, token)
 
 
 class TokenFile:

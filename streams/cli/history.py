@@ -189,8 +189,7 @@ def _report(
     question = question_of(calendar)
     history, simulated = open_history(settings, catalog, archive)
     sides = both_sides(history, catalog, calendar, question, settings.config_dir, part=part)
-    few = small_numbers(settings)
-    made = make_report(question, sides, catalog, calendar, few=few, simulated=simulated, part=part)
+    made = make_report(question, sides, catalog, calendar, few=small_numbers(settings), simulated=simulated, part=part)
     if html is not None:
         _write_page(html, report_page(made, catalog, datetime.datetime.now(PARIS)))
     if as_json:

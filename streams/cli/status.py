@@ -118,8 +118,10 @@ def _window(status: Status) -> str:
 
 def _partition_table(status: Status, clock: Clock) -> Table:
     held = status.partitions
-    title = f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up"
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up",
+        title_justify="left",
+    )
     for name in ("partition", "offset", "end", "lag", "watermark (Paris)", "owner"):
         table.add_column(name, justify="left" if name in ("watermark (Paris)", "owner") else "right")
     for p in held.rows:

@@ -80,14 +80,17 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
         yield
         await events.stop()
 
-    routes = [
-        Route(PATH, take, methods=["POST"]),
-        Route("/v1/token", about),
-        Route("/metrics", metrics),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-    ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: unknown}, lifespan=lifespan)
+    return Starlette(
+        routes=[
+            Route(PATH, take, methods=["POST"]),
+            Route("/v1/token", about),
+            Route("/metrics", metrics),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
+        exception_handlers={HTTPException: unknown},
+        lifespan=lifespan,
+    )
 
 
 def _refused(refused: RequestRefused, *, is_read: bool) -> Response:

@@ -58,14 +58,16 @@ def acknowledge(url: str, given: Acknowledgement, now_ms: int) -> str:
     Raises:
         ServerError: Alertmanager does not answer, or refuses.
     """
-    silence = {
-        "matchers": given.matchers,
-        "startsAt": iso_utc(now_ms, milliseconds=True),
-        "endsAt": iso_utc(given.until_ms, milliseconds=True),
-        "createdBy": given.by,
-        "comment": given.comment,
-    }
-    return _decoded(_call(url, "/api/v2/silences", msgspec.json.encode(silence)), _Created, url).silence_id
+    body = msgspec.json.encode(
+        {
+            "matchers": given.matchers,
+            "startsAt": iso_utc(now_ms, milliseconds=True),
+            "endsAt": iso_utc(given.until_ms, milliseconds=True),
+            "createdBy": given.by,
+            "comment": given.comment,
+        }
+    )
+    return _decoded(_call(url, "/api/v2/silences", body), _Created, url).silence_id
 
 
 def _call(url: str, path: str, body: bytes | None = None) -> bytes:

@@ -234,7 +234,12 @@ def read_status(
             census = census_at(snapshot.settled_ms)
         except ServerError as error:
             redis, snapshot = RedisState(False, error=str(error)), None
-    kafka = probe_kafka(kafka_servers)
     return build_status(
-        installation, snapshot, census, redis=redis, kafka=kafka, stack=stack, clock_ms=time.time_ns() // 1_000_000
+        installation,
+        snapshot,
+        census,
+        redis=redis,
+        kafka=probe_kafka(kafka_servers),
+        stack=stack,
+        clock_ms=time.time_ns() // 1_000_000,
     )

@@ -77,13 +77,12 @@ class ChainWatcher:
         now, counted = snapshot.now_ms / 1000, _sum(snapshot.totals, Cut.EVENTS)
         self._samples.append((now, counted))
         before, then = self._samples[0]
-        rate = max(counted - then, 0) / (now - before) if now > before else None
         regions, services = self._rank(snapshot)
         return ChainLook(
             read_at=now,
             counted=counted,
             rejected=_sum(snapshot.totals, Cut.REJECTED),
-            rate=rate,
+            rate=max(counted - then, 0) / (now - before) if now > before else None,
             lag=lag(snapshot),
             settled_at=snapshot.settled_ms / 1000 if snapshot.settled_ms else None,
             owned=sum(snapshot.now_ms - beat.at_ms < UNOWNED_MS for beat in snapshot.heartbeats.values()),

@@ -215,5 +215,5 @@ def run_stack(plan: StackPlan, hooks: Hooks, screen: Screen) -> int:
             raise ServerError(f"a local stack runs already (recorded in {path}): pid {record['pid']}; stop it first")
         check_ports(plan.port_uses())  # before anything is created in the data directory
         stack.enter_context(FileLock(plan.data_dir / "vigie.lock", f"a stack runs on {plan.data_dir} already"))
-        stack_record = StackRecord(path, plan.data_dir, recorded_settings(plan.settings), time.time())
-        return Stack(plan, hooks, screen, requests, stack_record).run()
+        written = StackRecord(path, plan.data_dir, recorded_settings(plan.settings), time.time())
+        return Stack(plan, hooks, screen, requests, written).run()

@@ -226,12 +226,13 @@ def local_settings(given: Settings, ports: ServerPorts) -> Settings:
         raise SettingsError(
             f"vigie up starts servers without passwords or TLS, but these are set: {', '.join(wrong)}. Unset them for the local stack."
         )
-    own = {
-        "kafka_bootstrap_servers": f"127.0.0.1:{ports.kafka}",
-        "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
-        "prometheus_url": f"http://127.0.0.1:{ports.prometheus}",
-        "alertmanager_url": f"http://127.0.0.1:{ports.alertmanager}",
-        "topic_replication_factor": 1,
-        "topic_min_insync_replicas": 1,
-    }
-    return given.model_copy(update=own)
+    return given.model_copy(
+        update={
+            "kafka_bootstrap_servers": f"127.0.0.1:{ports.kafka}",
+            "redis_url": f"redis://127.0.0.1:{ports.redis}/0",
+            "prometheus_url": f"http://127.0.0.1:{ports.prometheus}",
+            "alertmanager_url": f"http://127.0.0.1:{ports.alertmanager}",
+            "topic_replication_factor": 1,
+            "topic_min_insync_replicas": 1,
+        }
+    )

@@ -232,8 +232,12 @@ class Detector:
     def _note_failure(self) -> None:
         state = self.loop.state
         self._loaded = self._loaded and not state.is_defect
-        judged_to = None if state.is_defect else self.figures.judged_to
-        self.figures = replace(self.figures, judged_to=judged_to, failures=state.failures_total, problem=state.problem)
+        self.figures = replace(
+            self.figures,
+            judged_to=None if state.is_defect else self.figures.judged_to,
+            failures=state.failures_total,
+            problem=state.problem,
+        )
 
     def _past_came(self) -> bool:
         arrivals, history = self._arrivals, self._parts.history
