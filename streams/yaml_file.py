@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,35 +77,33 @@ def unknown_keys(item: dict[str, Any], known: Iterable[str]) -> list[str]:
     return sorted(item.keys() - set(known))
 
 
+@dataclass(slots=True)
 class _Open:
     """A list or mapping that is being read, and the key whose value comes next."""
 
-    def __init__(self, value: list[Any] | dict[str, Any]) -> None:
-        self.value = value
-        self.key: str | None = None
+    value: list[Any] | dict[str, Any]
+    key: str | None = None
 
     def add(self, value: Any, line: int) -> None:
         if isinstance(self.value, list):
             self.value.append(value)
-        elif self.key is None:
-            self._begin(value, line)
-        else:
+        elif self.key is not None:
             self.value[self.key] = value
             self.key = None
-
-    def _begin(self, key: Any, line: int) -> None:
-        if not isinstance(key, _Scalar):
+        elif not isinstance(value, _Scalar):
             raise ValueError(f"a list or mapping where a name was expected, line {line}")
-        if key.text in self.value:
-            raise ValueError(f"{key.text!r} is told twice, line {line}: keep one")
-        self.key = key.text
+        elif value.text in self.value:
+            raise ValueError(f"{value.text!r} is told twice, line {line}: keep one")
+        else:
+            self.key = value.text
 
 
+@dataclass(frozen=True, slots=True)
 class _Scalar:
     """A single value as it was written."""
 
-    def __init__(self, text: str, plain: bool) -> None:
-        self.text, self.plain = text, plain
+    text: str
+    plain: bool
 
     def value(self, line: int) -> str | int | float | None:
         """What it is: without quotes a number or nothing, otherwise a text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import click
@@ -37,51 +38,50 @@ def rejects() -> None:
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that choose rejects."""
-    for option in (
-        click.option("--to", "--until", "until", metavar="TIME", help="Taken by Kafka before, ISO 8601 (UTC)."),
-        click.option(
-            "--since",
-            "--from",
-            "since",
-            metavar="TIME",
-            help="Taken by Kafka then or later: 15m, 6h or 3d ago, or ISO 8601 (UTC).",
-        ),
-        click.option("--project", metavar="ID", help="Whose value names this project; - for those that name none."),
-        click.option(
-            "--reason",
-            "reasons",
-            multiple=True,
-            type=click.Choice([reason.value for reason in Reason]),
-            help="Of this reason; may be given several times.",
-        ),
-    ):
-        command = option(command)
-    return command
+    """Give a command the options that choose rejects, as `wanted`."""
 
-
-def _wanted(reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None) -> Wanted:
-    return Wanted(
-        reasons,
-        project,
-        None if since is None else read_time("--since", since_text(since) or ""),
-        None if until is None else read_time("--until", until),
+    @click.option(
+        "--reason",
+        "reasons",
+        multiple=True,
+        type=click.Choice([reason.value for reason in Reason]),
+        help="Of this reason; may be given several times.",
     )
+    @click.option("--project", metavar="ID", help="Whose value names this project; - for those that name none.")
+    @click.option(
+        "--since",
+        "--from",
+        "since",
+        metavar="TIME",
+        help="Taken by Kafka then or later: 15m, 6h or 3d ago, or ISO 8601 (UTC).",
+    )
+    @click.option("--to", "--until", "until", metavar="TIME", help="Taken by Kafka before, ISO 8601 (UTC).")
+    @wraps(command)
+    def with_choice(
+        *, reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, **others: Any
+    ) -> None:
+        wanted = Wanted(
+            reasons,
+            project,
+            None if since is None else read_time("--since", since_text(since) or ""),
+            None if until is None else read_time("--until", until),
+        )
+        command(wanted=wanted, **others)
+
+    return with_choice
 
 
 @rejects.command("list")
 @_choice
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, the newest.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the whole value, and nothing else.")
-def list_(
-    *, reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, limit: int, as_json: bool
-) -> None:
+def list_(*, wanted: Wanted, limit: int, as_json: bool) -> None:
     """List rejected events, oldest first."""
     settings = load_settings()
     newest: dict[str, Rejected] = {}
     replayed: set[str] = set()
     number = 0
-    for found in _read(settings, _wanted(reasons, project, since, until)):
+    for found in _read(settings, wanted):
         if isinstance(found, ReplayMark):
             replayed.update([found.key] if found.stage == DONE else [])
             continue
@@ -177,13 +177,12 @@ def show(key: str, value_only: bool) -> None:
 @click.option(
     "--by", type=click.Choice(GROUPINGS), default="reason", show_default=True, help="What is counted together."
 )
-def stats(reasons: tuple[str, ...], project: str | None, since: str | None, until: str | None, by: str) -> None:
+def stats(*, wanted: Wanted, by: str) -> None:
     """Count rejected events by reason, project or hour: how many are kept, how many were replayed.
 
     By reason and without a choice also how many were counted since the beginning, and how many of them were not kept.
     """
     settings = load_settings()
-    wanted = _wanted(reasons, project, since, until)
     found = tally(_read(settings, wanted), by, settings.calendar_shift_seconds)
     counted = _counted(settings) if by == "reason" and wanted == Wanted() else None
     table = Table(box=None, header_style="bold")
@@ -223,16 +222,7 @@ def _counted(settings: Settings) -> dict[str, tuple[int, int]] | None:
     "--through", metavar="COMMAND", help="Mend the values first: a program that reads one a line and prints as many."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be replayed, and send nothing.")
-def replay(
-    *,
-    reasons: tuple[str, ...],
-    project: str | None,
-    since: str | None,
-    until: str | None,
-    limit: int,
-    through: str | None,
-    dry_run: bool,
-) -> None:
+def replay(*, wanted: Wanted, limit: int, through: str | None, dry_run: bool) -> None:
     """Publish rejected events again, each at most once for ever: those that would count by now, or once they are mended.
 
     What was replayed is remembered beside the dead letters: the same command again sends nothing twice. An event that its publisher has
@@ -251,7 +241,6 @@ def replay(
         dry_run,
     )
     with Meter("replay", None) as meter:
-        wanted = _wanted(reasons, project, since, until)
         outcome = replayer.run(wanted, limit, lambda what, number: meter.show(number, f"{what} {number:,}"))
     _report(outcome, dry_run)
     sys.exit(1 if outcome.still or outcome.young or outcome.cut else 0)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from streams.catalog import Catalog
 from streams.clock import MINUTE_MS, french_date, scenario_time
 from streams.incidents import NOW_MINUTES, Acknowledgement, AlertRecord, Driver, Incident
+from streams.pages.french import number
 
 _KINDS = {"surge": "Hausse", "drop": "Baisse", "silence": "Silence", "never_seen": "Jamais vu"}
-_NBSP = "\u202f"
 #: Higher multiples are not told to the unit: next to nothing was expected.
 TIMES_MAX = 100
 #: So few are almost none; below so many a decimal is told.
@@ -172,11 +172,6 @@ def _lately(alert: AlertRecord) -> str:
 def times(ratio: float) -> str:
     """`× 2,1`; of next to nothing a multiple says little."""
     return f"× {decimal(ratio)}" if ratio < TIMES_MAX else f"plus de × {TIMES_MAX}"
-
-
-def number(value: float) -> str:
-    """`12 345`, with narrow no-break spaces."""
-    return f"{value:,.0f}".replace(",", _NBSP)
 
 
 def counted(value: float, word: str) -> str:

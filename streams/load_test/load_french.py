@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from streams.clock import PARIS
 from streams.load_test.load_verdict import MACHINE_FULL, RATE_SECONDS, LoadOutcome, LoadVerdict, workers_for
-from streams.pages.french import number
+from streams.pages.french import decimal, number
 
 _ROLES = {
     "machine": "la machine entière",
@@ -90,16 +90,16 @@ class LoadTestResult:
             f"verdict : {self._words()}",
             f"  débit le plus haut tenu    {number(found.held_max)} événements/s sur {RATE_SECONDS} s ; "
             f"offert au plus : {number(found.offered_max)}",
-            f"  retard le plus grand       {number(found.lag_max)} événements, soit {_decimal(found.lag_seconds_max, 1)} s de trafic",
+            f"  retard le plus grand       {number(found.lag_max)} événements, soit {decimal(found.lag_seconds_max, 1)} s de trafic",
             f"  de l’envoi à Redis         p50 {p50}, p95 {p95}, p99 {p99} ; la page relit Redis chaque seconde",
             f"  machine                    {found.machine_max:.0%} au plus ; d’autres programmes : {found.others_max:.0%} au plus",
         ]
         for name in sorted({*found.cores, *self.memory_mib}, key=_rank):
             cores, mib = found.cores.get(name, 0.0), self.memory_mib.get(name, 0.0)
-            told.append(f"    {_french(name):<24} {_decimal(cores, 2)} cœur au plus, {number(mib)} Mio")
+            told.append(f"    {_french(name):<24} {decimal(cores, 2)} cœur au plus, {number(mib)} Mio")
         told += [
             f"  Redis tient                {number(self.redis_bytes / (1 << 20))} Mio de données",
-            f"  un ouvrier                 {_decimal(found.worker_us, 1)} µs de processeur par événement",
+            f"  un ouvrier                 {decimal(found.worker_us, 1)} µs de processeur par événement",
             f"  un générateur              {number(self.sender_rate_per_core)} événements/s et par cœur",
             f"  compte                     {number(balance.sent)} envoyés, {number(balance.confirmed)} confirmés = "
             f"{number(balance.counted)} comptés + {number(balance.rejected)} rejetés + {number(balance.duplicates)} doublons ; "
@@ -147,8 +147,4 @@ def _french(name: str) -> str:
 
 
 def _seconds(value: float) -> str:
-    return "inconnu" if math.isnan(value) else "jamais" if math.isinf(value) else f"{_decimal(value, 2)} s"
-
-
-def _decimal(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace(".", ",")
+    return "inconnu" if math.isnan(value) else "jamais" if math.isinf(value) else f"{decimal(value, 2)} s"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streams.expose.alert_french import counted, number, times
+from streams.expose.alert_french import counted, times
 from streams.expose.page.board import pulse
 from streams.expose.page.picture import Flow, Picture
 from streams.expose.page.verdict import duration, percent, trust
 from streams.expose.scope import Scope
+from streams.pages.french import number
 
 FRANCE = Scope("france", "")
 

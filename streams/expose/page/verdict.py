@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from streams.count.settle import UNOWNED_MS
-from streams.expose.alert_french import counted, number
+from streams.expose.alert_french import counted
 from streams.expose.page.picture import Picture, of_scope
 from streams.expose.scope import Scope
 from streams.expose.status import partitions_status
 from streams.live import Snapshot
 from streams.observe import partitions_unowned, settling
+from streams.pages.french import number
 
 #: Settled time stands so far behind the clock in the normal flow: a minute, the lateness, a heartbeat.
 SETTLED_AGE_OK_SECONDS = 120
