@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.cli.progress import Meter
 from streams.clock import PARIS, dates, paris_day
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
@@ -48,19 +48,14 @@ def make_logs(directory: Path, first: date, last: date, visits_a_day: int, seed:
     if crowded >= 0:
         rates[crowded][17 * 60 : 18 * 60] *= 3.0
     files = []
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor() as pool, Meter("logs", len(days)) as meter:
         made = [
             pool.submit(_write_day, directory, day, rate, visits_a_day, seed, number == away)
             for number, (day, rate) in enumerate(zip(days, rates, strict=True))
         ]
-        for future in made:
+        for day, future in zip(days, made, strict=True):
             files.append(future.result())
-            print(
-                f"\r{len(files)} of {len(days)} days",
-                end="" if len(files) < len(days) else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
+            meter.show(len(files), f"{day}")
     return files
 
 
