@@ -102,11 +102,11 @@ class SettledMinutes:
             StateError: what it holds was not written by this version.
         """
         before = self._held
-        found: dict[int, MinuteCounts] = {}
-        for minute, numbers in self._reader.columns([minute for minute in minutes if minute in before], self._signs):
-            counts = before[minute].counts
-            if numbers == [counts.get(field, 0) for field in self._signs]:
-                found[minute] = before[minute]
+        found = {
+            minute: before[minute]
+            for minute, now in self._reader.columns([minute for minute in minutes if minute in before], self._signs)
+            if now == [before[minute].counts.get(field, 0) for field in self._signs]
+        }
         if missing := [minute for minute in minutes if minute not in found]:
             found |= {each.minute: each for each in self._reader.fetch(missing)}
         self._held = found

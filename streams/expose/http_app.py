@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -176,13 +177,10 @@ def _add_api(app: FastAPI, parts: Parts) -> None:
 def _stream(head: dict[str, str | None], first: list[Row], pages: Iterator[list[Row]]) -> Iterator[bytes]:
     """The answer piece by piece, `head` and then `rows`: days of minutes never lie in memory at once."""
     yield orjson.dumps(head)[:-1] + b',"rows":['
-    written = False
-    page: list[Row] | None = first
-    while page is not None:
-        if page:
-            yield (b"," if written else b"") + orjson.dumps(page)[1:-1]
-            written = True
-        page = next(pages, None)
+    comma = b""
+    for page in filter(None, itertools.chain([first], pages)):
+        yield comma + orjson.dumps(page)[1:-1]
+        comma = b","
     yield b"]}"
 
 

@@ -147,13 +147,11 @@ class EarlierDays:
 
     def _last_like(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
         days = list(like_days_before(self._calendar, today, zones_of(self._calendar, scope, self._catalog)))
-        for day in days:
-            if (visits := self._visits(scope, minute, today, day)) is not None:
-                archived = "" if day == days[0] else " archivé"
-                yield Beside(_name(day), f"le {_short(day)}, dernier jour comparable{archived}", visits)
-                return
+        known = ((day, told) for day in days if (told := self._visits(scope, minute, today, day)) is not None)
         if days:
-            yield Beside(_name(days[0]), f"le {_short(days[0])}, dernier jour comparable", None)
+            day, visits = next(known, (days[0], None))
+            archived = "" if day == days[0] else " archivé"
+            yield Beside(_name(day), f"le {_short(day)}, dernier jour comparable{archived}", visits)
 
     def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
         zone = zones_of(self._calendar, scope, self._catalog)[0]

@@ -66,7 +66,8 @@ class Feed:
         self._totals: deque[Flow] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
         self._asked_at = float("-inf")
         self._rests = False
-        self.loop = BackgroundLoop(self._round, RULES, on_failure=self._show_failure)
+        # `look` shows what is to be expected by itself; this is the rest.
+        self.loop = BackgroundLoop(self._round, RULES, on_failure=lambda: self._show(self.loop.state.problem))
         self.picture = Picture()
 
     def wanted(self) -> None:
@@ -83,10 +84,6 @@ class Feed:
         self._rests = False
         self.look()
         return None
-
-    def _show_failure(self) -> None:
-        """`look` shows what is to be expected by itself; this is the rest."""
-        self._show(self.loop.state.problem)
 
     def _show(self, problem: str | None) -> None:
         before, now_ms = self.picture, time.time_ns() // 1_000_000
@@ -184,8 +181,7 @@ class Feed:
             for minute, numbers in self._reader.columns(page, [(Cut.PROJECT, code) for code in missing]):
                 seen |= {code: minute for code, n in zip(missing, numbers, strict=True) if n}
             missing = [code for code in missing if code not in seen]
-        for code in missing:
-            seen[code] = before - 1  # older than all that is held
+        seen |= dict.fromkeys(missing, before - 1)  # older than all that is held
 
     def _flow(self, snapshot: Snapshot) -> Flow | None:
         now = _totals(snapshot)
