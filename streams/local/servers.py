@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -130,12 +131,16 @@ def prometheus(data_dir: Path, ports: ScrapedPorts) -> Program:
     Raises:
         ServerError: Prometheus is not installed.
     """
-    directory = _directory(data_dir, "prometheus")
-    source = deploy_dir() / "prometheus"
-    config = yaml.safe_load((source / "prometheus.yml").read_text())
-    path = directory / "prometheus.yml"
-    path.write_text(yaml.safe_dump(_with_ports(config, source, ports), sort_keys=False))
-    return _of_prometheus("prometheus", path, ports.prometheus, f"--storage.tsdb.path={directory / 'data'}")
+    path = _configured(data_dir, "prometheus", lambda config: _with_ports(config, ports))
+    return _of_prometheus("prometheus", path, ports.prometheus, f"--storage.tsdb.path={path.parent / 'data'}")
+
+
+def _configured(data_dir: Path, role: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
+    """Write the configuration that is shipped, as `change` makes it; return its path."""
+    path = _directory(data_dir, role) / f"{role}.yml"
+    config = yaml.safe_load((deploy_dir() / role / path.name).read_text())
+    path.write_text(yaml.safe_dump(change(config), sort_keys=False, allow_unicode=True))
+    return path
 
 
 def _of_prometheus(role: str, config: Path, port: int, *options: str) -> Program:
@@ -157,8 +162,8 @@ def _of_prometheus(role: str, config: Path, port: int, *options: str) -> Program
     )
 
 
-def _with_ports(config: dict[str, Any], source: Path, ports: ScrapedPorts) -> dict[str, Any]:
-    config["rule_files"] = [str(source / pattern) for pattern in config["rule_files"]]
+def _with_ports(config: dict[str, Any], ports: ScrapedPorts) -> dict[str, Any]:
+    config["rule_files"] = [str(deploy_dir() / "prometheus" / pattern) for pattern in config["rule_files"]]
     config["alerting"]["alertmanagers"][0]["static_configs"] = _targets((ports.alertmanager,))
     chosen = {
         "vigie-observer": _targets(ports.observers, ports.observer_host),
@@ -196,17 +201,13 @@ def alertmanager(data_dir: Path, port: int, receivers: Receivers = Receivers()) 
     Raises:
         ServerError: Alertmanager is not installed.
     """
-    directory = _directory(data_dir, "alertmanager")
-    source = deploy_dir() / "alertmanager"
-    config = yaml.safe_load((source / "alertmanager.yml").read_text())
-    path = directory / "alertmanager.yml"
-    templates = directory / "templates"
+    path = _configured(data_dir, "alertmanager", lambda config: _with_receivers(config, receivers))
+    templates = path.parent / "templates"
     templates.mkdir(exist_ok=True)
-    for template in source.glob("templates/*.tmpl"):
+    for template in (deploy_dir() / "alertmanager").glob("templates/*.tmpl"):
         (templates / template.name).write_text(template.read_text().replace(PAGE_URL, receivers.page_url))
-    path.write_text(yaml.safe_dump(_with_receivers(config, receivers), sort_keys=False, allow_unicode=True))
     return _of_prometheus(
-        "alertmanager", path, port, f"--storage.path={directory / 'data'}", "--cluster.listen-address="
+        "alertmanager", path, port, f"--storage.path={path.parent / 'data'}", "--cluster.listen-address="
     )
 
 
