@@ -72,11 +72,15 @@ def add(registers: Registers, members: Sequence[str]) -> None:
     for member in encoded:
         by_length.setdefault(len(member), []).append(member)
     for length, some in by_length.items():
-        hashed = _murmur64a(some, length)
-        rest = (hashed >> np.uint64(14)) | np.uint64(1 << _Q)
-        lowest = rest & (~rest + np.uint64(1))
-        rank = np.frexp(lowest.astype(np.float64))[1].astype(np.uint8)  # a power of two: exact
-        np.maximum.at(registers, (hashed & np.uint64(REGISTERS - 1)).astype(np.int64), rank)
+        see(registers, _murmur64a(some, length))
+
+
+def see(registers: Registers, hashed: NDArray[np.uint64]) -> None:
+    """Let a sketch see members by their hashes."""
+    rest = (hashed >> np.uint64(14)) | np.uint64(1 << _Q)
+    lowest = rest & (~rest + np.uint64(1))
+    rank = np.frexp(lowest.astype(np.float64))[1].astype(np.uint8)  # a power of two: exact
+    np.maximum.at(registers, (hashed & np.uint64(REGISTERS - 1)).astype(np.int64), rank)
 
 
 def _murmur64a(members: list[bytes], length: int) -> NDArray[np.uint64]:

@@ -173,9 +173,7 @@ def plan_file(configuration: Configuration, request: FileRequest, now: float) ->
                 "chain would reject as too old: give a larger --scale"
             )
         request = replace(request, seconds=needed)
-    start = request.start_s
-    if start is None:
-        start = math.floor((now - request.seconds) / 60) * 60
+    start = math.floor((now - request.seconds) / 60) * 60 if request.start_s is None else request.start_s
     run = request.run or derived_run(plan.scenario.name, plan.scale, start, request)
     return replace(plan, shift_seconds=request.first_s - start, run=run), request
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime
 import zlib
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -46,17 +47,11 @@ class PastInputs:
     scale: float
 
 
-@dataclass(slots=True)
 class PastMaker:
     """Makes days. Slow to construct, then about 0.2 s a day."""
 
-    inputs: PastInputs
-    levels: Levels = field(init=False)
-    perimeter: Establishments = field(init=False)
-    _curve: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        inputs = self.inputs
+    def __init__(self, inputs: PastInputs) -> None:
+        self.inputs = inputs
         self.levels = Levels(
             inputs.catalog, inputs.shape, inputs.calendar, plan=inputs.plan, traffic=inputs.traffic, seed=inputs.seed
         )
@@ -173,8 +168,7 @@ class PastMaker:
             users["region", region.code] = sketch_of_numbers(rng.integers(0, population, seen, np.uint64) + salt)
             if region.timezone != "Europe/Paris":
                 users["paris", region.code] = users["region", region.code]
-        establishments = {key: sketch_of_numbers(np.concatenate(parts)) for key, parts in schools.items()}
-        return Sketches(users, establishments)
+        return Sketches(users, {key: sketch_of_numbers(np.concatenate(parts)) for key, parts in schools.items()})
 
     def _population(self, region: Region) -> float:
         a_day = float(self.levels.peak(region.code) * 60 * self.inputs.scale * self._curve.sum())
@@ -209,13 +203,10 @@ class _Table:
     """Adds up series of one cut, then gives its rows."""
 
     def __init__(self, minutes: int) -> None:
-        self._series: dict[Key, NDArray[np.int64]] = {}
-        self._minutes = minutes
+        self._series = defaultdict[Key, Ints](lambda: np.zeros((3, minutes), np.int64))
 
     def add(self, key: Key, events: Ints, visits: Ints, late: Ints | None = None) -> None:
         """Add to a key's series."""
-        if key not in self._series:
-            self._series[key] = np.zeros((3, self._minutes), np.int64)
         table = self._series[key]
         table[0] += events
         table[1] += visits
@@ -236,8 +227,7 @@ class _Table:
 
 def _dealt(total: Ints, shares: Sequence[float], rng: np.random.Generator) -> list[Ints]:
     """Each number dealt out by shares, one by one; the parts add up to it."""
-    chances = np.array(shares) / sum(shares)
-    return list(rng.multinomial(total, chances).T)
+    return list(rng.multinomial(total, np.array(shares) / sum(shares)).T)
 
 
 def _dealt_as(total: Ints, parts: Sequence[Ints], rng: np.random.Generator) -> list[Ints]:
@@ -283,11 +273,6 @@ def load_inputs(config_dir: Path, seed: int, scale: float | None, plan: PastPlan
 
 def sketch_of_numbers(members: NDArray[np.uint64]) -> bytes:
     """A HyperLogLog of numbers, hashed by splitmix64."""
-    mixed = mix(members)
-    index = (mixed & np.uint64(hll.REGISTERS - 1)).astype(np.int64)
-    rest = (mixed >> np.uint64(14)).astype(np.uint64)
-    lowest = rest & (~rest + np.uint64(1))
-    rank = np.where(rest == 0, 51, np.log2(np.maximum(lowest, 1).astype(np.float64)) + 1).astype(np.uint8)
-    registers = np.zeros(hll.REGISTERS, np.uint8)
-    np.maximum.at(registers, index, rank)
+    registers = hll.no_registers()
+    hll.see(registers, mix(members))
     return hll.sketch_of(registers)

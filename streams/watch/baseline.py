@@ -282,8 +282,7 @@ class _Level:
         for places in groups.values():
             if len(places) < 2:
                 continue
-            number = measured[:, places].sum(axis=1)
-            mean = filled[:, places].sum(axis=1) / np.maximum(number, 1)
+            mean = filled[:, places].sum(axis=1) / np.maximum(measured[:, places].sum(axis=1), 1)
             bottom = (mean[:, None, :] * measured[:, places]).sum(axis=2)
             top = filled[:, places].sum(axis=2)
             x[:, places] = np.clip(np.log((top + 0.05) / (bottom + 0.05)), -2.0, 2.0)
@@ -299,8 +298,7 @@ class _Level:
         total = near.sum(axis=1)
         then = np.where(total > 1e-6, (near * self._x).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
         known = total > 0.3
-        factor = np.exp(np.clip(self._today - then, -1.5, 1.5))
-        return np.where(known, factor, 1.0)
+        return np.where(known, np.exp(np.clip(self._today - then, -1.5, 1.5)), 1.0)
 
 
 def _huber(x: Array, weight: Array, ages: Array) -> Array:

@@ -132,12 +132,15 @@ class Judge:
 
     def state(self, first: datetime.date) -> JudgeState:
         """All that feeding left behind but the days before `first`, for `resume`. Shares its arrays with this judge."""
-        ring, banded = self.bands.state()
-        part = np.concatenate([np.zeros((len(self.group.series), 0)), *self._part], axis=1)
-        untold = tuple((series, episode) for (series, _kind), episode in self._untold.items())
-        learning = tuple(self._learning.items())
         return JudgeState(
-            self.panel.state(first), self.first, self._fed, ring, banded, learning, part, self._few, untold
+            self.panel.state(first),
+            self.first,
+            self._fed,
+            *self.bands.state(),
+            learning=tuple(self._learning.items()),
+            part=np.concatenate([np.zeros((len(self.group.series), 0)), *self._part], axis=1),
+            few=self._few,
+            untold=tuple((series, episode) for (series, _kind), episode in self._untold.items()),
         )
 
     def resume(self, state: JudgeState) -> None:
@@ -158,24 +161,18 @@ class Judge:
         """Judge the minutes of a table (all rows of the plan, minutes) from `first` on; return the alerts that ended in them."""
         if first + table.shape[1] <= self.first:
             return []
-        begin = max(0, self.first - first)
-        counts = table[self._rows, begin:]
-        rows = self._to_rows(counts)
-        ended: list[Told] = []
-        if not rows.shape[1]:
-            return ended
-        for low, high in self._days(rows.shape[1]):
-            ended += self._judge(rows[:, low:high])
-        return ended
+        rows = self._to_rows(table[self._rows, max(0, self.first - first) :])
+        days = self._days(rows.shape[1]) if rows.shape[1] else []
+        return [told for low, high in days for told in self._judge(rows[:, low:high])]
 
     def running(self) -> list[Told]:
         """Alerts that have not ended."""
-        found = []
-        for number, tracks in enumerate(self.panel.tracks):
-            for track in tracks:
-                if track.open is not None and self._is_told(number, track.open, self.panel.rows_judged):
-                    found.append(self._told(number, track.open, is_over=False))
-        return found
+        return [
+            self._told(number, track.open, is_over=False)
+            for number, tracks in enumerate(self.panel.tracks)
+            for track in tracks
+            if track.open is not None and self._is_told(number, track.open, self.panel.rows_judged)
+        ]
 
     def last_rentree(self, series: int, first: int, end: int) -> float | None:
         """What a series counted in the same minutes of last year's rentrée; None on other days, or where nobody knows."""
@@ -194,7 +191,8 @@ class Judge:
 
     def is_learning(self, minute: int) -> bool:
         """Whether the day of a minute stood on too few comparable days."""
-        return self._learning.get(self._local(minute).date(), True)
+        local = datetime.datetime.fromtimestamp(minute * 60, UTC).astimezone(self.group.zone)
+        return self._learning.get(local.date(), True)
 
     def _to_rows(self, counts: Array) -> Array:
         step = self.group.step_minutes
@@ -212,9 +210,6 @@ class Judge:
         local = local_minutes(self._fed, rows, self.group.step_minutes, self.group.zone) // 1440
         edges = [0, *(np.flatnonzero(np.diff(local)) + 1).tolist(), rows]
         return [pair for pair in pairwise(edges) if pair[0] < pair[1]]
-
-    def _local(self, minute: int) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(minute * 60, UTC).astimezone(self.group.zone)
 
     def _judge(self, rows: Array) -> list[Told]:
         step = self.group.step_minutes

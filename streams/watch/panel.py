@@ -75,9 +75,8 @@ class Panel:
         self.past = past or Past()
         self.tracks = [[Track() for _ in KINDS] for _ in range(series)]
         self.rows_judged = 0
-        self._counts = np.full((series, 0), np.nan)
-        self._expected = np.full((series, 0), np.nan)
-        self._quiet = np.full((series, 0), np.nan)
+        #: (3, series, rows): counted, expected, and expected in quiet hours.
+        self._rows = np.full((3, series, 0), np.nan)
         self._extra = np.zeros(0)
         self._ended: list[tuple[int, Episode]] = []
         self._today: _Today | None = None
@@ -102,8 +101,6 @@ class Panel:
             Standard.worth_of(baseline.expected, self.least, heaps),
             baseline.learning,
         )
-        peaks = np.zeros((2, GROUPS, self.series, HOURS), np.float32)
-        extra = spread.beyond(baseline.extra)
         self._today = _Today(
             date,
             keys,
@@ -111,11 +108,11 @@ class Panel:
             quiet_of(baseline, limits.recurs),
             standard,
             heaps.size[:, None],
-            extra,
+            spread.beyond(baseline.extra),
             [],
             [],
             self.rows_judged,
-            peaks,
+            np.zeros((2, GROUPS, self.series, HOURS), np.float32),
             plain,
         )
         return baseline
@@ -129,17 +126,15 @@ class Panel:
         expected, quiet = today.baseline.expected[:, slots], today.quiet[:, slots]
         if not today.baseline.judged:
             expected = quiet = np.full(expected.shape, np.nan)
-        self._counts = np.concatenate([self._counts[:, -self.scales.lookback :], counts], axis=1)
-        self._expected = np.concatenate([self._expected[:, -self.scales.lookback :], expected], axis=1)
-        self._quiet = np.concatenate([self._quiet[:, -self.scales.lookback :], quiet], axis=1)
+        latest = np.stack([counts, expected, quiet])
+        self._rows = np.concatenate([self._rows[:, :, -self.scales.lookback :], latest], axis=2)
         extra = np.full(counts.shape[1], today.extra)
         self._extra = np.concatenate([self._extra[-self.scales.lookback :], extra])
         # What is judged are events, not counts that come together.
-        less = not np.array_equal(self._quiet, self._expected, equal_nan=True)
-        stretch = Stretch.of(
-            self._counts / today.heap, self._expected / today.heap, self._quiet / today.heap if less else None
-        )
-        first = self._counts.shape[1] - counts.shape[1]
+        seen, likely, quietly = self._rows
+        less = not np.array_equal(quietly, likely, equal_nan=True)
+        stretch = Stretch.of(seen / today.heap, likely / today.heap, quietly / today.heap if less else None)
+        first = seen.shape[1] - counts.shape[1]
         piece = Piece(stretch, slots, self._extra, first)
         rows, errors = judge_rows(piece, today.standard)
         hours = slots * self.scales.step_minutes // 60
@@ -154,10 +149,8 @@ class Panel:
 
     def sums(self, series: int, start: int, last: int) -> tuple[float, float]:
         """(observed, expected) of one series over rows `start` to `last`, numbered from the panel's first, as far back as rows are kept."""
-        kept = self._counts.shape[1]
-        low = max(0, start - (self.rows_judged - kept))
-        rows = slice(low, last + 1 - (self.rows_judged - kept))
-        counts, expected = self._counts[series, rows], self._expected[series, rows]
+        oldest = self.rows_judged - self._rows.shape[2]
+        counts, expected, _quiet = self._rows[:, series, max(0, start - oldest) : last + 1 - oldest]
         known = np.isfinite(counts) & np.isfinite(expected)
         return float(counts[known].sum()), float(expected[known].sum())
 
@@ -168,9 +161,9 @@ class Panel:
             tuple(_day_state(day) for day in self.past.days if day.date >= first),
             tuple(tuple(replace(track) for track in kinds) for kinds in self.tracks),
             self.rows_judged,
-            self._counts,
-            self._expected,
-            self._quiet,
+            self._rows[0],
+            self._rows[1],
+            self._rows[2],
             self._extra,
             tuple(self._ended),
             None if today is None else _open_day(today, len(self.scales.windows), self.series),
@@ -181,7 +174,7 @@ class Panel:
         self.past = Past([*self.past.days, *(_day(day, keys_of) for day in state.days)])
         self.tracks = [[replace(track) for track in kinds] for kinds in state.tracks]
         self.rows_judged = state.rows_judged
-        self._counts, self._expected, self._quiet, self._extra = state.counts, state.expected, state.quiet, state.extra
+        self._rows, self._extra = np.stack([state.counts, state.expected, state.quiet]), state.extra
         self._ended = list(state.ended)
 
     def resume_day(self, today: OpenDay, keys: DayKeys) -> Baseline:
@@ -210,8 +203,8 @@ class Panel:
         count = self.rows_judged - today.first_row
         back = min(today.first_row, self.scales.windows[-1])
         marked = self._marked(today.first_row - back, self.rows_judged)
-        kept = self._counts[:, -count:] if count <= self._counts.shape[1] else None
-        assert kept is not None, "a day is longer than the stretch that is kept"
+        assert count <= self._rows.shape[2], "a day is longer than the stretch that is kept"
+        kept = self._rows[0, :, -count:]
         if not np.isfinite(kept).any():
             return
         judged = marked[:, back:]
@@ -219,11 +212,15 @@ class Panel:
         share = np.where(judged, whole, 0.0).sum(axis=1) / np.maximum(whole.sum(axis=1), 1e-9)
         by_slot = _by_slot(kept, slots, self.slots)
         judged_slots = _by_slot(np.where(judged, 1.0, np.nan), slots, self.slots) > 0
-        residuals = self._residuals(today, slots, marked)
-        peaks = today.peaks if today.baseline.judged else None
         day = Day.of(today.date, today.keys, by_slot, judged_slots, share)
-        hoped = today.hoped if today.baseline.judged else None
-        self.past.add(replace(day, residuals=residuals, peaks=peaks, hoped=hoped))
+        self.past.add(
+            replace(
+                day,
+                residuals=self._residuals(today, slots, marked),
+                peaks=today.peaks if today.baseline.judged else None,
+                hoped=today.hoped if today.baseline.judged else None,
+            )
+        )
 
     def _marked(self, begin: int, until: int) -> Flags:
         marked = np.zeros((self.series, until - begin), dtype=bool)
@@ -274,30 +271,38 @@ class Panel:
         sides = []
         for direction in range(2):
             tau = today.standard.spread.tau[direction, :, number][:, hours]
-            wide = today.standard.limits.score[direction, HOURS_LONG][:, hours] * np.sqrt(
-                1.0 / (expected + 0.5) + tau**2 + today.extra**2
-            )
-            sides.append(wide)
+            score = today.standard.limits.score[direction, HOURS_LONG][:, hours]
+            sides.append(score * np.sqrt(1.0 / (expected + 0.5) + tau**2 + today.extra**2))
         upper = np.maximum(expected * np.exp(np.minimum(sides[0], 5.0)), expected + self.least.counts_min)
         lower = np.maximum(np.minimum(expected * np.exp(-sides[1]), expected - self.least.counts_min), 0.0)
         return Band(*(side * today.heap for side in (expected, lower, upper)))
 
 
 def _day_state(day: Day) -> DayState:
-    left = day.residuals or Residuals(np.zeros((0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), np.float32))
-    peaks = np.zeros((0, 0, 0, 0), np.float32) if day.peaks is None else day.peaks
-    hoped = np.zeros((0, 0)) if day.hoped is None else day.hoped
+    nothing = np.zeros((0, 0, 0, 0), np.float32)
+    left = day.residuals or Residuals(nothing, nothing)
     return DayState(
-        day.date, day.counts, day.judged, day.share, day.hours, left.error, left.noise, left.extra, peaks, hoped
+        day.date,
+        day.counts,
+        day.judged,
+        day.share,
+        day.hours,
+        left.error,
+        left.noise,
+        left.extra,
+        peaks=nothing if day.peaks is None else day.peaks,
+        hoped=np.zeros((0, 0)) if day.hoped is None else day.hoped,
     )
 
 
 def _day(state: DayState, keys_of: KeysOf) -> Day:
-    left = Residuals(state.error, state.noise, state.extra) if state.error.size else None
-    peaks = state.peaks if state.peaks.size else None
-    day = Day.of(state.date, keys_of(state.date), state.counts.astype(np.float64), state.judged, state.share)
-    hoped = state.hoped if state.hoped.size else None
-    return replace(day, hours=state.hours, residuals=left, peaks=peaks, hoped=hoped)
+    return replace(
+        Day.of(state.date, keys_of(state.date), state.counts.astype(np.float64), state.judged, state.share),
+        hours=state.hours,
+        residuals=Residuals(state.error, state.noise, state.extra) if state.error.size else None,
+        peaks=state.peaks if state.peaks.size else None,
+        hoped=state.hoped if state.hoped.size else None,
+    )
 
 
 def _open_day(today: _Today, windows: int, series: int) -> OpenDay:
