@@ -73,8 +73,7 @@ def memory_needed_bytes(catalog: Catalog, kept_hours: int) -> int:
 def check_redis(reader: LiveReader, needed_bytes: int | None = None) -> Iterator[Finding]:
     """Reachable, new enough, keeps its data, does not evict, and has room for what will be held (None: that is not known)."""
     facts = reader.facts()
-    numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdigit())
-    if numbers < REDIS_VERSION_MIN:
+    if tuple(int(part) for part in facts.version.split(".")[:2] if part.isdigit()) < REDIS_VERSION_MIN:
         yield Finding(Level.PROBLEM, "redis", f"version {facts.version}: Vigie's scripts need Redis 7 or newer")
     else:
         yield Finding(Level.OK, "redis", f"answers, version {facts.version}")
@@ -134,9 +133,8 @@ def check_topics(
             found[design.name] = facts
             yield from _topic_findings(facts, design, created=is_new)
         number = producer_quotas(client)
-        text = quotas_text(number)
         is_bad = number == 0 and address.security_protocol != "PLAINTEXT"
-        yield Finding(Level.WARNING if is_bad else Level.OK, "quotas", text)
+        yield Finding(Level.WARNING if is_bad else Level.OK, "quotas", quotas_text(number))
 
 
 def _topic_findings(facts: TopicFacts, design: TopicDesign, *, created: bool) -> Iterator[Finding]:

@@ -24,8 +24,7 @@ ANY = ""
 
 def stretch_ms(ahead_ms: int, lateness_ms: int) -> int:
     """Length of a stretch: a multiple of 10 s, so long that all but the present one cover a visit's gap and all disorder."""
-    needed = VISIT_GAP_MS + ahead_ms + lateness_ms
-    steps = -(-needed // ((STRETCHES - 1) * 10_000))
+    steps = -(-(VISIT_GAP_MS + ahead_ms + lateness_ms) // ((STRETCHES - 1) * 10_000))
     return steps * 10_000
 
 

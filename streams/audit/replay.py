@@ -119,10 +119,9 @@ class Replayer:
     def _remember(self, look: Look) -> ReplayedBefore:
         """Read all marks: an event may have been replayed under another dead letter, long ago."""
         memory = ReplayedBefore()
-        nothing = Wanted(until_ms=0)
         with open_log(self.address, self.rejected_topic) as log:
             for found in read_rejects(
-                log, nothing, lambda read: look("looking for what was replayed before: read", read)
+                log, Wanted(until_ms=0), lambda read: look("looking for what was replayed before: read", read)
             ):
                 if isinstance(found, ReplayMark):
                     memory.add(found)
@@ -199,8 +198,7 @@ class _Sender:
 
     def __init__(self, address: KafkaAddress, topic: str, rejected_topic: str) -> None:
         self._address, self._topic, self._rejected_topic = address, topic, rejected_topic
-        limits = PublisherLimits(delivery_seconds_max=ACKNOWLEDGED_SECONDS_MAX)
-        self._producer = open_producer(address, topic, limits)
+        self._producer = open_producer(address, topic, PublisherLimits(delivery_seconds_max=ACKNOWLEDGED_SECONDS_MAX))
 
     def replay(self, chosen: list[_Chosen]) -> None:
         """Steps 1 to 3."""

@@ -99,9 +99,11 @@ def of_running_workers(group: str, members: Iterable[GroupMember], old: Snapshot
 
 def is_caught_up(old: Snapshot, new: Snapshot) -> bool:
     """Whether the new prefix, read after the old one, holds everything that this one did, and has settled as far."""
-    if not new.partitions or any(_position(new, n) < state.next_offset for n, state in old.offsets.items()):
-        return False
-    return (new.settled_ms or 0) // MINUTE_MS >= (old.settled_ms or 0) // MINUTE_MS
+    return (
+        bool(new.partitions)
+        and all(_position(new, n) >= state.next_offset for n, state in old.offsets.items())
+        and (new.settled_ms or 0) // MINUTE_MS >= (old.settled_ms or 0) // MINUTE_MS
+    )
 
 
 def wait_caught_up(
@@ -157,10 +159,9 @@ def counted_between(log: LogReader, rules: RecountRules, old: Snapshot, new: Sna
     before = plain.totals()
     for partition, records in log.read(ends, begins):
         feed(plain, partition, records)
-    after = plain.totals()
     return {
         (_FIELDS[row[0]], *row[1:]): number - before.get(row, 0)
-        for row, number in after.items()
+        for row, number in plain.totals().items()
         if number != before.get(row, 0)
     }
 

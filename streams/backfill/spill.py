@@ -39,8 +39,7 @@ def write_run(path: Path, projects: Ints, ts: Ints, values: Sequence[bytes]) -> 
     sorted_values = [values[index] for index in order.tolist()]
     lengths = np.fromiter(map(len, sorted_values), np.int64, len(sorted_values))
     keys = np.stack([projects[order], minutes[order]])
-    begins = np.flatnonzero(np.any(keys[:, 1:] != keys[:, :-1], axis=0)) + 1
-    begins = np.concatenate([[0], begins])
+    begins = np.concatenate([[0], np.flatnonzero(np.any(keys[:, 1:] != keys[:, :-1], axis=0)) + 1])
     before = np.concatenate([[0], np.cumsum(lengths)])
     rows = np.stack([*keys[:, begins], begins, before[begins]], axis=1)
     groups = np.concatenate([rows, [[-1, -1, len(ts), before[-1]]]])

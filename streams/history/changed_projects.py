@@ -161,8 +161,7 @@ def _without_projects(by: str, code: str, side: Side, perimeter: Perimeter, cata
 
 def _services(by: str, code: str, catalog: Catalog) -> set[str]:
     if by == "family":
-        known = {service.code for service in catalog.services if service.family == code}
-        return known or {code}
+        return {service.code for service in catalog.services if service.family == code} or {code}
     return set(catalog.published_groups[code]) if by == "group" else {code}
 
 

@@ -87,7 +87,11 @@ class Estimate:
             side.establishments["national", "FR"] = max(
                 sum(n for region, n in week.establishments.items() if region in regions) for week in weeks
             )
-        self._add_first_day(side, days[0])
+        first, end = paris_day(days[0])
+        seen = [code for code in regions if self.day_visits(days[0], code) > 0]
+        if seen:
+            minutes = sum((np.nan_to_num(self.minute_visits(code, first, end)) for code in seen), np.zeros(end - first))
+            side.first_day = (first, minutes.round().astype(np.int64))
         return side
 
     def _add_region(self, side: Side, region: str, compared: Sequence[Known]) -> None:
@@ -102,22 +106,12 @@ class Estimate:
         if region in (side.service_regions or ()):
             spread = _Spread(self, side.days, region, [known[CutName.REGION_SERVICE] for known in compared], "service")
             for service in self.catalog.service_codes:
-                groups = [g for g, members in self.catalog.published_groups.items() if service in members]
                 names = [
                     ("service", service),
                     ("family", family.get(service, service)),
-                    *(("group", g) for g in groups),
+                    *(("group", g) for g, members in self.catalog.published_groups.items() if service in members),
                 ]
                 side.service_visits[region, service] = spread.add(side, *names, code=service)
-
-    def _add_first_day(self, side: Side, day: date) -> None:
-        first, end = paris_day(day)
-        regions = [code for code in side.regions or () if self.day_visits(day, code) > 0]
-        if regions:
-            minutes = sum(
-                (np.nan_to_num(self.minute_visits(code, first, end)) for code in regions), np.zeros(end - first)
-            )
-            side.first_day = (first, minutes.round().astype(np.int64))
 
     def part_of_day(self, region: str, day: date, minutes: Minutes) -> float:
         """Which part of a day's visits falls into these minutes of the clock in Paris."""
@@ -163,8 +157,9 @@ class _Spread:
         self._region = region
         self._weeks = [estimate.weeks.get((_monday(day), kind)) for day in days]
         self._share = np.array([estimate.share_of_week(day, region) for day in days])
-        parts = [estimate.part_of_day(region, day, minutes) for day, minutes in zip(days, compared, strict=True)]
-        self._part = np.array(parts)
+        self._part = np.array(
+            [estimate.part_of_day(region, day, minutes) for day, minutes in zip(days, compared, strict=True)]
+        )
 
     def add(self, side: Side, *names: tuple[str, str], academy: str | None = None, code: str | None = None) -> int:
         """Add to what is named; return the visits compared."""

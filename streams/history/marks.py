@@ -116,8 +116,7 @@ def covers(new: HourMark, old: HourMark) -> bool:
         new_first, new_following = new.offsets.get(partition, (0, -1))
         if new_first > first or new_following < following:
             return False
-    known = minutes_of(new.measured)
-    return minutes_of(old.measured) <= known
+    return minutes_of(old.measured) <= minutes_of(new.measured)
 
 
 def note_measured(known: np.ndarray[Any, Any], marks: Iterable[HourMark], first: int, end: int) -> None:

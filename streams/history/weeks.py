@@ -56,8 +56,7 @@ class WeekSpool(Mapping[tuple[date, str], Figures]):
         rows = self._rows.get(first)
         if rows is None:
             rows = self._rows[first] = array("i")
-        number = self._schools.setdefault(uai, len(self._schools))
-        rows.extend((number, line))
+        rows.extend((self._schools.setdefault(uai, len(self._schools)), line))
         rows.extend(figures)
         self._held += LEAD + len(figures)
         if self._held > self._held_max:

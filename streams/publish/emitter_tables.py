@@ -100,8 +100,7 @@ def entcore_tables(config_dir: Path, catalog: Catalog, project: str) -> EntcoreT
             if name == project:
                 structures[structure] = checked
     file.end()
-    profiles = _column(config_dir, "profiles", "entcore")
-    return EntcoreTables(services, profiles, structures)
+    return EntcoreTables(services, _column(config_dir, "profiles", "entcore"), structures)
 
 
 def xiti_tables(config_dir: Path, catalog: Catalog) -> XitiTables:

@@ -48,17 +48,12 @@ class Damaged(InputError):
 
 
 class InputLine(msgspec.Struct, frozen=True, gc=False):
-    """One line: its bytes without their end (none where it is longer than Kafka takes), whether it had an end, and its length."""
+    """One line: its bytes without their end, whether it had an end, and its length. One longer than Kafka takes has only a `long_digest`."""
 
     content: bytes
     ended: bool
     length: int
     long_digest: int | None = None
-
-    @property
-    def too_long(self) -> bool:
-        """Whether it was passed by unread."""
-        return self.long_digest is not None
 
     def digest(self) -> int:
         """128 bits that stand for the content, whatever its end: a line that got its newline later is the same line."""

@@ -287,9 +287,9 @@ class Outbox:
         self.sweep()
         with self._moving, self._adding:
             state = self._state
-            pending = len(state.waiting) + len(state.sent)
-            taken = state.delivered + state.failed + pending
-            return Deliveries(taken, state.delivered, state.failed, pending, dict(state.reasons), state.undelivered)
+            return Deliveries(
+                self.taken, state.delivered, state.failed, self.pending, dict(state.reasons), state.undelivered
+            )
 
 
 class GivenUp(Exception):

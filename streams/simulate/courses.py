@@ -123,8 +123,7 @@ class VisitRule:
         others = self._ranked.sum(axis=0) - self._visits
         begun = np.zeros_like(others)
         begun[0] = 1.0
-        later = self._visits - begun
-        square = ((begun + others) ** 2).sum() + others.sum() + later.sum()
+        square = ((begun + others) ** 2).sum() + others.sum() + (self._visits - begun).sum()
         return float(square / self.events_per_course)
 
     def _first_uses(self, shares: Floats) -> Floats:

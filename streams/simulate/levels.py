@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from streams.catalog import Catalog, Region
 from streams.history import SchoolCalendar
+from streams.history.calendar import PACKAGED_ZONES
 from streams.history.estimate import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.simulate.courses import VisitRule, make_courses
@@ -135,8 +136,7 @@ class Levels:
         self._normal = shape.weekday[traffic.normal_weekday]
         self._calendar = calendar
         self._plan = plan
-        known = {"A", "B", "C"}
-        self._zones = {r.code: r.zone if r.zone in known else plan.stand_in_zone for r in self.regions}
+        self._zones = {r.code: r.zone if r.zone in PACKAGED_ZONES else plan.stand_in_zone for r in self.regions}
         self._weights = {region.code: region.weight for region in self.regions}
 
     def peak(self, region: str) -> float:

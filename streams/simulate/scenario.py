@@ -75,8 +75,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def at(self, clock: str) -> int:
         """Epoch seconds of `HH:MM` Paris time on the scenario's day."""
-        time = datetime.time.fromisoformat(clock)
-        return int(datetime.datetime.combine(self.date, time, PARIS).timestamp())
+        return int(datetime.datetime.combine(self.date, datetime.time.fromisoformat(clock), PARIS).timestamp())
 
     def is_out(self, scenario_s: int) -> bool:
         """Whether a project is out at a scenario's second."""

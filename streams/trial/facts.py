@@ -103,8 +103,7 @@ def curves_of(history: History, rules: TrialRules, progress: Progress | None = N
     begin, end = paris_day(held[0])[0], paris_day(held[-1])[1]
     panel = history.panel("region", "visits", begin, end)
     values = np.where(panel.share[None, :] >= 1.0, panel.values, np.nan)
-    scopes = [AlertScope(*key) for key in panel.keys]
-    counts = counts_of(scopes, begin, 1, values, PARIS)
+    counts = counts_of([AlertScope(*key) for key in panel.keys], begin, 1, values, PARIS)
     zones = {region.code: ZoneInfo(region.timezone) for region in rules.catalog.regions}
     known: dict[str, KeysOf] = {}
 

@@ -224,8 +224,7 @@ def _smooth(centre: Array, number: Array) -> Array:
         mean = np.where(seen > 0, total / np.maximum(seen, 1.0), np.nan)
         # Where the slot itself says otherwise the neighbours are another regime: a door that opens at eight.
         like = np.abs(own - mean * number) <= SMOOTH_SPREADS * np.sqrt(np.maximum(mean * number, 0.0)) + 1.0
-        take = open_ & np.isfinite(mean) & (like | ~filled | (width == 1))
-        result = np.where(take, mean, result)
+        result = np.where(open_ & np.isfinite(mean) & (like | ~filled | (width == 1)), mean, result)
         open_ &= ~(total * np.maximum(number, 1) >= COUNTS_ENOUGH)
     return result
 
@@ -297,8 +296,7 @@ class _Level:
         near = self._weight * np.exp(-np.abs(self._ages - age) / LEVEL_BLUR_DAYS)
         total = near.sum(axis=1)
         then = np.where(total > 1e-6, (near * self._x).sum(axis=1) / np.maximum(total, 1e-9), 0.0)
-        known = total > 0.3
-        return np.where(known, np.exp(np.clip(self._today - then, -1.5, 1.5)), 1.0)
+        return np.where(total > 0.3, np.exp(np.clip(self._today - then, -1.5, 1.5)), 1.0)
 
 
 def _huber(x: Array, weight: Array, ages: Array) -> Array:

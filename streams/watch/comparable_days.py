@@ -100,8 +100,7 @@ class SchoolDays:
         first = None
         for back in range(RENTREE_DAYS + 7):
             day = date - back * _DAY
-            kind = self.type_of(day)
-            if kind is DayType.RENTREE_WEEK:
+            if self.type_of(day) is DayType.RENTREE_WEEK:
                 first = back
             elif first is not None:
                 break

@@ -173,8 +173,7 @@ def _silence(piece: Piece, day: Standard, level_spread: Array) -> tuple[Flags, I
     stretch, first, until = piece.stretch, piece.first, piece.until
     known = np.isfinite(stretch.counts) & np.isfinite(stretch.expected)
     something = known & (stretch.counts > 0)
-    place = np.arange(until)[None, :]
-    last = np.maximum.accumulate(np.where(something, place, -1), axis=1)[:, first:]
+    last = np.maximum.accumulate(np.where(something, np.arange(until)[None, :], -1), axis=1)[:, first:]
     here = np.arange(first, until)[None, :]
     # The least that is ever expected promises nothing: a source that was never seen is not silent.
     hoped = running_sum(np.where(known & (stretch.expected > EXPECTED_MIN + QUANTUM), stretch.expected, 0.0))

@@ -76,8 +76,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
             usual = np.where(hours, found[..., None], usual)
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
-    told = 0.7 + 0.3 * min(1.0, len(peaks) / HEAVY_DAYS)
-    heavy = HEAVY * told * ((usual / PEAK_MIN) ** 2 - 1.0)
+    heavy = HEAVY * (0.7 + 0.3 * min(1.0, len(peaks) / HEAVY_DAYS)) * ((usual / PEAK_MIN) ** 2 - 1.0)
     score = usual + MORE + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
     return Limits(score, usual, often[0].any(axis=0))

@@ -205,8 +205,7 @@ def by_hour(counts: Array) -> Array:
     """(series, 24) means of what is known of each hour of a day's slots."""
     series, slots = counts.shape
     measured = np.isfinite(counts)
-    bins = np.arange(slots) * HOURS // slots
-    edges = np.minimum(np.searchsorted(bins, np.arange(HOURS)), slots - 1)
+    edges = np.minimum(np.searchsorted(np.arange(slots) * HOURS // slots, np.arange(HOURS)), slots - 1)
     total = np.add.reduceat(np.where(measured, counts, 0.0), edges, axis=1)
     number = np.add.reduceat(measured.astype(np.float64), edges, axis=1)
     return np.where(number > 0, total / np.maximum(number, 1.0), np.nan).reshape(series, HOURS)
