@@ -17,8 +17,7 @@ import msgspec
 from streams.errors import InputError
 from streams.lock_file import release, take
 from streams.publish.event import fingerprint
-from streams.publish.lines import InputLine, digest_of
-from streams.publish.sample import LineSample
+from streams.publish.lines import InputLine, LineSample, digest_of
 
 MARK_SUFFIX = ".vigie-mark"
 #: Marks of one file: for other projects and topics, and of the files that bore its name before.

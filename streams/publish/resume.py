@@ -20,10 +20,9 @@ import msgspec
 
 from streams.errors import InputError, SettingsError
 from streams.publish.event import fingerprint
-from streams.publish.lines import Damaged, InputLine, digest_of, read_lines
+from streams.publish.lines import Damaged, InputLine, digest_of, read_lines, short_of
 from streams.publish.mark import DIGEST_BITS, MARK_SUFFIX, Book, MarkFile, ResumeMark
 from streams.publish.readers import Format, secret_name
-from streams.publish.sample import short_of
 
 #: Files of marks in the same directory that are looked at, those first that were written last.
 NEIGHBOURS_MAX = 50

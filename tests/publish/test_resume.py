@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from streams.errors import InputError
+from streams.publish.lines import LineSample
 from streams.publish.mark import MARKS_MAX, UNREADABLE_OPEN_MAX, MarkFile
 from streams.publish.opening import open_events
-from streams.publish.sample import LineSample
 from tests.publish.runs import Ents, events, write
 
 
