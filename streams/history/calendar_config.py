@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -33,8 +32,7 @@ class DayType(StrEnum):
     UNKNOWN = "unknown"  # nobody told when there is school
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """School holidays in one zone: both days included; `name` in French."""
 
     name: str
@@ -53,14 +51,6 @@ class Break:
 T = TypeVar("T")
 
 
-class ToldBreak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """School holidays, both days included."""
-
-    name: str
-    first: date
-    last: date
-
-
 class SchoolYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One whole school year of one zone, in place of whatever was known of it; `summer` is its first day of summer holidays."""
 
@@ -68,14 +58,13 @@ class SchoolYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     year: Annotated[int, Meta(ge=2000, le=2199)]
     rentree: date
     summer: date
-    breaks: tuple[ToldBreak, ...] = ()
+    breaks: tuple[Break, ...] = ()
 
     def all_breaks(self) -> list[Break]:
         """The holidays named, and those of the summer before and after, from 1 August to 31 July."""
         begin, end = date(self.year, 8, 1), date(self.year + 1, 7, 31)
-        named = [Break(b.name, b.first, b.last) for b in self.breaks]
         before = [Break("Vacances d'été", begin, self.rentree - timedelta(days=1))] if self.rentree > begin else []
-        return [*before, *named, Break("Vacances d'été", self.summer, end)]
+        return [*before, *self.breaks, Break("Vacances d'été", self.summer, end)]
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it."""
@@ -102,9 +91,8 @@ class ForcedDays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def applies(self, day: date, zone: str, region_code: str | None) -> bool:
         """Whether it tells the type of this day there."""
-        if not self.first <= day <= self.last:
-            return False
-        return not (self.zones or self.regions) or zone in self.zones or region_code in self.regions
+        is_there = not (self.zones or self.regions) or zone in self.zones or region_code in self.regions
+        return is_there and self.first <= day <= self.last
 
 
 class _Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

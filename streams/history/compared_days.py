@@ -14,9 +14,9 @@ import numpy as np
 from streams.catalog import Catalog
 from streams.clock import dates
 from streams.errors import InputError
-from streams.history.calendar import SchoolCalendar, school_year_of
+from streams.history.calendar import SchoolCalendar
 from streams.history.day_columns import CutName, CutRows, Key, Sketches
-from streams.history.pairing import Likeness, PairedDay, like_day, pair_days
+from streams.history.pairing import Likeness, PairedDay, like_day, pair_days, rentree_before
 from streams.history.reading import PastDay
 
 RENTREE_DAYS = 28
@@ -102,16 +102,9 @@ def day_question(calendar: SchoolCalendar, day: date, against: date | None) -> R
     """
     if against == day:
         raise InputError(f"--against {against} is the same day: name another one")
-    return ReportQuestion("day", (PairedDay(day, against or _comparable(calendar, day), Likeness.SAME),))
-
-
-def _comparable(calendar: SchoolCalendar, day: date) -> date:
-    rentree, before = calendar.rentree(school_year_of(day)), calendar.rentree(school_year_of(day) - 1)
-    if not rentree or not before or not 0 <= (day - rentree).days < RENTREE_DAYS:
-        return like_day(calendar, day, day - timedelta(days=YEAR_DAYS))
-    if day == rentree:
-        return before
-    return like_day(calendar, day, before + (day - rentree))
+    near_rentree = rentree_before(calendar, day, days=RENTREE_DAYS)
+    then = against or near_rentree or like_day(calendar, day, day - timedelta(days=YEAR_DAYS))
+    return ReportQuestion("day", (PairedDay(day, then, Likeness.SAME),))
 
 
 #: Where the code that decides stands in the keys of each cut, and of which list it is.

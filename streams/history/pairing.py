@@ -140,9 +140,8 @@ def pair_days(calendar: SchoolCalendar, days: Sequence[date], against: Sequence[
     )
     for likeness, fits in rules:
         for place, other in _nearest_first(len(now)):
-            if place not in left_now or other not in left_then:
-                continue
-            if fits(left_now[place], left_then[other], abs(place - other)):
+            is_open = place in left_now and other in left_then
+            if is_open and fits(left_now[place], left_then[other], abs(place - other)):
                 found[place] = PairedDay(left_now.pop(place).day, left_then.pop(other).day, likeness)
     return tuple(found[place] for place in range(len(now)))
 
@@ -150,8 +149,7 @@ def pair_days(calendar: SchoolCalendar, days: Sequence[date], against: Sequence[
 def like_day(calendar: SchoolCalendar, day: date, near: date, zones: Sequence[str] = PACKAGED_ZONES) -> date:
     """The day like it that is nearest to a date, at most `LIKE_DAYS_MAX` off; the nearest of that weekday where none is of its kind."""
     wanted = _dated(calendar, day, zones)
-    offsets = sorted(range(-LIKE_DAYS_MAX, LIKE_DAYS_MAX + 1), key=abs)
-    around = [near + timedelta(days=offset) for offset in offsets]
+    around = [near + timedelta(days=offset) for offset in sorted(range(-LIKE_DAYS_MAX, LIKE_DAYS_MAX + 1), key=abs)]
     same_weekday = next(one for one in around if one.weekday() == day.weekday())
     return next((one for one in around if wanted.is_same(_dated(calendar, one, zones), 0)), same_weekday)
 
@@ -171,12 +169,14 @@ def like_days_before(calendar: SchoolCalendar, day: date, zones: Sequence[str] =
             yield before.day
 
 
-def rentree_before(calendar: SchoolCalendar, day: date, zone: str = "A") -> date | None:
-    """Near a rentrée, in the first two weeks of a school year: the day of the year before that goes with it. None on other days."""
-    rentree, before = (calendar.rentree(school_year_of(day) - years, zone) for years in (0, 1))
-    if rentree is None or before is None or not 0 <= (day - rentree).days < 2 * RENTREE_WEEK_DAYS:
+def rentree_before(
+    calendar: SchoolCalendar, day: date, zones: Sequence[str] = PACKAGED_ZONES, days: int = 2 * RENTREE_WEEK_DAYS
+) -> date | None:
+    """Near a rentrée, in the first `days` days of a school year: the day of the year before that goes with it. None on other days."""
+    rentree, before = (calendar.rentree(school_year_of(day) - years, zones[0]) for years in (0, 1))
+    if rentree is None or before is None or not 0 <= (day - rentree).days < days:
         return None
-    return before if day == rentree else like_day(calendar, day, before + (day - rentree), (zone,))
+    return before if day == rentree else like_day(calendar, day, before + (day - rentree), zones)
 
 
 def _nearest_first(length: int) -> list[tuple[int, int]]:

@@ -110,17 +110,16 @@ class SchoolDays:
         """Days until the rentrée, when it is near."""
         if date.month not in (8, 9):
             return None
-        days = range(1, APPROACH_DAYS + 1)
-        return next((ahead for ahead in days if self.type_of(date + ahead * _DAY) is DayType.RENTREE_WEEK), None)
+        return next(
+            (n for n in range(1, APPROACH_DAYS + 1) if self.type_of(date + n * _DAY) is DayType.RENTREE_WEEK), None
+        )
 
     def _in_break(self, date: datetime.date, kind: DayType) -> bool:
-        if kind is DayType.HOLIDAY:
-            return True
-        beside = {self.type_of(date - _DAY), self.type_of(date + _DAY)}
-        return kind is DayType.PUBLIC_HOLIDAY and DayType.HOLIDAY in beside
+        return kind is DayType.HOLIDAY or (
+            kind is DayType.PUBLIC_HOLIDAY and DayType.HOLIDAY in (self.type_of(date - _DAY), self.type_of(date + _DAY))
+        )
 
     def _holiday(self, date: datetime.date, kind: DayType) -> DayKeys:
-        part = _part(date)
         season = "summer" if date.month in _SUMMER_MONTHS else "break"
         class_ = ("holiday", season)
         if kind is DayType.PUBLIC_HOLIDAY:
@@ -128,7 +127,7 @@ class SchoolDays:
             quiet = _summer(date, "sunday").ladder[2] if season == "summer" else frozenset([("holiday", "break", 6)])
             return DayKeys(public, (frozenset([public]), quiet), _reads(class_), RARE_EXTRA)
         if season == "summer":
-            return _summer(date, part)
+            return _summer(date, _part(date))
         name = (*class_, date.weekday())
         alike = frozenset((*class_, other) for other in (_WORKDAYS if date.weekday() < 5 else range(5, 7)))
         return DayKeys(name, (frozenset([name]), alike), ((class_, name),))

@@ -123,9 +123,9 @@ def _wrong_shapes(state: JudgeState, group: Group) -> Iterator[str]:
             ("noise of today", today.noise, (windows, series, today.slots.size)),
             ("peaks of today", today.peaks, (2, GROUPS, series, HOURS)),
         ]
-    for name, values, shape in shapes:
-        if values.shape != shape:
-            yield f"{name} has the shape {values.shape}, not {shape}"
+    yield from (
+        f"{name} has the shape {values.shape}, not {shape}" for name, values, shape in shapes if values.shape != shape
+    )
 
 
 def _wrong_rows(state: JudgeState, group: Group) -> Iterator[str]:

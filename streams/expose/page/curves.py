@@ -61,7 +61,7 @@ class Lines:
         grid = Grid.before(settled if until is None else min(until, settled), span, self._past.shift_minutes)
         zone = zones_of(self._calendar, scope, self._catalog)[0]
         week = self._earlier(scope, grid, lambda day: day - WEEK)
-        rentree = self._earlier(scope, grid, lambda day: rentree_before(self._calendar, day, zone))
+        rentree = self._earlier(scope, grid, lambda day: rentree_before(self._calendar, day, (zone,)))
         return Curve(grid, self._visits(picture, scope, grid), week, rentree)
 
     def _visits(self, picture: Picture, scope: Scope, grid: Grid) -> Line:
@@ -155,7 +155,7 @@ class EarlierDays:
 
     def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
         zone = zones_of(self._calendar, scope, self._catalog)[0]
-        if (day := rentree_before(self._calendar, today, zone)) is not None:
+        if (day := rentree_before(self._calendar, today, (zone,))) is not None:
             is_the_day = day == self._calendar.rentree(school_year_of(day), zone)
             what = f"la rentrée du {_name(day)}" if is_the_day else f"le {_name(day)}, à la dernière rentrée"
             yield Beside(_name(day), what, self._visits(scope, minute, today, day))
