@@ -182,15 +182,11 @@ class History:
             while waiting:
                 yield waiting.popleft().result()
 
-    def day(self, day: date) -> PastDay | None:
-        """One day in Paris, None where nothing is known of it."""
-        return self._read(day, CutName, with_sketches=True)
+    def day(
+        self, day: date, cuts: Collection[CutName] = tuple(CutName), *, with_sketches: bool = True
+    ) -> PastDay | None:
+        """One day in Paris, None where nothing is known of it. Without sketches, and with few cuts, it takes less than half the time."""
 
-    def counts(self, day: date, cuts: Collection[CutName]) -> PastDay | None:
-        """A day with these cuts alone and no sketches, in less than half the time."""
-        return self._read(day, cuts, with_sketches=False)
-
-    def _read(self, day: date, cuts: Iterable[CutName], *, with_sketches: bool) -> PastDay | None:
         def look(file: FileReader) -> PastDay:
             rows = {cut: file.rows(cut) for cut in cuts}
             sketches = file.sketches() if with_sketches else Sketches.none()

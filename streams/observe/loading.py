@@ -52,7 +52,7 @@ def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block
     """The tables of these days; those of which nothing is known are left out. The next one is read while one is used."""
 
     def read(day: date) -> Block | None:
-        found = history.counts(day, JUDGED_CUTS)
+        found = history.day(day, JUDGED_CUTS, with_sketches=False)
         return day_block(plan, found) if found is not None and found.measured_minutes else None
 
     if not days:
