@@ -213,9 +213,14 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, run in turn with this one")
+    parser.add_argument(
+        "--of", type=Path, metavar="DIR", default=ROOT, help="measure this checkout, not the one that it is run in"
+    )
     asked = parser.parse_args()
-    if asked.against and not (asked.against / "streams" / "__main__.py").is_file():
-        parser.error(f"{asked.against} is no checkout of Vigie: make one with git worktree add DIR COMMIT")
+    checkouts = [each.resolve() for each in (asked.of, asked.against) if each]
+    for checkout in checkouts:
+        if not (checkout / "streams" / "__main__.py").is_file():
+            parser.error(f"{checkout} is no checkout of Vigie: make one with git worktree add DIR COMMIT")
     with tempfile.TemporaryDirectory(prefix="vigie-bench-") as name, servers(Path(name)) as settings:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
         print(f"sending {asked.events:,} events ...", flush=True)
@@ -226,7 +231,6 @@ def main() -> int:
             int(time.time() * 1000),
             default_config_dir(),
         )
-        checkouts = [ROOT, *([asked.against.resolve()] if asked.against else [])]
         runs: list[list[Run]] = [[] for _ in checkouts]
         for number in range(asked.runs):
             # Every second round the other one begins: what warms up or fills up meets both.
