@@ -213,14 +213,11 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, run in turn with this one")
-    parser.add_argument(
-        "--of", type=Path, metavar="DIR", default=ROOT, help="measure this checkout, not the one that it is run in"
-    )
+    parser.add_argument("--of", type=Path, metavar="DIR", default=ROOT, help="this checkout, in place of its own")
     asked = parser.parse_args()
     checkouts = [each.resolve() for each in (asked.of, asked.against) if each]
-    for checkout in checkouts:
-        if not (checkout / "streams" / "__main__.py").is_file():
-            parser.error(f"{checkout} is no checkout of Vigie: make one with git worktree add DIR COMMIT")
+    if strange := [each for each in checkouts if not (each / "streams" / "__main__.py").is_file()]:
+        parser.error(f"{strange[0]} is no checkout of Vigie: make one with git worktree add DIR COMMIT")
     with tempfile.TemporaryDirectory(prefix="vigie-bench-") as name, servers(Path(name)) as settings:
         ensure_topics(edges.kafka_address(settings), edges.topic_designs(settings))
         print(f"sending {asked.events:,} events ...", flush=True)
