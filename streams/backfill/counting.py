@@ -8,7 +8,7 @@ every day is counted by itself, on whatever processor is free, and comes out as 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,8 +32,8 @@ class SketchBook:
     """
 
     day: date
-    _users: dict[Key, hll.Registers] = field(default_factory=dict)
-    _schools: dict[Key, hll.Registers] = field(default_factory=dict)
+    _users: defaultdict[Key, hll.Registers] = field(default_factory=lambda: defaultdict(hll.no_registers))
+    _schools: defaultdict[Key, hll.Registers] = field(default_factory=lambda: defaultdict(hll.no_registers))
 
     def add(self, delta: Delta) -> None:
         """Take the members of one delta, all of whose minutes lie in the day."""
@@ -41,7 +41,7 @@ class SketchBook:
             for (kind, code), members in sketches.items():
                 scope = USER_SCOPES[Sketch(kind)]
                 own = day == self.day.isoformat()
-                _add(self._users, (scope if own else f"{scope}:{day}", code), members)
+                hll.add(self._users[scope if own else f"{scope}:{day}", code], members)
         schools: dict[Key, set[str]] = {}
         for minute, sketches in delta.minute_sketches.items():
             assert paris_date(minute) == self.day
@@ -49,18 +49,12 @@ class SketchBook:
                 if kind in SCHOOL_SCOPES:
                     schools.setdefault((SCHOOL_SCOPES[Sketch(kind)], codes[0]), set()).update(members)
         for key, found in schools.items():
-            _add(self._schools, key, sorted(found))
+            hll.add(self._schools[key], sorted(found))
 
     def sketches(self) -> Sketches:
         """What was taken."""
         users = {key: hll.sketch_of(registers) for key, registers in self._users.items()}
         return Sketches(users, {key: hll.sketch_of(registers) for key, registers in self._schools.items()})
-
-
-def _add(held: dict[Key, hll.Registers], key: Key, members: Sequence[str]) -> None:
-    if key not in held:
-        held[key] = hll.no_registers()
-    hll.add(held[key], members)
 
 
 def of_date(day: date, own: Iterable[Sketches], around: Iterable[Sketches]) -> Sketches:

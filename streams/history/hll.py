@@ -67,9 +67,8 @@ def no_registers() -> Registers:
 
 def add(registers: Registers, members: Sequence[str]) -> None:
     """Let a sketch see members: PFADD."""
-    encoded = [member.encode() for member in members]
     by_length: dict[int, list[bytes]] = {}
-    for member in encoded:
+    for member in map(str.encode, members):
         by_length.setdefault(len(member), []).append(member)
     for length, some in by_length.items():
         see(registers, _murmur64a(some, length))

@@ -112,7 +112,10 @@ class CollectorSender:
         Raises:
             ServerError: the collector does not take it now; it goes on waiting.
         """
-        self._give_up_late_ones()
+        too_old = time.monotonic() - self._limits.delivery_seconds_max
+        while self._waiting and self._waiting[0].taken_at < too_old:
+            why = f"the collector did not confirm it within {self._limits.delivery_seconds_max:g} s"
+            self._waiting.popleft().end(GivenUp(why))
         for _ in range(REQUESTS_A_ROUND):
             if not self._waiting or self._lingers():
                 return
@@ -135,12 +138,6 @@ class CollectorSender:
         age = time.monotonic() - self._waiting[0].taken_at
         return len(self._waiting) < self._events_max and age < max(LINGER_SECONDS_MIN, self._limits.linger_ms / 1000)
 
-    def _give_up_late_ones(self) -> None:
-        too_old = time.monotonic() - self._limits.delivery_seconds_max
-        while self._waiting and self._waiting[0].taken_at < too_old:
-            why = f"the collector did not confirm it within {self._limits.delivery_seconds_max:g} s"
-            self._waiting.popleft().end(GivenUp(why))
-
     def _batch(self) -> list[Confirmation]:
         batch: list[Confirmation] = []
         size = 0
@@ -161,8 +158,10 @@ class CollectorSender:
         for event in batch:
             event.is_sent = True
         answer = self._ask("POST", "events", body, headers)
-        if answer.status == 413:
-            self._send_less(batch)
+        if answer.status == 413:  # less at a time
+            if len(batch) == 1:
+                self._waiting.popleft().end(EventRefused("too_large"))
+            self._events_max = max(1, len(batch) // 2)
             return
         self._checked(answer, 200, 422)
         self._events_max = min(BATCH_EVENTS_MAX, self._events_max * 2)
@@ -177,11 +176,6 @@ class CollectorSender:
             reason = refused.get(number)
             event.end(None if reason is None else EventRefused(reason))
             self._waiting.popleft()
-
-    def _send_less(self, batch: list[Confirmation]) -> None:
-        if len(batch) == 1:
-            self._waiting.popleft().end(EventRefused("too_large"))
-        self._events_max = max(1, len(batch) // 2)
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None

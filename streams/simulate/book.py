@@ -66,10 +66,8 @@ class TruthBook:
                 self.rejected[special.reason.value] += 1
                 continue
             self._minute(special.minute)[special.repeat][special.cell] += 1
-            if special.repeat:
-                self.duplicates += 1
-            else:
-                self.events += 1
+            self.duplicates += special.repeat
+            self.events += not special.repeat
         self.reached_s = max(self.reached_s, step.second)
         if step.minute - SEAL_AFTER_MINUTES in self._open or len(self._open) > SEAL_AFTER_MINUTES + 1:
             self._seal(step.minute - SEAL_AFTER_MINUTES)

@@ -244,10 +244,9 @@ def default_archive_days(plan: PastPlan, years: float) -> tuple[datetime.date, d
 
 def scenario_days(calendar: SchoolCalendar, day: datetime.date) -> list[datetime.date]:
     """The yesterdays of a scenario's day: last year's rentrée, a week before to four weeks after it, and the eight weeks before the day."""
-    found = []
     rentree = calendar.rentree(school_year_of(day) - 1)
-    if rentree is not None:
-        found = list(dates(rentree - datetime.timedelta(days=7), rentree + datetime.timedelta(days=27)))
+    around = (rentree - datetime.timedelta(days=7), rentree + datetime.timedelta(days=27)) if rentree else None
+    found = list(dates(*around)) if around else []
     before = dates(day - datetime.timedelta(days=56), day - datetime.timedelta(days=1))
     return [*found, *(day for day in before if day not in found)]
 

@@ -89,13 +89,12 @@ class Truth(_Facts):
 
     def expected(self, cut: str, *, with_duplicates: bool) -> dict[tuple[int, tuple[str, ...]], int]:
         """Return `{(epoch minute, codes): count}` of one cut of `CUTS`, without rows of zero."""
-        found: dict[tuple[int, tuple[str, ...]], int] = {}
-        for minute, counts in self.minutes.items():
-            for codes, (events, duplicates) in counts[cut].items():
-                number = events + duplicates * with_duplicates
-                if number:
-                    found[(minute, codes)] = number
-        return found
+        return {
+            (minute, codes): number
+            for minute, counts in self.minutes.items()
+            for codes, (events, duplicates) in counts[cut].items()
+            if (number := events + duplicates * with_duplicates)
+        }
 
 
 class _Minute(msgspec.Struct):

@@ -130,9 +130,15 @@ def days_of(history: History, rules: TrialRules, regions: Sequence[str]) -> list
         users = [sketch for (scope, _code), sketch in past.sketches.users.items() if scope == "region"]
         kinds = {_type(rules, past.date, region) for region in regions}
         is_off = past.date.weekday() >= 5 if kinds <= {DayType.UNKNOWN} else all(kind in _OFF for kind in kinds)
-        visits = int(past.rows[CutName.REGION].visits.sum())
-        number = hll.count(hll.union(users)) if users else None
-        found.append(TrialDay(past.date, visits, number, is_off, past.measured_minutes))
+        found.append(
+            TrialDay(
+                past.date,
+                visits=int(past.rows[CutName.REGION].visits.sum()),
+                users=hll.count(hll.union(users)) if users else None,
+                is_off=is_off,
+                measured_minutes=past.measured_minutes,
+            )
+        )
     return found
 
 
@@ -150,8 +156,9 @@ def peaks_of(codes: Sequence[str], begin: int, values: Array) -> list[ServicePea
     for code, row in zip(codes, np.nan_to_num(values), strict=True):
         hours = row[: len(row) - len(row) % 60].reshape(-1, 60).sum(axis=1)
         minute, hour = int(row.argmax()), int(hours.argmax())
-        peak = ServicePeak(code, int(row.sum()), int(row[minute]), begin + minute, int(hours[hour]), begin + hour * 60)
-        found.append(peak)
+        found.append(
+            ServicePeak(code, int(row.sum()), int(row[minute]), begin + minute, int(hours[hour]), begin + hour * 60)
+        )
     return sorted(found, key=lambda one: (-one.visits, one.code))
 
 
