@@ -15,6 +15,7 @@ from streams.history.calendar import SchoolCalendar
 from streams.history.compared_days import PartOfFrance, ReportQuestion
 from streams.history.day_columns import CutName
 from streams.history.estimate import Estimate
+from streams.history.marks import joined
 from streams.history.pairing import Likeness
 from streams.history.reading import History, PastDay
 from streams.history.side import Known, Side, Sides, both, extent, known_minutes, nothing_known
@@ -43,13 +44,9 @@ def held_text(days: Sequence[date], directory: Path) -> str:
 
 def _runs(days: Sequence[date], step_days: int) -> str:
     """Runs of days or weeks, the latest ones."""
-    runs: list[tuple[date, date]] = []
-    for day in days:
-        if runs and day - runs[-1][1] == timedelta(days=step_days):
-            runs[-1] = (runs[-1][0], day)
-        else:
-            runs.append((day, day))
-    shown = [f"{first} to {last}" if first != last else f"{first}" for first, last in runs[-RUNS_SHOWN_MAX:]]
+    runs = joined((day.toordinal(), day.toordinal() + step_days) for day in days)
+    ends = [(date.fromordinal(first), date.fromordinal(end - step_days)) for first, end in runs[-RUNS_SHOWN_MAX:]]
+    shown = [f"{first} to {last}" if first != last else f"{first}" for first, last in ends]
     earlier = len(runs) - len(shown)
     return (f"{counted(earlier, 'earlier range')}, " if earlier else "") + ", ".join(shown)
 
