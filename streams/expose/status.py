@@ -233,36 +233,32 @@ def _problems(
     problems = [state.error for state in (redis, kafka) if state.error is not None]
     if snapshot is None:
         return problems
-    others = sorted(catalogs_in_use(snapshot) - {installation.catalog.digest})
-    found: tuple[tuple[object, str], ...] = (
-        *((True, text) for text in problems),
-        ((broken := progress_problem(snapshot)), f"{broken}"),
-        (
-            snapshot.mark,
-            f"Redis holds a chunk that was written only in part ({snapshot.mark}): workers refuse to go on; see docs/operations/recover.md",
-        ),
-        (not partitions.count, "no worker has come up yet: start one (`vigie worker`, or `vigie up`)"),
-        (
-            partitions.count and partitions.unowned,
-            f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers",
-        ),
-        *((True, text) for text in (*_without_word_from_kafka(snapshot, partitions), *_long_warming(partitions))),
-        (
-            others,
-            f"events are counted under other lists (catalog {', '.join(others)}) than this config/ "
-            f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other",
-        ),
-        *((True, text) for text in _what_processes_say(snapshot)),
-        (
-            snapshot.sketches_replaced,
-            f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low",
-        ),
-        (
-            redis.appendonly == "no",
-            "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes",
-        ),
-    )
-    return [text for is_so, text in found if is_so]
+    if broken := progress_problem(snapshot):
+        problems.append(broken)
+    if snapshot.mark:
+        problems.append(
+            f"Redis holds a chunk that was written only in part ({snapshot.mark}): workers refuse to go on; see docs/operations/recover.md"
+        )
+    if partitions.count == 0:
+        problems.append("no worker has come up yet: start one (`vigie worker`, or `vigie up`)")
+    elif partitions.unowned:
+        problems.append(f"{partitions.unowned} of {partitions.count} partitions have no worker: start workers")
+    problems += [*_without_word_from_kafka(snapshot, partitions), *_long_warming(partitions)]
+    if others := catalogs_in_use(snapshot) - {installation.catalog.digest}:
+        problems.append(
+            f"events are counted under other lists (catalog {', '.join(sorted(others))}) than this config/ "
+            f"({installation.catalog.digest}): give all workers and observers the same config/, and restart them one after the other"
+        )
+    problems += _what_processes_say(snapshot)
+    if snapshot.sketches_replaced:
+        problems.append(
+            f"{snapshot.sketches_replaced} sketches in Redis were damaged and begun anew: users of their minutes or days are too low"
+        )
+    if redis.appendonly == "no":
+        problems.append(
+            "Redis runs without appendonly: a crash of Redis would cost a re-read of Kafka; set appendonly yes"
+        )
+    return problems
 
 
 def _what_processes_say(snapshot: Snapshot) -> Iterator[str]:
