@@ -46,6 +46,6 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
     fi
     "$base" -m venv "$venv"
 fi
-echo "Installing locked requirements into $venv (pip)"
+echo "Installing locked requirements into $venv (pip): two minutes or more"
 "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock.txt
 "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -38,7 +38,7 @@ def test_it_says_what_was_not_read_and_ends_with_1(page: tuple[str, Result]) -> 
     assert "Fichiers lus en partie" in text
     assert "cut.gz" in text
     # The cut file holds lines of the first one: the same events, which count once.
-    assert re.search(r"dont [1-9][\d\u202f]* répétées", text)
+    assert re.search(r"dont [1-9][\d\u202f]* répétés", text)
 
 
 def test_it_tells_the_outage_with_what_drove_it(page: tuple[str, Result]) -> None:

@@ -250,7 +250,7 @@ def _sent(
     def one_sender(number: int) -> SentLog:
         return send(plan, number, _publisher(chain, options.through), pool.counters, lambda: bool(pool.stopping.value))
 
-    say(f"sending from {datetime.datetime.fromtimestamp(start_ms / 1000, PARIS):%H:%M:%S} on ...")
+    say(f"sending from {datetime.datetime.fromtimestamp(start_ms / 1000, PARIS):%H:%M:%S} (Paris) on ...")
     try:
         pool.run(one_sender, range(options.senders), lambda _number, log: logs.append(log), look)
         _drain(meter, sum(log.delivered for log in logs), look)

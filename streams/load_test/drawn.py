@@ -1,5 +1,4 @@
-"""Events drawn from the counts of an archived day: as many in each minute, region, project and service, as many visits, and users who
-come back as often. Pure, seeded.
+"""Events of an archived day: as many by minute, region, project and service, as many visits; users come back as often. Pure, seeded.
 
 Events and visits by region, by project and by region and service are met exactly. A visitor has one establishment, project and profile
 for good; establishments and profiles follow the day's shares. Counts are not known by region *and* project: these are dealt out so that
@@ -22,6 +21,7 @@ from streams.history import hll
 from streams.history.day_columns import CutName, CutRows, Ints, Key
 from streams.history.reading import PastDay
 from streams.load_test.load_events import MINUTE_MS, LoadReplay, ReplayMinute
+from streams.pages.french import counted
 
 ESTABLISHMENTS = 64  # made-up ones of a region and project
 #: A visit goes on while its visitor is back within this; after that many more it is surely over (events have seconds).
@@ -184,7 +184,7 @@ def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """
     drawer = DayDrawer(day, catalog, seed=1)
     minutes = tuple(drawer.minute(minute, (minute - window[0]) * MINUTE_MS) for minute in range(*window))
-    more = f"{drawer.more_visits} visit(s) more than archived, where nobody was there whose visit could go on"
+    more = f"{counted(drawer.more_visits, 'visite')} de plus qu'archivé : à ces minutes, personne n'était là dont la visite pût continuer"
     left_out = (more,) if drawer.more_visits else ()
     made = LoadReplay(minutes, tuple(drawer.places), drawer.services, drawer.visits, f"{day.date}", left_out)
     if not made.events:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from streams.clock import PARIS
 from streams.load_test.load_verdict import MACHINE_FULL, RATE_SECONDS, LoadOutcome, LoadVerdict, workers_for
-from streams.pages.french import decimal, number
+from streams.pages.french import counted, decimal, number, percent
 
 _ROLES = {
     "machine": "la machine entière",
@@ -86,13 +86,15 @@ class LoadTestResult:
         p50, p95, p99 = (_seconds(each) for each in self.delays_seconds)
         expected = "" if balance.visits_expected is None else f", {number(balance.visits_expected)} attendues"
         told = [
-            f"essai de charge : {self.source}, fois {self.times:g}, par {through}, {self.workers} ouvriers, {self.senders} générateurs",
+            f"essai de charge : {self.source}, fois {self.times:g}, par {through}, {counted(self.workers, 'ouvrier')}, "
+            f"{counted(self.senders, 'générateur')}",
             f"verdict : {self._words()}",
             f"  débit le plus haut tenu    {number(found.held_max)} événements/s sur {RATE_SECONDS} s ; "
             f"offert au plus : {number(found.offered_max)}",
             f"  retard le plus grand       {number(found.lag_max)} événements, soit {decimal(found.lag_seconds_max, 1)} s de trafic",
             f"  de l’envoi à Redis         p50 {p50}, p95 {p95}, p99 {p99} ; la page relit Redis chaque seconde",
-            f"  machine                    {found.machine_max:.0%} au plus ; d’autres programmes : {found.others_max:.0%} au plus",
+            f"  machine                    {percent(found.machine_max)} au plus ; "
+            f"d’autres programmes : {percent(found.others_max)} au plus",
         ]
         for name in sorted({*found.cores, *self.memory_mib}, key=_rank):
             cores, mib = found.cores.get(name, 0.0), self.memory_mib.get(name, 0.0)
@@ -105,7 +107,7 @@ class LoadTestResult:
             f"{number(balance.counted)} comptés + {number(balance.rejected)} rejetés + {number(balance.duplicates)} doublons ; "
             f"écart {balance.difference}",
             f"  visites                    {number(balance.visits)} comptées{expected}",
-            f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : {self.workers_needed} ouvriers, "
+            f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : {counted(self.workers_needed, 'ouvrier')}, "
             "la moitié de chaque cœur restant libre",
         ]
         if self.restarts:
@@ -117,7 +119,9 @@ class LoadTestResult:
     def _words(self) -> str:
         found, words = self.verdict, _WORDS[self.verdict.outcome]
         if found.outcome is LoadOutcome.MACHINE_LIMITED:
-            words += f" (plus de {MACHINE_FULL:.0%} de tous ses cœurs, générateurs compris : au-delà rien n’est mesuré)"
+            words += (
+                f" (plus de {percent(MACHINE_FULL)} de tous ses cœurs, générateurs compris : au-delà rien n’est mesuré)"
+            )
         if found.gave_way is not None and found.gave_way_at is not None:
             at = datetime.fromtimestamp(found.gave_way_at, PARIS)
             words += (

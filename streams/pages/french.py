@@ -28,9 +28,14 @@ def growth(value: float | None) -> str:
     return f"{'+' if value >= 0 else ''}{decimal(100 * value, 0 if abs(value) >= 10 else 1)}{THIN}%"
 
 
+def percent(part: float, digits: int = 0) -> str:
+    """`5 %` of 0.05."""
+    return f"{decimal(100 * part, digits)}{THIN}%"
+
+
 def share(part: float, whole: float) -> str:
     """`0,05 %` of the whole; a dash where the whole is zero."""
-    return f"{decimal(100 * part / whole, 2)}{THIN}%" if whole else "–"
+    return percent(part / whole, 2) if whole else "–"
 
 
 def moment(minute: int) -> str:

@@ -24,6 +24,8 @@ WIDTH, HEIGHT, MARGIN = 1100, 220, 46
 POINTS_MAX = 1000
 #: Alerts that are drawn one by one, the first ones; all are in the table.
 DETAILS_MAX = 40
+#: The upper edge of the band is drawn up to so many times the highest count: a wide one would press the counts flat.
+BAND_SHOWN_MAX = 1.5
 #: Series that are drawn, those with the most alerts.
 SERIES_MAX = 30
 #: Colours of lines and grounds, and what they are; then the name and the colour of each kind of alert.
@@ -76,7 +78,7 @@ def around(counts: CountsGrid, found: Found) -> tuple[int, int]:
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What `drawing.html` draws: `alerts` (x, width, colour), the `band`'s outlines, `lines` (colour, points of what is known in a row),
-    `levels` (y, text) and `times` (x, anchor, text).
+    `levels` (y, text) and `times` (x, anchor, text). A point is the mean of `minutes_a_point`.
     """
 
     alerts: list[tuple[float, float, str]]
@@ -84,6 +86,7 @@ class Drawing:
     lines: list[tuple[str, list[str]]]
     levels: list[tuple[float, str]]
     times: list[tuple[float, str, str]]
+    minutes_a_point: int
 
 
 def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, until: int) -> Drawing:
@@ -91,7 +94,9 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
     size = max(1, -(-(until - begin) // POINTS_MAX))
     columns = (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     seen, expected, lower, upper = (_means(column[series, begin:until], size) for column in columns)
-    scale = _Scale(len(seen), min(max(_top(seen), _top(expected), 1.0) * 1.08, 1e15))
+    highest = max(_top(seen), _top(expected), 1.0)
+    highest = max(highest, min(_top(upper), BAND_SHOWN_MAX * highest))
+    scale = _Scale(len(seen), min(highest * 1.08, 1e15))
     alerts = []
     for found in rehearsal.alerts:
         if found.series == series and found.last >= begin and found.start < until:
@@ -102,7 +107,8 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
         for run in _runs(np.isfinite(lower) & np.isfinite(upper))
     ]
     lines = [(colour, scale.strokes(values)) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
-    return Drawing(alerts, band, lines, scale.levels(), scale.times(counts.texts[begin:until]))
+    times = scale.times(counts.texts[begin:until])
+    return Drawing(alerts, band, lines, scale.levels(), times, size * counts.step_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +142,17 @@ class _Scale:
         """A few of the times that are known, none over another."""
         known = [i for i, text in enumerate(texts) if text]
         found: list[tuple[float, str, str]] = []
-        for place in sorted({known[int(part * (len(known) - 1))] for part in (0.0, 0.25, 0.5, 0.75, 1.0) if known}):
+        wanted = {known[int(part * (len(known) - 1))] for part in (0.0, 0.25, 0.5, 0.75, 1.0) if known}
+        for place in sorted(_whole_hour(texts, place) for place in wanted):
             x = self.x(place * self.places / len(texts))
             if not found or x - found[-1][0] >= 150:
                 found.append((x, "start" if x < 120 else "end" if x > WIDTH - 120 else "middle", _told(texts[place])))
         return found
+
+
+def _whole_hour(texts: tuple[str, ...], place: int) -> int:
+    """The place of the last whole hour, if there is one among the 60 rows before."""
+    return next((each for each in range(place, max(place - 60, -1), -1) if texts[each][13:16] == ":00"), place)
 
 
 def _told(text: str) -> str:

@@ -17,7 +17,7 @@ from streams.history.day_columns import CutName
 from streams.history.reading import History
 from streams.rehearse import CountsGrid, Found, Rehearsal, counts_of, rehearse_regions
 from streams.rehearse.judge_rows import Progress
-from streams.watch import AlertScope, Array, KeysOf, SchoolDays, Sensitivity
+from streams.watch import AlertKind, AlertScope, Array, KeysOf, SchoolDays, Sensitivity
 
 #: Services that are named as what drove an alert.
 DRIVERS_MAX = 4
@@ -176,6 +176,8 @@ def with_drivers(alerts: Sequence[Found], codes: Sequence[str], values: Array) -
             before = [float(row[week].sum()) for week in weeks if week.start >= 0 and np.isfinite(row[week]).all()]
             if before:
                 drivers.append(ServiceChange(code, int(np.nansum(row[rows])), float(np.mean(before))))
+        # What went the other way drove nothing.
+        drivers = [one for one in drivers if (one.more > 0) == (found.kind is AlertKind.SURGE)]
         drivers.sort(key=lambda one: (-abs(one.more), one.code))
         told.append(TrialAlert(found, tuple(drivers[:DRIVERS_MAX])))
     return told
