@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from bench.logs import make_logs
 from streams.cli import cli
 from streams.pages import french
+from streams.trial.trial_page import NOT_EVENTS
 
 DAYS = 32
 LAST = date(2026, 6, 26)
@@ -46,6 +47,24 @@ def test_it_tells_the_outage_with_what_drove_it(page: tuple[str, Result]) -> Non
     assert re.search(r"<h3>(Silence|Chute), [^<]*10:1[0-9]", text), re.findall(r"<h3>[^<]*", text)
     assert "Face aux mêmes minutes des semaines d'avant" in text
     assert text.count("<svg") >= 4
+
+
+def test_what_drove_an_alert_went_its_way(page: tuple[str, Result]) -> None:
+    text, _result = page
+    rows = re.findall(
+        r"<tr><td>(Hausse|Chute|Silence)</td>.*?<td class=text>([^<]* contre [^<]*)</td></tr>", text, re.DOTALL
+    )
+    assert rows
+    for kind, told in rows:
+        for seen, usual in re.findall(r"([\d\u202f]+) contre ([\d\u202f]+)", told):
+            rose = int(seen.replace(french.THIN, "")) > int(usual.replace(french.THIN, ""))
+            assert rose == (kind == "Hausse"), (kind, told)
+
+
+def test_what_is_no_event_is_told_in_french(page: tuple[str, Result]) -> None:
+    text, _result = page
+    assert "élément d" in text
+    assert not [english for english in NOT_EVENTS if f"<td>{english}</td>" in text]
 
 
 def test_it_needs_nothing_else_and_names_nobody(page: tuple[str, Result]) -> None:
