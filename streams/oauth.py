@@ -13,6 +13,7 @@ import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from streams.decoded_types import known
 from streams.errors import KafkaUnavailable
 
 ASK_SECONDS_MAX = 5.0
@@ -90,7 +91,7 @@ class TokenSource:
                 f"the token endpoint {self._url} gives no token: it answers {answer.status}; see its log"
             )
         try:
-            return msgspec.json.decode(answer.data, type=_Granted, strict=False)  # some give numbers as text
+            return msgspec.json.decode(answer.data, type=known(_Granted), strict=False)  # some give numbers as text
         except msgspec.DecodeError as error:
             raise KafkaUnavailable(
                 f"the token endpoint {self._url} answers what is no token ({error}): correct kafka_oauth_token_url"

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from streams.decoded_types import known
 from streams.errors import SettingsError
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def convert_section(section: Any, kind: type[T], where: str, problems: list[str]) -> T | None:
     """A part of a file as a value; the first problem of it is added to `problems`."""
     try:
-        return msgspec.convert(section, kind)
+        return msgspec.convert(section, known(kind))
     except msgspec.ValidationError as error:
         problems.append(f"{where}: {error}" if where else str(error))
         return None

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from streams.decoded_types import known
 from streams.errors import InputError, SettingsError
 from streams.lock_file import locked
 
@@ -136,7 +137,7 @@ class TokenFile:
         if mode & 0o037:  # a secret of Kubernetes is its group's, too
             raise SettingsError(f"tokens_file {self.path} is open to others (mode {mode & 0o777:o}): chmod 600 it")
         try:
-            kept = msgspec.json.decode(found, type=_Kept)
+            kept = msgspec.json.decode(found, type=known(_Kept))
         except (msgspec.MsgspecError, ValueError) as error:
             raise SettingsError(f"tokens_file {self.path} is damaged ({error}): put a copy of it back") from None
         if kept.version != FILE_VERSION:

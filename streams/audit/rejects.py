@@ -15,6 +15,7 @@ import orjson
 
 from streams.audit.log import LogReader, Unread
 from streams.clock import scenario_time
+from streams.decoded_types import known
 from streams.errors import InputError
 from streams.events import VisitEvent
 
@@ -149,7 +150,7 @@ def members_of(value: bytes | None) -> tuple[str, str | None]:
 def explain(value: bytes | None) -> str | None:
     """Return what the decoder says is wrong with a value, None where its structure is right."""
     try:
-        msgspec.json.decode(value or b"", type=VisitEvent)
+        msgspec.json.decode(value or b"", type=known(VisitEvent))
     except (ValueError, RecursionError) as error:
         return str(error) or type(error).__name__
     return None

@@ -24,6 +24,7 @@ import msgspec
 
 from streams.backfill.counting import of_date
 from streams.backfill.log_input import InputReport
+from streams.decoded_types import known
 from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.arrow import FileHead, FileReader, write_file
@@ -201,7 +202,7 @@ class Spool:
     def known(self, stem: str) -> InputReport | None:
         """The report of a file that was read whole before."""
         try:
-            return msgspec.json.decode(self._report(stem).read_bytes(), type=InputReport)
+            return msgspec.json.decode(self._report(stem).read_bytes(), type=known(InputReport))
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 

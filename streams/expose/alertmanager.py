@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from streams.clock import iso_utc
+from streams.decoded_types import known
 from streams.errors import ServerError
 from streams.incidents import Acknowledgement, Matcher
 
@@ -90,7 +91,7 @@ def _call(url: str, path: str, body: bytes | None = None) -> bytes:
 
 def _decoded(body: bytes, type_: type[T], url: str) -> T:
     try:
-        return msgspec.json.decode(body, type=type_)
+        return msgspec.json.decode(body, type=known(type_))
     except msgspec.MsgspecError as error:
         raise ServerError(
             f"what answers at {url} is no Alertmanager ({error}): set alertmanager_url to Alertmanager's own address"

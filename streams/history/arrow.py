@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from streams.clock import paris_day
+from streams.decoded_types import known
 from streams.errors import InputError, VigieError
 from streams.history.arrow_tables import CODES, DAY_CUT, cut_rows, tables_of
 from streams.history.arrow_tables import schema as columns
@@ -121,7 +122,7 @@ class FileReader:
         with self._explained():
             source = path if content is None else pa.BufferReader(content)
             self._file = pq.ParquetFile(source, page_checksum_verification=True)
-            self.head = msgspec.json.decode(self._file.schema_arrow.metadata[METADATA_KEY], type=FileHead)
+            self.head = msgspec.json.decode(self._file.schema_arrow.metadata[METADATA_KEY], type=known(FileHead))
         if self.head.format != FORMAT:
             raise InputError(
                 f"{path} has format {self.head.format}, this version reads {FORMAT}: use the version of Vigie that wrote it"

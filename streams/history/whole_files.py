@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from streams.decoded_types import known
 from streams.errors import InputError
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def read_json(path: Path, kind: type[T], advice: str) -> T | None:
         UnreadableFileError: the system does not let it be read.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(path.read_bytes(), type=known(kind))
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:

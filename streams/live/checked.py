@@ -15,6 +15,7 @@ import msgspec
 
 from streams.clock import MINUTE_MAX, MS_MAX
 from streams.count import Cut, Field, PartitionState, Sketch
+from streams.decoded_types import known
 from streams.errors import StateError
 from streams.live.connection import START_OVER
 
@@ -143,7 +144,7 @@ def json_object(text: str, key: str, entry: str, kind: type[T]) -> T:
         StateError: it is none.
     """
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text, type=known(kind))
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise foreign(f"{key} {entry}", text, str(error)) from error
 

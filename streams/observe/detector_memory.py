@@ -22,6 +22,7 @@ import numpy as np
 
 import streams.watch
 from streams.catalog import Catalog
+from streams.decoded_types import known
 from streams.history import SchoolCalendar
 from streams.watch import Group, Judge
 from streams.watch.states import JudgeState, wrong_with
@@ -119,7 +120,7 @@ def _read(path: Path, groups: Sequence[Group]) -> Remembered:
     digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         raise ValueError("its digest is another one: it was damaged, or an earlier version wrote it")
-    found = msgspec.msgpack.decode(body, type=Remembered, dec_hook=_array)
+    found = msgspec.msgpack.decode(body, type=known(Remembered), dec_hook=_array)
     if len(found.states) != len(groups):
         raise ValueError(f"it is of {len(found.states)} groups, there are {len(groups)}")
     for state, group in zip(found.states, groups, strict=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from streams.catalog import Catalog
 from streams.clock import PARIS
+from streams.decoded_types import known
 from streams.errors import SettingsError
 from streams.watch import Maintenance
 from streams.yaml_file import read_mapping, section_error
@@ -44,7 +45,7 @@ def load_maintenances(config_dir: Path, catalog: Catalog) -> tuple[Maintenance, 
     if not path.exists():
         return ()
     try:
-        read = msgspec.convert(read_mapping(path), _File)
+        read = msgspec.convert(read_mapping(path), known(_File))
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}; the head of the file shows how an entry looks") from None
     if problems := [problem for one in read.maintenances for problem in _problems(one, catalog)]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from streams.decoded_types import known
 from streams.errors import InputError
 from streams.lock_file import release, take
 from streams.publish.event import fingerprint
@@ -206,7 +207,7 @@ class MarkFile:
         try:
             # Not through a symbolic link: in a directory that others write to it may lead anywhere.
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                return msgspec.json.decode(file.read(), type=_Held).marks
+                return msgspec.json.decode(file.read(), type=known(_Held)).marks
         except FileNotFoundError:
             return ()
         except (OSError, ValueError) as error:

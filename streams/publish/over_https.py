@@ -15,6 +15,7 @@ import msgspec
 import urllib3
 
 from streams.addresses import CollectorAddress
+from streams.decoded_types import known
 from streams.errors import ServerError
 from streams.publish.outbox import GivenUp, PublisherLimits
 
@@ -166,7 +167,7 @@ class CollectorSender:
         self._checked(answer, 200, 422)
         self._events_max = min(BATCH_EVENTS_MAX, self._events_max * 2)
         try:
-            found = msgspec.json.decode(answer.data, type=_Answer)
+            found = msgspec.json.decode(answer.data, type=known(_Answer))
             refused = {each.line: each.reason for each in found.refused_lines}
         except (msgspec.MsgspecError, ValueError):
             raise self._later(f"what answers at {self._address.url} is no collector") from None
@@ -198,7 +199,7 @@ class CollectorSender:
         if answer.status in (taken or (200,)):
             return
         try:
-            said = msgspec.json.decode(answer.data, type=_Problem).error
+            said = msgspec.json.decode(answer.data, type=known(_Problem)).error
         except (msgspec.MsgspecError, ValueError):
             said = "no collector answers so"
         asked = answer.headers.get("Retry-After", "")

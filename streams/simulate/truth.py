@@ -25,6 +25,7 @@ import msgspec
 import orjson
 
 from streams.clock import iso_utc
+from streams.decoded_types import known
 from streams.errors import InputError
 
 TRUTH_VERSION = 1
@@ -117,7 +118,7 @@ def load_truth(path: Path) -> Truth:
         InputError: it does not exist, is damaged, or is of another version.
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=_File)
+        raw = msgspec.json.decode(path.read_bytes(), type=known(_File))
     except FileNotFoundError:
         raise InputError(
             f"no truth file {path}: `vigie simulate` writes it beside the events, or name it with --truth"
@@ -150,7 +151,7 @@ def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
 
 def decode_minute(encoded: bytes) -> MinuteTruth:
     """The inverse of `encode_minute`."""
-    return _minute(msgspec.json.decode(encoded, type=_Minute))
+    return _minute(msgspec.json.decode(encoded, type=known(_Minute)))
 
 
 def _minute(item: _Minute) -> MinuteTruth:
