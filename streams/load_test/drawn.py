@@ -21,7 +21,7 @@ from streams.history import hll
 from streams.history.day_columns import CutName, CutRows, Ints, Key
 from streams.history.reading import PastDay
 from streams.load_test.load_events import MINUTE_MS, LoadReplay, ReplayMinute
-from streams.pages.french import counted
+from streams.load_test.load_french import more_than_archived
 
 ESTABLISHMENTS = 64  # made-up ones of a region and project
 #: A visit goes on while its visitor is back within this; after that many more it is surely over (events have seconds).
@@ -184,8 +184,7 @@ def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """
     drawer = DayDrawer(day, catalog, seed=1)
     minutes = tuple(drawer.minute(minute, (minute - window[0]) * MINUTE_MS) for minute in range(*window))
-    more = f"{counted(drawer.more_visits, 'visite')} de plus qu'archivé : à ces minutes, personne n'était là dont la visite pût continuer"
-    left_out = (more,) if drawer.more_visits else ()
+    left_out = (more_than_archived(drawer.more_visits),) if drawer.more_visits else ()
     made = LoadReplay(minutes, tuple(drawer.places), drawer.services, drawer.visits, f"{day.date}", left_out)
     if not made.events:
         raise InputError(f"nothing was counted on {day.date} in these minutes: choose others with --from and --minutes")

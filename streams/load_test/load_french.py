@@ -135,6 +135,11 @@ def of_what_was_sent(source: str, times: float) -> str:
     return f"{source}, fois {times:g}"
 
 
+def more_than_archived(visits: int) -> str:
+    """What a drawn day could not meet."""
+    return f"{counted(visits, 'visite')} de plus qu’archivé : à ces minutes, personne n’était là dont la visite pût continuer"
+
+
 def of_a_forecast(day: date) -> str:
     """What workers are told for: a day to come."""
     return f"la prévision du {day}, borne haute"
