@@ -28,6 +28,7 @@ from tests.test_kubernetes import KUBERNETES, POD_ADDRESS, environment_of, of_ki
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
+ROOT = Path(__file__).resolve().parents[2]
 #: Where this machine has room for what a pod mounts: its own root stays as it is.
 PLACES = {"/config": "/mnt", "/archive": "/media", "/tokens": "/srv", "/tmp": "/tmp"}
 #: Nothing but to read what is root's: Python and the code are in root's home where tests run.
@@ -43,7 +44,13 @@ hostname "$POD_NAME"
 mount --bind "$POD_LISTS" /mnt
 [ -z "$POD_ARCHIVE" ] || mount --bind "$POD_ARCHIVE" /media
 [ -z "$POD_TOKENS" ] || mount --bind "$POD_TOKENS" /srv
+exec 3< "$POD_CODE"
 mount -t tmpfs -o size=64m,mode=1777 tmpfs /tmp
+if [ ! -d "$POD_CODE" ]; then  # a checkout below /tmp: what was mounted there now hides it
+  mkdir -p "$POD_CODE"
+  mount --no-canonicalize --bind /proc/self/fd/3 "$POD_CODE"
+fi
+exec 3<&-
 mount -o remount,bind,ro /
 exec setpriv --reuid "$POD_UID" --regid "$POD_UID" --clear-groups --no-new-privs \
   --inh-caps "$POD_RIGHTS" --ambient-caps "$POD_RIGHTS" --bounding-set "$POD_RIGHTS" -- "$@"
@@ -127,6 +134,7 @@ class Pod:
                     "XDG_STATE_HOME": "/tmp",  # as the image has it
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "POD_NAME": self.name,
+                    "POD_CODE": str(ROOT),
                     "POD_LISTS": str(lists),
                     "POD_ARCHIVE": str(archive) if "/archive" in mounts else "",
                     "POD_TOKENS": str(tokens) if "/tokens" in mounts else "",
@@ -164,10 +172,14 @@ class Pod:
         live = self.container["livenessProbe"]
         wait_for(
             f"{self.name} is alive",
-            lambda: self.probe("livenessProbe"),
+            self._is_alive,
             live["periodSeconds"] * live["failureThreshold"],
         )
         wait_for(f"{self.name} is ready", lambda: self.probe("readinessProbe"), 90)
+
+    def _is_alive(self) -> bool:
+        assert self.process.poll() is None, f"{self.name} ended:\n{self.log.read_text()[-3000:]}"
+        return self.probe("livenessProbe")
 
     def stop(self) -> float:
         """SIGTERM; the seconds that it took. SIGKILL would come after its grace."""
