@@ -269,7 +269,9 @@ def _region(item: dict[str, Any]) -> Region:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"tz: {timezone!r} is no time zone") from None
-    code, name, weight = str(item["code"]), str(item["name"]), _weight(item, "weight")
+    code = str(item["code"])
+    name = str(item["name"])
+    weight = _weight(item, "weight")
     return Region(code, name, timezone, zone and str(zone), weight, academies, others)
 
 

@@ -68,7 +68,8 @@ def recount_rules(settings: Settings, *, visits: bool) -> RecountRules:
 
 
 def _text(found: Recount, shift_seconds: int) -> str:
-    compared, rate = found.compared, found.records / max(found.seconds, 0.001)
+    compared = found.compared
+    rate = found.records / max(found.seconds, 0.001)
     lines = [
         f"recounted {found.records:,} records in {found.seconds:.1f} s ({rate:,.0f}/s); compared {compared.minutes:,} minutes, "
         f"{compared.rows:,} rows{' with the totals' if found.totals_compared else ''}",

@@ -185,7 +185,8 @@ def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_j
     names = ["minute", *([by] if by != "national" else []), measure, "lower", "upper"]
     found = []
     for row in rows:
-        one, midnight = row.outlook, datetime.datetime.combine(row.day, datetime.time(), PARIS)
+        one = row.outlook
+        midnight = datetime.datetime.combine(row.day, datetime.time(), PARIS)
         columns = [values * growth for values in (one.mean, one.lower, one.upper)]
         for place, key in enumerate(row.keys):
             for minute in range(columns[0].shape[1]):

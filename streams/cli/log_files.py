@@ -94,7 +94,8 @@ def plan_of(logs: LogFiles, archive: Path, settings: Settings, secret_of: Callab
 
 def any_secret() -> Callable[[str], bytes]:
     """The secret of a project where one is set, else one that is drawn now: nobody outside of this page meets its pseudonyms."""
-    drawn, known = secrets.token_bytes(SECRET_BYTES_MIN), secrets_from(os.environ, SECRET_BYTES_MIN)
+    drawn = secrets.token_bytes(SECRET_BYTES_MIN)
+    known = secrets_from(os.environ, SECRET_BYTES_MIN)
     return lambda project: known(project) if os.environ.get(secret_name(project)) else drawn
 
 

@@ -151,7 +151,9 @@ def show(key: str, value_only: bool) -> None:
         sys.stdout.flush()
         return
     topic, partition, offset = key.rsplit("-", 2)
-    shift, cut, kept = settings.calendar_shift_seconds, rejected.cut, len(rejected.value or b"")
+    shift = settings.calendar_shift_seconds
+    cut = rejected.cut
+    kept = len(rejected.value or b"")
     say_simulation(shift)
     for name, told in (
         ("reason", rejected.reason),

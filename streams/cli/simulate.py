@@ -151,7 +151,8 @@ def _past(
     seed: int,
     scale: float | None,
 ) -> None:
-    config_dir, last_day = load_settings().config_dir, until.date() if until else None
+    config_dir = load_settings().config_dir
+    last_day = until.date() if until else None
     if years is None:
         simulate_scenario_past(config_dir, name or "", archive, seed, scale)
     else:

@@ -209,7 +209,8 @@ def _run(plan: StackPlan, traffic: SimulatedTraffic, verify: bool, token: NewTok
 def _verify(
     plan: StackPlan, traffic: SimulatedTraffic, pause: Callable[[float], bool], say: Callable[[str], None]
 ) -> int:
-    settings, address = plan.settings, edges.kafka_address(plan.settings)
+    settings = plan.settings
+    address = edges.kafka_address(plan.settings)
     rules = recount_rules(settings, visits=False)
     with counts_reader(settings) as reader:
         count_again = partial(recount, address, settings.topic, reader, rules, lambda _done, _all: None)

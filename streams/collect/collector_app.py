@@ -35,7 +35,9 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
     """Build the application; Kafka is connected to while it runs."""
 
     async def take(request: Request) -> Response:
-        began, status, body = time.perf_counter(), 500, Body(request.receive)
+        began = time.perf_counter()
+        status = 500
+        body = Body(request.receive)
         try:
             answer = await door.take(Request(request.scope, body))
             status = 200 if answer.accepted else 422

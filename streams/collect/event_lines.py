@@ -101,10 +101,13 @@ def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> 
     """
     events, at, reasons = validate_all([line.value for line in lines], now_ms, rules.bounds)
     broken = dict(zip(at, reasons, strict=True))
-    found, good, projects = ValidatedEvents(), iter(events), rules.projects
+    found = ValidatedEvents()
+    good = iter(events)
+    projects = rules.projects
     only = projects[0] if len(projects) == 1 else None
     for place, line in enumerate(lines):
-        value, verdict = line.value, broken.get(place)
+        value = line.value
+        verdict = broken.get(place)
         if verdict is None:
             event = next(good)
             project = event.project

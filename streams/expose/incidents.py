@@ -106,7 +106,9 @@ class Telling:
 
     def row(self, incident: Incident, *, full: bool = False) -> IncidentRow:
         """One incident for a reader."""
-        words, known, counts = self.words, self.acknowledged(incident), incident.counts
+        words = self.words
+        known = self.acknowledged(incident)
+        counts = incident.counts
         told = (
             words.explanation(incident.alert) if full else words.sentence(incident.alert),
             words.explained(incident),

@@ -107,7 +107,8 @@ def unseen_family(sizes: Mapping[str, int]) -> Family:
 
 def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Iterator[Family]:
     """All families of now but `pair_families` and `ent_redis_up`."""
-    ours, windows = lists.catalog.digest, shortest_windows(snapshot)
+    ours = lists.catalog.digest
+    windows = shortest_windows(snapshot)
     yield from _counter_families(snapshot.totals_of_all_time(), lists)
     yield from singles(
         (metrics.SETTLED, None if snapshot.settled_ms is None else snapshot.settled_ms / 1000),

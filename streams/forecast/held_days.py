@@ -94,7 +94,8 @@ def _tables(
         panel = history.panel(by, measure, *paris_day(day))
         if panel.share.mean() < MEASURED_MIN or not panel.keys:
             continue
-        wall, values = wall_minutes(day), np.nan_to_num(panel.values)
+        wall = wall_minutes(day)
+        values = np.nan_to_num(panel.values)
         read[day] = panel.keys, np.stack([np.bincount(wall, row, DAY_MINUTES) for row in values])
     keys = tuple(sorted({key for of_day, _table in read.values() for key in of_day}))
     index = {key: number for number, key in enumerate(keys)}

@@ -118,7 +118,8 @@ class ChunkConsumer(driver.Consumer):
                 found[tp] = [self._record(tp, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)]
                 records.clear()  # Faust's thread keeps what it returned until the next call: the chunk alone must hold it
         if found:
-            self._brought, self._brought_under = [record.value for (record,) in found.values()], assignment
+            self._brought = [record.value for (record,) in found.values()]
+            self._brought_under = assignment
         return found
 
     def _let_go_of_what_was_dropped(self) -> None:

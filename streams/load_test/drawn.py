@@ -94,7 +94,8 @@ class DayDrawer:
         parts = []
         for cell in sorted({*starts, *others}):
             drawn = self._cell(cell, (starts.get(cell, 0), others.get(cell, 0)), minute)
-            pool, count = services.get(cell[0], _NONE), len(drawn[0])
+            pool = services.get(cell[0], _NONE)
+            count = len(drawn[0])
             of_cell = np.full(count, self._services[UNKNOWN])
             of_cell[: len(pool[:count])] = pool[:count]
             services[cell[0]] = pool[count:]
@@ -123,27 +124,26 @@ class DayDrawer:
             self.more_visits += 1
         self.visits += starts
         self._begin(cell[0], visitors, starts, minute)
-        rng, first_new = self._rng, len(visitors.ids) - starts
+        first_new = len(visitors.ids) - starts
         who = np.flatnonzero(visitors.last >= minute - GOES_ON_MINUTES)
-        chosen = who[rng.integers(0, len(who), others)] if others else _NONE
+        chosen = who[self._rng.integers(0, len(who), others)] if others else _NONE
         visitors.last[chosen] = minute
         rows = np.concatenate([np.arange(first_new, len(visitors.ids)), chosen])
         # A visitor's earliest event is the one that begins the visit, whichever it is.
-        return rng.integers(0, MINUTE_MS, len(rows)), visitors.ids[rows], visitors.places[rows]
+        return self._rng.integers(0, MINUTE_MS, len(rows)), visitors.ids[rows], visitors.places[rows]
 
     def _begin(self, region: str, visitors: _Visitors, starts: int, minute: int) -> None:
         """Visits begin: of visitors who were here before where so many of the day's visits are, else of new ones."""
-        rng, seen = self._rng, self._seen.setdefault(region, [0, 0])
+        seen = self._seen.setdefault(region, [0, 0])
         wanted = self._ratio.get(region, 1.0) * (seen[0] + starts) - seen[1]
         again = min(starts - min(starts, max(0, round(wanted))), len(visitors.idle_ids))
         fresh = starts - again
-        back = rng.choice(len(visitors.idle_ids), again, replace=False) if again else _NONE
+        back = self._rng.choice(len(visitors.idle_ids), again, replace=False) if again else _NONE
         ids = np.concatenate([visitors.idle_ids[back], np.arange(self.distinct, self.distinct + fresh)])
-        drawn = rng.choice(len(visitors.place_chances), fresh, p=visitors.place_chances) if fresh else _NONE
+        drawn = self._rng.choice(len(visitors.place_chances), fresh, p=visitors.place_chances) if fresh else _NONE
         places = np.concatenate([visitors.idle_places[back], drawn + visitors.first_place])
-        visitors.idle_ids, visitors.idle_places = (
-            np.delete(one, back) for one in (visitors.idle_ids, visitors.idle_places)
-        )
+        visitors.idle_ids = np.delete(visitors.idle_ids, back)
+        visitors.idle_places = np.delete(visitors.idle_places, back)
         self.distinct += fresh
         seen[0], seen[1] = seen[0] + starts, seen[1] + fresh
         visitors.begin(ids, places, minute)
@@ -151,7 +151,8 @@ class DayDrawer:
     def _made_cell(self, cell: Cell) -> _Visitors:
         """Establishments by the academies' shares, each with every profile by the region's."""
         region, project = cell
-        uais, first = self._uais(region, project), len(self.places)
+        uais = self._uais(region, project)
+        first = len(self.places)
         profiles = {key[1]: weight for key, weight in self._profiles.items() if key[0] == region} or {UNKNOWN: 1.0}
         chances = np.array(list(profiles.values()))
         for uai, profile in itertools.product(uais, profiles):

@@ -117,7 +117,8 @@ class LoadTestResult:
         return told + [f"à savoir : {each}" for each in self.left_out]
 
     def _words(self) -> str:
-        found, words = self.verdict, _WORDS[self.verdict.outcome]
+        found = self.verdict
+        words = _WORDS[self.verdict.outcome]
         if found.outcome is LoadOutcome.MACHINE_LIMITED:
             words += (
                 f" (plus de {percent(MACHINE_FULL)} de tous ses cœurs, générateurs compris : au-delà rien n’est mesuré)"

@@ -201,7 +201,9 @@ class LoadMeter:
             self._second(now)
 
     def _second(self, now: float) -> None:
-        before, machine, cpu = self._before, machine_seconds(), self._cpu()
+        before = self._before
+        machine = machine_seconds()
+        cpu = self._cpu()
         elapsed = max(now - before.at, 1e-3)
         cores: dict[str, float] = {}
         for (name, pid), seconds in cpu.items():

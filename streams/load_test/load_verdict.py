@@ -96,7 +96,8 @@ def workers_for(rate: float, worker_us: float) -> int:
 
 def _rate(seconds: Sequence[LoadSecond], place: int) -> float:
     """Events sent a second over the last `RATE_SECONDS`."""
-    now, then = seconds[place], seconds[_first(seconds, place)]
+    now = seconds[place]
+    then = seconds[_first(seconds, place)]
     return (now.sent - then.sent) / (now.at - then.at) if now.at > then.at else 0.0
 
 

@@ -74,7 +74,8 @@ class ChainWatcher:
 
     def _read(self) -> ChainLook:
         snapshot = self._reader.snapshot()
-        now, counted = snapshot.now_ms / 1000, _sum(snapshot.totals, Cut.EVENTS)
+        now = snapshot.now_ms / 1000
+        counted = _sum(snapshot.totals, Cut.EVENTS)
         self._samples.append((now, counted))
         before, then = self._samples[0]
         regions, services = self._rank(snapshot)
@@ -93,7 +94,8 @@ class ChainWatcher:
 
     def _rank(self, snapshot: Snapshot) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
         held = self._reader.held(end=snapshot.now_ms // 60_000 + 1)  # a sender's clock may be ahead: not beyond now
-        regions, services = Counter[str](), Counter[str]()
+        regions = Counter[str]()
+        services = Counter[str]()
         for minute in self._reader.fetch(held[-RANKED_MINUTES:]):
             for field, number in minute.counts.items():
                 if field[0] == Cut.EVENTS:

@@ -174,7 +174,8 @@ class Screen:
         return Panel(table, border_style="cyan")
 
     def _rankings(self, chain: ChainLook, lines: int) -> RenderableType:
-        grid, span = Table.grid(expand=True), f"last {RANKED_MINUTES} minutes counted"
+        grid = Table.grid(expand=True)
+        span = f"last {RANKED_MINUTES} minutes counted"
         for _side in range(2):
             grid.add_column(ratio=1)
         grid.add_row(

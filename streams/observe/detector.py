@@ -168,7 +168,9 @@ class Detector:
         Raises:
             VigieError: Redis does not answer, or holds another layout.
         """
-        state, shift, (_, loading) = self._parts.archives.state(), self._parts.shift_minutes, self._parts_of_judging()
+        state = self._parts.archives.state()
+        shift = self._parts.shift_minutes
+        _, loading = self._parts_of_judging()
         if state.layout != LAYOUT or state.settled_ms is None:
             return
         if loading.cold is None:  # nothing was counted yet when it loaded

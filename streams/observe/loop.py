@@ -159,7 +159,8 @@ class Observer:
             self._keep_census(settled_ms)
 
     def _keep_census(self, settled_ms: int) -> None:
-        now, known = time.monotonic(), self.census
+        now = time.monotonic()
+        known = self.census
         if known is not None and (known.minute == settled_ms // 60_000 or now < self._census_at + CENSUS_SECONDS_MIN):
             return
         self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)

@@ -174,7 +174,8 @@ class Panel:
         self.past = Past([*self.past.days, *(_day(day, keys_of) for day in state.days)])
         self.tracks = [[replace(track) for track in kinds] for kinds in state.tracks]
         self.rows_judged = state.rows_judged
-        self._rows, self._extra = np.stack([state.counts, state.expected, state.quiet]), state.extra
+        self._rows = np.stack([state.counts, state.expected, state.quiet])
+        self._extra = state.extra
         self._ended = list(state.ended)
 
     def resume_day(self, today: OpenDay, keys: DayKeys) -> Baseline:

@@ -187,7 +187,9 @@ def incidents(book: AlertBook, picture: Picture, scope: Scope, parts: IncidentPa
 
 
 def _shown(incident: Incident, telling: Telling, now_ms: int) -> dict[str, Any]:
-    row, alert, known = telling.row(incident), incident.alert, telling.acknowledged(incident)
+    row = telling.row(incident)
+    alert = incident.alert
+    known = telling.acknowledged(incident)
     counted = [one for one in incident.explains if one.end_ms is None or not incident.is_running]  # in `explains`
     explanation = telling.words.sentence(alert).partition(" : ")[2]
     return {

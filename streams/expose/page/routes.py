@@ -148,7 +148,8 @@ class _Stream(EventSourceResponse):
 
     def __init__(self, pages: Places, place: Place, events: AsyncIterator[ServerSentEvent]) -> None:
         super().__init__(events, ping=15, send_timeout=10)
-        self._pages, self._place = pages, place
+        self._pages = pages
+        self._place = place
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         try:
@@ -159,7 +160,8 @@ class _Stream(EventSourceResponse):
 
 def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
     """Add the page, its files and its stream."""
-    pages, catalog = Places(PAGES_MAX), feed.catalog
+    pages = Places(PAGES_MAX)
+    catalog = feed.catalog
     shell = (STATIC / "index.html").read_text(encoding="utf-8")
     hello = lists(catalog) | {"shiftMs": shift_seconds * 1000}
 

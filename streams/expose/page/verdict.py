@@ -191,7 +191,8 @@ def chain(picture: Picture, lateness_ms: int) -> dict[str, Any]:
     marks = {number: state.watermark_ms or None for number, state in snapshot.offsets.items()}
     found = partitions_status(snapshot, lateness_ms).rows
     lags = [one.lag_events for one in found if one.lag_events is not None]
-    silence, flow = kafka_silence(snapshot), picture.flow
+    silence = kafka_silence(snapshot)
+    flow = picture.flow
     return {
         "redis": True,
         "kafka": silence[1] if silence else "",
