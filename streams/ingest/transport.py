@@ -87,9 +87,6 @@ class ChunkConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._begin()
-
-    def _begin(self) -> None:
         #: Seeks a partition has seen.
         self.epochs: dict[int, int] = {}
         #: aiokafka's assignment at the last seek of a partition. A new one forgets every position and begins at Kafka's commit, until we
