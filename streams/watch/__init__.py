@@ -11,15 +11,14 @@ from streams.watch.alert_types import (
     Array,
     Group,
     Index,
-    Maintenance,
     Measure,
     Sensitivity,
     Series,
-    planned_because,
 )
 from streams.watch.comparable_days import DayKeys, KeysOf, MixedDays, SchoolDays, weekly
 from streams.watch.episodes import Change, Episode
 from streams.watch.judging import Judge, Told
+from streams.watch.maintenances import Maintenance, planned_because
 from streams.watch.panel import Band, Panel
 from streams.watch.store import Past
 from streams.watch.summary import Part, drivers, level_of, normal_since, sums

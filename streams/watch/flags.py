@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.alert_types import GROUPS, Array, Flags, Index, Scales, Sensitivity
+from streams.watch.alert_types import Array, Flags, Index, Sensitivity
 from streams.watch.baseline import EXPECTED_MIN
+from streams.watch.scales import GROUPS, Scales
 from streams.watch.score import QUANTUM, LevelSpread, Piece, allow_for_learning, log_error, running_sum, score_of
 from streams.watch.standard import Standard, Window, larger_extra, make_window
 

@@ -12,21 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.watch.alert_types import (
-    DAYS_FROM_MINUTES,
-    GROUPS,
-    HOURS_LONG,
-    AlertKind,
-    Array,
-    Flags,
-    Index,
-    Scales,
-    Sensitivity,
-)
+from streams.watch.alert_types import AlertKind, Array, Flags, Index, Sensitivity
 from streams.watch.baseline import Baseline, make_baseline, quiet_of, with_lately
 from streams.watch.comparable_days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
+from streams.watch.scales import DAYS_FROM_MINUTES, GROUPS, HOURS_LONG, Scales
 from streams.watch.score import Piece, Stretch
 from streams.watch.shift import Shifts
 from streams.watch.spread import learn_spread

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.watch.alert_types import LEVEL_PARTS, Array, Index, Scales
+from streams.watch.alert_types import Array, Index
+from streams.watch.scales import LEVEL_PARTS, Scales
 
 #: Expectations are rounded to this, so that sums do not depend on where a stretch begins.
 QUANTUM = 1 / 4096

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from streams.watch.alert_types import Array, Index, Scales
+from streams.watch.alert_types import Array, Index
+from streams.watch.scales import Scales
 from streams.watch.score import LEVEL_PART, LEVEL_WEIGHTS, SoFar, running_sum
 
 #: Standard deviation of the minutes by which a day is early or late.

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.watch.alert_types import GROUPS, HOURS_LONG, Array, Flags, Scales, Sensitivity
+from streams.watch.alert_types import Array, Flags, Sensitivity
 from streams.watch.baseline import COUNTS_ENOUGH, smooth_widths
+from streams.watch.scales import GROUPS, HOURS_LONG, Scales
 from streams.watch.score import MEASURED_PART_MIN, LevelSpread, Piece, day_so_far
 from streams.watch.shift import Shifts
 from streams.watch.spread import Spread

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.watch.alert_types import GROUPS, Array, Flags, Group, Index, Scales
+from streams.watch.alert_types import Array, Flags, Group, Index
 from streams.watch.episodes import KINDS, Episode, Track
+from streams.watch.scales import GROUPS, Scales
 from streams.watch.store import DAYS_MAX, HOURS
 
 #: Minutes whose bands are kept for the API: as many as Redis keeps of counts.

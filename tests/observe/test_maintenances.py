@@ -13,7 +13,7 @@ from streams.errors import SettingsError
 from streams.observe.maintenances_file import load_maintenances
 from streams.settings import default_config_dir
 from streams.watch import AlertKind, AlertScope, Maintenance, planned_because
-from streams.watch.alert_types import GRACE_MINUTES
+from streams.watch.maintenances import GRACE_MINUTES
 
 CATALOG = load_catalog(default_config_dir())
 FIRST = int(datetime.datetime(2026, 10, 3, 22, tzinfo=ZoneInfo("Europe/Paris")).timestamp()) // 60

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from streams.watch import Array
-from streams.watch.alert_types import GROUPS
 from streams.watch.comparable_days import weekly
+from streams.watch.scales import GROUPS
 from streams.watch.store import Day, Past
 
 DAYS = 80

@@ -12,9 +12,9 @@ from streams.catalog import load_catalog
 from streams.history import load_calendar
 from streams.settings import default_config_dir
 from streams.watch import SENSITIVITIES, MixedDays, Panel, SchoolDays, weekly
-from streams.watch.alert_types import GROUPS, Scales
 from streams.watch.baseline import make_baseline, with_lately
 from streams.watch.flags import few_score
+from streams.watch.scales import GROUPS, Scales
 from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far, score_of
 from streams.watch.shift import Shifts
 from streams.watch.spread import Sample

@@ -9,8 +9,8 @@ import numpy as np
 
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array
-from streams.watch.alert_types import GROUPS, HOURS_LONG
 from streams.watch.comparable_days import weekly
+from streams.watch.scales import GROUPS, HOURS_LONG
 from streams.watch.standard import RECURRING_LIMIT, learn_limits
 from tests.watch.peaks import every_other_evening, past_of
 
