@@ -73,3 +73,19 @@ def test_the_walks_name_what_exists() -> None:
     for path, name in named:
         source = (ROOT / "streams" / path).read_text()
         assert re.search(rf"^\s*(?:async )?(?:def {name}\(|{name} = )", source, re.MULTILINE), (path, name)
+
+
+def test_modules_that_documents_name_exist() -> None:
+    modules = [
+        f"/{path.relative_to(ROOT).as_posix()}"
+        for room in ("streams", "tests", "bench")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    missing = [
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        if document.name != "CHANGELOG.md"
+        for name in re.findall(r"`([\w/]+\.py)\b", document.read_text())
+        if not any(module.endswith(f"/{name}") for module in modules)
+    ]
+    assert not missing

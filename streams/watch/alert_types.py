@@ -44,7 +44,7 @@ class AlertScope:
 class Sensitivity:
     """How much it takes to raise an alert.
 
-    `budget_a_month`: false alerts that a series may cost a month, which sets the score it takes (`streams.watch.standard`).
+    `budget_a_month`: false alerts that a series may cost a month, which sets the score it takes (`streams.watch.limits`).
     `ratio_surge` and `ratio_drop` are observed / expected; `counts_min` the counts that must be too many or too few; `silence_min` the
     counts that were expected while nothing came.
     """

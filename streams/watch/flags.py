@@ -10,7 +10,8 @@ from streams.watch.alert_types import Array, Flags, Index, Sensitivity
 from streams.watch.baseline import EXPECTED_MIN
 from streams.watch.scales import GROUPS, Scales
 from streams.watch.score import QUANTUM, LevelSpread, Piece, allow_for_learning, log_error, running_sum, score_of
-from streams.watch.standard import Standard, Window, larger_extra, make_window
+from streams.watch.standard import Standard
+from streams.watch.window import Window, larger_extra, make_window
 
 #: The last rows must deviate by this part of the least ratio (as a logarithm), and a deviation below it is calm.
 FRESH_PART = 0.5

@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.watch.alert_types import AlertKind, Array, Flags, Index, Sensitivity
-from streams.watch.baseline import Baseline, make_baseline, quiet_of, with_lately
+from streams.watch.baseline import Baseline, make_baseline, quiet_of
+from streams.watch.bursts import HEAP_DAYS, learn_heaps
 from streams.watch.comparable_days import DayKeys, KeysOf
 from streams.watch.episodes import KINDS, Change, Episode, Judged, Track, advance
 from streams.watch.flags import Errors, judge_rows
-from streams.watch.scales import DAYS_FROM_MINUTES, GROUPS, HOURS_LONG, Scales
+from streams.watch.lately import with_lately
+from streams.watch.limits import PRIOR_PEAK, learn_limits
+from streams.watch.scales import DAYS_FROM_MINUTES, GROUPS, HOURS, HOURS_LONG, Scales
 from streams.watch.score import Piece, Stretch
 from streams.watch.shift import Shifts
 from streams.watch.spread import learn_spread
-from streams.watch.standard import PRIOR_PEAK, Standard, learn_limits
+from streams.watch.standard import Standard
 from streams.watch.states import SAMPLES_PER_HOUR_MAX, DayState, OpenDay, PanelState
-from streams.watch.store import ADOPT_DAYS, HEAP_DAYS, HOURS, Day, Past, Residuals, by_hour, learn_heaps
+from streams.watch.store import ADOPT_DAYS, Day, Past, Residuals, by_hour
 
 #: A window of days of which a larger part was judged tells nothing of the spread; shorter ones if any row was.
 JUDGED_PART_MAX = 0.1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+#: Hours of a day.
+HOURS = 24
 #: Sudden deviations, against the day so far; minutes.
 SUDDEN_MINUTES = (1, 2, 3, 5, 10, 15, 30)
 #: Lasting deviations, against comparable days alone; minutes.

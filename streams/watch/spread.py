@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.watch.alert_types import Array, Index
-from streams.watch.store import HOURS, Past
+from streams.watch.scales import HOURS
+from streams.watch.store import Past
 
 #: Errors as they are kept.
 Samples = NDArray[np.float32]

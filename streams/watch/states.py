@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from streams.watch.alert_types import Array, Flags, Group, Index
 from streams.watch.episodes import KINDS, Episode, Track
-from streams.watch.scales import GROUPS, Scales
-from streams.watch.store import DAYS_MAX, HOURS
+from streams.watch.scales import GROUPS, HOURS, Scales
+from streams.watch.store import DAYS_MAX
 
 #: Minutes whose bands are kept for the API: as many as Redis keeps of counts.
 BAND_MINUTES = 72 * 60

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streams.watch import SENSITIVITIES, Array, Panel, weekly
-from streams.watch.store import heaps_of, learn_heaps
+from streams.watch.bursts import heaps_of, learn_heaps
 
 FIRST = datetime.date(2026, 1, 5)
 

@@ -12,13 +12,14 @@ from streams.catalog import load_catalog
 from streams.history import load_calendar
 from streams.settings import default_config_dir
 from streams.watch import SENSITIVITIES, MixedDays, Panel, SchoolDays, weekly
-from streams.watch.baseline import make_baseline, with_lately
+from streams.watch.baseline import make_baseline
 from streams.watch.flags import few_score
+from streams.watch.lately import with_lately
+from streams.watch.limits import PEAK_MIN, PRIOR_PEAK, learn_limits
 from streams.watch.scales import GROUPS, Scales
 from streams.watch.score import LevelSpread, Piece, SoFar, Stretch, allow_for_learning, day_so_far, score_of
 from streams.watch.shift import Shifts
 from streams.watch.spread import Sample
-from streams.watch.standard import PEAK_MIN, PRIOR_PEAK, learn_limits
 from streams.watch.store import DAYS_MAX, SPREAD_DAYS, SPREAD_DAYS_MIN, Day, Past
 from tests.watch.peaks import every_other_evening, past_of
 from tests.watch.test_panel import days, judged

@@ -10,8 +10,8 @@ import numpy as np
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array
 from streams.watch.comparable_days import weekly
+from streams.watch.limits import RECURRING_LIMIT, learn_limits
 from streams.watch.scales import GROUPS, HOURS_LONG
-from streams.watch.standard import RECURRING_LIMIT, learn_limits
 from tests.watch.peaks import every_other_evening, past_of
 
 FIRST = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
