@@ -234,8 +234,12 @@ def settled_past(observer: Observer, minute: int) -> bool:
 
 
 def say_the_same(one: Observer, two: Observer) -> bool:
-    """Whether both have come so far: what either says of itself, of Kafka and of its detector comes a moment after its start."""
-    return one.scrape(minutes=False) == two.scrape(minutes=False)
+    """Whether two observers, and a second scrape, give the same: what either says of itself comes a moment after its start.
+
+    Lines are not parsed: heartbeats grow old while a slow machine parses.
+    """
+    first, second, third = one.lines(), two.lines(), one.lines()
+    return first == second == third
 
 
 def now_minute() -> int:

@@ -84,8 +84,6 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
     )
     with observing(replace(place, metrics_all=True)) as one, observing(replace(place, metrics_all=True)) as two:
         wait_until(lambda: settled_past(one, first + 4) and say_the_same(one, two))
-        said = [each.lines() for each in (one, two, one)]  # unparsed: heartbeats grow old while a slow machine parses
-        assert said[0] ^ said[1] == said[0] ^ said[2] == set(), "two observers, and a second scrape, give the same"
         samples = one.scrape()
         assert samples[("ent_events_total", "44", "NOTES")] == 18
         assert samples[("ent_project_events_total", "mbn")] == 18
