@@ -8,7 +8,6 @@ to those who may read, never to everybody.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import logging
 import re
@@ -159,7 +158,7 @@ def _sent_token(headers: Headers) -> str | None:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(text.strip(), validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return "no token"
     return None
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +21,7 @@ from streams.broker import KafkaAddress
 from streams.collect.collector_limits import RequestRefused
 from streams.collect.door import Body, Door, DoorRules
 from streams.collect.event_log import EventLog
-from streams.web import TlsFiles, WebServer, exposed, listen
+from streams.web import TlsFiles, WebServer, encoder_for, exposed, listen
 
 PATH = "/v1/events"
 #: What the gate asks for where others than this machine reach the collector; of events the door looks at the token itself.
@@ -56,7 +55,7 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
             return _refused(refused, is_read=True)
 
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = encoder_for(request.headers.get("accept", ""))
         return exposed(request, encode(door.metrics.registry), content_type)
 
     async def healthz(_request: Request) -> Response:

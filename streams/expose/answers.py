@@ -59,11 +59,13 @@ def answer(value: object, status: int = 200) -> Response:
 
 
 async def _refuse_unknown(request: Request) -> None:
-    # A parameter misspelt and ignored would answer another question than the one asked.
+    # A parameter that is misspelt, or given twice, and ignored would answer another question than the one asked.
     allowed = [one.alias for one in request.scope["route"].dependant.query_params]
     for name in request.query_params:
         if name not in allowed:
             raise InputError(f"{name[:60]!r} is no parameter here; allowed: {', '.join(allowed) or 'none'}")
+        if len(request.query_params.getlist(name)) > 1:
+            raise InputError(f"{name} is given twice: keep one")
 
 
 #: What every route of the API is declared with.

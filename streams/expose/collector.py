@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
@@ -40,6 +39,7 @@ from streams.forecast.kept import BOUNDS, KeptForecast, quarter_that_ends, whole
 from streams.live import LiveReader, MinuteCounts, Snapshot
 from streams.loop_metrics import LoopCollector
 from streams.observe import ArchiveFigures, Census, progress_problem
+from streams.web import encoder_for
 
 _logger = logging.getLogger(__name__)
 _AHEAD_HOURS = {"0h": 0, "1h": 1}
@@ -193,7 +193,7 @@ class Scraper:
 
 def render(scrape: Scrape, accept: str) -> tuple[bytes, str]:
     """Return the scrape's body and content type, OpenMetrics where the `Accept` header asks for it."""
-    encode, content_type = choose_encoder(accept)
+    encode, content_type = encoder_for(accept)
     body = encode(scrape)
     is_openmetrics = content_type.startswith("application/openmetrics-text")
     many = "".join(one.text(openmetrics=is_openmetrics) for one in scrape.many).encode()

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import orjson
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from streams.access import AccessScope, Gate, Lock, RouteScopes, viewer_of
-from streams.web import TlsFiles, WebServer, exposed, listen
+from streams.web import TlsFiles, WebServer, encoder_for, exposed, listen
 
 
 class Condition(Protocol):
@@ -70,7 +69,7 @@ class HealthServer:
 
 def _application(registry: CollectorRegistry, condition: Condition) -> Starlette:
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = encoder_for(request.headers.get("accept", ""))
         return exposed(request, encode(registry), content_type)
 
     async def healthz(request: Request) -> Response:

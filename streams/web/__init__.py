@@ -4,7 +4,7 @@ What is answered is the business of the rooms that use it (`expose`, `ingest`, `
 """
 
 from streams.web.places import Place, Places, sender_of
-from streams.web.server import PEER, Edge, WebServer, exposed, listen
+from streams.web.server import PEER, Edge, WebServer, encoder_for, exposed, listen
 from streams.web.tls import TlsFiles
 
-__all__ = ["PEER", "Edge", "Place", "Places", "TlsFiles", "WebServer", "exposed", "listen", "sender_of"]
+__all__ = ["PEER", "Edge", "Place", "Places", "TlsFiles", "WebServer", "encoder_for", "exposed", "listen", "sender_of"]

@@ -7,6 +7,7 @@ import gzip
 import logging
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,8 @@ import uvicorn
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import current_default_thread_limiter
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -87,6 +90,14 @@ def exposed(request: Request, body: bytes, content_type: str) -> Response:
         body = gzip.compress(body, LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers)
+
+
+def encoder_for(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """How metrics are written for an `Accept` header, and their content type."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):  # the library takes every version for numbers
+        return choose_encoder("")
 
 
 def allows_gzip(accept_encoding: list[str]) -> bool:

@@ -35,6 +35,8 @@ def test_metrics_ask_for_their_scope_and_health_for_none(tmp_path: Path) -> None
                 headers = {} if who is None else {"Authorization": f"Bearer {made[who].text}"}
                 for path in ("/metrics", "/healthz", "/readyz", "/v1/token"):
                     found[str(who), path] = (await client.get(path, headers=headers)).status_code
+            for odd in (b"Basic \xe9", b"Basic", b"Bearer \xe9", b"Basic /w==", b"Digest x"):
+                assert (await client.get("/metrics", headers={b"Authorization": odd})).status_code == 401, odd
             assert (await client.get("/readyz")).json() == {"ready": False, "reason": None}
             return found
 

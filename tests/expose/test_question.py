@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import InputError
+from streams.expose.answers import API, State, add_errors
 from streams.expose.minutes_query import GROUPINGS, read_by, read_question, read_time
 
 START_MS = 1_788_242_580_000  # 2026-09-01T06:03:00Z
@@ -112,3 +116,19 @@ def test_a_sum_is_shown_only_of_what_adds_up():
     assert not GROUPINGS["region,service"].adds_up("visits")
     assert not GROUPINGS["service"].adds_up("visits")
     assert all(grouping.adds_up("events") and not grouping.adds_up("users") for grouping in GROUPINGS.values())
+
+
+def test_a_parameter_that_is_misspelt_or_given_twice_is_refused() -> None:
+    app = FastAPI()
+    add_errors(app)
+
+    @app.get("/asked", **API)
+    def asked(state: State) -> str:
+        return state
+
+    async def statuses(*questions: str) -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://observer") as client:
+            return [(await client.get(f"/asked?{question}")).status_code for question in questions]
+
+    asks = ("state=all", "state=all&stat=all", "state=all&state=ended", "state=all&state=all", "state=&state=all")
+    assert asyncio.run(statuses(*asks)) == [200, 422, 422, 422, 422]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from streams.web.server import allows_gzip
+from streams.web.server import allows_gzip, encoder_for
 from tests.web.serving import Served, read_all, serving
 
 
@@ -98,3 +99,20 @@ def test_a_scrape_is_compressed_where_that_is_asked_for(served: Served) -> None:
     assert "vary: accept, accept-encoding" in plain_head
     assert ask(served, "HEAD", "/metrics", "Accept-Encoding: gzip")[0] == head
     assert ask(served, "GET", "/metrics", "Accept-Encoding: gzip;q=0")[1] == plain
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text"),
+        ("application/openmetrics-text;version=abc", "text/plain"),
+        ('application/openmetrics-text;version="1.0.0"', "text/plain"),
+        ("text/plain;version=1.0.0-rc", "text/plain"),
+        ("text/plain;version=.;escaping==", "text/plain"),
+        ("", "text/plain"),
+    ],
+)
+def test_no_accept_header_fails_a_scrape(accept: str, content_type: str) -> None:
+    encode, told = encoder_for(accept)
+    assert told.startswith(content_type)
+    assert encode(CollectorRegistry()) in (b"", b"# EOF\n")
