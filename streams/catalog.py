@@ -209,6 +209,12 @@ def load_catalog(config_dir: Path) -> Catalog:
     groups = _groups(config_dir / "services.yaml", {service.code for service in services}, problems)
     for name, listed in zip(makers, lists, strict=True):
         problems += _code_problems(f"{name}.yaml", [item.code for item in listed])
+    columns = [item.column for item in (*profiles, *services) if item.column]
+    problems += [
+        f"services.yaml or profiles.yaml: column {c} is listed twice"
+        for c in sorted(set(columns))
+        if columns.count(c) > 1
+    ]
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(
@@ -255,6 +261,7 @@ _REGION = ("code", "iso", "name", "zone", "tz", "colleges", "weight", "departeme
 _ACADEMY = ("code", "name", "departements")
 _SERVICE = ("code", "column", "label", "family", "old", "old_id", "conf", "weight", "visits_2526")
 _PROFILE = ("code", "old_id", "entcore", "column", "ldap", "share_2526", "share_2425")
+_LISTS = ("departements", "academies")
 _PROJECT = ("id", "name", "region", "departements", "expected_since", "scope", "vendor", "url")
 
 
@@ -262,36 +269,36 @@ def _region(item: dict[str, Any]) -> Region:
     _known(item, _REGION)
     for academy in item["academies"]:
         _known(academy, _ACADEMY)
-    academies = tuple(Academy(str(a["code"]), str(a["name"]), _strings(a["departements"])) for a in item["academies"])
+    academies = tuple(
+        Academy(_text(a, "code"), _text(a, "name"), _strings(a["departements"])) for a in item["academies"]
+    )
     others = _strings(item.get("departements") or [])
-    timezone, zone = str(item["tz"]), item.get("zone")
+    timezone, zone = _text(item, "tz"), item.get("zone")
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"tz: {timezone!r} is no time zone") from None
-    code = str(item["code"])
-    name = str(item["name"])
     weight = _weight(item, "weight")
-    return Region(code, name, timezone, zone and str(zone), weight, academies, others)
+    return Region(_text(item, "code"), _text(item, "name"), timezone, zone and str(zone), weight, academies, others)
 
 
 def _service(item: dict[str, Any]) -> Service:
     _known(item, _SERVICE)
-    code, label, family = (str(item[member]) for member in ("code", "label", "family"))
-    return Service(code, label, family, _weight(item, "weight"), item.get("column"))
+    code, label, family = (_text(item, member) for member in ("code", "label", "family"))
+    return Service(code, label, family, _weight(item, "weight"), _column(item))
 
 
 def _profile(item: dict[str, Any]) -> Profile:
     _known(item, _PROFILE)
-    return Profile(str(item["code"]), _weight(item, "share_2526"), item.get("column"))
+    return Profile(_text(item, "code"), _weight(item, "share_2526"), _column(item))
 
 
 def _project(item: dict[str, Any]) -> Project:
     _known(item, _PROJECT)
     region = item["region"]
     return Project(
-        str(item["id"]),
-        str(item["name"]),
+        _text(item, "id"),
+        _text(item, "name"),
         None if region is None else str(region),
         _strings(item.get("departements") or []),
         _date(item.get("expected_since")),
@@ -303,6 +310,20 @@ def _known(item: Any, members: tuple[str, ...]) -> None:
         raise ValueError(f"{item!r} is no entry: write {{{members[0]}: ..., ...}}")
     if unknown := unknown_keys(item, members):
         raise ValueError(f"{', '.join(unknown)}: no such member (there are {', '.join(members)})")
+    for member, value in item.items():
+        if isinstance(value, list | dict) and member not in _LISTS:
+            raise ValueError(f"{member}: {value!r} is no single value")
+
+
+def _text(item: dict[str, Any], member: str) -> str:
+    found = item[member]
+    if not isinstance(found, str | int) or not str(found).strip():
+        raise ValueError(f"{member}: {found!r} is no text")
+    return str(found)
+
+
+def _column(item: dict[str, Any]) -> str | None:
+    return _text(item, "column") if item.get("column") is not None else None
 
 
 def _weight(item: dict[str, Any], member: str) -> float:

@@ -60,7 +60,10 @@ def _problems(one: _Entry, catalog: Catalog) -> list[str]:
         ("services", one.services, catalog.service_codes),
     )
     told = (
-        (one.first >= one.last, f"first ({one.first}) must lie before last ({one.last})"),
+        (
+            one.first.replace(tzinfo=None) >= one.last.replace(tzinfo=None),
+            f"first ({one.first}) must lie before last ({one.last})",
+        ),
         (one.first.tzinfo or one.last.tzinfo, "times are in Paris time, write them without an offset"),
         (not (one.projects or one.regions or one.services), "name projects, regions or services"),
         *((code not in known, f"{code!r} is not in {name}.yaml") for name, codes, known in listed for code in codes),

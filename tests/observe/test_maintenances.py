@@ -42,11 +42,12 @@ def test_every_problem_is_said_at_once(tmp_path: Path) -> None:
 - {first: 2026-10-04 06:00:00, last: 2026-10-03 22:00:00, label: rückwärts, projects: [nobody]}
 - {first: 2026-10-03 22:00:00, last: 2026-10-04 06:00:00, label: leer}
 - {first: 2026-10-03 22:00:00+02:00, last: 2026-10-04 06:00:00+02:00, label: zone, regions: ["44"]}
+- {first: 2026-10-03 22:00:00+02:00, last: 2026-10-04 06:00:00, label: half, regions: ["44"]}
 """
     with pytest.raises(SettingsError) as raised:
         read(tmp_path, text)
     said = str(raised.value)
-    assert said.startswith("4 problem(s) in")
+    assert said.startswith("5 problem(s) in")
     for part in (
         "must lie before",
         "'nobody' is not in projects.yaml",
