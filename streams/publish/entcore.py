@@ -23,6 +23,8 @@ PORTAL = "PAGE_ENT"
 #: What is read of an event.
 MEMBERS = frozenset(("event-type", "date", "userId", "module", "profil", "structures"))
 _MEMBER = re.compile(rb'"\s*:')
+#: 2000-01-01: what lies before it are seconds, and would count in 1970.
+TS_MS_MIN = 946_684_800_000
 _TYPES = {"ACCESS": "NATIF", "CONNECTOR": "TIERS", "LOGIN": "NATIF"}
 
 
@@ -62,7 +64,7 @@ class EntcoreReader:
             return kind_of("event-type", kind)
         ts_ms = _milliseconds(document.get("date"))
         if ts_ms is None:
-            return Unreadable("date is no number of epoch milliseconds")
+            return Unreadable("date is no number of epoch milliseconds since 2000")
         for name in ("userId", "module", "profil"):
             if not isinstance(document.get(name), str | None):
                 return Unreadable(f"{name} is no text")
@@ -136,4 +138,4 @@ def _milliseconds(date: object) -> int | None:
         date = int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 20 else None
     if isinstance(date, float) and date.is_integer():
         date = int(date)
-    return date if type(date) is int and 0 <= date < TS_MS_MAX else None
+    return date if type(date) is int and TS_MS_MIN <= date < TS_MS_MAX else None

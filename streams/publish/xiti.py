@@ -21,6 +21,7 @@ from streams.publish.fields import (
     Visit,
     breaks_percent,
     code_of,
+    kind_of,
     means_nothing,
     path_of,
     percent_decoded,
@@ -32,6 +33,12 @@ PARAMETERS_MAX = 100
 #: The parameters that are read.
 PARAMETERS = frozenset(("at", "SERVICE", "PROJET", "PROFIL", "UAI", "TYPE", "OUTIL", "p", "ac", "x1", "x2", "x3", "s2"))
 _CASELESS = {name.casefold(): name for name in PARAMETERS}
+#: A browser that asks whether it may send a hit (`OPTIONS`), and a probe, send none.
+_METHODS = ("GET", "POST")
+#: The parameters that decide who and where: written otherwise, they would be passed over.
+_DECISIVE = ("at", "SERVICE", "PROJET", "UAI", "PROFIL", "x1", "x2", "x3", "s2", "ac")
+#: What some programs write around a name: `?at`, `at[]`, `at[0]`; or `at%3Du1`, encoded as a whole.
+_AROUND_NAME = re.compile(r"[? ]|\[\w*\]|=.*", re.DOTALL)
 _NO_URL = re.compile(rb"[\x00-\x20\x7f\"<>]")
 
 
@@ -66,16 +73,10 @@ class XitiReader:
         """Return what one line is."""
         ts_ms, target = self._at_ms, line.strip()
         if b'] "' in line:
-            hit = read_hit(line)
-            if isinstance(hit, Unreadable):
-                return hit
-            ts_ms, target = hit.ts_ms, hit.target
-            if not _names_a_hit(target):
-                if b"hit.xiti" in path_of(target).lower().encode():
-                    return Unreadable("a hit whose parameters do not begin behind a ?")
-                return Skip("no hit.xiti")
-            if not hit.method:
-                return Unreadable("its request is not as in GET /hit.xiti?... HTTP/1.1")
+            found = _logged(line)
+            if not isinstance(found, tuple):
+                return found
+            ts_ms, target = found
         elif not _names_a_hit(target) or _NO_URL.search(target):
             return Unreadable("not a hit: a line of an access log, or a URL with hit.xiti?... and nothing around it")
         query = target.partition(b"?")[2].partition(b"#")[0]
@@ -120,6 +121,20 @@ class XitiReader:
         return known or number or label
 
 
+def _logged(line: bytes) -> tuple[int, bytes] | Skip | Unreadable:
+    """The time and the target of a hit in a line of an access log."""
+    hit = read_hit(line)
+    if isinstance(hit, Unreadable):
+        return hit
+    if not _names_a_hit(hit.target):
+        if b"hit.xiti" in path_of(hit.target).lower().encode():
+            return Unreadable("a hit whose parameters do not begin behind a ?")
+        return Skip("no hit.xiti")
+    if not hit.method:
+        return Unreadable("its request is not as in GET /hit.xiti?... HTTP/1.1")
+    return (hit.ts_ms, hit.target) if hit.method in _METHODS else kind_of("method", hit.method)
+
+
 def _names_a_hit(target: bytes) -> bool:
     return path_of(target).lower().endswith("hit.xiti")
 
@@ -147,7 +162,7 @@ def _parameters(query: bytes) -> dict[str, str] | Unreadable:
             return Unreadable("a value holds an & that is not encoded")
         read_before = name in PARAMETERS
         if not read_before:
-            if meant := _CASELESS.get(name.strip("? ").casefold()):
+            if meant := _CASELESS.get(_AROUND_NAME.sub("", name).casefold()):
                 other[meant] = name
             continue
         if breaks_percent(raw):
@@ -155,8 +170,6 @@ def _parameters(query: bytes) -> dict[str, str] | Unreadable:
         value = percent_decoded(raw.replace(b"+", b" ")).strip()
         if not means_nothing(value) and found.setdefault(name, value) != value:
             return Unreadable(f"its parameter {name} is given twice")
-    if wrong := next(
-        (name for name in ("at", "SERVICE", "PROJET", "UAI", "PROFIL") if name in other and name not in found), None
-    ):
+    if wrong := next((name for name in _DECISIVE if name in other and name not in found), None):
         return Unreadable(f"its parameter {wrong} is written {other[wrong][:20]!r}")
     return found

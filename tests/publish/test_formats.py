@@ -132,6 +132,7 @@ def test_entcore_in_detail() -> None:
         (entcore(date=-1), "date"),
         (entcore(date=True), "date"),
         (entcore(date=10**15), "date"),
+        (entcore(date=AT_MS // 1000), "date"),
         (entcore(userId=31415), "userId"),
     ],
 )

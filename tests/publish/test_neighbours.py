@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.publish.fields import Unreadable, Visit, user_of
+from streams.publish.fields import Skip, Unreadable, Visit, user_of
 from streams.publish.xiti import XitiReader, XitiTables
 
 READER = XitiReader(XitiTables({"mbn": "mbn"}, {}, {}, {}, {}), at_ms=1_795_975_200_000)
@@ -21,10 +21,20 @@ LOG = b'203.0.113.7 - - [29/Nov/2026:19:00:00 +0100] "GET %s HTTP/1.1" 200 43 "-
         b"/hit.xiti?at=u&1&SERVICE=NOTES&PROJET=mbn",
         b"/hit.xiti%3Fat=u1&SERVICE=NOTES&PROJET=mbn",
         b"/hit.xiti&at=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at%3Du1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at[]=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at%5B0%5D=u1&SERVICE=NOTES&PROJET=mbn",
+        b"/hit.xiti?at=u1&X1=3&PROJET=mbn",
     ],
 )
 def test_a_hit_that_is_written_wrong_is_never_nobody_s_nor_somebody_else_s(target: bytes) -> None:
     assert isinstance(READER.read(LOG % target), Unreadable)
+
+
+def test_who_asks_whether_it_may_send_a_hit_has_sent_none() -> None:
+    line = LOG % b"/hit.xiti?at=u1&SERVICE=NOTES&PROJET=mbn"
+    assert READER.read(line.replace(b"GET", b"OPTIONS")) == Skip("method OPTIONS")
+    assert isinstance(READER.read(line.replace(b"GET", b"POST")), Visit)
 
 
 @pytest.mark.parametrize(
