@@ -88,7 +88,8 @@ _TOOLS: dict[re.Pattern[bytes], Callable[[], _Tool]] = {
         lzma.LZMAError,
     ),
     re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): lambda: (bz2.BZ2Decompressor(), OSError),
-    re.compile(rb"\x28\xb5\x2f\xfd"): _zstd,
+    # A frame, or one that is skipped: `pzstd` and others put one in front.
+    re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"): _zstd,
 }
 #: Endings that such files have.
 SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
