@@ -13,7 +13,7 @@ from rich.console import Console
 
 from streams.cli.report_dnma import dnma
 from streams.cli.sources import archive_place, open_history, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, PIPED_COLUMNS, print_json
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, PIPED_COLUMNS, NamedPath, print_json
 from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import small_numbers
@@ -64,7 +64,7 @@ def export(
 
 
 @history.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=NamedPath(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--archive", type=DIRECTORY, help="Into this archive.  [default: archive_dir]")
 def import_(file: Path, archive: Path | None) -> None:
     """Put counts into the archive: a CSV as `vigie history export` writes it by the minute, or the ministry's weekly figures.
@@ -104,12 +104,11 @@ def _import_rows(done: Imported) -> None:
 
 
 def _output_options(command: Callable[..., None]) -> Callable[..., None]:
-    directory, file = click.Path(path_type=Path, file_okay=False), click.Path(path_type=Path, dir_okay=False)
     options = [
-        click.option("--archive", type=directory, help="Read this archive alone.  [default: archive_dir, and Redis]"),
+        click.option("--archive", type=DIRECTORY, help="Read this archive alone.  [default: archive_dir, and Redis]"),
         click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
         click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout."),
-        click.option("--html", type=file, help="Write one self-contained page (French) to this file."),
+        click.option("--html", type=NEW_FILE, help="Write one self-contained page (French) to this file."),
         click.option(
             "--region",
             "regions",

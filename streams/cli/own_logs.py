@@ -18,7 +18,7 @@ from streams.catalog import load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
 from streams.cli.sources import archive_place
-from streams.cli.terminal import DIRECTORY, NEW_FILE, say
+from streams.cli.terminal import DIRECTORY, NEW_FILE, hold_apart, say
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -164,6 +164,7 @@ def trial(*, logs: LogFiles, calendar: str | None, sensitivity: str, html: Path)
     """
     if not html.absolute().parent.is_dir():
         raise InputError(f"--html {html}: there is no directory {html.absolute().parent}")
+    hold_apart(html, *logs.files)
     settings = load_settings()
     with tempfile.TemporaryDirectory(prefix="vigie-trial-") as name:
         plan = plan_of(logs, Path(name), settings, any_secret())

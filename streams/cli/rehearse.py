@@ -13,6 +13,7 @@ import numpy as np
 
 from streams.cli.progress import Meter
 from streams.cli.sources import open_history, settings_and_lists
+from streams.cli.terminal import FILE, hold_apart
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -38,13 +39,13 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
 
 
 @click.command()
-@click.option("--counts", "counts_file", type=click.Path(path_type=Path), metavar="FILE.csv", help="Judge a file.")
+@click.option("--counts", "counts_file", type=FILE, metavar="FILE.csv", help="Judge a file.")
 @click.option("--from", "first", metavar="DATE", help="Judge the archive: its first day in Paris ...")
 @click.option("--to", "last", metavar="DATE", help="... and the last one.")
 @click.option(
     "--archive",
     "archive_dir",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="DIR",
     help="Not that of the settings.",
 )
@@ -70,7 +71,7 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
 )  # fmt: skip
 @click.option(
     "--school-holidays",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE.csv",
     help="School holidays beside a country's calendar, or none: `start,end`, both days included.",
 )
@@ -88,7 +89,7 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
 @click.option(
     "--plot",
     "plot_file",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE.html",
     help="Counts, expected band and alerts.",
 )
@@ -115,6 +116,7 @@ def rehearse(
     with anything that came after it; the first days of a series are only learned from. Days that the archive holds before
     --from are learned from too, as by an observer that starts then.
     """
+    hold_apart(plot_file, counts_file, school_holidays)
     zone = _zone(timezone)
     least = SENSITIVITIES[sensitivity]
     if budget is not None:

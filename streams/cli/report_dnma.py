@@ -17,7 +17,7 @@ from streams.backfill.school_weeks import known_schools, schools_of_week
 from streams.catalog import Catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
 from streams.cli.sources import settings_and_lists
-from streams.cli.terminal import NEW_FILE
+from streams.cli.terminal import NEW_FILE, hold_apart
 from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import kafka_address
@@ -27,6 +27,7 @@ from streams.history.weekly import SchoolDifference, SchoolWeek, differences, re
 from streams.local.leash import die_with
 from streams.publish.readers import Format
 from streams.settings import Settings
+from streams.values import YEAR_MAX, YEAR_MIN
 
 #: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
 FROM_KAFKA, LEAD_MS = "kafka:", 30 * 60_000
@@ -59,6 +60,7 @@ def dnma(*, logs: LogFiles, week: str, against: Path | None, out: Path | None) -
     Exit status: 0; 1 when lines were unreadable or a file breaks off.
     """
     monday = _monday(week)
+    hold_apart(out, *logs.files, against)
     settings, catalog = settings_and_lists()
     with tempfile.TemporaryDirectory(prefix="vigie-dnma-") as name:
         if logs.files == (FROM_KAFKA,):
@@ -109,9 +111,12 @@ def _week_of_topic(settings: Settings, monday: datetime.date, logs: LogFiles, di
 
 def _monday(week: str) -> datetime.date:
     try:
-        return datetime.date.fromisoformat(f"{week}-1")
+        monday = datetime.date.fromisoformat(f"{week}-1")
     except ValueError:
-        raise InputError(f"--week {week!r} is no week: write 2026-W36") from None
+        monday = datetime.date.min
+    if not YEAR_MIN <= monday.year <= YEAR_MAX:
+        raise InputError(f"--week {week!r} is no week: write 2026-W36")
+    return monday
 
 
 def _end(inputs: Sequence[InputReport], schools: int, elsewhere: int) -> int:

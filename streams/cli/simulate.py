@@ -15,7 +15,7 @@ import click
 
 from streams import edges
 from streams.cli.simulate_years import simulate_past, simulate_scenario_past
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, paris_moment, say, time_of_day
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, NamedPath, paris_moment, say, time_of_day
 from streams.clock import paris_text
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
@@ -48,9 +48,7 @@ _DEFAULT_MINUTES = 10
     help="An archive: for --years, or --scenario's past.",
 )
 @click.option("--until", type=DAY, help="--years: last day.  [default: as config/ says]")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout."
-)
+@click.option("--out", type=NamedPath(dir_okay=False, allow_dash=True), help="Write events to this file, - for stdout.")
 @click.option("--live", is_flag=True, help="Publish to Kafka, on the clock, until stopped.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other schools and visitors.")
 @click.option("--scale", type=float, help="Volume, 1 for that of all of France.  [default: the scenario's]")
@@ -165,6 +163,8 @@ def _file(configuration: Configuration, request: FileRequest, out: str, truth: P
     book = make_book(plan, generator)
     path = None if out == "-" else Path(out)
     truth = truth or (path.with_name(f"{path.name}.truth.json") if path else None)
+    if path and truth and path.absolute() == truth.absolute():
+        raise InputError(f"--out and --truth are both {path}: write the truth to another file")
     say(
         f"scenario {plan.scenario.name}, seed {plan.seed}, scale {plan.scale:g}, run {plan.run}; first event at "
         f"{_paris(generator.next_clock_s)}, calendar shift {plan.shift_seconds} s"

@@ -1,4 +1,4 @@
-"""How commands take moments, and how they print: tables as wide as a terminal, into a pipe or a file without cutting anything."""
+"""How commands take moments and files, and how they print: tables as wide as a terminal, into a pipe or a file without cutting anything."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 from datetime import time as day_time
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -18,10 +19,34 @@ from streams.errors import InputError
 
 #: Wider than any table, so that rich wraps and cuts nothing.
 PIPED_COLUMNS = 10_000
-#: Types of options: a day; a file that is written; an archive.
+
+
+class NamedPath(click.Path):
+    """A path. An empty text, as a variable that is not set gives it, is none: it would be this directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As every type of click does."""
+        if value == "":
+            self.fail("it is empty: name one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+#: Types of options: a day; a file; a file that is no directory; an archive.
 DAY = click.DateTime(["%Y-%m-%d"])
-NEW_FILE = click.Path(path_type=Path, dir_okay=False)
-DIRECTORY = click.Path(path_type=Path, file_okay=False)
+FILE = NamedPath(path_type=Path)
+NEW_FILE = NamedPath(path_type=Path, dir_okay=False)
+DIRECTORY = NamedPath(path_type=Path, file_okay=False)
+
+
+def hold_apart(out: Path | None, *read: str | Path | None) -> None:
+    """Hold that a file that is written is none of those that are read.
+
+    Raises:
+        InputError: it is one of them, and would be lost.
+    """
+    for one in read:
+        if out is not None and one is not None and out.exists() and Path(one).exists() and out.samefile(one):
+            raise InputError(f"{out} is a file that is read, and would be lost: write to another one")
 
 
 def open_console() -> Console:

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import cli
@@ -104,7 +105,31 @@ def test_it_comes_in_again_and_tells_where_it_differs(tmp_path: Path) -> None:
 
 def test_what_is_no_week_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path / "log", _made()[:50])
-    assert "is no week" in str(_run("--week", "2026-36", log).exception)
+    for week in ("2026-36", "9999-W52", "0001-W01"):
+        assert "is no week" in str(_run("--week", week, log).exception)
     (tmp_path / "other.csv").write_text("debutsemaine;uai;visites_eleve\n2026-05-04;0541234Y;5\n")
     found = _run("--week", "2026-W20", "--against", str(tmp_path / "other.csv"), log)
     assert "has no line of the week of 2026-05-11" in str(found.exception)
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    log = Path(write(tmp_path / "log", _made()[:50]))
+    before = log.read_bytes()
+    (tmp_path / "link").symlink_to(log)
+    trial = ["trial", "--format", "native", "--html", str(tmp_path / "link"), str(log)]
+    rehearse = ["rehearse", "--counts", str(log), "--plot", f"{tmp_path}/./log"]
+    for done in (
+        _run("--week", "2026-W20", "--out", str(tmp_path / "link"), str(log)),
+        CliRunner().invoke(cli, trial),
+        CliRunner().invoke(cli, rehearse),
+    ):
+        assert "is a file that is read" in str(done.exception)
+    assert log.read_bytes() == before
+
+
+def test_an_empty_name_is_not_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = write(tmp_path / "log", _made()[:50])
+    done = CliRunner().invoke(cli, ["backfill", "--format", "native", "--archive", "", log])
+    assert (done.exit_code, "it is empty: name one" in done.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]

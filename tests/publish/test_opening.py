@@ -80,6 +80,11 @@ def test_damaged_compressed_files_are_said_to_be(packing: str) -> None:
         assert why.value.doubtful
 
 
+def test_a_frame_of_zstd_that_is_skipped_may_come_first() -> None:
+    skipped = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
+    assert sent(skipped + zstd.compress(TEXT) + skipped) == TEXT.splitlines()
+
+
 def test_a_bomb_is_unpacked_in_bounded_memory() -> None:
     for pack in (gzip.compress, lzma.compress, zstd.compress):
         packed = pack(bytes(30_000_000) + b"{}\n")
