@@ -124,7 +124,7 @@ def forecast(
             france = _france(history, rows, told["events"], growth, settings)
             for line in _france_lines(france, growth):
                 click.echo(line)
-            made = _kept(france, max(day for day in held if day < days[0]), growth)
+            made = _kept(france, _last_known(held, days), growth)
             if html is not None:
                 html.write_text(forecast_page(made), encoding="utf-8")
             if keeping:
@@ -156,7 +156,7 @@ def _told(
     with Meter(f"read {measure}", len(wanted)) as meter:
         groups = known_groups(history, calendar, by, _shown(wanted, meter), measure)
     forecaster = Forecaster([group.known for group in groups], as_one=by == "national")
-    last_known = max((day for day in wanted if day < days[0]), default=days[0] - datetime.timedelta(days=1))
+    last_known = _last_known(wanted, days)
     rows = []
     for day in days:
         found = forecaster.told(day, last_known)
@@ -164,6 +164,11 @@ def _told(
         if by == "national" and found:
             rows.append(_Row(day, ((),), summed([one.outlook for one in found])))
     return rows
+
+
+def _last_known(known: Sequence[datetime.date], days: Sequence[datetime.date]) -> datetime.date:
+    """The last known day before those that are asked for; where none is known, the day before them."""
+    return max((day for day in known if day < days[0]), default=days[0] - datetime.timedelta(days=1))
 
 
 def _shown(days: Sequence[datetime.date], meter: Meter) -> Iterator[datetime.date]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 import numpy as np
 
+from streams import values
 from streams.cli.progress import Meter
 from streams.cli.sources import open_history, settings_and_lists
 from streams.cli.terminal import FILE, hold_apart
@@ -235,7 +236,7 @@ def _earlier(
 
 def _date(text: str | None) -> datetime.date:
     try:
-        return datetime.date.fromisoformat(text or "")
+        return values.day(text or "")
     except ValueError:
         raise InputError(f"{text!r} is not a date: write 2026-09-01") from None
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from streams.clock import PARIS, iso_utc, simulation_note
 from streams.errors import InputError
+from streams.values import YEAR_MAX, YEAR_MIN
 
 #: Wider than any table, so that rich wraps and cuts nothing.
 PIPED_COLUMNS = 10_000
@@ -31,8 +32,19 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Day(click.DateTime):
+    """A day that a calendar can reckon with: also a year before it and after it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As every type of click does."""
+        found = super().convert(value, param, ctx)
+        if not YEAR_MIN <= found.year <= YEAR_MAX:
+            self.fail(f"{value!r}: years are those from {YEAR_MIN} to {YEAR_MAX}", param, ctx)
+        return found
+
+
 #: Types of options: a day; a file; a file that is no directory; an archive.
-DAY = click.DateTime(["%Y-%m-%d"])
+DAY = Day(["%Y-%m-%d"])
 FILE = NamedPath(path_type=Path)
 NEW_FILE = NamedPath(path_type=Path, dir_okay=False)
 DIRECTORY = NamedPath(path_type=Path, file_okay=False)
@@ -90,6 +102,8 @@ def paris_moment(option: str, text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
+        if not YEAR_MIN <= moment.year <= YEAR_MAX:
+            raise ValueError(f"years are those from {YEAR_MIN} to {YEAR_MAX}")
     except ValueError:
         raise InputError(f"{option} {text!r} is not a time: write for instance 2026-09-01T07:47:00+02:00") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=PARIS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import holidays
 import numpy as np
 
 from streams import values
-from streams.errors import InputError
+from streams.csv_file import CsvFile, CsvRow, open_csv
 from streams.watch import Index, KeysOf
 from streams.watch.comparable_days import RARE_EXTRA, RETURN_EXTRA, DayKeys, weekly
 
@@ -136,25 +135,24 @@ def country_days(code: str, school_holidays: Path | None) -> KeysOf:
 
 def _ranges(path: Path) -> list[tuple[datetime.date, datetime.date]]:
     """Ranges of days of a file, `start,end`, both days included."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {error}: give a CSV file in UTF-8") from None
-    if not rows or [name.strip().lower() for name in rows[0][1][:2]] != _COLUMNS:
-        raise InputError(f"{path}: expected a first line `start,end`, then the first and the last day of each holiday")
-    if len(rows) == 1:
-        raise InputError(f"{path} has no holidays: give a first and a last day on each line")
-    return [_range(path, number, row) for number, row in rows[1:]]
+    with open_csv(path) as file:
+        if not set(_COLUMNS) <= file.columns.keys():
+            raise file.refusal(
+                file.line, "expected a first line `start,end`, then the first and the last day of each holiday"
+            )
+        found = [_range(file, row) for row in file.rows()]
+        if not found:
+            raise file.refusal(file.line, "it has no holidays: give a first and a last day on each line")
+    return found
 
 
-def _range(path: Path, number: int, row: list[str]) -> tuple[datetime.date, datetime.date]:
+def _range(file: CsvFile, row: CsvRow) -> tuple[datetime.date, datetime.date]:
     try:
-        start, end = (datetime.date.fromisoformat(text.strip()) for text in row[:2])
-    except ValueError:
-        raise InputError(f"{path}, line {number}: write two days as 2026-02-14,2026-03-01") from None
+        start, end = (values.day(row[column]) for column in _COLUMNS)
+    except ValueError as error:
+        raise file.refusal(row.line, f"write two days as 2026-02-14,2026-03-01: {error}") from None
     if start > end:
-        raise InputError(f"{path}, line {number}: {start} lies after {end}: write the first day first")
+        raise file.refusal(row.line, f"{start} lies after {end}: write the first day first")
     return start, end
 
 

@@ -22,6 +22,7 @@ from streams.access import AccessScope, Viewer
 from streams.catalog import load_catalog
 from streams.cli import cli
 from streams.clock import PARIS, dates, iso_utc, paris_day
+from streams.errors import InputError
 from streams.expose.collector import ForecastScraper
 from streams.expose.page import add_forecast
 from streams.expose.scope import OutOfSight
@@ -218,6 +219,30 @@ def test_it_says_what_it_cannot_tell(archive: Path, tmp_path: Path) -> None:
     assert "say --date DAY" in str(result.exception)
     result = CliRunner().invoke(cli, ["forecast", "--archive", str(tmp_path), "--date", "2026-01-01"])
     assert "holds no day" in str(result.exception)
+
+
+def test_a_day_before_all_that_is_held_is_not_told(archive: Path) -> None:
+    result = CliRunner().invoke(cli, ["forecast", "--archive", str(archive), "--date", "1999-05-04"])
+    assert result.exit_code == 1
+    assert "nothing like it is known" in result.output
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("forecast", "--date", "{}"),
+        ("report", "day", "--day", "{}"),
+        ("report", "period", "--from", "{}", "--to", "{}"),
+        ("history", "export", "--from", "{}", "--to", "{}"),
+        ("rehearse", "--from", "{}", "--to", "{}"),
+    ],
+)
+def test_years_that_no_calendar_reckons_with_are_refused(archive: Path, words: tuple[str, ...], day: str) -> None:
+    result = CliRunner().invoke(cli, [*(word.format(day) for word in words), "--archive", str(archive)])
+    assert (result.exit_code == 2 and "years are those from 1970" in result.stderr) or isinstance(
+        result.exception, InputError
+    )
 
 
 def test_backtest_prints_a_table(archive: Path) -> None:

@@ -53,6 +53,22 @@ def test_school_holidays_of_a_file(tmp_path: Path) -> None:
     assert "zone A has its own" in refused(path, "--calendar", "A", "--school-holidays", str(file))
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["\ufeffstart;end\r\n2026-02-14;2026-03-01\r\n", 'End,Name,Start\n\n2026-03-01,"winter\nbreak",2026-02-14 00:00\n'],
+)
+def test_school_holidays_of_a_spreadsheet(tmp_path: Path, content: str) -> None:
+    (tmp_path / "h.csv").write_text(content, newline="")
+    keys_of = country_days("none", tmp_path / "h.csv")
+    days = [
+        datetime.date(2026, 2, 13),
+        datetime.date(2026, 2, 14),
+        datetime.date(2026, 3, 1),
+        datetime.date(2026, 3, 2),
+    ]
+    assert [keys_of.is_school_holiday(day) for day in days] == [False, True, True, False]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("code", ["FR", "US", "US-CA", "NZ"])
 def test_countries_and_parts_of_them(code: str) -> None:
     assert is_country(code)
@@ -72,7 +88,8 @@ def test_other_codes_are_refused(tmp_path: Path, code: str) -> None:
     [
         (["2026-01-01,2026-01-02"], "expected a first line `start,end`"),
         (["start,end"], "has no holidays"),
-        (["start,end", "2026-01-01"], "line 2: write two days"),
+        (["start,end", "2026-01-01"], "line 2: 1 columns where line 1 has 2"),
+        (["start,end", "0001-01-01,2026-01-01"], "line 2: write two days"),
         (["start,end", "1 May,2 May"], "line 2: write two days"),
         (["start,end", "2026-01-03,2026-01-01"], "line 2: 2026-01-03 lies after"),
     ],
