@@ -134,9 +134,8 @@ class BackfillRun:
                 raise InputError(
                     f"{name} is no file: logs are read from files, which can be read again after an interruption"
                 )
-            stream, raw = open_events(name)
-            raw.close()
-            stream.close()
+            for opened in open_events(name):
+                opened.close()
 
     def _read(self) -> None:
         self.spool.prepare()
@@ -148,9 +147,8 @@ class BackfillRun:
         pool = WorkPool(self._plan.processes, len(left), self._die_with)
         total = sum(os.path.getsize(name) for name in left)
         projects = {code: number for number, code in enumerate(self._plan.rules.catalog.project_codes)}
-        bounds = self._plan.rules.bounds
-        latest_ms = self._plan.now_ms + bounds.ahead_ms_max
-        rules = ReadRules(self._plan.make_reader, projects, latest_ms, bounds.pseudonyms_only)
+        plan, bounds = self._plan, self._plan.rules.bounds
+        rules = ReadRules(plan.make_reader, projects, plan.now_ms + bounds.ahead_ms_max, bounds.pseudonyms_only)
 
         def read(place: int) -> InputReport | None:
             def look(at: int) -> bool:

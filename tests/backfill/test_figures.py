@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import date, datetime
 from pathlib import Path
@@ -221,14 +220,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no file"):
         backfill(tmp_path / "archive", [str(tmp_path)])
     assert not (tmp_path / "archive").exists()
-
-
-def test_a_name_that_is_no_text_is_told_and_kept(tmp_path: Path) -> None:
-    made = [event("a", _midnight(MIDNIGHTS[0]), "v")]
-    name = write(tmp_path / os.fsdecode(b"jour\xe9.log"), made)
-    result = backfill(tmp_path / "archive", [name])
-    assert [one.name for one in result.inputs] == [f"{tmp_path}/jour\\xe9.log"]
-    assert archived(tmp_path / "archive") == recounted(made)
 
 
 def test_hours_that_vigie_counted_itself_stay_and_come_back(tmp_path: Path) -> None:

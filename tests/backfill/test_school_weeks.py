@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import random
 from collections import Counter
 from datetime import date
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from streams.cli import cli
 from streams.clock import paris_day
-from tests.backfill.logs import event, recounted, write
+from tests.backfill.logs import archived, backfill, event, recounted, write
 
 MONDAY = date(2026, 5, 11)
 UAIS = ("0541234Y", "0750711R", "9740001H", "nonsense")
@@ -133,3 +134,10 @@ def test_an_empty_name_is_not_this_directory(tmp_path: Path, monkeypatch: pytest
     done = CliRunner().invoke(cli, ["backfill", "--format", "native", "--archive", "", log])
     assert (done.exit_code, "it is empty: name one" in done.stderr) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_name_that_is_no_text_is_told_and_kept(tmp_path: Path) -> None:
+    made = _made()[:50]
+    result = backfill(tmp_path / "archive", [write(tmp_path / os.fsdecode(b"jour\xe9.log"), made)])
+    assert [one.name for one in result.inputs] == [f"{tmp_path}/jour\\xe9.log"]
+    assert archived(tmp_path / "archive") == recounted(made)
