@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,8 +14,10 @@ from click.testing import CliRunner, Result
 from bench.logs import make_logs
 from streams.cli import cli
 from streams.pages import french
-from streams.trial.trial_page import NOT_EVENTS
+from streams.publish.lines import OVER_LINES, TOO_LONG
+from streams.trial.reasons import FRENCH, in_french
 
+ROOT = Path(__file__).resolve().parents[1]
 DAYS = 32
 LAST = date(2026, 6, 26)
 
@@ -35,7 +39,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Result]:
 def test_it_says_what_was_not_read_and_ends_with_1(page: tuple[str, Result]) -> None:
     text, result = page
     assert result.exit_code == 1
-    assert "ligne 1 : not a line of a combined access log" in text
+    assert "ligne 1 : pas une ligne de journal au format « combined »" in text
+    assert "le fichier compressé s&#39;arrête au milieu, après la ligne" in text
     assert "Fichiers lus en partie" in text
     assert "cut.gz" in text
     # The cut file holds lines of the first one: the same events, which count once.
@@ -64,7 +69,39 @@ def test_what_drove_an_alert_went_its_way(page: tuple[str, Result]) -> None:
 def test_what_is_no_event_is_told_in_french(page: tuple[str, Result]) -> None:
     text, _result = page
     assert "élément d" in text
-    assert not [english for english in NOT_EVENTS if f"<td>{english}</td>" in text]
+    assert not [english for english in FRENCH if english in text]
+
+
+def _reasons() -> list[str]:
+    """What readers may say, `x` for what they quote: the texts of `Unreadable`, `Skip` and their like in `streams.publish`."""
+    told = {"Unreadable", "Skip", "NotAnObject", "kind_of"}
+    texts = list[ast.expr]()
+    for path in (ROOT / "streams/publish").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in told:
+                texts += node.args[:1]
+            elif isinstance(node, ast.FunctionDef) and node.name in {"_damage", "_named_twice", "_named_otherwise"}:
+                texts += [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
+    parts = [part for text in texts for part in ((text.body, text.orelse) if isinstance(text, ast.IfExp) else (text,))]
+    return [said for part in parts if (said := _said(part))]
+
+
+def _said(text: ast.expr) -> str:
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        return text.value
+    if isinstance(text, ast.JoinedStr):
+        return "".join(each.value if isinstance(each, ast.Constant) else "x" for each in text.values)
+    return {"TOO_LONG": TOO_LONG, "OVER_LINES": OVER_LINES}.get(ast.unparse(text), "")
+
+
+def test_each_reason_of_the_readers_is_known_in_french() -> None:
+    reasons = _reasons()
+    assert len(reasons) > 45
+    same = {"event-type", "x x"}  # a name, and what `kind_of` makes of it
+    unknown = [reason for reason in reasons if reason not in same and in_french(reason) == reason]
+    assert unknown == ["method"]
+    assert in_french("method POST") == "méthode POST"
+    assert in_french("its parameter UAI is written '{uai}'") == "le paramètre UAI est écrit '{uai}'"
 
 
 def test_it_needs_nothing_else_and_names_nobody(page: tuple[str, Result]) -> None:

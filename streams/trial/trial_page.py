@@ -12,6 +12,7 @@ from streams.clock import french_moment
 from streams.pages import DayBar, french, render
 from streams.rehearse.plot import KINDS, LEGEND, Drawing, around, drawing
 from streams.trial.facts import TrialDay, TrialFacts
+from streams.trial.reasons import in_french
 
 #: Alerts that are drawn one by one; all are in the table.
 DRAWN_MAX = 20
@@ -23,17 +24,6 @@ _DARK = {
     "#1d4f91": "#8ab4f8", "#eef1e6": "#1d2430", "#dde3ea": "#2d3748", "#292524": "#e5e7eb", "#16a34a": "#4ade80", "#bbf7d0": "#14532d",
     "#57534e": "#9aa7b8", "#c2410c": "#fb923c", "#1d4ed8": "#60a5fa", "#6b21a8": "#c084fc",
 }  # fmt: skip
-#: What readers call a line that is no event, in French.
-NOT_EVENTS = {
-    "empty line": "ligne vide",
-    "host without a row": "hôte absent de la table",
-    "no hit.xiti": "autre chose qu'un appel de hit.xiti",
-    "no request": "connexion sans requête",
-    "not authenticated": "visiteur non connecté",
-    "other kinds": "autres",
-    "part of a page": "élément d'une page (image, style, script)",
-    "path without a row": "chemin absent de la table",
-}
 _WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
 
 
@@ -62,7 +52,7 @@ def trial_page(facts: TrialFacts, catalog: Catalog, made_at: datetime) -> str:
         dark=_DARK,
         skipped=sum((Counter(one.skipped) for one in facts.inputs), Counter()),
         unseen=[one for one in facts.unseen[:VALUES_SHOWN_MAX] if one[1]],
-        not_events=NOT_EVENTS,
+        in_french=in_french,
         lines_max=LINES_SHOWN_MAX,
         made=french_moment(made_at),
     )
