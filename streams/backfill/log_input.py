@@ -130,13 +130,13 @@ class InputReading:
             try:
                 for number, line in enumerate(read_lines(stream), 1):
                     found = classify(line, reader)
-                    if isinstance(found, Outgoing):
+                    if type(found) is Skip:
+                        self._tally.skip(found)
+                    elif type(found) is Outgoing:
                         self._block.append(found.value)
                         self._numbers.append(number)
                         if len(self._block) >= BLOCK_EVENTS:
                             self._take_block()
-                    elif isinstance(found, Skip):
-                        self._tally.skip(found)
                     else:
                         self._tally.unreadable.add(number, found.why)
                     if not number % LINES_BETWEEN_LOOKS and self.look(raw.tell() if raw.seekable() else 0):
@@ -200,9 +200,10 @@ class InputReading:
         )
         hours, inverse = np.unique(ts // 3_600_000, return_inverse=True)
         day_of = np.array([paris_date(hour * 60).toordinal() for hour in hours.tolist()], np.int64)[inverse]
-        pairs, which = np.unique(np.stack([projects, day_of]), axis=1, return_inverse=True)
-        for number, (project, day) in enumerate(pairs.T.tolist()):
-            mine = which.ravel() == number
+        days, which = np.unique(projects << 32 | day_of, return_inverse=True)
+        for number, both in enumerate(days.tolist()):
+            project, day = both >> 32, both & 0xFFFF_FFFF
+            mine = which == number
             found = self._days.setdefault((project, day), _Day())
             found.events += int(mine.sum())
             found.digest = (found.digest + int(sums[mine].sum(dtype=np.uint64))) % (1 << 64)

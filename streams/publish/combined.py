@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.publish.accesslog import Hit, is_address, ms_of_plain, place_of_plain, read_hit, split_plain
+from streams.publish.accesslog import Hit, is_address, match_plain, ms_of_plain, place_of_plain, read_hit
 from streams.publish.fields import (
     NOT_AUTHENTICATED,
     FoundOnce,
@@ -71,10 +71,10 @@ class CombinedReader:
 
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
-        plain = split_plain(line)
+        plain = match_plain(line)
         if plain is None:
             return self._read_with_care(line)
-        place, name, time, request, status = plain
+        place, name, time, request, status = plain.groups()
         asked, ts_ms = self._places[place], self._times[time]
         if asked is None or ts_ms is None:
             return self._read_with_care(line)
@@ -82,7 +82,7 @@ class CombinedReader:
         if user is None:
             return NOT_AUTHENTICATED
         page = self._pages[asked, request, status]
-        return page if page.__class__ is Skip else _visit(user, page, ts_ms)
+        return page if type(page) is Skip else _visit(user, page, ts_ms)
 
     def _read_with_care(self, line: bytes) -> Reading:
         hit = read_hit(line)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, final
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +26,7 @@ KIND_CHARACTERS_MAX = 32
 TS_MS_MAX = 10_000_000_000_000
 
 
+@final
 class Visit(msgspec.Struct, frozen=True, gc=False):
     """One authenticated use of a service, before its user has become a pseudonym. `project` chooses the secret."""
 
@@ -39,6 +40,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     tool: str | None = None
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Skip:
     """A line that is no authenticated use of a service; `kind` says what it is, in a few words that many lines share."""

@@ -55,8 +55,10 @@ class Tally:
 
     def skip(self, what: Skip) -> None:
         """Count a line that is not sent."""
-        known = what.kind in self.skipped or len(self.skipped) < KINDS_MAX
-        self.skipped[what.kind if known else OTHER_KINDS] += 1
+        kind, skipped = what.kind, self.skipped
+        if kind not in skipped and len(skipped) >= KINDS_MAX:
+            kind = OTHER_KINDS
+        skipped[kind] += 1
 
 
 #: Stands in for every project's secret: what is made with it is thrown away.

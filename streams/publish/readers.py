@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import final
 
 import msgspec
 import orjson
@@ -38,6 +39,7 @@ class Format(StrEnum):
     COMBINED = "combined"
 
 
+@final
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record as it is sent."""
 
@@ -114,7 +116,7 @@ class EmittedLines:
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""
         found = self._read_line(bare(line))
-        if not isinstance(found, Visit):
+        if type(found) is not Visit:
             return found
         use = (found.project, found.user_id, found.uai, found.service, found.profile, found.type, found.tool)
         key, rest = self._told[use]

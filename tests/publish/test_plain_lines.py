@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.catalog import load_catalog
-from streams.publish.accesslog import Hit, ms_of_plain, place_of_plain, read_hit, split_plain
+from streams.publish.accesslog import Hit, match_plain, ms_of_plain, place_of_plain, read_hit
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables
 from streams.publish.fields import FoundOnce
@@ -61,12 +61,12 @@ READER = CombinedReader(TABLES, "pcn")
 
 def read_plain(line: bytes) -> tuple[int, bytes | None, bytes, bytes, bytes, bytes, bytes] | None:
     """The request of a line that the quick way reads."""
-    plain = split_plain(line)
+    plain = match_plain(line)
     if plain is None:
         return None
-    place, user, time, request, status = plain
+    place, user, time, request, status = plain.groups()
     where, ts_ms = place_of_plain(place), ms_of_plain(time)
-    return None if where is None or ts_ms is None else (ts_ms, *where, user, *request.split(b" "), status)  # type: ignore[return-value]
+    return None if where is None or ts_ms is None else (ts_ms, *where, user, *request.split(b" "), status)
 
 
 def _same(line: bytes) -> bool:
