@@ -48,6 +48,7 @@ class Skip:
     kind: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A line that is not what the format says; `why` tells what to mend."""

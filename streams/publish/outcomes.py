@@ -25,11 +25,12 @@ EMPTY_LINE = Skip("empty line")
 
 def classify(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadable:
     """Return what becomes of a line, the same for `publish` and its rehearsal."""
+    found = reader.read(line.content)
+    if type(found) is not Unreadable:
+        return found
     if line.long_digest is not None:
         return Unreadable(TOO_LONG)
-    if is_blank(line.content):
-        return EMPTY_LINE
-    return reader.read(line.content)
+    return EMPTY_LINE if is_blank(line.content) else found
 
 
 @dataclass(slots=True)
