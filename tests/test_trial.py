@@ -90,7 +90,7 @@ def _said(text: ast.expr) -> str:
     if isinstance(text, ast.Constant) and isinstance(text.value, str):
         return text.value
     if isinstance(text, ast.JoinedStr):
-        return "".join(each.value if isinstance(each, ast.Constant) else "x" for each in text.values)
+        return "".join(str(each.value) if isinstance(each, ast.Constant) else "x" for each in text.values)
     return {"TOO_LONG": TOO_LONG, "OVER_LINES": OVER_LINES}.get(ast.unparse(text), "")
 
 
