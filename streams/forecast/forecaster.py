@@ -4,8 +4,6 @@ Each of the last days is forecast as if it were as far ahead, from what was know
 means, in reaches of the formula's interval, tells by how much that is to be widened, or may be narrowed, so that it holds four in five.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

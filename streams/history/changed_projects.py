@@ -4,8 +4,6 @@ Growth is reported like with like: without the projects that changed. By region 
 figure by project exists, their share of a region's visits is, of each service and profile alike; an academy that holds one has no growth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """TCP ports and lock files: who holds one, which ports are free, and whether the server on one is ready. A look never raises."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket
@@ -174,7 +172,7 @@ class FileLock:
         self._taken = taken
         self._file: int | None = None
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> "FileLock":
         """Take the lock, or say who has it.
 
         Raises:

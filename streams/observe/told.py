@@ -5,8 +5,6 @@ project in `config/projects.yaml`: from that day on, at nine in the morning (loc
 was ever counted is an alert. It ends with its first event.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 In French, for operators.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial

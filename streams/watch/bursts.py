@@ -5,8 +5,6 @@ any is no silence where orders are half an hour apart. How large a heap is shows
 independent counts of mean m a row is empty with probability e^-m, with heaps of size b with e^-(m/b).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

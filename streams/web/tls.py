@@ -1,7 +1,5 @@
 """The certificate that a server shows, read again when its files change: certificates of today live for weeks."""
 
-from __future__ import annotations
-
 import logging
 import os
 import ssl
@@ -58,7 +56,7 @@ class TlsFiles:
             ) from None
         return context
 
-    def _look(self) -> tuple[FileState | None, ...]:
+    def _look(self) -> "tuple[FileState | None, ...]":
         return tuple(file_state(path) for path in (self._certfile, self._keyfile))
 
 
