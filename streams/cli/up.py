@@ -39,7 +39,6 @@ from streams.local import (
 )
 from streams.local.jars import jars_are_there
 from streams.local.process import check_programs
-from streams.local.run import utf8_output
 from streams.settings import Settings, default_data_dir, load_settings
 from streams.simulate.levels import load_past
 from streams.simulate.scenario import DEFAULT_SPEED, checked_scale, load_scenarios, scenario_shift_seconds
@@ -95,7 +94,6 @@ def up(
     Every other command finds it without options while it runs. A process that dies is started again within 5 seconds. Ctrl-C, SIGTERM or
     --seconds stop it cleanly; its data stay in the data directory.
     """
-    utf8_output()
     directory = (data_dir or default_data_dir()).absolute()
     if verify and seconds is None:
         raise InputError("--verify needs --seconds: it compares when the traffic has stopped")

@@ -20,12 +20,11 @@ TOP = 6
 
 @dataclass(frozen=True, slots=True)
 class ChainLook:
-    """One look at the chain. Times are epoch seconds; `rate` is in events a second, None before two looks.
+    """One look at the chain. `settled_at` is in epoch seconds; `rate` in events a second, None before two looks.
 
     `top_regions` and `top_services` are (code, events in the last `RANKED_MINUTES` minutes held), highest first.
     """
 
-    read_at: float
     counted: int
     rejected: int
     rate: float | None
@@ -78,7 +77,6 @@ class ChainWatcher:
         before, then = self._samples[0]
         regions, services = self._rank(snapshot)
         return ChainLook(
-            read_at=now,
             counted=counted,
             rejected=_sum(snapshot.totals, Cut.REJECTED),
             rate=max(counted - then, 0) / (now - before) if now > before else None,

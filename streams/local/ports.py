@@ -4,7 +4,8 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,44 +165,36 @@ def _exchange(port: int, request: bytes, length: int) -> bytes:
         return b""
 
 
-class FileLock:
-    """Held from `with` on until its end."""
+@contextmanager
+def locked_by_us(path: Path, taken: str) -> Iterator[None]:
+    """Hold a lock file within this, or say who has it.
 
-    def __init__(self, path: Path, taken: str) -> None:
-        self._path = path
-        self._taken = taken
-        self._file: int | None = None
+    Raises:
+        ServerError: `taken`, with the pid and the command line of the holder.
+        InputError: the file cannot be made.
+    """
+    try:
+        # Events and counts lie there: nobody else looks.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = take(path, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}): choose another directory "
+            "(--data-dir for the data, VIGIE_STACK_FILE for the record of the stack)"
+        ) from None
+    if file is None:
+        raise ServerError(f"{taken}: {_lock_holder(path)}")
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        release(path, file)
 
-    def __enter__(self) -> "FileLock":
-        """Take the lock, or say who has it.
 
-        Raises:
-            ServerError: `taken`, with the pid and the command line of the holder.
-            InputError: the file cannot be made.
-        """
-        try:
-            # Events and counts lie there: nobody else looks.
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = take(self._path, 0o644)
-        except OSError as error:
-            raise InputError(
-                f"{self._path} cannot be written ({error.strerror}): choose another directory "
-                "(--data-dir for the data, VIGIE_STACK_FILE for the record of the stack)"
-            ) from None
-        if self._file is None:
-            raise ServerError(f"{self._taken}: {self._holder()}")
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._file is not None:
-            release(self._path, self._file)
-            self._file = None
-
-    def _holder(self) -> str:
-        try:
-            pid = int(self._path.read_text())
-        except (OSError, ValueError):  # it has just been taken, its pid is not written yet
-            return "its process could not be seen"
-        return f"pid {pid} ({command_line(pid)})"
+def _lock_holder(path: Path) -> str:
+    try:
+        pid = int(path.read_text())
+    except (OSError, ValueError):  # it has just been taken, its pid is not written yet
+        return "its process could not be seen"
+    return f"pid {pid} ({command_line(pid)})"

@@ -2,7 +2,6 @@
 
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from types import FrameType
 from streams.errors import ServerError
 from streams.live import LiveReader
 from streams.local.chain import ChainWatcher
-from streams.local.ports import FileLock, check_ports
+from streams.local.ports import check_ports, locked_by_us
 from streams.local.process import Program
 from streams.local.screen import Screen, StackView
 from streams.local.servers import alertmanager, kafka, prometheus, redis
@@ -55,13 +54,6 @@ class StopRequests:
         """Signal handler."""
         self.count += 1
         self.terminal_gone = self.terminal_gone or number == signal.SIGHUP
-
-
-def utf8_output() -> None:
-    """Never fail on a character that the terminal cannot show."""
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")
 
 
 @contextmanager
@@ -207,11 +199,11 @@ def run_stack(plan: StackPlan, hooks: Hooks, screen: Screen) -> int:
     with ExitStack() as stack:
         requests = stack.enter_context(stop_requests())
         stack.enter_context(
-            FileLock(path.with_name(path.name + ".lock"), f"a local stack runs already (recorded in {path})")
+            locked_by_us(path.with_name(path.name + ".lock"), f"a local stack runs already (recorded in {path})")
         )
         if record := read_stack():
             raise ServerError(f"a local stack runs already (recorded in {path}): pid {record['pid']}; stop it first")
         check_ports(plan.port_uses())  # before anything is created in the data directory
-        stack.enter_context(FileLock(plan.data_dir / "vigie.lock", f"a stack runs on {plan.data_dir} already"))
+        stack.enter_context(locked_by_us(plan.data_dir / "vigie.lock", f"a stack runs on {plan.data_dir} already"))
         written = StackRecord(path, plan.data_dir, recorded_settings(plan.settings), time.time())
         return Stack(plan, hooks, screen, requests, written).run()

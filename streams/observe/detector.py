@@ -59,11 +59,9 @@ class DetectorParts:
 
 @dataclass(frozen=True, slots=True)
 class DetectorFigures:
-    """Where it stands: the minutes of the clock before `judged_to` are judged (None: it still loads); `days_loaded` of `days_to_load`."""
+    """Where it stands: the minutes of the clock before `judged_to` are judged (None: it still loads)."""
 
     judged_to: int | None = None
-    days_loaded: int = 0
-    days_to_load: int = 0
     failures: int = 0
     problem: str | None = None
 
@@ -137,7 +135,7 @@ class Detector:
         self._never.known(seen_in(parts.reader.snapshot().totals_of_all_time()))
         # After a defect nothing that was left behind is trusted.
         self._loading = Loading(
-            self.plan, self._never, _cold(state, shift), self._say, recalls=not self.loop.state.defects
+            self.plan, self._never, _cold(state, shift), self._go_on, recalls=not self.loop.state.defects
         )
         today = paris_date(state.now_ms // 60_000 + shift)
         # The stamp first: a backfill that ends between the two is then news at the next look.
@@ -189,8 +187,7 @@ class Detector:
             self._tell()
         self.figures = replace(self.figures, judged_to=loading.fed - shift, problem=None)
 
-    def _say(self, done: int, days: int) -> None:
-        self.figures = replace(self.figures, days_loaded=done, days_to_load=days)
+    def _go_on(self) -> None:
         self.loop.goes_on()
         if self.loop.stopping:
             raise VigieError("the observer stops")

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from streams.clock import paris_day
+from streams.history.marks import note_measured
 from streams.history.reading import History, PastDay
 from streams.observe.detector_memory import SETTLED_DAYS, keep, recall, stamps_of
 from streams.observe.series import JUDGED_CUTS, Plan
@@ -34,9 +35,7 @@ def day_block(plan: Plan, day: PastDay) -> Block:
     """The table of one day in Paris."""
     first, end = day.minutes
     known = np.zeros(end - first)
-    for mark in day.hours:
-        for begin, stop in mark.measured:
-            known[max(begin, first) - first : max(min(stop, end) - first, 0)] = 1.0
+    note_measured(known, day.hours, first, end)
     block = Block(first, plan.table(day.rows, first, known))
     for mark in day.hours:
         # An import may lack a cut: what that would tell is not known, which is not zero.
@@ -104,13 +103,13 @@ COLD_MINUTES = 30
 class Loading:
     """Feeds the judges. `cold` are epoch minutes of archive time that are not judged.
 
-    `said` is called after each day with how many there are. What an earlier start left behind is taken only where it `recalls`.
+    `goes_on` is called after each day; `done` of `days` are read. What an earlier start left behind is taken only where it `recalls`.
     """
 
     plan: Plan
     never: NeverSeen
     cold: range | None
-    said: Callable[[int, int], None]
+    goes_on: Callable[[], None]
     recalls: bool = True
     fed: int = 0
     days: int = 0
@@ -195,7 +194,7 @@ class Loading:
 
     def _count(self) -> None:
         self.done += 1
-        self.said(self.done, self.days)
+        self.goes_on()
 
 
 #: The archive's directory is listed once in so many seconds; days that keep coming are waited for.

@@ -16,7 +16,6 @@ from streams.local.supervisor import ProcessStatus, State
 CLOCK = 1_795_447_800.0
 SHIFT = -7_205_880
 CHAIN = ChainLook(
-    read_at=CLOCK,
     counted=1_234_567,
     rejected=42,
     rate=2041.4,
@@ -104,7 +103,7 @@ def test_the_plain_line_is_one_line_with_every_figure():
 
 
 def test_nothing_counted_and_nothing_settled_yet():
-    empty = ChainLook(CLOCK, 0, 0, None, 0, None, 0, 0, (), ())
+    empty = ChainLook(0, 0, None, 0, None, 0, 0, (), ())
     assert "no event yet" in drawn(view(chain=empty))
     assert "settled to - (not yet)" in line(view(chain=empty))
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from streams.local.ports import FileLock, free_ports
+from streams.local.ports import free_ports, locked_by_us
 from streams.local.run import stop_requests
 
 
@@ -42,7 +42,7 @@ def test_taken_ports_are_one_clear_error_and_nothing_is_created(tmp_path):
 
 
 def test_a_stack_that_runs_already_is_named(tmp_path):
-    with FileLock(tmp_path / "stack.json.lock", "taken"):
+    with locked_by_us(tmp_path / "stack.json.lock", "taken"):
         done = up(tmp_path)
     assert done.returncode == 3
     assert f"a local stack runs already (recorded in {tmp_path / 'stack.json'}): pid {os.getpid()} (" in done.stderr

@@ -56,7 +56,7 @@ def plan(past: PastMaker) -> Plan:
 def load(
     archive: Path, past: PastMaker, plan: Plan, today: datetime.date = TODAY, key: str = "k"
 ) -> tuple[Loading, list[Judge]]:
-    loading = Loading(plan, NeverSeen([], 0), None, lambda _done, _days: None)
+    loading = Loading(plan, NeverSeen([], 0), None, lambda: None)
     history = History(Archive(archive), past.inputs.catalog)
     return loading, loading.load(history, key, today, None)
 
@@ -193,7 +193,7 @@ def test_the_key_is_that_of_code_lists_and_calendar(past: PastMaker) -> None:
 
 def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
     """A visitor who was there before counting began counts as one who arrives."""
-    loading = Loading(plan, NeverSeen([], 0), range(1000, 1000 + COLD_MINUTES), lambda _done, _days: None)
+    loading = Loading(plan, NeverSeen([], 0), range(1000, 1000 + COLD_MINUTES), lambda: None)
     block = Block(990, np.ones((plan.rows, 60)))
     known = np.isfinite(loading.warm(block).table[0])
     assert known.tolist() == [True] * 10 + [False] * COLD_MINUTES + [True] * 20

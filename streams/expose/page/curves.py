@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streams.catalog import Catalog
 from streams.clock import PARIS, french_date, paris_date, paris_day, paris_days_of
@@ -18,6 +17,7 @@ from streams.expose.spans import NO_GRID, Grid, Line, Minutes, Span
 from streams.history import SchoolCalendar, school_year_of
 from streams.history.calendar import PACKAGED_ZONES
 from streams.history.pairing import like_days_before, rentree_before
+from streams.history.side import wall_minutes
 
 logger = logging.getLogger(__name__)
 
@@ -108,19 +108,12 @@ def zones_of(calendar: SchoolCalendar, scope: Scope, catalog: Catalog) -> Sequen
 
 def same_times(values: Minutes, day: date, other: date) -> Minutes:
     """Values of the minutes of `other` brought onto those of `day` with the same time on the clock in Paris, NaN where it has none."""
-    times, others = _times(day), _times(other)
+    times, others = wall_minutes(day), wall_minutes(other)
     if len(times) == len(others):
         return values
     at = np.full(24 * 60, -1)
     at[others[::-1]] = np.arange(len(others))[::-1]
     return np.where(at[times] < 0, np.nan, values[at[times]])
-
-
-def _times(day: date) -> NDArray[np.int64]:
-    """The time on the clock in Paris, in minutes since midnight, of each minute of a day: 23, 24 or 25 hours."""
-    begin, end = paris_day(day)
-    hours = [datetime.fromtimestamp(m * 60, UTC).astimezone(PARIS).hour for m in range(begin, end, 60)]
-    return (np.array(hours)[:, None] * 60 + np.arange(60)).ravel()
 
 
 @dataclass(frozen=True, slots=True)
