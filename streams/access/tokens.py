@@ -7,7 +7,6 @@ hash: there is nothing to guess. Nobody can read a token out of the file; it is 
 import hashlib
 import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ import msgspec
 from streams.decoded_types import known
 from streams.errors import InputError, SettingsError
 from streams.lock_file import locked
+from streams.whole_file import replace_whole
 
 PREFIX = "vigie"
 ID_BYTES = 5
@@ -154,7 +154,8 @@ class TokenFile:
         path = Path(os.path.realpath(self.path))  # a link stays one
         try:
             with locked(path.parent):
-                _write(path, changed(self.read() if path.exists() else ()))
+                tokens = changed(self.read() if path.exists() else ())
+                replace_whole(path, lambda fresh: _write(fresh, tokens))
         except OSError as error:
             raise InputError(f"tokens_file {path} cannot be written: {error.strerror or error}") from None
 
@@ -186,20 +187,5 @@ def has_expired(token: Token, now: datetime) -> bool:
 
 
 def _write(path: Path, tokens: tuple[Token, ...]) -> None:
-    text = msgspec.json.format(msgspec.json.encode(_Kept(FILE_VERSION, tokens)), indent=2)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from its first byte
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text + b"\n")
-            file.flush()
-            os.fchmod(file.fileno(), MODE)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    path.touch(MODE, exist_ok=False)  # nobody else's from its first byte
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(_Kept(FILE_VERSION, tokens)), indent=2) + b"\n")

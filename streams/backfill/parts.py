@@ -29,8 +29,9 @@ from streams.history.arrow import FileHead, FileReader, write_file
 from streams.history.compose import HourReading
 from streams.history.day_columns import CutName, CutRows, Sketches
 from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, InputMark, joined
-from streams.history.whole_files import explained, replace_whole
+from streams.history.whole_files import explained
 from streams.lock_file import release, take
+from streams.whole_file import replace_whole
 
 DIRECTORY = "backfill"
 
@@ -210,9 +211,7 @@ class Spool:
         Raises:
             OSError: as the file system says.
         """
-        beside = self._report(stem).with_suffix(".tmp")
-        beside.write_bytes(msgspec.json.encode(report))
-        beside.replace(self._report(stem))
+        replace_whole(self._report(stem), lambda fresh: fresh.write_bytes(msgspec.json.encode(report)))
 
     def paths(self, names: Iterable[str]) -> tuple[Path, ...]:
         """Where runs are."""

@@ -12,7 +12,7 @@ import click
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.cli.sources import open_archive, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, print_json
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, print_json, write_page
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.forecast import KnownDays, Outlook
@@ -124,7 +124,7 @@ def forecast(
                 click.echo(line)
             made = _kept(france, _last_known(held, days), growth)
             if html is not None:
-                html.write_text(forecast_page(made), encoding="utf-8")
+                write_page("--html", html, forecast_page(made))
             if keeping:
                 keep(history.archive.directory, made)
     unknown = [day for day in days if not any(row.day == day for row in rows)]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from streams.cli.report_dnma import dnma
 from streams.cli.sources import archive_place, open_history, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, PIPED_COLUMNS, NamedPath, print_json
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, PIPED_COLUMNS, NamedPath, print_json, write_page
 from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import small_numbers
@@ -188,7 +188,9 @@ def _report(
     sides = both_sides(history, catalog, calendar, question, settings.config_dir, part=part)
     made = make_report(question, sides, catalog, calendar, few=small_numbers(settings), simulated=simulated, part=part)
     if html is not None:
-        _write_page(html, report_page(made, catalog, datetime.datetime.now(PARIS)))
+        page = report_page(made, catalog, datetime.datetime.now(PARIS))
+        write_page("--html", html, page)
+        click.echo(f"{html}: {len(page.encode()) / 1024:.0f} KiB", err=True)
     if as_json:
         print_json(report_values.report_json(made))
     elif as_csv:
@@ -196,11 +198,3 @@ def _report(
     elif html is None:
         # Into a pipe nothing is cut or left out.
         report_words.print_report(made, Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS))
-
-
-def _write_page(path: Path, page: str) -> None:
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; name another file with --html") from None
-    click.echo(f"{path}: {len(page.encode()) / 1024:.0f} KiB", err=True)

@@ -16,7 +16,7 @@ from streams.catalog import load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
 from streams.cli.sources import archive_place
-from streams.cli.terminal import DIRECTORY, NEW_FILE, hold_apart, say
+from streams.cli.terminal import DIRECTORY, NEW_FILE, hold_apart, say, write_page
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -210,5 +210,5 @@ def _write_page(
         alerts=with_drivers(rehearsal.alerts, codes, values),
         sensitivity={"low": "basse", "normal": "normale", "high": "haute"}[sensitivity],
     )
-    html.write_text(trial_page(facts, catalog, datetime.now(PARIS)), encoding="utf-8")
+    write_page("--html", html, trial_page(facts, catalog, datetime.now(PARIS)))
     return len(facts.days), len(facts.alerts)

@@ -12,7 +12,7 @@ import numpy as np
 from streams import values
 from streams.cli.progress import Meter
 from streams.cli.sources import open_history, settings_and_lists
-from streams.cli.terminal import FILE, hold_apart
+from streams.cli.terminal import FILE, hold_apart, write_page
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -26,9 +26,9 @@ from streams.rehearse import (
     as_text,
     counts_of,
     lasting_into,
+    plot_page,
     read_counts,
     rehearse_regions,
-    write_plot,
 )
 from streams.rehearse import rehearse as judge
 from streams.rehearse.clocks import NONE, country_days, is_country
@@ -149,7 +149,7 @@ def rehearse(
                 school_holidays=school_holidays,
             )
     if plot_file:
-        write_plot(plot_file, name, counts, rehearsal)
+        write_page("--plot", plot_file, plot_page(name, counts, rehearsal))
     if json_wanted:
         sys.stdout.buffer.write(as_json(counts, rehearsal) + b"\n")
         sys.stdout.buffer.flush()

@@ -30,7 +30,7 @@ from streams.simulate.inputs import (
     write_file,
     write_steps,
 )
-from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveOptions, LiveRun, Pace, TwoWays, begin_second
+from streams.simulate.live import DELIVERY_SECONDS_MAX, LiveRun, Pace, TwoWays, begin_second
 from streams.simulate.scenario import DEFAULT_SPEED, Scenario, scenario_shift_seconds
 from streams.simulate.traffic import Generator, TrafficPlan
 
@@ -226,7 +226,9 @@ def _live(
         book,
         publisher,
         pace=Pace(begin_s, now, speed),
-        options=LiveOptions(truth, seconds, say),
+        truth=truth,
+        seconds=seconds,
+        say=say,
         stop=stop,
     ).run()
 

@@ -81,6 +81,20 @@ def say_simulation(shift_seconds: int) -> None:
         click.echo(note)
 
 
+def write_page(option: str, path: Path, page: str) -> None:
+    """Write the page that an option asks for.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {option} {path}: {error.strerror or error}; name another file with {option}"
+        ) from None
+
+
 _AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])", re.ASCII)
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from streams.clock import PARIS, french_moment
-from streams.history.whole_files import explained, read_json, replace_whole
+from streams.history.whole_files import explained, read_json
 from streams.pages import NOW, Line, render
+from streams.whole_file import replace_whole
 
 FILE = "forecast.json"
 

@@ -20,10 +20,10 @@ from streams.history.whole_files import (
     UnreadableFileError,
     explained,
     read_json,
-    replace_whole,
     unreadable,
 )
 from streams.lock_file import locked
+from streams.whole_file import replace_whole
 
 T = TypeVar("T")
 #: Written again whenever a backfill changed days that are past: running observers see it.

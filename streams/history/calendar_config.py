@@ -105,13 +105,9 @@ class _Overrides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: tuple[ForcedDays, ...] = ()
 
 
-class CalendarConfig(msgspec.Struct, frozen=True):
+class CalendarConfig(_Calendar, frozen=True):
     """Both files. `public_holidays` is region -> subdivision of `holidays`; the local ones hold in a part of the region."""
 
-    packaged_first: date
-    packaged_last: date
-    public_holidays: dict[str, str] = {}
-    local_public_holidays: dict[str, tuple[str, ...]] = {}
     school_years: tuple[SchoolYear, ...] = ()
     days: tuple[ForcedDays, ...] = ()
 
@@ -127,14 +123,7 @@ def read_calendar_config(config_dir: Path, zones: Mapping[str, str | None]) -> C
     for where, found in ((path, _base_problems(base, zones)), (overrides_path, _override_problems(told, zones))):
         if problems := list(found):
             raise section_error(where, problems)
-    return CalendarConfig(
-        base.packaged_first,
-        base.packaged_last,
-        base.public_holidays,
-        base.local_public_holidays,
-        told.school_years,
-        told.days,
-    )
+    return CalendarConfig(**msgspec.structs.asdict(base), **msgspec.structs.asdict(told))
 
 
 def _base_problems(base: _Calendar, zones: Mapping[str, str | None]) -> Iterator[str]:

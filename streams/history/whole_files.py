@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -64,28 +64,6 @@ def read_json(path: Path, kind: type[T], advice: str) -> T | None:
         raise ArchiveError(f"{path} is damaged ({error}): {advice}") from None
     except OSError as error:
         raise unreadable(path, error) from None
-
-
-def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside, force to disk, then rename: the file is the old one or the new one, whenever the process dies.
-
-    The lock is held: a temporary file that is there was left by a process that died.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 @contextmanager

@@ -57,24 +57,18 @@ class LoadReplay:
         return [len(minute.at_ms) for minute in self.minutes]
 
 
-@dataclass(frozen=True, slots=True)
-class SenderShare:
-    """Which part of the visitors one of several senders has."""
+def expand(minute: ReplayMinute, sender: int, senders: int, times: float) -> tuple[ReplayMinute, Ints]:
+    """The events of a minute that one of several senders has, in order, and the copy that each belongs to.
 
-    number: int
-    senders: int
-    times: float
-
-
-def expand(minute: ReplayMinute, share: SenderShare) -> tuple[ReplayMinute, Ints]:
-    """One sender's events of a minute, in order, and the copy that each belongs to. Every minute keeps its events, times `times`."""
-    whole = int(share.times)
+    Every minute keeps its events, times `times`; a sender has its part of the visitors.
+    """
+    whole = int(times)
     parts: list[tuple[Ints, Ints, Ints]] = []
     rows = np.arange(len(minute.at_ms))
     for copy in range(whole + 1):
-        mine = (minute.visitor + copy) % share.senders == share.number
+        mine = (minute.visitor + copy) % senders == sender
         if copy == whole:  # a part of the visitors once more
-            mine &= _part(minute.visitor, copy) < share.times - whole
+            mine &= _part(minute.visitor, copy) < times - whole
         chosen = rows[mine]
         at = minute.at_ms[chosen]
         if copy:  # not all copies in the same millisecond

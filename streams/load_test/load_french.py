@@ -72,11 +72,6 @@ class LoadTestResult:
     restarts: int
     left_out: tuple[str, ...]
 
-    @property
-    def workers_needed(self) -> int:
-        """Workers that `need_rate` takes."""
-        return workers_for(self.need_rate, self.verdict.worker_us)
-
     def lines(self) -> list[str]:
         """For people."""
         found, balance = self.verdict, self.balance
@@ -105,8 +100,8 @@ class LoadTestResult:
             f"{number(balance.counted)} comptés + {number(balance.rejected)} rejetés + {number(balance.duplicates)} doublons ; "
             f"écart {balance.difference}",
             f"  visites                    {number(balance.visits)} comptées{expected}",
-            f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : {counted(self.workers_needed, 'ouvrier')}, "
-            "la moitié de chaque cœur restant libre",
+            f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : "
+            f"{counted(workers_for(self.need_rate, found.worker_us), 'ouvrier')}, la moitié de chaque cœur restant libre",
         ]
         if self.restarts:
             told.append(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from streams.background import BackgroundLoop, LoopRules
 from streams.errors import BufferFull
-from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand
+from streams.load_test.load_events import EventWriter, LoadReplay, expand
 from streams.publish import VisitPublisher
 from streams.publish.producer import partition_of
 
@@ -56,13 +56,13 @@ def send(
 ) -> SentLog:
     """Send one sender's share; one that cannot keep up sends late, and never less."""
     writer = EventWriter(plan.replay, plan.run, number)
-    share = SenderShare(number, plan.senders, plan.times)
     ticks: list[tuple[float, list[int]]] = []
     numbers, place, sent = [0] * plan.partitions, number * COUNTERS, 0
     counters[place + 3] = os.getpid()
     cpu = time.process_time()
     for minute in plan.replay.minutes:
-        for due, key, value in writer.events(*expand(minute, share), plan.start_ms):
+        mine, copies = expand(minute, number, plan.senders, plan.times)
+        for due, key, value in writer.events(mine, copies, plan.start_ms):
             while due > (now := time.time() * 1000) and not stopping():
                 _note(ticks, numbers, counters, place, (sent, 0, publisher.delivered))
                 time.sleep(min(TICK_SECONDS, (due - now) / 1000))

@@ -3,7 +3,7 @@
 from streams.rehearse.counts_file import CountsGrid, read_counts
 from streams.rehearse.from_archive import EarlierRows, counts_of, rehearse_regions
 from streams.rehearse.judge_rows import Found, Rehearsal, as_json, as_text, lasting_into, rehearse
-from streams.rehearse.plot import write_plot
+from streams.rehearse.plot import plot_page
 
 __all__ = [
     "CountsGrid",
@@ -14,8 +14,8 @@ __all__ = [
     "as_text",
     "counts_of",
     "lasting_into",
+    "plot_page",
     "read_counts",
     "rehearse",
     "rehearse_regions",
-    "write_plot",
 ]

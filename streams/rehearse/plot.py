@@ -6,12 +6,10 @@ In French, for operators.
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.errors import InputError
 from streams.pages import french, render
 from streams.rehearse.counts_file import CountsGrid
 from streams.rehearse.judge_rows import Found, Rehearsal
@@ -33,15 +31,11 @@ KINDS = {"surge": ("hausse", "#c2410c"), "drop": ("chute", "#1d4ed8"), "silence"
 LEGEND = (*COLOURS, *((colour, label) for label, colour in KINDS.values()))
 
 
-def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) -> None:
-    """Write the page.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
+    """The page; `name` says what was judged."""
     alerts, rows = rehearsal.alerts, counts.values.shape[1]
     shown = sorted(range(len(counts.scopes)), key=lambda one: -sum(found.series == one for found in alerts))
-    page = render(
+    return render(
         "rehearse/rehearsal.html",
         title=f"Répétition : {name}",
         name=name,
@@ -55,10 +49,6 @@ def write_plot(path: Path, name: str, counts: CountsGrid, rehearsal: Rehearsal) 
             (found, drawing(counts, rehearsal, found.series, *around(counts, found))) for found in alerts[:DETAILS_MAX]
         ],
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write --plot {path}: {error.strerror or error}") from None
 
 
 def _where(counts: CountsGrid, series: int) -> str:

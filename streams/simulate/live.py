@@ -71,17 +71,11 @@ DELIVERY_SECONDS_MAX = 600.0
 FLUSH_SECONDS_MAX = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """`truth` is where the truth is kept, `seconds` how long to run (None: until stopped), `say` takes progress lines."""
-
-    truth: Path | None
-    seconds: float | None
-    say: Callable[[str], None]
-
-
 class LiveRun:
-    """Sends until it is stopped. `now` is the clock; `stop` is set by a signal."""
+    """Sends until it is stopped. `truth` is where the truth is kept, `seconds` how long to run (None: until stopped).
+
+    `say` takes progress lines, `stop` is set by a signal, `now` is the clock.
+    """
 
     def __init__(
         self,
@@ -90,7 +84,9 @@ class LiveRun:
         publisher: "VisitPublisher | TwoWays",
         *,
         pace: Pace,
-        options: LiveOptions,
+        truth: Path | None,
+        seconds: float | None,
+        say: Callable[[str], None],
         stop: threading.Event,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -98,7 +94,9 @@ class LiveRun:
         self._book = book
         self._publisher = publisher
         self._pace = pace
-        self._options = options
+        self._truth = truth
+        self._seconds = seconds
+        self._say = say
         self._stop = stop
         self._now = now
         self._sent = 0
@@ -112,7 +110,7 @@ class LiveRun:
             NotDelivered: Kafka did not confirm some events; the truth is marked so.
             ServerError: Kafka cannot be reached at all.
         """
-        until = None if self._options.seconds is None else time.monotonic() + self._options.seconds
+        until = None if self._seconds is None else time.monotonic() + self._seconds
         self._save_truth()
         try:
             while (
@@ -176,14 +174,14 @@ class LiveRun:
         rate = (self._sent - before) / max(now - since, 0.001)
         self._said = (now, self._sent)
         behind = max(0.0, now - self._generator.next_clock_s)
-        self._options.say(
+        self._say(
             f"sent {self._sent}, delivered {self._publisher.delivered}, {rate:.0f} events/s, {behind:.0f} s behind the clock"
         )
 
     def _save_truth(self, *, complete: bool = False, unacknowledged: int = 0, resent: int = 0) -> None:
-        if self._options.truth is None:
+        if self._truth is None:
             return
-        size = self._book.save(self._options.truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
+        size = self._book.save(self._truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
         self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)
 
 

@@ -15,7 +15,7 @@ from streams.history.day_columns import CutName
 from streams.history.marks import HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.load_test.drawn import DayDrawer, busiest, draw
-from streams.load_test.load_events import EventWriter, LoadReplay, SenderShare, expand, replay_of
+from streams.load_test.load_events import EventWriter, LoadReplay, expand, replay_of
 from streams.settings import default_config_dir
 from streams.simulate.past_days import PastMaker, load_inputs
 
@@ -38,7 +38,7 @@ def _sent(replay: LoadReplay, times: float, senders: int = 1) -> list[dict[str, 
         for minute in replay.minutes:
             found += [
                 orjson.loads(value) | {"due": due}
-                for due, _key, value in writer.events(*expand(minute, SenderShare(number, senders, times)), 0)
+                for due, _key, value in writer.events(*expand(minute, number, senders, times), 0)
             ]
     return sorted(found, key=lambda event: event["due"])
 

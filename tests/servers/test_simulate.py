@@ -15,7 +15,8 @@ from kafka import KafkaConsumer, TopicPartition
 from streams import edges
 from streams.errors import InputError
 from streams.settings import Settings
-from streams.simulate import DEFAULT_SPEED, load_scenarios, load_truth, scenario_shift_seconds
+from streams.simulate.scenario import DEFAULT_SPEED, load_scenarios, scenario_shift_seconds
+from streams.simulate.truth import load_truth
 from tests.servers.conftest import Installation
 from tests.waiting import wait_until
 

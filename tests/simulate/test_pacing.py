@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from streams.errors import InputError
 from streams.publish import BufferFull, Deliveries
-from streams.simulate import DEFAULT_SPEED, load_truth, scenario_shift_seconds
 from streams.simulate.inputs import Configuration, make_book
-from streams.simulate.live import LATE_START_SECONDS, LiveOptions, LiveRun, Pace, begin_second
+from streams.simulate.live import LATE_START_SECONDS, LiveRun, Pace, begin_second
+from streams.simulate.scenario import DEFAULT_SPEED, scenario_shift_seconds
 from streams.simulate.traffic import Generator
+from streams.simulate.truth import load_truth
 from tests.simulate.conftest import MakePlan
 
 NOW = 1_795_622_400.75
@@ -148,7 +149,9 @@ def test_live_traffic_is_never_ahead_and_catches_up(make_plan: MakePlan, tmp_pat
         book,
         publisher,
         pace=Pace(begin_s, NOW, 20),
-        options=LiveOptions(path, None, said.append),
+        truth=path,
+        seconds=None,
+        say=said.append,
         stop=clock,
         now=clock,
     ).run()

@@ -13,8 +13,8 @@ from streams.clock import PARIS
 from streams.errors import InputError, SettingsError
 from streams.load_shape import load_shape
 from streams.settings import default_config_dir
-from streams.simulate import load_scenarios
 from streams.simulate.inputs import Configuration
+from streams.simulate.scenario import load_scenarios
 
 
 @pytest.fixture

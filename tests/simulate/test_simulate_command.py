@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from streams.cli.simulate import simulate
 from streams.errors import InputError
-from streams.simulate import load_truth
+from streams.simulate.truth import load_truth
 
 
 @pytest.fixture(autouse=True)

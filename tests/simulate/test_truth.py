@@ -13,7 +13,6 @@ import yaml
 from streams.errors import InputError
 from streams.settings import default_config_dir
 from streams.simulate import book as book_module
-from streams.simulate import load_truth
 from streams.simulate.book import TruthBook
 from streams.simulate.inputs import (
     Configuration,
@@ -26,6 +25,7 @@ from streams.simulate.inputs import (
 )
 from streams.simulate.step import Step
 from streams.simulate.traffic import Generator
+from streams.simulate.truth import load_truth
 from tests.simulate.conftest import CLOCK_S, MakePlan
 
 

@@ -142,7 +142,8 @@ class EarlierDays:
         if days:
             day, visits = next(known, (days[0], None))
             archived = "" if day == days[0] else " archivé"
-            yield Beside(_name(day), f"le {_short(day)}, dernier jour comparable{archived}", visits)
+            without_year = _name(day).rpartition(" ")[0]
+            yield Beside(_name(day), f"le {without_year}, dernier jour comparable{archived}", visits)
 
     def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
         zone = zones_of(self._calendar, scope, self._catalog)[0]
@@ -161,8 +162,3 @@ class EarlierDays:
 
 def _name(day: date) -> str:
     return french_date(datetime.combine(day, time(12), PARIS))
-
-
-def _short(day: date) -> str:
-    """Without the year."""
-    return _name(day).rpartition(" ")[0]
