@@ -112,13 +112,12 @@ def rehearse_load(
     """
     settings, catalog = settings_and_lists()
     refuse_live_names(settings, name)
-    if (day is None) == (span is None):
-        raise InputError("say --day DAY of an archive, or --range FROM TO of the live topic: one of them")
-    if span is not None:
+    if day and not span:
+        replay = _of_day(settings, catalog, (day.date(), archive), (begin, minutes))
+    elif span and not day:
         replay = _of_topic(settings, span)
     else:
-        assert day is not None
-        replay = _of_day(settings, catalog, (day.date(), archive), (begin, minutes))
+        raise InputError("say --day DAY of an archive, or --range FROM TO of the live topic: one of them")
     options = LoadOptions(
         times,
         through,

@@ -104,7 +104,7 @@ class Feed:
                 raise StateError(problem)
             changed = self._read_minutes(snapshot)
             began = self._reader.began_minute()
-        except (ServerError, StateError, VigieError) as error:
+        except VigieError as error:
             self._show(str(error))
             return
         census = self._census()
