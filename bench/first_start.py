@@ -43,7 +43,7 @@ def main() -> int:
     today = held[-1] + timedelta(days=1)
     plan = make_plan(catalog, calendar)
     never = NeverSeen(expected_projects(catalog, calendar, plan), 0)
-    loading = Loading(plan, never, None, lambda _done, _days: None, recalls=False)
+    loading = Loading(plan, never, None, lambda: None, recalls=False)
     first_kept = today - timedelta(days=DAYS)
     history.archive.dates = lambda: [day for day in held if day >= first_kept]  # type: ignore[method-assign]
     profile = cProfile.Profile() if asked.profile else None

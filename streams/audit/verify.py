@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from streams.audit.figures import (
     Chain,
     Figures,
+    Minutes,
     log_ends,
     metrics_figures,
     prometheus_figures,
@@ -118,8 +119,8 @@ def compare(
         _compare_totals(result, each, redis, published)
     _compare_fields(result, redis_fields, prometheus_fields)
     for each in figures:
-        if each is not redis and each.minutes is not None:
-            _compare_minutes(result, each, redis)
+        if each is not redis and each.minutes is not None and redis.minutes is not None:
+            _compare_minutes(result, each.source, each.minutes, redis.minutes)
     return result
 
 
@@ -165,19 +166,16 @@ def _compare_fields(result: Comparison, redis: Mapping[Field, int], prometheus: 
     ]
 
 
-def _compare_minutes(result: Comparison, figures: Figures, redis: Figures) -> None:
-    assert figures.minutes is not None
-    assert redis.minutes is not None
-    cuts = {field[0] for _minute, field in figures.minutes}
-    mine = figures.minutes
-    theirs = {key: number for key, number in redis.minutes.items() if key[1][0] in cuts}
+def _compare_minutes(result: Comparison, source: str, mine: Minutes, redis: Minutes) -> None:
+    cuts = {field[0] for _minute, field in mine}
+    theirs = {key: number for key, number in redis.items() if key[1][0] in cuts}
     keys, wrong = {*mine, *theirs}, differing(theirs, mine)
     minutes = len({minute for minute, _field in keys})
     result.notes.append(
-        f"minutes, Redis and {figures.source}: {minutes:,} minutes, {len(keys):,} rows compared, {len(wrong):,} differ"
+        f"minutes, Redis and {source}: {minutes:,} minutes, {len(keys):,} rows compared, {len(wrong):,} differ"
     )
     result.differences += [
-        f"minute {minute} {' '.join(name)}: Redis says {number:,}, {figures.source} {expected:,}"
+        f"minute {minute} {' '.join(name)}: Redis says {number:,}, {source} {expected:,}"
         for (minute, name), number, expected in wrong
     ]
 

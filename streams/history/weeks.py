@@ -4,6 +4,7 @@ Importing adds: an establishment's figures of a week take the place of what was 
 its figures lie in memory, or in one temporary file a week where they are many.
 """
 
+import functools
 import itertools
 import os
 import shutil
@@ -42,7 +43,6 @@ class WeekSpool(Mapping[tuple[date, str], Figures]):
         self._rows: dict[date, array[int]] = {}
         self._spilled: set[date] = set()
         self._held = 0
-        self._directory: Path | None = None
 
     @property
     def establishments(self) -> tuple[str, ...]:
@@ -103,9 +103,6 @@ class WeekSpool(Mapping[tuple[date, str], Figures]):
         return np.concatenate(parts).reshape(-1, LEAD + len(self._codes))
 
     def _spill(self) -> None:
-        if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="vigie-weeks-"))
-            weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         for first, rows in self._rows.items():
             if rows:
                 with self._path(first).open("ab") as file:
@@ -115,8 +112,14 @@ class WeekSpool(Mapping[tuple[date, str], Figures]):
         self._held = 0
 
     def _path(self, first: date) -> Path:
-        assert self._directory is not None
         return self._directory / f"{first}"
+
+    @functools.cached_property
+    def _directory(self) -> Path:
+        """Made with the first rows that have no room; removed with this object."""
+        directory = Path(tempfile.mkdtemp(prefix="vigie-weeks-"))
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        return directory
 
 
 KINDS = ("profile", "service")
