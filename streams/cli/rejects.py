@@ -228,8 +228,8 @@ def replay(*, wanted: Wanted, limit: int, through: str | None, dry_run: bool) ->
     What was replayed is remembered beside the dead letters: the same command again sends nothing twice. An event that its publisher has
     sent again by itself, under the same id, counts once within the window of ids only: do not replay those.
 
-    Exit status: 0 when everything that was meant is replayed, 1 when some were left out because they would be rejected again, are too
-    young, or were so large that only their heads are kept.
+    Exit status: 0 when everything that was meant is replayed, 1 when some were left out. These would be rejected again, are too young, or
+    were so large that only their heads are kept.
     """
     settings = load_settings()
     replayer = Replayer(

@@ -87,9 +87,9 @@ def simulate(
     seconds: float | None,
     collector_project: str | None,
 ) -> None:
-    """Make a seeded day of traffic whose truth is known: to a file (--out), or live (--live); or years of counts, or the
-    eight weeks and the rentrée before a scenario, straight to an archive (--archive).
+    """Make a seeded day of traffic whose truth is known, to a file (--out) or live (--live).
 
+    With --archive it makes counts of the past and no events: years of them, or the eight weeks and the rentrée before a scenario.
     A file needs no servers: publish it with `vigie publish FILE`. Live traffic begins in the past of the scenario, catches up with the
     clock within a minute or two, then goes on at the pace of the day.
     """

@@ -1,7 +1,7 @@
 """Forecasts whose intervals are as wide as the days before needed them to be (*split conformal* scaling). Pure.
 
-Each of the last days is forecast as if it were as far ahead, from what was known then. How far its quarters of an hour were from their
-means, in reaches of the formula's interval, tells by how much that is to be widened, or may be narrowed, so that it holds four in five.
+Each of the last days is forecast as if it were as far ahead, from what was known then. Its quarters of an hour were off their means by so
+many reaches of the formula's interval. The interval is widened or narrowed by what holds four of five of them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """What changed between two sides but the use: projects that joined, left or were silent. Pure.
 
-Growth is reported like with like: without the projects that changed. By region they are taken off; by service and profile, of which no
-figure by project exists, their share of a region's visits is, of each service and profile alike; an academy that holds one has no growth.
+Growth is reported like with like: without the projects that changed. By region they are taken off. Services and profiles have no figures by
+project: of each the share is taken off that those projects have in a region's visits. An academy that holds one has no growth.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """One side of a comparison: sums, peaks and silences of some days, how far they can be trusted, and what of them is compared. Pure.
 
-Days are compared minute by minute, by the clock in Paris, and only where both sides measured: a range that is still running, or has gaps,
-is compared with the same part of the other, never with the whole of it.
+Days are compared minute by minute, by the clock in Paris, and only where both sides measured. A range that still runs, or has gaps, is held
+against the same part of the other, never against the whole of it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ An incident is the alert that explains others, and those others. Of two alerts t
 An ENT that lacks visits also explains the services of its region that lack fewer. What is left of a wide alert that is over in its parts
 is a part of it for `TAIL_MINUTES`. An alert that nobody is called for explains none that somebody would be called for.
 
-A surge or drop narrower than France waits `HOLD_MINUTES` before anybody is called: a region may be raised minutes before France, or
-before the ENT in it that is the cause, and what one call can say is not said by two.
+A surge or drop narrower than France waits `HOLD_MINUTES` before anybody is called. A region may be raised minutes before France, or before
+the ENT in it that is the cause: one call then says it all.
 
 A viewer's scope is applied before: only alerts that concern the viewer are given. Who is called is decided for all of France.
 """

@@ -1,8 +1,8 @@
 """From what the judges tell to the alerts that people see: figures, what drives them, what was planned. Pure.
 
-Projects that were expected and never came are told here, too: silence alone cannot see what never spoke. `expected_since: DATE` of a
-project in `config/projects.yaml`: from that day on, at nine in the morning (local time) of a day with school, a project of which no event
-was ever counted is an alert. It ends with its first event.
+Projects that were expected and never came are told here, too: silence alone cannot see what never spoke. A project of
+`config/projects.yaml` may say `expected_since: DATE`. While no event of it was ever counted, it is an alert from nine in the morning (local
+time) of the first day with school from then on. It ends with its first event.
 """
 
 import datetime

@@ -1,7 +1,7 @@
 """The kafka-python producer, opened and ended as Vigie needs it. What was read in the source of 3.0.12 is said where it matters.
 
-All of a visitor's events must lie in one partition, whoever publishes them, so the placement is part of the contract: murmur2 of the key,
-as Java's clients place it. kafka-python's own murmur2 takes 14 us for a 64-character key, as much as the rest of sending an event; here a
+All of a visitor's events must lie in one partition, whoever publishes them. So the placement is part of the contract: murmur2 of the key,
+as Java's clients place it. kafka-python's own murmur2 takes 14 us for a 64-character key, as much as the rest of sending an event. Here a
 key is hashed once while it is remembered.
 """
 

@@ -3,9 +3,9 @@
 It never makes the program that embeds it wait for Kafka: events are buffered from the first one, and a thread of its own connects, sends,
 and looks what became of them.
 
-An event that was taken ends in exactly one of `delivered` (Kafka confirmed it, on all in-sync replicas, once: the producer is
-idempotent) or `failed` (with its reason, by callback and in the counters). "Failed" means *not confirmed*: an event whose confirmation
-got lost may have arrived; publishing it again under the same `id` is safe.
+An event that was taken ends in exactly one of two. `delivered`: Kafka confirmed it on all in-sync replicas, and holds it once, since the
+producer is idempotent. `failed`: it was *not confirmed*; callback and counters say why. An event whose confirmation got lost may have
+arrived: publishing it again under the same `id` is safe.
 """
 
 import atexit

@@ -1,8 +1,8 @@
 """How many counts come together: lines of one order, requests of one page. Pure.
 
-Counts that come in heaps are fewer chances than they seem: three hundred lines of one order are one event, and a quarter of an hour without
-any is no silence where orders are half an hour apart. How large a heap is shows in the empty rows of hours that are not empty: with
-independent counts of mean m a row is empty with probability e^-m, with heaps of size b with e^-(m/b).
+Counts that come in heaps are fewer chances than they seem. Three hundred lines of one order are one event; where orders are half an hour
+apart, a quarter of an hour without any is no silence. Empty rows in hours that are not empty show how large a heap is: with independent
+counts of mean m a row is empty with probability e^-m, with heaps of size b with e^-(m/b).
 """
 
 from collections.abc import Sequence

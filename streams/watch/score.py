@@ -1,9 +1,9 @@
 """How far the rows of a stretch deviate, at every length: window-limited likelihood ratios. Pure.
 
-For a window of w rows with O counts observed and E expected, the score is the signed root of the likelihood ratio of "another mean in
-this window" against "as expected", where the mean as expected is E times a lognormal factor of spread tau: how much the series itself
-wavers over that length, which is learned; counting noise comes on top. Its highest value over the windows is what a CUSUM accumulates,
-for shifts of every size at once (window-limited generalised likelihood ratio, Lai 1995).
+A window of w rows has O counts observed and E expected. Its score is the signed root of a likelihood ratio: "another mean in this window"
+against "as expected". The mean as expected is E times a lognormal factor of spread tau; counting noise comes on top. Tau is learned: it is
+how much the series itself wavers over that length. The highest score over the windows is what a CUSUM accumulates, for shifts of every size
+at once (window-limited generalised likelihood ratio, Lai 1995).
 """
 
 from dataclasses import dataclass
@@ -157,8 +157,8 @@ def day_so_far(piece: Piece, scales: Scales, spread: LevelSpread, lag: int) -> S
 def score_of(observed: Array, expected: Array, tau_square: Array) -> Array:
     """Signed root of the Poisson-lognormal likelihood ratio, in standard deviations; all shapes broadcast.
 
-    With E e^(tau u) as the mean and u standard normal, -2 log likelihood is u^2 + D(u), D the Poisson deviance of O; the
-    score is the root of its least value over u, found by Newton's method. Large counts: log(O/E) / tau. No wavering: the Poisson deviance.
+    The mean is E e^(tau u), u standard normal; -2 log likelihood is u^2 + D(u), D the Poisson deviance of O. The score is the root of its
+    least value over u, which Newton's method finds. Large counts: log(O/E) / tau. No wavering: the Poisson deviance.
     """
     tau = np.sqrt(np.maximum(tau_square, _TAU_SQUARE_MIN))
     # Sums of expectations are multiples of QUANTUM; those of rows without any are 0.

@@ -58,10 +58,10 @@ class Shifts:
         return Shifts(total, level, pad, days)
 
     def seen(self, rows: int, slots: Index, scales: Scales, so_far: SoFar) -> tuple[Array, Array]:
-        """(shift, spread), each (series, len(slots)): what the shift that the day shows so far does to the logarithm of a sudden window of
-        `rows` rows that ends at each slot, and the standard deviation of what it leaves unknown.
+        """(shift, spread), each (series, len(slots)), of a sudden window of `rows` rows that ends at each slot.
 
-        The rows before the window tell the shift as far as it bends them: a morning that is early shows it in how steeply it rises.
+        `shift`: what the day's shift so far does to the window's logarithm; `spread`: the standard deviation of what it leaves unknown. The
+        rows before the window tell the shift as far as it bends them: a morning that is early shows it in how steeply it rises.
         """
         places = slots + self.pad
         by_part = [self._of_part(places - rows - part * scales.level_part) for part in range(len(LEVEL_WEIGHTS))]

@@ -72,8 +72,11 @@ CALM_VISITS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JudgedParts:
-    """As JSON: the band of the curve, what the last minute is held against, why there is none, its figure on earlier days, the incidents of
-    a scope (None: nobody judged yet), when alerts of the scope itself ran, and what was expected of a service region by region.
+    """What the judges add to a scope's board, as JSON.
+
+    `band` is of the curve. `compared` is what the last minute is held against, or `note` says why there is nothing; `beside` is its figure
+    on earlier days. `incidents` are None while nobody has judged; `spans` are when alerts of the scope itself ran; `region_hopes` is what
+    was expected of a service region by region.
     """
 
     band: dict[str, Any] | None = None

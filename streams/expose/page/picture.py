@@ -94,8 +94,8 @@ class Picture:
 
     @property
     def table_end(self) -> int | None:
-        """The epoch minute before which the tables' minutes lie: what is settled; where that is judged a moment later, what is judged, so
-        that a figure and its ratio are of the same minutes.
+        """The epoch minute before which the tables' minutes lie: the end of what is settled, or of what is judged where that is a minute
+        behind. So a figure and its ratio are of the same minutes.
         """
         if self.settled_ms is None:
             return None
