@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from streams.errors import InputError
@@ -42,6 +42,18 @@ def check_host_port(text: str) -> None:
     if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
         raise ValueError(f"{text!r} is not host:port")
     _check_host(host)
+
+
+def check_address(text: str) -> IPv4Address | IPv6Address:
+    """Hold that a text is the address of one machine.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        return ip_address(text.strip("[]"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no address of one machine: write it as 10.0.0.5 or ::1") from None
 
 
 def host_port(host: str, port: int) -> str:
@@ -176,9 +188,9 @@ class CollectorAddress:
     cafile: str | None = None
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
         try:
             check_http_url(self.url)
+            parts = urlsplit(self.url)
         except ValueError as error:
             raise InputError(f"The collector's address {error}") from None
         if parts.scheme not in ("https", "http") or parts.query:

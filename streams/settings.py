@@ -25,7 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from streams.addresses import check_host_port, check_http_url, check_redis_url
+from streams.addresses import check_address, check_host_port, check_http_url, check_redis_url
 from streams.errors import SettingsError
 from streams.settings_problems import (
     OwnVariables,
@@ -278,7 +278,7 @@ class Settings(BaseSettings):
         kind = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, str):
             check_setting(value, secret=kind == SecretStr | None)
-        return setting_number(value) if kind is int else value
+        return setting_number(value) if kind in (int, int | None) else value
 
     @field_validator("kafka_bootstrap_servers", "alert_smtp")
     @classmethod
@@ -296,12 +296,17 @@ class Settings(BaseSettings):
         check_redis_url(value)
         return value
 
-    @field_validator("prometheus_url", "alertmanager_url", "alert_webhook_url")
+    @field_validator("prometheus_url", "alertmanager_url", "alert_webhook_url", "grafana_url")
     @classmethod
     def _check_http(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
             check_http_url(value, may_log_in=info.field_name == "alert_webhook_url")
         return value
+
+    @field_validator("proxy_address")
+    @classmethod
+    def _check_proxy(cls, value: str | None) -> str | None:
+        return None if value is None else str(check_address(value))
 
     @field_validator(
         *("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"),

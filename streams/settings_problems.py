@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic_settings import EnvSettingsSource
 
-from streams.addresses import is_loopback
+from streams.addresses import check_http_url, is_loopback
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -40,6 +40,8 @@ def _of_kafka(settings: Settings) -> Iterator[tuple[bool, str]]:
         "kafka_oauth_token_url is needed with kafka_sasl_mechanism=OAUTHBEARER",
     )
     try:
+        if token_url is not None:
+            check_http_url(token_url)
         url = urlsplit(token_url or "")
         yield (
             url.scheme == "http" and not is_loopback(url.hostname or ""),
@@ -186,6 +188,8 @@ def with_secrets(given: dict[str, Any]) -> dict[str, Any]:
             continue
         try:
             found[name] = _read(Path(file))
+        except TypeError:
+            problems.append(f"{name}_file: {file!r} is no path of a file")
         except ValueError as error:
             problems.append(f"{name}_file: {error}")
     if problems:

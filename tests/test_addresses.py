@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.addresses import SentinelPlace, check_host_port, check_http_url, check_redis_url, sentinel_place
-from streams.errors import SettingsError
+from streams.addresses import (
+    CollectorAddress,
+    SentinelPlace,
+    check_host_port,
+    check_http_url,
+    check_redis_url,
+    sentinel_place,
+)
+from streams.errors import InputError, SettingsError
 from streams.live.connection import RedisAddress, connect
 from streams.settings import load_settings
 
@@ -138,6 +145,8 @@ def test_whatever_url_is_taken_a_client_takes_it(rest: str) -> None:
         ("alertmanager_url", "http://a:9093,b:9093", "names several servers"),
         ("alertmanager_url", "https://me:secret@a", "holds a user or a password"),
         ("alert_webhook_url", "https://a:https/hook", "has the port 'https'"),
+        ("grafana_url", "https://me:secret@a", "holds a user or a password"),
+        ("grafana_url", "https://a:99999/g", "has the port '99999'"),
     ],
 )
 def test_other_addresses(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
@@ -147,6 +156,11 @@ def test_other_addresses(monkeypatch: pytest.MonkeyPatch, name: str, value: str,
     assert f"{name}: " in str(caught.value)
     assert said in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_address_of_a_collector_with_half_a_bracket_is_refused() -> None:
+    with pytest.raises(InputError, match="has brackets that are no IPv6 address"):
+        CollectorAddress("https://[::1", "t" * 20)
 
 
 def test_what_is_right_is_taken() -> None:

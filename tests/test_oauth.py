@@ -100,6 +100,11 @@ def test_both_clients_are_given_the_same_source(endpoint: TokenEndpoint) -> None
         ({**OAUTH, "kafka_oauth_token_url": "https://me:secret@sso.example.fr/token"}, "kafka_oauth_token_url"),
         ({**OAUTH, "kafka_oauth_token_url": "http://sso.example.fr/token"}, "travel in the clear"),
         ({**OAUTH, "kafka_oauth_token_url": "https://[fd00::/token"}, "kafka_oauth_token_url is no address"),
+        ({**OAUTH, "kafka_oauth_token_url": "https://a,b/token"}, "kafka_oauth_token_url is no address: names several"),
+        (
+            {**OAUTH, "kafka_oauth_token_url": "https://a:99999/token"},
+            "kafka_oauth_token_url is no address: has the port",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(

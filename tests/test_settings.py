@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.errors import SettingsError
 from streams.settings import Settings, default_config_dir, load_settings
 
-NUMBERS = sorted(name for name, field in Settings.model_fields.items() if field.annotation is int)
+NUMBERS = sorted(name for name, field in Settings.model_fields.items() if field.annotation in (int, int | None))
 ODD_NUMBERS = [
     "",
     "1_000",
@@ -52,6 +52,8 @@ ODD_NUMBERS = [
         ("TOPIC", "ent.visits\r", "begins or ends with a blank"),
         ("TOPIC", "ent visits", "should match pattern"),
         ("DETECTOR", "oui", "valid boolean"),
+        ("PROXY_ADDRESS", "10.0.0.0/8", "is no address of one machine"),
+        ("PROXY_ADDRESS", "proxy.example.org", "is no address of one machine"),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka:９０９２", "is not host:port"),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092,", "is not host:port"),
         ("ALERT_SMTP", "mail", "is not host:port"),
@@ -118,6 +120,8 @@ def test_a_number_is_what_its_digits_say(value: str) -> None:
         ("topic = a", "(at line 1,"),
         ("\ufefftopic = 'a'", "(at line 1,"),
         ("topik = 'a'", "topik: "),
+        ("redis_password_file = 5", "redis_password_file: 5 is no path of a file"),
+        ("kafka_sasl_password_file = ['a']", "kafka_sasl_password_file: ['a'] is no path of a file"),
         ("[vigie]\ntopic = 'a'", "vigie: "),
         ("topic = 2026-09-01", "topic: "),
         ("log_level = 'info'", "log_level: "),

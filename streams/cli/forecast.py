@@ -12,7 +12,7 @@ import click
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
 from streams.cli.sources import open_archive, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, print_json, write_page
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, Number, print_json, write_page
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.forecast import KnownDays, Outlook
@@ -49,7 +49,7 @@ HORIZONS = (1, 7)
 )
 @click.option(
     "--growth",
-    type=click.FloatRange(0.01, 100.0),
+    type=Number(0.01, 100.0),
     default=1.0,
     help="So many times as much, for what nobody can know from before.",
 )

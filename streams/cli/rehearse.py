@@ -12,7 +12,7 @@ import numpy as np
 from streams import values
 from streams.cli.progress import Meter
 from streams.cli.sources import open_history, settings_and_lists
-from streams.cli.terminal import FILE, hold_apart, write_page
+from streams.cli.terminal import FILE, Number, hold_apart, write_page
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -80,7 +80,7 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
 @click.option("--sensitivity", type=click.Choice(list(SENSITIVITIES)), default="normal", show_default=True)
 @click.option(
     "--budget",
-    type=click.FloatRange(0.01, 60.0),
+    type=Number(0.01, 60.0),
     metavar="NUMBER",
     help="False alerts a month that each series may cost; unless given that of the sensitivity: low 0.25, normal 2, high 8.",
 )

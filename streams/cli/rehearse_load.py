@@ -18,7 +18,7 @@ from streams.catalog import Catalog
 from streams.cli.forecast import worst_minute_events
 from streams.cli.load_chain import LoadChain, chain_settings, refuse_live_names, running_chain
 from streams.cli.sources import counts_reader, open_archive, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, paris_moment, say, time_of_day
+from streams.cli.terminal import DAY, DIRECTORY, Number, paris_moment, say, time_of_day
 from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError
@@ -67,9 +67,7 @@ class LoadOptions:
 @click.option(
     "--range", "span", nargs=2, metavar="FROM TO", help="Events of the live topic with ts in these ISO times instead."
 )
-@click.option(
-    "--times", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="So many times the visitors."
-)
+@click.option("--times", type=Number(0.01, 1000), default=1.0, show_default=True, help="So many times the visitors.")
 @click.option(
     "--for", "coming", type=DAY, help="Tell the workers for this day's forecast.  [default: for what was sent]"
 )

@@ -13,7 +13,7 @@ import click
 
 from streams import edges
 from streams.cli.simulate_years import simulate_past, simulate_scenario_past
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, NamedPath, paris_moment, say, time_of_day
+from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, NamedPath, Number, paris_moment, say, time_of_day
 from streams.clock import paris_text
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher
@@ -64,7 +64,7 @@ _DEFAULT_MINUTES = 10
     "--start", help="--out: ISO time (Paris, if none is said) of the first event's ts.  [default: so as to end now]"
 )
 @click.option("--speed", type=float, help=f"--live: seconds a second in the run-up.  [default: {DEFAULT_SPEED:g}]")
-@click.option("--seconds", type=click.FloatRange(min=0), help="--live: stop by itself after this time.")
+@click.option("--seconds", type=Number(min=0), help="--live: stop by itself after this time.")
 @click.option("--collector-project", help="--live: good events of this project go to the collector (publish_url).")
 def simulate(
     *,

@@ -5,6 +5,7 @@ import sys
 import time
 from datetime import datetime
 from datetime import time as day_time
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,17 @@ class NamedPath(click.Path):
         if value == "":
             self.fail("it is empty: name one", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number between bounds; NaN, which no bound stops, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As every type of click does."""
+        found: float = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return found
 
 
 class Day(click.DateTime):

@@ -21,7 +21,7 @@ from streams.audit.verify import verify
 from streams.catalog import load_catalog
 from streams.cli.audit import recount_rules
 from streams.cli.sources import counts_reader
-from streams.cli.terminal import DIRECTORY
+from streams.cli.terminal import DIRECTORY, Number
 from streams.count import Cut
 from streams.errors import InputError
 from streams.live import LiveReader
@@ -63,7 +63,7 @@ _PORT = click.IntRange(2, 65535)
 @click.option("--speed", type=float, help="Simulated seconds a second while the run-up is sent.")
 @click.option("--scale", type=float, help="Volume of the traffic, 1 for that of all of France.")
 @click.option("--data-dir", type=DIRECTORY, help="Where the servers keep their data.")
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop by itself after this time, counted from ready.")
+@click.option("--seconds", type=Number(min=0), help="Stop by itself after this time, counted from ready.")
 @click.option("--verify", is_flag=True, help="With --seconds: then stop the traffic, drain, and compare all figures.")
 @click.option("--kafka-port", type=_PORT, default=19092, show_default=True, help="The port below is used as well.")
 @click.option("--redis-port", type=_PORT, default=16379, show_default=True)

@@ -234,7 +234,7 @@ def test_bad_arguments_are_refused(tmp_path: Path) -> None:
     assert "cannot write --plot" in refused(path, "--plot", str(tmp_path / "no" / "p.html"))
     (tmp_path / "b.csv").write_bytes(b"timestamp,count\n\xff\xfe\x00")
     assert "UTF-8" in refused(tmp_path / "b.csv")
-    for options in (("--calendar", "D"), ("--sensitivity", "9")):
+    for options in (("--calendar", "D"), ("--sensitivity", "9"), ("--budget", "nan")):
         done = CliRunner().invoke(cli, ["rehearse", "--counts", str(path), *options])
         assert done.exit_code == 2
 
