@@ -178,6 +178,26 @@ def test_a_portals_download_is_imported(tmp_path: Path) -> None:
     assert re.search(r'"codes":\["ELEVE","PARENT"\],"establishments":\{"0541234Y":\[1000,100\]\}', stored)
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        '{"first":"2025-09-08","kind":"profile","codes":["ELEVE"],"establishments":{"0541234Y":[5]}}',
+        '{"first":"2025-09-01","kind":"service","codes":["NOTES"],"establishments":{"0541234Y":[5]}}',
+        '{"first":"2025-09-01","kind":"profile","codes":["ELEVE","PARENT"],"establishments":{"0541234Y":[5]}}',
+        '{"first":"2025-09-01","kind":"profile","codes":["ELEVE"],"establishments":{"0541234Y":[5,6]}}',
+    ],
+)
+def test_a_week_that_its_file_does_not_hold_is_refused(tmp_path: Path, held: str) -> None:
+    path = tmp_path / "week.csv"
+    path.write_text("debutsemaine;uai;visites_eleve\n2025-09-01;0570054Z;7\n")
+    stored = tmp_path / "archive" / "weekly" / "2025-09-01-profile.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text(held)
+    _out, _said, error = run("history", "import", str(path), "--archive", str(tmp_path / "archive"))
+    assert "2025-09-01-profile.json is damaged" in str(error)
+    assert stored.read_text() == held
+
+
 def test_a_file_is_read_from_standard_input(tmp_path: Path) -> None:
     text = "minute,cut,region,events,visits\n\n2026-09-01T06:00:00Z,region,XX,10,5\n"
     _out, _said, error = run("history", "import", "-", "--archive", str(tmp_path / "archive"), text=text)
