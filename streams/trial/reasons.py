@@ -64,7 +64,7 @@ FRENCH = {
     ),
     "two hits in one line": "deux appels dans une ligne",
     # An object of JSON.
-    "date is no number of epoch milliseconds": "« date » n'est pas un nombre de millisecondes depuis 1970",
+    "date is no number of epoch milliseconds since 2000": "« date » n'est pas un nombre de millisecondes depuis 1970, d'après 2000",
     "event-type is absent or no text": "« event-type » est absent ou n'est pas un texte",
     "its member {} is given twice": "le membre {} est donné deux fois",
     "its member {} is written {}": "le membre {} est écrit {}",
