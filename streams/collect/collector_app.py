@@ -79,7 +79,7 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
         yield
         await events.stop()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(PATH, take, methods=["POST"]),
             Route("/v1/token", about),
@@ -90,6 +90,9 @@ def create_collector_app(door: Door, events: EventLog) -> Starlette:
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )
+    # A redirect would name the scheme that a proxy spoke with us: the token would follow in the clear.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _refused(refused: RequestRefused, *, is_read: bool) -> Response:

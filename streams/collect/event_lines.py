@@ -54,7 +54,7 @@ def unpack(body: bytes, bytes_max: int) -> bytes:
             found = unpacked.read(bytes_max + 1)
     except (EOFError, Packing) as error:
         raise RequestRefused(
-            400, f"the gzip of the body is damaged or cut off ({error or 'its end is missing'})"
+            400, f"the gzip of the body is damaged or cut off ({str(error) or 'its end is missing'})"
         ) from None
     if len(found) > bytes_max:
         raise RequestRefused(413, f"the body unpacks to more than {bytes_max} bytes: send fewer events at once")

@@ -229,8 +229,7 @@ def _stored(first: date, kind: str, figures: Figures) -> StoredWeek:
 
 
 def _stored_at(path: Path) -> StoredWeek | None:
-    advice = "remove it and import that week again"
-    stored = read_json(path, StoredWeek, advice)
+    stored = read_json(path, StoredWeek, advice := "remove it and import that week again")
     lengths = {len(row) for row in stored.establishments.values()} if stored else set()
     if stored and (path.stem != f"{stored.first}-{stored.kind}" or lengths - {len(stored.codes)}):
         raise ArchiveError(f"{path} is damaged (it holds another week, or rows of another length): {advice}")

@@ -91,7 +91,9 @@ def _application(registry: CollectorRegistry, condition: Condition) -> Starlette
         return answer
 
     routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    app.router.redirect_slashes = False  # as the collector's
+    return app
 
 
 def _told(request: Request, why: str | None) -> str | None:

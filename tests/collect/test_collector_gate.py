@@ -37,6 +37,9 @@ def test_metrics_ask_for_their_scope_and_health_for_none(tmp_path: Path) -> None
                     found[str(who), path] = (await client.get(path, headers=headers)).status_code
             for odd in (b"Basic \xe9", b"Basic", b"Bearer \xe9", b"Basic /w==", b"Digest x"):
                 assert (await client.get("/metrics", headers={b"Authorization": odd})).status_code == 401, odd
+            admin = {"Authorization": f"Bearer {made[AccessScope.ADMIN].text}"}
+            for path in ("/v1/events/", "/metrics/"):  # no redirect, which a token would follow
+                assert (await client.get(path, headers=admin)).status_code == 404
             assert (await client.get("/readyz")).json() == {"ready": False, "reason": None}
             return found
 

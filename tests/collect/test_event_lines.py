@@ -72,6 +72,8 @@ def test_gzip_is_unpacked_within_a_bound() -> None:
         with pytest.raises(RequestRefused) as raised:
             unpack(body, 3)
         assert raised.value.status == status, body[:20]
+    with pytest.raises(RequestRefused, match="its end is missing"):
+        unpack(gzip.compress(b"abc")[:-1], 3)
 
 
 def test_a_token_speaks_for_its_projects_alone() -> None:
