@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.errors import InputError
+from streams.expose.minutes_query import read_time
+from streams.values import YEAR_MAX, YEAR_MIN
+
+#: No curve ends later.
+END_MINUTE_MAX = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp()) // 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,18 @@ def read_span(name: str | None) -> Span:
     if name not in SPANS:
         raise InputError(f"duree: {name[:60]!r} is no length of the curve; allowed: {', '.join(SPANS)}")
     return SPANS[name]
+
+
+def read_end(text: str) -> int:
+    """Read the parameter `fin` of an address, a moment: its epoch minute.
+
+    Raises:
+        InputError: it is none, or of a year that no calendar reckons with.
+    """
+    minute = read_time("fin", text) // 60_000
+    if not 0 <= minute < END_MINUTE_MAX:
+        raise InputError(f"fin: {text[:60]!r} lies before {YEAR_MIN} or after {YEAR_MAX}")
+    return minute
 
 
 Minutes = NDArray[np.float64]

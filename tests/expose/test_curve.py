@@ -13,7 +13,7 @@ from streams.expose.page.curves import Earlier, Lines, same_times
 from streams.expose.page.older_minutes import DAYS_KEPT, PastVisits
 from streams.expose.page.picture import Picture
 from streams.expose.scope import Scope
-from streams.expose.spans import SPANS, Grid, read_span
+from streams.expose.spans import SPANS, Grid, read_end, read_span
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.reading import History
@@ -53,6 +53,20 @@ def test_lengths_are_named_in_the_address():
     assert [span.minutes // span.step_minutes for span in SPANS.values()] == [60, 360, 288, 336]
     with pytest.raises(InputError, match=r"duree: '2h' .* 1h, 6h, 24h, 7j"):
         read_span("2h")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31T23:59Z", "2200-01-01", "9999-12-31T23:59:59-23:59"])
+def test_no_curve_ends_in_a_year_that_no_calendar_reckons_with(text):
+    with pytest.raises(InputError, match=r"fin: .* lies before 1970 or after 2199"):
+        read_end(text)
+
+
+@pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)
+@pytest.mark.parametrize("text", ["1970-01-01T00:00Z", "2199-12-31T23:59Z"])
+def test_at_both_ends_of_time_there_is_a_curve(lines, span, text):
+    end = read_end(text)
+    shown = lines.curve(settled(29_000_000), GRAND_EST, span, end)
+    assert len(shown.visits) == span.minutes // span.step_minutes
 
 
 @pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)

@@ -25,13 +25,12 @@ from streams.access import viewer_of
 from streams.catalog import Catalog
 from streams.errors import InputError, ServerError
 from streams.expose.answers import API, REFUSED, answer
-from streams.expose.minutes_query import read_time
 from streams.expose.page.board import board, lists, pulse
 from streams.expose.page.feed import Feed
 from streams.expose.page.judged import told
 from streams.expose.page.picture import Picture
 from streams.expose.scope import FRENCH, Scope, Sight, read_scope, scope_name
-from streams.expose.spans import Span, read_span
+from streams.expose.spans import Span, read_end, read_span
 from streams.forecast.kept import KeptForecast, forecast_body
 from streams.pages import render
 from streams.web import Place, Places, sender_of
@@ -190,7 +189,7 @@ def add_page(app: FastAPI, feed: Feed, shift_seconds: int) -> None:
         duree: Annotated[str | None, Query()] = None,
         fin: Annotated[str | None, Query()] = None,
     ) -> Response:
-        until = read_time("fin", fin) // 60_000 if fin else None
+        until = read_end(fin) if fin else None
         sight = Sight(viewer_of(request), catalog)
         view = View(read_scope(catalog, region, academie, ent, service), read_span(duree), until, sight)
         sight.hold(view.scope)
