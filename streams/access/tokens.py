@@ -9,11 +9,13 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from streams.decoded_types import known
 from streams.errors import InputError, SettingsError
@@ -37,20 +39,24 @@ class AccessScope(StrEnum):
     ADMIN = "admin"
 
 
+#: With an offset: without one it would be another moment on another machine.
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the file says of one token. `projects` are those it speaks for; `regions` those that it sees, none: all; `expires` None: it does
     not. `events_per_second_max` takes the place of the collector's own limit.
     """
 
     id: str
-    sha256: str
-    created: datetime
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    created: _Moment
     scopes: tuple[AccessScope, ...] = (AccessScope.SEND,)
     projects: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
-    expires: datetime | None = None
+    expires: _Moment | None = None
     name: str = ""
-    events_per_second_max: int | None = None
+    events_per_second_max: Annotated[int, Meta(ge=1)] | None = None
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,7 +189,7 @@ class TokenFile:
 
 def has_expired(token: Token, now: datetime) -> bool:
     """Whether its time is over."""
-    return token.expires is not None and token.expires.astimezone(UTC) <= now
+    return token.expires is not None and token.expires <= now
 
 
 def _write(path: Path, tokens: tuple[Token, ...]) -> None:

@@ -8,7 +8,7 @@ import click
 from streams.access.tokens import AccessScope, Grant, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
 from streams.cli.terminal import NEW_FILE
-from streams.errors import InputError, SettingsError
+from streams.errors import InputError, SettingsError, VigieError
 from streams.settings import Settings, load_settings
 
 
@@ -68,13 +68,29 @@ def new(
         days=days,
         events_per_second_max=events_per_second,
     )
+    if not name.isprintable():
+        raise InputError(
+            f"--name {name!r} holds a character that is not seen: it is a part of a line of the access log"
+        )
     made = make_token(grant, datetime.now(UTC))
-    file.add(made.token)
+    if out is not None:
+        _write(out, made.text)
+    try:
+        file.add(made.token)
+    except VigieError:
+        if out is not None:
+            out.unlink()
+        raise
     if out is None:
         click.echo(made.text)
-    else:
-        out.write_text(made.text + "\n")
     click.echo(f"token {made.token.id} is for {_described(made.token)}; it is not shown again", err=True)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text + "\n")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}; no token is made") from None
 
 
 def _check_lists(settings: Settings, projects: tuple[str, ...], regions: tuple[str, ...]) -> None:

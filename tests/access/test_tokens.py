@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
 from streams.access import Grant, NewToken, TokenBook, TokenFile, TokenRefused, TokensUnreadable
 from streams.access.tokens import make_token
+from streams.cli import cli
 from streams.errors import InputError, SettingsError
 
 NOW = datetime.now(UTC)
@@ -111,3 +114,37 @@ def test_a_link_stays_one_and_a_directory_that_is_not_there_is_named(file: Token
     assert len(file.read()) == 1
     with pytest.raises(InputError, match="cannot be written"):
         added(TokenFile(tmp_path / "absent" / "tokens.json"), "mbn")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sha256", '"\\u00e9"'),
+        ("sha256", '"abc"'),
+        ("created", '"2026-01-01T00:00:00"'),
+        ("expires", '"2026-01-01T00:00:00"'),
+        ("events_per_second_max", "-5"),
+        ("events_per_second_max", "0"),
+    ],
+)
+def test_what_was_written_by_hand_into_the_file_is_held(file: TokenFile, name: str, value: str) -> None:
+    added(file, "mbn")
+    kept = msgspec.json.decode(file.path.read_bytes())
+    kept["tokens"][0][name] = msgspec.Raw(value.encode())
+    file.path.write_bytes(msgspec.json.encode(kept))
+    with pytest.raises(SettingsError, match="is damaged"):
+        file.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--out", "{}/absent/token"), "cannot be written"), (("--name", "a\nb"), "a character that is not seen")],
+)
+def test_no_token_is_made_that_nobody_gets_or_that_writes_lines(
+    file: TokenFile, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    command = ["token", "new", "--project", "mbn", *(word.format(tmp_path) for word in words)]
+    done = CliRunner().invoke(cli, command, env={"VIGIE_TOKENS_FILE": str(file.path)})
+    assert isinstance(done.exception, InputError)
+    assert said in str(done.exception)
+    assert not file.path.exists()
