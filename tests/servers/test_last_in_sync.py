@@ -154,6 +154,7 @@ def test_a_leader_that_is_the_last_copy_in_sync(
         wait_for("counting", lambda: it.counted() > RATE, GOES_ON_SECONDS_MAX)
         portal = Portal(own, traffic.sent)
         portal.visits(10)
+        assert portal.publisher.flush() == 0
         alone = Alone(it, group, portal)
 
         behind, led, last = alone.begin()
