@@ -1,5 +1,7 @@
 """Which token a request came with. The file is looked at before each answer, so that what `vigie token` changed holds from then on."""
 
+from __future__ import annotations
+
 import hmac
 import logging
 from dataclasses import dataclass
@@ -99,7 +101,7 @@ class Viewer:
         return self.regions is None or region in self.regions
 
     @classmethod
-    def of_token(cls, token: Token) -> "Viewer":
+    def of_token(cls, token: Token) -> Viewer:
         """The holder of a token."""
         name = f"{token.id} {token.name}".strip()
         return cls(name, frozenset(token.scopes), frozenset(token.regions) or None)

@@ -4,6 +4,8 @@ A dead letter is written at least once; its key (`topic-partition-offset` of the
 replay marks (see `streams.audit.replay`), under the same keys.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +44,7 @@ class Rejected:
     project: str
     event_id: str | None
     partition: int
-    cut: "Whole | None" = None
+    cut: Whole | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """`vigie alerts` and `vigie alerts ack`."""
 
+from __future__ import annotations
+
 import getpass
 import re
 import time

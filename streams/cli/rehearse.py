@@ -1,5 +1,7 @@
 """`vigie rehearse`: the detector over the past, so that a sensitivity is tried before it is trusted."""
 
+from __future__ import annotations
+
 import datetime
 import sys
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """`vigie rehearse-load`: the worst day before it comes."""
 
+from __future__ import annotations
+
 import datetime
 import os
 import sys

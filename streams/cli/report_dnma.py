@@ -1,5 +1,7 @@
 """`vigie report dnma`: a week of our own in the form of the ministry's open data, and held against its file."""
 
+from __future__ import annotations
+
 import datetime
 import sys
 import tempfile

@@ -1,5 +1,7 @@
 """`vigie simulate`."""
 
+from __future__ import annotations
+
 import datetime
 import signal
 import sys

@@ -1,5 +1,7 @@
 """What commands read: settings and lists, the counts in Redis, an archive."""
 
+from __future__ import annotations
+
 from contextlib import closing
 from pathlib import Path
 

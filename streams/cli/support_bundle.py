@@ -1,5 +1,7 @@
 """`vigie support-bundle`: everything a maintainer asks for first, in one file, without personal data or secrets."""
 
+from __future__ import annotations
+
 import hashlib
 import importlib.metadata
 import io

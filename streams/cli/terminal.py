@@ -1,5 +1,7 @@
 """How commands take moments and files, and how they print: tables as wide as a terminal, into a pipe or a file without cutting anything."""
 
+from __future__ import annotations
+
 import re
 import sys
 import time

@@ -1,5 +1,7 @@
 """`vigie up`."""
 
+from __future__ import annotations
+
 import importlib.util
 import sys
 import time

@@ -1,5 +1,7 @@
 """The collector's HTTP side."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import AsyncIterator

@@ -1,5 +1,7 @@
 """Alerts and expectations as rows, the same for the API and for `vigie alerts`; which of them somebody asks for. Pure."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode

@@ -1,5 +1,7 @@
 """Alertmanager's silences: read for screens, set by `vigie alerts ack`. Every call is bounded in time."""
 
+from __future__ import annotations
+
 import http.client
 import urllib.error
 import urllib.request

@@ -4,6 +4,8 @@ One table. Rows of the cuts carry `minute` (start, UTC) and counts; rows with cu
 day. Row groups: the day, then one a cut, `region_service` one a region, so that one region's year is read without the rest.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -126,7 +128,7 @@ class FileReader:
                 f"{path} has format {self.head.format}, this version reads {FORMAT}: use the version of Vigie that wrote it"
             )
 
-    def __enter__(self) -> "FileReader":
+    def __enter__(self) -> FileReader:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +188,7 @@ class FileReader:
             head.lead_events,
         )
 
-    def _read(self, groups: Sequence[int], columns: list[str]) -> "pa.Table":
+    def _read(self, groups: Sequence[int], columns: list[str]) -> pa.Table:
         with self._explained():
             return self._file.read_row_groups(list(groups), columns=columns, use_threads=False)
 

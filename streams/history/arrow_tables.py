@@ -1,5 +1,7 @@
 """Rows as Arrow tables and back: the columns of a day's file. pyarrow is imported when a function is called."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ CODES = ("region", "service", "project", "profile", "academy")
 DAY_CUT = "day"
 
 
-def cut_rows(table: "pa.Table", key_columns: tuple[str, ...], visits: str) -> CutRows:
+def cut_rows(table: pa.Table, key_columns: tuple[str, ...], visits: str) -> CutRows:
     """Rows are stored sorted by key and minute, so keys are found where they change."""
     combined = np.zeros(table.num_rows, np.int64)
     names: list[list[str]] = []
@@ -46,11 +48,11 @@ def _key(value: int, names: list[list[str]]) -> tuple[str, ...]:
     return tuple(reversed(key))
 
 
-def _numbers(table: "pa.Table", column: str) -> Any:
+def _numbers(table: pa.Table, column: str) -> Any:
     return table.column(column).to_numpy().astype(np.int64)
 
 
-def tables_of(day: DayFile) -> "Iterator[tuple[str, pa.Table]]":
+def tables_of(day: DayFile) -> Iterator[tuple[str, pa.Table]]:
     """The row groups of a file, by name, in order."""
     yield DAY_CUT, _day_table(day)
     for cut in CutName:
@@ -66,7 +68,7 @@ def tables_of(day: DayFile) -> "Iterator[tuple[str, pa.Table]]":
             yield f"{cut}:{region}", _cut_table(cut, rows, int(begin), int(end))
 
 
-def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> "pa.Table":
+def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> pa.Table:
     import pyarrow as pa
 
     number = end - begin
@@ -88,7 +90,7 @@ def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> "pa.Table":
     return _table(columns, number)
 
 
-def _day_table(day: DayFile) -> "pa.Table":
+def _day_table(day: DayFile) -> pa.Table:
     import pyarrow as pa
 
     users, establishments = day.sketches.users, day.sketches.establishments
@@ -118,7 +120,7 @@ def _same(text: str, number: int) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int16)), pa.array([text]))
 
 
-def _table(columns: dict[str, Any], number: int) -> "pa.Table":
+def _table(columns: dict[str, Any], number: int) -> pa.Table:
     import pyarrow as pa
 
     arrays = []
@@ -128,7 +130,7 @@ def _table(columns: dict[str, Any], number: int) -> "pa.Table":
     return pa.Table.from_arrays(arrays, schema=schema())
 
 
-def schema() -> "pa.Schema":
+def schema() -> pa.Schema:
     """The columns of every file."""
     import pyarrow as pa
 

@@ -1,5 +1,7 @@
 """What `config/calendar.yaml` and `config/calendar_overrides.yaml` say, checked."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum

@@ -3,6 +3,8 @@
 A past day cut down to some regions, with their academies and projects, is summed up like any other.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -41,7 +43,7 @@ class ReportQuestion:
         return tuple(pair.then for pair in self.pairs)
 
     @property
-    def first_pair(self) -> "ReportQuestion":
+    def first_pair(self) -> ReportQuestion:
         """The same of the first day alone."""
         return ReportQuestion(self.kind, self.pairs[:1])
 
@@ -124,7 +126,7 @@ class PartOfFrance:
     codes: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, catalog: Catalog, regions: Collection[str]) -> "PartOfFrance":
+    def of(cls, catalog: Catalog, regions: Collection[str]) -> PartOfFrance:
         """These regions.
 
         Raises:

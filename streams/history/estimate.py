@@ -4,6 +4,8 @@ A week's visits go to its days by `day_weight`, a day's to its minutes by the ho
 Weekly figures cover the establishments of their file alone: a region without any is unknown, not zero; nothing is known by project.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

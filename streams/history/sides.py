@@ -3,6 +3,8 @@
 The earlier side comes from weekly figures where it was hardly measured.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -119,7 +121,7 @@ class _Pair:
         common = self.compared if told is None else [both(m, t) for m, t in zip(self._mine, told, strict=True)]
         return sum(int(known[CutName.REGION].sum()) for known in common)
 
-    def sides(self, first: "_Pair | None" = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
+    def sides(self, first: _Pair | None = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
         """Both sides; `then` and `first_then` take the place of what was measured."""
         extents = {cut: extent([known[cut] for known in self.compared]) for cut in CutName}
         of_first = first.sides(then=first_then) if first else None

@@ -1,5 +1,7 @@
 """Minutes without any event where one is expected: by day, on days with school, on the clock of the place itself."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache

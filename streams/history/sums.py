@@ -1,5 +1,7 @@
 """Adds up days into one side of a comparison, by everything that is reported."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ class _Matrix:
     events: NDArray[np.float64]
 
     @classmethod
-    def of(cls, day: PastDay, rows: CutRows, position: int) -> "_Matrix":
+    def of(cls, day: PastDay, rows: CutRows, position: int) -> _Matrix:
         """The rows of a cut by the code at one position of its key."""
         first, end = day.minutes
         codes = tuple(sorted({key[position] for key in rows.keys}))
@@ -53,7 +55,7 @@ class _Matrix:
         events = np.bincount(of_key, np.bincount(rows.series, rows.events, len(rows.keys)), len(codes))
         return cls(codes, visits.astype(np.float64), events.astype(np.float64))
 
-    def regrouped(self, targets: Callable[[str], tuple[str, ...]]) -> "_Matrix":
+    def regrouped(self, targets: Callable[[str], tuple[str, ...]]) -> _Matrix:
         """The same by other codes; one may go into several of them, or into none."""
         of_code = [targets(code) for code in self.codes]
         codes = tuple(sorted({name for some in of_code for name in some}))

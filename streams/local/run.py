@@ -1,5 +1,7 @@
 """Run a local stack from its first server to its clean stop."""
 
+from __future__ import annotations
+
 import math
 import signal
 import threading

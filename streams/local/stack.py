@@ -3,6 +3,8 @@
 The reader of that file is `streams.stack_record.read_stack`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time

@@ -1,5 +1,7 @@
 """Reads a file of counts, `timestamp,count[,region,service]`, onto a regular grid of rows."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -3,6 +3,8 @@
 In French, for operators.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial

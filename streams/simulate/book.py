@@ -1,5 +1,7 @@
 """The book in which a simulation writes down what it sent; it becomes the truth file."""
 
+from __future__ import annotations
+
 import os
 from collections import Counter
 from pathlib import Path

@@ -3,6 +3,8 @@
 The one source of levels: a simulated past and live traffic both ask here.
 """
 
+from __future__ import annotations
+
 import datetime
 import functools
 import math

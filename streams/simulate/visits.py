@@ -4,6 +4,8 @@ Everything is a pure function of (seed, second): a simulator that is started aga
 them. A visitor's use follows one of a few courses, so a going one costs one tuple and no timer.
 """
 
+from __future__ import annotations
+
 import datetime
 import math
 import random
@@ -131,7 +133,7 @@ class Visits:
         ]
         self._rates: tuple[int, list[float]] = (-1, [])
 
-    def warm(self, first: int, rng_of: "SecondRandom") -> None:
+    def warm(self, first: int, rng_of: SecondRandom) -> None:
         """Begin the courses that are going on at scenario second `first`: none is longer than the longest."""
         for second in range(first - max(course.seconds[-1] for course in self._courses), first):
             self._begin(second, rng_of(second))

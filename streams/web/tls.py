@@ -1,5 +1,7 @@
 """The certificate that a server shows, read again when its files change: certificates of today live for weeks."""
 
+from __future__ import annotations
+
 import logging
 import os
 import ssl
@@ -56,7 +58,7 @@ class TlsFiles:
             ) from None
         return context
 
-    def _look(self) -> "tuple[FileState | None, ...]":
+    def _look(self) -> tuple[FileState | None, ...]:
         return tuple(file_state(path) for path in (self._certfile, self._keyfile))
 
 

@@ -5,6 +5,8 @@ part of it. Only late events change a sure minute: all are read again in turn, s
 looks.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +31,7 @@ class MinuteFigures:
     late: int
 
     @classmethod
-    def of(cls, minute: MinuteCounts, codes: Codes) -> "MinuteFigures":
+    def of(cls, minute: MinuteCounts, codes: Codes) -> MinuteFigures:
         """From what Redis holds."""
         cuts = (
             Cut.EVENTS,
