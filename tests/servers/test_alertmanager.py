@@ -25,15 +25,15 @@ pytestmark = pytest.mark.servers
 PAGE = "http://observer.example.org:8000"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Sinks]]:
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[int, Sinks]]:
+    """Nothing is known of alerts that another test sent."""
     (port,) = free_ports(1)
     with Sinks() as sinks:
         receivers = Receivers(sinks.smtp, "astreinte@example.org", sinks.webhook_url, PAGE)
-        directory = tmp_path_factory.mktemp("alertmanager")
-        program = alertmanager(directory, port, receivers)
+        program = alertmanager(tmp_path, port, receivers)
         # What is sent here is sent at once: the wait for what follows from it is shown by test_runbooks, on a whole stack.
-        config = directory / "alertmanager" / "alertmanager.yml"
+        config = tmp_path / "alertmanager" / "alertmanager.yml"
         assert config.read_text().count("group_wait: 30s") == 1
         config.write_text(config.read_text().replace("group_wait: 30s", "group_wait: 2s"))
         process = Process(program)

@@ -28,17 +28,16 @@ def browser():
         yield found
 
 
-@pytest.fixture(scope="module")
-def scene(redis_server, tmp_path_factory):
-    return Scene(redis_server.url, tmp_path_factory.mktemp("page"), hours=1)
+@pytest.fixture
+def scene(redis_server, tmp_path):
+    return Scene(redis_server.url, tmp_path, hours=1)
 
 
-@pytest.fixture(scope="module")
-def address(scene):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.expose.page.feed.REST_AFTER_SECONDS", 1.0)
-        with observing(scene.place) as found:
-            yield f"http://127.0.0.1:{found.port}/"
+@pytest.fixture
+def address(scene, monkeypatch):
+    monkeypatch.setattr("streams.expose.page.feed.REST_AFTER_SECONDS", 1.0)
+    with observing(scene.place) as found:
+        yield f"http://127.0.0.1:{found.port}/"
 
 
 def curve(page):
