@@ -27,6 +27,12 @@ BLOCK_EVENTS = 500
 #: A run has no more events, and no more bytes of values.
 RUN_EVENTS_MAX = 250_000
 RUN_BYTES_MAX = 64 << 20
+#: The beginning of 2000: no log is older.
+EARLIEST_MS = 946_684_800_000
+_WHY = {
+    Reason.TOO_FAR_AHEAD: "its time lies in the future",
+    Reason.TOO_OLD: "its time lies before 2000: is it in seconds?",
+}
 
 
 class DayOfInput(msgspec.Struct, frozen=True):
@@ -80,8 +86,8 @@ class ReadRules:
 
     @property
     def bounds(self) -> EventBounds:
-        """Any age."""
-        return EventBounds(0, self.latest_ms, self.pseudonyms_only)
+        """Any age, but of this century: an earlier time is one in seconds."""
+        return EventBounds(0, self.latest_ms - EARLIEST_MS, self.pseudonyms_only)
 
 
 @dataclass(slots=True)
@@ -179,8 +185,7 @@ class InputReading:
 
     def _refuse(self, number: int, reason: Reason) -> None:
         self._reasons[reason.value] += 1
-        why = "its time lies in the future" if reason is Reason.TOO_FAR_AHEAD else "it breaks the contract"
-        self._tally.unreadable.add(number, f"{why} ({reason.value})")
+        self._tally.unreadable.add(number, f"{_WHY.get(reason, 'it breaks the contract')} ({reason.value})")
 
     def _write(self) -> None:
         if not self._values:

@@ -53,7 +53,7 @@ _TIME = re.compile(
 )
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * n : 3 * n + 3]: n + 1 for n in range(12)}
 #: A target that holds blanks, which some servers take, is told by the version behind it.
-_REQUEST = re.compile(rb"([A-Z][A-Z_-]{0,19}) (?:(\S+)|(\S.*) HTTP/[0-9](?:\.[0-9])?)")
+_REQUEST = re.compile(rb"([A-Z][A-Z_-]{0,19}) (?:(\S+)|(\S.*?) +HTTP/[0-9](?:\.[0-9])?)")
 _ABSOLUTE = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET_MAX = timedelta(hours=14)

@@ -106,11 +106,14 @@ _NOTHING = frozenset(
     )
 )
 #: And where they know nobody: the number that portals and their databases give to who is not logged in, and the names of it.
-_NOBODY = _NOTHING | {"0", "-1", "nobody", "anon", "guest", "guestuser", "invité", "invite"}
+_NOBODY = _NOTHING | {
+    *("0", "-1", "nobody", "anon", "guest", "guestuser", "invité", "invite", "visitor", "visiteur"),
+    *("n.a.", "(not set)", "not_set", "not_logged_in", "unauthenticated", "%u"),
+}
 #: What a program writes that should have put a value in its place: all its users would be one person.
 _PLACEHOLDER = re.compile(
     r"\$\{?\w+\}?|%\{[^}]*\}\w*|\{\{.*\}\}|\[object \w+\]|<[^>]*>|\{\}|\[\]"
-    r"|\(unknown\)|null null|undefined undefined"
+    r"|\(unknown\)|null null|undefined undefined|[\W_]+"
 )
 #: A user that is still encoded after so many rounds is not decoded further.
 ROUNDS_MAX = 4
@@ -154,8 +157,8 @@ def means_nothing(text: str) -> bool:
 
 
 def means_nobody(text: str) -> bool:
-    """Whether this is what programs write as the user where nobody is logged in."""
-    return text.strip().casefold() in _NOBODY
+    """Whether this is what programs write as the user where nobody is logged in: also dashes, dots and underscores alone."""
+    return text.strip().casefold() in _NOBODY or not text.strip(" -–—._")
 
 
 def user_of(raw: bytes) -> str | Unreadable | None:

@@ -20,6 +20,7 @@ from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.event import pseudonym
 from streams.publish.fields import FoundOnce, Reading, Skip, Unreadable, Visit
 from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
+from streams.values import check_setting
 
 #: Distinct lines whose occurrences are counted at a time: about 120 MB. Then counting begins anew, under another number.
 LINES_REMEMBERED_MAX = 1_000_000
@@ -185,6 +186,12 @@ def secrets_from(environment: Mapping[str, str], secret_bytes_min: int) -> Calla
                 f"{name} is not set: the secret with which users of project {project} become pseudonyms (`openssl rand -hex 32`, kept by "
                 "the ENT, the same for ever); or look at what would be sent with --dry-run"
             )
+        try:
+            check_setting(text, secret=True)
+        except ValueError as error:
+            raise SettingsError(f"{name} {error}") from None
+        if text.startswith("HEX:"):
+            raise SettingsError(f"{name} begins with HEX:; write hex: in small letters before hexadecimal digits")
         try:
             secret = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
         except ValueError:

@@ -22,6 +22,7 @@ FRENCH = {
     "its user holds characters that cannot be printed": "l'utilisateur contient des caractères non imprimables",
     "its user is percent-encoded over and over": "l'utilisateur est encodé (%) sans fin",
     "its user is {}, which stands for one and is none": "l'utilisateur est {}, qui tient la place d'un nom et n'en est pas un",
+    "its time lies before 2000: is it in seconds? ({})": "l'heure est avant 2000 : est-elle en secondes ? ({})",
     "its time lies in the future ({})": "l'heure est dans le futur ({})",
     "it breaks the contract ({})": "l'événement ne respecte pas le contrat ({})",
     "longer than {} bytes, which is more than Kafka takes": "plus de {} octets, ce que Kafka n'accepte pas",

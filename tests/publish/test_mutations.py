@@ -36,7 +36,7 @@ USERS = st.text(st.sampled_from("abcXYZ019é'œñÅ王._@ \\\"&=+;,[]{}/?#"), mi
     lambda text: (
         text == normalize("NFC", text.strip())
         and not means_nobody(text)
-        and not re.fullmatch(r"\{\}|\[\]|\{\{.*\}\}", text)  # what a program writes that should have put a value there
+        and not re.fullmatch(r"[\W_]+|\{\{.*\}\}", text)  # what a program writes that should have put a value there
         and " - " not in f"{text} "
         and " [" not in text
     )

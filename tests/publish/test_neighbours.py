@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.publish.accesslog import Hit, read_hit
 from streams.publish.fields import Skip, Unreadable, Visit, user_of
 from streams.publish.xiti import XitiReader, XitiTables
 
@@ -46,7 +47,33 @@ def test_what_else_is_in_a_hit_is_nothing_to_it(target: bytes) -> None:
 
 @pytest.mark.parametrize(
     "user",
-    ["$remote_user", "${user}", "%{uid}e", "{{ user }}", "[object%20Object]", "<undefined>", "{}", "[]", "(unknown)"],
+    [
+        "?",
+        "***",
+        "~",
+        "$remote_user",
+        "${user}",
+        "%{uid}e",
+        "{{ user }}",
+        "[object%20Object]",
+        "<undefined>",
+        "{}",
+        "[]",
+        "(unknown)",
+    ],
 )
 def test_what_stands_for_a_user_is_none(user: str) -> None:
     assert isinstance(user_of(user.encode()), Unreadable)
+
+
+@pytest.mark.parametrize("user", ["--", "—", ".", "_", "n.a.", "(not set)", "not_logged_in", "Visiteur", "%u"])
+def test_what_says_that_nobody_is_logged_in_is_nobody(user: str) -> None:
+    assert user_of(user.encode()) is None
+
+
+def test_blanks_before_the_version_are_no_part_of_the_path() -> None:
+    line = b'e.fr 203.0.113.7 - u1 [01/Sep/2026:08:03:12 +0200] "GET %s HTTP/1.1" 200 1'
+    one, two = (read_hit(line % target) for target in (b"/messagerie ", b"/ma messagerie"))
+    assert isinstance(one, Hit)
+    assert isinstance(two, Hit)
+    assert (one.target, two.target) == (b"/messagerie", b"/ma messagerie")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.errors import InputError
+from streams.errors import InputError, SettingsError
 from streams.publish.event import fingerprint
 from streams.publish.lines import InputLine
 from streams.publish.mark import Book, MarkFile, ResumeMark
@@ -62,3 +62,12 @@ def test_a_mark_of_before_knows_no_secret(tmp_path: Path) -> None:
     before = Book("xiti", "", "visits", msgspec.convert(old, ResumeMark))
     refuse_another_secret("hits.log", before, secrets_from({}, 16))
     assert before.secrets == {}
+
+
+@pytest.mark.parametrize(
+    "text", [" 0123456789abcdef", "0123456789abcdef\n", " " * 20, "HEX:30313233343536373839616263646566"]
+)
+def test_a_secret_that_its_file_or_shell_changed_is_refused(text: str) -> None:
+    """It would make other visitors of the same users, and nobody would know."""
+    with pytest.raises(SettingsError, match="VIGIE_SECRET_MBN (is blank|begins)"):
+        secrets_from({"VIGIE_SECRET_MBN": text}, 16)("mbn")

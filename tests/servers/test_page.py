@@ -115,6 +115,7 @@ def test_an_alert_appears_and_ends(browser, address, scene):
         scene.more()
     minute = scene.last
     rising = surge(minute)
+    store.judged(minute, [], [])
     with opened(browser, f"{address}?region=44") as page:
         shown(page)
         expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
