@@ -69,5 +69,5 @@ def test_a_mark_of_before_knows_no_secret(tmp_path: Path) -> None:
 )
 def test_a_secret_that_its_file_or_shell_changed_is_refused(text: str) -> None:
     """It would make other visitors of the same users, and nobody would know."""
-    with pytest.raises(SettingsError, match="VIGIE_SECRET_MBN (is blank|begins)"):
+    with pytest.raises(SettingsError, match=r"VIGIE_SECRET_MBN (is blank|begins)"):
         secrets_from({"VIGIE_SECRET_MBN": text}, 16)("mbn")
