@@ -177,13 +177,6 @@ def test_days_that_are_not_over_and_what_lies_ahead(tmp_path: Path) -> None:
     assert [number for number, _why in result.inputs[0].unreadable_first] == [18, 19, 20]
 
 
-def test_a_time_in_seconds_is_no_day_of_1970(tmp_path: Path) -> None:
-    result = backfill(tmp_path / "archive", [write(tmp_path / "log", [event("1", 1_778_580_000, "v", project="mbn")])])
-    assert result.inputs[0].rejected == {"too_old": 1}
-    assert result.inputs[0].unreadable_first == [(1, "its time lies before 2000: is it in seconds? (too_old)")]
-    assert not Archive(tmp_path / "archive").dates()
-
-
 def test_a_file_that_breaks_off_stops_all_before_anything_is_written(tmp_path: Path) -> None:
     middle = _midnight(date(2026, 5, 12))
     made = [event(f"{n}", middle + n * 1000, f"v{n}", project="mbn") for n in range(3000)]
