@@ -44,7 +44,7 @@ class Number(click.FloatRange):
         return found
 
 
-class Day(click.DateTime):
+class DayParameter(click.DateTime):
     """A day that a calendar can reckon with: also a year before it and after it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -56,7 +56,7 @@ class Day(click.DateTime):
 
 
 #: Types of options: a day; a file; a file that is no directory; an archive.
-DAY = Day(["%Y-%m-%d"])
+DAY = DayParameter(["%Y-%m-%d"])
 FILE = NamedPath(path_type=Path)
 NEW_FILE = NamedPath(path_type=Path, dir_okay=False)
 DIRECTORY = NamedPath(path_type=Path, file_okay=False)
