@@ -97,7 +97,7 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_is_silenced_by_the_comma
     (tmp_path / "mail.html").write_text(page)
     # The command at its foot silences this alert, and nothing wider.
     command = html.unescape(page.partition("<code>")[2].partition("</code>")[0])
-    subprocess.run(["sh", "-c", command.replace("amtool", find_program("amtool"), 1)], check=True, timeout=20)
+    subprocess.run(["sh", "-c", command.replace("amtool", find_program("amtool"), 1)], check=True, timeout=120)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/silences", timeout=5) as answer:
         (silence,) = orjson.loads(answer.read())
     assert {one["name"]: one["value"] for one in silence["matchers"]} == {
@@ -123,7 +123,7 @@ def test_a_mail_of_an_end_says_how_long_it_lasted(tmp_path: Path) -> None:
             find_program("amtool"), "template", "render", f"--template.glob={templates}", f"--template.type={kind}",
             f'--template.text={{{{ template "{name}" . }}}}', f"--template.data={tmp_path / 'data.json'}",
         ]  # fmt: skip
-        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
 
     subject = rendered("vigie.subject", "text")
     assert subject.strip() == "[Vigie, terminé] Hausse – Grand Est : 3,0 fois l'attendu"
@@ -169,7 +169,7 @@ def test_the_steps_of_a_runbook_silence_and_acknowledge(running: tuple[int, Sink
         assert len(commands) == 4, path.name
         for command in commands:
             own = command.replace("19093", str(port)).replace("amtool ", find_program("amtool") + " ")
-            done = subprocess.run(["sh", "-c", own], capture_output=True, text=True, timeout=20, check=False)
+            done = subprocess.run(["sh", "-c", own], capture_output=True, text=True, timeout=120, check=False)
             assert done.returncode == 0, f"{path.name}: {command}\n{done.stderr}"
             if "silence query alertname" in command and "expire" not in command:
                 assert "pris en charge" in done.stdout

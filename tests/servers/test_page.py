@@ -111,13 +111,13 @@ def test_a_settled_minute_shows_within_two_seconds(browser, address, scene):
 
 def test_an_alert_appears_and_ends(browser, address, scene):
     store = AlertStore(RedisAddress(scene.place.redis_url), scene.place.prefix)
-    while scene.last < now_minute() - 3:  # before that the chain is taken to stand still
-        scene.more()
-    minute = scene.last
-    rising = surge(minute)
-    store.judged(minute, [], [])
     with opened(browser, f"{address}?region=44") as page:
         shown(page)
+        while scene.last < now_minute() - 3:  # before that the chain is taken to stand still
+            scene.more()
+        minute = scene.last
+        rising = surge(minute)
+        store.judged(minute, [], [])
         expect(page.locator("#alerts")).to_contain_text("Aucune alerte en cours")
         store.judged(minute + 1, [rising], [])
         scene.more()

@@ -96,7 +96,7 @@ def problem_of(stack: Watched, command: str) -> str | None:
         env=stack.environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     if done.returncode:
