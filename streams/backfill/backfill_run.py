@@ -157,8 +157,6 @@ class BackfillRun:
 
             name = left[place]
             report = InputReading(rules, name, self.spool.directory, stems[name], look).run()
-            if report is not None:
-                report.name = os.fsencode(name).decode(errors="backslashreplace")  # as it can be told and kept
             if report is not None and report.trouble is None:
                 self.spool.keep(stems[name], report)
             pool.counters[place] = os.path.getsize(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from streams.catalog import UNKNOWN
 from streams.clock import paris_date
 from streams.errors import InputError
 from streams.events import EventBounds, Reason, validate_all
-from streams.publish.fields import Skip
+from streams.publish.fields import TS_MS_MIN, Skip
 from streams.publish.lines import Damaged, read_lines
 from streams.publish.opening import open_events
 from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Tally, classify
@@ -27,8 +28,6 @@ BLOCK_EVENTS = 500
 #: A run has no more events, and no more bytes of values.
 RUN_EVENTS_MAX = 250_000
 RUN_BYTES_MAX = 64 << 20
-#: The beginning of 2000: no log is older.
-EARLIEST_MS = 946_684_800_000
 _WHY = {
     Reason.TOO_FAR_AHEAD: "its time lies in the future",
     Reason.TOO_OLD: "its time lies before 2000: is it in seconds?",
@@ -87,7 +86,7 @@ class ReadRules:
     @property
     def bounds(self) -> EventBounds:
         """Any age, but of this century: an earlier time is one in seconds."""
-        return EventBounds(0, self.latest_ms - EARLIEST_MS, self.pseudonyms_only)
+        return EventBounds(0, self.latest_ms - TS_MS_MIN, self.pseudonyms_only)
 
 
 @dataclass(slots=True)
@@ -120,7 +119,8 @@ class InputReading:
     _bytes: int = 0
 
     def __post_init__(self) -> None:
-        self._report = InputReport(self.name)
+        # Any name of a file, as it can be told and kept.
+        self._report = InputReport(os.fsencode(self.name).decode(errors="backslashreplace"))
 
     def run(self) -> InputReport | None:
         """Read the file; None where `look` said to stop.

@@ -231,7 +231,8 @@ def _stored(first: date, kind: str, figures: Figures) -> StoredWeek:
 
 
 def _stored_at(path: Path) -> StoredWeek | None:
-    stored = read_json(path, StoredWeek, advice := "remove it and import that week again")
+    advice = "remove it and import that week again"
+    stored = read_json(path, StoredWeek, advice)
     lengths = {len(row) for row in stored.establishments.values()} if stored else set()
     if stored and (path.stem != f"{stored.first}-{stored.kind}" or lengths - {len(stored.codes)}):
         raise ArchiveError(f"{path} is damaged (it holds another week, or rows of another length): {advice}")

@@ -16,15 +16,23 @@ from functools import lru_cache
 
 import orjson
 
-from streams.publish.fields import NOT_AUTHENTICATED, TS_MS_MAX, Reading, Unreadable, Visit, code_of, kind_of, user_of
+from streams.publish.fields import (
+    NOT_AUTHENTICATED,
+    TS_MS_MAX,
+    TS_MS_MIN,
+    Reading,
+    Unreadable,
+    Visit,
+    code_of,
+    kind_of,
+    user_of,
+)
 from streams.publish.lines import OVER_LINES, goes_on
 
 PORTAL = "PAGE_ENT"
 #: What is read of an event.
 MEMBERS = frozenset(("event-type", "date", "userId", "module", "profil", "structures"))
 _MEMBER = re.compile(rb'"\s*:')
-#: 2000-01-01: what lies before it are seconds, and would count in 1970.
-TS_MS_MIN = 946_684_800_000
 _TYPES = {"ACCESS": "NATIF", "CONNECTOR": "TIERS", "LOGIN": "NATIF"}
 
 

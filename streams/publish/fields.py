@@ -24,6 +24,8 @@ CODE_CHARACTERS_MAX = 64
 KIND_CHARACTERS_MAX = 32
 #: `ts` of a readable line: 1970 to 2286, in epoch ms. Whether it is too old is checked by the chain, not here.
 TS_MS_MAX = 10_000_000_000_000
+#: 2000-01-01: no log is older, and a time before it is one in seconds, which would count in 1970.
+TS_MS_MIN = 946_684_800_000
 
 
 @final

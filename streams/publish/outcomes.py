@@ -95,8 +95,7 @@ def rehearse(
         for line in read_lines(stream):
             done.lines += 1
             if book.is_done(done.lines):
-                if not is_blank(line.content):
-                    reader.pass_by(line.content)
+                reader.pass_by(line.content)
                 done.passed += 1
                 continue
             found = classify(line, reader)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from streams.errors import BufferFull, InputError, VigieError
 from streams.publish.fields import Skip
-from streams.publish.lines import Damaged, InputLine, is_blank, read_lines
+from streams.publish.lines import Damaged, InputLine, read_lines
 from streams.publish.mark import Book, MarkFile
 from streams.publish.outbox import Undelivered
 from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Named, Tally, classify
@@ -139,7 +139,7 @@ class LineFeed:
             was, now = self._reader.read(before), classify(line, self._reader)
             same = isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
             self.grown = (number, same)
-        elif not is_blank(line.content):  # only what `classify` would have given to the reader
+        else:
             self._reader.pass_by(line.content)
 
     def _hand_over(
