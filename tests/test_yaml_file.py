@@ -201,9 +201,16 @@ def test_codes_need_no_quotes(tmp_path: Path, catalog: Catalog) -> None:
         ("xiti.yaml", "    establishments: {\"54\": 0951104J}", "    uais: {}", "moncollege95: uais: no such member"),
         ("combined.yaml", "project: pcn, uai: 0750711R, service: PAGE_ENT", "project: pcn, UAI: 0750711R, service: PAGE_ENT", "UAI: no"),
         ("combined.yaml", "ignored: [.css,", "ignorés: [.css,", "ignorés: no such member"),
+        ("services.yaml", "column: notes", "column: [notes]", "(NOTES): column: ['notes'] is no single value"),
+        ("services.yaml", "column: notes", "column: absences", "column absences is listed twice"),
+        ("services.yaml", "column: notes", 'column: ""', "(NOTES): column: '' is no text"),
+        ("services.yaml", 'label: "Notes"', "label: ", "(NOTES): label: None is no text"),
+        ("profiles.yaml", "entcore: Student", "entcore: [Student, Guest]", "(ELEVE): entcore: ['Student', 'Guest']"),
+        ("projects.yaml", "id: mbn", "id: null", "id: None is no text"),
+        ("regions.yaml", 'name: "Corse"', "name: {fr: Corse}", "(94): name: {'fr': 'Corse'} is no single value"),
     ],
 )  # fmt: skip
-def test_what_nothing_reads_is_refused(
+def test_what_a_list_may_not_hold_is_refused(
     tmp_path: Path, catalog: Catalog, name: str, old: str, new: str, said: str
 ) -> None:
     shutil.copytree(default_config_dir(), tmp_path / "config")
