@@ -102,20 +102,19 @@ class CutRows:
         columns = (np.concatenate([getattr(p, name) for p in parts])[order] for name in ("events", "visits", "late"))
         return CutRows(keys, series[order], minute[order], *columns)
 
-    def grouped(self, rename: Callable[[Key], Key | None]) -> CutRows:
-        """Rows added up by another key; None leaves a key out."""
-        names = [rename(key) for key in self.keys]
-        keys = tuple(sorted({name for name in names if name is not None}))
-        if not keys:
+    def grouped(self, rename: Callable[[Key], Key]) -> CutRows:
+        """Rows added up by another key."""
+        if not len(self.series):
             return CutRows.empty()
+        names = [rename(key) for key in self.keys]
+        keys = tuple(sorted(set(names)))
         index = {key: number for number, key in enumerate(keys)}
-        series = np.array([-1 if name is None else index[name] for name in names], np.int64)[self.series]
-        kept = series >= 0
-        first = int(self.minute[kept].min()) if kept.any() else 0
-        span = int(self.minute[kept].max()) - first + 1 if kept.any() else 1
-        cell, inverse = np.unique(series[kept] * span + (self.minute[kept] - first), return_inverse=True)
+        series = np.array([index[name] for name in names], np.int64)[self.series]
+        first = int(self.minute.min())
+        span = int(self.minute.max()) - first + 1
+        cell, inverse = np.unique(series * span + (self.minute - first), return_inverse=True)
         sums = [
-            np.bincount(inverse, column[kept], len(cell)).round().astype(np.int64)
+            np.bincount(inverse, column, len(cell)).round().astype(np.int64)
             for column in (self.events, self.visits, self.late)
         ]
         return CutRows._tidy(keys, cell // span, cell % span + first, *sums)

@@ -74,34 +74,27 @@ class PastDay:
         return sum(mark.measured_minutes for mark in self.hours)
 
 
-Rename = Callable[[Key], Key | None]
+#: What figures may be asked by: the cut they are in, and what a cut's key becomes.
+Grouped = tuple[CutName, Callable[[Key], Key]]
 
 
-@dataclass(frozen=True, slots=True)
-class FigureCut:
-    """What figures may be asked by: the cut they are in, and what a cut's key becomes."""
-
-    cut: CutName
-    rename: Rename
-
-
-def groupings(catalog: Catalog) -> dict[str, FigureCut]:
+def groupings(catalog: Catalog) -> dict[str, Grouped]:
     """Every grouping by name. `group` has no entry: the published groups overlap (see `Catalog.published_groups`)."""
     family = {service.code: service.family for service in catalog.services}
     zone = {region.code: region.zone for region in catalog.regions}
     cut = CutName
     return {
-        "national": FigureCut(cut.REGION, lambda _key: ()),
-        "region": FigureCut(cut.REGION, lambda key: key),
-        "zone": FigureCut(cut.REGION, lambda key: (zone.get(key[0]) or UNKNOWN,)),
-        "service": FigureCut(cut.REGION_SERVICE, lambda key: (key[1],)),
-        "family": FigureCut(cut.REGION_SERVICE, lambda key: (family.get(key[1], UNKNOWN),)),
-        "region_service": FigureCut(cut.REGION_SERVICE, lambda key: key),
-        "region_family": FigureCut(cut.REGION_SERVICE, lambda key: (key[0], family.get(key[1], UNKNOWN))),
-        "project": FigureCut(cut.PROJECT, lambda key: key),
-        "profile": FigureCut(cut.PROFILE_REGION, lambda key: (key[1],)),
-        "profile_region": FigureCut(cut.PROFILE_REGION, lambda key: (key[1], key[0])),
-        "academy": FigureCut(cut.ACADEMY, lambda key: key),
+        "national": (cut.REGION, lambda _key: ()),
+        "region": (cut.REGION, lambda key: key),
+        "zone": (cut.REGION, lambda key: (zone.get(key[0]) or UNKNOWN,)),
+        "service": (cut.REGION_SERVICE, lambda key: (key[1],)),
+        "family": (cut.REGION_SERVICE, lambda key: (family.get(key[1], UNKNOWN),)),
+        "region_service": (cut.REGION_SERVICE, lambda key: key),
+        "region_family": (cut.REGION_SERVICE, lambda key: (key[0], family.get(key[1], UNKNOWN))),
+        "project": (cut.PROJECT, lambda key: key),
+        "profile": (cut.PROFILE_REGION, lambda key: (key[1],)),
+        "profile_region": (cut.PROFILE_REGION, lambda key: (key[1], key[0])),
+        "academy": (cut.ACADEMY, lambda key: key),
     }
 
 
@@ -139,14 +132,13 @@ class History:
             raise InputError(f"no figures by {by!r}: choose one of {', '.join(self.groupings)}")
         if measure not in ("events", "visits"):
             raise InputError(f"no measure {measure!r}: choose events or visits")
-        grouping = self.groupings[by]
+        cut, rename = self.groupings[by]
         if not 0 < end - first <= MINUTES_MAX:
             raise InputError(f"a range of {end - first} minutes: ask for at least one, at most {MINUTES_MAX}")
         slots = -(-(end - first) // step_minutes)
-        cut = grouping.cut
         parts = self._parts(cut, first, end, region if cut is CutName.REGION_SERVICE else None)
-        named = [(marks, rows, [grouping.rename(key) for key in rows.keys]) for marks, rows in parts]
-        keys = tuple(sorted({name for _marks, _rows, names in named for name in names if name is not None}))
+        named = [(marks, rows, [rename(key) for key in rows.keys]) for marks, rows in parts]
+        keys = tuple(sorted({name for _marks, _rows, names in named for name in names}))
         if len(keys) * slots > VALUES_MAX:
             raise InputError(f"{len(keys)} series of {slots} values are too many: ask for less time, or a coarser step")
         known = np.zeros(slots * step_minutes)
@@ -155,8 +147,8 @@ class History:
         index = {key: number for number, key in enumerate(keys)}
         for marks, rows, names in named:
             note_measured(known, [mark for mark in marks if mark.knows(cut)], first, end)
-            place = np.array([index.get(name, -1) if name is not None else -1 for name in names], np.int64)[rows.series]
-            kept = (place >= 0) & (rows.minute >= first) & (rows.minute < end)
+            place = np.array([index[name] for name in names], np.int64)[rows.series]
+            kept = (rows.minute >= first) & (rows.minute < end)
             cell = place[kept] * slots + (rows.minute[kept] - first) // step_minutes
             np.add.at(values, cell, getattr(rows, measure)[kept])
             seen[cell] = True
@@ -171,12 +163,14 @@ class History:
         """Whole days in Paris, both included, those of which anything is known."""
         yield from (day for day in self.each_day(dates(first, last)) if day is not None)
 
-    def each_day(self, wanted: Iterable[date]) -> Iterator[PastDay | None]:
+    def each_day(
+        self, wanted: Iterable[date], cuts: Collection[CutName] = tuple(CutName), *, with_sketches: bool = True
+    ) -> Iterator[PastDay | None]:
         """These days in Paris, in this order, None for those of which nothing is known; a few are read ahead, never all."""
         waiting: deque[Future[PastDay | None]] = deque()
         with ThreadPoolExecutor(READ_THREADS) as pool:
             for day in wanted:
-                waiting.append(pool.submit(self.day, day))
+                waiting.append(pool.submit(self.day, day, cuts, with_sketches=with_sketches))
                 if len(waiting) > READ_AHEAD_DAYS:
                     yield waiting.popleft().result()
             while waiting:

@@ -75,21 +75,37 @@ def both_sides(
     Raises:
         NoDataError: nothing is known of one of them.
     """
-    whole = _Pair(catalog, calendar, question)
-    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
-    pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
-    for number, (now, then) in enumerate(pairs):
-        if part is not None:
-            now, then = (day and part.day(day) for day in (now, then))
-        for pair in (whole, first) if first and not number else (whole,):
-            pair.add(number, now, then)
+    whole, first = _pairs(history, catalog, calendar, question, part)
     sides = whole.sides(first)
     _check(sides.now, history)
     estimate = None if part else _estimate(history, catalog, calendar, question, config_dir)
     if estimate and whole.minutes(list(map(estimate.known, question.against))) > ESTIMATE_COVERS_MORE * whole.minutes():
-        return _estimated(history, estimate, question)
+        # The later side once more, beside an earlier one from weekly figures.
+        whole, first = _pairs(history, catalog, calendar, question, estimate)
+        then = estimate.side(question.against, whole.compared)
+        return whole.sides(first, then, estimate.side(question.against[:1], first.compared) if first else None)
     _check(sides.then, history)
     return sides
+
+
+def _pairs(
+    history: History,
+    catalog: Catalog,
+    calendar: SchoolCalendar,
+    question: ReportQuestion,
+    of: PartOfFrance | Estimate | None,
+) -> tuple[_Pair, _Pair | None]:
+    """All days of a question, and of a rentrée the first ones: `of` a part of France, or beside what an estimate knows of the earlier."""
+    whole = _Pair(catalog, calendar, question)
+    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
+    pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
+    for number, (now, then) in enumerate(pairs):
+        told = of.known(question.against[number]) if isinstance(of, Estimate) else None
+        if isinstance(of, PartOfFrance):
+            now, then = (day and of.day(day) for day in (now, then))
+        for pair in (whole, first) if first and not number else (whole,):
+            pair.add(number, now, then, told)
+    return whole, first
 
 
 class _Pair:
@@ -139,20 +155,6 @@ def _estimate(
     mondays = {day - timedelta(days=day.weekday()) for day in question.against}
     weeks = load_weeks(history.archive.directory, catalog, mondays)
     return Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
-
-
-def _estimated(history: History, estimate: Estimate, question: ReportQuestion) -> Sides:
-    """The later side once more, beside an earlier one from weekly figures."""
-    catalog, calendar = estimate.catalog, estimate.calendar
-    whole = _Pair(catalog, calendar, question)
-    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
-    for number, now in enumerate(history.each_day(question.days)):
-        told = estimate.known(question.against[number])
-        for pair in (whole, first) if first and not number else (whole,):
-            pair.add(number, now, None, told)
-    then = estimate.side(question.against, whole.compared)
-    first_then = estimate.side(question.against[:1], first.compared) if first else None
-    return whole.sides(first, then, first_then)
 
 
 def _check(side: Side, history: History) -> None:

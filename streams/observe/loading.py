@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -48,22 +47,9 @@ def day_block(plan: Plan, day: PastDay) -> Block:
 
 
 def blocks(history: History, plan: Plan, days: Sequence[date]) -> Iterator[Block]:
-    """The tables of these days; those of which nothing is known are left out. The next one is read while one is used."""
-
-    def read(day: date) -> Block | None:
-        found = history.day(day, JUDGED_CUTS, with_sketches=False)
-        return day_block(plan, found) if found is not None and found.measured_minutes else None
-
-    if not days:
-        return
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(read, days[0])
-        for following in (*days[1:], None):
-            block = coming.result()
-            if following is not None:
-                coming = pool.submit(read, following)
-            if block is not None:
-                yield block
+    """The tables of these days; those of which nothing is known are left out."""
+    found = history.each_day(days, JUDGED_CUTS, with_sketches=False)
+    return (day_block(plan, day) for day in found if day is not None and day.measured_minutes)
 
 
 @dataclass(slots=True)
@@ -212,8 +198,7 @@ class Arrivals:
 
     def __init__(self, held: Iterable[date], today: date, stamp: bytes = b"") -> None:
         self._today = today
-        self._read_stamp = self._seen_stamp = stamp
-        self._read = self._seen = self._past(held)
+        self.read(held, stamp)
         self._looked = float("-inf")
 
     def is_due(self, now: float) -> bool:
@@ -225,15 +210,13 @@ class Arrivals:
 
     def came(self, held: Iterable[date], stamp: bytes = b"") -> bool:
         """Whether days of the past came that were not read, or were added to, and nothing since the last look."""
-        before = self._seen, self._seen_stamp
-        self._seen, self._seen_stamp = self._past(held), stamp
-        is_new = bool(self._seen - self._read) or stamp != self._read_stamp
-        return is_new and (self._seen, stamp) == before
+        before, self._seen = self._seen, (self._past(held), stamp)
+        is_new = bool(self._seen[0] - self._read[0]) or stamp != self._read[1]
+        return is_new and self._seen == before
 
     def read(self, held: Iterable[date], stamp: bytes = b"") -> None:
         """These were read."""
-        self._read = self._seen = self._past(held)
-        self._read_stamp = self._seen_stamp = stamp
+        self._read = self._seen = (self._past(held), stamp)
 
     def _past(self, held: Iterable[date]) -> frozenset[date]:
         return frozenset(day for day in held if day < self._today)
