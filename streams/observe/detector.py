@@ -143,10 +143,7 @@ class Detector:
         # The stamp first: a backfill that ends between the two is then news at the next look.
         stamp = parts.history.archive.backfill_stamp() if parts.history else b""
         held = parts.history.archive.dates() if parts.history else []
-        if self._arrivals is None:
-            self._arrivals = Arrivals(held, today, stamp)
-        else:
-            self._arrivals.read(held, stamp)
+        self._arrivals = Arrivals(held, today, stamp)
         if parts.history and held:
             judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
         else:

@@ -192,13 +192,13 @@ LOOK_SECONDS = 10.0
 class Arrivals:
     """Says when the archive must be read anew: days of the past reach it while an observer runs, by an import or a backfill.
 
-    Days from `today` on are those that observers archive themselves. `stamp` changes when a
-    backfill is through, which may have added to days that were read.
+    `held` were read. Days from `today` on are those that observers archive themselves. `stamp` changes when a backfill is through, which
+    may have added to days that were read.
     """
 
     def __init__(self, held: Iterable[date], today: date, stamp: bytes = b"") -> None:
         self._today = today
-        self.read(held, stamp)
+        self._read = self._seen = (self._past(held), stamp)
         self._looked = float("-inf")
 
     def is_due(self, now: float) -> bool:
@@ -213,10 +213,6 @@ class Arrivals:
         before, self._seen = self._seen, (self._past(held), stamp)
         is_new = bool(self._seen[0] - self._read[0]) or stamp != self._read[1]
         return is_new and self._seen == before
-
-    def read(self, held: Iterable[date], stamp: bytes = b"") -> None:
-        """These were read."""
-        self._read = self._seen = (self._past(held), stamp)
 
     def _past(self, held: Iterable[date]) -> frozenset[date]:
         return frozenset(day for day in held if day < self._today)

@@ -26,7 +26,7 @@ from streams.history.marks import DayFile, HourMark, HourSource
 from streams.history.reading import PastDay
 from streams.history.report_words import ENGLISH, FRENCH
 from streams.history.side import DAY_MINUTES, Side, Sum, extent, known_minutes, wall_minutes
-from streams.history.silence import Silences
+from streams.history.sums import Silences
 from streams.settings import default_config_dir
 from tests.history.days_made import file_of
 
