@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
+import urllib3
 
 from streams.clock import iso_utc
 from streams.decoded_types import known
@@ -72,21 +70,20 @@ def acknowledge(url: str, given: Acknowledgement, now_ms: int) -> str:
 
 
 def _call(url: str, path: str, body: bytes | None = None) -> bytes:
-    headers = {} if body is None else {"Content-Type": "application/json"}
-    request = urllib.request.Request(url.rstrip("/") + path, body, headers)
+    method, headers = ("GET", {}) if body is None else ("POST", {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
-            found: bytes = answer.read()
-            return found
-    except urllib.error.HTTPError as error:
-        with error:
-            said = error.read(500).decode(errors="replace").strip()
-        raise ServerError(f"Alertmanager at {url} refuses ({error.code}): {said}") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        answer = urllib3.request(
+            method, url.rstrip("/") + path, body=body, headers=headers, timeout=SECONDS_MAX, retries=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        reason = str(error).rpartition(": ")[2]
         raise ServerError(
             f"Alertmanager does not answer at {url} ({reason}): start it, or set alertmanager_url"
         ) from None
+    if answer.status >= 300:
+        said = answer.data[:500].decode(errors="replace").strip()
+        raise ServerError(f"Alertmanager at {url} refuses ({answer.status}): {said}")
+    return answer.data
 
 
 def _decoded(body: bytes, type_: type[T], url: str) -> T:
