@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any
 
 import click
-from rich.table import Table
 
 from streams.audit.log import Unread, open_log
 from streams.audit.mend import Through
@@ -16,7 +15,7 @@ from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted,
 from streams.audit.replay import Replayer, ReplayOutcome
 from streams.cli.progress import Meter
 from streams.cli.sources import counts_reader
-from streams.cli.terminal import open_console, print_json, say_simulation, since_text
+from streams.cli.terminal import open_console, print_json, say_simulation, since_text, table_of
 from streams.clock import iso_utc, paris_text
 from streams.count import Cut
 from streams.edges import event_bounds, kafka_address
@@ -187,11 +186,8 @@ def stats(*, wanted: Wanted, by: str) -> None:
     settings = load_settings()
     found = tally(_read(settings, wanted), by, settings.calendar_shift_seconds)
     counted = _counted(settings) if by == "reason" and wanted == Wanted() else None
-    table = Table(box=None, header_style="bold")
-    for name in ["reason"] if by == "reason" else [by, "reason"]:
-        table.add_column(name)
-    for name in [*(["counted", "not kept"] if counted is not None else []), "kept", "replayed"]:
-        table.add_column(name, justify="right")
+    numbers_told = [*(["counted", "not kept"] if counted is not None else []), "kept", "replayed"]
+    rows = []
     for cell in sorted(set(found.rows) | {(reason, reason) for reason in counted or {}}):
         row = found.rows.get(cell)
         own = [f"{number:,}" for number in (counted or {}).get(cell[1], (0, 0))] if counted is not None else []
@@ -199,9 +195,10 @@ def stats(*, wanted: Wanted, by: str) -> None:
         names = [
             printable(name.encode(), NAME_CHARACTERS_MAX) for name in cell
         ]  # a sender's text may hold terminal codes
-        table.add_row(*(names[:1] if by == "reason" else names), *own, *numbers)
+        rows.append([*(names[:1] if by == "reason" else names), *own, *numbers])
     say_simulation(settings.calendar_shift_seconds)
-    open_console().print(table)
+    columns = [*(["reason"] if by == "reason" else [by, "reason"]), *numbers_told]
+    open_console().print(table_of(columns, rows, right=numbers_told, box=None, header_style="bold"))
     totals = found.totals()
     click.echo(f"{totals.kept:,} kept, {totals.replayed:,} replayed")
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.sources import counts_reader, settings_and_lists
-from streams.cli.terminal import open_console, print_json, say_simulation
+from streams.cli.terminal import open_console, print_json, say_simulation, table_of
 from streams.clock import paris_text, simulation_note
 from streams.count.local_dates import LocalDays
 from streams.edges import kafka_address
@@ -118,14 +118,8 @@ def _window(status: Status) -> str:
 
 def _partition_table(status: Status, clock: Clock) -> Table:
     held = status.partitions
-    table = Table(
-        title=f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up",
-        title_justify="left",
-    )
-    for name in ("partition", "offset", "end", "lag", "watermark (Paris)", "owner"):
-        table.add_column(name, justify="left" if name in ("watermark (Paris)", "owner") else "right")
-    for p in held.rows:
-        table.add_row(
+    rows = [
+        (
             str(p.partition),
             _number(p.offset),
             _number(p.log_end),
@@ -133,22 +127,31 @@ def _partition_table(status: Status, clock: Clock) -> Table:
             clock(p.watermark, "-"),
             (p.owner or "nobody") + ("" if p.warming is None else f", warming up {p.warming:.0%}"),
         )
-    return table
+        for p in held.rows
+    ]
+    return table_of(
+        ("partition", "offset", "end", "lag", "watermark (Paris)", "owner"),
+        rows,
+        right=("partition", "offset", "end", "lag"),
+        title=f"{held.count} partitions, {held.unowned} without a worker, {held.stale} stale, {held.warming} warming up",
+        title_justify="left",
+    )
 
 
 def _process_table(status: Status) -> Table:
-    table = Table(title="Processes", title_justify="left")
-    for name in ("role", "pid", "state", "more"):
-        table.add_column(name)
-    for process in status.processes:
-        more = ", ".join(
-            f"{key} {value}"
-            for key, value in process.items()
-            if key not in ("role", "pid", "state", "started_at") and value not in (None, "", [])
+    own = ("role", "pid", "state", "started_at")
+    rows = [
+        (
+            str(process.get("role")),
+            str(process.get("pid") or "restarting"),
+            str(process.get("state", "?")),
+            ", ".join(
+                f"{key} {told}" for key, told in process.items() if key not in own and told not in (None, "", [])
+            ),
         )
-        pid = str(process.get("pid") or "restarting")
-        table.add_row(str(process.get("role")), pid, str(process.get("state", "?")), more)
-    return table
+        for process in status.processes
+    ]
+    return table_of(("role", "pid", "state", "more"), rows, title="Processes", title_justify="left")
 
 
 def _number(value: int | None) -> str:
@@ -185,13 +188,12 @@ def unseen(as_json: bool) -> None:
 
 
 def _print(rows: list[UnseenRow], shift_seconds: int) -> None:
-    table = Table(box=None, header_style="bold")
-    for name in ("list", "value", "events", "last seen (Paris)"):
-        table.add_column(name, justify="right" if name == "events" else "left")
-    for row in rows:
-        table.add_row(row.list, Text(_quoted(row.value)), f"{row.events:,}", _seen(row.last_seen, shift_seconds))
     say_simulation(shift_seconds)
-    open_console().print(table)
+    names = ("list", "value", "events", "last seen (Paris)")
+    cells = (
+        (row.list, Text(_quoted(row.value)), f"{row.events:,}", _seen(row.last_seen, shift_seconds)) for row in rows
+    )
+    open_console().print(table_of(names, cells, right=("events",), box=None, header_style="bold"))
     for row in rows:
         if row.meant is not None:
             click.echo(f"{row.list}: {_quoted(row.value)} differs from {row.meant} by blanks or capitals: tell the ENT")

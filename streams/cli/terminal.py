@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from datetime import time as day_time
 from math import isnan
@@ -14,6 +15,8 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from streams.clock import PARIS, iso_utc, simulation_note
 from streams.errors import InputError
@@ -76,6 +79,18 @@ def hold_apart(out: Path | None, *read: str | Path | None) -> None:
 def open_console() -> Console:
     """A console on standard output; what is printed is text, never markup."""
     return Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS, markup=False, highlight=False)
+
+
+def table_of(
+    names: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Collection[str] = (), **look: Any
+) -> Table:
+    """A table of rows; columns of these names stand to the right. `look` is what rich's own tables take."""
+    table = Table(**look)
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def print_json(*values: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from urllib.parse import quote, urlencode
 
 from streams.catalog import Catalog
@@ -12,7 +12,7 @@ from streams.errors import InputError
 from streams.expose.alert_french import Words
 from streams.expose.minutes_query import read_time
 from streams.expose.spans import SPANS
-from streams.incidents import ALERT_NAMES
+from streams.incidents import ALERT_NAMES, Driver
 from streams.live import AlertBook, AlertRecord
 from streams.watch import AlertScope
 
@@ -22,16 +22,10 @@ EXPECTED_MINUTES = 120
 
 
 @dataclass(frozen=True, slots=True)
-class DriverRow:
+class DriverRow(Driver):
     """A part of the alert's scope that deviates most, over the same minutes."""
 
     scope: str
-    region: str | None
-    service: str | None
-    project: str | None
-    observed: float
-    expected: float
-    ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +108,7 @@ def alert_row(alert: AlertRecord, words: Words, *, full: bool = False) -> AlertR
         alert.planned,
         None if alert.normal_since_ms is None else iso_utc(alert.normal_since_ms),
         [
-            DriverRow(
-                "project" if one.project else "service" if one.service else "region",
-                one.region,
-                one.service,
-                one.project,
-                one.observed,
-                one.expected,
-                one.ratio,
-            )
+            DriverRow(**asdict(one), scope="project" if one.project else "service" if one.service else "region")
             for one in alert.drivers
         ],
         words.explanation(alert) if full else words.sentence(alert),

@@ -10,7 +10,8 @@ import msgspec
 NOW_MINUTES = 5
 
 
-class Driver(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Driver:
     """A part of the alert's scope that deviates most, over the same minutes."""
 
     region: str | None
