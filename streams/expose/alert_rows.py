@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from urllib.parse import quote, urlencode
 
-from streams.catalog import Catalog
 from streams.clock import MINUTE_MS, iso_utc
 from streams.errors import InputError
 from streams.expose.alert_french import Words
@@ -14,7 +13,6 @@ from streams.expose.minutes_query import read_time
 from streams.expose.spans import SPANS
 from streams.incidents import ALERT_NAMES, Driver
 from streams.live import AlertBook, AlertRecord
-from streams.watch import AlertScope
 
 RUNNING, ENDED, ALL = STATES = ("running", "ended", "all")
 #: Without `from`, expectations of the last two hours.
@@ -142,25 +140,6 @@ def read_times(from_text: str | None, to_text: str | None, dashes: str = "") -> 
         None if from_text is None else read_time(f"{dashes}from", from_text),
         None if to_text is None else read_time(f"{dashes}to", to_text),
     )
-
-
-def read_alert_scope(region: str | None, service: str | None, project: str | None, catalog: Catalog) -> AlertScope:
-    """The scope of three parameters; without any, France.
-
-    Raises:
-        InputError: a code is not listed, or they do not go together.
-    """
-    listed = {
-        "region": (region, catalog.region_codes),
-        "service": (service, catalog.service_codes),
-        "project": (project, catalog.project_codes),
-    }
-    for name, (code, codes) in listed.items():
-        if code is not None and code not in codes:
-            raise InputError(f"{name}: {code[:40]!r} is not in config/{name}s.yaml; allowed: {', '.join(codes)}")
-    if project is not None and (region is not None or service is not None):
-        raise InputError("project goes without region and service: ask for it alone")
-    return AlertScope(region, service, project)
 
 
 def judged_to(book: AlertBook) -> str | None:

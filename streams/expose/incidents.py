@@ -26,7 +26,6 @@ from streams.expose.alert_rows import (
     chosen,
     judged_to,
     links_of,
-    read_alert_scope,
     read_times,
 )
 from streams.expose.answers import (
@@ -45,7 +44,16 @@ from streams.expose.answers import (
     expected_minute,
 )
 from streams.expose.minutes_query import read_time
-from streams.expose.scope import ENGLISH, FRANCE, Sight, incident_of, incidents_for, project_regions, read_scope
+from streams.expose.scope import (
+    ENGLISH,
+    FRANCE,
+    Sight,
+    incident_of,
+    incidents_for,
+    judged_scope,
+    project_regions,
+    read_scope,
+)
 from streams.incidents import LEVELS, Acknowledgement, AlertBook, Incident, acknowledged
 from streams.live import AlertStore
 from streams.observe import ExpectedRow
@@ -188,13 +196,14 @@ def add_alerts(app: FastAPI, parts: IncidentParts, expected_rows: Expected) -> N
         project: Project = None,
     ) -> Response:
         """What visits were expected of France, a region, a service, a service of a region, or a project; minutes of the last 72 hours."""
-        scope = read_alert_scope(region, service, project, parts.words.catalog)
+        scope = read_scope(parts.words.catalog, region, None, project, service, names=ENGLISH)
         Sight(viewer_of(request), parts.words.catalog).hold(scope)
         end = parts.now_ms() if to is None else read_time("to", to)
         begin = end - EXPECTED_MINUTES * 60_000 if from_ is None else read_time("from", from_)
         if begin > end:
             raise InputError("from is after to: swap them")
-        rows = expected_rows(scope, -(-begin // 60_000), -(-end // 60_000))
+        where = judged_scope(scope)
+        rows = expected_rows(where, -(-begin // 60_000), -(-end // 60_000)) if where else []
         return answer(ExpectedAnswer([expected_minute(row) for row in rows]))
 
 

@@ -58,7 +58,9 @@ def read_scope(
                 f"{called[kind]}: {code[:60]!r} is not in the lists of config/; allowed: {', '.join(listed[kind])}"
             )
     if service and service not in catalog.service_codes:
-        raise InputError(f"{called['service']}: {service[:60]!r} is not in config/services.yaml")
+        raise InputError(
+            f"{called['service']}: {service[:60]!r} is not in config/services.yaml; allowed: {', '.join(catalog.service_codes)}"
+        )
     if service and named.keys() & {"academy", "project"}:
         raise InputError(
             f"{called['service']}: academies and ENT are not counted by service; leave it out, or choose a region"
@@ -79,6 +81,15 @@ def scope_name(scope: Scope, catalog: Catalog) -> str:
     place = names[scope.kind].get(scope.code, scope.code)
     service = next((s.label for s in catalog.services if s.code == scope.service), scope.service)
     return f"{place} · {service}" if service else place
+
+
+def judged_scope(scope: Scope) -> AlertScope | None:
+    """The detector's name of a scope, None where it is not judged: academies."""
+    if scope.kind == "academy":
+        return None
+    if scope.kind == "project":
+        return AlertScope(project=scope.code)
+    return AlertScope(region=scope.code or None, service=scope.service)
 
 
 def region_of(scope: Scope, catalog: Catalog) -> str | None:
@@ -152,10 +163,6 @@ class Sight:
             raise OutOfSight(self._instead())
         return self.regions[0]
 
-    def sees(self, region: str | None) -> bool:
-        """Whether a region is seen; None is France, and an ENT of no territory."""
-        return self.viewer.sees(region)
-
     def hold_whole(self) -> None:
         """Hold that nothing is hidden from this viewer: the answer is of the whole country.
 
@@ -172,14 +179,14 @@ class Sight:
             OutOfSight: it is not.
         """
         region = region_of(scope, self.catalog) if isinstance(scope, Scope) else self._alert_region(scope)
-        if not self.sees(region):
+        if not self.viewer.sees(region):
             raise OutOfSight(self._instead())
 
     def book(self, book: AlertBook) -> AlertBook:
         """The alerts that are seen."""
         if self.is_whole:
             return book
-        return replace(book, alerts=tuple(one for one in book.alerts if self.sees(self._alert_region(one))))
+        return replace(book, alerts=tuple(one for one in book.alerts if self.viewer.sees(self._alert_region(one))))
 
     def rows(self, grouping: Grouping) -> Callable[[Row], bool] | None:
         """Which rows are seen, None: all.
@@ -190,12 +197,12 @@ class Sight:
         if self.is_whole:
             return None
         if "region" in grouping.members:
-            return lambda row: self.sees(str(row["region"]))
+            return lambda row: self.viewer.sees(str(row["region"]))
         if "academy" in grouping.members:
-            academies = {a.code for r in self.catalog.regions if self.sees(r.code) for a in r.academies}
+            academies = {a.code for r in self.catalog.regions if self.viewer.sees(r.code) for a in r.academies}
             return lambda row: row["academy"] in academies
         if "project" in grouping.members:
-            projects = {p.code for p in self.catalog.projects if p.region is not None and self.sees(p.region)}
+            projects = {p.code for p in self.catalog.projects if p.region is not None and self.viewer.sees(p.region)}
             return lambda row: row["project"] in projects
         raise OutOfSight(f"by: {self._instead()}, by=region, academy or project")
 

@@ -14,7 +14,7 @@ from streams.expose.incidents import IncidentParts, Telling
 from streams.expose.page.board import JudgedParts
 from streams.expose.page.curves import EarlierDays, Lines
 from streams.expose.page.picture import TABLE_MINUTES, Hope, Picture
-from streams.expose.scope import Scope, incidents_for
+from streams.expose.scope import Scope, incidents_for, judged_scope
 from streams.expose.spans import Grid
 from streams.incidents import AlertBook, AlertRecord, Incident
 from streams.observe import ExpectedRow
@@ -62,15 +62,6 @@ class Sources:
         since_ms, book = now_ms - ENDED_HOURS * 3_600_000, self.incidents.store.book()
         lately = tuple(one for one in book.alerts if one.end_ms is None or one.end_ms >= since_ms)
         return AlertBook(book.judged_minute, lately)
-
-
-def judged_scope(scope: Scope) -> AlertScope | None:
-    """The detector's name of a page's scope, None where it is not judged: academies."""
-    if scope.kind == "academy":
-        return None
-    if scope.kind == "project":
-        return AlertScope(project=scope.code)
-    return AlertScope(region=scope.code or None, service=scope.service)
 
 
 def _hope(rows: Sequence[ExpectedRow]) -> Hope | None:

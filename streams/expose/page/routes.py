@@ -241,7 +241,7 @@ def _board(feed: Feed, picture: Picture, view: View) -> dict[str, Any]:
         picture = replace(picture, book=view.sight.book(picture.book))
     curve = feed.sources.lines.curve(picture, view.scope, view.span, view.until)
     shown = board(picture, view.scope, feed.catalog, curve, told(feed.sources, picture, view.scope, curve.grid))
-    return shown | {"regions": [row for row in shown["regions"] if view.sight.sees(row["code"])]}
+    return shown | {"regions": [row for row in shown["regions"] if view.sight.viewer.sees(row["code"])]}
 
 
 def _event(name: str, value: object) -> ServerSentEvent:
