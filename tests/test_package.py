@@ -81,7 +81,8 @@ def _import_ms(names: str) -> tuple[float, set[str]]:
 
 @pytest.mark.alone
 def test_importing_the_sdk_is_quick_and_loads_nothing_heavy() -> None:
-    ours, usual = [], []
+    ours: list[float] = []
+    usual: list[float] = []
     while len(ours) < 20 and min(ours, default=math.inf) >= max(IMPORT_MS_MAX, min(usual, default=0.0)):
         took, loaded = _import_ms("streams.publish")
         assert not NOT_LOADED & loaded
