@@ -1,93 +1,124 @@
 """Weekly figures that were imported, kept beside the days: `weekly/<first day>-<profile|service>.json`, by establishment.
 
 Importing adds: an establishment's figures of a week take the place of what was kept of them, those of others stay. While a file is read
-its figures lie in a temporary database.
+its figures lie in memory, or in one temporary file a week where they are many.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
-import sqlite3
+import shutil
+import tempfile
+import weakref
 from array import array
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from streams.catalog import Catalog
-from streams.errors import InputError
 from streams.history.archive import Archive
 from streams.history.whole_files import ArchiveError, read_json, unreadable
 
 #: Visits by establishment (UAI) and code of a profile or service.
 Figures = dict[str, dict[str, int]]
-#: Numbers held in memory, and what each takes.
-HELD_MAX, NUMBER_BYTES = 30_000_000, 4
+#: Numbers held in memory, 4 bytes each.
+HELD_MAX = 30_000_000
 #: What stands for a figure that is not known.
 NOTHING = -1
+#: Before the figures of a row: the number of its establishment, its line.
+LEAD = 2
 
 
 class WeekSpool(Mapping[tuple[date, str], Figures]):
-    """(first day, kind) -> figures, made anew each time they are asked for. `codes` are the kind and code of each figure of a row.
-
-    Rows lie in a temporary database of SQLite's: as far as `held_max` numbers go in memory, beyond that in a file that goes with it.
-    """
+    """(first day, kind) -> figures, made anew each time they are asked for. `codes` are the kind and code of each figure of a row."""
 
     def __init__(self, codes: Sequence[tuple[str, str]], held_max: int = HELD_MAX) -> None:
-        self._codes = tuple(codes)
+        self._codes, self._held_max = tuple(codes), held_max
         self._kinds = sorted({kind for kind, _code in codes})
-        self._rows = sqlite3.connect("", isolation_level=None)
-        self._rows.execute(f"PRAGMA cache_size = {-max(1, held_max * NUMBER_BYTES >> 10)}")
-        self._rows.execute("PRAGMA synchronous = OFF")
-        self._rows.execute(
-            "CREATE TABLE rows (first TEXT, uai TEXT, line INTEGER, figures BLOB, PRIMARY KEY (first, uai, line)) WITHOUT ROWID"
-        )
+        self._schools: dict[str, int] = {}
+        self._rows: defaultdict[date, array[int]] = defaultdict(lambda: array("i"))
+        self._spilled: set[date] = set()
+        self._held = 0
 
     @property
     def establishments(self) -> tuple[str, ...]:
         """All that have a row."""
-        return tuple(uai for (uai,) in self._rows.execute("SELECT DISTINCT uai FROM rows"))
+        return tuple(self._schools)
 
     def add(self, first: date, uai: str, line: int, figures: Sequence[int]) -> None:
-        """Take a row; a figure that is not known is `NOTHING`.
-
-        Raises:
-            InputError: there is no room for it.
-        """
-        try:
-            self._rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (f"{first}", uai, line, array("i", figures)))
-        except sqlite3.OperationalError as error:
-            raise InputError(
-                f"the figures of many weeks lie in a temporary file, which cannot be written ({error}): free some space, or name another "
-                "directory with TMPDIR"
-            ) from None
+        """Take a row; a figure that is not known is `NOTHING`."""
+        self._rows[first].extend((self._schools.setdefault(uai, len(self._schools)), line, *figures))
+        self._held += LEAD + len(figures)
+        if self._held > self._held_max:
+            self._spill()
 
     def twice(self) -> tuple[int, str, int] | None:
         """The first line whose establishment has its week on an earlier one: (line, UAI, the earlier line)."""
-        before = "SELECT line, uai, lag(line) OVER (PARTITION BY first, uai ORDER BY line) AS before FROM rows"
-        found: tuple[int, str, int] | None = self._rows.execute(
-            f"SELECT * FROM ({before}) WHERE before IS NOT NULL ORDER BY line LIMIT 1"
-        ).fetchone()
-        return found
+        found: list[tuple[int, int, int]] = []
+        for first in self._rows:
+            table = self._table(first)
+            order = np.argsort(table[:, 0], kind="stable")
+            schools, lines = table[order, 0], table[order, 1]
+            again = np.flatnonzero(schools[1:] == schools[:-1])
+            if len(again):
+                place = again[np.argmin(lines[again + 1])]
+                found.append((int(lines[place + 1]), int(schools[place]), int(lines[place])))
+        if not found:
+            return None
+        line, school, before = min(found)
+        return line, self.establishments[school], before
 
     def __getitem__(self, key: tuple[date, str]) -> Figures:
         first, kind = key
-        rows = self._rows.execute("SELECT uai, figures FROM rows WHERE first = ?", (f"{first}",)).fetchall()
-        if not rows or kind not in self._kinds:
+        if first not in self._rows or kind not in self._kinds:
             raise KeyError(key)
-        places = [(place, code) for place, (of_kind, code) in enumerate(self._codes) if of_kind == kind]
-        tables = ((uai, array("i", figures)) for uai, figures in rows)
-        return {uai: {code: row[place] for place, code in places if row[place] != NOTHING} for uai, row in tables}
+        names = self.establishments
+        chosen = [(place + LEAD, code) for place, (of_kind, code) in enumerate(self._codes) if of_kind == kind]
+        codes = [code for _place, code in chosen]
+        table = self._table(first)
+        schools, figures = table[:, 0].tolist(), table[:, [place for place, _code in chosen]].tolist()
+        return {
+            names[school]: {code: n for code, n in zip(codes, row, strict=True) if n != NOTHING}
+            for school, row in zip(schools, figures, strict=True)
+        }
 
     def __iter__(self) -> Iterator[tuple[date, str]]:
-        weeks = self._rows.execute("SELECT DISTINCT first FROM rows ORDER BY first").fetchall()
-        return ((date.fromisoformat(first), kind) for (first,) in weeks for kind in self._kinds)
+        return ((first, kind) for first in sorted(self._rows) for kind in self._kinds)
 
     def __len__(self) -> int:
-        return sum(1 for _key in self)
+        return len(self._rows) * len(self._kinds)
+
+    def _table(self, first: date) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+        parts = [np.frombuffer(self._rows[first], np.int32)] if self._rows[first] else []
+        if first in self._spilled:
+            parts.insert(0, np.fromfile(self._path(first), np.int32))
+        return np.concatenate(parts).reshape(-1, LEAD + len(self._codes))
+
+    def _spill(self) -> None:
+        for first, rows in self._rows.items():
+            if rows:
+                with self._path(first).open("ab") as file:
+                    rows.tofile(file)
+                self._rows[first] = array("i")
+                self._spilled.add(first)
+        self._held = 0
+
+    def _path(self, first: date) -> Path:
+        return self._directory / f"{first}"
+
+    @functools.cached_property
+    def _directory(self) -> Path:
+        """Made with the first rows that have no room; removed with this object."""
+        directory = Path(tempfile.mkdtemp(prefix="vigie-weeks-"))
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        return directory
 
 
 KINDS = ("profile", "service")
