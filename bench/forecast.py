@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.detection.real_series import Real, load
+from bench.detection.real_series import SET_ASIDE, SOURCES, Real, load
 from streams.forecast.expectation import DAY_MINUTES, KnownDays, Values
 from streams.forecast.forecaster import backtest
 from streams.history import DayType
@@ -115,7 +115,7 @@ def main() -> None:
     asked = parser.parse_args()
     print("| series | days ahead | error | last week | mean of four | within 10–90 % | MSTL | error on its days |")
     print("|---|---|---|---|---|---|---|---|")
-    for one in load(asked.directory):
+    for one in load(asked.directory, (*SOURCES, *SET_ASIDE)):
         for row in judge(one, with_library=asked.library):
             library = "-" if row.library is None else f"{row.library:.1%}"
             then = "-" if row.ours_then is None else f"{row.ours_then:.1%}"

@@ -18,7 +18,7 @@ import numpy as np
 from bench.detection import untidy
 from bench.detection.kinds import Event
 from bench.detection.other import found_by, over
-from bench.detection.real_series import SET_ASIDE, Real, load
+from bench.detection.real_series import SECOND_SET_ASIDE, SET_ASIDE, SOURCES, Real, load
 from streams.errors import InputError
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array, Sensitivity
@@ -33,6 +33,8 @@ CLEAR_DAYS = 1.0
 RECURRING_PART, RECURRING_FROM_DAY, RECURRING_MINUTES = 0.45, 3, 90
 #: A Poisson count is within so much of its mean, in roots, in 95 % of cases; weeks of a month.
 POISSON_HALF, WEEKS_A_MONTH = 0.98, 365.25 / 12 / 7
+#: Series by `--set-aside`.
+GROUPS = (SOURCES, SET_ASIDE, SECOND_SET_ASIDE)
 #: The same alerts so many days later tell what luck would find.
 LUCK_DAYS = (2, 5, 9)
 
@@ -48,19 +50,25 @@ def main() -> int:
     parser.add_argument("--sensitivity", choices=sorted(SENSITIVITIES), default="normal")
     parser.add_argument("--series", default="", help="part of a name")
     parser.add_argument(
-        "--set-aside", action="store_true", help="the series that were set aside, in place of those that taught"
+        "--set-aside",
+        type=int,
+        default=0,
+        choices=(1, 2),
+        help="series that were set aside, first or second, in place of those that taught",
     )
     parser.add_argument("--all", action="store_true", help="every alert as it was, every miss and poor match")
     options = parser.parse_args()
     if bool(options.simulated) == bool(options.directory):
         parser.error("give either a directory or --simulated")
     try:
-        series = load(options.directory) if options.directory else simulated(options.simulated)
+        series = (
+            load(options.directory, GROUPS[options.set_aside]) if options.directory else simulated(options.simulated)
+        )
     except InputError as error:
         print(f"bench.detection.real: {error}", file=sys.stderr)
         return 2
     names = ("events", "recall", "delay", "over", "ratio", "luck", "told", "a week", "unknown", "recur", "beside")
-    chosen = [one for one in series if options.series in one.name and (one.name in SET_ASIDE) is options.set_aside]
+    chosen = [one for one in series if options.series in one.name]
     least = SENSITIVITIES[options.sensitivity]
     print(f"{'series':32}" + "".join(f"{name:>8}" for name in names))
     rows = [_judge(one, options) for one in chosen]

