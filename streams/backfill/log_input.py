@@ -18,12 +18,12 @@ from streams.clock import paris_date
 from streams.errors import InputError
 from streams.events import EventBounds, Reason, validate_all
 from streams.publish.fields import TS_MS_MIN, Skip
-from streams.publish.lines import Damaged, read_lines
+from streams.publish.lines import Damaged
 from streams.publish.opening import open_events
-from streams.publish.outcomes import LINES_BETWEEN_LOOKS, Tally, classify
+from streams.publish.outcomes import Tally, classify_all
 from streams.publish.readers import LineReader, Outgoing
 
-#: Values checked in one go.
+#: Values checked in one go, or some more.
 BLOCK_EVENTS = 500
 #: A run has no more events, and no more bytes of values.
 RUN_EVENTS_MAX = 250_000
@@ -131,21 +131,24 @@ class InputReading:
         """
         report, reader = self._report, self.rules.make_reader()
         stream, raw = open_events(self.name)
-        number = 0
+        before = 0
         with raw, stream:
             try:
-                for number, line in enumerate(read_lines(stream), 1):
-                    found = classify(line, reader)
-                    if type(found) is Skip:
-                        self._tally.skip(found)
-                    elif type(found) is Outgoing:
-                        self._block.append(found.value)
-                        self._numbers.append(number)
-                        if len(self._block) >= BLOCK_EVENTS:
-                            self._take_block()
-                    else:
-                        self._tally.unreadable.add(number, found.why)
-                    if not number % LINES_BETWEEN_LOOKS and self.look(raw.tell() if raw.seekable() else 0):
+                for outcomes in classify_all(stream, reader):
+                    kinds = []
+                    for number, found in enumerate(outcomes, before + 1):
+                        if type(found) is Skip:
+                            kinds.append(found.kind)
+                        elif type(found) is Outgoing:
+                            self._block.append(found.value)
+                            self._numbers.append(number)
+                        else:
+                            self._tally.unreadable.add(number, found.why)
+                    self._tally.skip_all(kinds)
+                    before += len(outcomes)
+                    if len(self._block) >= BLOCK_EVENTS:
+                        self._take_block()
+                    if self.look(raw.tell() if raw.seekable() else 0):
                         return None
             except Damaged as why:
                 report.trouble = str(why)
@@ -153,7 +156,7 @@ class InputReading:
                 raise InputError(f"{self.name}: {why}") from None
         self._take_block()
         self._write()
-        report.lines = number
+        report.lines = before
         report.skipped = dict(self._tally.skipped)
         report.unreadable, report.unreadable_first = self._tally.unreadable.count, self._tally.unreadable.first
         report.rejected = dict(self._reasons)

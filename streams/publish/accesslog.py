@@ -32,13 +32,15 @@ _LINE = re.compile(
 #: at apart, so that a reader may remember it. Bounds of length bound its memory. For speed, classes name what may stand there, not what may
 #: not, and what most lines end in is tried first.
 _PLAIN = re.compile(
-    rb"((?:[a-z0-9.:-]{1,260}+ )?[0-9.]{1,15}+) - ([!#-Z^-~]{1,250}+) \[([^\]]{26})\] "
+    rb"((?:[a-z0-9.:-]{1,260}+ )?[0-9.]{1,15}+) - ([!#-Z^-~]{1,250}+) \[([^\]\n]{26})\] "
     rb'"([A-Z]{3,7} /[!$&->@-\[\]-~]{0,400}+)(?:\?[!#-\[\]-~]*+)? HTTP/[0-9](?:\.[0-9])?" ([1-5][0-9]{2})'
     rb'(?: [0-9-]++ "[ !#-\[\]-~\x80-\xff]*+" "[ !#-\[\]-~\x80-\xff]*+")?+(?: (?:[0-9.-]++|"[ !#-\[\]-~\x80-\xff]*+"))*+'
 )
 #: Matches a line as nearly all are: groups are host with client, user, time, method with path, and status. `read_hit` has to look where
 #: this, `place_of_plain` or `ms_of_plain` return None. The path is the target without the query, of which nothing needs to be decoded.
 match_plain = _PLAIN.fullmatch
+#: The same for each line of a block of whole lines: the line and these five groups, or only what stands in an odd line.
+find_plain = re.compile(rb"(?:(" + _PLAIN.pattern + rb")|([^\n]*+))\r?\n").findall
 _PLAIN_PLACE = re.compile(rb"(?:([a-z0-9][a-z0-9.-]*+(?::[0-9]++)?+) )?([0-9.]++)")
 _PLAIN_TIME = re.compile(rb"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-5][0-9]:[0-5][0-9] [+-][0-9]{4}")
 _FIELD = re.compile(rb'[^ "]+')

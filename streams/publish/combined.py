@@ -6,9 +6,10 @@ and 304, the parts of a page (`ignored` endings), and hosts and paths for which 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streams.publish.accesslog import Hit, is_address, match_plain, ms_of_plain, place_of_plain, read_hit
+from streams.publish.accesslog import Hit, find_plain, is_address, match_plain, ms_of_plain, place_of_plain, read_hit
 from streams.publish.fields import (
     NOT_AUTHENTICATED,
     FoundOnce,
@@ -72,12 +73,18 @@ class CombinedReader:
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
         plain = match_plain(line)
-        if plain is None:
-            return self._read_with_care(line)
-        place, name, time, request, status = plain.groups()
+        return (plain and self._read_plain(*plain.groups())) or self._read_with_care(line)
+
+    def read_block(self, block: bytes) -> Iterator[tuple[bytes, Reading | None]]:
+        """Return each line of a block of whole lines, and what it is; None where only `read` can tell."""
+        read_plain = self._read_plain
+        for line, place, name, time, request, status, odd in find_plain(block):
+            yield (line, read_plain(place, name, time, request, status)) if line else (odd.removesuffix(b"\r"), None)
+
+    def _read_plain(self, place: bytes, name: bytes, time: bytes, request: bytes, status: bytes) -> Reading | None:
         asked, ts_ms = self._places[place], self._times[time]
         if asked is None or ts_ms is None:
-            return self._read_with_care(line)
+            return None
         user = self._users[name]
         if user is None:
             return NOT_AUTHENTICATED

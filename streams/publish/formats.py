@@ -12,8 +12,8 @@ from streams.errors import InputError
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables, entcore_tables, xiti_tables
 from streams.publish.entcore import EntcoreReader
-from streams.publish.fields import TS_MS_MAX, Reading
-from streams.publish.readers import EmittedLines, Format, LineReader, NativeLines
+from streams.publish.fields import TS_MS_MAX
+from streams.publish.readers import EmittedLines, Format, LineReader, NativeLines, ReadBlock, ReadLine
 from streams.publish.xiti import XitiReader
 
 
@@ -67,13 +67,13 @@ def line_reader(
         return NativeLines
     if question.format is not Format.XITI:
         _refuse(question, at="lines of this format carry their time")
-    read_line = _reader(question, config_dir)
+    read_line, read_block = _reader(question, config_dir)
     if question.project is not None:
         secret_of(question.project)  # tells at once what would otherwise end the run at its first line
-    return lambda: EmittedLines(question.format, read_line, secret_of)
+    return lambda: EmittedLines(question.format, read_line, secret_of, read_block)
 
 
-def _reader(question: FormatOptions, config_dir: Path) -> Callable[[bytes], Reading]:
+def _reader(question: FormatOptions, config_dir: Path) -> tuple[ReadLine, ReadBlock | None]:
     catalog = load_catalog(config_dir)
     project = question.project
     if project is not None and project not in {each.code for each in catalog.projects}:
@@ -83,12 +83,13 @@ def _reader(question: FormatOptions, config_dir: Path) -> Callable[[bytes], Read
             f"--project {project!r} is not in {config_dir / 'projects.yaml'}: name one of its ids, or add it there{meant}"
         )
     if question.format is Format.XITI:
-        return XitiReader(xiti_tables(config_dir, catalog), project, question.at_ms).read
+        return XitiReader(xiti_tables(config_dir, catalog), project, question.at_ms).read, None
     if question.format is Format.COMBINED:
-        return CombinedReader(combined_tables(config_dir, catalog), project).read
+        combined = CombinedReader(combined_tables(config_dir, catalog), project)
+        return combined.read, combined.read_block
     if project is None:
         raise InputError("--format entcore needs --project ID: its lines do not say of which project they are")
-    return EntcoreReader(entcore_tables(config_dir, catalog, project), project).read
+    return EntcoreReader(entcore_tables(config_dir, catalog, project), project).read, None
 
 
 def _refuse(question: FormatOptions, project: str = "", at: str = "") -> None:

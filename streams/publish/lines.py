@@ -29,7 +29,6 @@ _BLANK_STARTS = frozenset((b"", _NUL, b" ", b"\t", b"\r", b"\n", b"\v", b"\f"))
 _ODD_STARTS = frozenset((_NUL, UTF8_BOM[:1]))
 #: Split into lines at a time: small enough to stay in a processor's cache.
 _BLOCK_BYTES = 1 << 16
-
 GOES_ON_BYTES_MAX = 1000
 
 
@@ -73,28 +72,38 @@ def read_lines(stream: BinaryIO) -> Iterator[InputLine]:
         InputError: the stream is not text at all.
         Damaged: it breaks off.
     """
+    for piece in read_pieces(stream):
+        if isinstance(piece, InputLine):
+            yield piece
+        else:
+            yield from (InputLine(content, True, len(content)) for content in lines_of(piece))
+
+
+def lines_of(block: bytes) -> list[bytes]:
+    """The lines of a block, without their ends."""
+    return [line.removesuffix(b"\r") for line in block.split(b"\n")[:-1]]
+
+
+def read_pieces(stream: BinaryIO) -> Iterator[bytes | InputLine]:
+    """As `read_lines`, errors too, for who can deal with many lines at once: most come in blocks of whole lines with their ends."""
     number = 0
     try:
         stream = text_stream(stream)
         while block := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]
-            *whole, begun = block.split(b"\n")
-            for content in whole:
-                number += 1
-                content = content.removesuffix(b"\r")
-                yield InputLine(content, True, len(content))
+            if end := block.rfind(b"\n") + 1:
+                number += block.count(b"\n")
+                yield block[:end]
             # As long as the bound, whatever the block had of it.
-            raw = begun + stream.readline(LINE_BYTES_MAX - len(begun))
+            raw = block[end:] + stream.readline(LINE_BYTES_MAX - (len(block) - end))
             if not raw:
                 return
             number += 1
-            if len(raw) == LINE_BYTES_MAX:
-                if raw.startswith(_NUL):
-                    raw = _behind_hole(raw, stream)
-                if len(raw) == LINE_BYTES_MAX and raw[-1] != 10:
-                    yield _long_line(raw, stream)
-                    continue
-            content = raw.removesuffix(b"\n").removesuffix(b"\r")
-            yield InputLine(content, raw[-1:] == b"\n", len(content))
+            raw = _behind_hole(raw, stream)
+            if len(raw) == LINE_BYTES_MAX and raw[-1] != 10:
+                yield _long_line(raw, stream)
+            else:
+                content = raw.removesuffix(b"\n").removesuffix(b"\r")
+                yield InputLine(content, raw[-1:] == b"\n", len(content))
     except (EOFError, Packing, OSError) as error:
         raise Damaged(_damage(error, number), isinstance(error, Packing)) from None
 

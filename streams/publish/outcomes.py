@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from streams.events import EventBounds
 from streams.publish.fields import Skip, Unreadable
-from streams.publish.lines import TOO_LONG, Damaged, InputLine, is_blank, read_lines
+from streams.publish.lines import TOO_LONG, Damaged, InputLine, is_blank, read_lines, read_pieces
 from streams.publish.mark import Book
 from streams.publish.readers import LineReader, Outgoing, breaks_contract
 
@@ -31,6 +31,22 @@ def classify(line: InputLine, reader: LineReader) -> Outgoing | Skip | Unreadabl
     if line.long_digest is not None:
         return Unreadable(TOO_LONG)
     return EMPTY_LINE if is_blank(line.content) else found
+
+
+def classify_all(stream: BinaryIO, reader: LineReader) -> Iterator[list[Outgoing | Skip | Unreadable]]:
+    """Return what becomes of the lines of a stream, some of them at a time: what `classify` says of each of `read_lines`.
+
+    Raises:
+        InputError, Damaged: as `read_lines`.
+    """
+    for piece in read_pieces(stream):
+        if isinstance(piece, InputLine):
+            yield [classify(piece, reader)]
+        else:
+            yield [
+                classify(InputLine(found, True, len(found)), reader) if isinstance(found, bytes) else found
+                for found in reader.read_block(piece)
+            ]
 
 
 @dataclass(slots=True)
@@ -56,10 +72,13 @@ class Tally:
 
     def skip(self, what: Skip) -> None:
         """Count a line that is not sent."""
-        kind, skipped = what.kind, self.skipped
-        if kind not in skipped and len(skipped) >= KINDS_MAX:
-            kind = OTHER_KINDS
-        skipped[kind] += 1
+        self.skip_all([what.kind])
+
+    def skip_all(self, kinds: list[str]) -> None:
+        """Count lines that are not sent, by their kinds."""
+        skipped = self.skipped
+        for kind, number in Counter(kinds).items():
+            skipped[kind if kind in skipped or len(skipped) < KINDS_MAX else OTHER_KINDS] += number
 
 
 #: Stands in for every project's secret: what is made with it is thrown away.

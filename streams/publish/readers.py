@@ -8,7 +8,7 @@ that get it from `--at` are other events at another time.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import final
 
@@ -19,7 +19,7 @@ from streams.errors import SettingsError
 from streams.events import VERSION, EventBounds, Reason, check, decode
 from streams.publish.event import pseudonym
 from streams.publish.fields import FoundOnce, Reading, Skip, Unreadable, Visit
-from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of
+from streams.publish.lines import LINE_BYTES_MAX, TOO_LONG, NotAnObject, bare, key_of, lines_of
 from streams.values import check_setting
 
 #: Distinct lines whose occurrences are counted at a time: about 120 MB. Then counting begins anew, under another number.
@@ -29,6 +29,8 @@ USES_REMEMBERED_MAX = 100_000
 _BEFORE_ID, _BEFORE_TS = b'{"v":%d,"id":"' % VERSION, b'","ts":'
 #: Project, user, establishment, service, profile, type and tool of a visit.
 _Use = tuple[str, str, str | None, str | None, str | None, str | None, str | None]
+ReadLine = Callable[[bytes], Reading]
+ReadBlock = Callable[[bytes], Iterable[tuple[bytes, Reading | None]]]
 
 
 class Format(StrEnum):
@@ -70,6 +72,10 @@ class NativeLines:
             return Unreadable(TOO_LONG)
         return Outgoing(line, key)
 
+    def read_block(self, block: bytes) -> Iterator[Outgoing | bytes]:
+        """Return the lines of a block: none can be told at once."""
+        return iter(lines_of(block))
+
     def pass_by(self, line: bytes) -> None:
         """Events carry their ids: nothing to remember."""
 
@@ -100,14 +106,20 @@ class EmittedLines:
     """Lines of another emitter's format, read by `read_line`.
 
     Args:
+        read_block: quicker, for many lines; what it does not tell of a line, `read_line` does.
         secret_of: project -> secret of its pseudonyms; may raise `SettingsError` for one that has none, which ends the run.
     """
 
     def __init__(
-        self, format_name: Format, read_line: Callable[[bytes], Reading], secret_of: Callable[[str], bytes]
+        self,
+        format_name: Format,
+        read_line: ReadLine,
+        secret_of: Callable[[str], bytes],
+        read_block: ReadBlock | None = None,
     ) -> None:
         self._format = format_name.value.encode()
         self._read_line = read_line
+        self._read_block = read_block
         self._secret_of = secret_of
         #: The secrets that were used so far: project -> secret.
         self.secrets: dict[str, bytes] = {}
@@ -117,8 +129,20 @@ class EmittedLines:
     def read(self, line: bytes) -> Outgoing | Skip | Unreadable:
         """Return the event of the line, or why there is none."""
         found = self._read_line(bare(line))
-        if type(found) is not Visit:
-            return found
+        return self._event(line, found) if type(found) is Visit else found
+
+    def read_block(self, block: bytes) -> Iterator[Outgoing | Skip | Unreadable | bytes]:
+        """Return what `read` says of each line of a block of whole lines, or the line where that takes a closer look."""
+        if self._read_block is None:
+            yield from lines_of(block)
+            return
+        for line, found in self._read_block(block):
+            if type(found) is Visit:
+                yield self._event(line, found)
+            else:
+                yield line if found is None else found
+
+    def _event(self, line: bytes, found: Visit) -> Outgoing:
         use = (found.project, found.user_id, found.uai, found.service, found.profile, found.type, found.tool)
         key, rest = self._told[use]
         ts = b"%d" % found.ts_ms

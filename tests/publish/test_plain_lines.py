@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 from hypothesis import given, settings
@@ -12,6 +13,10 @@ from streams.publish.accesslog import Hit, match_plain, ms_of_plain, place_of_pl
 from streams.publish.combined import CombinedReader
 from streams.publish.emitter_tables import combined_tables
 from streams.publish.fields import FoundOnce
+from streams.publish.formats import FormatOptions, line_reader
+from streams.publish.lines import read_lines
+from streams.publish.outcomes import classify, classify_all
+from streams.publish.readers import Format
 from streams.settings import default_config_dir
 
 HEAD = b"ent-0750711.exemple.fr:443 203.0.113.1 - e.dupont [01/Sep/2026:07:52:01 +0200] "
@@ -57,6 +62,7 @@ PIECES = st.sampled_from(
 
 TABLES = combined_tables(default_config_dir(), load_catalog(default_config_dir()))
 READER = CombinedReader(TABLES, "pcn")
+NEW_READER = line_reader(FormatOptions(Format.COMBINED, "pcn"), default_config_dir(), lambda _project: b"x" * 32)
 
 
 def read_plain(line: bytes) -> tuple[int, bytes | None, bytes, bytes, bytes, bytes, bytes] | None:
@@ -98,6 +104,38 @@ def test_whatever_is_put_into_a_line(changes: list[tuple[int, int, bytes]]) -> N
     for at, removed, put in changes:
         line = line[:at] + put + line[at + removed :]
     assert _same(line), line
+
+
+ENDS = st.sampled_from(
+    [b"\n", b"\n", b"\r\n", b"\r\r\n", b"\n\n", b"\n\0\0", b"\n\xef\xbb\xbf", b"\n \n", b"\r", b"]\n", b""]
+)
+CHANGES = st.lists(st.tuples(st.integers(0, len(LINE)), st.integers(0, 12), PIECES | ENDS), max_size=2)
+
+
+def _is_read_alike(content: bytes) -> bool:
+    """Whether lines that are read many at a time are what each of them is."""
+    one, many = NEW_READER(), NEW_READER()
+    singly = [classify(line, one) for line in read_lines(io.BytesIO(content))]
+    return [found for some in classify_all(io.BytesIO(content), many) for found in some] == singly
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(CHANGES, ENDS), max_size=6))
+def test_lines_of_a_block_are_what_each_of_them_is(lines: list[tuple[list[tuple[int, int, bytes]], bytes]]) -> None:
+    content = b""
+    for changes, end in lines:
+        line = LINE
+        for at, removed, put in changes:
+            line = line[:at] + put + line[at + removed :]
+        content += line + end
+    assert _is_read_alike(content), content
+
+
+def test_a_line_that_ends_anywhere_is_two() -> None:
+    for at in range(len(LINE)):
+        for end in (b"\n", b"\r", b"\r\n"):
+            content = LINE + b"\n" + LINE[:at] + end + LINE[at + 1 :] + b"\r\n" + LINE
+            assert _is_read_alike(content), content
 
 
 def test_what_was_found_is_found_once_in_bounded_memory() -> None:
