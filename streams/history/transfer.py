@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import IO
 
+import numpy as np
+
 from streams.catalog import Catalog
 from streams.clock import PARIS, iso_utc, paris_date
 from streams.csv_file import CsvFile
@@ -67,15 +69,11 @@ def _moment(minute: int, step: str) -> str:
 
 def _stepped(rows: CutRows, step: str, day_first: int) -> Iterator[tuple[Key, int, list[int]]]:
     minutes = STEPS_MINUTES[step]
-    sums: dict[tuple[int, int], list[int]] = {}
-    columns = (rows.series, rows.minute, rows.events, rows.visits, rows.late)
-    for series, minute, *counts in zip(*(column.tolist() for column in columns), strict=True):
-        begin = minute - minute % minutes if minutes else day_first
-        found = sums.setdefault((series, begin), [0, 0, 0])
-        for place, number in enumerate(counts):
-            found[place] += number
-    for (series, begin), found in sorted(sums.items()):
-        yield rows.keys[series], begin, found
+    begins = rows.minute - rows.minute % minutes if minutes else np.full_like(rows.minute, day_first)
+    found = replace(rows, minute=begins).grouped(lambda key: key)
+    columns = (found.series, found.minute, found.events, found.visits, found.late)
+    for series, begin, *counts in zip(*(column.tolist() for column in columns), strict=True):
+        yield found.keys[series], begin, counts
 
 
 @dataclass(frozen=True, slots=True)

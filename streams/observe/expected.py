@@ -83,14 +83,14 @@ def _by_minute(rows: Iterable[ExpectedRow]) -> dict[int, list[ExpectedRow]]:
 
 
 def _within(row: ExpectedRow, parts: Sequence[ExpectedRow], number: int) -> ExpectedRow:
-    if row.expected is None or row.lower is None or row.upper is None or len(parts) != number or not parts:
+    reaches = [
+        (part.expected - part.lower, part.upper - part.expected)
+        for part in parts
+        if part.expected is not None and part.lower is not None and part.upper is not None
+    ]
+    if row.expected is None or row.lower is None or row.upper is None or len(reaches) != number or not reaches:
         return row
-    below, above = [], []
-    for part in parts:
-        if part.expected is None or part.lower is None or part.upper is None:
-            return row
-        below.append(part.expected - part.lower)
-        above.append(part.upper - part.expected)
+    below, above = zip(*reaches, strict=True)
     lower = min(max(row.expected - row.lower, math.hypot(*below)), sum(below))
     upper = min(max(row.upper - row.expected, math.hypot(*above)), sum(above))
     return replace(row, lower=round(max(row.expected - lower, 0.0), 2), upper=round(row.expected + upper, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,15 @@ from streams.watch.comparable_days import RARE_EXTRA, RETURN_EXTRA, DayKeys, wee
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
 
 
-class Stamps:
-    """Time stamps as written: all with an offset, or all without."""
+class WrittenClock:
+    """Time stamps as written, all with an offset or all without: their epoch minutes, and from those local days."""
 
-    def __init__(self) -> None:
-        self.moments: list[datetime.datetime] = []
-        self.series: list[int] = []
-        self.aware: bool | None = None
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._moments: list[datetime.datetime] = []
+        self._series: list[int] = []
+        self._aware = False
+        self._offsets: dict[tuple[int, int, int, int, int], int] = {}
 
     def add(self, text: str, series: int) -> None:
         """The next one.
@@ -35,41 +38,32 @@ class Stamps:
         """
         found = values.moment(text)
         aware = found.tzinfo is not None
-        if self.aware is None:
-            self.aware = aware
-        elif self.aware != aware:
+        if self._moments and self._aware != aware:
             raise ValueError("time stamps with an offset and without are mixed: write all of them one way")
-        self.moments.append(found)
-        self.series.append(series)
+        self._aware = aware
+        self._moments.append(found)
+        self._series.append(series)
 
+    @cached_property
+    def fixed(self) -> bool:
+        """Whether rows lie in an hour that the zone skips: these clocks are not set forward, so the zone's changes are left out.
 
-class WrittenClock:
-    """From time stamps to epoch minutes, and from those to local days."""
-
-    def __init__(self, stamps: Stamps, zone: ZoneInfo) -> None:
-        self._stamps, self._zone = stamps, zone
-        self._offsets: dict[tuple[int, int, int, int, int], int] = {}
-        #: Rows lie in an hour that the zone skips: these clocks are not set forward, so the zone's changes are left out.
-        #: (In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.)
-        self.fixed = not stamps.aware and any(self._offset(one, 0) < self._offset(one, 1) for one in stamps.moments)
+        (In a skipped hour the offset of fold 0 is the smaller one, in a repeated hour the larger one.)
+        """
+        return not self._aware and any(self._offset(one, 0) < self._offset(one, 1) for one in self._moments)
 
     def minutes(self) -> list[int]:
         """Epoch minute of each row. Of a local time that occurs twice, the second row of a series is the later one."""
-        if self._stamps.aware:
-            return [int(moment.timestamp()) // 60 for moment in self._stamps.moments]
+        if self._aware:
+            return [int(moment.timestamp()) // 60 for moment in self._moments]
         found, seen = [], set()
-        for moment, series in zip(self._stamps.moments, self._stamps.series, strict=True):
+        for moment, series in zip(self._moments, self._series, strict=True):
             wall = (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
-            if self.fixed:
-                found.append(wall)
-                continue
-            first, second = self._offset(moment, 0), self._offset(moment, 1)
-            if first != second and (series, wall) in seen:
-                found.append(wall - second)
-                continue
+            first, second = (0, 0) if self.fixed else (self._offset(moment, 0), self._offset(moment, 1))
+            is_later = first != second and (series, wall) in seen
             if first != second:
                 seen.add((series, wall))
-            found.append(wall - first)
+            found.append(wall - (second if is_later else first))
         return found
 
     def local(self, minutes: Index) -> tuple[Index, Index]:
@@ -80,8 +74,8 @@ class WrittenClock:
         """What whoever wrote the file should know of its days."""
         if self.fixed:
             return f"rows lie in an hour that {self._zone.key} skips: its clock changes are left out; give --timezone if it is another"
-        first = self._stamps.moments[0]
-        if self._stamps.aware and first.utcoffset() != first.astimezone(self._zone).utcoffset():
+        first = self._moments[0]
+        if self._aware and first.utcoffset() != first.astimezone(self._zone).utcoffset():
             return f"time stamps have another offset than {self._zone.key}, whose days are judged; give --timezone if it is another"
         return None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from streams import values
 from streams.csv_file import CsvFile, open_csv
-from streams.rehearse.clocks import Stamps, WrittenClock
+from streams.rehearse.clocks import WrittenClock
 from streams.values import quoted
 from streams.watch import AlertScope, Array, Index
 
@@ -69,11 +69,11 @@ def read_counts(path: Path, zone: ZoneInfo) -> CountsGrid:
 
 
 def _rows(file: CsvFile, zone: ZoneInfo) -> tuple[_Read, WrittenClock]:
-    read, stamps, numbers = _Read(), Stamps(), _Numbers()
+    read, clock, numbers = _Read(), WrittenClock(zone), _Numbers()
     for row in file.rows():
         try:
             series = read.scopes.setdefault((_label(row["region"]), _label(row["service"])), len(read.scopes))
-            stamps.add(row["timestamp"], series)
+            clock.add(row["timestamp"], series)
             read.counts.append(numbers.read(row["count"], row.line))
             if len(read.scopes) > SERIES_MAX:
                 raise ValueError(f"more than {SERIES_MAX:,} series of region and service")
@@ -87,7 +87,6 @@ def _rows(file: CsvFile, zone: ZoneInfo) -> tuple[_Read, WrittenClock]:
     if numbers.ambiguous:
         line, text = numbers.ambiguous
         raise file.refusal(line, f"{quoted(text)}: a fraction, or thousands? Write all counts of the file as 1234.5")
-    clock = WrittenClock(stamps, zone)
     read.minutes = clock.minutes()
     return read, clock
 

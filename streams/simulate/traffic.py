@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -20,7 +21,7 @@ from streams.simulate.levels import Levels
 from streams.simulate.population import Establishments, RegionPopulation, SimulatedVisit, profile_table
 from streams.simulate.scenario import Scenario, ScenarioTraffic
 from streams.simulate.step import BROKEN_ANYHOW, BROKEN_OBJECTS, Cells, Special, Step, make_unknown
-from streams.simulate.visits import Load, SecondRandom, Visits, service_weights
+from streams.simulate.visits import Load, Visits, second_random, service_weights
 
 #: Services are drawn with 16 random bits: a weight of 0.001 still has 65 entries.
 _SERVICE_TABLE = 1 << 16
@@ -70,7 +71,7 @@ class Generator:
         perimeter = Establishments(plan.catalog, plan.traffic, plan.seed)
         self.load = Load(plan.levels, perimeter, plan.traffic, plan.scenario, plan.scale)
         self._services = _service_table(plan)
-        self._second_random = SecondRandom(plan.seed)
+        self._second_random = partial(second_random, plan.seed)
         self._visits = Visits(
             self.load,
             _populations(plan, perimeter, self.cells),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import random
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from streams.catalog import Region, Service
@@ -133,7 +134,7 @@ class Visits:
         ]
         self._rates: tuple[int, list[float]] = (-1, [])
 
-    def warm(self, first: int, rng_of: SecondRandom) -> None:
+    def warm(self, first: int, rng_of: Callable[[int], random.Random]) -> None:
         """Begin the courses that are going on at scenario second `first`: none is longer than the longest."""
         for second in range(first - max(course.seconds[-1] for course in self._courses), first):
             self._begin(second, rng_of(second))
@@ -168,14 +169,6 @@ class Visits:
                 ring[second % len(ring)].append(visit)
 
 
-class SecondRandom:
+def second_random(seed: int, second: int) -> random.Random:
     """A random generator of its own for each second, so that no second depends on how many numbers another one drew."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._rng = random.Random()
-
-    def __call__(self, second: int) -> random.Random:
-        """The generator of a second; valid until the next call."""
-        self._rng.seed(f"{self._seed}/{second}")
-        return self._rng
+    return random.Random(f"{seed}/{second}")
