@@ -101,7 +101,7 @@ def forecast(
     if test_wanted:
         with Meter("read", len(held)) as meter:
             groups = known_groups(history, calendar, by, _shown(held, meter))
-        sys.exit(_backtest([group.known for group in groups], held, as_one=by == "national"))
+        sys.exit(_backtest([known for _keys, known in groups], held, as_one=by == "national"))
     if (html or keeping) and (as_json or as_csv or by != "national"):
         raise InputError("--html and --keep show France's visits: leave --by, --json and --csv out")
     if first is None and not (html or keeping):
@@ -129,19 +129,14 @@ def forecast(
                 write_page("--html", html, forecast_page(made))
             if keeping:
                 keep(history.archive.directory, made)
-    unknown = [day for day in days if not any(row.day == day for row in rows)]
+    unknown = [day for day in days if not any(one.day == day for _keys, one in rows)]
     for day in unknown:
         click.echo(f"vigie: {day}: nothing like it is known: no forecast", err=True)
     sys.exit(1 if unknown else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A day, the keys of its series, and what is expected of them."""
-
-    day: datetime.date
-    keys: tuple[Key, ...]
-    outlook: Outlook
+#: The keys of series, and what is expected of them on a day.
+_Row = tuple[tuple[Key, ...], Outlook]
 
 
 def _told(
@@ -155,14 +150,14 @@ def _told(
     by, measure = what
     with Meter(f"read {measure}", len(wanted)) as meter:
         groups = known_groups(history, calendar, by, _shown(wanted, meter), measure)
-    forecaster = Forecaster([group.known for group in groups], as_one=by == "national")
+    forecaster = Forecaster([known for _keys, known in groups], as_one=by == "national")
     last_known = _last_known(wanted, days)
-    rows = []
+    rows: list[_Row] = []
     for day in days:
         found = forecaster.told(day, last_known)
-        rows += [_Row(day, groups[one.group].keys, one.outlook) for one in found if by != "national"]
+        rows += [(groups[number][0], one) for number, one in found if by != "national"]
         if by == "national" and found:
-            rows.append(_Row(day, ((),), summed([one.outlook for one in found])))
+            rows.append((((),), summed([one for _number, one in found])))
     return rows
 
 
@@ -189,11 +184,10 @@ def _write_rows(rows: Sequence[_Row], what: tuple[str, str], growth: float, as_j
     by, measure = what
     names = ["minute", *([by] if by != "national" else []), measure, "lower", "upper"]
     found = []
-    for row in rows:
-        one = row.outlook
-        midnight = datetime.datetime.combine(row.day, datetime.time(), PARIS)
+    for keys, one in rows:
+        midnight = datetime.datetime.combine(one.day, datetime.time(), PARIS)
         columns = [values * growth for values in (one.mean, one.lower, one.upper)]
-        for place, key in enumerate(row.keys):
+        for place, key in enumerate(keys):
             for minute in range(columns[0].shape[1]):
                 told = [round(float(column[place, minute]), 2) for column in columns]
                 at = _utc(midnight + datetime.timedelta(minutes=minute))
@@ -210,14 +204,13 @@ def _lines(rows: Sequence[_Row], what: tuple[str, str], growth: float) -> list[s
     """A line a day and series: visits of the day, and its busiest minute, with their intervals."""
     by, measure = what
     told = []
-    for row in rows:
-        day, one = row.day, row.outlook
-        for place, key in enumerate(row.keys):
+    for keys, one in rows:
+        for place, key in enumerate(keys):
             mean, lower, upper = (values[place] * growth for values in (one.mean, one.lower, one.upper))
             peak = int(mean.argmax())
             total, least, most = (values[place] * growth for values in one.whole_day())
             told.append(
-                f"{day:%a %Y-%m-%d}{f'  {key[0]}' if by != 'national' else ''}  {total:,.0f} {measure} ({least:,.0f} to {most:,.0f}), "
+                f"{one.day:%a %Y-%m-%d}{f'  {key[0]}' if by != 'national' else ''}  {total:,.0f} {measure} ({least:,.0f} to {most:,.0f}), "
                 f"at most {mean[peak]:,.0f} a minute ({lower[peak]:,.0f} to {upper[peak]:,.0f}) at {peak // 60:02}:{peak % 60:02}"
             )
         like = f"from {len(one.like)} days like it, {one.like[0]} to {one.like[-1]}"
@@ -240,14 +233,14 @@ def _france(
     history: History, visits: Sequence[_Row], events: Sequence[_Row], growth: float, settings: Settings
 ) -> list[_FranceDay]:
     catalog = load_catalog(settings.config_dir)
-    of_events = {row.day: row.outlook for row in events}
+    of_events = {one.day: one for _keys, one in events}
     days = []
-    for row in visits:
-        if (outlook := of_events.get(row.day)) is None:
+    for _keys, expected in visits:
+        if (outlook := of_events.get(expected.day)) is None:
             continue
         peak = float(outlook.upper.max()) * growth
-        share = users_a_visit(history, row.outlook.like)
-        users = None if share is None else float(row.outlook.whole_day()[0][0]) * growth * share
+        share = users_a_visit(history, expected.like)
+        users = None if share is None else float(expected.whole_day()[0][0]) * growth * share
         demand = Demand(
             max(peak / 60, 1e-3),
             max(float(outlook.whole_day()[2][0]) * growth, 1.0),
@@ -257,7 +250,7 @@ def _france(
             retention_hours=settings.topic_retention_hours,
             replication=settings.topic_replication_factor,
         )
-        days.append(_FranceDay(row.outlook, outlook, users, peak, size_of(demand)))
+        days.append(_FranceDay(expected, outlook, users, peak, size_of(demand)))
     return days
 
 
@@ -321,7 +314,7 @@ def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetim
     rows = _told(history, calendar, ("national", "events"), days_needed(held, [day]), [day])
     if not rows:
         raise InputError(f"{day}: nothing like it is known: no forecast")
-    return float(rows[0].outlook.upper.max())
+    return float(rows[0][1].upper.max())
 
 
 def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) -> list[datetime.date]:

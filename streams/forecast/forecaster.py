@@ -6,7 +6,7 @@ many reaches of the formula's interval. The interval is widened or narrowed by w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -25,12 +25,8 @@ COVERED_FROM = 5.0
 AHEAD = (1, 2, 4, 7, 14, 28)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOutlook:
-    """What is expected of one group of series; `group` is its number."""
-
-    group: int
-    outlook: Outlook
+#: What is expected of some groups of series: the number of each, and its outlook.
+GroupOutlooks = Sequence[tuple[int, Outlook]]
 
 
 class Forecaster:
@@ -42,26 +38,26 @@ class Forecaster:
     def __init__(self, groups: Sequence[KnownDays], *, as_one: bool = False) -> None:
         self._groups, self._as_one = groups, as_one
         self._days = sorted({day for known in groups for day in known.days})
-        self._raw: dict[tuple[date, int], tuple[GroupOutlook, ...]] = {}
+        self._raw: dict[tuple[date, int], GroupOutlooks] = {}
         self._scores: dict[tuple[date, int], Values] = {}
 
-    def told(self, day: date, last_known: date) -> tuple[GroupOutlook, ...]:
+    def told(self, day: date, last_known: date) -> GroupOutlooks:
         """What to expect of a day from what was known at the end of another; groups of which nothing like it is known are left out."""
         found = self._of(day, (day - last_known).days)
         width = self._width(last_known, (day - last_known).days)
-        return tuple(replace(one, outlook=replace(one.outlook, width=width)) for one in found)
+        return [(group, replace(one, width=width)) for group, one in found]
 
-    def actual(self, day: date, found: Sequence[GroupOutlook]) -> Values:
+    def actual(self, day: date, found: GroupOutlooks) -> Values:
         """What was counted on a day of these groups, (series, 96) by quarter of an hour; one series where all are one."""
-        days = np.concatenate([self._groups[one.group].days[day] for one in found])
+        days = np.concatenate([self._groups[group].days[day] for group, _outlook in found])
         table = days.reshape(len(days), -1, QUARTER).sum(axis=-1)
         return np.asarray(table.sum(axis=0, keepdims=True) if self._as_one else table)
 
-    def _of(self, day: date, ahead: int) -> tuple[GroupOutlook, ...]:
+    def _of(self, day: date, ahead: int) -> GroupOutlooks:
         if (day, ahead) not in self._raw:
             last = day - timedelta(days=ahead)
             told = enumerate(outlook(known.until(last), day) for known in self._groups)
-            self._raw[day, ahead] = tuple(GroupOutlook(number, one) for number, one in told if one is not None)
+            self._raw[day, ahead] = [(group, one) for group, one in told if one is not None]
         return self._raw[day, ahead]
 
     def _width(self, last_known: date, ahead: int) -> float:
@@ -85,7 +81,7 @@ class Forecaster:
     def _score(self, day: date, ahead: int) -> Values:
         """Of each quarter of a day that enough is expected of: how far it was from the mean, in reaches of the formula's interval."""
         if (day, ahead) not in self._scores:
-            found = [one for one in self._of(day, ahead) if day in self._groups[one.group].days]
+            found = [pair for pair in self._of(day, ahead) if day in self._groups[pair[0]].days]
             scores = np.zeros(0)
             if found:
                 mean, _lower, upper = quarters_of(found, as_one=self._as_one)
@@ -95,9 +91,9 @@ class Forecaster:
         return self._scores[day, ahead]
 
 
-def quarters_of(found: Iterable[GroupOutlook], *, as_one: bool) -> tuple[Values, Values, Values]:
+def quarters_of(found: GroupOutlooks, *, as_one: bool) -> tuple[Values, Values, Values]:
     """Mean, lower and upper by quarter of an hour, (series, 96)."""
-    outlooks = [one.outlook for one in found]
+    outlooks = [outlook for _group, outlook in found]
     if as_one:
         outlooks = [summed(outlooks)]
     mean, lower, upper = map(np.concatenate, zip(*(one.quarters() for one in outlooks), strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
@@ -25,12 +24,8 @@ ZONES = ("A", "B", "C")
 NOWHERE = (UNKNOWN, "99")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownGroup:
-    """Series whose days are of one kind: those of a region, or all where they are of no one region."""
-
-    keys: tuple[Key, ...]
-    known: KnownDays
+#: Series whose days are of one kind (those of a region, or all where they are of no one region): their keys, and what is known of them.
+KnownGroup = tuple[tuple[Key, ...], KnownDays]
 
 
 def known_groups(
@@ -50,9 +45,9 @@ def known_groups(
         return tuple(calendar.zone_day_type(day, zone) for zone in ZONES)
 
     if by not in ("national", "region"):
-        return [KnownGroup(keys, KnownDays(found, of_zones, rentree_of))]
+        return [(keys, KnownDays(found, of_zones, rentree_of))]
     return [
-        KnownGroup(
+        (
             (key,),
             KnownDays(
                 {day: table[place : place + 1] for day, table in found.items()},
