@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from streams.catalog import Catalog
-from streams.collect.event_lines import LineRules, SentLine, validate_lines
+from streams.collect.event_lines import validate_lines
 from streams.count import Batch, CountingRules, Cut, PartitionCounter
 from streams.events import EventBounds, Reason, VisitEvent, decode
 from streams.publish import pseudonym
@@ -91,7 +91,7 @@ def test_a_chain_that_knows_both_counts_both_and_a_replay_counts_what_was_kept(c
 
 def test_the_collector_tells_an_old_and_a_new_sdk_apart_line_by_line() -> None:
     mine = [value for value in OLD if b'"mbn"' in value]
-    lines = [SentLine(number, value) for number, value in enumerate([*mine, next_event(1)], 1)]
-    found = validate_lines(lines, LineRules(("mbn",), BOUNDS), NOW_MS)
+    lines = list(enumerate([*mine, next_event(1)], 1))
+    found = validate_lines(lines, ("mbn",), BOUNDS, NOW_MS)
     assert [(each.line, each.reason) for each in found.refused] == [(4, Reason.UNSUPPORTED_VERSION)]
     assert [value for _key, value in found.records] == mine

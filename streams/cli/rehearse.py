@@ -231,7 +231,7 @@ def _earlier(
         table[[place[named[number]] for number in there]] = found[there]
         minutes.append(begin + np.arange(found.shape[1]) * series[1])
         values.append(table)
-    return EarlierRows(np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
+    return (np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
 
 
 def _date(text: str | None) -> datetime.date:

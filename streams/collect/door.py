@@ -24,7 +24,7 @@ from streams.collect.collector_limits import (
     Waiting,
     cost,
 )
-from streams.collect.event_lines import LineRules, RefusedLine, ValidatedEvents, split, unpack, validate_lines
+from streams.collect.event_lines import RefusedLine, ValidatedEvents, split, unpack, validate_lines
 from streams.collect.event_log import EventLog
 from streams.events import EventBounds
 
@@ -175,7 +175,7 @@ class Door:
         rate.pay(cost(0, len(body)))
         lines = split(body, is_one_event=media_type == "application/json", limits=limits)
         rate.pay(max(0, len(lines) - cost(0, len(body))))
-        return validate_lines(lines, LineRules(token.projects, self._rules.bounds), time.time_ns() // 1_000_000)
+        return validate_lines(lines, token.projects, self._rules.bounds, time.time_ns() // 1_000_000)
 
     async def _handed_over(self, found: ValidatedEvents, token: Token, held: _Held) -> Answer:
         if found.records:

@@ -17,12 +17,8 @@ _BLANKS = b" \t\r"
 _GZIP = b"\x1f\x8b"
 
 
-@dataclass(frozen=True, slots=True)
-class SentLine:
-    """One event of a request, as it was sent; lines are numbered from 1, blank ones included."""
-
-    number: int
-    value: bytes
+#: One event of a request: the number of its line (from 1, blank ones included), and what was sent.
+SentLine = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +67,12 @@ def split(body: bytes, *, is_one_event: bool, limits: CollectorLimits) -> list[S
     """
     if is_one_event:
         value = body.strip(_BLANKS + b"\n")
-        lines = [SentLine(1, value)] if value else []
+        lines = [(1, value)] if value else []
     else:
         if body.count(b"\n") > 2 * limits.events_max:
             raise RequestRefused(413, f"more than {limits.events_max} events: send fewer at once")
         stripped = enumerate((line.strip(_BLANKS) for line in body.split(b"\n")), 1)
-        lines = [SentLine(number, value) for number, value in stripped if value]
+        lines = [(number, value) for number, value in stripped if value]
     if not lines:
         raise RequestRefused(
             400, "the body holds no event: send one JSON object a line, or a single one as application/json"
@@ -86,27 +82,19 @@ def split(body: bytes, *, is_one_event: bool, limits: CollectorLimits) -> list[S
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class LineRules:
-    """What events are held against: their sender's projects, and what an event may hold."""
-
-    projects: tuple[str, ...]
-    bounds: EventBounds
-
-
-def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> ValidatedEvents:
+def validate_lines(
+    lines: Sequence[SentLine], projects: tuple[str, ...], bounds: EventBounds, now_ms: int
+) -> ValidatedEvents:
     """Hold each event against the contract, as the chain does, and against the projects that its sender speaks for.
 
     An event that names no project gets the only one; where there are several, or another is named, it is refused.
     """
-    events, at, reasons = validate_all([line.value for line in lines], now_ms, rules.bounds)
+    events, at, reasons = validate_all([value for _number, value in lines], now_ms, bounds)
     broken = dict(zip(at, reasons, strict=True))
     found = ValidatedEvents()
     good = iter(events)
-    projects = rules.projects
     only = projects[0] if len(projects) == 1 else None
-    for place, line in enumerate(lines):
-        value = line.value
+    for place, (number, value) in enumerate(lines):
         verdict = broken.get(place)
         if verdict is None:
             event = next(good)
@@ -118,7 +106,7 @@ def validate_lines(lines: Sequence[SentLine], rules: LineRules, now_ms: int) -> 
             elif project not in projects:
                 verdict = Reason.OTHER_PROJECT
         if verdict is not None:
-            found.refused.append(RefusedLine(line.number, verdict))
+            found.refused.append(RefusedLine(number, verdict))
             continue
         found.records.append((event.visitor.encode(), value))
         found.accepted[project] += 1  # type: ignore[index]  # it is one of `projects`

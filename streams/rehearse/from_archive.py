@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,15 +19,9 @@ from streams.watch import AlertScope, Array, Index, KeysOf, Past, Sensitivity
 from streams.watch.judging import KNOWN_PART_MIN
 from streams.watch.store import Day
 
-
-@dataclass(frozen=True, slots=True)
-class EarlierRows:
-    """Rows of days before those that are judged: `minutes` (rows) epoch minutes in order, with gaps; `values` (series, rows) of the
-    same series, NaN where not measured.
-    """
-
-    minutes: Index
-    values: Array
+#: Rows of days before those that are judged: (rows) their epoch minutes in order, with gaps; (series, rows) counts of the same series, NaN
+#: where not measured.
+EarlierRows = tuple[Index, Array]
 
 
 def counts_of(
@@ -86,13 +80,14 @@ def rehearse_regions(
 
 def _past(earlier: EarlierRows, places: list[int], part: CountsGrid, zone: ZoneInfo, keys_of: KeysOf) -> Past:
     """The local days of these series before the first judged one."""
-    dates, of_day = local_days(earlier.minutes, zone)
+    minutes, values = earlier
+    dates, of_day = local_days(minutes, zone)
     slots = of_day // part.step_minutes
     past = Past()
     for ordinal in np.unique(dates[dates < part.dates[0]]).tolist():
         rows = np.flatnonzero(dates == ordinal)
         counts = np.full((len(places), -(-1440 // part.step_minutes)), np.nan)
-        counts[:, slots[rows]] = earlier.values[places][:, rows]
+        counts[:, slots[rows]] = values[places][:, rows]
         if np.isfinite(counts).any(axis=0).mean() >= KNOWN_PART_MIN:
             date = datetime.date.fromordinal(ordinal)
             past.add(Day.unjudged(date, keys_of(date), counts))

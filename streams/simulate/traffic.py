@@ -162,17 +162,17 @@ class Generator:
         self._held.setdefault(step.second + seconds, []).append(special)
 
     def _break(self, step: Step, index: int, rng: random.Random) -> Special:
-        way = rng.choice(self._broken)
-        value = way.change(orjson.loads(step.values[index]), rng)
+        reason, change = rng.choice(self._broken)
+        value = change(orjson.loads(step.values[index]), rng)
         # As a publisher would: the key is the visitor where there is one.
         key = step.keys[index] if value and step.keys[index] in value else None
-        return Special(key, value, reason=way.reason)
+        return Special(key, value, reason=reason)
 
     def _make_unknown(self, step: Step, index: int, rng: random.Random) -> None:
         place, profile, service = self.cells.names(step.cells[index])
-        odd = make_unknown(orjson.loads(step.values[index]), place, profile, service, rng)
-        step.values[index] = orjson.dumps(odd.members)
-        step.cells[index] = self.cells.number(odd.place, odd.profile, odd.service)
+        members, *counted = make_unknown(orjson.loads(step.values[index]), place, profile, service, rng)
+        step.values[index] = orjson.dumps(members)
+        step.cells[index] = self.cells.number(*counted)
 
 
 def _populations(plan: TrafficPlan, perimeter: Establishments, cells: Cells) -> list[RegionPopulation]:

@@ -28,17 +28,17 @@ EVENT: step.Members = {
 
 @pytest.mark.parametrize("number", range(len(step.BROKEN_ANYHOW)))
 def test_each_broken_event_is_rejected_for_its_reason(number: int) -> None:
-    way = step.BROKEN_ANYHOW[number]
+    reason, change = step.BROKEN_ANYHOW[number]
     assert not isinstance(validate(orjson.dumps(EVENT), EVENT["ts"], EventBounds()), Reason)  # type: ignore[arg-type]
     for seed in range(40):
-        value = way.change(dict(EVENT), random.Random(seed))
-        assert validate(value, EVENT["ts"], EventBounds()) is way.reason  # type: ignore[arg-type]
+        value = change(dict(EVENT), random.Random(seed))
+        assert validate(value, EVENT["ts"], EventBounds()) is reason  # type: ignore[arg-type]
 
 
 def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
-    for way in step.BROKEN_OBJECTS:
+    for _reason, change in step.BROKEN_OBJECTS:
         for seed in range(10):
-            value = way.change(dict(EVENT), random.Random(seed))
+            value = change(dict(EVENT), random.Random(seed))
             assert isinstance(json.loads(value), dict)
             assert b"\n" not in value
     of_values = set(Reason) - {
@@ -48,7 +48,7 @@ def test_broken_lines_of_a_file_are_json_objects_of_many_reasons() -> None:
         Reason.OTHER_PROJECT,
         Reason.NOT_PSEUDONYMOUS,
     }
-    assert {way.reason for way in step.BROKEN_ANYHOW} == of_values
+    assert {reason for reason, _change in step.BROKEN_ANYHOW} == of_values
 
 
 def test_unknown_values_count_where_the_chain_counts_them() -> None:
@@ -56,18 +56,19 @@ def test_unknown_values_count_where_the_chain_counts_them() -> None:
     place = CountedPlace("44", "12", "mbn")
     kinds = set()
     for seed in range(400):
-        found = step.make_unknown(EVENT, place, "ELEVE", "CAHIER_TEXTES", random.Random(seed))
-        members = found.members
+        members, counted, profile, service = step.make_unknown(
+            EVENT, place, "ELEVE", "CAHIER_TEXTES", random.Random(seed)
+        )
         region, academy = catalog.uai_index[members.get("uai")]  # type: ignore[index]
-        assert (found.place.region, found.place.academy) == (region, academy)
+        assert (counted.region, counted.academy) == (region, academy)
         for name, code, codes in (
-            ("project", found.place.project, catalog.project_codes),
-            ("profile", found.profile, catalog.profile_codes),
-            ("service", found.service, catalog.service_codes),
+            ("project", counted.project, catalog.project_codes),
+            ("profile", profile, catalog.profile_codes),
+            ("service", service, catalog.service_codes),
         ):
             sent = members.get(name)
             assert code == (sent if sent in codes else "INCONNU")
-        kinds.add((region, found.place.project, found.profile, found.service))
+        kinds.add((region, counted.project, profile, service))
     assert len(kinds) == 4
     assert ("44", "mbn", "ELEVE", "CAHIER_TEXTES") not in kinds
 
