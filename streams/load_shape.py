@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from streams.catalog import Catalog
@@ -74,22 +74,12 @@ def load_shape(config_dir: Path, catalog: Catalog) -> LoadShape:
 
 def curve(shape: LoadShape) -> tuple[float, ...]:
     """The day by local minute, 1.0 at its highest: straight lines between the middles of the hours, across midnight."""
-    hours = shape.hourly_local
-    values = []
-    for minute in range(_DAY_MINUTES):
-        hour, part = divmod(minute / 60 - 0.5, 1)
-        values.append(hours[int(hour) % 24] * (1 - part) + hours[(int(hour) + 1) % 24] * part)
-    highest = max(values)
-    return tuple(value / highest for value in values)
+    values = np.interp(np.arange(_DAY_MINUTES) / 60, np.arange(24) + 0.5, shape.hourly_local, period=24)
+    return tuple((values / values.max()).tolist())
 
 
 def rentree_factor(shape: LoadShape, days: int) -> float:
     """The factor `days` after the rentrée: straight lines between the listed days, 1.0 before the first and a week after the last."""
     points = sorted((int(name[1:]), value) for name, value in shape.rentree_factor.items())
     points.append((points[-1][0] + 7, 1.0))
-    if days < points[0][0]:
-        return 1.0
-    for (day, value), (next_day, next_value) in itertools.pairwise(points):
-        if days < next_day:
-            return value + (next_value - value) * (days - day) / (next_day - day)
-    return 1.0
+    return float(np.interp(days, *zip(*points, strict=True), left=1.0))

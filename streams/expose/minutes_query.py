@@ -26,12 +26,8 @@ _LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 EVENTS, VISITS, USERS = MEASURES = ("events", "visits", "users")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a measure of a grouping comes from: the cut, and which codes of its fields are those of the row (the rest is added up)."""
-
-    cut: Cut
-    positions: tuple[int, ...]
+#: Where a measure of a grouping comes from: the cut, and which codes of its fields are those of the row (the rest is added up).
+Source = tuple[Cut, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +45,21 @@ class Grouping:
 
     def adds_up(self, measure: str) -> bool:
         """Whether a sum over all rows is a figure of its own: a visitor's visits of two services are one visit, users are people."""
-        return measure == EVENTS or (measure == VISITS and self.visits.cut is not Cut.SERVICE_VISITS)
+        return measure == EVENTS or (measure == VISITS and self.visits[0] is not Cut.SERVICE_VISITS)
 
 
 # Visits are each cut's own measure. Visits of several services never are added up: that sum would be no number of visits.
 GROUPINGS = {
     grouping.name: grouping
     for grouping in (
-        Grouping(
-            "region,service", ("region", "service"), Source(Cut.EVENTS, (0, 1)), Source(Cut.SERVICE_VISITS, (0, 1))
-        ),
-        Grouping("region", ("region",), Source(Cut.EVENTS, (0,)), Source(Cut.VISITS, (0,)), "region"),
-        Grouping("service", ("service",), Source(Cut.EVENTS, (1,)), Source(Cut.SERVICE_VISITS, (1,))),
-        Grouping("project", ("project",), Source(Cut.PROJECT, (0,)), Source(Cut.VISIT_PROJECT, (0,)), "project"),
-        Grouping("profile", ("profile",), Source(Cut.PROFILE, (0,)), Source(Cut.VISIT_PROFILE, (0,))),
-        Grouping(
-            "profile,region", ("profile", "region"), Source(Cut.PROFILE, (0, 1)), Source(Cut.VISIT_PROFILE, (0, 1))
-        ),
-        Grouping("academy", ("academy",), Source(Cut.ACADEMY, (0,)), Source(Cut.VISIT_ACADEMY, (0,)), "academy"),
-        Grouping("none", (), Source(Cut.EVENTS, ()), Source(Cut.VISITS, ()), "none"),
+        Grouping("region,service", ("region", "service"), (Cut.EVENTS, (0, 1)), (Cut.SERVICE_VISITS, (0, 1))),
+        Grouping("region", ("region",), (Cut.EVENTS, (0,)), (Cut.VISITS, (0,)), "region"),
+        Grouping("service", ("service",), (Cut.EVENTS, (1,)), (Cut.SERVICE_VISITS, (1,))),
+        Grouping("project", ("project",), (Cut.PROJECT, (0,)), (Cut.VISIT_PROJECT, (0,)), "project"),
+        Grouping("profile", ("profile",), (Cut.PROFILE, (0,)), (Cut.VISIT_PROFILE, (0,))),
+        Grouping("profile,region", ("profile", "region"), (Cut.PROFILE, (0, 1)), (Cut.VISIT_PROFILE, (0, 1))),
+        Grouping("academy", ("academy",), (Cut.ACADEMY, (0,)), (Cut.VISIT_ACADEMY, (0,)), "academy"),
+        Grouping("none", (), (Cut.EVENTS, ()), (Cut.VISITS, ()), "none"),
     )
 }
 DEFAULT_BY = "region,service"
@@ -190,8 +182,9 @@ def minute_rows(
 
 def _sums(codes: Codes, source: Source, counts: Mapping[Field, int]) -> dict[tuple[str, ...], int]:
     sums = Counter[tuple[str, ...]]()
-    for field_codes, number in codes.listed_counts(source.cut, counts).items():
-        sums[tuple(field_codes[position] for position in source.positions)] += number
+    cut, positions = source
+    for field_codes, number in codes.listed_counts(cut, counts).items():
+        sums[tuple(field_codes[position] for position in positions)] += number
     return sums
 
 

@@ -6,7 +6,6 @@ Weekly figures cover the establishments of their file alone: a region without an
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -195,7 +194,4 @@ def _ramp(shape: LoadShape, days: int) -> float:
     """The summer before a rentrée: straight lines between the listed days before it, the summer's factor before the first."""
     points = sorted((-int(name.removeprefix("d-")), value) for name, value in shape.pre_rentree_ramp.items())
     points = [(points[0][0] - 7, shape.summer_factor), *points, (0, 1.0)]
-    for (day, value), (next_day, next_value) in itertools.pairwise(points):
-        if day <= days < next_day:
-            return value + (next_value - value) * (days - day) / (next_day - day)
-    return shape.summer_factor
+    return float(np.interp(days, *zip(*points, strict=True)))

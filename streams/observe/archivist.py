@@ -43,21 +43,15 @@ READ_HOURS_MAX = 26
 
 
 @dataclass(slots=True)
-class _Known:
-    """What the archive is known to have of one hour: events by minute of archive time."""
-
-    events: list[int]
-    is_refused: bool = False
-
-
-@dataclass(slots=True)
 class Archivist:
     """Archives while its `loop` runs: a file is whole or not there, whenever it ends."""
 
     keeper: ArchiveKeeper
     rules: ArchiveRules
     figures: ArchiveFigures = field(default_factory=ArchiveFigures)
-    _known: dict[int, _Known] = field(default_factory=dict)
+    #: Hours that the archive is known to have: events by minute of archive time; and those of which it keeps another reading.
+    _known: dict[int, list[int]] = field(default_factory=dict)
+    _refused: set[int] = field(default_factory=set)
     _due_again: set[int] = field(default_factory=set)
     _last_hour: int = 0
     _id: str | None = None
@@ -155,9 +149,10 @@ class Archivist:
     def _learn(self, done: Updated, hours: list[int]) -> None:
         for hour in hours:
             first = hour * MINUTES_AN_HOUR
-            events = [done.events.get(minute, 0) for minute in range(first, first + MINUTES_AN_HOUR)]
-            self._known[hour] = _Known(events, done.choices[hour] is Choice.REFUSED)
-            self._due_again.discard(hour)
+            self._known[hour] = [done.events.get(minute, 0) for minute in range(first, first + MINUTES_AN_HOUR)]
+        self._due_again -= set(hours)
+        self._refused -= set(hours)
+        self._refused |= {hour for hour in hours if done.choices[hour] is Choice.REFUSED}
 
     def _say(self, day: date, done: Updated) -> None:
         if done.damaged is not None:
@@ -190,8 +185,8 @@ class Archivist:
             known = self._known.get(hour)
             if end > bound or known is None:
                 return
-            if self.keeper.trim_archived(first, known.events) is not None:
-                if not known.is_refused:
+            if self.keeper.trim_archived(first, known) is not None:
+                if hour not in self._refused:
                     self._due_again.add(hour)  # a late event since it was archived
                 return
 
@@ -199,7 +194,7 @@ class Archivist:
         self.figures = ArchiveFigures(
             minute,
             self._waiting_minutes(hours),
-            sum(known.is_refused for known in self._known.values()),
+            len(self._refused & self._known.keys()),
             state.missed_events,
             size,
             self.figures.passes + 1,
