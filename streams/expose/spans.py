@@ -86,10 +86,8 @@ class Grid:
         """One value a slot: the mean of those of its minutes that are known (NaN, None: not known)."""
         known = np.full(-(-len(self.minutes) // self.step_minutes) * self.step_minutes, np.nan)
         known[: len(self.minutes)] = np.array(values, np.float64)
-        slots = known.reshape(-1, self.step_minutes)
-        counts = np.isfinite(slots).sum(axis=1)
-        sums = np.where(np.isfinite(slots), slots, 0.0).sum(axis=1)
-        return [_json(s / n) if n else None for s, n in zip(sums.tolist(), counts.tolist(), strict=True)]
+        means = np.ma.masked_invalid(known.reshape(-1, self.step_minutes)).mean(axis=1)
+        return [None if mean is None else _json(mean) for mean in means.tolist()]
 
 
 def _json(value: float) -> float:

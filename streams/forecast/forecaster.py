@@ -74,9 +74,8 @@ class Forecaster:
         each = np.concatenate(
             [np.full(len(one), weight / len(one)) for weight, (_day, one) in zip(weights, found, strict=True)]
         )
-        order = np.argsort(scores)
-        place = min(len(scores) - 1, int(np.searchsorted(np.cumsum(each[order]) / np.sum(each), inside)))
-        return float(np.clip(scores[order][place], WIDTH_MIN, WIDTH_MAX))
+        width = np.quantile(scores, min(inside, 1.0), weights=each, method="inverted_cdf")
+        return float(np.clip(width, WIDTH_MIN, WIDTH_MAX))
 
     def _score(self, day: date, ahead: int) -> Values:
         """Of each quarter of a day that enough is expected of: how far it was from the mean, in reaches of the formula's interval."""

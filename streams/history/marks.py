@@ -6,6 +6,7 @@ each hour, so it never loses what it had: a reading takes the place of another o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -145,6 +146,17 @@ def joined(spans: Iterable[Span], gap: int = 0) -> list[Span]:
         else:
             found.append((begin, end))
     return found
+
+
+def counted_between(marks: Iterable[HourMark]) -> tuple[int, int, int]:
+    """Rejected, duplicate and lost events: what the totals of hours that were counted live grew by from each hour to the next."""
+    live = sorted((mark for mark in marks if mark.source is HourSource.LIVE), key=lambda mark: mark.hour)
+    grown = [0, 0, 0]
+    for before, after in itertools.pairwise(live):
+        if before.topic_id == after.topic_id:
+            for place, name in enumerate(("rejected", "duplicates", "lost")):
+                grown[place] += max(0, getattr(after.totals, name) - getattr(before.totals, name))
+    return grown[0], grown[1], grown[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ Silent are minutes without any event where one is expected: by day, on days with
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -20,7 +19,7 @@ from streams.clock import PARIS, paris_day
 from streams.history import hll
 from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar
 from streams.history.day_columns import CutName, CutRows
-from streams.history.marks import HourMark, HourSource, note_measured
+from streams.history.marks import HourMark, counted_between, note_measured
 from streams.history.reading import PastDay
 from streams.history.side import Known, Minutes, Peak, Quality, Side, Sum, in_epoch
 
@@ -237,7 +236,7 @@ class Collector:
 
     def _quality(self) -> Quality:
         minutes = sum((end - first) for first, end in (paris_day(day) for day in self._side.days))
-        rejected, duplicates, lost = _counted(self._marks)
+        rejected, duplicates, lost = counted_between(self._marks)
         return Quality(
             minutes=minutes,
             measured_minutes=sum(self._measured.values()),
@@ -248,14 +247,3 @@ class Collector:
             sources=tuple(sorted({mark.source for mark in self._marks})),
             days_without_data=tuple(day for day in self._side.days if not self._measured.get(day)),
         )
-
-
-def _counted(marks: Iterable[HourMark]) -> tuple[int, int, int]:
-    """Rejected, duplicate and lost events: what the totals grew by from each archived hour to the next."""
-    live = sorted((mark for mark in marks if mark.source is HourSource.LIVE), key=lambda mark: mark.hour)
-    grown = [0, 0, 0]
-    for before, after in itertools.pairwise(live):
-        if before.topic_id == after.topic_id:
-            for place, name in enumerate(("rejected", "duplicates", "lost")):
-                grown[place] += max(0, getattr(after.totals, name) - getattr(before.totals, name))
-    return grown[0], grown[1], grown[2]

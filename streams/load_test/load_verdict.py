@@ -171,7 +171,5 @@ def percentiles(delays: NDArray[np.float64], weights: NDArray[np.int64]) -> tupl
     """p50, p95 and p99; NaN where there is nothing."""
     if not len(delays):
         return (np.nan, np.nan, np.nan)
-    order = np.argsort(delays)
-    reached = np.cumsum(weights[order]) / weights.sum() * 100
-    p50, p95, p99 = delays[order][np.minimum(len(delays) - 1, np.searchsorted(reached, PERCENTILES))].tolist()
+    p50, p95, p99 = np.percentile(delays, PERCENTILES, weights=weights, method="inverted_cdf").tolist()
     return p50, p95, p99

@@ -161,9 +161,7 @@ def _runs(known: NDArray[np.bool_]) -> list[list[int]]:
 def _means(values: Array, size: int) -> Array:
     """Means of `size` rows each; NaN where none is known."""
     padded = np.concatenate([values, np.full(-len(values) % size, np.nan)]).reshape(-1, size)
-    known = np.isfinite(padded)
-    number = known.sum(axis=1)
-    return np.where(number > 0, np.where(known, padded, 0.0).sum(axis=1) / np.maximum(number, 1), np.nan)
+    return np.asarray(np.ma.masked_invalid(padded).mean(axis=1).filled(np.nan))
 
 
 def _top(values: Array) -> float:
