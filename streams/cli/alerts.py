@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from streams.cli.sources import settings_and_lists
-from streams.cli.terminal import print_json, say_simulation, since_text
+from streams.cli.shared import print_json, say_simulation, settings_and_lists, since_text
 from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.alert_english import TerminalWords, several

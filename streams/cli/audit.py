@@ -13,8 +13,7 @@ from streams.audit.recount import recount as count_again
 from streams.audit.visitor_traces import Traces, traces_of
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
-from streams.cli.sources import counts_reader
-from streams.cli.terminal import say_simulation
+from streams.cli.shared import counts_reader, say_simulation
 from streams.clock import iso_utc, paris_text
 from streams.count.memory import MemoryPlan
 from streams.edges import event_bounds, kafka_address

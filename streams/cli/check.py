@@ -15,8 +15,7 @@ from streams.audit.check_project import check_project
 from streams.audit.project import ProjectView
 from streams.catalog import Catalog, load_catalog
 from streams.cli.progress import Meter
-from streams.cli.sources import counts_reader, settings_and_lists
-from streams.cli.terminal import say_simulation
+from streams.cli.shared import counts_reader, say_simulation, settings_and_lists
 from streams.edges import event_bounds, kafka_address, topic_designs
 from streams.errors import InputError, SettingsError
 from streams.history import load_calendar

@@ -13,8 +13,16 @@ import click
 
 from streams.catalog import load_catalog
 from streams.cli.progress import Meter
-from streams.cli.sources import open_archive, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, Number, print_json, write_page
+from streams.cli.shared import (
+    DAY,
+    DIRECTORY,
+    NEW_FILE,
+    Number,
+    open_archive,
+    print_json,
+    settings_and_lists,
+    write_page,
+)
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
 from streams.forecast import KnownDays, Outlook

@@ -18,8 +18,19 @@ from streams.backfill.log_input import InputReport
 from streams.backfill.school_weeks import known_schools, schools_of_week
 from streams.catalog import Catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, shown_steps
-from streams.cli.sources import archive_place, open_history, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, PIPED_COLUMNS, NamedPath, hold_apart, print_json, write_page
+from streams.cli.shared import (
+    DAY,
+    DIRECTORY,
+    NEW_FILE,
+    PIPED_COLUMNS,
+    NamedPath,
+    archive_place,
+    hold_apart,
+    open_history,
+    print_json,
+    settings_and_lists,
+    write_page,
+)
 from streams.clock import PARIS
 from streams.csv_file import open_csv
 from streams.edges import kafka_address, small_numbers

@@ -13,7 +13,7 @@ from streams.access import TokenFile
 from streams.access.tokens import Grant, make_token
 from streams.audit.figures import log_ends
 from streams.catalog import load_catalog
-from streams.cli.sources import counts_reader
+from streams.cli.shared import counts_reader
 from streams.errors import InputError
 from streams.local import Program, ServerPorts, StackPlan, free_ports, kafka, redis
 from streams.local.supervisor import Supervisor

@@ -11,8 +11,7 @@ from typing import NoReturn
 import click
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.cli.sources import settings_and_lists
-from streams.cli.terminal import print_json, since_text
+from streams.cli.shared import print_json, settings_and_lists, since_text
 from streams.clock import paris_text, simulation_note
 from streams.edges import redis_address, small_numbers
 from streams.errors import InputError, ServerError

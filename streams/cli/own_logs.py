@@ -17,8 +17,7 @@ from streams.backfill.parts import PartChoice
 from streams.catalog import load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
-from streams.cli.sources import archive_place
-from streams.cli.terminal import DIRECTORY, NEW_FILE, hold_apart, say, write_page
+from streams.cli.shared import DIRECTORY, NEW_FILE, archive_place, hold_apart, say, write_page
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar

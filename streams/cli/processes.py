@@ -9,7 +9,7 @@ import sys
 import click
 
 from streams import edges
-from streams.cli.sources import settings_and_lists
+from streams.cli.shared import settings_and_lists
 from streams.errors import SettingsError
 from streams.log_lines import handler
 from streams.settings import Settings, load_settings

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
 
-from streams import values
 from streams.cli.progress import Meter
-from streams.cli.sources import open_history, settings_and_lists
-from streams.cli.terminal import FILE, Number, hold_apart, write_page
+from streams.cli.shared import (
+    FILE,
+    Number,
+    hold_apart,
+    named_day,
+    open_history,
+    settings_and_lists,
+    time_zone,
+    write_page,
+)
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -43,13 +49,7 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
 @click.option("--counts", "counts_file", type=FILE, metavar="FILE.csv", help="Judge a file.")
 @click.option("--from", "first", metavar="DATE", help="Judge the archive: its first day in Paris ...")
 @click.option("--to", "last", metavar="DATE", help="... and the last one.")
-@click.option(
-    "--archive",
-    "archive_dir",
-    type=FILE,
-    metavar="DIR",
-    help="Not that of the settings.",
-)
+@click.option("--archive", "archive_dir", type=FILE, metavar="DIR", help="Not that of the settings.")
 @click.option(
     "--by",
     type=click.Choice(["region", "region_service"]),
@@ -87,13 +87,7 @@ from streams.watch.judging import JUDGED_DAYS, chosen_days
     help="False alerts a month that each series may cost; unless given that of the sensitivity: low 0.25, normal 2, high 8.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="One JSON array on stdout, and nothing else.")
-@click.option(
-    "--plot",
-    "plot_file",
-    type=FILE,
-    metavar="FILE.html",
-    help="Counts, expected band and alerts.",
-)
+@click.option("--plot", "plot_file", type=FILE, metavar="FILE.html", help="Counts, expected band and alerts.")
 def rehearse(
     *,
     counts_file: Path | None,
@@ -118,7 +112,7 @@ def rehearse(
     --from are learned from too, as by an observer that starts then.
     """
     hold_apart(plot_file, counts_file, school_holidays)
-    zone = _zone(timezone)
+    zone = time_zone("--timezone", timezone)
     least = SENSITIVITIES[sensitivity]
     if budget is not None:
         least = replace(least, budget_a_month=budget)
@@ -140,8 +134,8 @@ def rehearse(
         else:
             name = f"{first} – {last}"
             counts, rehearsal = _rehearse_archive(
-                _date(first),
-                _date(last),
+                named_day(first or ""),
+                named_day(last or ""),
                 (by, step_minutes),
                 least,
                 show,
@@ -153,8 +147,7 @@ def rehearse(
     if plot_file:
         write_page("--plot", plot_file, plot_page(name, counts, rehearsal))
     if json_wanted:
-        sys.stdout.buffer.write(as_json(counts, rehearsal) + b"\n")
-        sys.stdout.buffer.flush()
+        click.echo(as_json(counts, rehearsal))
         return
     for line in as_text(counts, rehearsal):
         click.echo(line)
@@ -232,22 +225,6 @@ def _earlier(
         minutes.append(begin + np.arange(found.shape[1]) * series[1])
         values.append(table)
     return (np.concatenate(minutes), np.concatenate(values, axis=1)) if minutes else None
-
-
-def _date(text: str | None) -> datetime.date:
-    try:
-        return values.day(text or "")
-    except ValueError:
-        raise InputError(f"{text!r} is not a date: write 2026-09-01") from None
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InputError(
-            f"--timezone {name!r} is no time zone: give one as Europe/Paris, Indian/Reunion or UTC"
-        ) from None
 
 
 ZONES = ("A", "B", "C")

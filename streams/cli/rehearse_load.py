@@ -19,8 +19,17 @@ from streams.audit.log import Unread, open_log
 from streams.catalog import Catalog
 from streams.cli.forecast import worst_minute_events
 from streams.cli.load_chain import LoadChain, chain_settings, refuse_live_names, running_chain
-from streams.cli.sources import counts_reader, open_archive, settings_and_lists
-from streams.cli.terminal import DAY, DIRECTORY, Number, paris_moment, say, time_of_day
+from streams.cli.shared import (
+    DAY,
+    DIRECTORY,
+    Number,
+    counts_reader,
+    open_archive,
+    paris_moment,
+    say,
+    settings_and_lists,
+    time_of_day,
+)
 from streams.clock import PARIS
 from streams.count import Cut
 from streams.errors import InputError

@@ -14,8 +14,7 @@ from streams.audit.mend import Through
 from streams.audit.rejects import DONE, GROUPINGS, Rejected, ReplayMark, Wanted, explain, printable, read_rejects, tally
 from streams.audit.replay import Replayer, ReplayOutcome
 from streams.cli.progress import Meter
-from streams.cli.sources import counts_reader
-from streams.cli.terminal import open_console, print_json, say_simulation, since_text, table_of
+from streams.cli.shared import counts_reader, open_console, print_json, say_simulation, since_text, table_of
 from streams.clock import iso_utc, paris_text
 from streams.count import Cut
 from streams.edges import event_bounds, kafka_address

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from streams import edges
+from streams.cli.shared import DAY, DIRECTORY, NEW_FILE, NamedPath, Number, paris_moment, say, time_of_day
 from streams.cli.simulate_years import simulate_past, simulate_scenario_past
-from streams.cli.terminal import DAY, DIRECTORY, NEW_FILE, NamedPath, Number, paris_moment, say, time_of_day
 from streams.clock import paris_text
 from streams.errors import InputError
 from streams.publish import PublisherLimits, VisitPublisher

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.sources import counts_reader, settings_and_lists
-from streams.cli.terminal import open_console, print_json, say_simulation, table_of
+from streams.cli.shared import counts_reader, open_console, print_json, say_simulation, settings_and_lists, table_of
 from streams.clock import paris_text, simulation_note
 from streams.count.local_dates import LocalDays
 from streams.edges import kafka_address

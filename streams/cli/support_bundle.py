@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from streams import __version__
 from streams.addresses import host_port
 from streams.catalog import load_catalog
-from streams.cli.terminal import NEW_FILE
+from streams.cli.shared import NEW_FILE
 from streams.edges import kafka_address, topic_designs
 from streams.errors import InputError, VigieError
 from streams.expose.probes import installation, open_reader, read_status

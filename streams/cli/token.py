@@ -9,7 +9,7 @@ import click
 
 from streams.access.tokens import AccessScope, Grant, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
-from streams.cli.terminal import NEW_FILE
+from streams.cli.shared import NEW_FILE
 from streams.errors import InputError, SettingsError, VigieError
 from streams.settings import Settings, load_settings
 

@@ -22,8 +22,7 @@ from streams.audit.recount import recount
 from streams.audit.verify import verify
 from streams.catalog import load_catalog
 from streams.cli.audit import recount_rules
-from streams.cli.sources import counts_reader
-from streams.cli.terminal import DIRECTORY, Number
+from streams.cli.shared import DIRECTORY, Number, counts_reader
 from streams.count import Cut
 from streams.errors import InputError
 from streams.live import LiveReader

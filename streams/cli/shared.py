@@ -1,4 +1,7 @@
-"""How commands take moments and files, and how they print: tables as wide as a terminal, into a pipe or a file without cutting anything."""
+"""What commands share: what they read (settings, lists, counts, an archive), how they take moments and files, and how they print.
+
+Tables are as wide as a terminal; into a pipe or a file they go without cutting anything.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import re
 import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from contextlib import closing
+from datetime import date, datetime
 from datetime import time as day_time
 from math import isnan
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import orjson
@@ -18,8 +23,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams import values
+from streams.catalog import Catalog, load_catalog
 from streams.clock import PARIS, iso_utc, simulation_note
+from streams.edges import redis_address
 from streams.errors import InputError
+from streams.history.archive import Archive
+from streams.history.reading import History
+from streams.live import ArchiveReader, LiveReader
+from streams.settings import Settings, load_settings
 from streams.values import YEAR_MAX, YEAR_MIN
 
 #: Wider than any table, so that rich wraps and cuts nothing.
@@ -160,3 +172,76 @@ def time_of_day(option: str, text: str) -> day_time:
         return day_time.fromisoformat(text)
     except ValueError:
         raise InputError(f"{option} {text!r} is not a time of day: write HH:MM, for instance 07:47") from None
+
+
+def named_day(text: str) -> date:
+    """A day that was given.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return values.day(text)
+    except ValueError:
+        raise InputError(f"{text!r} is not a date: write 2026-09-01") from None
+
+
+def time_zone(option: str, name: str) -> ZoneInfo:
+    """The time zone that was given to an option.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(
+            f"{option} {name!r} is no time zone: give one as Europe/Paris, Indian/Reunion or UTC"
+        ) from None
+
+
+def settings_and_lists() -> tuple[Settings, Catalog]:
+    """The settings, and the lists of the directory that they name.
+
+    Raises:
+        SettingsError: something is wrong in either.
+    """
+    settings = load_settings()
+    return settings, load_catalog(settings.config_dir)
+
+
+def counts_reader(settings: Settings) -> closing[LiveReader]:
+    """A reader of the counts in Redis, which waits for a slow one; closed after the block."""
+    return closing(LiveReader(redis_address(settings), settings.redis_prefix, settings.unseen_hours_kept * 3_600_000))
+
+
+def archive_place(settings: Settings, directory: Path | None) -> Path:
+    """Where the archive is that is named, or that of the settings; it may be yet to be made.
+
+    Raises:
+        InputError: neither says where.
+    """
+    if (chosen := directory or settings.archive_dir) is None:
+        raise InputError("no archive: name one with --archive DIR, or set archive_dir (docs/operations.md)")
+    return chosen
+
+
+def open_archive(settings: Settings, directory: Path | None) -> Archive:
+    """The archive that is named, or that of the settings.
+
+    Raises:
+        InputError: there is none.
+    """
+    chosen = archive_place(settings, directory)
+    if not chosen.is_dir():
+        raise InputError(f"{chosen} is no directory: name an archive with --archive DIR, or set archive_dir")
+    return Archive(chosen)
+
+
+def open_history(settings: Settings, catalog: Catalog, directory: Path | None) -> tuple[History, bool]:
+    """The past, and whether it is simulated. A directory that is named is read alone; that of the settings together with Redis."""
+    archive = open_archive(settings, directory)
+    about = archive.about()
+    live = None if directory else ArchiveReader(redis_address(settings), settings.redis_prefix)
+    is_simulated = about is not None and about.simulated
+    return History(archive, catalog, live, settings.calendar_shift_seconds // 60), is_simulated
