@@ -21,7 +21,7 @@ from streams.cli.shared import (
     open_archive,
     print_json,
     settings_and_lists,
-    write_page,
+    write_out,
 )
 from streams.clock import PARIS, iso_utc
 from streams.errors import InputError
@@ -134,7 +134,7 @@ def forecast(
                 click.echo(line)
             made = _kept(france, _last_known(held, days), growth)
             if html is not None:
-                write_page("--html", html, forecast_page(made))
+                write_out("--html", html, forecast_page(made))
             if keeping:
                 keep(history.archive.directory, made)
     unknown = [day for day in days if not any(one.day == day for _keys, one in rows)]

@@ -29,7 +29,7 @@ from streams.cli.shared import (
     open_history,
     print_json,
     settings_and_lists,
-    write_page,
+    write_out,
 )
 from streams.clock import PARIS
 from streams.csv_file import open_csv
@@ -214,7 +214,7 @@ def _report(
     made = make_report(question, sides, catalog, calendar, few=small_numbers(settings), simulated=simulated, part=part)
     if html is not None:
         page = report_page(made, catalog, datetime.datetime.now(PARIS))
-        write_page("--html", html, page)
+        write_out("--html", html, page)
         click.echo(f"{html}: {len(page.encode()) / 1024:.0f} KiB", err=True)
     if as_json:
         print_json(report_values.report_json(made))

@@ -17,7 +17,7 @@ from streams.backfill.parts import PartChoice
 from streams.catalog import load_catalog
 from streams.cli.log_files import LogFiles, any_secret, log_files, plan_of, run_plan
 from streams.cli.progress import Meter
-from streams.cli.shared import DIRECTORY, NEW_FILE, archive_place, hold_apart, say, write_page
+from streams.cli.shared import DIRECTORY, NEW_FILE, archive_place, hold_apart, say, write_out
 from streams.clock import PARIS
 from streams.errors import InputError
 from streams.history import load_calendar
@@ -211,5 +211,5 @@ def _write_page(
         alerts=with_drivers(rehearsal.alerts, codes, values),
         sensitivity={"low": "basse", "normal": "normale", "high": "haute"}[sensitivity],
     )
-    write_page("--html", html, trial_page(facts, catalog, datetime.now(PARIS)))
+    write_out("--html", html, trial_page(facts, catalog, datetime.now(PARIS)))
     return len(facts.days), len(facts.alerts)

@@ -19,7 +19,7 @@ from streams.cli.shared import (
     open_history,
     settings_and_lists,
     time_zone,
-    write_page,
+    write_out,
 )
 from streams.clock import PARIS, paris_day
 from streams.errors import InputError
@@ -145,7 +145,7 @@ def rehearse(
                 school_holidays=school_holidays,
             )
     if plot_file:
-        write_page("--plot", plot_file, plot_page(name, counts, rehearsal))
+        write_out("--plot", plot_file, plot_page(name, counts, rehearsal))
     if json_wanted:
         click.echo(as_json(counts, rehearsal))
         return

@@ -145,8 +145,7 @@ def show(key: str, value_only: bool) -> None:
             f"of {key} only the first {len(rejected.value or b'')} of {rejected.cut.size} bytes are kept: see them without --value"
         )
     if value_only:
-        sys.stdout.buffer.write(rejected.value or b"")
-        sys.stdout.flush()
+        click.echo(rejected.value or b"", nl=False)
         return
     topic, partition, offset = key.rsplit("-", 2)
     shift = settings.calendar_shift_seconds

@@ -107,8 +107,7 @@ def table_of(
 
 def print_json(*values: object) -> None:
     """A line of JSON each on standard output, whatever the encoding of the terminal."""
-    sys.stdout.buffer.write(b"".join(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE) for value in values))
-    sys.stdout.buffer.flush()
+    click.echo(b"".join(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE) for value in values), nl=False)
 
 
 def say(line: str) -> None:
@@ -122,14 +121,14 @@ def say_simulation(shift_seconds: int) -> None:
         click.echo(note)
 
 
-def write_page(option: str, path: Path, page: str) -> None:
-    """Write the page that an option asks for.
+def write_out(option: str, path: Path, text: str) -> None:
+    """Write what goes to the file that an option names.
 
     Raises:
         InputError: it cannot be written.
     """
     try:
-        path.write_text(page, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"cannot write {option} {path}: {error.strerror or error}; name another file with {option}"

@@ -9,7 +9,7 @@ import click
 
 from streams.access.tokens import AccessScope, Grant, Token, TokenFile, has_expired, make_token
 from streams.catalog import load_catalog
-from streams.cli.shared import NEW_FILE
+from streams.cli.shared import NEW_FILE, write_out
 from streams.errors import InputError, SettingsError, VigieError
 from streams.settings import Settings, load_settings
 
@@ -76,7 +76,7 @@ def new(
         )
     made = make_token(grant, datetime.now(UTC))
     if out is not None:
-        _write(out, made.text)
+        write_out("--out", out, f"{made.text}\n")
     try:
         file.add(made.token)
     except VigieError:
@@ -86,13 +86,6 @@ def new(
     if out is None:
         click.echo(made.text)
     click.echo(f"token {made.token.id} is for {_described(made.token)}; it is not shown again", err=True)
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        out.write_text(text + "\n")
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; no token is made") from None
 
 
 def _check_lists(settings: Settings, projects: tuple[str, ...], regions: tuple[str, ...]) -> None:
