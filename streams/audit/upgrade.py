@@ -40,14 +40,6 @@ class Reach:
         return self.first_minute is not None and (self.oldest_minute or self.first_minute) < self.first_minute
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What is carried over by field, and by how much the new prefix counts more than the old one: never carried, only told."""
-
-    base: dict[Field, int]
-    more: dict[Field, int]
-
-
 def reach_of(log: LogReader, rules: RecountRules, old: LiveReader) -> Reach:
     """How far back the log reaches, of what the old prefix holds.
 
@@ -166,12 +158,17 @@ def counted_between(log: LogReader, rules: RecountRules, old: Snapshot, new: Sna
     }
 
 
-def carried(old: Mapping[Field, int], between: Mapping[Field, int], new: Mapping[Field, int]) -> Carried:
-    """What the old prefix counted of records that the log no longer has: its totals, with what came since, without what is counted anew."""
+def carried(
+    old: Mapping[Field, int], between: Mapping[Field, int], new: Mapping[Field, int]
+) -> tuple[dict[Field, int], dict[Field, int]]:
+    """What the old prefix counted of records that the log no longer has: its totals, with what came since, without what is counted anew.
+
+    Beside what is carried over: by how much the new prefix counts more than the old one, which is never carried, only told.
+    """
     apart = {
         key: old.get(key, 0) + between.get(key, 0) - new.get(key, 0) for key in old.keys() | between.keys() | new.keys()
     }
-    return Carried(
+    return (
         {key: number for key, number in apart.items() if number > 0},
         {key: -number for key, number in apart.items() if number < 0},
     )

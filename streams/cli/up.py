@@ -112,7 +112,7 @@ def up(
     grant = Grant(projects=(COLLECTOR_PROJECT,), name=SIMULATED, events_per_second_max=COLLECTOR_EVENTS_PER_SECOND)
     token = make_token(grant, datetime.now(UTC))
     plan = StackPlan(settings, directory, workers, ports, seconds=seconds, simulator=traffic.command, token=token.text)
-    with _making_the_past(traffic):
+    with _making_the_past(traffic, directory / "past.log"):
         code = _run(plan, traffic, verify, token)
     sys.exit(code)
 
@@ -123,9 +123,8 @@ class SimulatedTraffic:
 
     command: tuple[str, ...] = ()
     truth: Path | None = None
-    #: The command that makes the days before the scenario's, and where it writes what it says.
+    #: The command that makes the days before the scenario's.
     past: tuple[str, ...] = ()
-    past_log: Path | None = None
 
 
 def _traffic(
@@ -154,9 +153,7 @@ def _traffic(
         archive = directory / f"archive-{name}-{chosen_scale:g}"
         changed["archive_dir"] = archive
         past = ("simulate", "--scenario", name, "--archive", str(archive), "--scale", str(chosen_scale))
-    return settings.model_copy(update=changed), SimulatedTraffic(
-        ("simulate", "--live", *given), truth, past, directory / "past.log"
-    )
+    return settings.model_copy(update=changed), SimulatedTraffic(("simulate", "--live", *given), truth, past)
 
 
 def _has_pyarrow() -> bool:
@@ -164,13 +161,15 @@ def _has_pyarrow() -> bool:
 
 
 @contextmanager
-def _making_the_past(traffic: SimulatedTraffic) -> Iterator[None]:
-    """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process."""
-    if not traffic.past or traffic.past_log is None:
+def _making_the_past(traffic: SimulatedTraffic, log: Path) -> Iterator[None]:
+    """Make the days before the scenario's beside the start of the servers, at the lowest priority; it ends with this process.
+    What it says goes to `log`.
+    """
+    if not traffic.past:
         yield
         return
     argv = ("nice", sys.executable, "-m", "streams", *traffic.past)
-    process = Process(Program("past", argv, Path.cwd(), traffic.past_log))
+    process = Process(Program("past", argv, Path.cwd(), log))
     try:
         yield
     finally:

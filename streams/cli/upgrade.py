@@ -9,7 +9,6 @@ import click
 
 from streams.audit.log import open_log
 from streams.audit.upgrade import (
-    Carried,
     Reach,
     carried,
     counted_between,
@@ -24,7 +23,7 @@ from streams.catalog import Catalog
 from streams.cli.audit import recount_rules
 from streams.cli.progress import Meter
 from streams.clock import MINUTE_MS, iso_utc
-from streams.count import Cut
+from streams.count import Cut, Field
 from streams.edges import kafka_address, redis_address
 from streams.errors import InputError, StateError
 from streams.expose.probes import observer_rules, open_archives, open_keeper, open_sketches
@@ -101,10 +100,10 @@ def upgrade(old_prefix: str, accept_gap: bool, accept_differences: bool, finish:
             sys.exit(1)
         with open_log(kafka_address(settings), settings.topic) as log:  # opened anew: it has grown
             between = counted_between(log, rules, before, now)
-        found = carried(before.totals_of_all_time(), between, now.totals)
-        book.open(old_prefix, found.base)
+        base, more = carried(before.totals_of_all_time(), between, now.totals)
+        book.open(old_prefix, base)
         _take_alerts(address, old_prefix, settings.redis_prefix)
-        _say_opened(old_prefix, found, now)
+        _say_opened(old_prefix, base, more, now)
 
 
 def _wait(
@@ -151,17 +150,17 @@ def _too_short(reach: Reach) -> str:
     )
 
 
-def _say_opened(old_prefix: str, found: Carried, now: Snapshot) -> None:
-    def events(counts: dict[tuple[str, ...], int]) -> int:
+def _say_opened(old_prefix: str, base: dict[Field, int], more: dict[Field, int], now: Snapshot) -> None:
+    def events(counts: dict[Field, int]) -> int:
         return sum(number for key, number in counts.items() if key[0] == Cut.EVENTS)
 
     click.echo(
-        f"opened: {events(now.totals):,} events counted from the log, {events(found.base):,} of before it carried over as a base "
-        f"({len(found.base):,} rows)"
+        f"opened: {events(now.totals):,} events counted from the log, {events(base):,} of before it carried over as a base "
+        f"({len(base):,} rows)"
     )
-    if found.more:
-        click.echo(f"{len(found.more):,} totals are higher than before, since this version counts otherwise:")
-        for key, number in sorted(found.more.items())[:ROWS_SHOWN_MAX]:
+    if more:
+        click.echo(f"{len(more):,} totals are higher than before, since this version counts otherwise:")
+        for key, number in sorted(more.items())[:ROWS_SHOWN_MAX]:
             click.echo(f"  {encode_field(key)}: {number:,} more")
     click.echo(
         "next: observers of the new version are ready now; stop the old observers, then the old workers, then "

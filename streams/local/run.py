@@ -89,8 +89,7 @@ class Stack:
     requests: StopRequests
     record: StackRecord
     _supervisor: Supervisor = field(init=False)
-    _ready_at: float | None = None
-    _begun: float = field(default_factory=time.monotonic)
+    _ready_at: float = 0.0
 
     def __post_init__(self) -> None:
         assert threading.current_thread() is threading.main_thread(), "children die with the thread that starts them"
@@ -145,7 +144,7 @@ class Stack:
 
     def _turn(self, watcher: ChainWatcher) -> None:
         self._supervisor.tick()
-        up = time.monotonic() - (self._ready_at or self._begun)
+        up = time.monotonic() - self._ready_at
         view = StackView(
             chain=watcher.latest,
             problem=watcher.problem,

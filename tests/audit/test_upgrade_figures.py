@@ -36,15 +36,15 @@ def holding(*positions: int, settled_ms: int | None = 60_000) -> Snapshot:
 
 
 def test_the_base_is_what_only_the_old_one_counted() -> None:
-    found = carried({A: 100, B: 10}, {A: 7}, {A: 57, B: 10})
-    assert found.base == {A: 50}
-    assert found.more == {}
+    base, more = carried({A: 100, B: 10}, {A: 7}, {A: 57, B: 10})
+    assert base == {A: 50}
+    assert more == {}
 
 
 def test_what_is_counted_more_often_is_told_and_not_carried() -> None:
-    found = carried({A: 100, C: 3}, {}, {A: 101, C: 9, B: 1})
-    assert found.base == {}
-    assert found.more == {A: 1, C: 6, B: 1}
+    base, more = carried({A: 100, C: 3}, {}, {A: 101, C: 9, B: 1})
+    assert base == {}
+    assert more == {A: 1, C: 6, B: 1}
 
 
 @pytest.mark.parametrize(
