@@ -138,7 +138,7 @@ def test_what_was_written_by_hand_into_the_file_is_held(file: TokenFile, name: s
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--out", "{}/absent/token"), "cannot be written"), (("--name", "a\nb"), "a character that is not seen")],
+    [(("--out", "{}/absent/token"), "cannot write --out"), (("--name", "a\nb"), "a character that is not seen")],
 )
 def test_no_token_is_made_that_nobody_gets_or_that_writes_lines(
     file: TokenFile, tmp_path: Path, words: tuple[str, ...], said: str
