@@ -82,4 +82,5 @@ def rentree_factor(shape: LoadShape, days: int) -> float:
     """The factor `days` after the rentrée: straight lines between the listed days, 1.0 before the first and a week after the last."""
     points = sorted((int(name[1:]), value) for name, value in shape.rentree_factor.items())
     points.append((points[-1][0] + 7, 1.0))
-    return float(np.interp(days, *zip(*points, strict=True), left=1.0))
+    at, factors = zip(*points, strict=True)
+    return float(np.interp(days, at, factors, left=1.0))

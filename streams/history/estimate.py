@@ -194,4 +194,5 @@ def _ramp(shape: LoadShape, days: int) -> float:
     """The summer before a rentrée: straight lines between the listed days before it, the summer's factor before the first."""
     points = sorted((-int(name.removeprefix("d-")), value) for name, value in shape.pre_rentree_ramp.items())
     points = [(points[0][0] - 7, shape.summer_factor), *points, (0, 1.0)]
-    return float(np.interp(days, *zip(*points, strict=True)))
+    at, factors = zip(*points, strict=True)
+    return float(np.interp(days, at, factors))

@@ -170,9 +170,9 @@ class Generator:
 
     def _make_unknown(self, step: Step, index: int, rng: random.Random) -> None:
         place, profile, service = self.cells.names(step.cells[index])
-        members, *counted = make_unknown(orjson.loads(step.values[index]), place, profile, service, rng)
+        members, place, profile, service = make_unknown(orjson.loads(step.values[index]), place, profile, service, rng)
         step.values[index] = orjson.dumps(members)
-        step.cells[index] = self.cells.number(*counted)
+        step.cells[index] = self.cells.number(place, profile, service)
 
 
 def _populations(plan: TrafficPlan, perimeter: Establishments, cells: Cells) -> list[RegionPopulation]:
