@@ -29,15 +29,16 @@ RECURRING_LIMIT = 3.8
 #: No less is expected of an ordinary day. A day that reached more than this had an event, and is no ordinary one; of more than
 #: this part of the days nobody believes it.
 PEAK_MIN, EVENT_SCORE, EVENT_DAYS_MAX = 2.9, 6.5, 0.3
-#: At a budget of so many a month it takes so much more than an ordinary day's highest, and by its square more where ordinary days reach
-#: high: the longer is the tail beyond (measured on the real series that taught).
-BUDGET_A_MONTH, MORE, HEAVY = 2.0, 1.1, 1.7
+#: At a budget of so many a month it takes so much more than an ordinary day's highest, upward and downward (weather and holidays end many
+#: a day, little fills one as much), and by its square more where ordinary days reach high: the longer is the tail beyond (measured on
+#: the real series that taught).
+BUDGET_A_MONTH, MORE, HEAVY = 2.0, (1.1, 1.4), 1.7
 #: While no days tell of that tail, seven tenths of it are taken for granted; all of it after so many.
 HEAVY_DAYS = 28.0
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.32
 #: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
-BUSY_PART, BUSY_BUDGET = 0.5, 0.97
+BUSY_PART, BUSY_BUDGET = 0.5, 0.995
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
     heavy = HEAVY * (0.7 + 0.3 * min(1.0, len(peaks) / HEAVY_DAYS)) * ((usual / PEAK_MIN) ** 2 - 1.0)
-    score = usual + MORE + heavy + TAIL * rarer
+    score = usual + np.reshape(MORE, (2, 1, 1, 1)) + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)
     return Limits(score, usual, often[0].any(axis=0))
 
