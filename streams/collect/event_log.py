@@ -128,7 +128,9 @@ class EventLog:
                 if self._producer is None:
                     self._producer = await self._connect()
                     log.info("Kafka takes events")
-                up = await asyncio.wait_for(self._producer.client.force_metadata_update(), LOOK_SECONDS_MAX)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes as the answer does, and this would never end.
+                async with asyncio.timeout(LOOK_SECONDS_MAX):
+                    up = await self._producer.client.force_metadata_update()
                 self._tell(None if up else self._address.explain(TimeoutError("no broker answers")))
             except (KafkaError, OSError, VigieError) as error:  # a TimeoutError is an OSError
                 self._tell(error if isinstance(error, VigieError) else self._address.explain(error))

@@ -60,7 +60,7 @@ def _format_again(program: Program, properties: Path) -> None:
     shutil.rmtree(program.directory / "data")
     at = program.argv.index("-cp")
     tool = [program.argv[0], "-Xmx256m", *program.argv[at : at + 2], "kafka.tools.StorageTool"]
-    subprocess.run([*tool, "format", "-t", CLUSTER_ID, "-c", properties], check=True, capture_output=True, timeout=90)
+    subprocess.run([*tool, "format", "-t", CLUSTER_ID, "-c", properties], check=True, capture_output=True, timeout=120)
 
 
 def _alone(role: str, listener: str, port: int) -> str:

@@ -91,7 +91,7 @@ class Observer:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept})
         began = time.monotonic()
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read(), time.monotonic() - began
         except urllib.error.HTTPError as refused:
             with refused:

@@ -24,7 +24,7 @@ CATALOG = load_catalog(default_config_dir())
 VISITS = 14_000
 WEEK_BEFORE = 500  # in Grand Est and in Auvergne-Rhône-Alpes each
 #: Playwright's default of 5 s is for a machine that does nothing else.
-PATIENT_MS = 30_000
+PATIENT_MS = 120_000
 expect.set_options(timeout=PATIENT_MS)
 
 

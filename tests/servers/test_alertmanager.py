@@ -63,7 +63,7 @@ def send(port: int, *alerts: dict[str, str], ended: bool = False) -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/v2/alerts", orjson.dumps(body), {"Content-Type": "application/json"}
     )
-    urllib.request.urlopen(request, timeout=5).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def called(sinks: Sinks) -> set[str]:
@@ -71,7 +71,7 @@ def called(sinks: Sinks) -> set[str]:
 
 
 def states(port: int) -> dict[str, str]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/alerts", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/alerts", timeout=60) as answer:
         found: list[dict[str, Any]] = orjson.loads(answer.read())
     return {one["labels"]["alertname"] + one["labels"].get("scope", ""): one["status"]["state"] for one in found}
 
@@ -98,7 +98,7 @@ def test_a_surge_reaches_mail_and_webhook_in_french_and_is_silenced_by_the_comma
     # The command at its foot silences this alert, and nothing wider.
     command = html.unescape(page.partition("<code>")[2].partition("</code>")[0])
     subprocess.run(["sh", "-c", command.replace("amtool", find_program("amtool"), 1)], check=True, timeout=120)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/silences", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/silences", timeout=60) as answer:
         (silence,) = orjson.loads(answer.read())
     assert {one["name"]: one["value"] for one in silence["matchers"]} == {
         "alertname": "EntSurge", "region": "44", "scope": "region",

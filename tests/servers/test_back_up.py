@@ -75,7 +75,7 @@ class Machine:
                 ("{vigie}", "{" + self._prefix + "}"),
             ):
                 command = command.replace(shown, own)
-            subprocess.run(["bash", "-ec", command], cwd=self._directory, check=True, capture_output=True, timeout=60)
+            subprocess.run(["bash", "-ec", command], cwd=self._directory, check=True, capture_output=True, timeout=120)
 
 
 def archived(archive: Path) -> dict[int, int]:
@@ -125,7 +125,7 @@ def test_redis_and_archive_are_restored_under_load(installation: Installation, c
                 wait_for("the archive is whole again", lambda: archived(archive) == over(own.settings), 60)
             for command in (*commands_of("recover.md", "vigie recount"), *looks()):
                 words = [sys.executable, "-m", "streams", *shlex.split(command)[1:]]
-                done = subprocess.run(words, env=own.environment, capture_output=True, text=True, timeout=90)
+                done = subprocess.run(words, env=own.environment, capture_output=True, text=True, timeout=120)
                 assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         machine.run(commands_of("recover.md", "--scan"))
         assert snapshot_of(own.settings).layout is None

@@ -65,7 +65,7 @@ def ask(port, query, at, *, instant):
     span = {"time": at} if instant else {"start": at - MINUTES * 60, "end": at, "step": 60}
     path = "query" if instant else "query_range"
     address = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode({'query': query, **span})}"
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         found = json.load(answer)["data"]["result"]
     series = {}
     for one in found:

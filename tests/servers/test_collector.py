@@ -292,7 +292,7 @@ def test_vigie_publish_sends_a_file_over_https(place: Installation, collector: C
     }
     argv = [sys.executable, "-m", "streams", "publish", str(file)]
     environment = place.environment | own | {"VIGIE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done.stderr
     assert "4 lines read: 3 delivered" in done.stdout + done.stderr
     assert "ill_typed" in done.stdout + done.stderr
@@ -335,7 +335,7 @@ def test_php_javascript_and_python_name_visitors_alike_and_curl_sends_a_file(
         )
         assert (done.returncode, f"{len(given)} delivered, 0 failed" in done.stderr) == (0, True), done.stderr
         weak = os.environ | own | {"ENT_SECRET": "short"}
-        short = subprocess.run(argv, input=text, env=weak, capture_output=True, text=True, timeout=60, check=False)
+        short = subprocess.run(argv, input=text, env=weak, capture_output=True, text=True, timeout=120, check=False)
         assert short.returncode == 2
     assert len(records(place)) == before + 2 * len(given)
     assert seen(ids) == first

@@ -62,7 +62,7 @@ def test_every_route_answers_head_as_get_and_is_neither_sniffed_nor_stored(obser
 
 def asked(observer: Observer, method: str, path: str) -> dict[str, str | int]:
     """Status and headers of one answer, whose body must be empty after HEAD."""
-    connection = http.client.HTTPConnection("127.0.0.1", observer.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", observer.port, timeout=60)
     with closing(connection):
         connection.request(method, path)
         answer = connection.getresponse()
@@ -72,7 +72,7 @@ def asked(observer: Observer, method: str, path: str) -> dict[str, str | int]:
 
 
 def test_metrics_are_gzipped_where_that_is_asked_for(observer: Observer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", observer.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", observer.port, timeout=60)
     with closing(connection):
         for encoding, packed in (
             ("gzip", True),

@@ -82,7 +82,7 @@ def exposed_and_scraped(installation: Installation, events: int) -> tuple[int, i
     try:
         server.wait_ready()
         wait_for("Prometheus has it", lambda: scraped_total(port) == events, 40)
-        with urllib.request.urlopen(f"http://127.0.0.1:{observer_port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{observer_port}/metrics", timeout=120) as answer:
             lines = answer.read().decode().splitlines()
         exposed = sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("ent_events_total{"))
         return int(exposed), scraped_total(port)
@@ -94,7 +94,7 @@ def exposed_and_scraped(installation: Installation, events: int) -> tuple[int, i
 
 def scraped_total(port: int) -> int:
     with urllib.request.urlopen(
-        f"http://127.0.0.1:{port}/api/v1/query?query=sum(ent_events_total)", timeout=10
+        f"http://127.0.0.1:{port}/api/v1/query?query=sum(ent_events_total)", timeout=60
     ) as answer:
         found = orjson.loads(answer.read())["data"]["result"]
     return int(float(found[0]["value"][1])) if found else 0

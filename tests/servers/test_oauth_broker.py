@@ -111,7 +111,7 @@ def place(redis_server: RedisServer, tmp_path: Path) -> Iterator[tuple[Settings,
 
 def vigie(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "streams", *words], env=environment, capture_output=True, text=True, timeout=90
+        [sys.executable, "-m", "streams", *words], env=environment, capture_output=True, text=True, timeout=120
     )
 
 

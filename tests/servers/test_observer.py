@@ -84,6 +84,7 @@ def test_metrics_api_and_commands_say_what_was_counted(place, filler):
     )
     with observing(replace(place, metrics_all=True)) as one, observing(replace(place, metrics_all=True)) as two:
         wait_until(lambda: settled_past(one, first + 4) and say_the_same(one, two))
+        filler.beat()
         samples = one.scrape()
         assert samples[("ent_events_total", "44", "NOTES")] == 18
         assert samples[("ent_project_events_total", "mbn")] == 18

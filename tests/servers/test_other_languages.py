@@ -76,11 +76,11 @@ def uses() -> list[dict[str, str]]:
     ]
 
 
-def run(command: list[str], installation: Installation) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], installation: Installation, sent: list[dict[str, str]]) -> subprocess.CompletedProcess[str]:
     settings = installation.settings
     return subprocess.run(
         [*command, settings.kafka_bootstrap_servers, settings.topic, "mbn"],
-        input="".join(json.dumps(use, ensure_ascii=False) + "\n \n" for use in uses()),  # blank lines are no uses
+        input="".join(json.dumps(use, ensure_ascii=False) + "\n \n" for use in sent),  # blank lines are no uses
         env={**os.environ, "ENT_SECRET": SECRET},
         capture_output=True,
         text=True,
@@ -118,9 +118,16 @@ def test_java_go_and_python_place_and_name_visitors_alike(
     installation: Installation, java: list[str], go: list[str]
 ) -> None:
     def from_program(command: list[str]) -> None:
-        done = run(command, installation)
-        assert done.returncode == 0, done.stderr
-        assert f"{len(uses())} delivered, 0 failed" in done.stderr
+        left = uses()
+        for _ in range(4):  # a program that gets little time of its machine says what to send again
+            done = run(command, installation, left)
+            failed = [use for use in left if f"with the same id: {use['id']}: " in done.stderr]
+            assert f"{len(left) - len(failed)} delivered, {len(failed)} failed" in done.stderr, done.stderr
+            assert done.returncode == bool(failed)
+            if not failed:
+                return
+            left = failed
+        pytest.fail(done.stderr)
 
     with workers(installation.environment, installation.directory, 1):
         first = placed(installation, lambda: from_python(installation))
@@ -142,7 +149,7 @@ def test_a_secret_that_is_none_is_said_in_one_line(java: list[str], go: list[str
             environment = {**os.environ, "ENT_SECRET": secret}
             environment.pop("JDK_JAVA_OPTIONS", None)  # a JVM that is given some says so
             words = [*command, "127.0.0.1:9", "visits", "mbn"]
-            done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
             assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
             assert "secret" in done.stderr or "hex" in done.stderr
 

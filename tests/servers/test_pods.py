@@ -265,7 +265,7 @@ def _owners(observer: Pod) -> str:
     asked = urllib.request.Request(
         f"http://{observer.address}:{observer.port}/api/v1/status", headers={"Authorization": f"Bearer {Pod.token}"}
     )
-    with urllib.request.urlopen(asked, timeout=5) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         return str(answer.read())
 
 
@@ -278,6 +278,6 @@ def _collected(collector: Pod) -> int:
         data=orjson.dumps({**event, "service": "NOTES", "profile": "ELEVE"}) + b"\n",
         headers={"Authorization": f"Bearer {Pod.sender}", "Content-Type": "application/x-ndjson"},
     )
-    with urllib.request.urlopen(asked, timeout=15) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         assert orjson.loads(answer.read())["accepted"] == 1
     return ts // 60_000

@@ -79,7 +79,7 @@ def behind(redis_server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 def ask(address: str, path: str, method: str = "GET") -> tuple[int, bytes]:
     """Status and body of what a link of the page leads to."""
     _scheme, _, host, target = urljoin(address, path).split("/", 3)
-    connection = http.client.HTTPConnection(host, timeout=20)
+    connection = http.client.HTTPConnection(host, timeout=60)
     with closing(connection):
         connection.request(method, f"/{target}")
         answer = connection.getresponse()

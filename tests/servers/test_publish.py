@@ -308,7 +308,7 @@ if child:
 def test_a_program_that_forks_and_closes_nothing_loses_and_doubles_nothing(installation: Installation) -> None:
     settings = installation.settings
     command = [sys.executable, "-c", FORKS, settings.kafka_bootstrap_servers, settings.topic]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     # On a busy machine a topic that was just created may not be known yet: that is said, and tried again.
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     ids = [orjson.loads(value)["id"] for _, _, value in records(settings)]

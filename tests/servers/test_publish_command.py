@@ -119,11 +119,11 @@ def test_pipes_get_no_mark(installation: Installation) -> None:
     os.mkfifo(fifo)
     command = f"(printf '{{}}\\n' > '{fifo}') & exec '{sys.executable}' -m streams publish '{fifo}'"
     shell = ["bash", "-c", command]
-    done = subprocess.run(shell, env=installation.environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(shell, env=installation.environment, capture_output=True, timeout=120, check=False)
     assert (done.returncode, b"1 delivered" in done.stderr) == (0, True), done.stderr
     command = f"exec '{sys.executable}' -m streams publish <(printf '{{}}\\n')"
     shell = ["bash", "-c", command]
-    done = subprocess.run(shell, env=installation.environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(shell, env=installation.environment, capture_output=True, timeout=120, check=False)
     assert (done.returncode, b"1 delivered" in done.stderr) == (0, True), done.stderr
     assert [path.name for path in installation.directory.iterdir() if "mark" in path.name] == []
 

@@ -65,7 +65,7 @@ def restricted(installation: Installation) -> Iterator[Installation]:
 
 def get(port: int, path: str) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
             return answer.read().decode()
     except OSError:
         return ""

@@ -108,7 +108,7 @@ def problem_of(stack: Watched, command: str) -> str | None:
 
 def active(stack: Watched) -> set[str]:
     """Alerts that somebody is called for, now or within the group's wait."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports[4]}/api/v2/alerts", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports[4]}/api/v2/alerts", timeout=60) as answer:
         found = orjson.loads(answer.read())
     return {one["labels"]["alertname"] for one in found if one["status"]["state"] == "active"} - {"Watchdog"}
 

@@ -81,5 +81,5 @@ def test_a_settled_minute_is_read_again_only_when_it_changed(redis_server, tmp_p
 def _query(port: int, expression: str, minute: int | None = None) -> list[float]:
     asked = {"query": expression, **({} if minute is None else {"time": str(minute * 60)})}
     url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode(asked)}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return [float(result["value"][1]) for result in orjson.loads(answer.read())["data"]["result"]]

@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.servers
 
 CATALOG = load_catalog(default_config_dir())
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=120_000)
 
 
 def hurried(path, **changes):
@@ -82,7 +82,7 @@ def chain(redis_url, directory):
 
 def asked(port, query):
     address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return json.load(answer)["data"]["result"]
 
 
@@ -181,6 +181,6 @@ def taken_in_charge(place, observer, page, incident):
     wait_until(lambda: known() is not None, 15)
     assert (known()["who"], known()["comment"]) == ("Claire", "je regarde")
     expect(page.locator("#alerts .running .meta")).to_contain_text(f"pris en charge par Claire jusqu'à {until[1]}")
-    with urllib.request.urlopen(f"{place.alertmanager_url}/api/v2/alerts", timeout=5) as answer:
+    with urllib.request.urlopen(f"{place.alertmanager_url}/api/v2/alerts", timeout=60) as answer:
         states = {one["labels"]["alertname"]: one["status"]["state"] for one in json.load(answer)}
     assert states["EntSurge"] == "suppressed"
