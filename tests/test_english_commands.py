@@ -23,7 +23,6 @@ FOR_SCREENS = {
     "publish/fields.py": "what logs write",
     "rehearse/plot.py": "a page",
     "simulate/step.py": "odd events",
-    "trial/reasons.py": "a page",
 }
 SPEAKING = [
     path

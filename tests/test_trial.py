@@ -15,7 +15,7 @@ from bench.logs import make_logs
 from streams.cli import cli
 from streams.pages import french
 from streams.publish.lines import OVER_LINES, TOO_LONG
-from streams.trial.reasons import FRENCH, in_french
+from streams.trial.trial_page import FRENCH, in_french
 
 ROOT = Path(__file__).resolve().parents[1]
 DAYS = 32
