@@ -192,6 +192,19 @@ def test_strange_nights_do_not_raise_the_limit_of_days() -> None:
     assert score[12] < 4.2 < 5.5 < score[3]
 
 
+def test_a_drop_takes_more_than_a_surge_and_a_quiet_hour_more_than_a_busy_one() -> None:
+    """Whose days reached as high in both directions and at all hours."""
+    past = Past()
+    for number in range(80):
+        date = datetime.date(2026, 1, 5) + datetime.timedelta(days=number)
+        by_hour = np.full((2, GROUPS, 1, 24), 2.5, np.float32)
+        past.add(replace(Day.unjudged(date, weekly(date), np.ones((1, 24))), peaks=by_hour))
+    expected = np.where(np.arange(24) < 6, 1.0, 50.0)[None, :]
+    surge, drop = learn_limits(past, expected, SENSITIVITIES["normal"]).score[:, 0, 0]
+    assert (drop > surge + 0.2).all()
+    assert surge[3] > surge[12] + 1.5
+
+
 def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
     """Every other evening scores 8, other hours at most 3.2."""
     assert learn_limits(every_other_evening(3.2), np.ones((1, 24)), SENSITIVITIES["normal"]).usual[0, 0, 0].max() < 3.5
