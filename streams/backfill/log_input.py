@@ -131,12 +131,11 @@ class InputReading:
         """
         report, reader = self._report, self.rules.make_reader()
         stream, raw = open_events(self.name)
-        before = 0
         with raw, stream:
             try:
                 for outcomes in classify_all(stream, reader):
                     kinds = []
-                    for number, found in enumerate(outcomes, before + 1):
+                    for number, found in enumerate(outcomes, report.lines + 1):
                         if type(found) is Skip:
                             kinds.append(found.kind)
                         elif type(found) is Outgoing:
@@ -144,8 +143,9 @@ class InputReading:
                             self._numbers.append(number)
                         else:
                             self._tally.unreadable.add(number, found.why)
-                    self._tally.skip_all(kinds)
-                    before += len(outcomes)
+                    for kind, lines in Counter(kinds).items():
+                        self._tally.skip(kind, lines)
+                    report.lines += len(outcomes)
                     if len(self._block) >= BLOCK_EVENTS:
                         self._take_block()
                     if self.look(raw.tell() if raw.seekable() else 0):
@@ -156,7 +156,6 @@ class InputReading:
                 raise InputError(f"{self.name}: {why}") from None
         self._take_block()
         self._write()
-        report.lines = before
         report.skipped = dict(self._tally.skipped)
         report.unreadable, report.unreadable_first = self._tally.unreadable.count, self._tally.unreadable.first
         report.rejected = dict(self._reasons)

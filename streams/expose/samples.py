@@ -114,8 +114,8 @@ def snapshot_families(snapshot: Snapshot, lists: Lists, lateness_ms: int) -> Ite
         (metrics.SETTLED, None if snapshot.settled_ms is None else snapshot.settled_ms / 1000),
         (metrics.SETTLING_STALE, len(settling(snapshot, lateness_ms).stale)),
         (metrics.PARTITIONS_UNOWNED, len(partitions_unowned(snapshot))),
-        (metrics.DEDUPE_WINDOW, None if windows is None else windows[0] / 1000),
-        (metrics.VISIT_WINDOW, None if windows is None else windows[1] / 1000),
+        (metrics.DEDUPE_WINDOW, None if windows is None else windows.ids_ms / 1000),
+        (metrics.VISIT_WINDOW, None if windows is None else windows.visitors_ms / 1000),
         (metrics.CATALOG_MISMATCH, int(bool(catalogs_in_use(snapshot) - {ours}))),
     )
     lags = lag_events(snapshot)
@@ -181,10 +181,16 @@ def lag_events(snapshot: Snapshot) -> dict[int, int | None]:
     return lags
 
 
-def shortest_windows(snapshot: Snapshot) -> tuple[int, int] | None:
-    """Return how far back (ms) ids, and visitors, are remembered: the shortest windows over the partitions that have an owner and counted
-    anything; None where there is none.
-    """
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How far back (ms) ids and visitors are remembered."""
+
+    ids_ms: int
+    visitors_ms: int
+
+
+def shortest_windows(snapshot: Snapshot) -> Windows | None:
+    """Return the shortest windows over the partitions that have an owner and counted anything; None where there is none."""
     unowned = set(partitions_unowned(snapshot))
     found = [
         beat
@@ -193,7 +199,7 @@ def shortest_windows(snapshot: Snapshot) -> tuple[int, int] | None:
     ]
     if not found:
         return None
-    return min(beat.dedupe_window_ms for beat in found), min(beat.visit_window_ms for beat in found)
+    return Windows(min(beat.dedupe_window_ms for beat in found), min(beat.visit_window_ms for beat in found))
 
 
 def census_families(census: Census | None, settled_ms: int | None, lists: Lists) -> Iterator[Family]:

@@ -73,7 +73,8 @@ class CombinedReader:
     def read(self, line: bytes) -> Reading:
         """Return what one line is."""
         plain = match_plain(line)
-        return (plain and self._read_plain(*plain.groups())) or self._read_with_care(line)
+        found = None if plain is None else self._read_plain(*plain.groups())
+        return self._read_with_care(line) if found is None else found
 
     def read_block(self, block: bytes) -> Iterator[tuple[bytes, Reading | None]]:
         """Return each line of a block of whole lines, and what it is; None where only `read` can tell."""

@@ -70,15 +70,12 @@ class Tally:
         self.skipped: Counter[str] = Counter()
         self.unreadable = Named()
 
-    def skip(self, what: Skip) -> None:
-        """Count a line that is not sent."""
-        self.skip_all([what.kind])
-
-    def skip_all(self, kinds: list[str]) -> None:
-        """Count lines that are not sent, by their kinds."""
+    def skip(self, kind: str, lines: int = 1) -> None:
+        """Count lines of one kind that are not sent."""
         skipped = self.skipped
-        for kind, number in Counter(kinds).items():
-            skipped[kind if kind in skipped or len(skipped) < KINDS_MAX else OTHER_KINDS] += number
+        if kind not in skipped and len(skipped) >= KINDS_MAX:
+            kind = OTHER_KINDS
+        skipped[kind] += lines
 
 
 #: Stands in for every project's secret: what is made with it is thrown away.
@@ -119,7 +116,7 @@ def rehearse(
                 continue
             found = classify(line, reader)
             if isinstance(found, Skip):
-                done.tally.skip(found)
+                done.tally.skip(found.kind)
             elif isinstance(found, Unreadable):
                 done.tally.unreadable.add(done.lines, found.why)
             else:

@@ -72,9 +72,9 @@ class NativeLines:
             return Unreadable(TOO_LONG)
         return Outgoing(line, key)
 
-    def read_block(self, block: bytes) -> Iterator[Outgoing | bytes]:
+    def read_block(self, block: bytes) -> list[bytes]:
         """Return the lines of a block: none can be told at once."""
-        return iter(lines_of(block))
+        return lines_of(block)
 
     def pass_by(self, line: bytes) -> None:
         """Events carry their ids: nothing to remember."""

@@ -126,7 +126,7 @@ class LineFeed:
                 if not self._hand_over(found, number, line, publisher, look):
                     return False
             elif isinstance(found, Skip):
-                self.tally.skip(found)
+                self.tally.skip(found.kind)
                 self.book.skip(number, line)
             else:
                 self.tally.unreadable.add(number, found.why)

@@ -283,7 +283,7 @@ def test_the_shortest_window_of_ids_is_shown(families, make_snapshot):
     warming = {**snapshot.heartbeats, 1: replace(snapshot.heartbeats[1], dedupe_window_ms=0, warming=0.4)}
     windows = shortest_windows(replace(snapshot, heartbeats=warming))
     assert windows is not None
-    assert windows[0] == 780_000  # it does not count yet
+    assert windows.ids_ms == 780_000  # it does not count yet
     assert shortest_windows(make_snapshot(now_ms=snapshot.now_ms + 15_000)) is None  # nobody's
 
 

@@ -75,6 +75,14 @@ def read_plain(line: bytes) -> tuple[int, bytes | None, bytes, bytes, bytes, byt
     return None if where is None or ts_ms is None else (ts_ms, *where, user, *request.split(b" "), status)
 
 
+def _changed(changes: list[tuple[int, int, bytes]]) -> bytes:
+    """The line with each change: where, how many bytes go, what comes in their place."""
+    line = LINE
+    for at, removed, put in changes:
+        line = line[:at] + put + line[at + removed :]
+    return line
+
+
 def _same(line: bytes) -> bool:
     """Whether the quick way agrees with the careful one; it may leave a line to it."""
     plain = read_plain(line)
@@ -100,9 +108,7 @@ def test_a_plain_line_is_read() -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(LINE)), st.integers(0, 12), PIECES), min_size=1, max_size=3))
 def test_whatever_is_put_into_a_line(changes: list[tuple[int, int, bytes]]) -> None:
-    line = LINE
-    for at, removed, put in changes:
-        line = line[:at] + put + line[at + removed :]
+    line = _changed(changes)
     assert _same(line), line
 
 
@@ -122,12 +128,7 @@ def _is_read_alike(content: bytes) -> bool:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(CHANGES, ENDS), max_size=6))
 def test_lines_of_a_block_are_what_each_of_them_is(lines: list[tuple[list[tuple[int, int, bytes]], bytes]]) -> None:
-    content = b""
-    for changes, end in lines:
-        line = LINE
-        for at, removed, put in changes:
-            line = line[:at] + put + line[at + removed :]
-        content += line + end
+    content = b"".join(_changed(changes) + end for changes, end in lines)
     assert _is_read_alike(content), content
 
 
