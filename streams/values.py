@@ -37,6 +37,17 @@ def whole(text: str) -> int:
     return int(found[1])
 
 
+def count(column: str, text: str, most: int) -> int:
+    """What a column counts: a whole number that is no larger than `most`. The error names the column."""
+    try:
+        found = whole(text)
+    except ValueError as error:
+        raise ValueError(f"{column} {error}") from None
+    if found > most:
+        raise ValueError(f"{column} {found:,} is too large: at most {most:,}")
+    return found
+
+
 def number(text: str) -> float:
     """A number from 0 on: `1234.5`, `1234,5`, `1 234,5`, `1.2e+03`."""
     bare = _ungrouped(text)

@@ -158,7 +158,7 @@ def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> Wr
     for mark in archive.read(day, lambda file: file.head.hours) or ():
         if mark.source is HourSource.BACKFILL:  # an hour that no log tells of any more is no sum of anything
             spans.setdefault(mark.hour, [])
-    sums = {cut: CutRows.summed(parts) for cut, parts in rows.items()}
+    sums = {cut: CutRows.joined(parts).grouped(lambda key: key) for cut, parts in rows.items()}
     readings = [
         HourReading(
             HourMark(hour, HourSource.BACKFILL, tuple(joined(found))),

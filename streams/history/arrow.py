@@ -19,7 +19,7 @@ from streams.clock import paris_day
 from streams.decoded_types import known
 from streams.errors import InputError, VigieError
 from streams.history import hll
-from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Sketches
 from streams.history.marks import DayFile, HourMark, InputMark
 from streams.history.whole_files import unreadable
 
@@ -136,12 +136,8 @@ class FileReader:
 
     def rows(self, cut: CutName, region: str | None = None) -> CutRows:
         """The rows of a cut; of `REGION_SERVICE` those of one region where one is named."""
-        wanted = [f"{cut}:{region}"] if region else [cut.value]
-        groups = [
-            i
-            for i, name in enumerate(self.head.groups)
-            if name in wanted or (not region and name.startswith(f"{cut}:"))
-        ]
+        wanted = f"{cut}:{region}" if region else cut.value
+        groups = [i for i, name in enumerate(self.head.groups) if name == wanted or name.partition(":")[0] == wanted]
         visits = "service_visits" if cut is CutName.REGION_SERVICE else "visits"
         columns = ["minute", "events", visits, *KEY_COLUMNS[cut], *(["late"] if cut is CutName.REGION else [])]
         if not groups:
@@ -161,17 +157,14 @@ class FileReader:
         groups = [i for i, name in enumerate(self.head.groups) if name == DAY_CUT]
         if not groups:
             return Sketches.none()
-        users: dict[Key, bytes] = {}
-        establishments: dict[Key, bytes] = {}
-        for row in self._read(
-            groups, ["region", "project", "scope", "users_sketch", "establishments_sketch"]
-        ).to_pylist():
-            key = (row["scope"], row["project"] or row["region"])
-            if row["users_sketch"]:
-                users[key] = row["users_sketch"]
-            if row["establishments_sketch"]:
-                establishments[key] = row["establishments_sketch"]
-        return Sketches(users, establishments)
+        names = ("users_sketch", "establishments_sketch")
+        rows = self._read(groups, ["region", "project", "scope", *names]).to_pylist()
+        return Sketches(
+            *(
+                {(row["scope"], row["project"] or row["region"]): row[name] for row in rows if row[name]}
+                for name in names
+            )
+        )
 
     def day(self) -> DayFile:
         """Everything."""
@@ -221,31 +214,18 @@ DAY_CUT = "day"
 
 def cut_rows(table: pa.Table, key_columns: tuple[str, ...], visits: str) -> CutRows:
     """Rows are stored sorted by key and minute, so keys are found where they change."""
-    combined = np.zeros(table.num_rows, np.int64)
-    names: list[list[str]] = []
-    for column in key_columns:
-        array = table.column(column).unify_dictionaries().combine_chunks()
-        labels = [str(label) for label in array.dictionary.to_pylist()]
-        combined *= max(1, len(labels))
-        combined += array.indices.to_numpy(zero_copy_only=False)
-        names.append(labels)
-    begins = np.flatnonzero(np.diff(combined, prepend=-1))
-    lengths = np.diff(begins, append=len(combined))
-    keys = tuple(_key(int(combined[begin]), names) for begin in begins)
+    arrays = [table.column(column).unify_dictionaries().combine_chunks() for column in key_columns]
+    codes = np.array([array.indices.to_numpy(zero_copy_only=False) for array in arrays], np.int64)
+    begins = np.flatnonzero(np.diff(codes, prepend=-1).any(axis=0))
+    lengths = np.diff(begins, append=table.num_rows)
+    labels = [array.dictionary.to_pylist() for array in arrays]
+    keys = tuple(tuple(map(list.__getitem__, labels, place)) for place in codes[:, begins].T.tolist())
     if list(keys) != sorted(set(keys)):
         raise ValueError("its rows are not in order")
     series = np.repeat(np.arange(len(keys)), lengths)
     minute = table.column("minute").to_numpy().astype("datetime64[s]").astype(np.int64) // 60
     late = _numbers(table, "late") if "late" in table.column_names else np.zeros(len(series), np.int64)
     return CutRows(keys, series, minute, _numbers(table, "events"), _numbers(table, visits), late)
-
-
-def _key(value: int, names: list[list[str]]) -> tuple[str, ...]:
-    key = []
-    for labels in reversed(names):
-        value, index = divmod(value, len(labels))
-        key.append(labels[index])
-    return tuple(reversed(key))
 
 
 def _numbers(table: pa.Table, column: str) -> Any:
@@ -291,26 +271,17 @@ def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> pa.Table:
 
 
 def _day_table(day: DayFile) -> pa.Table:
-    import pyarrow as pa
-
-    users, establishments = day.sketches.users, day.sketches.establishments
-    keys = sorted({*users, *establishments})
-    region = [code if scope != "project" else None for scope, code in keys]
-    project = [code if scope == "project" else None for scope, code in keys]
-    midnight = paris_day(day.date)[0]
+    keys = sorted({*day.sketches.users, *day.sketches.establishments})
     columns: dict[str, Any] = {
-        "minute": pa.array([midnight * 60] * len(keys), pa.int64()),
+        "minute": [paris_day(day.date)[0] * 60] * len(keys),
         "cut": _same(DAY_CUT, len(keys)),
-        "scope": pa.array([scope for scope, _code in keys], pa.string()),
-        "region": pa.array(region, pa.string()),
-        "project": pa.array(project, pa.string()),
-        "users": pa.array([hll.count(users[key]) if key in users else None for key in keys], pa.int64()),
-        "establishments": pa.array(
-            [hll.count(establishments[key]) if key in establishments else None for key in keys], pa.int64()
-        ),
-        "users_sketch": pa.array([users.get(key) for key in keys], pa.binary()),
-        "establishments_sketch": pa.array([establishments.get(key) for key in keys], pa.binary()),
+        "scope": [scope for scope, _code in keys],
+        "region": [code if scope != "project" else None for scope, code in keys],
+        "project": [code if scope == "project" else None for scope, code in keys],
     }
+    for name, held in (("users", day.sketches.users), ("establishments", day.sketches.establishments)):
+        columns[name] = [hll.count(held[key]) if key in held else None for key in keys]
+        columns[f"{name}_sketch"] = [held.get(key) for key in keys]
     return _table(columns, len(keys))
 
 
@@ -323,11 +294,10 @@ def _same(text: str, number: int) -> Any:
 def _table(columns: dict[str, Any], number: int) -> pa.Table:
     import pyarrow as pa
 
-    arrays = []
-    for field in schema():
-        values = columns.get(field.name)
-        arrays.append(pa.nulls(number, field.type) if values is None else values.cast(field.type))
-    return pa.Table.from_arrays(arrays, schema=schema())
+    all_columns = schema()
+    return pa.table(
+        {field.name: columns.get(field.name, pa.nulls(number, field.type)) for field in all_columns}, schema=all_columns
+    )
 
 
 def schema() -> pa.Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
@@ -12,6 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from streams.yaml_file import convert_section, read_mapping, section_error
+
+T = TypeVar("T")
 
 
 class DayType(StrEnum):
@@ -24,9 +27,7 @@ class DayType(StrEnum):
     SUNDAY_BEFORE_SCHOOL = "sunday_before_school"  # school the next day; the last Sunday of holidays, too
     HOLIDAY = "holiday"  # school holidays, their weekends included
     PUBLIC_HOLIDAY = "public_holiday"  # in the whole region
-    LOCAL_HOLIDAY = (
-        "local_holiday"  # public holiday in a part of the region on a day of school (Alsace-Moselle in Grand Est)
-    )
+    LOCAL_HOLIDAY = "local_holiday"  # public in a part of the region (Alsace-Moselle), on a day of school
     RETURN = "return"  # first school day after holidays of a week or more
     RENTREE_WEEK = "rentree_week"  # school days among the seven days that begin with the rentrée
     UNKNOWN = "unknown"  # nobody told when there is school
@@ -46,9 +47,6 @@ class Break(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def days(self) -> int:
         """How many days it lasts."""
         return (self.last - self.first).days + 1
-
-
-T = TypeVar("T")
 
 
 class SchoolYear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,9 +132,8 @@ def _base_problems(base: _Calendar, zones: Mapping[str, str | None]) -> Iterator
     subdivisions = holidays.country_holidays("FR").subdivisions
     if base.packaged_first > base.packaged_last:
         yield f"packaged_first ({base.packaged_first}) lies after packaged_last ({base.packaged_last})"
-    named = [(region, part) for region, part in base.public_holidays.items()]
-    named += [(region, part) for region, parts in base.local_public_holidays.items() for part in parts]
-    for region, subdivision in named:
+    local = ((region, part) for region, parts in base.local_public_holidays.items() for part in parts)
+    for region, subdivision in (*base.public_holidays.items(), *local):
         if region not in zones:
             yield f"region {region!r} is not in regions.yaml"
         if subdivision not in subdivisions:
@@ -145,14 +142,13 @@ def _base_problems(base: _Calendar, zones: Mapping[str, str | None]) -> Iterator
 
 def _override_problems(told: _Overrides, zones: Mapping[str, str | None]) -> Iterator[str]:
     known = {zone for zone in zones.values() if zone}
-    seen: set[tuple[str, int]] = set()
     for year in told.school_years:
         if year.zone not in known:
             yield f"school_years: zone {year.zone!r} is not in regions.yaml ({', '.join(sorted(known))})"
-        if (year.zone, year.year) in seen:
-            yield f"school_years: {year.zone} {year.year} is told twice"
-        seen.add((year.zone, year.year))
         yield from year.problems()
+    for (zone, number), times in Counter((year.zone, year.year) for year in told.school_years).items():
+        if times > 1:
+            yield f"school_years: {zone} {number} is told twice"
     for forced in told.days:
         if forced.first > forced.last:
             yield f"days: {forced.label}: first ({forced.first}) lies after last ({forced.last})"

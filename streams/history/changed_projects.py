@@ -6,6 +6,7 @@ project: of each the share is taken off that those projects have in a region's v
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import UNKNOWN, Catalog
-from streams.history.day_columns import CutName
+from streams.history.day_columns import CutName, Key
 from streams.history.side import Extent, Side
 
 #: On a day on which the other side has at least so many visits, none is silence and not chance.
@@ -122,11 +123,9 @@ class ComparedVisits:
 
 def all_projects(by: str, code: str, now: Side, then: Side) -> ComparedVisits:
     """The visits of a code in minutes that both sides measured, whatever changed; of estimated figures, in the regions that they cover."""
-    covered = then.regions
-    if covered is not None and by == "national":
-        now_visits = sum(now.sum_of("region", region).compared for region in covered)
-        return ComparedVisits(now_visits, then.sum_of(by, code).compared)
-    return ComparedVisits(now.sum_of(by, code).compared, then.sum_of(by, code).compared)
+    is_part = then.regions is not None and by == "national"
+    of_now = [("region", region) for region in then.regions or ()] if is_part else [(by, code)]
+    return ComparedVisits(sum(now.sum_of(*each).compared for each in of_now), then.sum_of(by, code).compared)
 
 
 def like_with_like(
@@ -134,13 +133,18 @@ def like_with_like(
 ) -> ComparedVisits | None:
     """The visits of a code that can be compared, on both sides; None where nothing can."""
     if by in BY_SHARE:
-        members = {code} if by == "profile" else _services(by, code, catalog)
-        tables = [side.profile_visits if by == "profile" else side.service_visits for side in (now, then)]
-        covered = then.regions if by == "profile" else then.service_regions
         if not then.estimated and not perimeter.is_known:
             return None
-        kept = [_Kept(side, perimeter, catalog) for side in (now, then)]
-        return ComparedVisits(*(_of_regions(*one, members, covered) for one in zip(tables, kept, strict=True)))
+        members = {code} if by == "profile" else _services(by, code, catalog)
+        covered = then.regions if by == "profile" else then.service_regions
+        both = []
+        for side in (now, then):
+            visits = side.profile_visits if by == "profile" else side.service_visits
+            chosen = {place: n for place, n in visits.items() if place[1] in members}
+            if covered is not None:
+                chosen = {place: n for place, n in chosen.items() if place[0] in covered}
+            both.append(_without_shares(chosen, side, _gone(side, perimeter, catalog)))
+        return ComparedVisits(*both)
     if then.estimated or by == "project":
         # The projects that changed stand out; whether others did is of no matter to one.
         return None if by == "project" and code in perimeter.projects else all_projects(by, code, now, then)
@@ -149,14 +153,21 @@ def like_with_like(
     if by == "academy" and code in perimeter.academies:
         return None
     if by in ("national", "region"):
-        return ComparedVisits(*(_without_projects(by, code, side, perimeter, catalog) for side in (now, then)))
+        both_gone = [_gone(side, perimeter, catalog) for side in (now, then)]
+        taken_off = [gone.total() if by == "national" else gone[code] for gone in both_gone]
+        return ComparedVisits(
+            now.sum_of(by, code).compared - taken_off[0], then.sum_of(by, code).compared - taken_off[1]
+        )
     return all_projects(by, code, now, then)
 
 
-def _without_projects(by: str, code: str, side: Side, perimeter: Perimeter, catalog: Catalog) -> int:
+def _gone(side: Side, perimeter: Perimeter, catalog: Catalog) -> Counter[str | None]:
+    """Visits compared of the projects that changed, by their region; None: of those that have none of their own."""
     region_of = {project.code: project.region for project in catalog.projects}
-    gone = [p for p in perimeter.projects if by == "national" or region_of.get(p) == code]
-    return side.sum_of(by, code).compared - sum(side.sum_of("project", project).compared for project in gone)
+    gone: Counter[str | None] = Counter()
+    for project in perimeter.projects:
+        gone[region_of.get(project)] += side.sum_of("project", project).compared
+    return gone
 
 
 def _services(by: str, code: str, catalog: Catalog) -> set[str]:
@@ -165,40 +176,13 @@ def _services(by: str, code: str, catalog: Catalog) -> set[str]:
     return set(catalog.published_groups[code]) if by == "group" else {code}
 
 
-class _Kept:
-    """Which part of a region's visits is not of the projects that changed."""
-
-    def __init__(self, side: Side, perimeter: Perimeter, catalog: Catalog) -> None:
-        regions = {project.code: project.region for project in catalog.projects}
-        self._side = side
-        self._of_region: dict[str, int] = {}
-        nowhere = 0
-        for code in perimeter.projects:
-            visits, region = side.sum_of("project", code).compared, regions.get(code)
-            if region is None:
-                nowhere += visits
-            else:
-                self._of_region[region] = self._of_region.get(region, 0) + visits
-        # Of a project of no region nobody knows where its visits are: everywhere alike.
-        self._everywhere = _part(side.sum_of("national", "FR").compared, nowhere)
-
-    def part(self, region: str) -> float:
-        """From 0 to 1."""
-        whole = self._side.sum_of("region", region).compared
-        return self._everywhere * _part(whole, self._of_region.get(region, 0))
+def _without_shares(visits: Mapping[Key, int], side: Side, gone: Counter[str | None]) -> int:
+    """What is left of visits by region and code without the share that `gone` ones have in each region's."""
+    # Of a project of no region nobody knows where its visits are: everywhere alike.
+    everywhere = _part(side.sum_of("national", "FR").compared, gone[None])
+    parts = {code: everywhere * _part(side.sum_of("region", code).compared, gone[code]) for code, *_ in visits}
+    return round(sum(number * parts[place[0]] for place, number in visits.items()))
 
 
 def _part(whole: int, gone: int) -> float:
     return max(0.0, 1 - gone / whole) if whole else 1.0
-
-
-def _of_regions(
-    visits: Mapping[tuple[str, ...], int], kept: _Kept, members: set[str], covered: frozenset[str] | None
-) -> int:
-    return round(
-        sum(
-            number * kept.part(region)
-            for (region, code), number in visits.items()
-            if code in members and (covered is None or region in covered)
-        )
-    )

@@ -42,11 +42,6 @@ class ReportQuestion:
         """The earlier ones, in the order of their pairs."""
         return tuple(pair.then for pair in self.pairs)
 
-    @property
-    def first_pair(self) -> ReportQuestion:
-        """The same of the first day alone."""
-        return ReportQuestion(self.kind, self.pairs[:1])
-
     def ends(self) -> tuple[tuple[date, date], tuple[date, date]]:
         """(first day, last day) of both sides."""
         return (self.days[0], self.days[-1]), (min(self.against), max(self.against))
@@ -141,8 +136,7 @@ class PartOfFrance:
             "academy": frozenset(academy.code for region in chosen for academy in region.academies),
             "project": frozenset(project.code for project in catalog.projects if project.region in regions),
         }
-        names = [region.name for region in chosen]
-        return cls(",".join(region.code for region in chosen), ", ".join(names), codes)
+        return cls(",".join(region.code for region in chosen), ", ".join(region.name for region in chosen), codes)
 
     def day(self, day: PastDay) -> PastDay:
         """What belongs to it of a day."""

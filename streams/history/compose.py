@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 
 from streams.count import Cut, Field, Sketch
-from streams.history import hll
 from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
 from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, Totals, covers, ranges_of
 from streams.live import HourCounts, MinuteCounts
@@ -46,13 +45,19 @@ def compose(
     taken = [reading for reading in readings if choices[reading.mark.hour] is Choice.TAKEN]
     sources = {mark.source for mark in (*before.hours, *(reading.mark for reading in readings))}
     # What comes of logs alone is made anew from all of them; else distinct members only ever become more.
-    merged = sketches if sources == {HourSource.BACKFILL} else _union(before.sketches, sketches)
+    merged = sketches if sources == {HourSource.BACKFILL} else before.sketches.union(sketches)
     if not taken and merged == before.sketches:
         return None, choices
-    marks = known | {r.mark.hour: _continued(known.get(r.mark.hour), r.mark) for r in taken}
-    new_hours = np.array(sorted(reading.mark.hour for reading in taken), np.int64)
-    rows = {cut: _replaced(before.rows[cut], new_hours, [reading.rows[cut] for reading in taken]) for cut in CutName}
-    hours = tuple(marks[hour] for hour in sorted(marks))
+    for mark in (reading.mark for reading in taken):
+        # The totals of the first reading stay: they tell when the hour was counted.
+        first_reading = known.get(mark.hour, mark)
+        known[mark.hour] = msgspec.structs.replace(mark, totals=first_reading.totals)
+    hours = tuple(known[hour] for hour in sorted(known))
+    new_hours = [reading.mark.hour for reading in taken]
+    rows = {
+        cut: CutRows.joined([_without(before.rows[cut], new_hours), *(reading.rows[cut] for reading in taken)])
+        for cut in CutName
+    }
     if (
         merged == before.sketches
         and hours == before.hours
@@ -69,12 +74,14 @@ def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int,
         return Choice.TAKEN  # a person says so
     if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.BACKFILL:
         return Choice.TAKEN  # the sum of all parts as they are now
+    minutes = range(old.first_minute, old.end_minute)
     if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.LIVE:
-        return _counted_live(reading, old, old_events)
+        # What Vigie counts itself takes the place of what logs told, but for an hour of which it saw less: it began in the midst of it.
+        of_logs = sum(old_events.get(minute, 0) for minute in minutes)
+        return Choice.TAKEN if reading.rows[CutName.REGION].events.sum() >= of_logs else Choice.REFUSED
     if not covers(reading.mark, old):
         return Choice.REFUSED
     new_events = minute_events(reading.rows[CutName.REGION])
-    minutes = range(old.first_minute, old.end_minute)
     # A minute only ever gains events: with as many of them, it is the same minute.
     if any(new_events.get(minute, 0) < old_events.get(minute, 0) for minute in minutes):
         return Choice.REFUSED
@@ -82,31 +89,8 @@ def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int,
     return Choice.TAKEN if grown or reading.mark.measured != old.measured else Choice.SAME
 
 
-def _counted_live(reading: HourReading, old: HourMark, old_events: Mapping[int, int]) -> Choice:
-    """What Vigie counts itself takes the place of what logs told, but for an hour of which it saw less: it began in the midst of it."""
-    of_logs = sum(old_events.get(minute, 0) for minute in range(old.first_minute, old.end_minute))
-    seen = int(reading.rows[CutName.REGION].events.sum())
-    return Choice.TAKEN if seen >= of_logs else Choice.REFUSED
-
-
-def _continued(old: HourMark | None, new: HourMark) -> HourMark:
-    """The new mark, with the totals of the first reading: they tell when the hour was counted."""
-    return new if old is None else msgspec.structs.replace(new, totals=old.totals)
-
-
-def _replaced(old: CutRows, hours: np.ndarray[tuple[int], np.dtype[np.int64]], new: list[CutRows]) -> CutRows:
-    kept = old.where(~np.isin(old.minute // MINUTES_AN_HOUR, hours)) if len(old.series) else old
-    return CutRows.joined([kept, *new])
-
-
-def _union(old: Sketches, new: Sketches) -> Sketches:
-    return Sketches(_united(old.users, new.users), _united(old.establishments, new.establishments))
-
-
-def _united(old: Mapping[Key, bytes], new: Mapping[Key, bytes]) -> dict[Key, bytes]:
-    """Distinct members only ever become more: the union never loses any."""
-    keys = sorted({*old, *new})
-    return {key: hll.union([some[key] for some in (old, new) if key in some]) for key in keys}
+def _without(rows: CutRows, hours: list[int]) -> CutRows:
+    return rows.where(~np.isin(rows.minute // MINUTES_AN_HOUR, hours)) if len(rows.series) else rows
 
 
 #: Redis's cuts of events, visits and late events for each cut of the archive, and which of their codes the archive has, in its order.
@@ -118,8 +102,8 @@ _CUTS: Mapping[CutName, tuple[tuple[Cut, ...], tuple[int, ...]]] = {
     CutName.ACADEMY: ((Cut.ACADEMY, Cut.VISIT_ACADEMY), (0,)),
 }
 #: Scopes of the archive by kind of sketch, of users and of establishments.
-USER_SCOPES = {Sketch.LOCAL_DAY: "region", Sketch.PARIS_DAY: "paris"}
-SCHOOL_SCOPES = {Sketch.REGION_SCHOOLS: "region", Sketch.PROJECT_SCHOOLS: "project"}
+USER_SCOPES: Mapping[str, str] = {Sketch.LOCAL_DAY: "region", Sketch.PARIS_DAY: "paris"}
+SCHOOL_SCOPES: Mapping[str, str] = {Sketch.REGION_SCHOOLS: "region", Sketch.PROJECT_SCHOOLS: "project"}
 
 
 def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReading:
@@ -143,23 +127,18 @@ def rows_of(minutes: Sequence[MinuteCounts], shift_minutes: int) -> Rows:
 
 def totals_of(totals: Mapping[Field, int]) -> Totals:
     """What has no minute."""
-
-    def of(cut: Cut) -> int:
-        return sum(number for field, number in totals.items() if field[0] == cut)
-
-    return Totals(of(Cut.REJECTED), of(Cut.DUPLICATE), of(Cut.LOST))
+    cuts = (Cut.REJECTED, Cut.DUPLICATE, Cut.LOST)
+    return Totals(*(sum(number for field, number in totals.items() if field[0] == cut) for cut in cuts))
 
 
 def sketches_of(held: Mapping[tuple[str, ...], bytes]) -> Sketches:
     """The sketches of a day by scope."""
-    users: dict[Key, bytes] = {}
-    establishments: dict[Key, bytes] = {}
-    for (kind, code), sketch in held.items():
-        if kind in USER_SCOPES:
-            users[USER_SCOPES[Sketch(kind)], code] = sketch
-        elif kind in SCHOOL_SCOPES:
-            establishments[SCHOOL_SCOPES[Sketch(kind)], code] = sketch
-    return Sketches(users, establishments)
+    return Sketches(
+        *(
+            {(scopes[kind], code): sketch for (kind, code), sketch in held.items() if kind in scopes}
+            for scopes in (USER_SCOPES, SCHOOL_SCOPES)
+        )
+    )
 
 
 def clock_minutes(hour: int, shift_minutes: int) -> tuple[int, int]:
@@ -171,12 +150,11 @@ def clock_minutes(hour: int, shift_minutes: int) -> tuple[int, int]:
 def _items(
     minutes: Sequence[MinuteCounts], shift: int, cuts: Sequence[Cut], order: Sequence[int]
 ) -> Iterator[tuple[Key, int, int, int, int]]:
-    places = {cut: place for place, cut in enumerate(cuts)}
     for minute in minutes:
         found: dict[Key, list[int]] = {}
         for field, number in minute.counts.items():
-            if field[0] in places:
+            if field[0] in cuts:
                 key = tuple(field[1 + i] for i in order)
-                found.setdefault(key, [0, 0, 0])[places[Cut(field[0])]] += number
+                found.setdefault(key, [0, 0, 0])[cuts.index(Cut(field[0]))] += number
         for key, (events, visits, late) in found.items():
             yield key, minute.minute + shift, events, visits, late

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd
 
@@ -18,7 +18,7 @@ from streams.csv_file import CsvFile, CsvRow
 from streams.history.compose import HourReading
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, no_rows
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource
-from streams.values import moment, quoted, whole
+from streams.values import count, moment, quoted
 
 CODE_COLUMNS = ("region", "service", "project", "profile", "academy")
 COLUMNS = ("minute", "cut", *CODE_COLUMNS, "events", "visits", "late", "step", "source")
@@ -73,8 +73,7 @@ def read_counts(file: CsvFile, catalog: Catalog) -> Counts:
         reason = f"the file holds simulated and real figures (line {items[0].line} is of the other kind)"
         raise file.refusal(other.line, f"{reason}: import them from two files into two archives")
     by_hour = itertools.groupby(sorted(items, key=_hour_of), _hour_of)
-    hours = {hour: _reading(hour, list(some), file) for hour, some in by_hour}
-    return Counts(len(items), hours, items[0].simulated)
+    return Counts(len(items), {hour: _reading(hour, list(some), file) for hour, some in by_hour}, items[0].simulated)
 
 
 def _codes(catalog: Catalog) -> Mapping[str, frozenset[str]]:
@@ -99,8 +98,9 @@ def _item(row: CsvRow, columns: Mapping[str, str], known: Mapping[str, frozenset
                 raise ValueError(f"{column} {quoted(row[column])} in a row of cut {cut}, which has none")
         elif row[column] not in known[column]:
             raise ValueError(f"{column} {quoted(row[column])} is not in the lists of config/")
-    events, visits = _count(row, "events"), _count(row, "visits")
-    late = _count(row, "late") if "late" in columns else 0
+    events, visits, late = (
+        count(column, row[column], COUNT_MAX) if column in columns else 0 for column in ("events", "visits", "late")
+    )
     simulated = HourSource.SIMULATED in [HourSource(one) for one in row["source"].split("+") if row["source"]]
     # A simulated past deals events and visits of a minute out to projects and profiles independently of one another.
     if max(visits, late) > events and not simulated:
@@ -116,16 +116,6 @@ def _minute(text: str) -> int:
     if seconds % 60:
         raise ValueError(f"minute {quoted(text)} is not the start of a minute")
     return int(seconds) // 60
-
-
-def _count(row: CsvRow, column: str) -> int:
-    try:
-        found = whole(row[column])
-    except ValueError as error:
-        raise ValueError(f"{column} {error}") from None
-    if found > COUNT_MAX:
-        raise ValueError(f"{column} {found:,} is too large: at most {COUNT_MAX:,}")
-    return found
 
 
 def _check_step(items: list[_Item], file: CsvFile) -> None:
@@ -146,31 +136,27 @@ def _hour_of(item: _Item) -> int:
 
 
 def _reading(hour: int, items: list[_Item], file: CsvFile) -> HourReading:
-    by_cut: dict[CutName, list[_Item]] = {}
-    for item in items:
-        by_cut.setdefault(item.cut, []).append(item)
+    by_cut = {cut: some for cut in CutName if (some := [item for item in items if item.cut is cut])}
     if CutName.REGION not in by_cut:
         raise file.refusal(
             items[0].line,
             f"the hour from {_iso(hour * 60)} has no rows of cut region: without them no total is known. Add them; nothing was imported",
         )
-    for cut in by_cut:
+    for cut, some in by_cut.items():
         if cut is not CutName.REGION:
-            _check_sums(by_cut[CutName.REGION], by_cut[cut], file)
-    cuts = tuple(cut for cut in CutName if cut in by_cut)
+            _check_sums(by_cut[CutName.REGION], some, file)
     mark = HourMark(
         hour,
         HourSource.IMPORT,
         ((hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR),),
-        cuts=None if len(cuts) == len(CutName) else cuts,
+        cuts=None if len(by_cut) == len(CutName) else tuple(by_cut),
         simulated=items[0].simulated,
     )
-    rows = {cut: CutRows.of(_plain(some)) for cut, some in by_cut.items()}
+    rows = {
+        cut: CutRows.of((item.key, item.minute, item.events, item.visits, item.late) for item in some)
+        for cut, some in by_cut.items()
+    }
     return HourReading(mark, {**no_rows(), **rows})
-
-
-def _plain(items: list[_Item]) -> Iterator[tuple[Key, int, int, int, int]]:
-    return ((item.key, item.minute, item.events, item.visits, item.late) for item in items)
 
 
 def _check_sums(region: list[_Item], other: list[_Item], file: CsvFile) -> None:

@@ -13,6 +13,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.history import hll
+
 Ints = NDArray[np.int64]
 Key = tuple[str, ...]
 
@@ -79,11 +81,6 @@ class CutRows:
         return self.keys == other.keys and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in columns)
 
     @staticmethod
-    def summed(parts: list[CutRows]) -> CutRows:
-        """The rows of parts added up by key and minute."""
-        return CutRows.joined(parts).grouped(lambda key: key)
-
-    @staticmethod
     def _tidy(keys: tuple[Key, ...], series: Ints, *columns: Ints) -> CutRows:
         used, number = np.unique(series, return_inverse=True)
         return CutRows(tuple(keys[i] for i in used), number.astype(np.int64), *columns)
@@ -135,6 +132,15 @@ class Sketches:
     def none(cls) -> Sketches:
         """Nothing known."""
         return cls({}, {})
+
+    def union(self, other: Sketches) -> Sketches:
+        """Whoever is in one of both: distinct members only ever become more."""
+        return Sketches(
+            *(
+                {key: hll.union(some[key] for some in both if key in some) for key in sorted({*both[0], *both[1]})}
+                for both in ((self.users, other.users), (self.establishments, other.establishments))
+            )
+        )
 
 
 Rows = Mapping[CutName, CutRows]

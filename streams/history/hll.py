@@ -33,15 +33,14 @@ def registers_of(sketch: bytes) -> Registers:
     Raises:
         InputError: it is none.
     """
-    if len(sketch) < _HEAD_BYTES or sketch[:4] != b"HYLL" or sketch[4] > 1:
-        raise InputError(
-            "a sketch of users is damaged: it is no HyperLogLog of Redis; write the day anew or restore its file"
-        )
-    registers = _dense(sketch) if sketch[4] == 0 else _sparse(sketch)
-    if registers.max() > _Q + 1:
-        raise InputError(
-            "a sketch of users is damaged: no hash has so many zeros; write the day anew or restore its file"
-        )
+    try:
+        if len(sketch) < _HEAD_BYTES or sketch[:4] != b"HYLL" or sketch[4] > 1:
+            raise ValueError("it is no HyperLogLog of Redis")
+        registers = _dense(sketch) if sketch[4] == 0 else _sparse(sketch)
+        if registers.max() > _Q + 1:
+            raise ValueError("no hash has so many zeros")
+    except ValueError as error:
+        raise InputError(f"a sketch of users is damaged: {error}; write the day anew or restore its file") from None
     return registers
 
 
@@ -54,7 +53,7 @@ def sketch_of(registers: Registers) -> bytes:
 
 def union(sketches: Iterable[bytes]) -> bytes:
     """The sketch of everything that any of them saw."""
-    merged = np.zeros(REGISTERS, np.uint8)
+    merged = no_registers()
     for sketch in sketches:
         np.maximum(merged, registers_of(sketch), out=merged)
     return sketch_of(merged)
@@ -77,8 +76,8 @@ def add(registers: Registers, members: Sequence[str]) -> None:
 def see(registers: Registers, hashed: NDArray[np.uint64]) -> None:
     """Let a sketch see members by their hashes."""
     rest = (hashed >> np.uint64(14)) | np.uint64(1 << _Q)
-    lowest = rest & (~rest + np.uint64(1))
-    rank = np.frexp(lowest.astype(np.float64))[1].astype(np.uint8)  # a power of two: exact
+    lowest = (rest & (~rest + np.uint64(1))).astype(np.float64)  # a power of two: exact
+    rank = np.frexp(lowest)[1].astype(np.uint8)
     np.maximum.at(registers, (hashed & np.uint64(REGISTERS - 1)).astype(np.int64), rank)
 
 
@@ -114,14 +113,14 @@ def count(sketch: bytes) -> int:
 def _dense(sketch: bytes) -> Registers:
     body = np.frombuffer(sketch, np.uint8, offset=_HEAD_BYTES)
     if len(body) < _DENSE_BYTES:
-        raise InputError("a sketch of users is damaged: it is too short; write the day anew or restore its file")
+        raise ValueError("it is too short")
     three = body[:_DENSE_BYTES].reshape(-1, 3).astype(np.uint32)
     word = three[:, 0] | three[:, 1] << 8 | three[:, 2] << 16
     return np.stack([word >> shift & 63 for shift in (0, 6, 12, 18)], axis=1).astype(np.uint8).reshape(-1)
 
 
 def _sparse(sketch: bytes) -> Registers:
-    registers = np.zeros(REGISTERS, np.uint8)
+    registers = no_registers()
     at, index = 0, _HEAD_BYTES
     while index < len(sketch) and at <= REGISTERS:
         code = sketch[index]
@@ -139,7 +138,7 @@ def _sparse(sketch: bytes) -> Registers:
         at += length
         index += 1
     if at != REGISTERS:
-        raise InputError("a sketch of users is damaged: its runs do not add up; write the day anew or restore its file")
+        raise ValueError("its runs do not add up")
     return registers
 
 

@@ -151,12 +151,12 @@ def joined(spans: Iterable[Span], gap: int = 0) -> list[Span]:
 def counted_between(marks: Iterable[HourMark]) -> tuple[int, int, int]:
     """Rejected, duplicate and lost events: what the totals of hours that were counted live grew by from each hour to the next."""
     live = sorted((mark for mark in marks if mark.source is HourSource.LIVE), key=lambda mark: mark.hour)
-    grown = [0, 0, 0]
-    for before, after in itertools.pairwise(live):
-        if before.topic_id == after.topic_id:
-            for place, name in enumerate(("rejected", "duplicates", "lost")):
-                grown[place] += max(0, getattr(after.totals, name) - getattr(before.totals, name))
-    return grown[0], grown[1], grown[2]
+    pairs = [(b.totals, a.totals) for b, a in itertools.pairwise(live) if b.topic_id == a.topic_id]
+    rejected, duplicates, lost = (
+        sum(max(0, getattr(after, name) - getattr(before, name)) for before, after in pairs)
+        for name in Totals.__struct_fields__
+    )
+    return rejected, duplicates, lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import IO, Any
 
+import numpy as np
+
 from streams.clock import iso_utc
-from streams.history.pairing import Likeness, PairedDay, UnlikeDays
+from streams.history.pairing import Likeness, PairedDay
 from streams.history.report import Mark, Report, Row
 from streams.history.side import Extent, Ints, Side
 
@@ -51,11 +53,10 @@ def day_rows(report: Report) -> list[DayRow]:
 
 def _compared(side: Side, covered: frozenset[str] | None) -> Ints:
     """Visits compared by day; where the earlier side was estimated, in the regions that it covers."""
+    national = side.sum_of("national", "FR").compared_by_day
     if covered is None:
-        return side.sum_of("national", "FR").compared_by_day
-    return sum(
-        (side.sum_of("region", region).compared_by_day for region in covered), 0 * side.sum_of("national", "FR").by_day
-    )
+        return national
+    return sum((side.sum_of("region", region).compared_by_day for region in covered), np.zeros_like(national))
 
 
 #: Columns of the CSV, and members of a row in JSON.
@@ -86,18 +87,13 @@ COLUMNS = (
 
 def row_values(row: Row) -> dict[str, Any]:
     """One row, by `COLUMNS`; growth as a ratio (0.5 is +50 %), None where nothing is known."""
-    own = {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
-    return (
-        {name: None for name in COLUMNS}
-        | own
-        | {
-            "growth": _rounded(row.growth),
-            "growth_all_projects": _rounded(row.growth_raw),
-            "peak_visits": row.peak.visits if row.peak else None,
-            "peak_minute": iso_utc(row.peak.minute * 60_000) if row.peak else None,
-            "marks": [str(mark) for mark in row.marks],
-        }
-    )
+    return {name: getattr(row, name, None) for name in COLUMNS} | {
+        "growth": _rounded(row.growth),
+        "growth_all_projects": _rounded(row.growth_raw),
+        "peak_visits": row.peak.visits if row.peak else None,
+        "peak_minute": iso_utc(row.peak.minute * 60_000) if row.peak else None,
+        "marks": [str(mark) for mark in row.marks],
+    }
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -113,8 +109,21 @@ def report_json(report: Report) -> dict[str, Any]:
         "marks": [str(mark) for mark in Mark if any(mark in row.marks for row in rows)],
         "compared": _extent(report.extent),
         "compared_first_day": _extent(report.first_extent) if report.first_extent else None,
-        "pairs": [_pair(row) for row in day_rows(report)],
-        "unlike_days": [_unlike(unlike) for unlike in report.unlike],
+        "pairs": [
+            {
+                "day": row.pair.now.isoformat(),
+                "against": row.pair.then.isoformat(),
+                "likeness": str(row.pair.likeness),
+                "visits": row.now,
+                "visits_then": row.then,
+                "growth_all_projects": _rounded(row.growth),
+            }
+            for row in day_rows(report)
+        ],
+        "unlike_days": [
+            {"day_kind": str(one.kind), "zones": list(one.zones), "days": one.now, "days_then": one.then}
+            for one in report.unlike
+        ],
         "perimeter": {
             "same": found.is_same,
             "changes": [dataclasses.asdict(change) for change in found.changes],
@@ -163,34 +172,12 @@ def _extent(extent: Extent) -> dict[str, Any]:
     }
 
 
-def _unlike(unlike: UnlikeDays) -> dict[str, Any]:
-    """Of which kind of days there are more on one side, in which zones."""
-    return {
-        "day_kind": str(unlike.kind),
-        "zones": list(unlike.zones),
-        "days": unlike.now,
-        "days_then": unlike.then,
-    }
-
-
 def _time(minute: int | None) -> str | None:
     return None if minute is None else f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _ends(side: Side) -> dict[str, str]:
     return {"from": min(side.days).isoformat(), "to": max(side.days).isoformat()}
-
-
-def _pair(row: DayRow) -> dict[str, Any]:
-    """A day, the one that it is held against, how like they are, and visits of all projects (of the minutes compared where they are)."""
-    return {
-        "day": row.pair.now.isoformat(),
-        "against": row.pair.then.isoformat(),
-        "likeness": str(row.pair.likeness),
-        "visits": row.now,
-        "visits_then": row.then,
-        "growth_all_projects": _rounded(row.growth),
-    }
 
 
 def _rounded(value: float | None) -> float | None:

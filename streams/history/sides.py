@@ -37,8 +37,8 @@ def held_text(days: Sequence[date], directory: Path) -> str:
     weeks = held_weeks(directory)
     text = f"the archive holds {counted(len(days), 'day')}: {_runs(days, 1)}" if days else "the archive holds no day"
     if weeks:
-        text += f"; weekly figures of {counted(len(weeks), 'week')}, by their Mondays: {_runs(weeks, 7)}"
-        text += " (they serve as an earlier side alone)"
+        told = f"weekly figures of {counted(len(weeks), 'week')}, by their Mondays: {_runs(weeks, 7)}"
+        text += f"; {told} (they serve as an earlier side alone)"
     return text
 
 
@@ -97,7 +97,8 @@ def _pairs(
 ) -> tuple[_Pair, _Pair | None]:
     """All days of a question, and of a rentrée the first ones: `of` a part of France, or beside what an estimate knows of the earlier."""
     whole = _Pair(catalog, calendar, question)
-    first = _Pair(catalog, calendar, question.first_pair) if question.kind == "rentree" else None
+    of_first = ReportQuestion(question.kind, question.pairs[:1])
+    first = _Pair(catalog, calendar, of_first) if question.kind == "rentree" else None
     pairs = zip(history.each_day(question.days), history.each_day(question.against), strict=True)
     for number, (now, then) in enumerate(pairs):
         told = of.known(question.against[number]) if isinstance(of, Estimate) else None
@@ -120,17 +121,14 @@ class _Pair:
 
     def add(self, number: int, now: PastDay | None, then: PastDay | None, told: Known | None = None) -> None:
         """Add day `number` of both sides; `told` is what is known of the earlier one by other means."""
-        mine, other = self._alike(number, _known(now)), told or _known(then)
-        common = both(mine, other)
+        is_apart = self._pairs[number].likeness is Likeness.APART  # no day is like it: nothing of it may be compared
+        mine = nothing_known() if is_apart else _known(now)
+        common = both(mine, told or _known(then))
         self.compared.append(common)
         self._mine.append(mine)
         for collector, day in ((self.now, now), (self.then, then)):
             if day is not None:
                 collector.add(number, day, common)
-
-    def _alike(self, number: int, known: Known) -> Known:
-        """What may be compared of a day: nothing where no day is like it."""
-        return nothing_known() if self._pairs[number].likeness is Likeness.APART else known
 
     def minutes(self, told: Sequence[Known] | None = None) -> int:
         """Minutes compared; those that would be, were the earlier side told by other means."""
@@ -140,8 +138,9 @@ class _Pair:
     def sides(self, first: _Pair | None = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
         """Both sides; `then` and `first_then` take the place of what was measured."""
         extents = {cut: extent([known[cut] for known in self.compared]) for cut in CutName}
-        of_first = first.sides(then=first_then) if first else None
-        return Sides(self.now.side(), then or self.then.side(), extents, of_first)
+        return Sides(
+            self.now.side(), then or self.then.side(), extents, first.sides(then=first_then) if first else None
+        )
 
 
 def _known(day: PastDay | None) -> Known:

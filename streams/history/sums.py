@@ -85,7 +85,6 @@ class Silences:
     #: Minutes in which events were expected and that are known, by (what, region); of them those with events, by (what, code).
     _expected: dict[tuple[str, str | None], int] = field(default_factory=dict)
     _heard: dict[tuple[str, str], int] = field(default_factory=dict)
-    _school: dict[tuple[date, str | None], bool] = field(default_factory=dict)
 
     def add(self, day: PastDay) -> None:
         """Add a day."""
@@ -124,23 +123,14 @@ class Silences:
     def expected(self, first: int, end: int, region: str | None) -> NDArray[np.bool_]:
         """Which epoch minutes `first <= minute < end` lie in the school hours of a region; None: where any zone A, B, C has school."""
         place = next((place for place in self.catalog.regions if place.code == region), None)
+        zone = self.calendar.zones.get(region or "")
+        zones = PACKAGED_ZONES if region is None else (zone,) if zone else ()
+        hours = _local_hours(first, end, place.timezone if place else PARIS.key)
+        of_school = {
+            day for day in {day for day, _hour in hours} if any(self.calendar.has_school(day, z, region) for z in zones)
+        }
         begin, stop = SILENCE_HOURS
-        found = np.zeros(end - first, bool)
-        for index, (day, hour) in enumerate(_local_hours(first, end, place.timezone if place else PARIS.key)):
-            if begin <= hour < stop and self._has_school(day, region):
-                found[index * 60 : index * 60 + 60] = True
-        return found
-
-    def _has_school(self, day: date, region: str | None) -> bool:
-        key = (day, region)
-        if key not in self._school:
-            zone = self.calendar.zones.get(region or "")
-            self._school[key] = (
-                any(self.calendar.has_school(day, zone) for zone in PACKAGED_ZONES)
-                if region is None
-                else zone is not None and self.calendar.has_school(day, zone, region)
-            )
-        return self._school[key]
+        return np.repeat([begin <= hour < stop and day in of_school for day, hour in hours], 60)
 
 
 @lru_cache(maxsize=64)
@@ -216,8 +206,7 @@ class Collector:
         """The sums of all days added."""
         side = self._side
         for (kind, by, code), sketches in self._sketches.items():
-            target = side.users if kind == "users" else side.establishments
-            target[by, code] = hll.count(hll.union(sketches))
+            (side.users if kind == "users" else side.establishments)[by, code] = hll.count(hll.union(sketches))
         side.quality = self._quality()
         self._silences.tell(side)
         return side

@@ -133,11 +133,7 @@ def forget_users(
             continue
         with archive.locked():
             try:
-                reader = archive.open(day)
-                if reader is None:
-                    continue
-                with reader:
-                    whole = reader.day() if reader.sketches().users else None
+                whole = archive.read(day, lambda file: file.day() if file.sketches().users else None)
             except InputError:
                 continue
             if whole is not None:

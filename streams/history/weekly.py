@@ -20,7 +20,7 @@ from typing import IO
 from streams.catalog import UNKNOWN, Catalog, departement_of
 from streams.csv_file import CsvFile, column_key
 from streams.history.weeks import NOTHING, Figures, WeekSpool
-from streams.values import day, quoted, whole
+from streams.values import count, day, quoted
 
 
 @dataclass(slots=True)
@@ -129,34 +129,6 @@ class _Measured:
     code: str
 
 
-class _Reader:
-    """Takes rows into a spool. Texts that many rows share are looked at once."""
-
-    def __init__(self, keys: Sequence[str], measured: Mapping[str, _Measured]) -> None:
-        self._columns = list(measured.values())
-        self.weeks = WeekSpool([(column.kind, column.code) for column in self._columns])
-        self._week, self._school = (keys.index(key) for key in _FIXED)
-        places = [keys.index(key) for key in measured]
-        self._figures = itemgetter(*places) if len(places) > 1 else lambda cells: (cells[places[0]],)
-        self._mondays = lru_cache(4096)(_monday)
-        self._uais = lru_cache(100_000)(_uai)
-
-    def add(self, line: int, cells: Sequence[str]) -> None:
-        """One row.
-
-        Raises:
-            ValueError: it cannot be used; the message says why.
-        """
-        first, uai = self._mondays(cells[self._week].strip()), self._uais(cells[self._school].strip())
-        texts = self._figures(cells)
-        joined = "".join(texts)
-        if joined.isascii() and joined.isdigit() and all(texts) and max(map(len, texts)) <= _PLAIN_DIGITS:
-            figures = [int(text) for text in texts]
-        else:
-            figures = [_count(column.name, text.strip()) for column, text in zip(self._columns, texts, strict=True)]
-        self.weeks.add(first, uai, line, figures)
-
-
 def read_weeks(file: CsvFile, catalog: Catalog) -> ReadWeeks:
     """Read a file of weekly figures; its weeks are held on disk where they are many.
 
@@ -164,24 +136,29 @@ def read_weeks(file: CsvFile, catalog: Catalog) -> ReadWeeks:
         FileRefused: a line cannot be used.
     """
     measured, ignored = _columns(file, catalog)
-    reader = _Reader(file.keys, measured)
+    columns = list(measured.values())
+    weeks = WeekSpool([(column.kind, column.code) for column in columns])
+    chosen = itemgetter(*(file.keys.index(key) for key in (*_FIXED, *measured)))
     rows = 0
     for line, cells in file.lists():
         rows += 1
+        first, uai, *texts = chosen(cells)
         try:
-            reader.add(line, cells)
+            weeks.add(_monday(first.strip()), _uai(uai.strip()), line, _figures(columns, texts))
         except ValueError as error:
             raise file.refusal(line, f"{error}. Mend that line; nothing was imported") from None
     if not rows:
         raise file.refusal(file.line, "the file holds no line of figures below it")
-    if twice := reader.weeks.twice():
+    if twice := weeks.twice():
         line, uai, before = twice
         said = f"{uai} has this week on line {before} already: keep one of both. Mend that line; nothing was imported"
         raise file.refusal(line, said)
-    unknown = sum(catalog.uai_index[uai][0] == UNKNOWN for uai in reader.weeks.establishments)
-    return ReadWeeks(rows, reader.weeks, unknown, tuple(ignored))
+    unknown = sum(catalog.uai_index[uai][0] == UNKNOWN for uai in weeks.establishments)
+    return ReadWeeks(rows, weeks, unknown, tuple(ignored))
 
 
+# Texts that many rows share are looked at once.
+@lru_cache(4096)
 def _monday(text: str) -> date:
     first = day(text)
     if first.weekday():
@@ -189,6 +166,7 @@ def _monday(text: str) -> date:
     return first
 
 
+@lru_cache(100_000)
 def _uai(text: str) -> str:
     """Capitals. One that was mistyped, or lost its zero in a spreadsheet, is no other place; a word instead of one is of no known place."""
     uai = text.upper()
@@ -201,24 +179,21 @@ def _uai(text: str) -> str:
     return uai
 
 
-def _count(column: str, text: str) -> int:
-    """`NOTHING` for an empty cell: nothing is known."""
-    if not text:
-        return NOTHING
-    try:
-        found = whole(text)
-    except ValueError as error:
-        raise ValueError(f"{column} {error}") from None
-    if found > VISITS_MAX:
-        raise ValueError(f"{column} {found:,} is too large for a week of one establishment")
-    return found
+def _figures(columns: Sequence[_Measured], texts: Sequence[str]) -> list[int]:
+    """The figures of a row, `NOTHING` for an empty cell: nothing is known."""
+    joined = "".join(texts)
+    if joined.isascii() and joined.isdigit() and all(texts) and max(map(len, texts)) <= _PLAIN_DIGITS:
+        return [int(text) for text in texts]
+    named = zip(columns, map(str.strip, texts), strict=True)
+    return [count(column.name, text, VISITS_MAX) if text else NOTHING for column, text in named]
 
 
 def _columns(file: CsvFile, catalog: Catalog) -> tuple[dict[str, _Measured], list[str]]:
     """The columns of visits by their key, and the names of those that say nothing we know."""
     if missing := [column for column in _FIXED if column not in file.columns]:
-        reason = f"no column {', '.join(missing)}: these are not the ministry's weekly figures by establishment"
-        raise file.refusal(file.line, reason)
+        raise file.refusal(
+            file.line, f"no column {', '.join(missing)}: these are not the ministry's weekly figures by establishment"
+        )
     known = _known(catalog)
     measured = {key: _Measured(name, *known[key]) for key, name in file.columns.items() if key in known}
     absent = {_bare(key): key for key in known if key not in measured}
