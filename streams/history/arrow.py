@@ -19,7 +19,7 @@ from streams.clock import paris_day
 from streams.decoded_types import known
 from streams.errors import InputError, VigieError
 from streams.history import hll
-from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Sketches
+from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
 from streams.history.marks import DayFile, HourMark, InputMark
 from streams.history.whole_files import unreadable
 
@@ -159,12 +159,10 @@ class FileReader:
             return Sketches.none()
         names = ("users_sketch", "establishments_sketch")
         rows = self._read(groups, ["region", "project", "scope", *names]).to_pylist()
-        return Sketches(
-            *(
-                {(row["scope"], row["project"] or row["region"]): row[name] for row in rows if row[name]}
-                for name in names
-            )
-        )
+        held: list[dict[Key, bytes]] = [
+            {(row["scope"], row["project"] or row["region"]): row[name] for row in rows if row[name]} for name in names
+        ]
+        return Sketches(*held)
 
     def day(self) -> DayFile:
         """Everything."""

@@ -133,12 +133,11 @@ def totals_of(totals: Mapping[Field, int]) -> Totals:
 
 def sketches_of(held: Mapping[tuple[str, ...], bytes]) -> Sketches:
     """The sketches of a day by scope."""
-    return Sketches(
-        *(
-            {(scopes[kind], code): sketch for (kind, code), sketch in held.items() if kind in scopes}
-            for scopes in (USER_SCOPES, SCHOOL_SCOPES)
-        )
-    )
+    by_scope: list[dict[Key, bytes]] = [
+        {(scopes[kind], code): sketch for (kind, code), sketch in held.items() if kind in scopes}
+        for scopes in (USER_SCOPES, SCHOOL_SCOPES)
+    ]
+    return Sketches(*by_scope)
 
 
 def clock_minutes(hour: int, shift_minutes: int) -> tuple[int, int]:
