@@ -19,7 +19,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.web.places import Place, Places, client_of
-from streams.web.tls import TlsFiles
+from streams.web.tls import SecuredTransport, TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ TAKE_SECONDS = 10.0
 TAKEN_BYTES = 80_000
 #: How long a client that is refused may take to read so.
 REFUSED_SECONDS = 1.0
-#: How long a client may take to say goodbye in TLS.
+#: How long a client may take to say goodbye in TLS, once it has taken what it was answered.
 SHUTDOWN_SECONDS = 5.0
 #: How often refusals are logged at most.
 LOG_SECONDS = 60.0
@@ -161,7 +161,7 @@ class BoundedProtocol(H11Protocol):
             self.connection_lost(None)
             return
         secured.set_write_buffer_limits(high=1)  # with 0 asyncio's TLS pauses writing, and never resumes it
-        self._begin(secured)
+        self._begin(SecuredTransport(transport, secured, self))  # type: ignore[arg-type]  # a transport in all that is used
         if self._early:
             self.data_received(self._early)
             self._early = b""
@@ -177,10 +177,10 @@ class BoundedProtocol(H11Protocol):
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
         if not self._open:
             self._early += data
+            return
+        if self._refused or self.transport.is_closing():
             return
         super().data_received(data)
         if not self._busy:
@@ -191,13 +191,11 @@ class BoundedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_taking()
+        self.watch_taking()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
+        self.all_is_taken()
 
     # --- the bounds
 
@@ -229,13 +227,21 @@ class BoundedProtocol(H11Protocol):
         self.transport.write_eof()
         self._deadline = self.loop.call_later(REFUSED_SECONDS, self.transport.abort)
 
-    def _watch_taking(self) -> None:
+    def watch_taking(self) -> None:
+        """Drop the client if it takes too little, until `all_is_taken`."""
+        self.all_is_taken()
         waiting = self.transport.get_write_buffer_size()
 
         def look() -> None:
             if waiting - self.transport.get_write_buffer_size() < TAKEN_BYTES:
                 self.transport.abort()
             else:
-                self._watch_taking()
+                self.watch_taking()
 
         self._taking = self.loop.call_later(TAKE_SECONDS, look)
+
+    def all_is_taken(self) -> None:
+        """Nothing waits for the client any more."""
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None

@@ -1,19 +1,26 @@
-"""The certificate that a server shows, read again when its files change: certificates of today live for weeks."""
+"""TLS of a server: its certificate, read again when its files change, and a close that waits until everything is taken."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from streams.errors import SettingsError
+
+if TYPE_CHECKING:
+    from streams.web.protocol import BoundedProtocol
 
 log = logging.getLogger(__name__)
 
 #: The files are looked at before a handshake, and no more often than this.
 LOOK_SECONDS = 1.0
+#: How often a connection that is to be closed is looked at, whether its client has taken everything.
+TAKEN_LOOK_SECONDS = 0.05
 
 
 class TlsFiles:
@@ -77,3 +84,34 @@ def file_state(path: Path) -> FileState | None:
 
 def _no_password() -> str:
     raise ValueError("the key is encrypted")
+
+
+class SecuredTransport:
+    """TLS over a connection, closed once the client has taken what was written: asyncio's own close cuts it after `SHUTDOWN_SECONDS`."""
+
+    def __init__(self, raw: asyncio.Transport, secured: asyncio.Transport, protocol: BoundedProtocol) -> None:
+        self._raw, self._secured, self._protocol = raw, secured, protocol
+        self._closing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._secured, name)
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the kernel has not yet; what is encrypted already waits in the connection below."""
+        return self._secured.get_write_buffer_size() + self._raw.get_write_buffer_size()
+
+    def is_closing(self) -> bool:
+        return self._closing or self._secured.is_closing()
+
+    def close(self) -> None:
+        if not self.is_closing():
+            self._closing = True
+            self._protocol.watch_taking()
+            self._close_when_taken()
+
+    def _close_when_taken(self) -> None:
+        if not self.get_write_buffer_size() or self._raw.is_closing():
+            self._protocol.all_is_taken()
+            self._secured.close()
+        else:
+            self._protocol.loop.call_later(TAKEN_LOOK_SECONDS, self._close_when_taken)

@@ -93,11 +93,11 @@ def serving(connections_max: int = 512, tls: TlsFiles | None = None) -> Iterator
 
 def read_all(one: socket.socket) -> bytes:
     """Everything until the end, or a reset."""
-    found = b""
+    found = bytearray()
     with suppress(ConnectionResetError):
         while part := one.recv(1 << 16):
             found += part
-    return found
+    return bytes(found)
 
 
 def read_answers(one: socket.socket, number: int) -> bytes:

@@ -44,6 +44,18 @@ def test_small_and_large_answers_and_a_connection_that_is_used_again(served: Ser
     wait_until(lambda: served.open_connections == 0)
 
 
+def test_a_slow_client_gets_all_of_a_large_answer(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.web.protocol.SHUTDOWN_SECONDS", 0.2)
+    for request in (GET_BIG, GET_BIG.replace(b"Connection: close\r\n", b"")):
+        with closing(secured(served, tmp_path)) as one:
+            one.sendall(request)
+            time.sleep(1.6)  # its answer is written, and the time of a connection at rest is over
+            assert read_all(one).endswith(BIG)
+    wait_until(lambda: served.open_connections == 0)
+
+
 def test_a_client_that_reads_nothing_is_dropped(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
