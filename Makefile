@@ -4,6 +4,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+# Images of Python tell it to keep no bytecode: then each of the hundreds of processes of a test run compiles all of Vigie anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,7 +46,7 @@ check: $(STAMP) servers ## style, types, import rules, and every configuration f
 .PHONY: prove
 prove: $(STAMP) servers ## 100,000 seeds of simulated faults, the long hard cases, then faults at random against a running chain; PROVE_MINUTES=40 PROVE_SEED=1
 	@$(BIN)/python -m tests.simulation $(PROVE_SEEDS)
-	@PROVE_LONG=1 $(BIN)/python -m pytest -q -m long tests/servers
+	@PROVE_LONG=1 $(BIN)/python -m pytest -q -m long tests
 	@$(BIN)/python -m tests.prove
 
 # make prove-alerts: PAST is an archive that `vigie simulate --years 0.38 --until 2026-02-02 --scale 0.02 --archive PAST` wrote; PROOF is

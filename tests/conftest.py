@@ -20,6 +20,15 @@ settings.load_profile("vigie")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests run in `make prove`."""
+    if os.environ.get("PROVE_LONG"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: `make prove` runs it (PROVE_LONG=1)"))
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The lists of `config/`."""

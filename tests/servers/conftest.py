@@ -19,15 +19,6 @@ from streams.topics import ensure_topics
 WORKER_SLOTS = 4
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests run in `make prove`."""
-    if os.environ.get("PROVE_LONG"):
-        return
-    for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="long: `make prove` runs it (PROVE_LONG=1)"))
-
-
 @dataclass(frozen=True, slots=True)
 class KafkaServer:
     """A running Kafka."""
