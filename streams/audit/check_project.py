@@ -61,7 +61,7 @@ def look_at_project(
                 read += records.number
                 if records.append_ms >= since_ms:
                     oldest_ms.setdefault(number, records.append_ms)
-                    view.add_unread(records.number)
+                    view.unread += records.number
                 continue
             for record in records:
                 if record.timestamp < since_ms:
@@ -144,8 +144,11 @@ def _clock(view: ProjectView, lateness_ms: int) -> Iterator[Finding]:
     median, most, ahead = share_of(behind, 0.5), share_of(behind, 0.95), -behind[0]
     text = f"the broker takes events {median / 1000:.1f} s after their ts (median), 95 % within {most / 1000:.1f} s"
     if ahead > AHEAD_MS_MAX:
-        ahead_text = f"{text}; one came {ahead / 1000:.1f} s before its ts: set the senders' clocks by NTP"
-        yield Finding(Level.WARNING, "clock", ahead_text)
+        yield Finding(
+            Level.WARNING,
+            "clock",
+            f"{text}; one came {ahead / 1000:.1f} s before its ts: set the senders' clocks by NTP",
+        )
     elif most > lateness_ms:
         yield Finding(
             Level.WARNING,

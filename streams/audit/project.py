@@ -65,6 +65,7 @@ class ProjectView:
     repeats_elsewhere: Example = field(default_factory=Example)
     no_key: int = 0
     other_key: Example = field(default_factory=Example)
+    #: Records that nobody can read: they may be anybody's.
     unread: int = 0
     wrong_partition: Example = field(default_factory=Example)
     no_pseudonyms: Example = field(default_factory=Example)
@@ -92,10 +93,6 @@ class ProjectView:
         self._place(partition, key, found)
         if len(found.visitor) < PSEUDONYM_CHARACTERS_MIN or not is_pseudonymous(found.visitor):
             self.no_pseudonyms.add(printable(found.visitor.encode(), 8))
-
-    def add_unread(self, number: int) -> None:
-        """Take notice of records that nobody can read: they may be anybody's."""
-        self.unread += number
 
     def _note_last(self, seen: Seen) -> None:
         # Partitions come one after the other: the newest of all of them are wanted.

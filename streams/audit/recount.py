@@ -95,9 +95,9 @@ def scope(
         append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
         bounds_ms.append(append_ms + max_ahead_ms + memory_ms)
     if bounds_ms:
-        cut = f"{len(bounds_ms)} of {len(parts)} partitions"
         notes.append(
-            f"the log no longer begins at offset 0 in {cut}: totals and minutes that are not whole in it are not compared"
+            f"the log no longer begins at offset 0 in {len(bounds_ms)} of {len(parts)} partitions: totals and minutes that are not whole "
+            "in it are not compared"
         )
     first_minutes = [-(-bound_ms // MINUTE_MS) for bound_ms in bounds_ms]
     if snapshot.settled_ms is not None:

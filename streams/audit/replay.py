@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,29 +204,21 @@ class _Sender:
         """Steps 1 to 3."""
         self.mark(INTENT, chosen)
         # Under the visitor's key, whatever the key was: that is where its other events are.
-        self._await(
-            [self._send(self._topic, each.value, each.visitor, [(ORIGIN_HEADER, each.key.encode())]) for each in chosen]
-        )
+        self._write((self._topic, each.value, each.visitor, [(ORIGIN_HEADER, each.key.encode())]) for each in chosen)
         self.mark(DONE, chosen)
 
     def mark(self, stage: str, events: Sequence[_Chosen | ReplayMark]) -> None:
         """Write a mark for each event: behind its letter, so that it lives at least as long."""
         topic, said = self._rejected_topic, (REPLAY_HEADER, stage.encode())
-        self._await(
-            [
-                self._send(topic, None, each.key.encode(), [said, (ID_HEADER, each.event_id.encode())], each.partition)
-                for each in events
-            ]
+        self._write(
+            (topic, None, each.key.encode(), [said, (ID_HEADER, each.event_id.encode())], each.partition)
+            for each in events
         )
 
-    def _send(self, *record: Any) -> Any:
-        """Hand over a record: topic, value, key, headers, partition."""
+    def _write(self, records: Iterable[tuple[Any, ...]]) -> None:
+        """Hand over records (topic, value, key, headers, partition), all of them before the first is waited for."""
         with self._explained():
-            return self._producer.send(*record)
-
-    def _await(self, futures: list[Any]) -> None:
-        with self._explained():
-            for future in futures:
+            for future in [self._producer.send(*record) for record in records]:
                 future.get(timeout=ACKNOWLEDGED_SECONDS_MAX + 10)
 
     @contextmanager

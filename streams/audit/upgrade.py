@@ -143,8 +143,7 @@ def counted_between(log: LogReader, rules: RecountRules, old: Snapshot, new: Sna
     """
     begins = {n: old.offsets[n].next_offset if n in old.offsets else new.first_offsets[n] for n in new.offsets}
     ends = {n: state.next_offset for n, state in new.offsets.items()}
-    appended = min((state.append_ms for state in old.offsets.values()), default=0)
-    since = log.offsets_since(appended - rules.memory_ms)
+    since = log.offsets_since(min((state.append_ms for state in old.offsets.values()), default=0) - rules.memory_ms)
     plain = PlainCount(rules.catalog, rules.bounds, rules.lateness_ms, visits=True)
     for partition, records in log.read(begins, since):
         feed(plain, partition, records)
@@ -211,13 +210,11 @@ def unlike_minutes(old: LiveReader, new: LiveReader, first: int | None, end: int
     Late events change a settled minute in one prefix a moment before the other. So a row of the new one must be what the old one holds, or
     between what it held before and what it holds after.
     """
-    both = sorted(set(old.held(first, end)) & set(new.held(first, end)))
-    doubtful, found = both, []
+    both = doubtful = sorted(set(old.held(first, end)) & set(new.held(first, end)))
+    found: list[Unlike] = []
     for attempt in range(LOOKS_MAX):
-        pause = LOOK_SECONDS * attempt
-        found = [row for page in _pages(doubtful) for row in _unlike(old, new, page, pause)]
-        doubtful = sorted({row.minute for row in found})
-        if not doubtful:
+        found = [row for page in _pages(doubtful) for row in _unlike(old, new, page, LOOK_SECONDS * attempt)]
+        if not (doubtful := sorted({row.minute for row in found})):
             break
     return len(both), found
 

@@ -64,8 +64,7 @@ def verify(
         raise ServerError(_STOPPED)
     redis = redis_figures(chain)
     prometheus, prometheus_fields = prometheus_figures(chain)
-    totals = chain.reader.snapshot().totals
-    redis_fields = {name: number for name, number in totals.items() if name[0] == Cut.EVENTS}
+    redis_fields = {name: n for name, n in chain.reader.snapshot().totals.items() if name[0] == Cut.EVENTS}
     say("counting the log again ...")
     again = recount()
     figures = [Figures("Kafka", published), redis, metrics_figures(chain), prometheus, recount_figures(again, redis)]

@@ -217,8 +217,7 @@ class BackfillRun:
     def _part(self, task: PartTask, stop: Callable[[], bool]) -> PartOutcome | None:
         rules = self._plan.rules
         lead = events_held(task.runs, task.number, *lead_minutes(rules.plan, task.day))
-        old = self._store.head(task.project, task.day)
-        choice = may_replace(old, task.inputs, lead, rules.catalog.digest)
+        choice = may_replace(self._store.head(task.project, task.day), task.inputs, lead, rules.catalog.digest)
         if choice is not PartChoice.WRITTEN and not self._plan.again:
             return PartOutcome(choice)
         counted = None if stop() else count_part(rules, task, stop)

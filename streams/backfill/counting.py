@@ -40,8 +40,8 @@ class SketchBook:
         for day, sketches in delta.day_sketches.items():
             for (kind, code), members in sketches.items():
                 scope = USER_SCOPES[Sketch(kind)]
-                own = day == self.day.isoformat()
-                hll.add(self._users[scope if own else f"{scope}:{day}", code], members)
+                name = scope if day == self.day.isoformat() else f"{scope}:{day}"
+                hll.add(self._users[name, code], members)
         schools: dict[Key, set[str]] = {}
         for minute, sketches in delta.minute_sketches.items():
             assert paris_date(minute) == self.day
@@ -89,8 +89,7 @@ def measured_spans(inputs: Iterable[Sequence[DayOfInput]]) -> list[Span]:
     A file measured everything from its first event to its last, but for a hole of a week or more. From one file to the next a night may
     lie.
     """
-    spans = [span for days in inputs for span in joined(map(_span, days), HOLE_MINUTES)]
-    return joined(spans, NIGHT_MINUTES)
+    return joined((span for days in inputs for span in joined(map(_span, days), HOLE_MINUTES)), NIGHT_MINUTES)
 
 
 def of_hour(spans: Iterable[Span], hour: int) -> tuple[Span, ...]:

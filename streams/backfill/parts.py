@@ -118,8 +118,7 @@ def may_replace(old: FileHead | None, inputs: Sequence[InputMark], lead_events: 
     has_all, had_all = not Counter(before) - Counter(now), not Counter(now) - Counter(before)
     if _sum(before) == _sum(now) or (has_all and had_all):
         # The same events: counted anew where another list says what they are, or where the hour before the day is known better.
-        better = lead_events > old.lead_events or catalog != old.catalog
-        return PartChoice.WRITTEN if better else PartChoice.SAME
+        return PartChoice.WRITTEN if lead_events > old.lead_events or catalog != old.catalog else PartChoice.SAME
     if has_all:
         return PartChoice.WRITTEN
     return PartChoice.SAME if had_all else PartChoice.OTHER_FILES
@@ -167,8 +166,7 @@ def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> Wr
         for hour, found in sorted(spans.items())
     ]
     done = archive.update(day, readings, of_date(day, own, around), catalog=catalog)
-    kept = sum(choice is Choice.REFUSED for choice in done.choices.values())
-    return WrittenDay(day, done.written, kept)
+    return WrittenDay(day, done.written, sum(choice is Choice.REFUSED for choice in done.choices.values()))
 
 
 def _of_hour(rows: CutRows, hour: int) -> CutRows:

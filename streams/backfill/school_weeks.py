@@ -9,7 +9,7 @@ before the week is read first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -69,7 +69,9 @@ def _columns(catalog: Catalog, runs: Sequence[Path], project: int, monday: date)
     seen: set[bytes] = set()
     for ts, values in read_steps(runs, project, first - VISIT_GAP_MS // MINUTE_MS, end):
         block = []
-        for ms, one in zip(ts, _events(values), strict=True):
+        for ms, value in zip(ts, values, strict=True):
+            one = decode(value)
+            assert isinstance(one, VisitEvent), "runs hold events that keep the contract"
             ident = hashlib.blake2b(one.id.encode(), digest_size=8).digest()
             if ident in seen:
                 continue
@@ -84,13 +86,6 @@ def _columns(catalog: Catalog, runs: Sequence[Path], project: int, monday: date)
         return None
     table = np.concatenate(rows)
     return _Columns(list(names), *(np.ascontiguousarray(table[:, column]) for column in range(5)))
-
-
-def _events(values: Iterable[bytes]) -> Iterator[VisitEvent]:
-    for value in values:
-        one = decode(value)
-        assert isinstance(one, VisitEvent), "runs hold events that keep the contract"
-        yield one
 
 
 def _numbers(codes: Sequence[str]) -> dict[str, int]:

@@ -74,14 +74,12 @@ def expand(minute: ReplayMinute, sender: int, senders: int, times: float) -> tup
         chosen = rows[mine]
         at = minute.at_ms[chosen]
         if copy:  # not all copies in the same millisecond
-            moved = (_part(minute.visitor[chosen], copy) * 1000).astype(np.int64)
-            at = at // 1000 * 1000 + (at + moved) % 1000
+            at = at // 1000 * 1000 + (at + (_part(minute.visitor[chosen], copy) * 1000).astype(np.int64)) % 1000
         parts.append((chosen, at, np.full(len(chosen), copy)))
     chosen, at, copies = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(at, kind="stable")
     chosen = chosen[order]
-    found = ReplayMinute(at[order], minute.visitor[chosen], minute.place[chosen], minute.service[chosen])
-    return found, copies[order]
+    return ReplayMinute(at[order], minute.visitor[chosen], minute.place[chosen], minute.service[chosen]), copies[order]
 
 
 def _part(visitor: Ints, copy: int) -> NDArray[np.float64]:

@@ -84,8 +84,18 @@ class Archivist:
         size = self._archive_some(archive, hours)
         missing = next((hour for hour in hours if hour not in self._known), hours.stop)
         minute = clock_minutes(missing, self.rules.shift_minutes)[0]  # before it everything is archived
-        self._announce(self._id, minute, state)
-        self._note(hours, minute, size or self.figures.file_bytes, state)
+        # The day that this minute lies in is not over everywhere; those before it are.
+        first_open = paris_date(minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR)
+        self.keeper.announce(self._id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
+        self.figures = ArchiveFigures(
+            minute,
+            self._waiting_minutes(hours),
+            len(self._refused & self._known.keys()),
+            state.missed_events,
+            size or self.figures.file_bytes,
+            self.figures.passes + 1,
+            self.figures.failures,
+        )
         self._trim(hours, state, state.settled_ms)
         self._forget_users(archive, state.settled_ms)
 
@@ -167,11 +177,6 @@ class Archivist:
         if refused and done.written:
             logger.warning("%d hours of %s stay as archived: Redis does not reflect all that they do", refused, day)
 
-    def _announce(self, archive_id: str, minute: int, state: ArchiveState) -> None:
-        # The day that this minute lies in is not over everywhere; those before it are.
-        first_open = paris_date(minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR)
-        self.keeper.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
-
     def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
         if state.unreadable is not None:
             raise state.unreadable
@@ -189,17 +194,6 @@ class Archivist:
                 if hour not in self._refused:
                     self._due_again.add(hour)  # a late event since it was archived
                 return
-
-    def _note(self, hours: range, minute: int, size: int, state: ArchiveState) -> None:
-        self.figures = ArchiveFigures(
-            minute,
-            self._waiting_minutes(hours),
-            len(self._refused & self._known.keys()),
-            state.missed_events,
-            size,
-            self.figures.passes + 1,
-            self.figures.failures,
-        )
 
     def _waiting_minutes(self, hours: range) -> int:
         return sum(hour not in self._known for hour in hours) * MINUTES_AN_HOUR

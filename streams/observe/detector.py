@@ -145,13 +145,12 @@ class Detector:
         held = parts.history.archive.dates() if parts.history else []
         self._arrivals = Arrivals(held, today, stamp)
         if parts.history and held:
-            judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
+            self._judges = self._loading.load(parts.history, key_of(parts.catalog, parts.calendar), today, settled)
         else:
             first = paris_day(today)[0]
-            judges = self._loading.empty(min(first, state.oldest + shift) if state.oldest is not None else first)
-        self._judges = judges
+            self._judges = self._loading.empty(min(first, state.oldest + shift) if state.oldest is not None else first)
         self._teller = Teller(
-            judges,
+            self._judges,
             parts.maintenances,
             {project.code: project.region for project in parts.catalog.projects},
             shift,

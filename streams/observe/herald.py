@@ -37,8 +37,7 @@ class ObserverLoops:
 
     def problems(self) -> tuple[str, ...]:
         """What keeps the observer from its work, what nobody foresaw first."""
-        expected = (loop.problem() for loop in self.vital if loop.defect() is None)
-        return (*self.defects(), *filter(None, expected))
+        return (*self.defects(), *filter(None, (loop.problem() for loop in self.vital if loop.defect() is None)))
 
 
 class Herald:

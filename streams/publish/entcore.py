@@ -111,8 +111,7 @@ def _named_twice(line: bytes) -> str | None:
     twice: list[str] = []
 
     def note(members: list[tuple[str, object]]) -> None:
-        names = Counter(name for name, _ in members)
-        twice.extend(name for name, number in names.items() if number > 1)
+        twice.extend(name for name, number in Counter(name for name, _ in members).items() if number > 1)
 
     try:
         json.loads(line, object_pairs_hook=note, parse_int=len, parse_float=len)

@@ -202,9 +202,7 @@ def _no_constant(name: str) -> object:
 
 
 def _kind(document: object) -> str:
-    if document is None:
-        return "null"
-    names: dict[type, str] = {list: "an array", str: "a string", bool: "true or false"}
+    names = {type(None): "null", list: "an array", str: "a string", bool: "true or false"}
     return names.get(type(document), "a number")
 
 

@@ -19,6 +19,7 @@ from streams.errors import InputError
 from streams.lock_file import release, take
 from streams.publish.event import fingerprint
 from streams.publish.lines import InputLine, LineSample, digest_of
+from streams.whole_file import replace_whole
 
 MARK_SUFFIX = ".vigie-mark"
 #: Marks of one file: for other projects and topics, and of the files that bore its name before.
@@ -224,15 +225,12 @@ class MarkFile:
         """Replace this run's mark, whole or not at all. Never raises: `trouble` tells."""
         same = (mark.format, mark.project, mark.topic, mark.lines, mark.digest)
         others = [o for o in self._others if (o.format, o.project, o.topic, o.lines, o.digest) != same]
-        fresh = self.path.with_name(self.path.name + ".new")
+        held = msgspec.json.encode(_Held((mark, *others[: MARKS_MAX - 1]))) + b"\n"
         try:
-            fresh.write_bytes(msgspec.json.encode(_Held((mark, *others[: MARKS_MAX - 1]))) + b"\n")
-            os.replace(fresh, self.path)
+            replace_whole(self.path, lambda fresh: fresh.write_bytes(held))
             self.trouble = None
         except OSError as error:
             self.trouble = (
                 f"{self.path} cannot be written ({error.strerror}): the next run sends again what this one sent. Within 10 minutes ids "
                 "keep that from counting twice, later not"
             )
-            with contextlib.suppress(OSError):
-                fresh.unlink()

@@ -63,19 +63,17 @@ class Named:
             self.first = sorted([*self.first, (line, why)])[:LINES_NAMED_MAX]
 
 
+@dataclass(slots=True)
 class Tally:
     """What became of the lines, and which of them are to be named."""
 
-    def __init__(self) -> None:
-        self.skipped: Counter[str] = Counter()
-        self.unreadable = Named()
+    skipped: Counter[str] = field(default_factory=Counter)
+    unreadable: Named = field(default_factory=Named)
 
     def skip(self, kind: str, lines: int = 1) -> None:
         """Count lines of one kind that are not sent."""
-        skipped = self.skipped
-        if kind not in skipped and len(skipped) >= KINDS_MAX:
-            kind = OTHER_KINDS
-        skipped[kind] += lines
+        is_told_apart = kind in self.skipped or len(self.skipped) < KINDS_MAX
+        self.skipped[kind if is_told_apart else OTHER_KINDS] += lines
 
 
 #: Stands in for every project's secret: what is made with it is thrown away.

@@ -57,8 +57,7 @@ class VisitorPartitioner(DefaultPartitioner):  # type: ignore[misc]  # kafka-pyt
     def partition(self, topic: str, key: Any, serialized_key: bytes | None, *rest: Any) -> int:
         """Return the partition of a record; called by the producer, `rest` is the value, the serialized value and the cluster."""
         if serialized_key is None:
-            chosen: int = super().partition(topic, key, None, *rest)
-            return chosen
+            return int(super().partition(topic, key, None, *rest))
         return partition_of(serialized_key, len(rest[-1].partitions_for_topic(topic)))
 
 

@@ -187,17 +187,17 @@ def _of(mark: ResumeMark) -> tuple[str, str, str]:
 
 def _apart(mark: ResumeMark, of: tuple[str, str, str]) -> bool:
     """Whether both take different lines of the same log: the rows of one project each."""
-    both = mark.format == of[0] == Format.COMBINED
-    return both and bool(mark.project) and bool(of[1]) and mark.project != of[1]
+    return mark.format == of[0] == Format.COMBINED and mark.project != of[1] and "" not in (mark.project, of[1])
 
 
 def _going_on(name: str, mark: ResumeMark, path: Path, own: Path) -> str:
     where = path.name if path == own else f"{path.name}: it is the same file under another name"
-    kinds = [f"{mark.sent:,} delivered", f"{mark.skipped:,} skipped"]
-    if mark.lost:
-        kinds.append(f"{mark.lost:,} unreadable and closed")
-    if mark.open_count:
-        kinds.append(f"{mark.open_count:,} not delivered, which are tried again")
+    kinds = [
+        f"{mark.sent:,} delivered",
+        f"{mark.skipped:,} skipped",
+        *([f"{mark.lost:,} unreadable and closed"] if mark.lost else []),
+        *([f"{mark.open_count:,} not delivered, which are tried again"] if mark.open_count else []),
+    ]
     return f"{name}: {mark.lines:,} lines were dealt with before ({where}): {', '.join(kinds)}"
 
 

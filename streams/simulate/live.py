@@ -218,8 +218,7 @@ class TwoWays:
 
     def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None:
         """Send one event its way; raises as a publisher does."""
-        way = self._collector if self._sign in value and self._is_good(value) else self._kafka
-        way.send_raw(value, key, tag)
+        (self._collector if self._sign in value and self._is_good(value) else self._kafka).send_raw(value, key, tag)
 
     def close(self, timeout_seconds: float = 30.0) -> Deliveries:
         """Close both, and return how all events stand."""
@@ -240,5 +239,4 @@ class TwoWays:
         event = decode(value)
         if not isinstance(event, VisitEvent) or event.project != self._project:
             return False
-        ahead_ms = event.ts - self._now() * 1000
-        return -AGE_MS_MAX < ahead_ms < AHEAD_MS_MAX
+        return -AGE_MS_MAX < event.ts - self._now() * 1000 < AHEAD_MS_MAX

@@ -156,10 +156,12 @@ class WebServer(uvicorn.Server):
                 f"{RAISE_DESCRIPTORS}"
             )
         self.connections = Connections.within(descriptors, tls)
+        # The client is the one that a proxy names which comes from one of these addresses, as uvicorn has it.
+        proxied: Any = ProxyHeadersMiddleware
         self._listening = listening
         super().__init__(
             uvicorn.Config(
-                Peered(_believing_proxies(Edge(app))),
+                Peered(proxied(Edge(app), os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))),
                 # asyncio's own loop: what it does when descriptors run out, to wait a second, is known; and it takes up no more
                 # connections in one go than `backlog`.
                 loop="asyncio",
@@ -196,10 +198,3 @@ class WebServer(uvicorn.Server):
     def stop(self) -> None:
         """Ask it to end; from any thread."""
         self.should_exit = True
-
-
-def _believing_proxies(app: ASGIApp) -> ASGIApp:
-    """The client is the one that a proxy names which comes from one of these addresses, as uvicorn has it."""
-    wrapped: Any = ProxyHeadersMiddleware
-    found: ASGIApp = wrapped(app, os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))
-    return found
