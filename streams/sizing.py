@@ -132,8 +132,7 @@ def _workers(rate: float, partitions: int) -> tuple[int, int, float]:
 
 
 def _worker_cores(rate: float, partitions: int) -> float:
-    chunks = min(rate, partitions * FETCHES.value)
-    return (rate * WORKER_EVENT.value + chunks * WORKER_CHUNK.value) / 1e6
+    return (rate * WORKER_EVENT.value + min(rate, partitions * FETCHES.value) * WORKER_CHUNK.value) / 1e6
 
 
 def _redis_cores(rate: float, workers: int) -> float:

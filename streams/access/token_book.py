@@ -103,8 +103,7 @@ class Viewer:
     @classmethod
     def of_token(cls, token: Token) -> Viewer:
         """The holder of a token."""
-        name = f"{token.id} {token.name}".strip()
-        return cls(name, frozenset(token.scopes), frozenset(token.regions) or None)
+        return cls(f"{token.id} {token.name}".strip(), frozenset(token.scopes), frozenset(token.regions) or None)
 
 
 #: Where there is no lock: whoever reaches a server that listens on this machine alone.

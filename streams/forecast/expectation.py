@@ -157,8 +157,8 @@ def _total(known: KnownDays, day: date) -> tuple[float, float]:
 
 def _rolling(values: Values) -> Values:
     """The median of each day and the three on either side."""
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 3, mode="edge"), 7)
-    return np.asarray(np.median(windows, axis=1))
+    padded = np.pad(values, 3, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
 
 
 def _like(known: KnownDays, day: date) -> tuple[date, ...]:

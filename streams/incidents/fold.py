@@ -126,7 +126,7 @@ class _Folding:
         self._alerts = alerts = sorted(alerts, key=lambda one: (one.start_ms, one.id))
         self._project_regions = project_regions
         self._now_ms = max([now_ms, *(one.until_ms for one in alerts)])
-        self._regions = {one.id: self._region_of(one) for one in alerts}
+        self._regions = {one.id: one.region or project_regions.get(one.project or "") for one in alerts}
         self._quiet = {one.id: quiet_because(one) is not None for one in alerts}
         # By level and region, so that a storm of hundreds is not compared each with each.
         self._at: dict[tuple[str, str | None], list[AlertRecord]] = {}
@@ -156,8 +156,7 @@ class _Folding:
         apart = tuple(one.id for one in running if one is not head and self._contains(head, one))
         new = [one for one in (head, *explains) if one.end_ms is None and one not in before and not self._quiet[one.id]]
         is_held = head in new and all(self._now_ms < one.raised_ms + _hold_ms(one) for one in new)
-        quiet = quiet_because(head) or (Quiet.HELD if is_held else None)
-        return Incident(head, quiet, tuple(explains), before, apart)
+        return Incident(head, quiet_because(head) or (Quiet.HELD if is_held else None), tuple(explains), before, apart)
 
     def _was_called(self, alert: AlertRecord) -> bool:
         """Whether nothing explained it yet when it was raised and its hold was over."""
@@ -215,9 +214,6 @@ class _Folding:
         if LEVELS.index(wide.scope) >= LEVELS.index(narrow.scope):
             return False
         return wide.scope == NATIONAL or (wide.scope == REGION and wide.region == self._regions[narrow.id])
-
-    def _region_of(self, alert: AlertRecord) -> str | None:
-        return alert.region or self._project_regions.get(alert.project or "")
 
 
 def _minutes(alert: AlertRecord) -> float:
