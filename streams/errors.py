@@ -65,27 +65,26 @@ def descriptors_advice(said: str) -> str | None:
     return None
 
 
-#: What clients say where a server takes the connection and is not theirs, ends it, or says nothing.
-_NOT_OF_THIS_KIND = ("Protocol error", "Invalid frame length", "no answer of Kafka's")
-_HANGS_UP = ("reset by peer", "Connection closed by server", "socket disconnected", "Error while reading from")
-_SILENT = ("Timeout reading", "timed out", "no answer in time")
+#: What clients say where a server takes the connection and is not theirs, ends it, or says nothing; and what to do, with the setting.
+_LISTENS = (
+    (
+        ("Protocol error", "Invalid frame length", "no answer of Kafka's"),
+        "another kind of server listens there: correct {}",
+    ),
+    (
+        ("reset by peer", "Connection closed by server", "socket disconnected", "Error while reading from"),
+        "what listens there ends the connection: it stops, wants TLS, or is another kind of server: see its log, or correct {}",
+    ),
+    (
+        ("Timeout reading", "timed out", "no answer in time"),
+        "it is slow, hangs, or cannot be reached from here, or another kind of server listens there: see its log, or correct {}",
+    ),
+)
 
 
 def listener_advice(said: str, setting: str) -> str | None:
     """What to do where these words of a client's say that something listens; None where nobody does, so that it must be started."""
-    if any(words in said for words in _NOT_OF_THIS_KIND):
-        return f"another kind of server listens there: correct {setting}"
-    if any(words in said for words in _HANGS_UP):
-        return (
-            "what listens there ends the connection: it stops, wants TLS, or is another kind of server: see its log, or correct "
-            f"{setting}"
-        )
-    if any(words in said for words in _SILENT):
-        return (
-            "it is slow, hangs, or cannot be reached from here, or another kind of server listens there: see its log, or correct "
-            f"{setting}"
-        )
-    return None
+    return next((advice.format(setting) for words, advice in _LISTENS if any(one in said for one in words)), None)
 
 
 class VigieError(Exception):

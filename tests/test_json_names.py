@@ -135,7 +135,7 @@ def outputs(archive: Path, directory: Path) -> dict[str, Any]:
         "report day": report,
         "recount": recount_json(recount),
         "rejects list": reject_row(
-            Rejected("t-0-1", "not_json", 1, b"k", b"v", "mbn", None, 0, Whole(9, "00")), replayed=True
+            Rejected("t-0-1", "not_json", 1, b"k", b"v", "mbn", 0, Whole(9, "00")), replayed=True
         ),
     }
 

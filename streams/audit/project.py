@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.audit.rejects import NO_PROJECT, explain, members_of, printable
+from streams.audit.rejects import NO_PROJECT, explain, printable, project_of
 from streams.catalog import UNKNOWN, Catalog
 from streams.events import PSEUDONYM_CHARACTERS_MIN, EventBounds, Reason, VisitEvent, is_pseudonymous, validate
 from streams.publish.producer import murmur2
@@ -23,10 +23,9 @@ VALUE_CHARACTERS_SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One accepted event: `behind_ms` is how long after `ts` the broker took it."""
+    """One accepted event, and when the broker took it."""
 
     append_ms: int
-    behind_ms: int
     event: VisitEvent
     partition: int
 
@@ -75,7 +74,7 @@ class ProjectView:
     def add(self, partition: int, append_ms: int, key: bytes | None, value: bytes | None) -> None:
         """Look at one record."""
         found = validate(value, append_ms, self.bounds)
-        named = (found.project or NO_PROJECT) if isinstance(found, VisitEvent) else members_of(value)[0]
+        named = (found.project or NO_PROJECT) if isinstance(found, VisitEvent) else project_of(value)
         if named != self.project:
             self.nobodys += named == NO_PROJECT
             self.others += named != NO_PROJECT
@@ -88,16 +87,14 @@ class ProjectView:
         self.accepted += 1
         self.visitors.add(found.visitor)
         self.behind_ms.append(append_ms - found.ts)
-        self._note_last(Seen(append_ms, append_ms - found.ts, found, partition))
+        # Partitions come one after the other: the newest of all of them are wanted.
+        if len(self.last) < LAST_EVENTS or append_ms >= self.last[0].append_ms:
+            last = [*self.last, Seen(append_ms, found, partition)]
+            self.last = sorted(last, key=lambda each: each.append_ms)[-LAST_EVENTS:]
         self._look_up(found)
         self._place(partition, key, found)
         if len(found.visitor) < PSEUDONYM_CHARACTERS_MIN or not is_pseudonymous(found.visitor):
             self.no_pseudonyms.add(printable(found.visitor.encode(), 8))
-
-    def _note_last(self, seen: Seen) -> None:
-        # Partitions come one after the other: the newest of all of them are wanted.
-        if len(self.last) < LAST_EVENTS or seen.append_ms >= self.last[0].append_ms:
-            self.last = sorted([*self.last, seen], key=lambda each: each.append_ms)[-LAST_EVENTS:]
 
     def _look_up(self, event: VisitEvent) -> None:
         known = (

@@ -31,7 +31,7 @@ NO_PROJECT = "-"
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One rejected record. `key` names it; `project` and `event_id` are what its value says, as far as it can be read.
+    """One rejected record. `key` names it; `project` is what its value says, as far as it can be read.
 
     `partition` is that of its dead letter. Where `cut` is given, `value` is only the head.
     """
@@ -42,7 +42,6 @@ class Rejected:
     record_key: bytes | None
     value: bytes | None
     project: str
-    event_id: str | None
     partition: int
     cut: Whole | None = None
 
@@ -128,23 +127,18 @@ def parse(partition: int, record: Any) -> Rejected | ReplayMark | None:
         cut = Whole(int(headers[BYTES_HEADER]), headers[DIGEST_HEADER].decode()) if BYTES_HEADER in headers else None
     except (KeyError, ValueError, AttributeError):
         return None
-    project, event_id = members_of(record.value)
-    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, event_id, partition, cut)
+    project = project_of(record.value)
+    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, partition, cut)
 
 
-def members_of(value: bytes | None) -> tuple[str, str | None]:
-    """Return (project, id) as far as a value says them; `NO_PROJECT` and None where it does not."""
+def project_of(value: bytes | None) -> str:
+    """Return the project that a value names, `NO_PROJECT` where it does not."""
     try:
         document = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
-        return NO_PROJECT, None
-    if not isinstance(document, dict):
-        return NO_PROJECT, None
-    project, event_id = document.get("project"), document.get("id")
-    return (
-        project if isinstance(project, str) and project else NO_PROJECT,
-        event_id if isinstance(event_id, str) else None,
-    )
+        return NO_PROJECT
+    project = document.get("project") if isinstance(document, dict) else None
+    return project if isinstance(project, str) and project else NO_PROJECT
 
 
 def explain(value: bytes | None) -> str | None:

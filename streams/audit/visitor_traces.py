@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.audit.log import Unread, open_log
-from streams.audit.rejects import Rejected, members_of, parse
+from streams.audit.rejects import Rejected, parse, project_of
 from streams.broker import KafkaAddress
 from streams.events import VisitEvent, decode
 from streams.topics import admin_client, describe_topic
@@ -52,7 +52,7 @@ def traces_of(
     for record in _records(rejected, address, look):
         letter = parse(0, record)
         if isinstance(letter, Rejected) and (may_hold(letter.value, sought) or sought == letter.record_key):
-            rejected.note(members_of(letter.value)[0], record.timestamp)
+            rejected.note(project_of(letter.value), record.timestamp)
     for traces in (events, rejected):
         traces.gone_ms = _gone_ms(address, traces)
     return events, rejected

@@ -90,8 +90,8 @@ def _tables(
         if panel.share.mean() < MEASURED_MIN or not panel.keys:
             continue
         wall = wall_minutes(day)
-        table = np.stack([np.bincount(wall, row, DAY_MINUTES) for row in np.nan_to_num(panel.values)])
-        read[day] = panel.keys, table
+        values = np.nan_to_num(panel.values)
+        read[day] = panel.keys, np.stack([np.bincount(wall, row, DAY_MINUTES) for row in values])
     keys = tuple(sorted({key for of_day, _table in read.values() for key in of_day}))
     index = {key: number for number, key in enumerate(keys)}
     found = {day: np.zeros((len(keys), DAY_MINUTES)) for day in read}

@@ -121,22 +121,16 @@ def _dense(sketch: bytes) -> Registers:
 
 def _sparse(sketch: bytes) -> Registers:
     registers = no_registers()
-    at, index = 0, _HEAD_BYTES
-    while index < len(sketch) and at <= REGISTERS:
-        code = sketch[index]
+    at, codes = 0, iter(sketch[_HEAD_BYTES:])
+    for code in codes:
         if code & 0x80:  # 1vvvvvxx: a value, so often
             length = (code & 0x3) + 1
             registers[at : at + length] = (code >> 2 & 0x1F) + 1
         elif code & 0x40:  # 01xxxxxx yyyyyyyy: zeros, 14 bits
-            index += 1
-            if index == len(sketch):  # cut in the middle of a run
-                at = -1
-                break
-            length = ((code & 0x3F) << 8 | sketch[index]) + 1
+            length = ((code & 0x3F) << 8 | next(codes, REGISTERS)) + 1  # cut in its middle: longer than all registers
         else:  # 00xxxxxx: zeros
             length = (code & 0x3F) + 1
         at += length
-        index += 1
     if at != REGISTERS:
         raise ValueError("its runs do not add up")
     return registers

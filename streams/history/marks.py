@@ -82,11 +82,6 @@ class HourMark(msgspec.Struct, frozen=True):
         """How many of its minutes are known."""
         return sum(end - first for first, end in self.measured)
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of its minutes are known."""
-        return self.measured_minutes == MINUTES_AN_HOUR
-
 
 class InputMark(msgspec.Struct, frozen=True):
     """What one file of a log gave to a day of a project: how many events, and the sum of their checksums, whatever their order."""

@@ -34,15 +34,13 @@ MINUTES_MAX = 20 * 366 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class CountsTable:
-    """Counts of several series on one grid.
+    """Counts of several series on the grid that was asked for.
 
-    `values` has the shape (series, slots), float64; slot i begins at epoch minute `first + i * step_minutes`. NaN: not measured. A slot of
-    which some minutes are known holds what was counted in these; `share` (slots) is the part of it that is known, 0 to 1.
+    `values` has the shape (series, slots), float64. NaN: not measured. A slot of which some minutes are known holds what was counted in
+    these; `share` (slots) is the part of it that is known, 0 to 1.
     """
 
     keys: tuple[Key, ...]
-    first: int
-    step_minutes: int
     values: NDArray[np.float64]
     share: NDArray[np.float64]
 
@@ -157,7 +155,7 @@ class History:
             step_minutes, end - first - np.arange(slots) * step_minutes
         )
         table[~counted & (share == 0)] = np.nan
-        return CountsTable(keys, first, step_minutes, table, share)
+        return CountsTable(keys, table, share)
 
     def days(self, first: date, last: date) -> Iterator[PastDay]:
         """Whole days in Paris, both included, those of which anything is known."""

@@ -78,7 +78,9 @@ def both_sides(
     whole, first = _pairs(history, catalog, calendar, question, part)
     sides = whole.sides(first)
     _check(sides.now, history)
-    estimate = None if part else _estimate(history, catalog, calendar, question, config_dir)
+    mondays = {day - timedelta(days=day.weekday()) for day in question.against}
+    weeks = {} if part else load_weeks(history.archive.directory, catalog, mondays)
+    estimate = Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
     if estimate and whole.minutes(list(map(estimate.known, question.against))) > ESTIMATE_COVERS_MORE * whole.minutes():
         # The later side once more, beside an earlier one from weekly figures.
         whole, first = _pairs(history, catalog, calendar, question, estimate)
@@ -145,15 +147,6 @@ class _Pair:
 
 def _known(day: PastDay | None) -> Known:
     return known_minutes(day.date, day.hours) if day else nothing_known()
-
-
-def _estimate(
-    history: History, catalog: Catalog, calendar: SchoolCalendar, question: ReportQuestion, config_dir: Path
-) -> Estimate | None:
-    """What weekly figures tell of the earlier days; None where there are none of them."""
-    mondays = {day - timedelta(days=day.weekday()) for day in question.against}
-    weeks = load_weeks(history.archive.directory, catalog, mondays)
-    return Estimate(catalog, calendar, load_shape(config_dir, catalog), weeks) if weeks else None
 
 
 def _check(side: Side, history: History) -> None:

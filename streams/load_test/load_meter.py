@@ -27,8 +27,8 @@ TICK_SECONDS = 0.02
 LOOK_EVENTS = 500
 #: How long what is on its way may take at the end.
 FLUSH_SECONDS_MAX = 60.0
-#: Counters that a sender shares: events sent, milliseconds behind, events confirmed, its process.
-COUNTERS = 4
+#: Counters that a sender shares: events sent, milliseconds behind, its process.
+COUNTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ def send(
     writer = EventWriter(plan.replay, plan.run, number)
     ticks: list[tuple[float, list[int]]] = []
     numbers, place, sent = [0] * plan.partitions, number * COUNTERS, 0
-    counters[place + 3] = os.getpid()
+    counters[place + 2] = os.getpid()
     cpu = time.process_time()
     for minute in plan.replay.minutes:
         mine, copies = expand(minute, number, plan.senders, plan.times)
         for due, key, value in writer.events(mine, copies, plan.start_ms):
             while due > (now := time.time() * 1000) and not stopping():
-                _note(ticks, numbers, counters, place, (sent, 0, publisher.delivered))
+                _note(ticks, numbers, counters, place, (sent, 0))
                 time.sleep(min(TICK_SECONDS, (due - now) / 1000))
             if stopping():
                 break
@@ -74,9 +74,9 @@ def send(
             sent += 1
             numbers[partition_of(key, plan.partitions)] += 1
             if sent % LOOK_EVENTS == 0:
-                _note(ticks, numbers, counters, place, (sent, max(0, int(now - due)), publisher.delivered))
+                _note(ticks, numbers, counters, place, (sent, max(0, int(now - due))))
     publisher.close(FLUSH_SECONDS_MAX)
-    _note(ticks, numbers, counters, place, (sent, 0, publisher.delivered))
+    _note(ticks, numbers, counters, place, (sent, 0))
     at, table = zip(*ticks, strict=True)
     return SentLog(np.array(at), np.array(table, np.int64), publisher.delivered, time.process_time() - cpu)
 
@@ -86,7 +86,7 @@ def _note(
     numbers: list[int],
     counters: MutableSequence[int],
     place: int,
-    said: tuple[int, int, int],
+    said: tuple[int, int],
 ) -> None:
     ticks.append((time.time(), numbers.copy()))
     counters[place : place + len(said)] = said
@@ -135,7 +135,7 @@ _RULES = LoopRules("load-meter", LOOK_SECONDS, "the chain is not looked at", "th
 
 @dataclass(frozen=True, slots=True)
 class LoadSecond:
-    """About one second of a load test. `sent`, `confirmed` and `counted` are since the start; `behind_seconds` is the slowest sender's.
+    """About one second of a load test. `sent` and `counted` are since the start; `behind_seconds` is the slowest sender's.
 
     `machine` is the part of all cores that was used, `others` that by other programs than this test; `cores` how many cores each process
     used, by name.
@@ -143,7 +143,6 @@ class LoadSecond:
 
     at: float
     sent: int
-    confirmed: int
     counted: int
     behind_seconds: float
     machine: float
@@ -217,7 +216,6 @@ class LoadMeter:
             LoadSecond(
                 now,
                 int(said[:, 0].sum()),
-                int(said[:, 2].sum()),
                 self.counted,
                 float(said[:, 1].max()) / 1000,
                 used,

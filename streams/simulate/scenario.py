@@ -153,8 +153,7 @@ def load_scenarios(config_dir: Path) -> Scenarios:
         named = {}
     by_name: dict[str, Scenario] = {}
     for name, section in named.items():
-        scenario = convert_section(section, Scenario, f"scenarios.{name}", problems)
-        if scenario:
+        if scenario := convert_section(section, Scenario, f"scenarios.{name}", problems):
             by_name[str(name)] = msgspec.structs.replace(scenario, name=str(name))
     if problems or traffic is None:
         raise section_error(path, problems)

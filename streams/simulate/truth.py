@@ -99,7 +99,7 @@ class Truth(_Facts):
 
 
 class _Minute(msgspec.Struct):
-    minute: str
+    minute: datetime.datetime
     region_service: list[tuple[str, str, int, int]]
     project: list[tuple[str, int, int]]
     profile_region: list[tuple[str, str, int, int]]
@@ -128,12 +128,7 @@ def load_truth(path: Path) -> Truth:
     if raw.version != TRUTH_VERSION:
         raise InputError(f"{path} has version {raw.version}, this Vigie reads {TRUTH_VERSION}: simulate again")
     facts = {name: getattr(raw, name) for name in _Facts.__struct_fields__}
-    return Truth(
-        minutes={
-            int(datetime.datetime.fromisoformat(item.minute).timestamp()) // 60: _minute(item) for item in raw.minutes
-        },
-        **facts,
-    )
+    return Truth(minutes={int(item.minute.timestamp()) // 60: _minute(item) for item in raw.minutes}, **facts)
 
 
 def empty_minute() -> MinuteTruth:

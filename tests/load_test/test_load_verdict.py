@@ -20,9 +20,7 @@ def _seconds(rates: list[int], counted: list[int], **changed: object) -> list[Lo
     """Seconds in which so many were sent and counted."""
     cores = {"worker 0": 0.5, "redis": 0.2, "sender 0": 0.4}
     made = [
-        LoadSecond(
-            100.0 + place, sum(rates[: place + 1]), sum(rates[: place + 1]), sum(counted[: place + 1]), 0.0, 0.6, cores
-        )
+        LoadSecond(100.0 + place, sum(rates[: place + 1]), sum(counted[: place + 1]), 0.0, 0.6, cores)
         for place in range(len(rates))
     ]
     return [replace(one, **changed) for one in made]  # type: ignore[arg-type]

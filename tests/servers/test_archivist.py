@@ -39,7 +39,7 @@ def test_settled_hours_are_archived_with_everything_they_hold(chain: Chain) -> N
     assert chain.archived() == {hour * 60 + minute: 10 for hour in (7, 8) for minute in range(0, 60, 15)}
     with file_of(Archive(chain.directory / "archive"), DAY) as file:
         day = file.day()
-    assert [mark.is_whole for mark in day.hours] == [True, True]
+    assert [mark.measured_minutes for mark in day.hours] == [60, 60]
     assert [mark.offsets for mark in day.hours] == [{"0": (0, 120)}] * 2
     sums = {cut: (int(rows.events.sum()), int(rows.visits.sum()), rows.keys) for cut, rows in day.rows.items()}
     assert sums == {
