@@ -14,7 +14,7 @@ import numpy as np
 
 from streams.count import Cut, Field, Sketch
 from streams.history.day_columns import CutName, CutRows, Key, Rows, Sketches, minute_events, no_rows
-from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, Totals, covers, ranges_of
+from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourMark, HourSource, Totals, covers, joined
 from streams.live import HourCounts, MinuteCounts
 
 
@@ -111,7 +111,7 @@ def hour_reading(hour: int, counts: HourCounts, shift_minutes: int) -> HourReadi
     mark = HourMark(
         hour=hour,
         source=HourSource.LIVE,
-        measured=ranges_of(minute + shift_minutes for minute in counts.settled),
+        measured=tuple(joined((minute + shift_minutes, minute + shift_minutes + 1) for minute in counts.settled)),
         topic_id=counts.topic_id,
         offsets={str(partition): bounds for partition, bounds in sorted(counts.offsets.items())},
         totals=totals_of(counts.totals),

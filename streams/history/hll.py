@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +54,7 @@ def sketch_of(registers: Registers) -> bytes:
 
 def union(sketches: Iterable[bytes]) -> bytes:
     """The sketch of everything that any of them saw."""
-    merged = no_registers()
-    for sketch in sketches:
-        np.maximum(merged, registers_of(sketch), out=merged)
-    return sketch_of(merged)
+    return sketch_of(reduce(np.maximum, map(registers_of, sketches), no_registers()))
 
 
 def no_registers() -> Registers:

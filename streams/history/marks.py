@@ -112,7 +112,8 @@ def covers(new: HourMark, old: HourMark) -> bool:
         new_first, new_following = new.offsets.get(partition, (0, -1))
         if new_first > first or new_following < following:
             return False
-    return minutes_of(old.measured) <= minutes_of(new.measured)
+    held, seen = ({minute for span in mark.measured for minute in range(*span)} for mark in (old, new))
+    return held <= seen
 
 
 def note_measured(known: np.ndarray[Any, Any], marks: Iterable[HourMark], first: int, end: int) -> None:
@@ -120,16 +121,6 @@ def note_measured(known: np.ndarray[Any, Any], marks: Iterable[HourMark], first:
     for mark in marks:
         for begin, stop in mark.measured:
             known[max(begin, first) - first : max(0, min(stop, end) - first)] = 1
-
-
-def minutes_of(ranges: Iterable[tuple[int, int]]) -> set[int]:
-    """The epoch minutes of ranges [first, end)."""
-    return {minute for first, end in ranges for minute in range(first, end)}
-
-
-def ranges_of(minutes: Iterable[int]) -> tuple[Span, ...]:
-    """Epoch minutes as ranges [first, end)."""
-    return tuple(joined((minute, minute + 1) for minute in minutes))
 
 
 def joined(spans: Iterable[Span], gap: int = 0) -> list[Span]:
@@ -143,15 +134,12 @@ def joined(spans: Iterable[Span], gap: int = 0) -> list[Span]:
     return found
 
 
-def counted_between(marks: Iterable[HourMark]) -> tuple[int, int, int]:
-    """Rejected, duplicate and lost events: what the totals of hours that were counted live grew by from each hour to the next."""
+def counted_between(marks: Iterable[HourMark]) -> Totals:
+    """What the totals of hours that were counted live grew by from each hour to the next."""
     live = sorted((mark for mark in marks if mark.source is HourSource.LIVE), key=lambda mark: mark.hour)
     pairs = [(b.totals, a.totals) for b, a in itertools.pairwise(live) if b.topic_id == a.topic_id]
-    rejected, duplicates, lost = (
-        sum(max(0, getattr(after, name) - getattr(before, name)) for before, after in pairs)
-        for name in Totals.__struct_fields__
-    )
-    return rejected, duplicates, lost
+    names = Totals.__struct_fields__
+    return Totals(*(sum(max(0, getattr(after, n) - getattr(before, n)) for before, after in pairs) for n in names))
 
 
 @dataclass(frozen=True, slots=True)

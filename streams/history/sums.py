@@ -225,14 +225,14 @@ class Collector:
 
     def _quality(self) -> Quality:
         minutes = sum((end - first) for first, end in (paris_day(day) for day in self._side.days))
-        rejected, duplicates, lost = counted_between(self._marks)
+        counted = counted_between(self._marks)
         return Quality(
             minutes=minutes,
             measured_minutes=sum(self._measured.values()),
             late_events=self._late,
-            rejected=rejected,
-            duplicates=duplicates,
-            lost=lost,
+            rejected=counted.rejected,
+            duplicates=counted.duplicates,
+            lost=counted.lost,
             sources=tuple(sorted({mark.source for mark in self._marks})),
             days_without_data=tuple(day for day in self._side.days if not self._measured.get(day)),
         )

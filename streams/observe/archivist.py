@@ -84,9 +84,7 @@ class Archivist:
         size = self._archive_some(archive, hours)
         missing = next((hour for hour in hours if hour not in self._known), hours.stop)
         minute = clock_minutes(missing, self.rules.shift_minutes)[0]  # before it everything is archived
-        # The day that this minute lies in is not over everywhere; those before it are.
-        first_open = paris_date(minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR)
-        self.keeper.announce(self._id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
+        self._announce(self._id, minute, state)
         self.figures = ArchiveFigures(
             minute,
             self._waiting_minutes(hours),
@@ -176,6 +174,11 @@ class Archivist:
         refused = sum(choice is Choice.REFUSED for choice in done.choices.values())
         if refused and done.written:
             logger.warning("%d hours of %s stay as archived: Redis does not reflect all that they do", refused, day)
+
+    def _announce(self, archive_id: str, minute: int, state: ArchiveState) -> None:
+        # The day that this minute lies in is not over everywhere; those before it are.
+        first_open = paris_date(minute + self.rules.shift_minutes - LATEST_DAY_END_HOURS * MINUTES_AN_HOUR)
+        self.keeper.announce(archive_id, Announced(minute, int(f"{first_open:%Y%m%d}"), state.now_ms))
 
     def _trim(self, hours: range, state: ArchiveState, settled_ms: int) -> None:
         if state.unreadable is not None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 import numpy as np
 
 from streams.history import SchoolCalendar
+from streams.history.calendar import PACKAGED_ZONES
 from streams.history.estimate import day_weight
 from streams.load_shape import LoadShape, curve
 from streams.watch import AlertScope, Array, Group, Judge
@@ -100,8 +101,7 @@ def _sum(rows: Sequence[ExpectedRow]) -> ExpectedRow:
     observed = sum(row.observed or 0.0 for row in rows)
     known = [row for row in rows if row.expected is not None]
     of_known = sum(row.expected or 0.0 for row in known)
-    rest = sum(row.observed or 0.0 for row in rows if row.expected is None)
-    first = rows[0]
+    rest, first = sum(row.observed or 0.0 for row in rows if row.expected is None), rows[0]
     if not known or of_known < KNOWN_PART_MIN * (of_known + rest):
         return ExpectedRow(first.minute, first.step_minutes, round(observed, 2), None, None, None, learning=True)
     lower, upper = (sum(getattr(row, name) or 0.0 for row in known) for name in ("lower", "upper"))
@@ -121,7 +121,6 @@ def _sum(rows: Sequence[ExpectedRow]) -> ExpectedRow:
 COUNTS_MIN, ROWS_MIN = 30.0, 10
 #: Bounds: a part of what is expected, and as many times as much.
 WIDE = 3.0
-_ZONES = ("A", "B", "C")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +133,8 @@ class ColdShape:
     def weights(self, group: Group, first: int, rows: int) -> Array:
         """How much use each row from epoch minute `first` on has against others, by its local clock and day."""
         local = local_minutes(first, rows, group.step_minutes, group.zone)
-        region = next((one.scope.region for one in group.series if one.scope.region), "")
-        zone = self.calendar.zones.get(region)
-        known = zone if zone in _ZONES else "A"
+        zone = self.calendar.zones.get(next((one.scope.region for one in group.series if one.scope.region), ""))
+        known = zone if zone in PACKAGED_ZONES else "A"
         days, place = np.unique(local // 1440, return_inverse=True)
         of_day = [day_weight(self.shape, self.calendar, known, EPOCH + timedelta(days=day)) for day in days.tolist()]
         return np.asarray(np.array(curve(self.shape))[local % 1440] * np.array(of_day)[place])
@@ -158,11 +156,5 @@ def filled(values: Array, weights: Array) -> Array:
     observed, expected, lower, upper = values
     shaped = scaled(observed, weights)
     missing = ~np.isfinite(expected)
-    return np.stack(
-        [
-            observed,
-            np.where(missing, shaped, expected),
-            np.where(missing, shaped / WIDE, lower),
-            np.where(missing, shaped * WIDE, upper),
-        ]
-    )
+    in_place = ((expected, 1.0), (lower, 1 / WIDE), (upper, WIDE))
+    return np.stack([observed, *(np.where(missing, shaped * times, values) for values, times in in_place)])
