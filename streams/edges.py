@@ -13,7 +13,6 @@ from streams.broker import KafkaAddress
 from streams.errors import InputError, SettingsError
 from streams.events import EventBounds
 from streams.settings import Settings, refuse_stopped_stack
-from streams.small_numbers import SmallNumbers
 
 if TYPE_CHECKING:  # imported where they are made: `vigie publish` needs neither Redis's client nor Kafka's admin
     from streams.access import Lock
@@ -87,11 +86,6 @@ def event_bounds(settings: Settings) -> EventBounds:
     return EventBounds(settings.max_ahead_seconds * 1000, settings.max_age_hours * 3_600_000, settings.pseudonyms_only)
 
 
-def small_numbers(settings: Settings) -> SmallNumbers:
-    """How few users are not told as a number."""
-    return SmallNumbers(settings.users_shown_min)
-
-
 def http_tls(settings: Settings, name: str) -> TlsFiles | None:
     """What the `observer`, the `collector` or a `worker` shows over TLS; None: it speaks plain HTTP.
 
@@ -152,11 +146,7 @@ def topic_designs(settings: Settings) -> list[TopicDesign]:
         )
         for name, bytes_max, hours_max in (
             (settings.topic, None, settings.topic_retention_hours_max),
-            (
-                settings.rejected_topic,
-                settings.rejected_topic_mib_max << 20,
-                settings.rejected_retention_hours_max,
-            ),
+            (settings.rejected_topic, settings.rejected_topic_mib_max << 20, settings.rejected_retention_hours_max),
         )
     ]
 

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 
 def tls_advice(said: str, authority: str, protocol: str) -> str | None:
@@ -66,25 +67,20 @@ def descriptors_advice(said: str) -> str | None:
 
 
 #: What clients say where a server takes the connection and is not theirs, ends it, or says nothing; and what to do, with the setting.
-_LISTENS = (
-    (
-        ("Protocol error", "Invalid frame length", "no answer of Kafka's"),
-        "another kind of server listens there: correct {}",
+_LISTENS = {
+    "Protocol error|Invalid frame length|no answer of Kafka's": "another kind of server listens there: correct {}",
+    "reset by peer|Connection closed by server|socket disconnected|Error while reading from": (
+        "what listens there ends the connection: it stops, wants TLS, or is another kind of server: see its log, or correct {}"
     ),
-    (
-        ("reset by peer", "Connection closed by server", "socket disconnected", "Error while reading from"),
-        "what listens there ends the connection: it stops, wants TLS, or is another kind of server: see its log, or correct {}",
+    "Timeout reading|timed out|no answer in time": (
+        "it is slow, hangs, or cannot be reached from here, or another kind of server listens there: see its log, or correct {}"
     ),
-    (
-        ("Timeout reading", "timed out", "no answer in time"),
-        "it is slow, hangs, or cannot be reached from here, or another kind of server listens there: see its log, or correct {}",
-    ),
-)
+}
 
 
 def listener_advice(said: str, setting: str) -> str | None:
     """What to do where these words of a client's say that something listens; None where nobody does, so that it must be started."""
-    return next((advice.format(setting) for words, advice in _LISTENS if any(one in said for one in words)), None)
+    return next((advice.format(setting) for words, advice in _LISTENS.items() if re.search(words, said)), None)
 
 
 class VigieError(Exception):

@@ -271,7 +271,9 @@ def _france_lines(days: Sequence[_FranceDay], growth: float) -> list[str]:
         line = f"{one.visits.day:%a %Y-%m-%d}  {total:,.0f} events ({least:,.0f} to {most:,.0f}), at most {usual:,.0f} a minute"
         lines += [
             line if one.users is None else f"{line}; about {one.users:,.0f} users",
-            f"  for {one.peak / 60:,.1f} events/s, the upper bound of its worst minute: {_size_line(one.size)}",
+            f"  for {one.peak / 60:,.1f} events/s, the upper bound of its worst minute: {one.size.workers} workers "
+            f"({one.size.worker_cores:.2f} cores), Redis {one.size.redis_cores:.2f} of a core and {one.size.redis_memory_mib:,.0f} MiB, "
+            f"Kafka {one.size.kafka_bytes_per_second / 1e3:,.1f} kB/s and {one.size.kafka_disk_bytes / 1e9:,.1f} GB on disk",
         ]
     return lines
 
@@ -304,14 +306,6 @@ def _utc(moment: datetime.datetime) -> str:
     return iso_utc(int(moment.timestamp()) * 1000)
 
 
-def _size_line(size: Size) -> str:
-    return (
-        f"{size.workers} workers ({size.worker_cores:.2f} cores), Redis {size.redis_cores:.2f} of a core and "
-        f"{size.redis_memory_mib:,.0f} MiB, Kafka {size.kafka_bytes_per_second / 1e3:,.1f} kB/s and "
-        f"{size.kafka_disk_bytes / 1e9:,.1f} GB on disk"
-    )
-
-
 def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetime.date) -> float:
     """Events of a day's worst minute in France, at the upper bound.
 
@@ -322,7 +316,8 @@ def worst_minute_events(history: History, calendar: SchoolCalendar, day: datetim
     rows = _told(history, calendar, ("national", "events"), days_needed(held, [day]), [day])
     if not rows:
         raise InputError(f"{day}: nothing like it is known: no forecast")
-    return float(rows[0][1].upper.max())
+    _keys, expected = rows[0]
+    return float(expected.upper.max())
 
 
 def days_needed(held: Sequence[datetime.date], days: Sequence[datetime.date]) -> list[datetime.date]:

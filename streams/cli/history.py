@@ -33,7 +33,7 @@ from streams.cli.shared import (
 )
 from streams.clock import PARIS
 from streams.csv_file import open_csv
-from streams.edges import kafka_address, small_numbers
+from streams.edges import kafka_address
 from streams.errors import InputError
 from streams.history import SchoolCalendar, load_calendar, report_values, report_words
 from streams.history.archive import Archive
@@ -42,12 +42,13 @@ from streams.history.day_columns import CutName
 from streams.history.report import make_report
 from streams.history.report_page import report_page
 from streams.history.sides import NoDataError, both_sides, counted, held_text
-from streams.history.transfer import Imported, export_rows, import_rows
+from streams.history.transfer import export_rows, import_rows
 from streams.history.weekly import ReadWeeks, SchoolDifference, SchoolWeek, differences, read_weeks, write_form
 from streams.history.weeks import save_weeks
 from streams.local.leash import die_with
 from streams.publish.readers import Format
 from streams.settings import Settings
+from streams.small_numbers import SmallNumbers
 from streams.values import YEAR_MAX, YEAR_MIN
 
 #: In place of a file: the topic. What came up to half an hour before the week is read, too: visits that were going on.
@@ -104,7 +105,12 @@ def import_(file: Path, archive: Path | None) -> None:
         if "debutsemaine" in counts.columns:
             _import_weeks(target, read_weeks(counts, catalog))
         else:
-            _import_rows(import_rows(target, catalog, counts))
+            done = import_rows(target, catalog, counts)
+            click.echo(
+                f"{counted(done.rows, 'row')}, {counted(len(done.days), 'day')} from {done.days[0]} to {done.days[-1]}: "
+                f"{counted(done.hours, 'hour')} imported, {done.hours_kept:,} left as they were counted or simulated",
+                err=True,
+            )
 
 
 def _import_weeks(target: Archive, found: ReadWeeks) -> None:
@@ -117,14 +123,6 @@ def _import_weeks(target: Archive, found: ReadWeeks) -> None:
     click.echo(
         f"{counted(found.rows, 'line')}, {counted(len(firsts), 'week')} from {firsts[0]} to {firsts[-1]}, by {kinds}; "
         f"{counted(found.unknown_establishments, 'establishment')} of no known place, under INCONNU{ignored}",
-        err=True,
-    )
-
-
-def _import_rows(done: Imported) -> None:
-    click.echo(
-        f"{counted(done.rows, 'row')}, {counted(len(done.days), 'day')} from {done.days[0]} to {done.days[-1]}: "
-        f"{counted(done.hours, 'hour')} imported, {done.hours_kept:,} left as they were counted or simulated",
         err=True,
     )
 
@@ -211,7 +209,9 @@ def _report(
     question = question_of(calendar)
     history, simulated = open_history(settings, catalog, archive)
     sides = both_sides(history, catalog, calendar, question, settings.config_dir, part=part)
-    made = make_report(question, sides, catalog, calendar, few=small_numbers(settings), simulated=simulated, part=part)
+    made = make_report(
+        question, sides, catalog, calendar, few=SmallNumbers(settings.users_shown_min), simulated=simulated, part=part
+    )
     if html is not None:
         page = report_page(made, catalog, datetime.datetime.now(PARIS))
         write_out("--html", html, page)

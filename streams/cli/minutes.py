@@ -13,7 +13,7 @@ import click
 from streams.catalog import UNKNOWN, Catalog
 from streams.cli.shared import print_json, settings_and_lists, since_text
 from streams.clock import paris_text, simulation_note
-from streams.edges import redis_address, small_numbers
+from streams.edges import redis_address
 from streams.errors import InputError, ServerError
 from streams.expose.codes import Codes
 from streams.expose.minutes_query import (
@@ -64,7 +64,7 @@ def minutes(
     settings, catalog = settings_and_lists()
     found = _Minutes(settings, catalog)
     question = read_question(since_text(since), to_text, by_text, measure)
-    lines = MinuteLines(question, catalog, settings.calendar_shift_seconds, small_numbers(settings))
+    lines = MinuteLines(question, catalog, settings.calendar_shift_seconds, SmallNumbers(settings.users_shown_min))
     if follow:
         found.follow(question, None if as_json else lines)
     elif as_json:
@@ -81,7 +81,7 @@ class _Minutes:
         address, prefix = redis_address(settings), settings.redis_prefix
         self._shift_seconds = settings.calendar_shift_seconds
         self._reader = LiveReader(address, prefix)
-        self._sketches = SketchReader(address, prefix, catalog, small_numbers(settings))
+        self._sketches = SketchReader(address, prefix, catalog, SmallNumbers(settings.users_shown_min))
         self._codes = Codes.of(catalog)
         self.snapshot: Callable[[], Snapshot] = self._reader.snapshot
 

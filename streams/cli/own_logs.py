@@ -166,8 +166,7 @@ def trial(*, logs: LogFiles, calendar: str | None, sensitivity: str, html: Path)
     hold_apart(html, *logs.files)
     settings = load_settings()
     with tempfile.TemporaryDirectory(prefix="vigie-trial-") as name:
-        plan = plan_of(logs, Path(name), settings, any_secret())
-        result = run_plan(replace(plan, tolerant=True, with_today=True))
+        result = run_plan(replace(plan_of(logs, Path(name), settings, any_secret()), tolerant=True, with_today=True))
         days, alerts = _write_page(result, Path(name), html, (settings, calendar, sensitivity))
     unreadable = sum(one.unreadable for one in result.inputs)
     click.echo(

@@ -197,8 +197,7 @@ def _run(settings: Settings, replay: LoadReplay, options: LoadOptions) -> LoadTe
 
 
 def _measured(chain: LoadChain, replay: LoadReplay, options: LoadOptions) -> LoadTestResult:
-    settings = chain.settings
-    with counts_reader(settings) as reader:
+    with counts_reader(chain.settings) as reader:
         logs, meter = _sent(chain, replay, options, reader)
         delays, weights = delays_seconds(logs, *meter.looks())
         balance = _balance(reader, logs, replay, options.times)

@@ -150,11 +150,10 @@ def _past(
     scale: float | None,
 ) -> None:
     config_dir = load_settings().config_dir
-    last_day = until.date() if until else None
     if years is None:
         simulate_scenario_past(config_dir, name or "", archive, seed, scale)
     else:
-        simulate_past(config_dir, archive, years, last_day=last_day, seed=seed, scale=scale)
+        simulate_past(config_dir, archive, years, last_day=until.date() if until else None, seed=seed, scale=scale)
 
 
 def _file(configuration: Configuration, request: FileRequest, out: str, truth: Path | None) -> None:

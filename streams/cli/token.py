@@ -76,7 +76,10 @@ def new(
         )
     made = make_token(grant, datetime.now(UTC))
     if out is not None:
-        write_out("--out", out, f"{made.text}\n")
+        try:
+            write_out("--out", out, f"{made.text}\n")
+        except InputError as error:
+            raise InputError(f"{error}; no token is made") from None
     try:
         file.add(made.token)
     except VigieError:

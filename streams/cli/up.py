@@ -168,8 +168,7 @@ def _making_the_past(traffic: SimulatedTraffic, log: Path) -> Iterator[None]:
     if not traffic.past:
         yield
         return
-    argv = ("nice", sys.executable, "-m", "streams", *traffic.past)
-    process = Process(Program("past", argv, Path.cwd(), log))
+    process = Process(Program("past", ("nice", sys.executable, "-m", "streams", *traffic.past), Path.cwd(), log))
     try:
         yield
     finally:

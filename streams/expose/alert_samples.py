@@ -179,8 +179,7 @@ class AlertScraper:
         found += singles(
             (metrics.DETECTOR_LOADING, int(figures.judged_to is None)), (metrics.DETECTOR_FAILURES, figures.failures)
         )
-        regions = [region.code for region in words.catalog.regions]
-        return found, list(expected_families(minutes, regions, self.expected))
+        return found, list(expected_families(minutes, [one.code for one in words.catalog.regions], self.expected))
 
     def always(self) -> list[Family]:
         """What does not need Redis."""

@@ -40,8 +40,7 @@ class Codes:
             Cut.VISIT_ACADEMY.value: (academies,),
             Cut.SERVICE_VISITS.value: (regions, services),
         }
-        fields = frozenset((cut, *codes) for cut, lists in known.items() for codes in product(*lists))
-        return cls(known, fields)
+        return cls(known, frozenset((cut, *codes) for cut, lists in known.items() for codes in product(*lists)))
 
     def on_lists(self, counts: Mapping[Field, int]) -> Mapping[Field, int]:
         """The same counts, codes that are not listed under `INCONNU`. Nearly always there are none: then nothing is copied."""

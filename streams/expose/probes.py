@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from streams.background import BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count.local_dates import LocalDays
-from streams.edges import redis_address, small_numbers
+from streams.edges import redis_address
 from streams.errors import ServerError, StateError, listener_advice
 from streams.expose.page import EarlierDays, Lines, PastVisits
 from streams.expose.status import Installation, KafkaState, RedisState, Status, build_status
@@ -26,6 +26,7 @@ from streams.observe import ArchiveRules, Census, Detector, DetectorParts, Obser
 from streams.observe.expected import ColdShape
 from streams.observe.maintenances_file import load_maintenances
 from streams.settings import Settings
+from streams.small_numbers import SmallNumbers
 
 T = TypeVar("T")
 #: Whether Kafka takes connections.
@@ -90,7 +91,7 @@ def open_keeper(settings: Settings) -> LiveKeeper:
 
 def open_sketches(settings: Settings, catalog: Catalog) -> SketchReader:
     """The same for sketches."""
-    return SketchReader(quick_redis(settings), settings.redis_prefix, catalog, small_numbers(settings))
+    return SketchReader(quick_redis(settings), settings.redis_prefix, catalog, SmallNumbers(settings.users_shown_min))
 
 
 def open_archives(settings: Settings, *, patient: bool = False) -> ArchiveKeeper:

@@ -68,8 +68,7 @@ class ManySeries:
         lines = [f"# HELP {family_name} {self.metric.help}\n# TYPE {family_name} {kind.value}\n"]
         for labels, values in self.series:
             head = f"{name}{labels} "
-            pairs = zip(values, stamps, strict=True)
-            lines += [f"{head}{value}{stamp}" for value, stamp in pairs if value is not None]
+            lines += [f"{head}{value}{stamp}" for value, stamp in zip(values, stamps, strict=True) if value is not None]
         return "".join(lines)
 
 
@@ -176,8 +175,7 @@ def lag_events(snapshot: Snapshot) -> dict[int, int | None]:
         if beat is None or beat.log_end is None or number in unowned:
             lags[number] = None
         else:
-            position = state.next_offset if state is not None else beat.position
-            lags[number] = max(0, beat.log_end - position)
+            lags[number] = max(0, beat.log_end - (beat.position if state is None else state.next_offset))
     return lags
 
 

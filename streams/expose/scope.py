@@ -220,8 +220,7 @@ class Sight:
 def incidents_for(scope: Scope, book: AlertBook, catalog: Catalog) -> tuple[Incident, ...]:
     """The incidents that a viewer of a scope sees, in the order of `streams.incidents.fold`."""
     seen = [one for one in book.alerts if concerns(one, scope, catalog)]
-    judged_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
-    return fold(seen, project_regions(catalog), judged_ms)
+    return fold(seen, project_regions(catalog), 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000)
 
 
 def incident_of(incidents: Sequence[Incident], alert_id: str) -> Incident | None:

@@ -30,7 +30,6 @@ SERIES_MAX = 30
 MEASURED, EXPECTED, BAND = "#292524", "#16a34a", "#bbf7d0"
 COLOURS = ((MEASURED, "mesuré"), (EXPECTED, "attendu"), (BAND, "bande attendue"))
 KINDS = {"surge": ("hausse", "#c2410c"), "drop": ("chute", "#1d4ed8"), "silence": ("silence", "#6b21a8")}
-LEGEND = (*COLOURS, *((colour, label) for label, colour in KINDS.values()))
 
 
 def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
@@ -43,7 +42,7 @@ def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
         name=name,
         counts=counts,
         alerts=alerts,
-        legend_of=LEGEND,
+        legend_of=(*COLOURS, *((colour, label) for label, colour in KINDS.values())),
         kinds=KINDS,
         where=partial(_where, counts),
         series=[(one, drawing(counts, rehearsal, one, 0, rows)) for one in sorted(shown[:SERIES_MAX])],
@@ -56,7 +55,7 @@ def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
 def _where(counts: CountsGrid, series: int) -> str:
     scope = counts.scopes[series]
     parts = (scope.region and f"région {scope.region}", scope.service)
-    return " · ".join(part for part in parts if part) or "Toutes les visites"
+    return " · ".join(filter(None, parts)) or "Toutes les visites"
 
 
 def around(counts: CountsGrid, found: Found) -> tuple[int, int]:
@@ -84,8 +83,8 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
     size = max(1, -(-(until - begin) // POINTS_MAX))
     columns = (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     seen, expected, lower, upper = (_means(column[series, begin:until], size) for column in columns)
-    highest = max(_top(seen), _top(expected), 1.0)
-    highest = max(highest, min(_top(upper), BAND_SHOWN_MAX * highest))
+    highest = float(np.nanmax([seen, expected], initial=1.0))
+    highest = max(highest, min(float(np.nanmax(upper, initial=0.0)), BAND_SHOWN_MAX * highest))
     scale = _Scale(len(seen), min(highest * 1.08, 1e15))
     alerts = []
     for found in rehearsal.alerts:
@@ -97,8 +96,9 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
         for run in _runs(np.isfinite(lower) & np.isfinite(upper))
     ]
     lines = [(colour, scale.strokes(values)) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
-    times = scale.times(counts.texts[begin:until])
-    return Drawing(alerts, band, lines, scale.levels(), times, size * counts.step_minutes)
+    return Drawing(
+        alerts, band, lines, scale.levels(), scale.times(counts.texts[begin:until]), size * counts.step_minutes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,12 @@ class _Scale:
 
     def strokes(self, values: Array) -> list[str]:
         """Points of what is known in a row; one that stands alone comes twice, and its round ends make a dot of it."""
-        runs = _runs(np.isfinite(values))
-        return [" ".join(self.points(values, run if len(run) > 1 else run * 2)) for run in runs]
+        return [" ".join(self.points(values, run if len(run) > 1 else run * 2)) for run in _runs(np.isfinite(values))]
 
     def levels(self) -> list[tuple[float, str]]:
         """Zero, the half and the highest value."""
-        digits = 0 if self.highest >= 10 else 1
         values = [self.highest / 1.08 * part for part in (0.0, 0.5, 1.0)]
-        return [(self.y(value) + 4, french.decimal(value, digits)) for value in values]
+        return [(self.y(value) + 4, french.decimal(value, 0 if self.highest >= 10 else 1)) for value in values]
 
     def times(self, texts: tuple[str, ...]) -> list[tuple[float, str, str]]:
         """A few of the times that are known, none over another."""
@@ -162,7 +160,3 @@ def _means(values: Array, size: int) -> Array:
     """Means of `size` rows each; NaN where none is known."""
     padded = np.concatenate([values, np.full(-len(values) % size, np.nan)]).reshape(-1, size)
     return np.asarray(np.ma.masked_invalid(padded).mean(axis=1).filled(np.nan))
-
-
-def _top(values: Array) -> float:
-    return float(np.nanmax(values)) if np.isfinite(values).any() else 0.0

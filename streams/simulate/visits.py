@@ -144,15 +144,11 @@ class Visits:
         self._begin(second, rng)
         events: list[SimulatedVisit] = []
         # Only visits that began this many seconds ago or later have events.
-        since = second - self._begin_s if self._begin_s is not None else None
+        since = math.inf if self._begin_s is None else second - self._begin_s
         for course, ring in zip(self._courses, self._rings, strict=True):
-            size = len(ring)
             for offset, begun in zip(course.seconds, course.begun, strict=True):
-                if since is not None and offset - begun > since:
-                    continue
-                going = ring[(second - offset) % size]
-                if going:
-                    events += going
+                if offset - begun <= since:
+                    events += ring[(second - offset) % len(ring)]
         return events
 
     def _begin(self, second: int, rng: random.Random) -> None:

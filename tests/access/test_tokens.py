@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,7 +139,10 @@ def test_what_was_written_by_hand_into_the_file_is_held(file: TokenFile, name: s
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--out", "{}/absent/token"), "cannot write --out"), (("--name", "a\nb"), "a character that is not seen")],
+    [
+        (("--out", "{}/absent/token"), "cannot write --out .*; no token is made$"),
+        (("--name", "a\nb"), "a character that is not seen"),
+    ],
 )
 def test_no_token_is_made_that_nobody_gets_or_that_writes_lines(
     file: TokenFile, tmp_path: Path, words: tuple[str, ...], said: str
@@ -146,5 +150,5 @@ def test_no_token_is_made_that_nobody_gets_or_that_writes_lines(
     command = ["token", "new", "--project", "mbn", *(word.format(tmp_path) for word in words)]
     done = CliRunner().invoke(cli, command, env={"VIGIE_TOKENS_FILE": str(file.path)})
     assert isinstance(done.exception, InputError)
-    assert said in str(done.exception)
+    assert re.search(said, str(done.exception))
     assert not file.path.exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -22,8 +22,6 @@ from streams.history.pairing import like_days_before, rentree_before
 from streams.history.side import wall_minutes
 
 logger = logging.getLogger(__name__)
-
-WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Lines:
         settled = picture.settled_minute + 1
         grid = Grid.before(settled if until is None else min(until, settled), span, self._past.shift_minutes)
         zone = zones_of(self._calendar, scope, self._catalog)[0]
-        week = self._earlier(scope, grid, lambda day: day - WEEK)
+        week = self._earlier(scope, grid, lambda day: day - timedelta(days=7))
         rentree = self._earlier(scope, grid, lambda day: rentree_before(self._calendar, day, (zone,)))
         return Curve(grid, self._visits(picture, scope, grid), week, rentree)
 
@@ -136,23 +134,19 @@ class EarlierDays:
     def beside(self, scope: Scope, minute: int) -> list[Beside]:
         """What goes with an epoch minute of the clock: the last like day that has a figure, and near a rentrée the last one."""
         today = paris_date(minute + self._past.shift_minutes)
-        return [*self._last_like(scope, minute, today), *self._rentree(scope, minute, today)]
-
-    def _last_like(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
-        days = list(like_days_before(self._calendar, today, zones_of(self._calendar, scope, self._catalog)))
-        known = ((day, told) for day in days if (told := self._visits(scope, minute, today, day)) is not None)
-        if days:
+        zones = zones_of(self._calendar, scope, self._catalog)
+        found = []
+        if days := list(like_days_before(self._calendar, today, zones)):
+            known = ((day, told) for day in days if (told := self._visits(scope, minute, today, day)) is not None)
             day, visits = next(known, (days[0], None))
             archived = "" if day == days[0] else " archivé"
             without_year = _name(day).rpartition(" ")[0]
-            yield Beside(_name(day), f"le {without_year}, dernier jour comparable{archived}", visits)
-
-    def _rentree(self, scope: Scope, minute: int, today: date) -> Iterator[Beside]:
-        zone = zones_of(self._calendar, scope, self._catalog)[0]
-        if (day := rentree_before(self._calendar, today, (zone,))) is not None:
-            is_the_day = day == self._calendar.rentree(school_year_of(day), zone)
-            what = f"la rentrée du {_name(day)}" if is_the_day else f"le {_name(day)}, à la dernière rentrée"
-            yield Beside(_name(day), what, self._visits(scope, minute, today, day))
+            found.append(Beside(_name(day), f"le {without_year}, dernier jour comparable{archived}", visits))
+        if (like := rentree_before(self._calendar, today, zones[:1])) is not None:
+            is_the_day = like == self._calendar.rentree(school_year_of(like), zones[0])
+            what = f"la rentrée du {_name(like)}" if is_the_day else f"le {_name(like)}, à la dernière rentrée"
+            found.append(Beside(_name(like), what, self._visits(scope, minute, today, like)))
+        return found
 
     def _visits(self, scope: Scope, minute: int, today: date, day: date) -> float | None:
         """At the same time on the clock in Paris."""

@@ -7,6 +7,7 @@ looks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,18 +74,17 @@ class MinuteFigures:
 
 
 def _summed(counts: _Counts, position: int) -> dict[str, int]:
-    sums: dict[str, int] = {}
+    sums: Counter[str] = Counter()
     for codes, number in counts.items():
-        sums[codes[position]] = sums.get(codes[position], 0) + number
+        sums[codes[position]] += number
     return sums
 
 
 def added(figures: Iterable[MinuteFigures], cut: Cut) -> dict[tuple[str, ...], int]:
     """The counts of one cut over several minutes."""
-    sums: dict[tuple[str, ...], int] = {}
+    sums: Counter[tuple[str, ...]] = Counter()
     for minute in figures:
-        for codes, number in minute.by[cut].items():
-            sums[codes] = sums.get(codes, 0) + number
+        sums.update(minute.by[cut])
     return sums
 
 
