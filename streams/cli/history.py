@@ -162,8 +162,7 @@ def report() -> None:
 @_output_options
 def rentree(year: int, against: int | None, **output: Any) -> None:
     """The rentrée day, and the first four weeks, of two school years: each day against the one that is like it."""
-    earlier = year - 1 if against is None else against
-    _report(lambda calendar: rentree_question(calendar, year, earlier), **output)
+    _report(lambda calendar: rentree_question(calendar, year, year - 1 if against is None else against), **output)
 
 
 @report.command()
@@ -187,8 +186,7 @@ def period(first: datetime.datetime, last: datetime.datetime, against: datetime.
 @_output_options
 def day(day: datetime.datetime, against: datetime.datetime | None, **output: Any) -> None:
     """One day against an earlier one."""
-    earlier = against.date() if against else None
-    _report(lambda calendar: day_question(calendar, day.date(), earlier), **output)
+    _report(lambda calendar: day_question(calendar, day.date(), against.date() if against else None), **output)
 
 
 def _report(

@@ -189,13 +189,12 @@ def observer_lifespan(parts: Parts, stop_seconds_max: float) -> Callable[[FastAP
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.observer.loop.start()
-        parts.feed.loop.start()
-        parts.herald.loop.start()
+        loops = (parts.observer.loop, parts.feed.loop, parts.herald.loop)
+        for loop in loops:
+            loop.start()
         yield
-        parts.herald.loop.stop(stop_seconds_max)
-        parts.feed.loop.stop(stop_seconds_max)
-        parts.observer.loop.stop(stop_seconds_max)
+        for loop in reversed(loops):
+            loop.stop(stop_seconds_max)
         parts.reader.close()
         parts.sketches.close()
 
