@@ -30,6 +30,7 @@ SERIES_MAX = 30
 MEASURED, EXPECTED, BAND = "#292524", "#16a34a", "#bbf7d0"
 COLOURS = ((MEASURED, "mesuré"), (EXPECTED, "attendu"), (BAND, "bande attendue"))
 KINDS = {"surge": ("hausse", "#c2410c"), "drop": ("chute", "#1d4ed8"), "silence": ("silence", "#6b21a8")}
+LEGEND = (*COLOURS, *((colour, label) for label, colour in KINDS.values()))
 
 
 def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
@@ -42,7 +43,7 @@ def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
         name=name,
         counts=counts,
         alerts=alerts,
-        legend_of=(*COLOURS, *((colour, label) for label, colour in KINDS.values())),
+        legend_of=LEGEND,
         kinds=KINDS,
         where=partial(_where, counts),
         series=[(one, drawing(counts, rehearsal, one, 0, rows)) for one in sorted(shown[:SERIES_MAX])],

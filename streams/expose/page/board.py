@@ -45,7 +45,9 @@ def figures(picture: Picture, scope: Scope) -> list[dict[str, Any]]:
         part = round(100 * sum(one for one, _visits in pairs) / all_events, 1) if all_events else None
         return [events, _figure("Utilisations, 15 min", visits), _figure("Part des événements, 15 min", part, "%")]
     users = _figure("Utilisateurs, 15 min", _users(picture, scope, "15m"), "≈")
-    schools = None if picture.census is None else of_scope(picture.census.establishments, scope)
+    schools: int | None = None
+    if picture.census is not None:
+        schools = of_scope(picture.census.establishments, scope)
     establishments = _figure("Établissements, 15 min", schools, "≈")
     if scope.kind in ("academy", "project"):
         own = [users, _figure("Visites, 15 min", visits), events]
