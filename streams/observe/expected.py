@@ -101,7 +101,8 @@ def _sum(rows: Sequence[ExpectedRow]) -> ExpectedRow:
     observed = sum(row.observed or 0.0 for row in rows)
     known = [row for row in rows if row.expected is not None]
     of_known = sum(row.expected or 0.0 for row in known)
-    rest, first = sum(row.observed or 0.0 for row in rows if row.expected is None), rows[0]
+    rest = sum(row.observed or 0.0 for row in rows if row.expected is None)
+    first = rows[0]
     if not known or of_known < KNOWN_PART_MIN * (of_known + rest):
         return ExpectedRow(first.minute, first.step_minutes, round(observed, 2), None, None, None, learning=True)
     lower, upper = (sum(getattr(row, name) or 0.0 for row in known) for name in ("lower", "upper"))
@@ -156,5 +157,5 @@ def filled(values: Array, weights: Array) -> Array:
     observed, expected, lower, upper = values
     shaped = scaled(observed, weights)
     missing = ~np.isfinite(expected)
-    in_place = ((expected, 1.0), (lower, 1 / WIDE), (upper, WIDE))
-    return np.stack([observed, *(np.where(missing, shaped * times, values) for values, times in in_place)])
+    bounds = (np.where(missing, shaped / WIDE, lower), np.where(missing, shaped * WIDE, upper))
+    return np.stack([observed, np.where(missing, shaped, expected), *bounds])
