@@ -315,6 +315,16 @@ def test_a_mark_that_is_a_symbolic_link_is_not_read(ents: Ents, log: Path, tmp_p
         ents.run(log)
 
 
+@pytest.mark.parametrize("name", [".access.log.vigie-mark.tmp", "access.log.vigie-mark.new"])
+def test_a_mark_is_not_written_through_a_symbolic_link(ents: Ents, log: Path, tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else")
+    log.with_name(name).symlink_to(elsewhere)
+    assert len(ents.run(log)) == 1000
+    assert elsewhere.read_text() == "of somebody else"
+    assert ents.run(log) == [], "the mark was written"
+
+
 def test_two_runs_over_one_file_at_a_time(log: Path) -> None:
     with (
         MarkFile(log).held(),
