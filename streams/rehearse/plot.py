@@ -55,8 +55,7 @@ def plot_page(name: str, counts: CountsGrid, rehearsal: Rehearsal) -> str:
 
 def _where(counts: CountsGrid, series: int) -> str:
     scope = counts.scopes[series]
-    parts = (scope.region and f"région {scope.region}", scope.service)
-    return " · ".join(filter(None, parts)) or "Toutes les visites"
+    return " · ".join(filter(None, (scope.region and f"région {scope.region}", scope.service))) or "Toutes les visites"
 
 
 def around(counts: CountsGrid, found: Found) -> tuple[int, int]:

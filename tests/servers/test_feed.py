@@ -14,6 +14,7 @@ from streams.expose.incidents import IncidentParts
 from streams.expose.page import Feed, Sources
 from streams.expose.page.minutes_read import IN_TURN_MINUTES
 from streams.expose.page.picture import WINDOW_MINUTES
+from streams.expose.scope import FRANCE
 from streams.live import AlertStore, LiveKeeper
 from streams.live.connection import RedisAddress
 from streams.settings import default_config_dir
@@ -75,7 +76,7 @@ class Morning:
 
     def shown(self):
         picture = self.feed.picture
-        return {m: picture.minutes[m].all_events if m in picture.minutes else 0 for m in picture.grid}
+        return {m: picture.minutes[m].of_scope(FRANCE)[0] if m in picture.minutes else 0 for m in picture.grid}
 
     def rest(self, _number=0):
         self.feed.rest()

@@ -17,66 +17,51 @@ from streams.expose.scope import Scope
 from streams.live import MinuteCounts, Snapshot
 
 _Counts = Mapping[tuple[str, ...], int]
+#: Sums over the codes of a cut that a scope leaves out: (cut, which of its codes are kept).
+_SUMS = {
+    "region events": (Cut.EVENTS, slice(0, 1)),
+    "service events": (Cut.EVENTS, slice(1, 2)),
+    "service visits": (Cut.SERVICE_VISITS, slice(1, 2)),
+    "all events": (Cut.EVENTS, slice(0)),
+    "all visits": (Cut.VISITS, slice(0)),
+}
+#: Which cuts or sums are the events and the visits of a scope, by its kind and whether it has a service.
+_OF_SCOPE = {
+    ("project", False): (Cut.PROJECT, Cut.VISIT_PROJECT),
+    ("academy", False): (Cut.ACADEMY, Cut.VISIT_ACADEMY),
+    ("region", True): (Cut.EVENTS, Cut.SERVICE_VISITS),
+    ("region", False): ("region events", Cut.VISITS),
+    ("france", True): ("service events", "service visits"),
+    ("france", False): ("all events", "all visits"),
+}
+_CUTS = [name for pair in _OF_SCOPE.values() for name in pair if isinstance(name, Cut)]
 
 
 @dataclass(frozen=True, slots=True)
 class MinuteFigures:
-    """Counts of one minute by cut and codes; `all_events` and `all_visits` are France's."""
+    """Counts of one minute: by cut, or by the name of a sum, and codes."""
 
-    by: Mapping[Cut, _Counts]
-    region_events: Mapping[str, int]
-    service_events: Mapping[str, int]
-    service_visits: Mapping[str, int]
-    all_events: int
-    all_visits: int
+    by: Mapping[str, _Counts]
     late: int
 
     @classmethod
     def of(cls, minute: MinuteCounts, codes: Codes) -> MinuteFigures:
         """From what Redis holds."""
-        cuts = (
-            Cut.EVENTS,
-            Cut.VISITS,
-            Cut.SERVICE_VISITS,
-            Cut.PROJECT,
-            Cut.VISIT_PROJECT,
-            Cut.ACADEMY,
-            Cut.VISIT_ACADEMY,
-        )
-        by = {cut: codes.listed_counts(cut, minute.counts) for cut in cuts}
-        events, visits = by[Cut.EVENTS], by[Cut.VISITS]
-        return cls(
-            by,
-            _summed(events, 0),
-            _summed(events, 1),
-            _summed(by[Cut.SERVICE_VISITS], 1),
-            sum(events.values()),
-            sum(visits.values()),
-            sum(codes.listed_counts(Cut.LATE, minute.counts).values()),
-        )
+        by: dict[str, _Counts] = {cut: codes.listed_counts(cut, minute.counts) for cut in _CUTS}
+        by |= {name: _summed(by[cut], kept) for name, (cut, kept) in _SUMS.items()}
+        return cls(by, sum(codes.listed_counts(Cut.LATE, minute.counts).values()))
 
     def of_scope(self, scope: Scope) -> tuple[int, int]:
         """Events and visits of a scope; with a service, the visits of that service."""
-        if scope.kind == "project":
-            return self._pair(Cut.PROJECT, Cut.VISIT_PROJECT, (scope.code,))
-        if scope.kind == "academy":
-            return self._pair(Cut.ACADEMY, Cut.VISIT_ACADEMY, (scope.code,))
-        if scope.kind == "region" and scope.service:
-            return self._pair(Cut.EVENTS, Cut.SERVICE_VISITS, (scope.code, scope.service))
-        if scope.kind == "region":
-            return self.region_events.get(scope.code, 0), self.by[Cut.VISITS].get((scope.code,), 0)
-        if scope.service:
-            return self.service_events.get(scope.service, 0), self.service_visits.get(scope.service, 0)
-        return self.all_events, self.all_visits
-
-    def _pair(self, events: Cut, visits: Cut, codes: tuple[str, ...]) -> tuple[int, int]:
+        events, visits = _OF_SCOPE[scope.kind, scope.service is not None]
+        codes = tuple(filter(None, (scope.code, scope.service)))
         return self.by[events].get(codes, 0), self.by[visits].get(codes, 0)
 
 
-def _summed(counts: _Counts, position: int) -> dict[str, int]:
-    sums: Counter[str] = Counter()
+def _summed(counts: _Counts, kept: slice) -> _Counts:
+    sums: Counter[tuple[str, ...]] = Counter()
     for codes, number in counts.items():
-        sums[codes[position]] += number
+        sums[codes[kept]] += number
     return sums
 
 

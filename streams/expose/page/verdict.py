@@ -10,7 +10,7 @@ from typing import Any
 from streams.count.settle import UNOWNED_MS
 from streams.expose.alert_french import counted
 from streams.expose.page.picture import Picture, of_scope
-from streams.expose.scope import Scope
+from streams.expose.scope import FRANCE, Scope
 from streams.expose.status import partitions_status
 from streams.live import Snapshot
 from streams.observe import partitions_unowned, settling
@@ -150,7 +150,7 @@ def _late(picture: Picture) -> Check:
     if not (figures := picture.settled_figures()):
         return _check("late", "info", "pas encore mesuré")
     late = sum(f.late for f in figures)
-    found = share(late, sum(f.all_events for f in figures))
+    found = share(late, sum(f.of_scope(FRANCE)[0] for f in figures))
     note = "" if found <= LATE_SHARE_OK else "Comptés dans leur minute après son arrêt : elle peut encore monter."
     return _check(
         "late",
