@@ -196,14 +196,13 @@ class Sight:
         """
         if self.is_whole:
             return None
-        if "region" in grouping.members:
-            return lambda row: self.viewer.sees(str(row["region"]))
-        if "academy" in grouping.members:
-            academies = {a.code for r in self.catalog.regions if self.viewer.sees(r.code) for a in r.academies}
-            return lambda row: row["academy"] in academies
-        if "project" in grouping.members:
-            projects = {p.code for p in self.catalog.projects if p.region is not None and self.viewer.sees(p.region)}
-            return lambda row: row["project"] in projects
+        seen = {
+            "region": set(self.regions),
+            "academy": {a.code for r in self.catalog.regions if self.viewer.sees(r.code) for a in r.academies},
+            "project": {p.code for p in self.catalog.projects if p.region is not None and self.viewer.sees(p.region)},
+        }
+        for member in seen.keys() & set(grouping.members):
+            return lambda row: row[member] in seen[member]
         raise OutOfSight(f"by: {self._instead()}, by=region, academy or project")
 
     def _alert_region(self, one: AlertRecord | AlertScope) -> str | None:
