@@ -206,10 +206,11 @@ def _service_table(plan: TrafficPlan) -> list[tuple[bytes, int]]:
 
 def _service_members(traffic: ScenarioTraffic, code: str, rng: random.Random) -> bytes:
     members = f'"service":"{code}"'
-    if rng.random() < traffic.type_share:
-        members += f',"type":"{rng.choice(("NATIF", "TIERS"))}"'
-    if rng.random() < traffic.tool_share:
-        members += f',"tool":"{rng.choice(_TOOLS)}"'
-    if rng.random() < traffic.device_share:
-        members += f',"device":"{rng.choice(_DEVICES)}"'
+    for name, share, values in (
+        ("type", traffic.type_share, ("NATIF", "TIERS")),
+        ("tool", traffic.tool_share, _TOOLS),
+        ("device", traffic.device_share, _DEVICES),
+    ):
+        if rng.random() < share:
+            members += f',"{name}":"{rng.choice(values)}"'
     return members.encode()
