@@ -37,8 +37,9 @@ BUDGET_A_MONTH, MORE, HEAVY = 2.0, (1.1, 1.4), 1.7
 HEAVY_DAYS = 28.0
 #: ... and where the budget is e times as rare, so much again: between a normal tail (0.3) and the heavy ones of real series.
 TAIL = 0.32
-#: Hours are busy in which at least this part of a mean hour is expected; they have this part of the budget.
-BUSY_PART, BUSY_BUDGET = 0.5, 0.995
+#: Hours are busy in which at least this part of a mean hour is expected; they have nearly all of the budget: nights are strange in ways of
+#: their own. What is rarer than `RAREST` (a logarithm, in budgets of 2 a month) no tail tells: x6 at night is told at any budget.
+BUSY_PART, BUSY_BUDGET, RAREST = 0.5, 0.9999, 9.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def learn_limits(past: Past, expected: Array, least: Sensitivity) -> Limits:
             usual = np.where(hours, found[..., None], usual)
     usual = np.maximum(usual, PEAK_MIN)
     rarer = np.log(BUDGET_A_MONTH / least.budget_a_month / np.where(busy, BUSY_BUDGET, 1.0 - BUSY_BUDGET))
+    rarer = np.minimum(rarer, RAREST)
     heavy = HEAVY * (0.7 + 0.3 * min(1.0, len(peaks) / HEAVY_DAYS)) * ((usual / PEAK_MIN) ** 2 - 1.0)
     score = usual + np.reshape(MORE, (2, 1, 1, 1)) + heavy + TAIL * rarer
     score = np.where(often, np.minimum(score, RECURRING_LIMIT + TAIL * rarer), score)

@@ -202,7 +202,10 @@ def test_a_drop_takes_more_than_a_surge_and_a_quiet_hour_more_than_a_busy_one() 
     expected = np.where(np.arange(24) < 6, 1.0, 50.0)[None, :]
     surge, drop = learn_limits(past, expected, SENSITIVITIES["normal"]).score[:, 0, 0]
     assert (drop > surge + 0.2).all()
-    assert surge[3] > surge[12] + 1.5
+    assert surge[3] > surge[12] + 2.5
+    rare = learn_limits(past, expected, replace(SENSITIVITIES["normal"], budget_a_month=0.05)).score[0, 0, 0]
+    assert rare[12] > surge[12] + 1.0  # but what is rarest of all no tail tells: nights do not grow deaf
+    assert rare[3] < surge[3] + 0.1
 
 
 def test_events_that_recur_at_an_hour_do_not_raise_the_limit() -> None:
