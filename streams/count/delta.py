@@ -35,16 +35,12 @@ class Cut(StrEnum):
 class Sketch(StrEnum):
     """A HyperLogLog of one minute or one day; the first part of a `SketchKey`. Stored in Redis like `Cut`."""
 
-    ACADEMY_USERS = (
-        "ua"  # (ACADEMY_USERS, region, academy): visitors of a minute; regions and France are unions of these
-    )
+    ACADEMY_USERS = "ua"  # (ACADEMY_USERS, region, academy): visitors of a minute; regions and France are unions of it
     PROJECT_USERS = "up"  # (PROJECT_USERS, project): visitors of a minute
     REGION_SCHOOLS = "sr"  # (REGION_SCHOOLS, region): establishments (UAI) of a minute
     PROJECT_SCHOOLS = "sp"  # (PROJECT_SCHOOLS, project): establishments (UAI) of a minute
     LOCAL_DAY = "dl"  # (LOCAL_DAY, region): visitors of a day in the region's time zone
-    PARIS_DAY = (
-        "dp"  # (PARIS_DAY, region): visitors of a day in Paris, where the region's own day is another; for France's
-    )
+    PARIS_DAY = "dp"  # (PARIS_DAY, region): visitors of a day in Paris, for France's; where the region's own is another
 
 
 #: A cut and its codes, for instance `(Cut.EVENTS, "44", "CAHIER_TEXTES")`. All codes are of closed lists.

@@ -102,20 +102,14 @@ def _sum(rows: Sequence[ExpectedRow]) -> ExpectedRow:
     known = [row for row in rows if row.expected is not None]
     of_known = sum(row.expected or 0.0 for row in known)
     rest = sum(row.observed or 0.0 for row in rows if row.expected is None)
-    first = rows[0]
+    whole = replace(rows[0], observed=round(observed, 2), expected=None, lower=None, upper=None, learning=True)
     if not known or of_known < KNOWN_PART_MIN * (of_known + rest):
-        return ExpectedRow(first.minute, first.step_minutes, round(observed, 2), None, None, None, learning=True)
-    lower, upper = (sum(getattr(row, name) or 0.0 for row in known) for name in ("lower", "upper"))
-    learning = sum(row.expected or 0.0 for row in known if row.learning) > (1 - KNOWN_PART_MIN) * of_known
-    return ExpectedRow(
-        first.minute,
-        first.step_minutes,
-        round(observed, 2),
-        round(of_known + rest, 2),
-        round(lower + rest, 2),
-        round(upper + rest, 2),
-        learning,
+        return whole
+    expected, lower, upper = (
+        round(sum(getattr(row, name) or 0.0 for row in known) + rest, 2) for name in ("expected", "lower", "upper")
     )
+    learning = sum(row.expected or 0.0 for row in known if row.learning) > (1 - KNOWN_PART_MIN) * of_known
+    return replace(whole, expected=expected, lower=lower, upper=upper, learning=learning)
 
 
 #: The height is known once so many counts came in so many rows.

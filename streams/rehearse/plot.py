@@ -1,7 +1,4 @@
-"""A page that shows counts, what was expected and the alerts: one drawing of everything, then one of each alert.
-
-In French, for operators.
-"""
+"""A page that shows counts, what was expected and the alerts, in French: one drawing of everything, then one of each alert."""
 
 from __future__ import annotations
 
