@@ -19,6 +19,7 @@ import pytest
 from streams.local.process import find_program
 from streams.settings import deploy_dir
 from tests.alerting.sinks import Sinks
+from tests.servers.commands import run
 from tests.servers.test_stack import START_SECONDS_MAX, Up, until
 
 pytestmark = pytest.mark.servers
@@ -40,7 +41,7 @@ class Watched(Up):
         return super()._start("--workers", "1", *more)
 
     def ready(self) -> bool:
-        return self.runs("worker") and self.runs("observer") and self.run("status").returncode == 0
+        return self.runs("worker") and self.runs("observer") and run(self.environment, "status").code == 0
 
     def hold(self, role: str) -> None:
         (process,) = [each for each in self.processes() if each["role"] == role]

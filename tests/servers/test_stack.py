@@ -17,6 +17,7 @@ import pytest
 from streams.live import LiveReader
 from streams.live.connection import RedisAddress
 from streams.local.ports import free_ports, is_free
+from tests.servers.commands import run
 
 pytestmark = pytest.mark.servers
 
@@ -161,10 +162,9 @@ def test_every_figure_is_right_whatever_was_killed_and_nothing_is_left(stack):
     assert f"pid {stack.process.pid} (" in second.stderr
 
     def lists_both() -> bool:
-        status = stack.run(
-            "status", "--json"
-        ).stdout  # empty where a server that has just begun does not answer in time
-        return [process["role"] for process in orjson.loads(status or "{}").get("processes", [])].count("worker") == 2
+        status = run(stack.environment, "status", "--json").stdout
+        # Empty where a server that has just begun does not answer in time.
+        return [process["role"] for process in orjson.loads(status or b"{}").get("processes", [])].count("worker") == 2
 
     until(lists_both, 60, "two workers in vigie status")
 
