@@ -195,7 +195,9 @@ class BoundedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.all_is_taken()
+        # With TLS this says that everything is encrypted. Of a connection that is to be closed the client must take it, too.
+        if not self.transport.is_closing():
+            self.all_is_taken()
 
     # --- the bounds
 

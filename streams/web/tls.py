@@ -110,7 +110,9 @@ class SecuredTransport:
             self._close_when_taken()
 
     def _close_when_taken(self) -> None:
-        if not self.get_write_buffer_size() or self._raw.is_closing():
+        # A connection that the client left has an empty buffer, whatever was not yet encrypted.
+        is_left = self._raw.is_closing() and not self._raw.get_write_buffer_size()
+        if is_left or not self.get_write_buffer_size():
             self._protocol.all_is_taken()
             self._secured.close()
         else:

@@ -12,11 +12,16 @@ from operator import mul
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.errors import InputError
+from streams.rehearse.counts_file import CountsGrid
+from streams.rehearse.judge_rows import Rehearsal
+from streams.rehearse.plot import drawing
+from streams.watch import AlertScope
 from tests.rehearse.series import MONDAY, changed, cycle, write, write_lines
 
 MEMBERS = ["kind", "start", "end", "region", "service", "observed", "expected", "ratio"]
@@ -252,3 +257,11 @@ def test_drawing(tmp_path: Path) -> None:
     assert text.count("<svg") == 2
     assert re.findall(r">(\d\d/\d\d/\d{4} \d\d:\d\d)</text>", text)[0] == "05/01/2026 00:00"
     assert "NaN" not in text.replace("nan", "NaN")
+
+
+def test_a_stretch_of_which_nothing_is_known_is_drawn_empty() -> None:
+    unknown = np.full((1, 3), np.nan)
+    counts = CountsGrid((AlertScope(),), 1, 0, unknown, ("",) * 3, np.zeros(3, np.int64), np.zeros(3, np.int64))
+    found = drawing(counts, Rehearsal((), unknown, unknown, unknown), 0, 0, 3)
+    assert [text for _height, text in found.levels] == ["0,0", "0,5", "1,0"]
+    assert [strokes for _colour, strokes in found.lines] == [[], []]

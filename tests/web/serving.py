@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.web import TlsFiles, WebServer, exposed, listen
 
@@ -54,6 +54,15 @@ def application(served: Served) -> ASGIApp:
     async def big(_request: Request) -> Response:
         return Response(BIG)
 
+    async def in_two(_request: Request) -> Response:
+        class InTwo(Response):
+            async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": BIG, "more_body": True})
+                await send({"type": "http.response.body", "body": BIG, "more_body": False})
+
+        return InTwo()
+
     async def metrics(request: Request) -> Response:
         return exposed(request, b"a_total 1\n" * 100, "text/plain; version=0.0.4")
 
@@ -69,7 +78,13 @@ def application(served: Served) -> ASGIApp:
 
         return StreamingResponse(ticks(), headers={"Cache-Control": "no-cache"})
 
-    routes = [Route("/big", big), Route("/metrics", metrics), Route("/forever", forever), Route("/{path:path}", hello)]
+    routes = [
+        Route("/big", big),
+        Route("/in_two", in_two),
+        Route("/metrics", metrics),
+        Route("/forever", forever),
+        Route("/{path:path}", hello),
+    ]
     return Starlette(routes=routes)
 
 

@@ -65,6 +65,18 @@ def test_a_client_that_reads_nothing_is_dropped(
         wait_until(lambda: served.open_connections == 0)
 
 
+def test_a_client_that_reads_half_of_its_last_answer_is_dropped(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.web.protocol.TAKE_SECONDS", 2.0)
+    with closing(secured(served, tmp_path)) as one:
+        one.sendall(GET_BIG.replace(b"/big", b"/in_two"))
+        taken = 0
+        while taken <= len(BIG):  # the first part: the second one goes to the connection below
+            taken += len(one.recv(1 << 16))
+        wait_until(lambda: served.open_connections == 0)
+
+
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01", GET, b"\x16\x03\x01\x02\x00" + b"\x01" * 0x200])
 def test_what_is_no_handshake_is_closed(served: Served, sent: bytes) -> None:
     with closing(served.connect()) as one:
