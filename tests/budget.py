@@ -1,6 +1,6 @@
-"""`make test` prints how long each suite took beside its budget; all of them, three at a time, must be done within ten minutes.
+"""`make test` prints how long each suite took beside its budget; all of them, three at a time, must be done within twelve minutes.
 
-A pytest plugin (`-p budget`). A suite over its budget is named, and so is a total over ten minutes. Neither fails the run: a busy
+A pytest plugin (`-p budget`). A suite over its budget is named, and so is a total over twelve minutes. Neither fails the run: a busy
 machine must not turn a good change red.
 """
 
@@ -12,19 +12,21 @@ from pathlib import Path
 
 import pytest
 
-TOTAL_SECONDS_MAX = 600
+TOTAL_SECONDS_MAX = 720
 #: Seconds of three processes on a machine of two cores, waiting included; a suite is a folder of tests/, `tests` what lies beside them.
 BUDGETS = {
-    "servers": 700,
-    "simulation": 80,
-    "simulate": 45,
-    "local": 30,
-    "publish": 30,
-    "rehearse": 30,
-    "history": 40,
-    "tests": 40,
+    "servers": 1500,
+    "tests": 230,
+    "watch": 140,
+    "history": 130,
+    "simulate": 120,
+    "publish": 90,
+    "rehearse": 75,
+    "rules": 60,
+    "simulation": 60,
+    "observe": 55,
 }
-DEFAULT_BUDGET = 20
+DEFAULT_BUDGET = 40
 
 _begun = time.monotonic()
 _spent: dict[str, float] = defaultdict(float)
