@@ -124,9 +124,8 @@ class Gate:
         if (session := _cookie(request.headers)) is None or self._lock.book is None:
             return NOBODY
         try:
-            return Viewer.of_token(
-                self._lock.book.by_id(str(self._sessions.loads(session, max_age=SESSION_SECONDS_MAX)))
-            )
+            which = self._sessions.loads(session, max_age=SESSION_SECONDS_MAX)
+            return Viewer.of_token(self._lock.book.by_id(str(which)))
         except (BadData, TokenRefused):
             return NOBODY
 

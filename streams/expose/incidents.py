@@ -244,6 +244,7 @@ def add_incidents(app: FastAPI, parts: IncidentParts) -> None:
     )
     def incident(request: Request, incident_id: str) -> Response:
         """One incident in full, with the alerts that it explains; the id of one of these leads to it, too."""
-        if (found := incident_of(incidents_for(FRANCE, parts.book(request), parts.words.catalog), incident_id)) is None:
+        kept = incidents_for(FRANCE, parts.book(request), parts.words.catalog)
+        if (found := incident_of(kept, incident_id)) is None:
             raise HTTPException(404, f"no incident {incident_id[:120]!r} is kept: /api/v1/incidents lists them")
         return answer(parts.telling().row(found, full=True))

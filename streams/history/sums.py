@@ -126,9 +126,8 @@ class Silences:
         zone = self.calendar.zones.get(region or "")
         zones = PACKAGED_ZONES if region is None else (zone,) if zone else ()
         hours = _local_hours(first, end, place.timezone if place else PARIS.key)
-        of_school = {
-            day for day in {day for day, _hour in hours} if any(self.calendar.has_school(day, z, region) for z in zones)
-        }
+        days = {day for day, _hour in hours}
+        of_school = {day for day in days if any(self.calendar.has_school(day, z, region) for z in zones)}
         begin, stop = SILENCE_HOURS
         return np.repeat([begin <= hour < stop and day in of_school for day, hour in hours], 60)
 

@@ -74,7 +74,8 @@ def expand(minute: ReplayMinute, sender: int, senders: int, times: float) -> tup
         chosen = rows[mine]
         at = minute.at_ms[chosen]
         if copy:  # not all copies in the same millisecond
-            at = at // 1000 * 1000 + (at + (_part(minute.visitor[chosen], copy) * 1000).astype(np.int64)) % 1000
+            moved = (_part(minute.visitor[chosen], copy) * 1000).astype(np.int64)
+            at = at // 1000 * 1000 + (at + moved) % 1000
         parts.append((chosen, at, np.full(len(chosen), copy)))
     chosen, at, copies = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(at, kind="stable")

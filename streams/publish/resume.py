@@ -192,12 +192,11 @@ def _apart(mark: ResumeMark, of: tuple[str, str, str]) -> bool:
 
 def _going_on(name: str, mark: ResumeMark, path: Path, own: Path) -> str:
     where = path.name if path == own else f"{path.name}: it is the same file under another name"
-    kinds = [
-        f"{mark.sent:,} delivered",
-        f"{mark.skipped:,} skipped",
-        *([f"{mark.lost:,} unreadable and closed"] if mark.lost else []),
-        *([f"{mark.open_count:,} not delivered, which are tried again"] if mark.open_count else []),
-    ]
+    kinds = [f"{mark.sent:,} delivered", f"{mark.skipped:,} skipped"]
+    if mark.lost:
+        kinds.append(f"{mark.lost:,} unreadable and closed")
+    if mark.open_count:
+        kinds.append(f"{mark.open_count:,} not delivered, which are tried again")
     return f"{name}: {mark.lines:,} lines were dealt with before ({where}): {', '.join(kinds)}"
 
 

@@ -218,7 +218,8 @@ class TwoWays:
 
     def send_raw(self, value: bytes, key: bytes | None, tag: object = None) -> None:
         """Send one event its way; raises as a publisher does."""
-        (self._collector if self._sign in value and self._is_good(value) else self._kafka).send_raw(value, key, tag)
+        way = self._collector if self._sign in value and self._is_good(value) else self._kafka
+        way.send_raw(value, key, tag)
 
     def close(self, timeout_seconds: float = 30.0) -> Deliveries:
         """Close both, and return how all events stand."""
