@@ -171,14 +171,14 @@ class CountryDays:
         """
         ordinary = weekly(date)
         same, level = ordinary.ladder[0], (("week", None),)
-        if self.is_holiday(date):
-            # Whether it will be like a Sunday or like any day nobody knows before one was seen.
-            return DayKeys(
-                ("public holiday",), (frozenset([("public holiday",)]), frozenset([_SUNDAY]), same), level, RARE_EXTRA
-            )
         part = "work" if date.weekday() < 5 else ("saturday", "sunday")[date.weekday() - 5]
+        if self.is_holiday(date):
+            # Whether it will be like a Sunday or like any day nobody knows before one was seen. One on a weekend is like that day.
+            name: Hashable = ("public holiday",) if part == "work" else ("public holiday", part)
+            likes = (frozenset([_SUNDAY]), same) if part == "work" else (same, frozenset([_SUNDAY]))
+            return DayKeys(name, (frozenset([name]), *likes), level, RARE_EXTRA)
         if self._at_christmas(date):
-            name: Hashable = ("christmas", part)
+            name = ("christmas", part)
             return DayKeys(name, (frozenset([name]), _WEEKEND, same), level, RARE_EXTRA)
         if date.weekday() < 5 and (self.is_holiday(date - _DAY) or self.is_holiday(date + _DAY)):
             name = ("beside", self.is_holiday(date + _DAY))

@@ -49,6 +49,15 @@ def test_a_holiday_that_is_like_any_day_is_no_alarm_either(tmp_path: Path) -> No
     assert on_holidays(rehearse(write(tmp_path / "c.csv", rows), "--calendar", "NZ", "--budget", "0.2")) == 0
 
 
+def test_a_holiday_on_a_saturday_is_expected_to_be_a_saturday(tmp_path: Path) -> None:
+    rows = cycle(60, weeks=40, begin=datetime.datetime.fromisoformat("2025-08-04"))
+    found = rehearse(write(tmp_path / "c.csv", rows), "--calendar", "NZ", "--budget", "0.2")
+    # Anzac Day: those before it were on working days, which have more than twice as much.
+    assert [
+        one for one in found if str(one["start"]) <= "2026-04-25 23:00:00" and str(one["end"]) >= "2026-04-25"
+    ] == []
+
+
 def test_school_holidays_of_a_file(tmp_path: Path) -> None:
     rows = cycle(60, weeks=36, begin=datetime.datetime.fromisoformat("2025-09-08"))
     spans = (("2025-10-18", "2025-11-02"), ("2026-02-14", "2026-03-01"), ("2026-04-11", "2026-04-26"))
