@@ -213,6 +213,8 @@ DAY_CUT = "day"
 def cut_rows(table: pa.Table, key_columns: tuple[str, ...], visits: str) -> CutRows:
     """Rows are stored sorted by key and minute, so keys are found where they change."""
     arrays = [table.column(column).unify_dictionaries().combine_chunks() for column in key_columns]
+    if any(array.null_count for array in arrays):
+        raise ValueError("it has rows without a code")
     codes = np.array([array.indices.to_numpy(zero_copy_only=False) for array in arrays], np.int64)
     begins = np.flatnonzero(np.diff(codes, prepend=-1).any(axis=0))
     lengths = np.diff(begins, append=table.num_rows)

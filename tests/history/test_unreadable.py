@@ -11,11 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.archive import Archive
+from streams.history.arrow import cut_rows
 from streams.history.whole_files import ArchiveError, UnreadableFileError
 from tests.history.days_made import DAY, file_of, reading
 from tests.history.test_archive import archive, events, update
@@ -111,3 +113,10 @@ def test_a_half_written_sketch_is_refused(sketch: bytes) -> None:
     for use in (hll.registers_of, hll.count, lambda one: hll.union([one])):
         with pytest.raises(InputError, match="damaged"):
             use(sketch)
+
+
+def test_rows_without_a_code_are_damage() -> None:
+    codes = pa.array(["11", None]).dictionary_encode()
+    table = pa.table({"region": codes, "minute": [60, 60], "events": [1, 1], "visits": [1, 1]})
+    with pytest.raises(ValueError, match="rows without a code"):
+        cut_rows(table, ("region",), "visits")
