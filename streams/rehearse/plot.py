@@ -80,8 +80,8 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
     size = max(1, -(-(until - begin) // POINTS_MAX))
     columns = (counts.values, rehearsal.expected, rehearsal.lower, rehearsal.upper)
     seen, expected, lower, upper = (_means(column[series, begin:until], size) for column in columns)
-    highest = max(_highest(seen), _highest(expected), 1.0)
-    highest = max(highest, min(_highest(upper), BAND_SHOWN_MAX * highest))
+    highest = float(np.nan_to_num([seen, expected]).max(initial=1.0))  # what is not known is nothing high
+    highest = max(highest, min(float(np.nan_to_num(upper).max(initial=0.0)), BAND_SHOWN_MAX * highest))
     scale = _Scale(len(seen), min(highest * 1.08, 1e15))
     alerts = []
     for found in rehearsal.alerts:
@@ -157,8 +157,3 @@ def _means(values: Array, size: int) -> Array:
     """Means of `size` rows each; NaN where none is known."""
     padded = np.concatenate([values, np.full(-len(values) % size, np.nan)]).reshape(-1, size)
     return np.asarray(np.ma.masked_invalid(padded).mean(axis=1).filled(np.nan))
-
-
-def _highest(values: Array) -> float:
-    """The highest value that is known; 0 where none is."""
-    return float(values.max(where=~np.isnan(values), initial=0.0))
