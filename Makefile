@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-# Images of Python tell it to keep no bytecode: then each of the hundreds of processes of a test run compiles all of Vigie anew.
+# Some images tell Python to keep no bytecode: then each of the hundreds of processes of a test run compiles all of Vigie anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv

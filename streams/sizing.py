@@ -132,7 +132,8 @@ def _workers(rate: float, partitions: int) -> tuple[int, int, float]:
 
 
 def _worker_cores(rate: float, partitions: int) -> float:
-    return (rate * WORKER_EVENT.value + min(rate, partitions * FETCHES.value) * WORKER_CHUNK.value) / 1e6
+    chunks = min(rate, partitions * FETCHES.value)
+    return (rate * WORKER_EVENT.value + chunks * WORKER_CHUNK.value) / 1e6
 
 
 def _redis_cores(rate: float, workers: int) -> float:

@@ -214,7 +214,8 @@ def unlike_minutes(old: LiveReader, new: LiveReader, first: int | None, end: int
     found: list[Unlike] = []
     for attempt in range(LOOKS_MAX):
         found = [row for page in _pages(doubtful) for row in _unlike(old, new, page, LOOK_SECONDS * attempt)]
-        if not (doubtful := sorted({row.minute for row in found})):
+        doubtful = sorted({row.minute for row in found})
+        if not doubtful:
             break
     return len(both), found
 

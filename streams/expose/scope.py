@@ -201,9 +201,10 @@ class Sight:
             "academy": {a.code for r in self.catalog.regions if self.viewer.sees(r.code) for a in r.academies},
             "project": {p.code for p in self.catalog.projects if p.region is not None and self.viewer.sees(p.region)},
         }
-        for member in seen.keys() & set(grouping.members):
-            return lambda row: row[member] in seen[member]
-        raise OutOfSight(f"by: {self._instead()}, by=region, academy or project")
+        member = next((name for name in seen if name in grouping.members), None)  # the widest tells
+        if member is None:
+            raise OutOfSight(f"by: {self._instead()}, by=region, academy or project")
+        return lambda row: row[member] in seen[member]
 
     def _alert_region(self, one: AlertRecord | AlertScope) -> str | None:
         if one.region is not None:
@@ -219,7 +220,8 @@ class Sight:
 def incidents_for(scope: Scope, book: AlertBook, catalog: Catalog) -> tuple[Incident, ...]:
     """The incidents that a viewer of a scope sees, in the order of `streams.incidents.fold`."""
     seen = [one for one in book.alerts if concerns(one, scope, catalog)]
-    return fold(seen, project_regions(catalog), 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000)
+    judged_ms = 0 if book.judged_minute is None else (book.judged_minute + 1) * 60_000
+    return fold(seen, project_regions(catalog), judged_ms)
 
 
 def incident_of(incidents: Sequence[Incident], alert_id: str) -> Incident | None:

@@ -205,7 +205,8 @@ class Collector:
         """The sums of all days added."""
         side = self._side
         for (kind, by, code), sketches in self._sketches.items():
-            (side.users if kind == "users" else side.establishments)[by, code] = hll.count(hll.union(sketches))
+            target = side.users if kind == "users" else side.establishments
+            target[by, code] = hll.count(hll.union(sketches))
         side.quality = self._quality()
         self._silences.tell(side)
         return side

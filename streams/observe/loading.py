@@ -211,7 +211,8 @@ class Arrivals:
     def came(self, held: Iterable[date], stamp: bytes = b"") -> bool:
         """Whether days of the past came that were not read, or were added to, and nothing since the last look."""
         before, self._seen = self._seen, (self._past(held), stamp)
-        return self._seen == before and (not self._seen[0] <= self._read[0] or stamp != self._read[1])
+        is_new = bool(self._seen[0] - self._read[0]) or stamp != self._read[1]
+        return is_new and self._seen == before
 
     def _past(self, held: Iterable[date]) -> frozenset[date]:
         return frozenset(day for day in held if day < self._today)

@@ -137,7 +137,8 @@ class LineFeed:
     def _pass_by(self, number: int, line: InputLine) -> None:
         if number == self.book.lines and self.book.tail_bytes and (before := self.book.see_tail(line)) is not None:
             was, now = self._reader.read(before), classify(line, self._reader)
-            self.grown = number, isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
+            same = isinstance(was, Outgoing) and isinstance(now, Outgoing) and was.same_use(now)
+            self.grown = (number, same)
         else:
             self._reader.pass_by(line.content)
 

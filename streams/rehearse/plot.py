@@ -93,9 +93,8 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
         for run in _runs(np.isfinite(lower) & np.isfinite(upper))
     ]
     lines = [(colour, scale.strokes(values)) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
-    return Drawing(
-        alerts, band, lines, scale.levels(), scale.times(counts.texts[begin:until]), size * counts.step_minutes
-    )
+    times = scale.times(counts.texts[begin:until])
+    return Drawing(alerts, band, lines, scale.levels(), times, size * counts.step_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,9 @@ class _Scale:
 
     def levels(self) -> list[tuple[float, str]]:
         """Zero, the half and the highest value."""
+        digits = 0 if self.highest >= 10 else 1
         values = [self.highest / 1.08 * part for part in (0.0, 0.5, 1.0)]
-        return [(self.y(value) + 4, french.decimal(value, 0 if self.highest >= 10 else 1)) for value in values]
+        return [(self.y(value) + 4, french.decimal(value, digits)) for value in values]
 
     def times(self, texts: tuple[str, ...]) -> list[tuple[float, str, str]]:
         """A few of the times that are known, none over another."""

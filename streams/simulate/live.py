@@ -240,4 +240,5 @@ class TwoWays:
         event = decode(value)
         if not isinstance(event, VisitEvent) or event.project != self._project:
             return False
-        return -AGE_MS_MAX < event.ts - self._now() * 1000 < AHEAD_MS_MAX
+        ahead_ms = event.ts - self._now() * 1000
+        return -AGE_MS_MAX < ahead_ms < AHEAD_MS_MAX
