@@ -5,8 +5,6 @@ as OpenAPI 3.1. What an event must be is said by the code alone: types and requi
 beside it, reasons by `Reason`.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

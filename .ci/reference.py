@@ -1,7 +1,5 @@
 """Writes docs/reference/: every command with its options, every route of an observer. `--check` only says whether they are current."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 The lock holds the tools of developers, too; what runs is found by following the requirements of what is installed.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

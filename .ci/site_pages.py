@@ -2,8 +2,6 @@
 broken in the middle.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

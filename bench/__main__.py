@@ -9,8 +9,6 @@ fast wrong count is no figure.
 one counts: `git worktree add ../before v0.1.0`, then `python -m bench --against ../before`.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

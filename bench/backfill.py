@@ -4,8 +4,6 @@ A morning's log of one front end, 2,000 users, 200 lines a second. `--pages` is 
 are parts of pages, which are skipped. CPU seconds are those of all processes, from the first byte read to the last day written.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

@@ -5,8 +5,6 @@ system, all threads) that the collector spends on them. Then the topic is looked
 where the SDK would have put it.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import http.client

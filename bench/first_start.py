@@ -4,8 +4,6 @@ DIR is an archive that `vigie simulate --years 0.27 --until 2026-02-02 --scale 0
 earlier start; Redis is not asked. Exit status 1 when it takes longer than the goal.
 """
 
-from __future__ import annotations
-
 import argparse
 import cProfile
 import os

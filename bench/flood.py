@@ -5,8 +5,6 @@
 a bound; then with a quota of Kafka's. Printed is what of the flood was taken, and what became of the delay of the other one.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import os

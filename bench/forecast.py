@@ -6,8 +6,6 @@ and weekly seasons, every tenth day, for rows of half an hour or more. Errors ar
 quarter of an hour or the series' own step.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ call, bytes that Redis receives an event. In a second window Redis is asked ever
 the moment an event is handed to the producer until it is counted in Redis.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

@@ -1,7 +1,5 @@
 """Fill a topic with events as ENT servers send them, fast: confluent-kafka, so that the generator is not what is measured."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ One file a day, rotated and compressed as servers do. Days, weeks, holidays and 
 half an hour, on another a video brings three times as many as usual. Seeded: the same days are the same files.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 from concurrent.futures import ProcessPoolExecutor

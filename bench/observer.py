@@ -5,8 +5,6 @@ settled minutes long; printed is the observer's CPU (user + system) as a part of
 than the goal.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

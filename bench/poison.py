@@ -6,8 +6,6 @@ Printed is the rate of *good* events, on the wall and by CPU second of the worke
 same round. Exit status 1 when a share of 50 % halves it by CPU second in the median round, or a count is wrong.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

@@ -1,7 +1,5 @@
 """A quota of Kafka's for one client, for benches and tests: kafka-python knows the request and has no method for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

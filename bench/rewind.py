@@ -5,8 +5,6 @@ counter of one partition, as `warm` does after a restart: the longest possible r
 numbers of generations `k`, the length of the rewind and the time of one look-up; then the bytes of a remembered id and visitor.
 """
 
-from __future__ import annotations
-
 import argparse
 import gc
 import random

@@ -7,8 +7,6 @@ observer a scrape, and the metrics with most lines. Exit status 1 when p99 is no
 The observer is one that has run for some minutes: a younger one exposes the last hour, so that a Prometheus that was away finds it.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import os

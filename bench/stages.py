@@ -4,8 +4,6 @@ The same events are decoded and checked; then also read into columns; then count
 cut). Printed is the CPU of each step an event, the lowest of several rounds: what the machine does besides only adds.
 """
 
-from __future__ import annotations
-
 import argparse
 import gc
 import os

@@ -3,8 +3,6 @@
 Made up: 80 columns of visits and users by profile and service, 10,000 establishments a week.
 """
 
-from __future__ import annotations
-
 import argparse
 import resource
 import tempfile

@@ -3,8 +3,6 @@
 Only Sentinel's has several hosts: those that are asked where the one server is. A collector's address comes with its token.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address

@@ -4,8 +4,6 @@ Not asked from Kafka: to answer, a broker unpacks the batch at which it looks, v
 to a gigabyte ends it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

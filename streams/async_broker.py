@@ -1,7 +1,5 @@
 """How clients of aiokafka reach Kafka: for those who read the log, and for the collector."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -6,8 +6,6 @@ each place it comes from. The loop then goes on. Where going on would be a lie, 
 `problem` and `defect` say so.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

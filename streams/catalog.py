@@ -4,8 +4,6 @@ A code that is not listed is counted under `INCONNU`, never dropped, so that a t
 academy of an event come from its UAI (the ministry's number of the establishment), never from what the sender says.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ A simulated day is moved onto the clock: scenario time = clock + `calendar_shift
 day types, local days and the times that screens show go through the shift, and screens say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache

@@ -4,8 +4,6 @@ Whatever the cause, they raise "unable to bootstrap"; the cause goes to their lo
 again for hours would run out of them.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Iterator

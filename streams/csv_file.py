@@ -9,8 +9,6 @@ What is read:
 All else is refused. Lines are counted as an editor counts them, from 1.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools
@@ -195,7 +193,7 @@ def open_csv(path: Path) -> Iterator[CsvFile]:
             yield CsvFile(text, name)
 
 
-def _unpacked(stream: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
+def _unpacked(stream: "io.BufferedReader[Any]") -> "io.BufferedReader[Any]":
     start = stream.peek(START_BYTES)[:START_BYTES]
     if start.startswith(_SPREADSHEETS):
         raise InputError("This is a spreadsheet or an archive, no CSV file: export the sheet as CSV in UTF-8")

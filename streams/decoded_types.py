@@ -3,8 +3,6 @@
 msgspec looks at a type when it first meets it. Two threads that meet one at the same moment crash the interpreter (0.22).
 """
 
-from __future__ import annotations
-
 import threading
 from typing import Any, TypeVar
 

@@ -33,8 +33,6 @@
 The command line prints the message alone and exits with `exit_code`; a traceback means a defect of Vigie.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

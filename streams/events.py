@@ -8,8 +8,6 @@ One Kafka record holds one JSON object of at most 4 KiB:
 (see `streams.catalog`). Unknown members are ignored. Nothing here does I/O, and no input raises.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The load shape of `config/load_shape.yaml`: how use is spread over a day, a week and a school year. Pure but for reading the file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

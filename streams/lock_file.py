@@ -3,8 +3,6 @@
 A killed holder holds nothing: the kernel drops a `flock`.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How worker and observer write their log: lines for people, or one JSON object a line for machines. Neither holds a visitor."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import traceback

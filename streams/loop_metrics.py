@@ -1,7 +1,5 @@
 """What each process exposes of its background loops. The same for workers and observers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

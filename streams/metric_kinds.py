@@ -1,7 +1,5 @@
 """What is said of a metric in the closed list of `streams.metrics`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

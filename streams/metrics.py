@@ -4,8 +4,6 @@ Code, rules, boards and docs are held to this list by `tests/test_metrics.py`. N
 `_total` for counters. Labels take values of closed lists only, never a user, an establishment or a URL.
 """
 
-from __future__ import annotations
-
 from streams.metric_kinds import Kind, Metric, Owner
 
 

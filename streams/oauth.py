@@ -1,7 +1,5 @@
 """Tokens with which clients of Kafka log in (SASL OAUTHBEARER): asked for at an endpoint by client credentials, kept while young."""
 
-from __future__ import annotations
-
 import ssl
 import threading
 import time

@@ -4,8 +4,6 @@ Workers and the recount read batches through this module, so that both count ali
 gigabytes: nothing that a batch says of itself is believed, except where it asks for more than it may have.
 """
 
-from __future__ import annotations
-
 import operator
 import struct
 import zlib
@@ -243,7 +241,7 @@ def read_records(raw: RawBatch, unpacked: memoryview) -> list[PlainRecord]:
     return found
 
 
-def _headers(reader: _Bytes, end: int) -> tuple[tuple[str, bytes | None], ...]:
+def _headers(reader: "_Bytes", end: int) -> tuple[tuple[str, bytes | None], ...]:
     found = []
     try:
         for _ in range(reader.varint()):

@@ -11,8 +11,6 @@ Sources, strongest first:
 Only the edges (commands, process entry points) read settings; the rooms receive plain values.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -331,7 +329,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _check_together(self) -> Settings:
+    def _check_together(self) -> "Settings":
         if problems := problems_together(self):
             raise ValueError("; ".join(problems))
         return self

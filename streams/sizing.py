@@ -4,8 +4,6 @@ Every constant names the command that measured it (docs/performance.md). Sizes a
 a stop, a worker catches up with the other half.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The one place that decides. Who reads sketches of users asks it, and hands None 
 figures says `french` or `english` there. Nobody at all is told as 0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -3,8 +3,6 @@
 Not for tables: whoever knows the function can make collisions. A sketch is approximate, and who collides makes oneself fewer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

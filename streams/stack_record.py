@@ -3,8 +3,6 @@
 A container's arbitrary user may have no home at all.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ minutes, one wrong clock would pin a segment, and the counters' memory would dep
 compacted log is no longer the state.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable, Iterator

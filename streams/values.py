@@ -4,8 +4,6 @@ Files come from programs and from spreadsheets, so blanks between thousands, a d
 where a whole number belongs, other digits than 0 to 9, `NaN` and `inf`. Each function raises a ValueError that quotes the text.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime
 

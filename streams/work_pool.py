@@ -1,7 +1,5 @@
 """A pool of forked processes that Ctrl-C does not reach, that die with this one, and that can be asked to stop."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence

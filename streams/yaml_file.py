@@ -5,8 +5,6 @@ list or a struct says what they are. These are refused, and the message names th
 nested too deep, tabs, what is not UTF-8. Nothing here recurses, so no file can end the process.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

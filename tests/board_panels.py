@@ -1,7 +1,5 @@
 """Draws what one panel of Grafana's boards would show: what these boards use, and no more; what it does not know is an error."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

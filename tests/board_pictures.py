@@ -6,8 +6,6 @@ It reads the dashboard files, so a panel that asks nothing, or whose figures hav
 boards use (stat, time series, table; units, thresholds, mappings, overrides by name) and refuses what it does not know.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

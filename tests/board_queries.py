@@ -1,7 +1,5 @@
 """The queries of Grafana's boards, as their files hold them, and as Grafana would send them."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A pytest plugin (`-p budget`). A suite over its budget is named, and so is a tot
 machine must not turn a good change red.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Shared by all tests: Hypothesis without a clock (CI machines are slow), and the lists of the repository's `config/`."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

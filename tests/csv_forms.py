@@ -1,7 +1,5 @@
 """The same table as spreadsheets and portals write it, and edits of its bytes: for the property tests of every reader of CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -66,7 +64,7 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def with_cell(self, row: int, column: str, cell: str) -> Table:
+    def with_cell(self, row: int, column: str, cell: str) -> "Table":
         """The same but for one cell."""
         changed = list(self.rows[row])
         changed[self.head.index(column)] = cell

@@ -4,8 +4,6 @@ A pytest plugin (`-p order`, with `-n`). xdist's worksteal begins with equal num
 were collected; a module stays whole where it can, since its tests share what they started.
 """
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
 

@@ -1,7 +1,5 @@
 """The counting rules in plain sentences: one event at a time, searching lists. What `streams.count` must agree with."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

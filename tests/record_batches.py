@@ -1,7 +1,5 @@
 """Record batches as a broker stores them, good and hostile ones; the bombs unpack to far more than they weigh."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any

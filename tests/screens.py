@@ -5,8 +5,6 @@
 `--past` is the archive of `make prove-alerts`; the scene of the rentrée makes its own. A scene takes three to twelve minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """What a test hands on where a part asks for a server that it never reaches."""
 
-from __future__ import annotations
-
 from typing import Any
 
 #: Asked anything, it fails.

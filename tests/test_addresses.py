@@ -1,7 +1,5 @@
 """Addresses in settings: those that are taken lead where they say, the others are refused in words, before any client sees them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Where a log begins to hold what was appended since a time, found by looking at few of its batches."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """The one background loop: it outlives every failure, says each once, can be woken and stopped, and never ends without a word."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import threading

@@ -1,7 +1,5 @@
 """The bench against peers, without servers: its table, what it keeps of an earlier call, and our own decode + count on real batches."""
 
-from __future__ import annotations
-
 import importlib
 import time
 from pathlib import Path

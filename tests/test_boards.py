@@ -1,7 +1,5 @@
 """Grafana's boards without Grafana: current, complete, of known metrics, and no figure doubled by a second observer."""
 
-from __future__ import annotations
-
 import re
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """The lists: places of establishments, and clear errors for every mistake in a file."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Scenario time as French screens say it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """docker-compose.yml beyond its schema: what its parts may reach, and what they cost."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

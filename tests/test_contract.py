@@ -1,7 +1,5 @@
 """The published contract: current, and of one mind with the code that judges events."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -5,8 +5,6 @@ A version to come is played here: a struct of its own, found by `v`, whose event
 was kept while they did not is counted by a replay.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

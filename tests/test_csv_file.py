@@ -1,7 +1,5 @@
 """CSV files before their rows are looked at: what they are written in, and what is no CSV file at all."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

@@ -1,7 +1,5 @@
 """msgspec crashes the interpreter where two threads meet a type at the same moment: nobody may decode into one that is not known."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What a person is told where this process has no descriptor free: the servers are not at fault, and nobody is to start them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commands speak English: no text holds a French letter but in the modules that write pages, e-mails and boards."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

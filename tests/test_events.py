@@ -1,7 +1,5 @@
 """The contract: every input ends in an event or in one reason, and the fast way gives the same verdicts as the slow one."""
 
-from __future__ import annotations
-
 import json
 import random
 from dataclasses import replace

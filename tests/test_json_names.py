@@ -1,7 +1,5 @@
 """The members of every answer that programs read (`--json`, the API), against the one list of docs/json.md."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """deploy/kubernetes: rendered by kustomize, held against Kubernetes' own schemas and against what Vigie says of itself elsewhere."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

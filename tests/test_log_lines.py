@@ -1,7 +1,5 @@
 """Log lines for machines: one object a line, of closed fields."""
 
-from __future__ import annotations
-
 import io
 import logging
 

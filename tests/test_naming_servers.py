@@ -1,7 +1,5 @@
 """A `TimeoutError` is an `OSError`, whoever raises it: each server's errors are caught around the calls of that server alone."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tokens: one for all clients of a process, asked for again before it is too old; what is wrong is said."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

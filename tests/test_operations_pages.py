@@ -1,7 +1,5 @@
 """Commands of docs/operations/ that need no server, run as they stand there."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path

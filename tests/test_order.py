@@ -1,7 +1,5 @@
 """The order in which `make test` begins its modules."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.order import SECONDS, dealt, seconds_of

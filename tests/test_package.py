@@ -1,7 +1,5 @@
 """What an ENT installs and imports is small; its public names are a closed list; every error is in one tree."""
 
-from __future__ import annotations
-
 import ast
 import math
 import re

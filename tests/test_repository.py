@@ -1,7 +1,5 @@
 """The repository itself: sizes, names, links, and that files outside the code speak of things that exist."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import re

@@ -1,7 +1,5 @@
 """What is kept has an end, which settings say, `vigie check` holds topics to, and who keeps it sees to."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Who may import what: the rules of pyproject.toml hold, and would notice."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Secrets that are in files: taken as they are, and never told."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

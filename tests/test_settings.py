@@ -1,7 +1,5 @@
 """Settings as shells, env files and TOML leave them: read as written, or refused, all at once."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The sizing formula: it grows as it must, says what has to be split, and docs/performance.md shows what it says."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

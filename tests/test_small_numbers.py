@@ -1,7 +1,5 @@
 """Few users are told as no number, wherever figures are told."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.catalog import Catalog

@@ -1,7 +1,5 @@
 """Hashes that must be the same for ever: sketches in Redis and in the archive hold them."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

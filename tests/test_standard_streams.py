@@ -1,7 +1,5 @@
 """Commands whose standard streams are closed, full, not read to the end or of an old encoding: told, and never with exit status 0."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """deploy/systemd, as systemd itself reads it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from configparser import ConfigParser

@@ -1,7 +1,5 @@
 """What a person is told where a server's certificate is refused: what to check, and never to start a server that runs."""
 
-from __future__ import annotations
-
 import gc
 import socket
 import ssl

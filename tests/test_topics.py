@@ -1,7 +1,5 @@
 """What brokers say of a topic. That one of three lags behind the others cannot be had on command: what it says is played."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """`vigie trial` over made-up logs: the page tells the outage with what drove it, and what was not readable; nothing is fetched."""
 
-from __future__ import annotations
-
 import ast
 import re
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """A user without a home, as containers have them: what needs none works, what does says so."""
 
-from __future__ import annotations
-
 import os
 import pwd
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a person is told where another kind of server listens, or one that hangs: never to start one."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

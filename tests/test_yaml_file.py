@@ -1,7 +1,5 @@
 """The files of `config/` as editors, exports and accidents leave them: read as they look, or refused with the line."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import re

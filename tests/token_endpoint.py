@@ -1,7 +1,5 @@
 """A token endpoint and its keys, for real brokers: client credentials in, tokens signed by RS256 out (RFC 6749, RFC 7517)."""
 
-from __future__ import annotations
-
 import base64
 import subprocess
 import threading

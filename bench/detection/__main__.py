@@ -3,8 +3,6 @@
 Prints the table; about ten minutes on two cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import multiprocessing

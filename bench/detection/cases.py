@@ -4,8 +4,6 @@
 one is not right.
 """
 
-from __future__ import annotations
-
 import gzip
 import sys
 import tempfile

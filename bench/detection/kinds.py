@@ -4,8 +4,6 @@ Every kind has a weekly cycle or none, noise beyond chance (whole days, hours an
 silences put in, and for some the special days that such series have (a storm, New Year's night, a public holiday, a new level).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +49,7 @@ class Shape:
     weekend: float = 1.0
     growth_a_year: float = 0.0
     gaps: bool = False
-    special: Callable[[Shape, datetime.datetime], list[Event]] | None = None
+    special: "Callable[[Shape, datetime.datetime], list[Event]] | None" = None
     events: tuple[tuple[float, int], ...] = ((2.0, 60), (3.0, 30), (1.6, 180), (0.4, 120), (0.0, 60))
 
     @property

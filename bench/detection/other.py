@@ -4,8 +4,6 @@ Prints by kind: recall, delay, how well {start, end} lie over the truth, and fal
 around the events; then every miss and false alert with `--all`.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Each series is judged twice, as `vigie rehearse` does without a calendar: as it 
 and silences of known size put in at seeded places where nothing was told of it, which tells recall, delay and how well they are told.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import sys

@@ -1,7 +1,5 @@
 """Real count series from data sets that packages carry; see "Real series" in docs/detection.md. Reads files, downloads nothing."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -14,8 +14,6 @@ weekdays before, quasi-Poisson with trend, reweighted by Anscombe residuals, thr
 dispersion of the year before, accumulated, begun anew every two hours.
 """
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 
@@ -40,7 +38,7 @@ class Days:
     slot: Index
 
     @staticmethod
-    def of(dates: Index, slots: Index, counts: Array) -> Days:
+    def of(dates: Index, slots: Index, counts: Array) -> "Days":
         """The table of one place."""
         ordinals, day = np.unique(dates, return_inverse=True)
         total, times = np.zeros((len(ordinals), 1440)), np.zeros((len(ordinals), 1440))

@@ -1,7 +1,5 @@
 """`python -m bench.detection.speed`: CPU of a settled minute of the whole country, and a year of minutes through the command."""
 
-from __future__ import annotations
-
 import datetime
 import statistics
 import subprocess

@@ -1,7 +1,5 @@
 """From results to the table: recall, delay and false alerts by class, at an equal budget of false alerts."""
 
-from __future__ import annotations
-
 import statistics
 from dataclasses import dataclass
 

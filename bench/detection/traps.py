@@ -1,7 +1,5 @@
 """Ordinary days that other rules take for events: whether a false alert fell on one of them."""
 
-from __future__ import annotations
-
 import datetime
 
 from bench.detection.world import Place, World

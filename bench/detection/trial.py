@@ -1,7 +1,5 @@
 """One trial: places of a world, with and without truths, through the detector and the rivals."""
 
-from __future__ import annotations
-
 import copy
 import datetime
 import itertools

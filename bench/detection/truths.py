@@ -1,7 +1,5 @@
 """What is put into the ordinary years: surges, drops and silences of known place, time and size. Seeded."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 

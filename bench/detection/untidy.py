@@ -4,8 +4,6 @@
 --simulated 3` judges what is made of it. Nothing happens in these series, however far they waver: whatever is told of them is false.
 """
 
-from __future__ import annotations
-
 import datetime
 import sys
 from dataclasses import dataclass

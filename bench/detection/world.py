@@ -6,8 +6,6 @@ establishments that join on a Monday), a day that is busier or quieter as a whol
 some minutes earlier or later.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 from dataclasses import dataclass

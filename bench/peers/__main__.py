@@ -8,8 +8,6 @@ Peers in Python live in `.venv-peers`, made here; Kafka Streams needs Java 17 an
 table. `--resume` goes on where an earlier call was stopped.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

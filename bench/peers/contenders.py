@@ -1,7 +1,5 @@
 """Who takes part, how each is built and started. A contender that cannot be built here is said so, never left out in silence."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

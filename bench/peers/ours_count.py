@@ -3,8 +3,6 @@
 Counted is all that a worker counts (duplicates, visits, users, every cut); handed back are events by minute, region and service.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

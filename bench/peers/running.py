@@ -1,7 +1,5 @@
 """One run of one contender: its figures, held against a plain recount. A wrong count is no figure: it ends the bench."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

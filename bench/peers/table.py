@@ -1,7 +1,5 @@
 """The table of `make bench-peers`, as Markdown. Pure."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 

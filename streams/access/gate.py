@@ -5,8 +5,6 @@ gives a signed cookie. Or a proxy names the person: it comes from its address, a
 to those who may read, never to everybody.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import logging

@@ -1,7 +1,5 @@
 """The login form: a token typed once becomes a signed cookie. In French, as operators read it; without a script."""
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable

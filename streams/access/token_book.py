@@ -1,7 +1,5 @@
 """Which token a request came with. The file is looked at before each answer, so that what `vigie token` changed holds from then on."""
 
-from __future__ import annotations
-
 import hmac
 import logging
 from dataclasses import dataclass
@@ -101,7 +99,7 @@ class Viewer:
         return self.regions is None or region in self.regions
 
     @classmethod
-    def of_token(cls, token: Token) -> Viewer:
+    def of_token(cls, token: Token) -> "Viewer":
         """The holder of a token."""
         return cls(f"{token.id} {token.name}".strip(), frozenset(token.scopes), frozenset(token.regions) or None)
 

@@ -4,8 +4,6 @@ A token is made here and never chosen by a person: 256 random bits. So a plain S
 hash: there is nothing to guess. Nobody can read a token out of the file; it is shown once, when it is made.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

@@ -3,8 +3,6 @@
 Creates the topics that are absent and changes nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """`vigie check --project`: reads the last records of the topic and says, finding by finding, what a project's integrator should know."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

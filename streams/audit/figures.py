@@ -1,7 +1,5 @@
 """What each part of the chain says was counted: Redis, `/metrics`, Prometheus, the recount."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

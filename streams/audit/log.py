@@ -4,8 +4,6 @@ Reading is bounded in bytes, not in records: `FetchedPieces` replaces `Fetcher.P
 response into records. `tests/audit/test_fetched.py` holds what that needs of kafka-python.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence

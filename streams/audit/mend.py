@@ -1,7 +1,5 @@
 """Values of rejected events through another program, one a line, so that what a publisher got wrong can be put right before a replay."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 

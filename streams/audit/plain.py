@@ -8,8 +8,6 @@ remembered; the same for a visitor and a service. Remembered is what was appende
 being aligned to the epoch. Repeats of an id and late events are remembered too; a repeat starts nothing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 from streams.catalog import UNKNOWN, Catalog

@@ -3,8 +3,6 @@
 The records themselves are looked at, not the counts: a reject that was not kept, a repeat, a key in the wrong place all show there.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Counts the topic again, up to where Redis stands, and compares. Workers may go on meanwhile."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

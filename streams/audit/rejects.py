@@ -4,8 +4,6 @@ A dead letter is written at least once; its key (`topic-partition-offset` of the
 replay marks (see `streams.audit.replay`), under the same keys.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +41,7 @@ class Rejected:
     value: bytes | None
     project: str
     partition: int
-    cut: Whole | None = None
+    cut: "Whole | None" = None
 
 
 @dataclass(frozen=True, slots=True)

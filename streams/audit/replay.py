@@ -15,8 +15,6 @@ minutes of the log again *under the new rules*. It takes the rejected record for
 repeat. So such an event is replayed only when workers have forgotten its id, 10 to 20 minutes after it came.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections import Counter
@@ -132,7 +130,7 @@ class Replayer:
                     )
         return memory
 
-    def _resolve(self, memory: ReplayedBefore, sender: _Sender | None, look: Look) -> int:
+    def _resolve(self, memory: ReplayedBefore, sender: "_Sender | None", look: Look) -> int:
         """Find out which of the doubtful were published."""
         since_ms = min(mark.at_ms for mark in memory.doubtful.values())
         published: list[ReplayMark] = []
@@ -153,7 +151,7 @@ class Replayer:
 
     def _choose(
         self, group: list[Rejected], memory: ReplayedBefore, most: int, outcome: ReplayOutcome
-    ) -> list[_Chosen]:
+    ) -> "list[_Chosen]":
         fresh = []
         for rejected in group:
             if rejected.key in memory.done:

@@ -1,8 +1,6 @@
 """`vigie upgrade`: the counts of a new prefix beside those of the old one. Is every minute equal, once they have caught up? What is carried
 over of the time before the log? Nothing of the old prefix is changed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ When traffic has stopped, the workers read the log to its end (within a bound), 
 - every minute, in Redis, in the recount and in what the simulator knows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """Where a visitor's pseudonym still is, and until when. Reads Kafka; what is known by design is said without a look. Changes nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

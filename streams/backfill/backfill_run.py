@@ -1,7 +1,5 @@
 """A backfill from files to days: reading, counting, adding up; each step in all processes, each again from where it was interrupted."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -5,8 +5,6 @@ remember of events before the day follows from `MemoryPlan.rewind_start_ms`: it 
 every day is counted by itself, on whatever processor is free, and comes out as if all had been counted from the beginning.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

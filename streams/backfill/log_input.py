@@ -1,7 +1,5 @@
 """One file of a log becomes runs of events, and a report of what became of every line. Runs in a process of its own."""
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections import Counter

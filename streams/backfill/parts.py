@@ -7,8 +7,6 @@ readable by its owner alone: it holds pseudonyms, never user ids. The key follow
 what was read by other rules is never taken.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

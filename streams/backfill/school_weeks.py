@@ -6,8 +6,6 @@ visit of a service is the same for a visitor and a service. An id that comes twi
 before the week is read first.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ each event; `groups`; then the values one after the other. `groups` has a row fo
 before it, values' bytes before it), and a last row with the sums.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -60,7 +58,7 @@ class _Run:
     values_at: int
 
     @classmethod
-    def opened(cls, path: Path, project: int, first: int, end: int) -> _Run | None:
+    def opened(cls, path: Path, project: int, first: int, end: int) -> "_Run | None":
         """What a run has of a project's minutes `first <= minute < end`, None where it has nothing."""
         with path.open("rb") as file:
             events, rows = _numbers(file, 2).tolist()

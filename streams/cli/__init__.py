@@ -3,8 +3,6 @@
 A shell may have left standard input, output and errors closed or full, with a pipe that nobody reads, or with an old encoding.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import io

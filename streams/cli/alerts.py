@@ -1,7 +1,5 @@
 """`vigie alerts` and `vigie alerts ack`."""
 
-from __future__ import annotations
-
 import getpass
 import re
 import time

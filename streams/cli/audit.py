@@ -1,7 +1,5 @@
 """`vigie recount`, `vigie erase`: what the log holds, counted again with plain code, and of one visitor."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

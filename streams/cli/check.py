@@ -1,7 +1,5 @@
 """`vigie check`: is everything as the chain needs it?"""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator

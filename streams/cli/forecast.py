@@ -1,7 +1,5 @@
 """`vigie forecast`: how many, where, when, on a day to come."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import sys

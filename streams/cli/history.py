@@ -1,7 +1,5 @@
 """`vigie history import|export`, `vigie report rentree|period|day|dnma`: the archive in and out, and its days compared."""
 
-from __future__ import annotations
-
 import datetime
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The chain of a load test: names of its own, workers, observer and collector of its own, servers of its own where wanted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

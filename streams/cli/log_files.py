@@ -1,7 +1,5 @@
 """What the commands that read log files share: files, what their lines are, how they are counted, and how far that is."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

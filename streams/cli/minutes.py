@@ -1,7 +1,5 @@
 """`vigie minutes`: the counts by minute that Redis holds."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,7 +87,7 @@ class _Minutes:
         """Yield the rows page by page."""
         return read_rows(self._reader, self._sketches, snapshot, question, self._codes)
 
-    def show(self, question: Question, lines: MinuteLines) -> None:
+    def show(self, question: Question, lines: "MinuteLines") -> None:
         """Print the last lines, what they add up to, and how many were left out."""
         snapshot = self.snapshot()
         self._print_head(lines, snapshot)
@@ -107,7 +105,7 @@ class _Minutes:
             click.echo(f"{count - len(shown):,} earlier lines are not shown: use --since, a coarser --by, or --json")
         click.echo("".join(f"{number:,} {name}, " for name, number in sums.items()) + f"{count:,} lines")
 
-    def follow(self, question: Question, lines: MinuteLines | None) -> NoReturn:
+    def follow(self, question: Question, lines: "MinuteLines | None") -> NoReturn:
         """Print the rows of each minute once it is settled, as JSON where `lines` is None; ends with Ctrl-C."""
         following = question.first
         says_head, says_away = lines is not None, True
@@ -130,13 +128,13 @@ class _Minutes:
                 says_away = False
             time.sleep(FOLLOW_SECONDS)
 
-    def _print_head(self, lines: MinuteLines, snapshot: Snapshot) -> None:
+    def _print_head(self, lines: "MinuteLines", snapshot: Snapshot) -> None:
         if note := simulation_note(snapshot.now_ms, self._shift_seconds):
             click.echo(note)
         click.echo(lines.head())
 
 
-def _write(rows: Iterable[Row], lines: MinuteLines | None) -> None:
+def _write(rows: Iterable[Row], lines: "MinuteLines | None") -> None:
     """Write rows to standard output at once: as text, or as JSON where `lines` is None."""
     if lines is None:
         print_json(*rows)

@@ -1,7 +1,5 @@
 """`vigie backfill`, `vigie trial`: somebody's own log files become days of the archive, or a page."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

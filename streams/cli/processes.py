@@ -1,7 +1,5 @@
 """`vigie serve`, `vigie collect`, `vigie worker`: the processes of a chain, each started by its own command."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Progress of a long command on stderr: one moving line on a terminal, a plain line every few seconds otherwise."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time
@@ -58,7 +56,7 @@ class Meter:
         seconds = self.seconds * (1 - share) / share
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> "Meter":
         return self
 
     def __exit__(

@@ -1,7 +1,5 @@
 """`vigie publish`: events of a file, or of another program, into Kafka, or to a collector."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """What `vigie publish` says at its end."""
 
-from __future__ import annotations
-
 import click
 
 from streams.publish.lines import OVER_LINES

@@ -1,7 +1,5 @@
 """`vigie rehearse`: the detector over the past, so that a sensitivity is tried before it is trusted."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`vigie rehearse-load`: the worst day before it comes."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import sys

@@ -1,7 +1,5 @@
 """`vigie rejects`: what is in the dead-letter topic, and how to have it counted after all."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps

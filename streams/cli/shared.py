@@ -3,8 +3,6 @@
 Tables are as wide as a terminal; into a pipe or a file they go without cutting anything.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import time

@@ -1,7 +1,5 @@
 """`vigie simulate`."""
 
-from __future__ import annotations
-
 import datetime
 import signal
 import sys

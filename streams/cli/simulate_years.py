@@ -1,7 +1,5 @@
 """`vigie simulate --years`: a simulated past, written straight to an archive."""
 
-from __future__ import annotations
-
 import datetime
 import os
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """`vigie status`, `vigie unseen`: the state of the chain, and what counts under `INCONNU`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from functools import partial

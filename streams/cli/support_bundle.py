@@ -1,7 +1,5 @@
 """`vigie support-bundle`: everything a maintainer asks for first, in one file, without personal data or secrets."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import io

@@ -1,7 +1,5 @@
 """`vigie token`: who may send events to the collector, and who may look."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`vigie up`."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import time

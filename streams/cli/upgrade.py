@@ -1,7 +1,5 @@
 """`vigie upgrade`: the counts of a new version, made beside the running ones, take their place; then the old ones are removed."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import ExitStack, closing
 

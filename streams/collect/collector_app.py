@@ -1,7 +1,5 @@
 """The collector's HTTP side."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import AsyncIterator

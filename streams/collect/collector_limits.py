@@ -1,7 +1,5 @@
 """How much is taken: of one request, of one token a second, of all that wait. Pure, but for the clock that is handed in."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping

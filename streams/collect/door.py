@@ -1,7 +1,5 @@
 """One request with events, from its token to its answer."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
@@ -144,7 +142,7 @@ class Door:
             rate = self._rates[token.id] = Rate(per_second, time.monotonic())
         return rate
 
-    async def _read(self, request: Request, held: _Held) -> bytes:
+    async def _read(self, request: Request, held: "_Held") -> bytes:
         bytes_max = self._rules.limits.body_bytes_max
         if (length := request.headers.get("content-length", "")).isdigit() and int(length) > bytes_max:
             raise _too_large(bytes_max)
@@ -162,7 +160,7 @@ class Door:
             raise RequestRefused(400, "the body is cut off") from None
         return bytes(body)
 
-    def _validated(self, request: Request, body: bytes, token: Token, rate: Rate, held: _Held) -> ValidatedEvents:
+    def _validated(self, request: Request, body: bytes, token: Token, rate: Rate, held: "_Held") -> ValidatedEvents:
         limits = self._rules.limits
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("gzip", "x-gzip"):
@@ -177,7 +175,7 @@ class Door:
         rate.pay(max(0, len(lines) - cost(0, len(body))))
         return validate_lines(lines, token.projects, self._rules.bounds, time.time_ns() // 1_000_000)
 
-    async def _handed_over(self, found: ValidatedEvents, token: Token, held: _Held) -> Answer:
+    async def _handed_over(self, found: ValidatedEvents, token: Token, held: "_Held") -> Answer:
         if found.records:
             try:
                 await self._events.send(found.records, held.give_back)

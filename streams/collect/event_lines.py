@@ -1,7 +1,5 @@
 """From the bytes of a request to the records for Kafka and the lines that are refused. Pure."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from collections.abc import Sequence

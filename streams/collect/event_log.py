@@ -3,8 +3,6 @@
 aiokafka's batches: one future a batch, not one an event (docs/decisions/0015, `make bench-collector`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

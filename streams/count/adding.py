@@ -1,7 +1,5 @@
 """From columns to a `Delta`: how many events, visits and late events each minute has, in each cut."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ A code that is not listed is `INCONNU`, the last number of its list. A block of 
 decoded of it is still in the processor's cache.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -145,7 +143,7 @@ class Columns(NamedTuple):
     projects: Integers
     profiles: Integers
 
-    def at(self, events: Integers) -> Columns:
+    def at(self, events: Integers) -> "Columns":
         """Those of some of the events, in order."""
         return self if len(events) == len(self.ts) else Columns._make(column[events] for column in self)
 

@@ -4,8 +4,6 @@ A counter knows two things. Redis stores the first beside the counts: next offse
 ids and visitors, read again from the tail of the log: `warm` feeds it, `count` continues.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +36,7 @@ class CountingRules:
     names: FieldNames
 
     @classmethod
-    def of(cls, catalog: Catalog, bounds: EventBounds, lateness_ms: int, shift_seconds: int = 0) -> CountingRules:
+    def of(cls, catalog: Catalog, bounds: EventBounds, lateness_ms: int, shift_seconds: int = 0) -> "CountingRules":
         """The rules for these settings."""
         plan = MemoryPlan.covering(bounds.ahead_ms_max, lateness_ms)
         return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), FieldNames(catalog))

@@ -1,7 +1,5 @@
 """What goes into counting and what comes out: `Batch` in, `Delta` out. Plain values; no Faust, no Redis, no clock."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

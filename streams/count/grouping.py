@@ -1,7 +1,5 @@
 """Events by minute and code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +24,7 @@ class Minutes:
     numbers: Integers
 
     @classmethod
-    def of(cls, ts: Integers) -> Minutes:
+    def of(cls, ts: Integers) -> "Minutes":
         """The minutes of these times (ms). `ts` lies within bounds of the append time, so they span a few thousand at most."""
         epoch = ts // MINUTE_MS
         first = epoch.min()
@@ -35,7 +33,7 @@ class Minutes:
         number_of[present] = np.arange(len(present))
         return cls((present + first).tolist(), epoch, number_of[epoch - first])
 
-    def at(self, events: Integers) -> Minutes:
+    def at(self, events: Integers) -> "Minutes":
         """Those of some of the events."""
         return Minutes(self.present, self.epoch[events], self.numbers[events])
 

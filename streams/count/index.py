@@ -5,8 +5,6 @@ Python's `set` and `dict` pay for one object and one cache miss an entry, one af
 full; nothing is ever removed: a generation is dropped whole.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Local dates of minutes: a region's own day, and the national one, which is a day in Paris."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 

@@ -3,8 +3,6 @@
 Adding a member to a HyperLogLog twice changes nothing, so a member that was sent to the same sketch the last time is left out.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from streams.count.columns import ColumnReader, Columns, Integers

@@ -11,8 +11,6 @@ of the `k` that are looked up. Memory is bounded, the same log closes the same g
 Events come as columns, many at once, and are recognised as if they came one by one (docs/decisions/0006-columns.md).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -53,7 +51,7 @@ class MemoryPlan:
     visitors_max: int = 1_000_000
 
     @classmethod
-    def covering(cls, ahead_ms: int, lateness_ms: int) -> MemoryPlan:
+    def covering(cls, ahead_ms: int, lateness_ms: int) -> "MemoryPlan":
         """The plan for these bounds of `ts`: generations of whole steps of 10 s."""
         needed = VISIT_GAP_MS + ahead_ms + lateness_ms
         return cls(visit_ms=-(-needed // ((VISIT_GENERATIONS - 1) * STEP_MS)) * STEP_MS)

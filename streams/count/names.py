@@ -1,7 +1,5 @@
 """The names of what is counted, by number."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -14,8 +14,6 @@ An event that reaches Kafka within the lateness of its own time is then counted 
 Settled time never goes back: the caller keeps the maximum in Redis.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Pages, e-mails and boards speak French (`streams.expose.alert_french`); a terminal speaks English throughout.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from streams.catalog import Catalog

@@ -1,7 +1,5 @@
 """Alerts as operators read them, in French: one or two sentences, and the whole explanation. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from streams.catalog import Catalog

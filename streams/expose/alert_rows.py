@@ -1,7 +1,5 @@
 """Alerts and expectations as rows, the same for the API and for `vigie alerts`; which of them somebody asks for. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from urllib.parse import quote, urlencode

@@ -1,7 +1,5 @@
 """Incidents and expectations as Prometheus families: what runs, against what, since when; in French beside the codes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

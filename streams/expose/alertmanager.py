@@ -1,7 +1,5 @@
 """Alertmanager's silences: read for screens, set by `vigie alerts ack`. Every call is bounded in time."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TypeVar
 

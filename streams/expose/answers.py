@@ -1,7 +1,5 @@
 """What all answers of the API share: how they are written, what a refusal looks like, and that no unknown parameter is overlooked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

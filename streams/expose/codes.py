@@ -4,8 +4,6 @@ A code in Redis that `config/` no longer lists is shown under `INCONNU`: sums st
 counts in Redis are not touched; listing the code again shows it again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -22,7 +20,7 @@ class Codes:
     fields: frozenset[Field]
 
     @classmethod
-    def of(cls, catalog: Catalog) -> Codes:
+    def of(cls, catalog: Catalog) -> "Codes":
         """The codes of a catalog."""
         regions, services, projects = map(
             frozenset, (catalog.region_codes, catalog.service_codes, catalog.project_codes)
@@ -87,7 +85,7 @@ class Lists:
     metrics_all: bool
 
     @classmethod
-    def of(cls, catalog: Catalog, *, metrics_all: bool = False) -> Lists:
+    def of(cls, catalog: Catalog, *, metrics_all: bool = False) -> "Lists":
         """The lists of a catalog."""
         pairs = product(catalog.region_codes, catalog.service_codes)
         return cls(

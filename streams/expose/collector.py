@@ -3,8 +3,6 @@
 The kept forecast is a few series of it.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

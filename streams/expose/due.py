@@ -9,8 +9,6 @@ it changes rarely while minutes come and go. (Equal slices of the sorted list wo
 that.) The window is stretched so that each block has `TURNS` turns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 #: How long a settled minute stays exposed: many scrapes of 5 s, and a restart of Prometheus.

@@ -1,7 +1,5 @@
 """The HTTP side of an observer: `/metrics`, `/api/v1`, `/healthz`, `/readyz`, OpenAPI. Every answer that is JSON is written by orjson."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator

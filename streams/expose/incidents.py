@@ -2,8 +2,6 @@
 `/api/v1/alerts` and `/api/v1/expected`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a person asks of the minutes: `from`, `to`, `by`, `measure` as text, read into one value or refused with what is allowed."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """One observer process: the loop, the collector and the HTTP server, from settings to a clean stop."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import time

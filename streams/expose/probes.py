@@ -1,7 +1,5 @@
 """Reading the state of the servers: each look is bounded in time, and those again and again have threads of their own, so nothing waits."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import time

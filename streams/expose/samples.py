@@ -1,7 +1,5 @@
 """From one snapshot of Redis to Prometheus families. Pure; every closed list is filled with zeros, what is unknown is absent."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a viewer looks at: France, a region, an academy or an ENT, and one service or all. It is the page's address."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,5 @@
 """The lengths that the page's curve may have. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,7 +69,7 @@ class Grid:
     step_minutes: int
 
     @classmethod
-    def before(cls, end: int, span: Span, shift_minutes: int) -> Grid:
+    def before(cls, end: int, span: Span, shift_minutes: int) -> "Grid":
         """The slots of a span that ends before epoch minute `end`; they begin at round times of screens."""
         step = span.step_minutes
         last = (end - 1 + shift_minutes) // step * step - shift_minutes

@@ -1,7 +1,5 @@
 """The state of the chain as one object, the same for `vigie status --json` and `/api/v1/status`. Building it is pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

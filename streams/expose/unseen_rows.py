@@ -1,7 +1,5 @@
 """Values that no list knows, the same for `vigie unseen` and `/api/v1/unseen`."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from typing import Annotated

@@ -10,8 +10,6 @@ The days of a rentrée have none like them: theirs are the same days after the r
 day that did not come for ten weeks (the first days of the summer) is told from last year's, in the same way.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +56,7 @@ class KnownDays:
     kind_of: Callable[[date], Kind]
     rentree_of: Callable[[date], date | None]
 
-    def until(self, last: date) -> KnownDays:
+    def until(self, last: date) -> "KnownDays":
         """What was known at the end of a day."""
         return replace(self, days={day: values for day, values in self.days.items() if day <= last})
 

@@ -4,8 +4,6 @@ Each of the last days is forecast as if it were as far ahead, from what was know
 many reaches of the formula's interval. The interval is widened or narrowed by what holds four of five of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Days of the archive as a forecast needs them: (series, 1440) by minute of the clock in Paris, whole days alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date
 from functools import partial

@@ -3,8 +3,6 @@
 Metrics tell its quarters and days. Its page is in French, without a script or a style of its own: any page may hold it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """The archive: a directory of days, `<year>/<date>.parquet`. One writer at a time; a file is whole or is not there."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager

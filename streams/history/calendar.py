@@ -5,8 +5,6 @@ beyond these the package computes dates that nobody decreed. Corsica and oversea
 `config/calendar_overrides.yaml` says when they have school. Nothing is invented.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta

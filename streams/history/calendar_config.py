@@ -1,7 +1,5 @@
 """What `config/calendar.yaml` and `config/calendar_overrides.yaml` say, checked."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta

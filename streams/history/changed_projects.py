@@ -4,8 +4,6 @@ Growth is reported like with like: without the projects that changed. By region 
 project: of each the share is taken off that those projects have in a region's visits. An academy that holds one has no growth.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A past day cut down to some regions, with their academies and projects, is summed up like any other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -121,7 +119,7 @@ class PartOfFrance:
     codes: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, catalog: Catalog, regions: Collection[str]) -> PartOfFrance:
+    def of(cls, catalog: Catalog, regions: Collection[str]) -> "PartOfFrance":
         """These regions.
 
         Raises:

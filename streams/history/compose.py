@@ -3,8 +3,6 @@
 Pure: plain values in, plain values out. A figure is only ever replaced by one that covers it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

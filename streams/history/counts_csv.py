@@ -4,8 +4,6 @@ Each cut holds every event of an hour: it adds up to cut `region`, minute by min
 region). An hour may come without some cuts; these are then unknown in it.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Minutes are epoch minutes of *archive time*: the clock in production, scenario t
 figures are about.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,13 +53,13 @@ class CutRows:
     late: Ints
 
     @classmethod
-    def empty(cls) -> CutRows:
+    def empty(cls) -> "CutRows":
         """No rows."""
         none = np.zeros(0, np.int64)
         return cls((), none, none, none, none, none)
 
     @classmethod
-    def of(cls, items: Iterable[tuple[Key, int, int, int, int]]) -> CutRows:
+    def of(cls, items: Iterable[tuple[Key, int, int, int, int]]) -> "CutRows":
         """From (key, minute, events, visits, late) in any order; each key and minute once."""
         kept = sorted(item for item in items if item[2] or item[3] or item[4])
         keys = tuple(sorted({item[0] for item in kept}))
@@ -69,24 +67,24 @@ class CutRows:
         table = np.array([(index[key], *numbers) for key, *numbers in kept], np.int64).reshape(len(kept), 5)
         return cls(keys, *(np.ascontiguousarray(table[:, column]) for column in range(5)))
 
-    def where(self, mask: NDArray[np.bool_]) -> CutRows:
+    def where(self, mask: NDArray[np.bool_]) -> "CutRows":
         """The rows of a mask; keys without rows are left out."""
         return CutRows._tidy(
             self.keys, self.series[mask], self.minute[mask], self.events[mask], self.visits[mask], self.late[mask]
         )
 
-    def same_as(self, other: CutRows) -> bool:
+    def same_as(self, other: "CutRows") -> bool:
         """Whether both are the same rows."""
         columns = ("series", "minute", "events", "visits", "late")
         return self.keys == other.keys and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in columns)
 
     @staticmethod
-    def _tidy(keys: tuple[Key, ...], series: Ints, *columns: Ints) -> CutRows:
+    def _tidy(keys: tuple[Key, ...], series: Ints, *columns: Ints) -> "CutRows":
         used, number = np.unique(series, return_inverse=True)
         return CutRows(tuple(keys[i] for i in used), number.astype(np.int64), *columns)
 
     @staticmethod
-    def joined(parts: list[CutRows]) -> CutRows:
+    def joined(parts: "list[CutRows]") -> "CutRows":
         """All rows of parts that share no key and minute, sorted."""
         parts = [part for part in parts if len(part.series)]
         if not parts:
@@ -99,7 +97,7 @@ class CutRows:
         columns = (np.concatenate([getattr(p, name) for p in parts])[order] for name in ("events", "visits", "late"))
         return CutRows(keys, series[order], minute[order], *columns)
 
-    def grouped(self, rename: Callable[[Key], Key]) -> CutRows:
+    def grouped(self, rename: Callable[[Key], Key]) -> "CutRows":
         """Rows added up by another key."""
         if not len(self.series):
             return CutRows.empty()
@@ -129,11 +127,11 @@ class Sketches:
     establishments: Mapping[Key, bytes]
 
     @classmethod
-    def none(cls) -> Sketches:
+    def none(cls) -> "Sketches":
         """Nothing known."""
         return cls({}, {})
 
-    def union(self, other: Sketches) -> Sketches:
+    def union(self, other: "Sketches") -> "Sketches":
         """Whoever is in one of both: distinct members only ever become more."""
         return Sketches(
             *(

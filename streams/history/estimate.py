@@ -4,8 +4,6 @@ A week's visits go to its days by `day_weight`, a day's to its minutes by the ho
 Weekly figures cover the establishments of their file alone: a region without any is unknown, not zero; nothing is known by project.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

@@ -4,8 +4,6 @@ Format (redis/src/hyperloglog.c): 16 bytes of head (`HYLL`, encoding, three unus
 endian (dense), or runs (sparse). The count is Ertl's estimator; standard error 0.81 %.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from functools import reduce

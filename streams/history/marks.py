@@ -4,8 +4,6 @@ The unit is the hour: its minutes, offsets and totals are read in one atomic cal
 each hour, so it never loses what it had: a reading takes the place of another only if it *covers* it.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass

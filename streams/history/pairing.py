@@ -4,8 +4,6 @@ Both sides have as many days. A day goes with the nearest one that is like it: t
 left of one kind goes together whatever its weekday (a rentrée on a Tuesday leaves a Monday and a Tuesday over); the rest stays apart.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -115,12 +113,12 @@ class _Dated:
         """Whether it is what it is whatever the weekday: the rentrée, a public holiday."""
         return all(kind in (DayUse.RENTREE, DayUse.PUBLIC) for kind in self.kinds)
 
-    def is_like(self, other: _Dated) -> bool:
+    def is_like(self, other: "_Dated") -> bool:
         """Whether nothing says that they are of different kinds in some zone."""
         pairs = zip(self.kinds, other.kinds, strict=True)
         return all(mine is theirs or DayUse.UNKNOWN in (mine, theirs) for mine, theirs in pairs)
 
-    def is_same(self, other: _Dated, places: int) -> bool:
+    def is_same(self, other: "_Dated", places: int) -> bool:
         """Whether it is the same weekday, too, and no early day against a later one `places` further on."""
         if self.has_no_weekday and other.has_no_weekday:
             return self.kinds == other.kinds

@@ -3,8 +3,6 @@
 All minutes are epoch minutes of archive time (the clock in production, scenario time in a simulation).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """How much more than then, where, and in which service: two sides of days compared, like with like. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -187,7 +185,7 @@ def make_report(
     )
 
 
-def _whole(rows: _Rows, part: PartOfFrance | None) -> Row:
+def _whole(rows: "_Rows", part: PartOfFrance | None) -> Row:
     row = rows.row("national", CutName.REGION, "FR")
     return row if part is None else replace(row, by="regions", code=part.code, label=part.label)
 

@@ -1,7 +1,5 @@
 """The report as one page that needs nothing else: French, charts inline, prints on A4. `report.html` lays it out. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """The report as JSON and CSV, and its rows day by day, which the page draws and the terminal lists."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report in words, of the terminal in English and of the page in French; and its tables on a terminal. Digits are never cut."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Days are compared minute by minute, by the clock in Paris, and only where both s
 against the same part of the other, never against the whole of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -125,7 +123,7 @@ class Sum:
     silence_minutes: int | None = None
 
     @classmethod
-    def zeros(cls, days: int) -> Sum:
+    def zeros(cls, days: int) -> "Sum":
         """Nothing counted."""
         return cls(np.zeros(days, np.int64), np.zeros(days, np.int64))
 
@@ -195,4 +193,4 @@ class Sides:
     now: Side
     then: Side
     extents: Mapping[CutName, Extent]
-    first: Sides | None = None
+    first: "Sides | None" = None

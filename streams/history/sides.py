@@ -3,8 +3,6 @@
 The earlier side comes from weekly figures where it was hardly measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -96,7 +94,7 @@ def _pairs(
     calendar: SchoolCalendar,
     question: ReportQuestion,
     of: PartOfFrance | Estimate | None,
-) -> tuple[_Pair, _Pair | None]:
+) -> "tuple[_Pair, _Pair | None]":
     """All days of a question, and of a rentrée the first ones: `of` a part of France, or beside what an estimate knows of the earlier."""
     whole = _Pair(catalog, calendar, question)
     of_first = ReportQuestion(question.kind, question.pairs[:1])
@@ -137,7 +135,7 @@ class _Pair:
         common = self.compared if told is None else [both(m, t) for m, t in zip(self._mine, told, strict=True)]
         return sum(int(known[CutName.REGION].sum()) for known in common)
 
-    def sides(self, first: _Pair | None = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
+    def sides(self, first: "_Pair | None" = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
         """Both sides; `then` and `first_then` take the place of what was measured."""
         extents = {cut: extent([known[cut] for known in self.compared]) for cut in CutName}
         return Sides(

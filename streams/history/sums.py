@@ -3,8 +3,6 @@
 Silent are minutes without any event where one is expected: by day, on days with school, on the clock of the place itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -47,7 +45,7 @@ class _Matrix:
     events: NDArray[np.float64]
 
     @classmethod
-    def of(cls, day: PastDay, rows: CutRows, position: int) -> _Matrix:
+    def of(cls, day: PastDay, rows: CutRows, position: int) -> "_Matrix":
         """The rows of a cut by the code at one position of its key."""
         first, end = day.minutes
         codes = tuple(sorted({key[position] for key in rows.keys}))
@@ -58,7 +56,7 @@ class _Matrix:
         events = np.bincount(of_key, np.bincount(rows.series, rows.events, len(rows.keys)), len(codes))
         return cls(codes, visits.astype(np.float64), events.astype(np.float64))
 
-    def regrouped(self, targets: Callable[[str], tuple[str, ...]]) -> _Matrix:
+    def regrouped(self, targets: Callable[[str], tuple[str, ...]]) -> "_Matrix":
         """The same by other codes; one may go into several of them, or into none."""
         of_code = [targets(code) for code in self.codes]
         codes = tuple(sorted({name for some in of_code for name in some}))

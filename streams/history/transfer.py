@@ -6,8 +6,6 @@ One row a minute (or hour, or day in Paris), cut and key.
 An hour of which a file has a row is taken as measured: its other minutes are zeros. Hours without any row are not measured.
 """
 
-from __future__ import annotations
-
 import csv
 import itertools
 from collections.abc import Collection, Iterator, Mapping

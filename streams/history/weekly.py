@@ -5,8 +5,6 @@ in `config/`, or `globales`; the portal's downloads, its API and spreadsheets wr
 and academy follow from the UAI: names are spelled in several ways. Users are not kept: they never add up.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import re

@@ -4,8 +4,6 @@ Importing adds: an establishment's figures of a week take the place of what was 
 its figures lie in memory, or in one temporary file a week where they are many.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import os

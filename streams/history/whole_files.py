@@ -1,7 +1,5 @@
 """Files of the archive as the system sees them: written whole or not at all, and what it means when they cannot be read or written."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Iterator

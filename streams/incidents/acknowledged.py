@@ -1,7 +1,5 @@
 """Who has taken an incident in charge, and until when: Alertmanager's silences, read as it reads them. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

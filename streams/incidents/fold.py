@@ -14,8 +14,6 @@ the ENT in it that is the cause: one call then says it all.
 A viewer's scope is applied before: only alerts that concern the viewer are given. Who is called is decided for all of France.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

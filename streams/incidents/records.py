@@ -1,7 +1,5 @@
 """Alerts as they are kept: figures as judged. What a detector tells, what Redis holds, what incidents are folded from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import msgspec

@@ -6,8 +6,6 @@ enough is in hand, and goes on there later). Fetching, rebalancing and position 
 `tests/ingest/test_batches_contract.py` and `tests/servers/test_ingest.py` hold the contract.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import logging
@@ -56,7 +54,7 @@ class Hand:
         """Whether nothing more is to be unpacked now: half the bound is in hand, or one batch took long enough."""
         return self._pause or self._taken - self._given_back >= self.unpacker.bytes_max // 2
 
-    def take(self, size: int) -> Held:
+    def take(self, size: int) -> "Held":
         """Account for a batch; what it takes is given back when the result goes."""
         self._taken += size
         return Held(size, self._returned)

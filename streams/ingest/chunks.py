@@ -1,7 +1,5 @@
 """A chunk: all that one fetch brought of one partition. What is counted at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -35,7 +33,7 @@ class Chunk:
         self.taken = True
         return bool(self.batches)
 
-    def pieces(self, records_max: int) -> Iterator[Chunk]:
+    def pieces(self, records_max: int) -> "Iterator[Chunk]":
         """Itself in pieces of at most so many records, in order. No problem goes with them."""
         start, batches, room = self.start, list[Batch](), records_max
         for batch in self.batches:

@@ -1,7 +1,5 @@
 """The dead-letter topic: rejected events, kept up to a bound a minute and reason (`streams.ingest.letters`)."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

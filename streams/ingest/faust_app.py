@@ -1,8 +1,6 @@
 """The Faust application: one agent that hands each chunk to the `Ingestor`, which acknowledges it after Redis did, and one task that sends
 what was counted."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -4,8 +4,6 @@ Steps 4 to 6 of docs/guarantees.md. Deltas stay with their partition until Redis
 them where they are, and they are merged anew for the next one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """The worker's `/metrics`, `/readyz` and `/healthz`, in a thread of their own: they answer while Kafka or Redis do not."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from typing import Protocol

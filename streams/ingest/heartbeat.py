@@ -1,7 +1,5 @@
 """Once a second: what this worker owns, where it stands, where Kafka says the log ends; and what Redis answers to that."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

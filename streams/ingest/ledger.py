@@ -11,8 +11,6 @@ Steps of a chunk (the same numbers as docs/guarantees.md):
 6. only then the message is acknowledged to Faust, whose commit is a courtesy to lag tools.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -5,8 +5,6 @@ Key `topic-partition-offset`, so that readers remove the repeats of at-least-onc
 `value-bytes` and `value-sha256` of the whole; of a key, with `key-bytes`.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """At most a few lines a period from each place in the code: with Kafka down, aiokafka alone writes about 70 error lines a second."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

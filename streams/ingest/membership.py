@@ -5,8 +5,6 @@ worker waits at its start while another one of its name lives. One that was thro
 place. Kafka tells that there is another one, the heartbeats in Redis tell which.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """What the steps of a chunk need of the world: Redis, the dead-letter topic, Kafka. Tests put their own behind the same interfaces."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 

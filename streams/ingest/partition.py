@@ -1,7 +1,5 @@
 """Where one owned partition stands, and what became of a chunk of it."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable

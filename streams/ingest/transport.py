@@ -9,8 +9,6 @@ What is overridden, and why (docs/architecture.md, "Ingest"):
   courtesy to lag tools here.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

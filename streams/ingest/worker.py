@@ -1,7 +1,5 @@
 """The worker process: waits for its servers, runs the Faust worker, and ends within bounds."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import logging

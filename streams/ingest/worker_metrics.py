@@ -1,7 +1,5 @@
 """The worker's own metrics, on its own registry. Names and helps come from `streams.metrics`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

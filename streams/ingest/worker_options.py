@@ -1,7 +1,5 @@
 """What a worker is told at its start: plain values, no settings object."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from streams.broker import KafkaAddress

@@ -4,8 +4,6 @@ An observer says, minute by minute, which alerts it holds open and which ended. 
 judged the same minute changes nothing. One scope runs at most one alert of a kind, whoever saw it begin first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec
@@ -119,7 +117,7 @@ class AlertStore:
         with asking_redis(self._address):
             self._judge(args=[self._base, *numbers, *words])
 
-    def take_over(self, old: AlertStore) -> tuple[int, int]:
+    def take_over(self, old: "AlertStore") -> tuple[int, int]:
         """Keep the ended alerts of another prefix, unless one of their place is known of that time; it may be called again.
 
         Return how many were taken, and how many this version cannot read.

@@ -1,7 +1,5 @@
 """What an archive needs of Redis: hours with the offsets that they reflect, sketches of days. It writes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -4,8 +4,6 @@ A stranger's command, a restored dump or a disk that was full leaves anything: n
 Nothing of it may be counted, nor stop a process.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -200,7 +198,7 @@ class Meta(msgspec.Struct, frozen=True):
     continues: str | None = None
 
     @classmethod
-    def of(cls, stored: Mapping[str, str], key: str, now_ms: int) -> Meta:
+    def of(cls, stored: Mapping[str, str], key: str, now_ms: int) -> "Meta":
         """From what Redis holds at `now_ms` of its clock.
 
         Raises:

@@ -1,7 +1,5 @@
 """How to reach Redis: one value for the blocking and the asyncio client, and what their errors mean to a person."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator

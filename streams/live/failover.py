@@ -5,8 +5,6 @@ connections to its place that this process has are opened anew before their next
 is any connection after `CONNECTION_SECONDS_MAX`, since a primary that was cut off from the others does not know it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from typing import Any

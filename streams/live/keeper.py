@@ -3,8 +3,6 @@
 A keeper is a reader that also writes. Commands and pages are given a reader: they can change nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -25,8 +25,6 @@
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.delta.Cut`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from streams.count import Field

@@ -1,7 +1,5 @@
 """Deltas as one call of Redis takes them: those of all partitions added up, in MessagePack."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeVar

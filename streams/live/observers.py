@@ -1,7 +1,5 @@
 """What each observer says of itself, for whoever asks `vigie status`: that it runs, and what keeps it from its work."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Prefixes that take one another's place: closed while the counts of the new one are made, then opened; the old one is removed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What observers and commands read: one atomic snapshot of the chain, and minutes. It writes nothing."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Distinct users never add up: a region is the union of its academies, France the union of its regions, each counted by Redis.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar

@@ -4,8 +4,6 @@ They are written in the call that counts their events, so that their numbers are
 are held; beyond, the one that was seen longest ago makes room, and its events go to `""`, the rest. Cut, and gone after a while.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What workers write: one atomic call for all partitions that counted something, and heartbeats. The only writer of counts."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ for good; establishments and profiles follow the day's shares. Counts are not kn
 both sums hold, a project's own region first.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Multiplied are visitors, not events of one: copy number `n` of a visitor is another visitor, who does the same in the same minutes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """What a load test found, in French. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Each sending process has its share of the visitors, and sends when their events 
 partitions stand is looked at many times a second, what processes use once a second.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping, MutableSequence, Sequence

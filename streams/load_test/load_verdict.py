@@ -1,7 +1,5 @@
 """What a load test showed: the highest rate held, what gave way first, how many workers are needed, how long events took. Pure."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence

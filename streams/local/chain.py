@@ -1,7 +1,5 @@
 """What the terminal view shows of the chain, read from Redis in a thread of its own so that a slow Redis delays nobody."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The jars of Apache Kafka: copied once by Maven, as `deploy/kafka/pom.xml` lists them, into a cache."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

@@ -8,8 +8,6 @@ program of its own rather than a `preexec_fn`: that would run Python between for
 Nothing is imported but the standard library, and little of it, to cost a few milliseconds.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import select

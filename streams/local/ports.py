@@ -1,7 +1,5 @@
 """TCP ports and lock files: who holds one, which ports are free, and whether the server on one is ready. A look never raises."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket

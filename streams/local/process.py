@@ -1,7 +1,5 @@
 """One child process: where its program is, how it is started, when it is ready, how it ends. Never outlives the thread that started it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

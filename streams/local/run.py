@@ -1,7 +1,5 @@
 """Run a local stack from its first server to its clean stop."""
 
-from __future__ import annotations
-
 import math
 import signal
 import threading

@@ -1,7 +1,5 @@
 """What `vigie up` shows: a live view on a terminal, a line every ten seconds elsewhere. Draws; reads and decides nothing."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Every server listens on 127.0.0.1 only, keeps its data in `data_dir/<role>` and writes its log to `data_dir/log/<role>.log`.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

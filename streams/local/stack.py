@@ -3,8 +3,6 @@
 The reader of that file is `streams.stack_record.read_stack`.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

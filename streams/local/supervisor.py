@@ -3,8 +3,6 @@
 Everything happens in the caller's (main) thread: `Process` ties a child's life to the thread that starts it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -12,8 +12,6 @@ One pass, every few seconds:
 Any number of observers may do this, on one directory or on several. A pass that fails changes nothing, is told once, and tried again.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

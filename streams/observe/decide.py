@@ -1,7 +1,5 @@
 """What an observer decides from one snapshot, and what archiving is told and tells. Pure: observers that see the same do the same."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta

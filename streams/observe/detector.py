@@ -8,8 +8,6 @@
 Any number of observers may do this: the same minutes give the same alerts with the same ids, and the first one to tell is taken.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

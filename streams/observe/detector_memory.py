@@ -5,8 +5,6 @@ code, lists, calendar and those files are the same to the byte count and time of
 counts and figures alone: a digest, and MessagePack of what is declared in `streams.watch.states`, checked by type, size and shape.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math

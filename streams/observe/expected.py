@@ -4,8 +4,6 @@ Where no comparable day is known yet, that is the configured load shape, at the 
 learning, with bounds that are wide; nobody is called for what deviates from it.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Tells Redis every few seconds how an observer's parts fare: `vigie status` asks there, wherever it runs."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from dataclasses import dataclass

@@ -5,8 +5,6 @@
 3. Their outcome is remembered for the next start, but for the last days: late events may still change these.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -7,8 +7,6 @@ Both writes are idempotent Lua calls that only move forward, so observers need n
 error: it is logged once, shown, and tried again.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import time

@@ -1,7 +1,5 @@
 """`config/maintenances.yaml`: the planned stops, read."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 

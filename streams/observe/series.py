@@ -12,8 +12,6 @@ too few to tell anything, surges and drops are told from events.
 `INCONNU` is nobody's, and is not judged on its own; France counts it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo

@@ -5,8 +5,6 @@ Projects that were expected and never came are told here, too: silence alone can
 time) of the first day with school from then on. It ends with its first event.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

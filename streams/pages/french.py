@@ -1,7 +1,5 @@
 """Numbers and days as French writes them. Pure."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 

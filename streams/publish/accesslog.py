@@ -7,8 +7,6 @@ Both servers write quotes, backslashes and control characters as escapes. Where 
 lines may have run into each other, and what is whose cannot be told.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

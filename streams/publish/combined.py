@@ -4,8 +4,6 @@ A line without a user is not authenticated. What is no page that was delivered i
 and 304, the parts of a page (`ignored` endings), and hosts and paths for which the table has no row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Used by `vigie publish --format` only: what an ENT embeds needs no lists. Every 
 control letter, and every problem of a file is told at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar

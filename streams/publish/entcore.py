@@ -6,8 +6,6 @@
 `sessionId` are not read: nothing of them leaves the ENT.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """What makes an event of a portal's values: who visited, without saying who; an id; JSON that keeps to the contract."""
 
-from __future__ import annotations
-
 import hmac
 import os
 import time

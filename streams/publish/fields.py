@@ -6,8 +6,6 @@ escapes, percent-encoding and encodings of its fields are undone.
 Two ways of writing one person are one person, two ways of writing one path are one service. What cannot be told is said, never guessed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which reader a format needs, from the lists and tables of `config/`. Used by `vigie publish`, not by what an ENT embeds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +24,7 @@ class FormatOptions:
     at_ms: int | None = None
 
     @classmethod
-    def of_words(cls, format_name: str, project: str | None, at: str | None) -> FormatOptions:
+    def of_words(cls, format_name: str, project: str | None, at: str | None) -> "FormatOptions":
         """The same from what was typed; `at` as `read_moment`.
 
         Raises:

@@ -1,7 +1,5 @@
 """Files of lines: reading them, and, where lines are events, what is refused and under which key the rest goes."""
 
-from __future__ import annotations
-
 import json
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -234,7 +232,7 @@ class LineSample(msgspec.Struct, forbid_unknown_fields=True):
                 lowest.insert(at, short)
                 del lowest[LOWEST_KEPT:]
 
-    def copy(self) -> LineSample:
+    def copy(self) -> "LineSample":
         """Return one that does not change with this one."""
         return LineSample(list(self.first), self.last[-ENDS_KEPT:], list(self.lowest))
 

@@ -5,8 +5,6 @@ under whatever name. The lines are added up as 128-bit digests, so that one may 
 (unreadable, or not confirmed by Kafka) are *open*. They are in no sum, may be mended or deleted in the file; every run tries them again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Mapping

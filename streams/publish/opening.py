@@ -1,7 +1,5 @@
 """Files of events and standard input, also compressed ones."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

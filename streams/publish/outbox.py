@@ -4,8 +4,6 @@ An event waits here until Kafka's client takes it, then for Kafka's answer. kafk
 would cost a sixth of the whole sending. So the futures stay in order in a queue, and a thread looks at its head.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

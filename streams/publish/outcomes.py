@@ -1,7 +1,5 @@
 """What becomes of each line, and the book that is kept of it for the report; and `vigie publish --dry-run`, which sends nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 urllib3 is loaded with this module, which is imported for such an address alone.
 """
 
-from __future__ import annotations
-
 import gzip
 import ssl
 import time

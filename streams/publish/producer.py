@@ -5,8 +5,6 @@ as Java's clients place it. kafka-python's own murmur2 takes 14 us for a 64-char
 key is hashed once while it is remembered.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from functools import lru_cache

@@ -8,8 +8,6 @@ producer is idempotent. `failed`: it was *not confirmed*; callback and counters 
 arrived: publishing it again under the same `id` is safe.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import os
@@ -45,7 +43,7 @@ EXIT_SECONDS_MAX = 5.0
 
 #: Held while Kafka's client is imported: the child of a fork in the middle of it would never get the other half.
 importing = threading.RLock()
-_publishers: WeakSet[VisitPublisher] = WeakSet()
+_publishers: "WeakSet[VisitPublisher]" = WeakSet()
 
 
 def come_first() -> None:
@@ -367,7 +365,7 @@ class VisitPublisher:
                 found.failed - failed_before,
             )
 
-    def __enter__(self) -> VisitPublisher:
+    def __enter__(self) -> "VisitPublisher":
         return self
 
     def __exit__(

@@ -5,8 +5,6 @@ equal lines came before it in the file. So the same file gives the same ids, and
 that get it from `--at` are other events at another time.)
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -49,7 +47,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     key: bytes | None
 
-    def same_use(self, other: Outgoing) -> bool:
+    def same_use(self, other: "Outgoing") -> bool:
         """Whether both tell of the same use by the same person, whatever their ids."""
         ours, theirs = ({**orjson.loads(each.value), "id": None} for each in (self, other))
         return self.key == other.key and bool(ours == theirs)

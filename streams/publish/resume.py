@@ -7,8 +7,6 @@
 - It holds none of them: it is another file, for instance a log after its rotation. It is published from its beginning, and that is said.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Sends a stream of lines through a publisher and keeps book of every line: sent, skipped, unreadable, undelivered. Bounded memory."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -7,8 +7,6 @@
 carries no time: that of its access-log line is taken, else `at_ms`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """From time stamps of a file to epoch minutes and local days, on clocks that change or do not; and from a code to the keys of days."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reads a file of counts, `timestamp,count[,region,service]`, onto a regular grid of rows."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -3,8 +3,6 @@
 What was counted before the days that are asked for is learned from, as an observer does when it starts.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import replace

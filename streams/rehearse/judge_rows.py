@@ -1,7 +1,5 @@
 """Judges the rows of a file or an archive with the very code of the observer, and tells what it found: as one JSON array, or as lines."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, replace

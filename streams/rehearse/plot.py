@@ -1,7 +1,5 @@
 """A page that shows counts, what was expected and the alerts, in French: one drawing of everything, then one of each alert."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial

@@ -1,7 +1,5 @@
 """The book in which a simulation writes down what it sent; it becomes the truth file."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from pathlib import Path

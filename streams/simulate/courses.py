@@ -5,8 +5,6 @@ comes back, within 30 minutes (the same visit by the ministry's rule) or later (
 before could still matter, so that what courses begin in which minute is all that the counts follow from: `VisitRule` says how. Pure.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,7 +31,7 @@ class Course:
     begun: tuple[int, ...]
 
     @staticmethod
-    def of(seconds: tuple[int, ...]) -> Course:
+    def of(seconds: tuple[int, ...]) -> "Course":
         """With the visits by the ministry's rule."""
         begun = [0]
         for before, second in pairwise(seconds):

@@ -1,7 +1,5 @@
 """From the command's options to what is run: configuration, name and plan of a run; and traffic written to a file, with its truth."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os
@@ -40,7 +38,7 @@ class Configuration:
     past: PastPlan
 
     @classmethod
-    def load(cls, config_dir: Path, scenario: str) -> Configuration:
+    def load(cls, config_dir: Path, scenario: str) -> "Configuration":
         """Read everything that a simulation needs.
 
         Raises:

@@ -3,8 +3,6 @@
 The one source of levels: a simulated past and live traffic both ask here.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import math

@@ -1,7 +1,5 @@
 """Live traffic: where a simulated day lies on the clock; its seconds are published when the clock allows, and confirmations waited for."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import threading
@@ -83,7 +81,7 @@ class LiveRun:
         self,
         generator: Generator,
         book: TruthBook,
-        publisher: VisitPublisher | TwoWays,
+        publisher: "VisitPublisher | TwoWays",
         *,
         pace: Pace,
         truth: Path | None,

@@ -5,8 +5,6 @@ Every figure is drawn around what live traffic of the same load has in the mean,
 in heaps, as it does live. Regions are sums of these; services and profiles are dealt out one by one. Every total is the sum of its parts.
 """
 
-from __future__ import annotations
-
 import datetime
 import zlib
 from collections import defaultdict
@@ -71,7 +69,7 @@ class PastMaker:
         )
         return DayFile(day, 0, hours, rows, self._sketches(counts, day, rng), self.inputs.catalog.digest)
 
-    def expected(self, region: Region, day: datetime.date, first: int, end: int) -> ExpectedMinutes:
+    def expected(self, region: Region, day: datetime.date, first: int, end: int) -> "ExpectedMinutes":
         """What the epoch minutes `first` (at a whole hour) to `end` of a day have in the mean."""
         rule = self.levels.rule
         perimeter = sum(share for _part, share in self.perimeter.active(self.levels, region.code, day))
@@ -81,7 +79,7 @@ class PastMaker:
         visits = rule.service_visits(starts, shares) * factors[:, None]
         return ExpectedMinutes(rule.visits(starts), of_services, visits)
 
-    def _drawn(self, region: Region, day: datetime.date, first: int, end: int, rng: np.random.Generator) -> _Counts:
+    def _drawn(self, region: Region, day: datetime.date, first: int, end: int, rng: np.random.Generator) -> "_Counts":
         """One region's counts around what is expected."""
         rule, usual = self.levels.rule, self._starts(region, first, end)
         mean = [rule.events(usual), rule.visits(usual)]
@@ -133,7 +131,7 @@ class PastMaker:
             rate[begin : begin + 60] = self._curve[of_day : of_day + 60] * self.levels.level(local.date(), region.code)
         return rate * peak
 
-    def _rows(self, counts: dict[str, _Counts], day: datetime.date, minutes: Ints, rng: np.random.Generator) -> Rows:
+    def _rows(self, counts: "dict[str, _Counts]", day: datetime.date, minutes: Ints, rng: np.random.Generator) -> Rows:
         services = [service.code for service in self.inputs.catalog.services]
         shares = [profile.share for profile in self.inputs.catalog.profiles]
         tables = {cut: _Table(len(minutes)) for cut in CutName}
@@ -154,7 +152,7 @@ class PastMaker:
                 tables[CutName.PROFILE_REGION].add((region.code, profile.code), part_events, part_visits)
         return {cut: table.rows(int(minutes[0])) for cut, table in tables.items()}
 
-    def _sketches(self, counts: dict[str, _Counts], day: datetime.date, rng: np.random.Generator) -> Sketches:
+    def _sketches(self, counts: "dict[str, _Counts]", day: datetime.date, rng: np.random.Generator) -> Sketches:
         users: dict[Key, bytes] = {}
         schools: dict[Key, list[NDArray[np.uint64]]] = {}
         for region in self.levels.regions:

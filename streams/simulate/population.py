@@ -5,8 +5,6 @@ Visitors are not stored. A visitor of a region is two numbers; a keyed hash of t
 Millions of visitors cost no memory, and all processes of one seed know the same people.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import random

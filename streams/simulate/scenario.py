@@ -1,7 +1,5 @@
 """Scenarios of `config/scenarios.yaml`: which day is simulated, how it differs from a normal one, and where it lies on the clock."""
 
-from __future__ import annotations
-
 import datetime
 import math
 from pathlib import Path

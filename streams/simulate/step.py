@@ -3,8 +3,6 @@
 A cell is one integer, so that counting a second of traffic is one `Counter.update` of integers.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -79,7 +77,7 @@ class Step:
     def __len__(self) -> int:
         return len(self.specials) + len(self.values)
 
-    def cut(self, number: int) -> Step:
+    def cut(self, number: int) -> "Step":
         """The first `number` records of the step."""
         regular = max(0, number - len(self.specials))
         return Step(

@@ -4,8 +4,6 @@ The same settings of `ScenarioTraffic` give the same bytes. A second of the cloc
 in order.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 from dataclasses import dataclass

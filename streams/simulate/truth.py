@@ -15,8 +15,6 @@ one that does not shows their sum. `published` = `events` + `duplicates` + all o
 `reached_s` is the last second of the clock whose events were sent. A simulator that is started again with the same file adds a run.
 """
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Everything is a pure function of (seed, second): a simulator that is started aga
 them. A visitor's use follows one of a few courses, so a going one costs one tuple and no timer.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 import random

@@ -1,7 +1,5 @@
 """What an archive that logs filled has to tell: days, peaks, alerts and what drove them. Judged by the very code of the observer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """What Vigie would have told, as one page: French, nothing to fetch, light and dark. `trial.html` lays it out. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Values of the detector that other rooms read: what is judged together, what an alert says, how much it takes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """What a day should look like: a robust centre of comparable days, moved to the level of the latest ones. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 
@@ -128,7 +126,7 @@ def _rungs(past: Past, date: datetime.date, keys: DayKeys) -> list[list[int]]:
     return found
 
 
-def _at_today(past: Past, days: list[int], level: _Level, heap: Array) -> tuple[Array, Flags]:
+def _at_today(past: Past, days: list[int], level: "_Level", heap: Array) -> tuple[Array, Flags]:
     """(series, days, slots): counts of the days at today's level, in events, and where they are no part of the expectation."""
     stacked = np.stack([past.days[index].counts for index in days], axis=1).astype(np.float64)
     told = np.stack([past.days[index].judged for index in days], axis=1)

@@ -5,8 +5,6 @@ apart, a quarter of an hour without any is no silence. Empty rows in hours that 
 counts of mean m a row is empty with probability e^-m, with heaps of size b with e^-(m/b).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

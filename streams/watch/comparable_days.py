@@ -1,7 +1,5 @@
 """Which days are comparable, as a ladder from the most alike to what must do. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field

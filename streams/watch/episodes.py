@@ -1,7 +1,5 @@
 """From flags of rows to alerts that begin, last and end. Pure: a state and rows in, a state and alerts out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which rows of a stretch raise an alert, and which are calm. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

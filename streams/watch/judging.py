@@ -3,8 +3,6 @@
 All minutes here are epoch minutes of archive time (scenario time in a simulation).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from collections.abc import Collection, Sequence

@@ -4,8 +4,6 @@ Clocks and timetables change, and a morning begins an hour earlier. Days of the 
 until then would be a surge.
 """
 
-from __future__ import annotations
-
 import datetime
 
 import numpy as np

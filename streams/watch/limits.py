@@ -4,8 +4,6 @@ A school portal's days stay below 3; those of a road with its jams reach 5 one d
 deaf on the other. So the limit follows from a budget of false alerts and from what an ordinary day of the series reaches.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Planned stops: a drop or silence within one is told as planned, and nobody is called. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A panel is fed the rows of its local days in order, in pieces of any length: a m
 rehearsal. The alerts are the same, because each row is judged from a fixed stretch of rows before it and from days that are over.
 """
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """At which lengths deviations are looked for, in rows of a step. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -64,7 +62,7 @@ class Scales:
         return self.level_part * LEVEL_PARTS
 
     @staticmethod
-    def of(step_minutes: int) -> Scales:
+    def of(step_minutes: int) -> "Scales":
         """The lengths for rows of `step_minutes` (1 to 60)."""
         single = step_minutes >= SINGLE_ROW_FROM_MINUTES
         least = 1 if single else 2

@@ -6,8 +6,6 @@ how much the series itself wavers over that length. The highest score over the w
 at once (window-limited generalised likelihood ratio, Lai 1995).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +43,7 @@ class Stretch:
     quiet_sum: Array | None = None
 
     @staticmethod
-    def of(counts: Array, expected: Array, quiet: Array | None = None) -> Stretch:
+    def of(counts: Array, expected: Array, quiet: Array | None = None) -> "Stretch":
         """Sums of the rows that are measured and expected."""
         expected = np.round(expected / QUANTUM) * QUANTUM
         known = np.isfinite(counts) & np.isfinite(expected)

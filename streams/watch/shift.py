@@ -5,8 +5,6 @@ like a surge or a drop. So the expectation is moved by some minutes both ways, a
 before it is taken for usual.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,7 +39,7 @@ class Shifts:
     days: int
 
     @staticmethod
-    def of(expected: Array, scales: Scales, days: int) -> Shifts:
+    def of(expected: Array, scales: Scales, days: int) -> "Shifts":
         """Of (series, slots)."""
         moved = math.ceil(TRIED[-1] * SHIFT_MINUTES / scales.step_minutes) + 1
         pad = scales.sudden[-1] + scales.level_reach + scales.level_part + 2 * moved

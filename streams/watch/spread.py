@@ -1,7 +1,5 @@
 """How much a series wavers around its expectation at each length and hour, learned from days that were judged. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -97,7 +95,7 @@ class Sample:
     number: Index
 
     @staticmethod
-    def of(error: Samples, noise: Samples) -> Sample:
+    def of(error: Samples, noise: Samples) -> "Sample":
         return Sample(error, noise, np.isfinite(noise).sum(axis=-1))
 
     def quantile_square(self, sign: float, quantile: tuple[float, float]) -> Array:

@@ -1,7 +1,5 @@
 """What the rows of a local day are held against, in one value. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Whatever follows from the days that are over and the calendar (expectations, spreads, the keys of a day) is no part of it.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass

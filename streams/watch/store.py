@@ -1,7 +1,5 @@
 """The past of a panel: whole local days by slot, and what their judging left over. Pure: values in, values out."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass, field, replace
 
@@ -65,17 +63,17 @@ class Day:
     hoped: Array | None = None
 
     @staticmethod
-    def of(date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array) -> Day:
+    def of(date: datetime.date, keys: DayKeys, counts: Array, judged: Flags, share: Array) -> "Day":
         """A day with the means of its hours."""
         hours = by_hour(np.where(judged, np.nan, counts))
         return Day(date, keys, counts.astype(np.float32), judged, share, hours, heaps_of(counts, judged))
 
     @staticmethod
-    def unjudged(date: datetime.date, keys: DayKeys, counts: Array) -> Day:
+    def unjudged(date: datetime.date, keys: DayKeys, counts: Array) -> "Day":
         """A day as it was counted."""
         return Day.of(date, keys, counts, np.zeros(counts.shape, bool), np.zeros(len(counts)))
 
-    def adopted(self, series: Flags) -> Day:
+    def adopted(self, series: Flags) -> "Day":
         """The day with the judged rows of these series as ordinary ones."""
         judged = self.judged & ~series[:, None]
         hours = np.where(series[:, None], by_hour(self.counts.astype(np.float64)), self.hours)

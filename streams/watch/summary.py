@@ -1,7 +1,5 @@
 """An alert in figures: its sums and the bounds of these, its level, and the parts that make most of it up. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

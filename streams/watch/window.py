@@ -1,7 +1,5 @@
 """One length of window over a stretch: what was observed, what to hold it against, and how sure that is. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +32,7 @@ class Window:
     early: Array
     doubt: Array
 
-    def times(self, factor: Array) -> Window:
+    def times(self, factor: Array) -> "Window":
         """Held against so many times as much."""
         return replace(self, expected=self.expected * factor, likely=self.likely * factor)
 

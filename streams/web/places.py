@@ -1,7 +1,5 @@
 """A bounded number of places that clients share, so that one client cannot keep all others out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network

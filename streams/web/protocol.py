@@ -6,8 +6,6 @@
 - When there are too many connections, a new one is told 503 at once. With TLS it is closed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import resource
@@ -71,18 +69,18 @@ class Connections:
     refused_max: int
     backlog: int
     #: Those that are just told, oldest first.
-    refused: dict[BoundedProtocol, None] = field(default_factory=dict)
+    refused: "dict[BoundedProtocol, None]" = field(default_factory=dict)
     #: What is shown to clients; None: they speak plain HTTP.
     tls: TlsFiles | None = None
     _refusals: Seldom = field(default_factory=lambda: Seldom(LOG_SECONDS), init=False)
 
     @classmethod
-    def within(cls, descriptors: int, tls: TlsFiles | None = None) -> Connections:
+    def within(cls, descriptors: int, tls: TlsFiles | None = None) -> "Connections":
         """For a process that may open so many descriptors."""
         few = max(1, descriptors // 16)
         return cls(Places(max(1, min(CONNECTIONS_MAX, descriptors // 2))), min(64, few), min(128, few), tls=tls)
 
-    def refuse(self, connection: BoundedProtocol) -> None:
+    def refuse(self, connection: "BoundedProtocol") -> None:
         """Note that this one is told 503; where too many are, the oldest has had its time."""
         self.refused[connection] = None
         if len(self.refused) > self.refused_max:

@@ -1,7 +1,5 @@
 """An HTTP server of this process: uvicorn, with bounded connections and the rules of every answer around the application."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import logging

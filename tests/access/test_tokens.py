@@ -1,7 +1,5 @@
 """The file of tokens: only hashes, only for its owner, as a whole; and what a collector finds in it from one request to the next."""
 
-from __future__ import annotations
-
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor

@@ -6,8 +6,6 @@ Prints one line a change: alerts that Alertmanager holds active or suppressed, m
 must (exit code 0) or not (1). The mails stay in --out, as pages.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys

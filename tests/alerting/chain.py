@@ -1,7 +1,5 @@
 """A local stack for `make prove-alerts`: its own ports, configuration, archive and receivers."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import shutil

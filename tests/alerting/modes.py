@@ -1,7 +1,5 @@
 """What `make prove-alerts` can show: for each mode the day, what is done to the chain, and who must be called for it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Real receivers for Alertmanager: an SMTP server and a web server that keep what they are sent."""
 
-from __future__ import annotations
-
 import email
 import email.message
 import email.policy
@@ -33,7 +31,7 @@ class Sinks:
         self.mails.append(message)
         return "250 OK"
 
-    def __enter__(self) -> Sinks:
+    def __enter__(self) -> "Sinks":
         smtp_port, web_port = free_ports(2)
         controller = Controller(self, hostname="127.0.0.1", port=smtp_port)
         controller.start()

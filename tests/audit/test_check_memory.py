@@ -1,7 +1,5 @@
 """`vigie check` on what Redis may hold."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.audit.check import SKETCHES_BYTES, memory_needed_bytes, memory_problem

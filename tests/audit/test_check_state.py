@@ -1,7 +1,5 @@
 """What Redis holds, judged without servers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

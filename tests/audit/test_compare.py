@@ -1,7 +1,5 @@
 """What is compared, and what differs."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

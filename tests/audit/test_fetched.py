@@ -1,7 +1,5 @@
 """The recount reads record batches as workers do: the same records, and the same number that nobody can read."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

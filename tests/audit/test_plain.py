@@ -1,7 +1,5 @@
 """The plain count and the counters of the chain, written twice from the same sentences, agree; and a few cases counted by hand."""
 
-from __future__ import annotations
-
 import itertools
 
 import orjson

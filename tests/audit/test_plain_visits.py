@@ -1,7 +1,5 @@
 """The plain visits and the counters', written twice from the same sentences, agree; and cases counted by hand."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """`vigie check --project`: what each fault of a sender looks like."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

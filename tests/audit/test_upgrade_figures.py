@@ -1,7 +1,5 @@
 """What an upgrade carries over, when it has caught up, and who still uses what is to be removed: plain values."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The final comparison sees every kind of difference, and says nothing where all agree."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from streams.audit.figures import Figures, recount_figures

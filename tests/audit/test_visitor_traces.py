@@ -1,7 +1,5 @@
 """What may hold a visitor is looked at, however it is written."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Files of events, backfills of them, and what a plain recount says of the same events."""
 
-from __future__ import annotations
-
 import gzip
 import sys
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Figures of a backfill equal a plain recount of the same lines, row by row, however the lines lie in files."""
 
-from __future__ import annotations
-
 import random
 from datetime import date, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A week by establishment adds up to what a plain recount says of the week; it comes in again as the ministry's file does."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -1,7 +1,5 @@
 """Times that no log can have are refused by line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from streams.history.archive import Archive

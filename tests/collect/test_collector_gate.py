@@ -1,7 +1,5 @@
 """Who may scrape a collector that others reach; each of its routes has its scope."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path

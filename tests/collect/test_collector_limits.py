@@ -1,7 +1,5 @@
 """What a token may send in a while, and what may wait, by itself and in all."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """What becomes of the bytes of a request: the same verdicts as in the chain, and the projects of its sender."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

@@ -1,7 +1,5 @@
 """The end of what stays connected to Kafka, at a moment that no real Kafka can be made to hit."""
 
-from __future__ import annotations
-
 import asyncio
 from types import SimpleNamespace
 from typing import Any

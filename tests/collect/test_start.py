@@ -1,7 +1,5 @@
 """A collector that must not start says what to set."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Counting against a plain dictionary, under any chunking."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import orjson

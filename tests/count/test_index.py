@@ -1,7 +1,5 @@
 """The hash table against a plain dictionary, with keys that collide as they never would by chance."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

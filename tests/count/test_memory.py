@@ -1,7 +1,5 @@
 """Generations: what is remembered, how long, how much at most; and that a rewind knows exactly what an uninterrupted run knows."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass, replace
 from itertools import accumulate

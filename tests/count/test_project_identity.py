@@ -1,7 +1,5 @@
 """What one ENT sends makes no repeat and no visit of another's: ids and visitors are remembered with the project as it was sent."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.catalog import Catalog

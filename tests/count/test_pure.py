@@ -1,7 +1,5 @@
 """Counting reads no clock. `datetime` may convert (a minute has a local date), never ask what time it is."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

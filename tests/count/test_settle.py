@@ -1,7 +1,5 @@
 """Settled time: the rules one by one, and the promise they make together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import pytest

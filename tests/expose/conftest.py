@@ -1,7 +1,5 @@
 """Values that the tests of this room share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

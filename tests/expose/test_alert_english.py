@@ -1,7 +1,5 @@
 """Incidents as a terminal tells them: English words, codes beside names, times in Paris with the offset."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Which alerts Prometheus is told of: incidents that somebody is called for, what is said of them, and how many alerts call nobody."""
 
-from __future__ import annotations
-
 import msgspec
 import yaml
 

@@ -1,7 +1,5 @@
 """What stands beside the page's figure: the last day like today, and near a rentrée the last one, from real files of an archive."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """The state of the chain as one object."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

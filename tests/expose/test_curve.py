@@ -1,7 +1,5 @@
 """The lines of the page's curve: from real files of an archive, on grids of every length."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which settled minutes a scrape exposes: every one reaches Prometheus, at most sixty at once, and no scrape moves anything."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

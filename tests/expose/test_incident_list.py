@@ -1,7 +1,5 @@
 """The page's list of incidents, and the words in which alerts are told."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import product
 

@@ -1,7 +1,5 @@
 """A scrape of many services: bounded in time, and a total is the sum of its parts whatever the lists say."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 

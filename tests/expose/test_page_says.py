@@ -1,7 +1,5 @@
 """What the live page says, from plain values: scopes, boards, the verdict, French figures."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parameters of the minutes: what is read, and what is refused with which words."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

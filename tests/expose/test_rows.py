@@ -1,7 +1,5 @@
 """Minutes as rows: every grouping adds up to the same total, whatever Redis holds."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.expose.codes import Codes

@@ -1,7 +1,5 @@
 """What a scrape exposes, held to the closed list of metrics, to the closed lists of labels and to the series budget."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from dataclasses import replace

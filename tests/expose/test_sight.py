@@ -1,7 +1,5 @@
 """A viewer of some regions sees their academies, ENT, rows and alerts, and nothing of the whole country."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pytest

@@ -1,7 +1,5 @@
 """The observer's small threads: the page's feed loses no page that asks, and neither it nor the look at Kafka says what nobody knows."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import replace

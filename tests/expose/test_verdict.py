@@ -1,7 +1,5 @@
 """« Puis-je croire cette minute ? », the state of the chain, and French figures, from plain values."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from streams.expose.alert_french import counted, times

@@ -1,7 +1,5 @@
 """Forecasts of days that are known to the test: better than last week's day, an interval that holds, nothing made up."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io

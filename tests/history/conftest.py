@@ -1,7 +1,5 @@
 """A simulated past that the tests of this room share."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

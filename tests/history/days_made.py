@@ -1,7 +1,5 @@
 """Days made by hand, and commands run over them, for tests of this room."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date, datetime
 

@@ -1,7 +1,5 @@
 """Files of days: what was written comes back; nothing good is ever replaced by something that reflects less."""
 
-from __future__ import annotations
-
 import errno
 import os
 import resource

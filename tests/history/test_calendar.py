@@ -1,7 +1,5 @@
 """The school calendar against the dates that were published, and what it must not invent."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`history import` of counts by the minute as spreadsheets, portals and accidents leave them: read right, or refused by line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path

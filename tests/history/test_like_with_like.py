@@ -1,7 +1,5 @@
 """Reports compare like with like: weekends under weekends, a region without the ENT that joined it; terminal and page say the same."""
 
-from __future__ import annotations
-
 import io
 import re
 from datetime import date

@@ -1,7 +1,5 @@
 """Each day is held against one that is like it, or stays apart."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is only partly measured is compared with the same part of the other side; what is not known is not zero."""
 
-from __future__ import annotations
-
 import csv
 import io
 import shutil

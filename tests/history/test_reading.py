@@ -1,7 +1,5 @@
 """Ranges of files on one grid; what was not measured is not zero."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from pathlib import Path
 

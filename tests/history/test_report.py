@@ -1,7 +1,5 @@
 """The report prints the published figures from a simulated past that has them; what changed but the use is named, not counted as growth."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import io

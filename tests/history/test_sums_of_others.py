@@ -1,7 +1,5 @@
 """Files whose rows count more than they seem to: refused, never added to what they already hold."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

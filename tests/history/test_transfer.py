@@ -1,7 +1,5 @@
 """Counts out and in again; files opened as docs/ shows it."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

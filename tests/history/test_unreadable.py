@@ -1,7 +1,5 @@
 """What cannot be read for a reason that passes is not damaged; what is damaged in Redis does not keep the rest from the archive."""
 
-from __future__ import annotations
-
 import errno
 import os
 import resource

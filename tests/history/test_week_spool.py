@@ -1,7 +1,5 @@
 """Many weeks of figures in bounded memory: what is spilled to disk comes back as it was."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from streams.history.weeks import NOTHING, WeekSpool

@@ -1,7 +1,5 @@
 """Weekly figures in, and a report whose earlier side is estimated from them."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

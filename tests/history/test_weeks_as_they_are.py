@@ -1,7 +1,5 @@
 """`history import` of weekly figures as spreadsheets, portals and accidents leave them: read right, or refused by line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import date

@@ -1,7 +1,5 @@
 """Alerts as a detector tells them on bad mornings: for tests of everything that shows incidents."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Who has taken an incident in charge: silences are read as Alertmanager reads them."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.incidents import Acknowledgement, Matcher, acknowledged, fold, matchers_of

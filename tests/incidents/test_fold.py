@@ -1,7 +1,5 @@
 """Which alert explains which others, and whether anybody is called."""
 
-from __future__ import annotations
-
 import random
 
 import msgspec

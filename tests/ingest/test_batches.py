@@ -1,7 +1,5 @@
 """Fetch responses read batch by batch: what cannot be unpacked within the bound, or not at all, is counted, and reading goes on."""
 
-from __future__ import annotations
-
 import asyncio
 import resource
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What `streams.ingest.batches` needs of aiokafka's private parts: the installed version has them, and they do what ours rely on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import aiokafka

@@ -1,7 +1,5 @@
 """Chunks that a rebalance kept from being counted: Faust's loop holds its last message until the next one comes."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

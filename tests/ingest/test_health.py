@@ -1,7 +1,5 @@
 """What a worker answers over HTTP, to Prometheus, to probes, and to strangers."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import socket

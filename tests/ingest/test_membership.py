@@ -1,7 +1,5 @@
 """Who has a worker's name, as heartbeats tell it."""
 
-from __future__ import annotations
-
 import os
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """The small parts of the worker: the log limit, the dead-letter budget, chunks out of batches."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import time

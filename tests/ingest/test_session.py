@@ -1,7 +1,5 @@
 """How long Kafka waits for a worker that is silent: the setting reaches Faust, and Faust takes it."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.broker import KafkaAddress

@@ -1,7 +1,5 @@
 """A partition whose log goes on while nothing arrives ends the worker, after a while; anything that moves begins the while anew."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.catalog import Catalog

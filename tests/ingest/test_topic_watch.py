@@ -1,7 +1,5 @@
 """The watch over the topic: what nobody foresaw is shown, and ends the worker once nobody knows any more which topic it is."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What a worker says of its partitions, and no more once they went away."""
 
-from __future__ import annotations
-
 from prometheus_client import generate_latest
 
 from streams.ingest.worker_metrics import OwnedPartition, WorkerMetrics

@@ -1,7 +1,5 @@
 """What a load test sends: as archived by minute, region, service and project, as many visits, as many users for them; times visitors."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date
 

@@ -1,7 +1,5 @@
 """What a load test says of its seconds, and of delays."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Addresses of IPv6: where a process listens, how it is looked for, and how a URL shows it."""
 
-from __future__ import annotations
-
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path

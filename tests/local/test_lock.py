@@ -1,7 +1,5 @@
 """A lock names its holder, leaves no file, and is free once its holder is gone."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

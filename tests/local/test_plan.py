@@ -1,7 +1,5 @@
 """What a stack is made of, and what is said when something of it is missing."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

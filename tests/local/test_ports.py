@@ -1,7 +1,5 @@
 """Taken ports are named with their holder, all at once."""
 
-from __future__ import annotations
-
 import os
 import socket
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """The record of a running stack: written whole, found by every command, ignored once its process is gone."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What `vigie up` shows, on a terminal and elsewhere."""
 
-from __future__ import annotations
-
 import io
 import re
 

@@ -1,7 +1,5 @@
 """The supervisor with small real programs: restarts, clean stops, and nothing that outlives it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

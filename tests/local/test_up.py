@@ -1,7 +1,5 @@
 """`vigie up` says what stands in its way before it starts or creates anything; signals ask it to stop."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Break each guard in a copy of the repository and run its tests: every one must fail. Exit 1 where a broken guard goes unnoticed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

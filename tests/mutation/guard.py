@@ -1,7 +1,5 @@
 """One guard of exactly-once counting."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

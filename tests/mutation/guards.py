@@ -1,7 +1,5 @@
 """The list of guards: where each stands, how it is broken, and the tests that must notice. docs/guarantees.md shows the same list."""
 
-from __future__ import annotations
-
 from tests.mutation.guard import Guard
 from tests.mutation.ingest_guards import INGEST_GUARDS
 

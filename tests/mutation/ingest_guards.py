@@ -1,7 +1,5 @@
 """Guards of what stands around counting: the bounds of dead letters, and one worker for one name."""
 
-from __future__ import annotations
-
 from tests.mutation.guard import Guard
 
 LETTERS = ("tests/ingest/test_pieces.py",)

@@ -1,7 +1,5 @@
 """The list of guards is up to date, and docs/guarantees.md shows it. `make mutation` breaks each one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Days of the past that are imported while an observer runs are read; those that it archives itself are not read again."""
 
-from __future__ import annotations
-
 import datetime
 
 from streams.observe.loading import LOOK_SECONDS, Arrivals

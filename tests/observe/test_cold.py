@@ -1,7 +1,5 @@
 """Before anything is known to compare with: the configured load shape at the height of what was seen, wide, and causal."""
 
-from __future__ import annotations
-
 import datetime
 from zoneinfo import ZoneInfo
 

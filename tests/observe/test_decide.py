@@ -1,7 +1,5 @@
 """What an observer decides from a snapshot, and when it says that it is ready."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.background import LoopState

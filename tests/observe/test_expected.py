@@ -1,7 +1,5 @@
 """What is expected of a service in all of France: the sum of its regions."""
 
-from __future__ import annotations
-
 from streams.observe.expected import ExpectedRow, summed, within_parts
 
 

@@ -1,7 +1,5 @@
 """What is kept of minutes and sketches, at any settled time."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

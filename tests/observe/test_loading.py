@@ -1,7 +1,5 @@
 """What an observer does before it judges: the archive is judged once, and what is remembered of it is taken only where it still holds."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import os

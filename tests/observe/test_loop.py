@@ -1,7 +1,5 @@
 """The loop's thread: it outlives every failure that is expected, and never dies in silence."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

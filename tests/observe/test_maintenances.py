@@ -1,7 +1,5 @@
 """Planned stops: what the file may say, what it must not, and whom a stop covers."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """A project that is expected and never came: told at nine of the first day with school, once, and over with its first event."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """From what a judge tells to the record that people see: drivers, the last rentrée, planned stops; and what judging everything takes."""
 
-from __future__ import annotations
-
 import datetime
 import time
 from zoneinfo import ZoneInfo

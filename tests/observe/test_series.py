@@ -1,7 +1,5 @@
 """The table of counts that the detector judges: each count in its place, and France the sum of its regions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streams.catalog import load_catalog

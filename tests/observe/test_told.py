@@ -1,7 +1,5 @@
 """What an alert says of its sum: between which bounds it is usual."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

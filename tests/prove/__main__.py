@@ -1,7 +1,5 @@
 """`make prove`: PROVE_MINUTES (default 40), PROVE_SEED (default: drawn, and printed), PROVE_KILLS, PROVE_OUTAGES, PROVE_RATE."""
 
-from __future__ import annotations
-
 import os
 import random
 import sys

@@ -1,7 +1,5 @@
 """One proof: a chain of its own under load, faults at random from a seed, a drain, and the comparison of every figure."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

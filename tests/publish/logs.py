@@ -1,7 +1,5 @@
 """Lines of an access log, and what becomes of them."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from streams.events import VisitEvent, decode

@@ -1,7 +1,5 @@
 """Runs of `vigie publish` over files, without a broker: the marks, the decision and the readers are the real ones."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path

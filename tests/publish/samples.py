@@ -1,7 +1,5 @@
 """The samples of tests/data and what must become of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Lines of access logs as Apache, nginx, HAProxy and syslog really write them: read right, skipped for what they are, or unreadable."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Other emitters' formats: what each line becomes; no broker."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 from collections import Counter

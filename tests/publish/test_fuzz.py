@@ -1,7 +1,5 @@
 """100,000 lines a format, the samples broken at random: each becomes an event of the contract, a skip or a reason; nothing raises."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 

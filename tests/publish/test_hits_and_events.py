@@ -1,7 +1,5 @@
 """Hits of the marking plan and events of entcore servers as they really come: read right, skipped for what they are, or unreadable."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

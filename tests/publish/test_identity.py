@@ -1,7 +1,5 @@
 """Pseudonyms and event ids."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """A program that forks, or ends without closing its publisher: every event is delivered or told, by the process that took it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Which lines are JSON objects, and under which key they go."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 

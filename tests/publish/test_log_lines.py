@@ -1,7 +1,5 @@
 """Times, requests and ends of the lines of access logs, and lines that ran into each other."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -4,8 +4,6 @@
 together, broken within. What is sent must be visits of the good file, and where one of them is missing a line is unreadable.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """Odd but real lines: never somebody else's, never skipped as if they were nobody's."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.publish.accesslog import Hit, read_hit

@@ -1,7 +1,5 @@
 """Files as rotation, compression and editors leave them: which lines come out of them, and what is said of those that are damaged."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import io

@@ -1,7 +1,5 @@
 """Every event that was taken is delivered, failed or pending."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

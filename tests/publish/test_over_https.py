@@ -1,7 +1,5 @@
 """The SDK's side of HTTPS against servers that misbehave as a collector never does: cut off, silent, something else."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import threading

@@ -1,7 +1,5 @@
 """A visitor's partition is that of Java's clients."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

@@ -1,7 +1,5 @@
 """What is read of plain lines at a fraction of the time is what is read of them with care, or nothing."""
 
-from __future__ import annotations
-
 import io
 import re
 

@@ -1,7 +1,5 @@
 """Resume marks: what of a file is sent by each of several runs, whatever happened to the file in between; no broker."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import random

@@ -1,7 +1,5 @@
 """A file that grew under another secret is refused: its persons would be other visitors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec

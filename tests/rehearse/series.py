@@ -1,7 +1,5 @@
 """Small files of counts with a known truth."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`vigie rehearse --from --to`: archived days, each region on its own clock."""
 
-from __future__ import annotations
-
 import json
 from datetime import date, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Calendars of countries: what recurs on public holidays is no alarm once it was seen, and what was never seen is none either."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`vigie rehearse`: what other programs rely on."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import re

@@ -1,7 +1,5 @@
 """`rehearse --counts` of files as spreadsheets, programs and accidents leave them: read right, or refused by line."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """The curves of Grafana's boards, by promtool: the minute in which counting began is not whole, and is not drawn."""
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

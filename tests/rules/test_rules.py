@@ -1,7 +1,5 @@
 """Prometheus's and Alertmanager's files, as these programs themselves judge them, and as watch.md wants them."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """A Redis that a test fills like a worker of one partition, and everything that archives it."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from dataclasses import dataclass, field

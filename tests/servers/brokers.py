@@ -1,7 +1,5 @@
 """Three real brokers, each on its own data: killed, stopped and started again one by one. They are controllers too, or have one apart."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """Debian's chromium, and a page opened in it. Playwright keeps an event loop in the calling thread: servers are filled `elsewhere`."""
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

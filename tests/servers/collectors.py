@@ -1,7 +1,5 @@
 """One `vigie collect` for tests, with TLS, and what ENTs send to it."""
 
-from __future__ import annotations
-
 import ssl
 import sys
 import time

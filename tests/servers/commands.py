@@ -1,7 +1,5 @@
 """`vigie` commands in this process: a start of Python a command is what makes a test suite slow."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

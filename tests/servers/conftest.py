@@ -1,7 +1,5 @@
 """Real servers for tests: one Kafka and one Redis a session, on free ports, and a fresh installation (topics, keys) a test."""
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Real observers over a Redis that tests fill by hand, through the same writer as workers."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Servers of a test's own, which it may kill, start again on the same data and port, and set back."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """What the tests of the live page look at, and how they look."""
 
-from __future__ import annotations
-
 import math
 import re
 import time

@@ -1,7 +1,5 @@
 """One record batch to Kafka as it is, byte for byte: what no producer's library would send."""
 
-from __future__ import annotations
-
 import socket
 import struct
 

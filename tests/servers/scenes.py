@@ -1,7 +1,5 @@
 """Minutes of a believable school morning, written to Redis by the workers' own writer: what the live page is looked at with."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Three Redis servers and three sentinels, each asking for a password and a client's certificate, as people run them."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from collections.abc import Iterator

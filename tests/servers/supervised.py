@@ -1,7 +1,5 @@
 """Workers that are started again when they end, as their supervisor would; and what they were seen to do."""
 
-from __future__ import annotations
-
 import signal
 import threading
 import time
@@ -29,7 +27,7 @@ class Supervised:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Supervised:
+    def __enter__(self) -> "Supervised":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """A proxy in front of a server of a test: slow, or one whose server is changed, as a name or a virtual address that moves."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time
@@ -18,7 +16,7 @@ class TcpProxy:
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
 
-    def __enter__(self) -> TcpProxy:
+    def __enter__(self) -> "TcpProxy":
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 

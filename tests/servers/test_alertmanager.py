@@ -1,7 +1,5 @@
 """A real Alertmanager with our configuration, on a real SMTP sink and webhook sink: who is called, in French, and who is not."""
 
-from __future__ import annotations
-
 import html
 import re
 import subprocess

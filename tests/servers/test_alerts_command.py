@@ -1,7 +1,5 @@
 """`vigie alerts`: what an operator reads on a terminal."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

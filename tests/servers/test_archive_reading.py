@@ -1,7 +1,5 @@
 """What is read of the past while Redis goes on: hours without a seam, users and establishments as Redis counts them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The archive on a real Redis: nothing good is overwritten, nothing is trimmed before it is archived, whatever happens in between."""
 
-from __future__ import annotations
-
 import errno
 import multiprocessing
 import os

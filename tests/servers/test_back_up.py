@@ -1,7 +1,5 @@
 """The drill: Redis and the archive are backed up under load, lost, put back, and begun anew, by the commands of docs/operations/."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

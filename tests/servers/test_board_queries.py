@@ -3,8 +3,6 @@
 A second Prometheus scrapes one of the observers alone: what it answers is what a figure is when nothing can double it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import shutil

@@ -1,7 +1,5 @@
 """`vigie check` against real servers, and without them."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Events over HTTPS into a real Kafka: what is taken, each case that is refused, and what a Kafka that stands still does to senders."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

@@ -1,7 +1,5 @@
 """A defect in any part of an observer is shown wherever somebody looks; what a stranger wrote into Redis is none, and stops nothing."""
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`vigie report dnma` over Kafka's log: the same week as over the file that was published."""
 
-from __future__ import annotations
-
 import datetime
 
 import orjson

@@ -1,7 +1,5 @@
 """The four formats end to end: from the samples of tests/data, moved to the present, to the counts in Redis."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """A failover that keeps sockets open: the primary becomes a replica, its name or address leads to another server, nobody is told."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterator

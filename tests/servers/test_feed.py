@@ -1,7 +1,5 @@
 """What the page's feed shows of settled minutes, against a plain reader of the same Redis, whatever happens between two looks."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest

@@ -1,7 +1,5 @@
 """The fixtures give real servers and separate installations."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams import edges

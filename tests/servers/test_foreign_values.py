@@ -1,7 +1,5 @@
 """What Vigie cannot have written into Redis: named, never counted, and it stops no chunk, no thread and no archive."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Who may look: every route with each kind of credential, a region's viewer, the login form, a proxy that names people; over TLS."""
 
-from __future__ import annotations
-
 import logging
 import re
 import threading

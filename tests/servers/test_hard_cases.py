@@ -1,7 +1,5 @@
 """The hard cases of docs/guarantees.md on real Kafka and Redis: each has one defined outcome, and the figures are right afterwards."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import time

@@ -1,7 +1,5 @@
 """Uneven load: one visitor at ten times the others', one partition twenty times as hot. Nothing stops, memory is bounded, figures right."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.catalog import Catalog

@@ -1,7 +1,5 @@
 """A real observer over HTTP: every route keeps the rules of all answers; strangers who attack it stop neither it nor others."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import resource

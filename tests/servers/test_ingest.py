@@ -1,7 +1,5 @@
 """The worker on real Kafka and Redis: every event once, through kills, and every broken one in the dead-letter topic."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Workers come and go while a backlog of batches is read, each of which takes all of the memory that a worker may have for them."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 

@@ -3,8 +3,6 @@
 Prints how long it took until counting went on. `PROVE_LONG=1 pytest -s tests/servers/test_last_in_sync.py`
 """
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Iterator

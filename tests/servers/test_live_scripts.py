@@ -1,7 +1,5 @@
 """The Lua scripts on a real Redis: the outcomes of a chunk, and that nothing is written in half."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Two workers of one name, as two machines of one host name have them: one counts, the other says who has its name."""
 
-from __future__ import annotations
-
 import signal
 import time
 

@@ -1,7 +1,5 @@
 """A real broker that lets in whoever shows a signed token, with the documented rights: worker, publisher, commands; tokens grow old."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

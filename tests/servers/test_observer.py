@@ -1,7 +1,5 @@
 """Observers over a real Redis: what they expose is what was counted, whatever happens to Redis."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

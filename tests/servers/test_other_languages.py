@@ -1,7 +1,5 @@
 """The publishers of examples/, built and run: the same visitors in the same partitions as from Python, and counted once."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Outages on servers of a test's own: nothing is lost, memory stays bounded, the state is said, nobody has to help, a stop is bounded."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The live page in a real browser, on a real observer and Redis."""
 
-from __future__ import annotations
-
 import re
 import time
 

@@ -1,7 +1,5 @@
 """The live page's forecast: asked for when it is looked at, of France alone, in the time that screens show; said where none is kept."""
 
-from __future__ import annotations
-
 import re
 import time
 from dataclasses import replace

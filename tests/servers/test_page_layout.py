@@ -1,7 +1,5 @@
 """How the live page is laid out: on screens, telephones and paper, for keys and for readers; its curve."""
 
-from __future__ import annotations
-
 import re
 import time
 from datetime import UTC, date, datetime, timedelta

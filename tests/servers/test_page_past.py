@@ -1,7 +1,5 @@
 """The curve's past from a real Redis: what it holds, what is a measured zero, what nobody knows."""
 
-from __future__ import annotations
-
 import uuid
 
 import numpy as np

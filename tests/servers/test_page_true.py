@@ -1,7 +1,5 @@
 """What the live page must never say: a trough that is none, a normal ENT that has an alert, a figure of before as one of now."""
 
-from __future__ import annotations
-
 import re
 import time
 from itertools import product

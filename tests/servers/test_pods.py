@@ -3,8 +3,6 @@
 Needs root, as Kubernetes' own agent does: a namespace of mounts, one of host names.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What one message can do: batches that unpack to more than a worker has, that nobody can read, that no library would write."""
 
-from __future__ import annotations
-
 import hashlib
 import resource
 import subprocess

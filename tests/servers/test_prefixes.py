@@ -1,7 +1,5 @@
 """A prefix that is closed while its counts are made, opened with a base, and the old one removed to its last key."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """The short form of `make prove`: a few kills, a pause, a rebalance, an outage of Redis and one of Kafka; then no difference."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """An observer behind a real nginx that serves it below a prefix, which it strips: page, stream, runbooks, API, links."""
 
-from __future__ import annotations
-
 import http.client
 import re
 from collections.abc import Iterator

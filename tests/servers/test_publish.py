@@ -1,7 +1,5 @@
 """Publishing to a real Kafka: the library."""
 
-from __future__ import annotations
-
 import gc
 import re
 import subprocess

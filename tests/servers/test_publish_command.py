@@ -1,7 +1,5 @@
 """`vigie publish` with a real Kafka."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """`vigie recount` on a real Kafka and Redis, with counts made by the counter itself, without a worker."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

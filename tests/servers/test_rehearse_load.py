@@ -1,7 +1,5 @@
 """`vigie rehearse-load`: what was sent is counted as often as archived; on the servers of a live chain nothing of that is touched."""
 
-from __future__ import annotations
-
 import re
 import time
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """Rejected events: kept, shown, counted, replayed once for ever; poison in the flow, and a dead-letter topic that takes nothing."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

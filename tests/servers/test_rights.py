@@ -1,7 +1,5 @@
 """The Redis user of docs/operations/secure.md: its line lets the whole chain run, on the keys of its prefix and on nothing else."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

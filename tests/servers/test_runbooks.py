@@ -1,7 +1,5 @@
 """A whole local stack with its receivers: every command of every runbook works, and a dead Redis and Kafka call for themselves alone."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Observers scraped by a real Prometheus, with the configuration that is shipped."""
 
-from __future__ import annotations
-
 import urllib.parse
 import urllib.request
 import uuid

@@ -3,8 +3,6 @@
 The long test prints a table; that of docs/guarantees.md is one of its runs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

@@ -1,7 +1,5 @@
 """`vigie simulate --live` against a real Kafka: what the truth says was published lies in the topic, and a restart goes on."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`vigie up --verify` with everything real: killed at its start, started again, its processes killed, every figure right all the same."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A storm of 317 alerts is one incident in all five places, and taken in charge once: page, command, API, e-mail and Grafana's queries."""
 
-from __future__ import annotations
-
 import json
 import re
 import urllib.parse

@@ -1,7 +1,5 @@
 """`vigie support-bundle`: what is in it, and what is not."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

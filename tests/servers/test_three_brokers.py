@@ -3,8 +3,6 @@
 Prints how long it took until counting went on. `PROVE_LONG=1 pytest -s tests/servers/test_three_brokers.py`
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,7 +113,7 @@ class Standstill:
         self._chain, self._ended = chain, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Standstill:
+    def __enter__(self) -> "Standstill":
         self._thread.start()
         return self
 

@@ -1,7 +1,5 @@
 """Values that no list knows: written with the counts, bounded, cut, forgotten; and what an operator sees of them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time

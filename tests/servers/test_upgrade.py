@@ -1,7 +1,5 @@
 """An upgrade without a gap: from a Redis and a log that commit 1d6e3eb writes (key layout 1), under load."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re

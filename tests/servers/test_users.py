@@ -1,7 +1,5 @@
 """Users and establishments over a real Redis: unions of sketches, never sums; local days; trimmed; gone with Redis."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from datetime import UTC, datetime

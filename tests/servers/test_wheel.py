@@ -3,8 +3,6 @@
 Needs the package index, as `make install` does. Versions are those of the lock.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -4,8 +4,6 @@ The truth here knows what was sent: how many events count, how many repeats, how
 and service. What depends on the order and the append times (visits, late events) is counted again from the log (`truth.py`).
 """
 
-from __future__ import annotations
-
 import random
 import threading
 import time

@@ -1,7 +1,5 @@
 """Is every figure right? Redis against a recount of the log in plain code, and against what the sender knows it sent."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

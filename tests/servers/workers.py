@@ -1,7 +1,5 @@
 """Worker processes for tests: started, watched through their own /metrics, killed and stopped."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The shipped configuration, read once, and short ways to a plan of each kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

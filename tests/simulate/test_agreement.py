@@ -1,7 +1,5 @@
 """A simulated past and live traffic are two ways to draw the same use: the same expectation for every minute, place and service."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Broken events are rejected for the reason that the truth says, unknown codes are unknown."""
 
-from __future__ import annotations
-
 import json
 import random
 

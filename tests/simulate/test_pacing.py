@@ -1,7 +1,5 @@
 """A day on the clock: never ahead of it, caught up when it should be, gone on from now after a restart."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable

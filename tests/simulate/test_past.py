@@ -1,7 +1,5 @@
 """A simulated past: the growth that is built in, and days that add up."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 

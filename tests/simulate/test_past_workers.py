@@ -1,7 +1,5 @@
 """The processes that write a simulated past end with the command, however it ends."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

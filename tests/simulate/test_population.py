@@ -1,7 +1,5 @@
 """Establishments: valid numbers in the right departements, and the projects that serve them."""
 
-from __future__ import annotations
-
 from streams.catalog import departement_of
 from streams.simulate.inputs import Configuration
 from streams.simulate.population import make_establishments

@@ -1,7 +1,5 @@
 """The configuration of scenarios: what ships is right, what is wrong is said all at once."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import datetime
 from pathlib import Path

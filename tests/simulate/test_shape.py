@@ -1,7 +1,5 @@
 """Volumes follow the shape: the curve, the regions' own clocks, the login storm, the services' weights."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """`vigie simulate --out`: files that can be published, the same for the same options."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

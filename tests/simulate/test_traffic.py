@@ -1,7 +1,5 @@
 """The generator: deterministic, pure by the second, and its troubles are what the configuration says."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The truth: equal to a recount by plain code, kept whole, gone on from, and bounded."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which events a simulated ENT sends through the collector: good ones of its own, of which no clock is in doubt."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

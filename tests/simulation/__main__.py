@@ -1,7 +1,5 @@
 """`python -m tests.simulation [SEEDS] [FIRST]`: many stories on all cores, with progress; the long form of `test_faults.py`."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -1,7 +1,5 @@
 """A story: one seed decides which faults come when; then the store must hold the counts of the log, each exactly once."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 
@@ -20,7 +18,7 @@ class Events:
     dropped: int = 0
     held_back: int = 0
 
-    def add(self, other: Events) -> None:
+    def add(self, other: "Events") -> None:
         self.refusals += other.refusals
         self.answers_lost += other.answers_lost
         self.dropped += other.dropped

@@ -1,7 +1,5 @@
 """Deterministic faults, one seed a story: whatever happens, the store ends with the counts of the log, each exactly once."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 

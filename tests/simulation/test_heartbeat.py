@@ -1,7 +1,5 @@
 """What a heartbeat says of a server that does not answer: the name of that server, whatever the error is called in Python."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
@@ -28,7 +26,7 @@ class SilentKafka:
     rebalancing = should_stop = False
 
     @property
-    def consumer(self) -> SilentKafka:
+    def consumer(self) -> "SilentKafka":
         return self
 
     async def earliest_offsets(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """What moves under a worker without a word: fetches of another assignment, a log that was cut, a Redis that went back in silence."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """One call for several partitions: all of it is written or nothing, whatever happens to it, and what is refused holds no other back."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any

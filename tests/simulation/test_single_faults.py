@@ -1,7 +1,5 @@
 """One fault at a time, and what the ingestor does about it at once, without a rebalance to help."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine

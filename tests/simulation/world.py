@@ -5,8 +5,6 @@ The one place where the real servers are replaced. The store is a plain-Python s
 chunks that were fetched before a seek and arrive after it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import copy
 import random
@@ -158,7 +156,7 @@ def _rules_of(catalog: Catalog) -> CountingRules:
 class MemoryDeadLetters:
     """Keeps every reject; the number kept is compared with the counted one."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: "World") -> None:
         self.world = world
         self.kept: set[tuple[int, int]] = set()
 
@@ -171,7 +169,7 @@ class MemoryDeadLetters:
 class Worker:
     """One worker: an `Ingestor`, the chunks fetched for it and not handled yet, and where it fetches next."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: "World", name: str) -> None:
         self.world = world
         self.name = name
         self.fetched: deque[Chunk] = deque()
@@ -275,7 +273,7 @@ class Worker:
         for task in (*self.calls, *((self.handling,) if self.handling else ())):
             await task
 
-    def killed(self) -> Worker:
+    def killed(self) -> "Worker":
         """kill -9: memory and all that was fetched is gone, and calls under way end wherever they are. Its successor."""
         for task in (*self.calls, *((self.handling,) if self.handling else ())):
             task.cancel()

@@ -1,7 +1,5 @@
 """Past days of which nothing is known but how high they scored."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A short form of `make bench-detection`: one region, some months, the same code and rivals. A table that stops making sense fails here."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

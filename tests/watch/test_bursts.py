@@ -1,7 +1,5 @@
 """Counts that come in heaps: few events, however many counts."""
 
-from __future__ import annotations
-
 import datetime
 
 import numpy as np

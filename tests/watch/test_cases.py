@@ -1,7 +1,5 @@
 """Real series on which the detector failed before: events that recur, growth, an end that nothing was measured at."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.detection.cases import CASES, judge

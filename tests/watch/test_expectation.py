@@ -1,7 +1,5 @@
 """What a day is held against: levels across years, days that begin early, how much was learned, rungs of the ladder."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A short form of `python -m bench.detection.other`: two kinds of series that are no school portal's, whole."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

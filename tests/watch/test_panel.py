@@ -1,7 +1,5 @@
 """A panel is fed a day at a time or a minute at a time, and says the same."""
 
-from __future__ import annotations
-
 import datetime
 
 import numpy as np

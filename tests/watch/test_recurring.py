@@ -1,7 +1,5 @@
 """What recurs on some days: told each time, and a day without it is no drop."""
 
-from __future__ import annotations
-
 import datetime
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """The score of a window, held against its definition where next to nothing is expected and very much comes."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

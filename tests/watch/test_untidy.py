@@ -1,7 +1,5 @@
 """Series as untidy as real ones, and false alerts beside their budget."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """A small application on the real server, in a thread; and raw connections to it."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading

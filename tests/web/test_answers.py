@@ -1,7 +1,5 @@
 """What holds for every answer: HEAD, compression, headers."""
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Iterator
 from contextlib import closing

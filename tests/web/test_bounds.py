@@ -1,7 +1,5 @@
 """Connections that never end, that say nothing, that do not read: each has a bound, and nobody else waits for it."""
 
-from __future__ import annotations
-
 import re
 import socket
 import time

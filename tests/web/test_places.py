@@ -1,7 +1,5 @@
 """Who gets a place once all are taken."""
 
-from __future__ import annotations
-
 import pytest
 
 from streams.web import Place, Places

@@ -1,7 +1,5 @@
 """TLS of the one HTTP server: bounded like the rest, its files read again when they change."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import subprocess

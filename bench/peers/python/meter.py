@@ -1,7 +1,5 @@
 """What every Python peer shares: where to read, the clock, and what it hands back. Imports nothing of Vigie."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

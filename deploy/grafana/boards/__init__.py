@@ -1,7 +1,5 @@
 """Grafana's three boards, in Python; `make boards` writes them to `deploy/grafana/dashboards/`. In French, as operators read them."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

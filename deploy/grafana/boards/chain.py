@@ -1,7 +1,5 @@
 """*Santé de la chaîne*: where it is stuck, for the person on duty."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .parts import COUNT, EVENTS, SECONDS, About, Query, big, lines, now

@@ -1,7 +1,5 @@
 """*Direct*: France now, for the operator at 07:50."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard

@@ -1,7 +1,5 @@
 """What the boards are made of: expressions that no second observer doubles, and panels that all have a unit and a description."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

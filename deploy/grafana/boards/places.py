@@ -1,7 +1,5 @@
 """*Région et service*: one place, one service, one ENT, closely."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Set

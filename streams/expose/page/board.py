@@ -1,7 +1,5 @@
 """What one page shows, as one object: `board` once a settled minute, `pulse` once a second. Pure: a function of a `Picture` and a scope."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The lines of the curve: the minutes themselves, the same weekday a week before, and near a rentrée the last one."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ What it reads again, and when a minute that was read counts as settled, is `stre
 waits for one read of the window.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Callable

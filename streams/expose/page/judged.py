@@ -1,7 +1,5 @@
 """What the page asks of the detector and of the archive: expectations, alerts, earlier days. All of it may be absent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -5,8 +5,6 @@ part of it. Only late events change a sure minute: all are read again in turn, s
 looks.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +43,7 @@ class MinuteFigures:
     late: int
 
     @classmethod
-    def of(cls, minute: MinuteCounts, codes: Codes) -> MinuteFigures:
+    def of(cls, minute: MinuteCounts, codes: Codes) -> "MinuteFigures":
         """From what Redis holds."""
         by: dict[str, _Counts] = {cut: codes.listed_counts(cut, minute.counts) for cut in _CUTS}
         by |= {name: _summed(by[cut], kept) for name, (cut, kept) in _SUMS.items()}

@@ -1,7 +1,5 @@
 """The visits of a page's scope before the minutes that the feed holds: from the archive, and from Redis where no file has them."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """One look at the chain, as the page's feed has it; frozen, so that every visitor's stream reads it without a lock."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
@@ -31,7 +29,7 @@ class Flow:
     late: int
     settled_ms: int = 0
 
-    def since(self, then: Flow) -> Flow:
+    def since(self, then: "Flow") -> "Flow":
         """The difference of two totals; settled time has not moved where there was none."""
         passed = Flow(*(now - before for now, before in zip(astuple(self), astuple(then), strict=True)))
         return passed if then.settled_ms else replace(passed, settled_ms=0)

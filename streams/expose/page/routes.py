@@ -3,8 +3,6 @@
 Nothing comes from another server, and links are relative: a proxy may serve the pages below any prefix.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable

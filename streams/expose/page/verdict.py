@@ -3,8 +3,6 @@
 States: `ok`, `attention`, `mauvais`, `info` (nothing to judge), `inconnu` (not measured).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from streams.count.settle import UNOWNED_MS
