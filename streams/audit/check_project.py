@@ -62,10 +62,9 @@ def look_at_project(
                     view.unread += records.number
                 continue
             for record in records:
-                if record.timestamp < since_ms:
-                    continue
-                oldest_ms.setdefault(number, record.timestamp)
-                view.add(number, record.timestamp, record.key, record.value)
+                if record.timestamp >= since_ms:
+                    oldest_ms.setdefault(number, record.timestamp)
+                    view.add(number, record.timestamp, record.key, record.value)
             read += len(records)
             look(read, total)
     # Where a partition was cut, the period is the one that all of them cover.

@@ -73,9 +73,14 @@ def redis_figures(chain: Chain) -> Figures:
         for field, number in counts.counts.items()
         if field[0] in MINUTE_CUTS
     }
-    counted = sum(number for field, number in totals.items() if field[0] == Cut.EVENTS)
-    duplicates = sum(number for field, number in totals.items() if field[0] == Cut.DUPLICATE)
-    return Figures("Redis", None, counted, sum(reasons.values()), duplicates, reasons, minutes)
+    return Figures(
+        "Redis",
+        counted=sum(number for field, number in totals.items() if field[0] == Cut.EVENTS),
+        rejected=sum(reasons.values()),
+        duplicates=sum(number for field, number in totals.items() if field[0] == Cut.DUPLICATE),
+        rejected_by_reason=reasons,
+        minutes=minutes,
+    )
 
 
 def metrics_figures(chain: Chain) -> Figures:
@@ -87,9 +92,13 @@ def metrics_figures(chain: Chain) -> Figures:
 
 def _of_series(source: str, events: _Series, rejected: _Series, duplicates: _Series) -> Figures:
     reasons = {labels["reason"]: int(value) for labels, value in rejected if value}
-    counted = sum(int(value) for _labels, value in events)
-    repeats = sum(int(value) for _labels, value in duplicates) if duplicates else None
-    return Figures(source, None, counted, sum(reasons.values()), repeats, reasons)
+    return Figures(
+        source,
+        counted=sum(int(value) for _labels, value in events),
+        rejected=sum(reasons.values()),
+        duplicates=sum(int(value) for _labels, value in duplicates) if duplicates else None,
+        rejected_by_reason=reasons,
+    )
 
 
 def query(prometheus_url: str, expression: str) -> _Series:

@@ -176,8 +176,7 @@ class LogReader:
                     f"Retention removed records of {self.topic} while they were read: start again"
                 ) from error
             for tp, pieces in found.items():
-                end = left.get(tp)
-                if end is not None:
+                if (end := left.get(tp)) is not None:
                     for piece in pieces:
                         yield tp.partition, _until(piece, end)
                 heard = time.monotonic()  # the caller may have taken its time
@@ -226,6 +225,10 @@ def open_log(address: KafkaAddress, topic: str) -> Iterator[LogReader]:
         if not numbers:
             raise ServerError(f"Kafka has no topic {topic!r}: `vigie check` creates it, or set another topic")
         partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        starts = {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
-        ends = {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
-        yield LogReader(address, consumer, topic, starts, ends)
+        yield LogReader(
+            address,
+            consumer,
+            topic,
+            starts={tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()},
+            ends={tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()},
+        )

@@ -84,23 +84,20 @@ def scope(
     events lie before `first_append_ms + max_ahead`: minutes that start there or later are whole. Their late events are, too: no removed
     event moved the watermark beyond its own append time. Visits depend on what was remembered: `memory_ms` more are left out for them.
     """
-    notes = []
     bounds_ms = []
     for number, part in sorted(parts.items()):
-        if part.start == 0:
-            continue
-        state = snapshot.offsets.get(number)
-        append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
-        bounds_ms.append(append_ms + max_ahead_ms + memory_ms)
-    if bounds_ms:
-        notes.append(
-            f"the log no longer begins at offset 0 in {len(bounds_ms)} of {len(parts)} partitions: totals and minutes that are not whole "
-            "in it are not compared"
-        )
+        if part.start > 0:
+            state = snapshot.offsets.get(number)
+            append_ms = part.first_append_ms if part.first_append_ms is not None else (state.append_ms if state else 0)
+            bounds_ms.append(append_ms + max_ahead_ms + memory_ms)
+    note = (
+        f"the log no longer begins at offset 0 in {len(bounds_ms)} of {len(parts)} partitions: totals and minutes that are not whole "
+        "in it are not compared"
+    )
     first_minutes = [-(-bound_ms // MINUTE_MS) for bound_ms in bounds_ms]
     if snapshot.settled_ms is not None:
         first_minutes.append((snapshot.settled_ms - minutes_kept_hours * 3_600_000) // MINUTE_MS)
-    return Comparable(max(first_minutes, default=None), not bounds_ms, tuple(notes))
+    return Comparable(max(first_minutes, default=None), not bounds_ms, (note,) if bounds_ms else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +192,14 @@ def recount(
     compared = compare(plain, snapshot, held, where, rules.visits)
     ours = sum(number for row, number in plain.totals().items() if row[0] == "service visits")
     service_visits = (ours, plain.ministry_service_visits()) if rules.visits else None
-    notes = (*where.notes, *_oddities(snapshot, parts, rules))
-    return Recount(plain.records, seconds, compared, where.totals, notes, service_visits)
+    return Recount(
+        plain.records,
+        seconds,
+        compared,
+        totals_compared=where.totals,
+        notes=(*where.notes, *_oddities(snapshot, parts, rules)),
+        service_visits=service_visits,
+    )
 
 
 def _count(
@@ -219,10 +222,9 @@ def feed(plain: PlainCount, partition: int, records: Unread | Sequence[Any]) -> 
     """Count a piece of a partition, as `LogReader.read` gives it."""
     if isinstance(records, Unread):
         plain.add_unread(partition, records.append_ms, records.reason, records.number)
-        return
-    add = plain.add
-    for record in records:
-        add(partition, record.timestamp, record.value)
+    else:
+        for record in records:
+            plain.add(partition, record.timestamp, record.value)
 
 
 def _oddities(snapshot: Snapshot, parts: dict[int, LogPart], rules: RecountRules) -> list[str]:

@@ -75,7 +75,8 @@ class Archive:
             UnreadableFileError: the system does not let them be listed.
         """
         try:
-            return sorted(_date_of(path) for path in self.directory.glob("[0-9]*/[0-9]*-*-*.parquet") if _is_day(path))
+            paths = self.directory.glob("[0-9]*/[0-9]*-*-*.parquet")
+            return sorted(day for path in paths if (day := date_of(path.stem)) and path.parent.name == str(day.year))
         except OSError as error:
             raise unreadable(self.directory, error) from None
 
@@ -96,9 +97,9 @@ class Archive:
             )
         return reader
 
-    def read(self, day: date, look: Callable[[FileReader], T]) -> T | None:
+    def read(self, day: date, look: Callable[[FileReader], T], content: bytes | None = None) -> T | None:
         """What is looked up in one day's file, None where there is none; raises as `open`."""
-        reader = self.open(day)
+        reader = self.open(day, content)
         if reader is None:
             return None
         with reader:
@@ -179,10 +180,7 @@ class Archive:
             raise unreadable(path, error) from None
         try:
             # From memory: whatever is wrong now is wrong with the bytes, and with nothing that passes.
-            reader = self.open(day, content)
-            assert reader is not None
-            with reader:
-                return reader.day(), None
+            return self.read(day, FileReader.day, content), None
         except DamagedFileError:
             aside = path.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
             path.rename(aside)
@@ -222,12 +220,9 @@ class Archive:
         return locked(self.directory / ".lock")
 
 
-def _is_day(path: Path) -> bool:
+def date_of(name: str) -> date | None:
+    """The day that a file is named after, None for files of somebody else."""
     try:
-        return path.parent.name == str(_date_of(path).year)
+        return date.fromisoformat(name)
     except ValueError:
-        return False
-
-
-def _date_of(path: Path) -> date:
-    return date.fromisoformat(path.stem)
+        return None

@@ -167,12 +167,11 @@ class FileReader:
     def day(self) -> DayFile:
         """Everything."""
         head = self.head
-        rows = {cut: self.rows(cut) for cut in CutName}
         return DayFile(
             head.date,
             head.shift_seconds,
             head.hours,
-            rows,
+            {cut: self.rows(cut) for cut in CutName},
             self.sketches(),
             head.catalog,
             head.inputs,
@@ -239,13 +238,13 @@ def tables_of(day: DayFile) -> Iterator[tuple[str, pa.Table]]:
         rows = day.rows[cut]
         if cut is not CutName.REGION_SERVICE:
             yield cut.value, _cut_table(cut, rows, 0, len(rows.series))
-            continue
-        # Sorted by key, and a key begins with its region.
-        regions = np.array([key[0] for key in rows.keys])
-        for region in sorted(set(regions.tolist())):
-            first, last = np.searchsorted(regions, region), np.searchsorted(regions, region, side="right")
-            begin, end = np.searchsorted(rows.series, (first, last))
-            yield f"{cut}:{region}", _cut_table(cut, rows, int(begin), int(end))
+        else:
+            # Sorted by key, and a key begins with its region.
+            regions = np.array([key[0] for key in rows.keys])
+            for region in sorted(set(regions.tolist())):
+                first, last = np.searchsorted(regions, region), np.searchsorted(regions, region, side="right")
+                begin, end = np.searchsorted(rows.series, (first, last))
+                yield f"{cut}:{region}", _cut_table(cut, rows, int(begin), int(end))
 
 
 def _cut_table(cut: CutName, rows: CutRows, begin: int, end: int) -> pa.Table:

@@ -12,7 +12,7 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from streams.catalog import Catalog
-from streams.history.calendar_config import Break, CalendarConfig, DayType, ForcedDays, SchoolYear, read_calendar_config
+from streams.history.calendar_config import Break, CalendarConfig, DayType, ForcedDays, read_calendar_config
 
 #: Zones that `holidays` knows.
 PACKAGED_ZONES = ("A", "B", "C")
@@ -67,9 +67,10 @@ class SchoolCalendar:
 
     def is_known(self, day: date, zone: str) -> bool:
         """Whether the school days around this date were published for the zone, or told by the overrides."""
-        if any(year.zone == zone and year.year == school_year_of(day) for year in self.config.school_years):
-            return True
-        return zone in PACKAGED_ZONES and self.config.packaged_first <= day <= self.config.packaged_last
+        wanted = (zone, school_year_of(day))
+        return any((year.zone, year.year) == wanted for year in self.config.school_years) or (
+            zone in PACKAGED_ZONES and self.config.packaged_first <= day <= self.config.packaged_last
+        )
 
     def has_school(self, day: date, zone: str, region_code: str | None = None) -> bool:
         """Whether it is known that pupils have school; Saturdays count as weekend."""
@@ -90,8 +91,10 @@ class SchoolCalendar:
         """French name of a public holiday in a part of the region only."""
         if self.public_holiday(day, region_code):
             return None
-        parts = self.config.local_public_holidays.get(region_code, ())
-        return next((name for part in parts if (name := _public_holidays(part, day.year).get(day))), None)
+        names = (
+            _public_holidays(part, day.year).get(day) for part in self.config.local_public_holidays.get(region_code, ())
+        )
+        return next(filter(None, names), None)
 
     def unknown_regions(self, first: date, last: date) -> tuple[str, ...]:
         """Regions with a zone of which some day from `first` to `last` (included) is not known: reports mark them."""
@@ -117,9 +120,7 @@ class SchoolCalendar:
             return DayType.PUBLIC_HOLIDAY
         if self.break_on(day, zone):
             return DayType.HOLIDAY
-        if day.weekday() >= 5:
-            return DayType.WEEKEND
-        return self._school_day_type(day, zone, region_code)
+        return DayType.WEEKEND if day.weekday() >= 5 else self._school_day_type(day, zone, region_code)
 
     def _school_day_type(self, day: date, zone: str, region_code: str | None) -> DayType:
         rentree = self.rentree(school_year_of(day), zone)
@@ -132,24 +133,19 @@ class SchoolCalendar:
         return {2: DayType.WEDNESDAY, 4: DayType.FRIDAY}.get(day.weekday(), DayType.SCHOOL_DAY)
 
     def _is_return(self, day: date, zone: str, region_code: str | None) -> bool:
-        for back in range(1, RETURN_LOOK_BACK_DAYS + 1):
-            before = day - back * _DAY
-            if found := self.break_on(before, zone):
-                return found.days >= RETURN_BREAK_DAYS_MIN
-            if self.has_school(before, zone, region_code):
-                return False
-        return False
+        before = (day - back * _DAY for back in range(1, RETURN_LOOK_BACK_DAYS + 1))
+        last = next((one for one in before if self.break_on(one, zone) or self.has_school(one, zone, region_code)), day)
+        ended = self.break_on(last, zone)
+        return ended is not None and ended.days >= RETURN_BREAK_DAYS_MIN
 
     def _forced(self, day: date, zone: str, region_code: str | None) -> ForcedDays | None:
         return next((forced for forced in self.config.days if forced.applies(day, zone, region_code)), None)
 
     @cached_property
     def _breaks(self) -> dict[str, tuple[Break, ...]]:
-        told: dict[str, list[SchoolYear]] = {}
-        for year in self.config.school_years:
-            told.setdefault(year.zone, []).append(year)
         found = {zone: self._packaged_breaks(zone) for zone in PACKAGED_ZONES}
-        for zone, years in told.items():
+        for zone in {year.zone for year in self.config.school_years}:
+            years = [year for year in self.config.school_years if year.zone == zone]
             kept = [cut for b in found.get(zone, ()) for cut in _without(b, {year.year for year in years})]
             own = [b for year in years for b in year.all_breaks()]
             found[zone] = tuple(sorted(kept + own, key=lambda b: b.first))

@@ -138,17 +138,18 @@ def like_with_like(
         both = []
         for side in (now, then):
             visits = side.profile_visits if by == "profile" else side.service_visits
-            chosen = {place: n for place, n in visits.items() if place[1] in members}
-            if covered is not None:
-                chosen = {place: n for place, n in chosen.items() if place[0] in covered}
+            chosen = {
+                place: n
+                for place, n in visits.items()
+                if place[1] in members and (covered is None or place[0] in covered)
+            }
             both.append(_without_shares(chosen, side, _gone(side, perimeter, catalog)))
         return ComparedVisits(*both)
     if then.estimated or by == "project":
         # The projects that changed stand out; whether others did is of no matter to one.
         return None if by == "project" and code in perimeter.projects else all_projects(by, code, now, then)
-    if not perimeter.is_known or (by != "national" and perimeter.anywhere):
-        return None
-    if by == "academy" and code in perimeter.academies:
+    holds_changed = by == "academy" and code in perimeter.academies
+    if not perimeter.is_known or (by != "national" and perimeter.anywhere) or holds_changed:
         return None
     if by in ("national", "region"):
         both_gone = [_gone(side, perimeter, catalog) for side in (now, then)]

@@ -48,8 +48,7 @@ def compose(
         return None, choices
     for mark in (reading.mark for reading in taken):
         # The totals of the first reading stay: they tell when the hour was counted.
-        first_reading = known.get(mark.hour, mark)
-        known[mark.hour] = msgspec.structs.replace(mark, totals=first_reading.totals)
+        known[mark.hour] = msgspec.structs.replace(mark, totals=known.get(mark.hour, mark).totals)
     hours = tuple(known[hour] for hour in sorted(known))
     new_hours = [reading.mark.hour for reading in taken]
     rows = {
@@ -68,10 +67,9 @@ def compose(
 def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int, int]) -> Choice:
     if old is None:
         return Choice.TAKEN
-    if reading.mark.source is old.source is HourSource.IMPORT:
-        return Choice.TAKEN  # a person says so
-    if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.BACKFILL:
-        return Choice.TAKEN  # the sum of all parts as they are now
+    # A person says so; or it is the sum of all parts as they are now.
+    if reading.mark.source is old.source and old.source in (HourSource.IMPORT, HourSource.BACKFILL):
+        return Choice.TAKEN
     minutes = range(old.first_minute, old.end_minute)
     if old.source is HourSource.BACKFILL and reading.mark.source is HourSource.LIVE:
         # What Vigie counts itself takes the place of what logs told, but for an hour of which it saw less: it began in the midst of it.
@@ -125,8 +123,12 @@ def rows_of(minutes: Sequence[MinuteCounts], shift_minutes: int) -> Rows:
 
 def totals_of(totals: Mapping[Field, int]) -> Totals:
     """What has no minute."""
-    cuts = (Cut.REJECTED, Cut.DUPLICATE, Cut.LOST)
-    return Totals(*(sum(number for field, number in totals.items() if field[0] == cut) for cut in cuts))
+    return Totals(
+        *(
+            sum(number for field, number in totals.items() if field[0] == cut)
+            for cut in (Cut.REJECTED, Cut.DUPLICATE, Cut.LOST)
+        )
+    )
 
 
 def sketches_of(held: Mapping[tuple[str, ...], bytes]) -> Sketches:

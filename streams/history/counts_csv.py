@@ -52,24 +52,26 @@ def read_counts(file: CsvFile, catalog: Catalog) -> Counts:
         FileRefused: it cannot be used; the message names the line.
     """
     file.check_columns(COLUMNS, NEEDED)
-    items: list[_Item] = []
-    seen: dict[tuple[CutName, Key, int], int] = {}
+    seen: dict[tuple[CutName, Key, int], _Item] = {}
     known = _codes(catalog)
     for row in file.rows():
         try:
             item = _item(row, file.columns, known)
             if before := seen.get((item.cut, item.key, item.minute)):
-                raise ValueError(f"the same minute and codes as line {before}: keep one of both")
+                raise ValueError(f"the same minute and codes as line {before.line}: keep one of both")
         except ValueError as error:
             raise file.refusal(row.line, f"{error}; nothing was imported") from None
-        seen[item.cut, item.key, item.minute] = row.line
-        items.append(item)
+        seen[item.cut, item.key, item.minute] = item
+    items = list(seen.values())
     if not items:
         raise file.refusal(file.line, "the file holds no counts below it")
     _check_step(items, file)
     if other := next((item for item in items if item.simulated != items[0].simulated), None):
-        reason = f"the file holds simulated and real figures (line {items[0].line} is of the other kind)"
-        raise file.refusal(other.line, f"{reason}: import them from two files into two archives")
+        raise file.refusal(
+            other.line,
+            f"the file holds simulated and real figures (line {items[0].line} is of the other kind): "
+            "import them from two files into two archives",
+        )
     by_hour = itertools.groupby(sorted(items, key=_hour_of), _hour_of)
     return Counts(len(items), {hour: _reading(hour, list(some), file) for hour, some in by_hour}, items[0].simulated)
 
@@ -138,7 +140,8 @@ def _reading(hour: int, items: list[_Item], file: CsvFile) -> HourReading:
     if CutName.REGION not in by_cut:
         raise file.refusal(
             items[0].line,
-            f"the hour from {_iso(hour * 60)} has no rows of cut region: without them no total is known. Add them; nothing was imported",
+            f"the hour from {iso_utc(hour * 3_600_000)} has no rows of cut region: without them no total is known. "
+            "Add them; nothing was imported",
         )
     for cut, some in by_cut.items():
         if cut is not CutName.REGION:
@@ -177,10 +180,6 @@ def _check_sums(region: list[_Item], other: list[_Item], file: CsvFile) -> None:
             where = f"region {code}" if of_region else "all regions"
             raise file.refusal(
                 lines[place],
-                f"at {_iso(minute)} {where} has {totals[place]:,} {what} by region, {parts[place]:,} by {cut}: each "
+                f"at {iso_utc(minute * 60_000)} {where} has {totals[place]:,} {what} by region, {parts[place]:,} by {cut}: each "
                 "cut holds every event. Mend it, or leave that cut out of the whole hour; nothing was imported",
             )
-
-
-def _iso(minute: int) -> str:
-    return iso_utc(minute * 60_000)

@@ -75,8 +75,10 @@ class CutRows:
 
     def same_as(self, other: "CutRows") -> bool:
         """Whether both are the same rows."""
-        columns = ("series", "minute", "events", "visits", "late")
-        return self.keys == other.keys and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in columns)
+        return self.keys == other.keys and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("series", "minute", "events", "visits", "late")
+        )
 
     @staticmethod
     def _tidy(keys: tuple[Key, ...], series: Ints, *columns: Ints) -> "CutRows":

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.catalog import Catalog
-from streams.clock import paris_day
+from streams.clock import dates, paris_day
 from streams.history.calendar import SchoolCalendar, school_year_of
 from streams.history.calendar_config import DayType
 from streams.history.day_columns import CutName
@@ -125,9 +125,8 @@ class Estimate:
 
     def share_of_week(self, day: date, region: str) -> float:
         """Which part of a week's visits falls on a day in a region."""
-        monday = _monday(day)
-        weights = [self._weight(monday + timedelta(days=offset), region) for offset in range(WEEK_DAYS)]
-        return self._weight(day, region) / sum(weights)
+        week = dates(_monday(day), _monday(day) + timedelta(days=WEEK_DAYS - 1))
+        return self._weight(day, region) / sum(self._weight(one, region) for one in week)
 
     def _weight(self, day: date, region: str) -> float:
         zone = self.calendar.zones.get(region)

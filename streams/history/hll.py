@@ -4,6 +4,7 @@ Format (redis/src/hyperloglog.c): 16 bytes of head (`HYLL`, encoding, three unus
 endian (dense), or runs (sparse). The count is Ertl's estimator; standard error 0.81 %.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -62,11 +63,8 @@ def no_registers() -> Registers:
 
 def add(registers: Registers, members: Sequence[str]) -> None:
     """Let a sketch see members: PFADD."""
-    by_length: dict[int, list[bytes]] = {}
-    for member in map(str.encode, members):
-        by_length.setdefault(len(member), []).append(member)
-    for length, some in by_length.items():
-        see(registers, _murmur64a(some, length))
+    for length, some in itertools.groupby(sorted(map(str.encode, members), key=len), len):
+        see(registers, _murmur64a(list(some), length))
 
 
 def see(registers: Registers, hashed: NDArray[np.uint64]) -> None:

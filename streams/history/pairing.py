@@ -28,6 +28,10 @@ class DayUse(StrEnum):
     UNKNOWN = "day of no known school calendar"
 
 
+#: In school time, and in holidays, by weekday.
+_WEEKEND = {5: (DayUse.SATURDAY, DayUse.FREE_SATURDAY), 6: (DayUse.SUNDAY, DayUse.FREE_SUNDAY)}
+
+
 @dataclass(frozen=True, slots=True)
 class UnlikeDays:
     """How many of the days compared are of a kind on both sides, where these numbers differ; in these zones."""
@@ -42,9 +46,8 @@ def kind_of(calendar: SchoolCalendar, day: date, zone: str) -> DayUse:
     """The kind of one day in a zone."""
     if day.weekday() >= 5:
         is_free = calendar.is_known(day, zone) and calendar.break_on(day, zone) is not None
-        if day.weekday() == 5:
-            return DayUse.FREE_SATURDAY if is_free else DayUse.SATURDAY
-        return DayUse.FREE_SUNDAY if is_free else DayUse.SUNDAY
+        used, free = _WEEKEND[day.weekday()]
+        return free if is_free else used
     if calendar.public_holiday(day) is not None:
         return DayUse.PUBLIC
     if not calendar.is_known(day, zone):

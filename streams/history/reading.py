@@ -70,12 +70,11 @@ class PastDay:
         return sum(mark.measured_minutes for mark in self.hours)
 
 
-#: What figures may be asked by: the cut they are in, and what a cut's key becomes.
-Grouped = tuple[CutName, Callable[[Key], Key]]
+def groupings(catalog: Catalog) -> dict[str, tuple[CutName, Callable[[Key], Key]]]:
+    """What figures may be asked by: the cut they are in, and what a cut's key becomes.
 
-
-def groupings(catalog: Catalog) -> dict[str, Grouped]:
-    """Every grouping by name. `group` has no entry: the published groups overlap (see `Catalog.published_groups`)."""
+    `group` has no entry: the published groups overlap (see `Catalog.published_groups`).
+    """
     family = {service.code: service.family for service in catalog.services}
     zone = {region.code: region.zone for region in catalog.regions}
     cut = CutName
@@ -202,9 +201,8 @@ class History:
         return parts
 
     def _with_live(self, day: date, found: PastDay | None) -> PastDay | None:
-        first, end = paris_day(day)
         archived = {mark.hour for mark in found.hours} if found else set()
-        readings = list(self._live_hours(first, end, archived))
+        readings = list(self._live_hours(*paris_day(day), archived))
         if not readings:
             return found
         before = found or PastDay(day, (), no_rows(), Sketches.none())

@@ -209,8 +209,8 @@ class _Rows:
         self._unknown = unknown
         self._few = few
         self.perimeter = find_perimeter(sides.now, sides.then, catalog, sides.extents)
-        self._marks = [Mark.SIMULATED] * simulated + [Mark.ESTIMATED] * sides.then.estimated
-        self._marks += [Mark.UNLIKE_DAYS] * unlike
+        holds = {Mark.SIMULATED: simulated, Mark.ESTIMATED: sides.then.estimated, Mark.UNLIKE_DAYS: unlike}
+        self._marks = [mark for mark, is_so in holds.items() if is_so]
 
     def all(self) -> tuple[Row, ...]:
         """Everything but France."""
@@ -280,9 +280,10 @@ class _Rows:
 
 
 def _labels(catalog: Catalog) -> dict[tuple[str, str], str]:
-    labels = {("national", "FR"): "France"}
-    labels |= {("region", region.code): region.name for region in catalog.regions}
-    labels |= {("academy", a.code): a.name for region in catalog.regions for a in region.academies}
-    labels |= {("service", service.code): service.label for service in catalog.services}
-    labels |= {("project", project.code): project.name for project in catalog.projects}
-    return labels
+    return {
+        ("national", "FR"): "France",
+        **{("region", region.code): region.name for region in catalog.regions},
+        **{("academy", a.code): a.name for region in catalog.regions for a in region.academies},
+        **{("service", service.code): service.label for service in catalog.services},
+        **{("project", project.code): project.name for project in catalog.projects},
+    }

@@ -130,8 +130,8 @@ def _source(report: Report) -> str:
 def _cards(report: Report) -> list[tuple[str, str, str]]:
     """(title, figure, what it says)."""
     total = report.total
-    grown = [("Jour de la rentrée", report.first_day, report.first_extent)] if report.first_day else []
-    grown += [("Quatre premières semaines" if report.question.kind == "rentree" else "Visites", total, report.extent)]
+    of_all = "Quatre premières semaines" if report.question.kind == "rentree" else "Visites"
+    grown = [("Jour de la rentrée", report.first_day, report.first_extent), (of_all, total, report.extent)]
     cards = [
         (title, french.growth(row.growth), FRENCH.comparison(row, extent, _source(report)))
         for title, row, extent in grown
@@ -143,8 +143,9 @@ def _cards(report: Report) -> list[tuple[str, str, str]]:
             ("Visiteurs différents (approché)", users if isinstance(users, str) else french.number(users), then)
         )
     if total.peak:
-        visits = f"{french.number(total.peak.visits)} visites"
-        cards.append(("Minute de pointe", visits, french.moment(total.peak.minute)))
+        cards.append(
+            ("Minute de pointe", f"{french.number(total.peak.visits)} visites", french.moment(total.peak.minute))
+        )
     return cards
 
 
@@ -168,9 +169,9 @@ def _day_bars(report: Report) -> list[DayBar]:
 
 def _first_day(report: Report) -> list[Line]:
     """Both first days by minute; nothing where one has none."""
-    lines = []
-    for side, colour, source in ((report.then, THEN, _source(report)), (report.now, NOW, "")):
-        if side.first_day is None:
-            return []
-        lines.append(Line(french.day(side.days[0]) + source, side.first_day[1].astype(float).tolist(), colour))
-    return lines
+    lines = [
+        Line(french.day(side.days[0]) + source, side.first_day[1].astype(float).tolist(), colour)
+        for side, colour, source in ((report.then, THEN, _source(report)), (report.now, NOW, ""))
+        if side.first_day
+    ]
+    return lines if len(lines) == 2 else []

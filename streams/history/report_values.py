@@ -8,9 +8,10 @@ from typing import IO, Any
 import numpy as np
 
 from streams.clock import iso_utc
+from streams.history.day_columns import Ints
 from streams.history.pairing import Likeness, PairedDay
 from streams.history.report import Mark, Report, Row
-from streams.history.side import Extent, Ints, Side
+from streams.history.side import Extent, Side
 
 
 @dataclass(frozen=True, slots=True)

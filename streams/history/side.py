@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.clock import PARIS, paris_day
-from streams.history.day_columns import CutName, Key
+from streams.history.day_columns import CutName, Ints, Key
 from streams.history.marks import MINUTES_AN_HOUR, HourMark, HourSource, note_measured
 
 DAY_MINUTES = 24 * 60
@@ -99,9 +99,6 @@ def wall_minutes(day: date) -> NDArray[np.int64]:
     first, end = paris_day(day)
     hours = [datetime.fromtimestamp(minute * 60, UTC).astimezone(PARIS).hour for minute in range(first, end, 60)]
     return (np.repeat(np.array(hours) * MINUTES_AN_HOUR, 60) + np.tile(np.arange(60), len(hours))).astype(np.int64)
-
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

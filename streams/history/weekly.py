@@ -149,8 +149,10 @@ def read_weeks(file: CsvFile, catalog: Catalog) -> ReadWeeks:
         raise file.refusal(file.line, "the file holds no line of figures below it")
     if twice := weeks.twice():
         line, uai, before = twice
-        said = f"{uai} has this week on line {before} already: keep one of both. Mend that line; nothing was imported"
-        raise file.refusal(line, said)
+        raise file.refusal(
+            line,
+            f"{uai} has this week on line {before} already: keep one of both. Mend that line; nothing was imported",
+        )
     unknown = sum(catalog.uai_index[uai][0] == UNKNOWN for uai in weeks.establishments)
     return ReadWeeks(rows, weeks, unknown, tuple(ignored))
 
@@ -201,8 +203,10 @@ def _columns(file: CsvFile, catalog: Catalog) -> tuple[dict[str, _Measured], lis
             continue
         if alike := difflib.get_close_matches(_bare(key), absent, 1, _ALIKE):
             kind, code = known[absent[alike[0]]]
-            reason = f"column {quoted(name)}: is it that of {kind} {code}? Name it as config/{kind}s.yaml does, or take it out"
-            raise file.refusal(file.line, reason)
+            raise file.refusal(
+                file.line,
+                f"column {quoted(name)}: is it that of {kind} {code}? Name it as config/{kind}s.yaml does, or take it out",
+            )
         ignored.append(name)
     if not measured:
         said = ", ".join(ignored) or "none at all"
@@ -216,6 +220,7 @@ def _bare(key: str) -> str:
 
 def _known(catalog: Catalog) -> dict[str, tuple[str, str]]:
     """Key of a column of visits -> (kind, code)."""
-    profiles = [(profile.column, ("profile", profile.code)) for profile in catalog.profiles]
-    services = [(service.column, ("service", service.code)) for service in catalog.services]
-    return {column_key(_VISITS + column): measured for column, measured in [*profiles, *services] if column}
+    return {
+        **{column_key(_VISITS + one.column): ("profile", one.code) for one in catalog.profiles if one.column},
+        **{column_key(_VISITS + one.column): ("service", one.code) for one in catalog.services if one.column},
+    }

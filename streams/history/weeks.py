@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from streams.catalog import Catalog
-from streams.history.archive import Archive
+from streams.history.archive import Archive, date_of
 from streams.history.whole_files import ArchiveError, read_json, unreadable
 
 #: Visits by establishment (UAI) and code of a profile or service.
@@ -190,27 +190,20 @@ def load_weeks(directory: Path, catalog: Catalog, firsts: Collection[date] | Non
         ArchiveError: a file is damaged.
     """
     wanted = held_weeks(directory) if firsts is None else sorted(firsts)
-    found = {}
-    for first, kind in itertools.product(wanted, KINDS):
-        stored = _stored_at(directory / "weekly" / f"{first}-{kind}.json")
-        if stored is not None:
-            found[first, kind] = _week(stored, catalog)
-    return found
+    return {
+        (first, kind): _week(stored, catalog)
+        for first, kind in itertools.product(wanted, KINDS)
+        if (stored := _stored_at(directory / "weekly" / f"{first}-{kind}.json"))
+    }
 
 
 def held_weeks(directory: Path) -> list[date]:
     """The first days of the weeks that were imported."""
-    found = set()
     try:
         paths = list((directory / "weekly").glob("[0-9]*-*-*-*.json"))
     except OSError as error:
         raise unreadable(directory / "weekly", error) from None
-    for path in paths:
-        try:
-            found.add(date.fromisoformat(path.stem[:10]))
-        except ValueError:
-            continue  # not one of ours
-    return sorted(found)
+    return sorted({first for path in paths if (first := date_of(path.stem[:10]))})
 
 
 def _merged(path: Path, figures: Figures) -> Figures:
@@ -221,8 +214,9 @@ def _merged(path: Path, figures: Figures) -> Figures:
 
 def _stored(first: date, kind: str, figures: Figures) -> StoredWeek:
     codes = tuple(sorted({code for some in figures.values() for code in some}))
-    rows = {uai: tuple(figures[uai].get(code) for code in codes) for uai in sorted(figures)}
-    return StoredWeek(first, kind, codes, rows)
+    return StoredWeek(
+        first, kind, codes, {uai: tuple(figures[uai].get(code) for code in codes) for uai in sorted(figures)}
+    )
 
 
 def _stored_at(path: Path) -> StoredWeek | None:
