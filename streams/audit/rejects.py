@@ -116,7 +116,7 @@ def read_rejects(
 
 def parse(partition: int, record: Any) -> Rejected | ReplayMark | None:
     """Return what one record of the dead-letter topic is; None for one that Vigie did not write."""
-    headers = {name: value for name, value in record.headers or ()}
+    headers = dict(record.headers or ())
     key = (record.key or b"").decode(errors="replace")
     if stage := headers.get(REPLAY_HEADER):
         return ReplayMark(key, partition, stage.decode(), headers.get(ID_HEADER, b"").decode(), record.timestamp)
@@ -125,8 +125,7 @@ def parse(partition: int, record: Any) -> Rejected | ReplayMark | None:
         cut = Whole(int(headers[BYTES_HEADER]), headers[DIGEST_HEADER].decode()) if BYTES_HEADER in headers else None
     except (KeyError, ValueError, AttributeError):
         return None
-    project = project_of(record.value)
-    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project, partition, cut)
+    return Rejected(key, reason, append_ms, headers.get("key"), record.value, project_of(record.value), partition, cut)
 
 
 def project_of(value: bytes | None) -> str:
@@ -197,15 +196,14 @@ def tally(found: Iterable[Rejected | ReplayMark], by: str, shift_seconds: int = 
     where: dict[str, tuple[str, str]] = {}
     replayed: set[str] = set()
     for each in found:
-        if isinstance(each, ReplayMark):
-            if each.stage == DONE:  # perhaps read before its dead letter: they may lie in different partitions
-                replayed.add(each.key)
-            continue
-        cell = (_group(each, by, shift_seconds), each.reason)
-        if cell not in table.rows and len(table.rows) >= ROWS_MAX:
-            cell = (OTHERS, each.reason)
-        table.rows.setdefault(cell, RejectsRow()).kept += 1
-        where[each.key] = cell
+        if isinstance(each, Rejected):
+            cell = (_group(each, by, shift_seconds), each.reason)
+            if cell not in table.rows and len(table.rows) >= ROWS_MAX:
+                cell = (OTHERS, each.reason)
+            table.rows.setdefault(cell, RejectsRow()).kept += 1
+            where[each.key] = cell
+        elif each.stage == DONE:  # perhaps read before its dead letter: they may lie in different partitions
+            replayed.add(each.key)
     for key in replayed & where.keys():
         table.rows[where[key]].replayed += 1
     return table

@@ -91,7 +91,9 @@ def is_caught_up(old: Snapshot, new: Snapshot) -> bool:
     """Whether the new prefix, read after the old one, holds everything that this one did, and has settled as far."""
     return (
         bool(new.partitions)
-        and all(_position(new, n) >= state.next_offset for n, state in old.offsets.items())
+        and all(
+            n in new.offsets and new.offsets[n].next_offset >= state.next_offset for n, state in old.offsets.items()
+        )
         and (new.settled_ms or 0) // MINUTE_MS >= (old.settled_ms or 0) // MINUTE_MS
     )
 
@@ -182,11 +184,6 @@ def still_in_use(snapshot: Snapshot) -> str | None:
     return f"observers still show it ({', '.join(observers)})" if observers else None
 
 
-def _position(snapshot: Snapshot, partition: int) -> int:
-    state = snapshot.offsets.get(partition)
-    return state.next_offset if state else -1
-
-
 #: What differs is looked at so often, with longer and longer pauses: so many times this.
 LOOKS_MAX = 5
 MINUTES_A_CALL = 240
@@ -211,7 +208,11 @@ def unlike_minutes(old: LiveReader, new: LiveReader, first: int | None, end: int
     both = doubtful = sorted(set(old.held(first, end)) & set(new.held(first, end)))
     found: list[Unlike] = []
     for attempt in range(LOOKS_MAX):
-        found = [row for page in _pages(doubtful) for row in _unlike(old, new, page, LOOK_SECONDS * attempt)]
+        found = [
+            row
+            for at in range(0, len(doubtful), MINUTES_A_CALL)
+            for row in _unlike(old, new, doubtful[at : at + MINUTES_A_CALL], LOOK_SECONDS * attempt)
+        ]
         doubtful = sorted({row.minute for row in found})
         if not doubtful:
             break
@@ -228,7 +229,3 @@ def _unlike(old: LiveReader, new: LiveReader, minutes: Sequence[int], pause_seco
             least, most, number = (counts.get(key, 0) for counts in (low.counts, high.counts, one.counts))
             if not least <= number <= most:
                 yield Unlike(one.minute, key, most, number)
-
-
-def _pages(minutes: Sequence[int]) -> list[Sequence[int]]:
-    return [minutes[at : at + MINUTES_A_CALL] for at in range(0, len(minutes), MINUTES_A_CALL)]

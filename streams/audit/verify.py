@@ -100,9 +100,11 @@ def _add_recount(result: Comparison, found: Recount) -> None:
         result.differences.append(
             "the recount could not compare everything: " + ("; ".join(found.notes) or "nothing was counted")
         )
-    for each in compared.differences:
-        where = "total" if each.minute is None else f"minute {each.minute}"
-        result.differences.append(f"{where} {' '.join(each.row)}: Redis says {each.redis:,}, recount {each.recount:,}")
+    result.differences += [
+        f"{'total' if each.minute is None else f'minute {each.minute}'} {' '.join(each.row)}: Redis says {each.redis:,}, "
+        f"recount {each.recount:,}"
+        for each in compared.differences
+    ]
 
 
 def compare(
@@ -181,10 +183,13 @@ def _compare_minutes(result: Comparison, source: str, mine: Minutes, redis: Minu
 
 def report(comparison: Comparison, say: Callable[[str], None]) -> int:
     """Print the table, what was compared and every difference (bounded); return 0 where all agree, else 1."""
-    rows: list[tuple[str, ...]] = [("", "published", "= counted", "+ rejected", "+ duplicates")]
-    for each in comparison.figures:
-        numbers = (each.published, each.counted, each.rejected, each.duplicates)
-        rows.append((each.source, *("-" if number is None else f"{number:,}" for number in numbers)))
+    rows: list[tuple[str, ...]] = [
+        ("", "published", "= counted", "+ rejected", "+ duplicates"),
+        *(
+            (each.source, *map(_cell, (each.published, each.counted, each.rejected, each.duplicates)))
+            for each in comparison.figures
+        ),
+    ]
     differences = comparison.differences
     more = len(differences) - SHOWN_DIFFERENCES_MAX
     lines = [
@@ -199,3 +204,7 @@ def report(comparison: Comparison, say: Callable[[str], None]) -> int:
     for line in lines:
         say(line)
     return 1 if differences else 0
+
+
+def _cell(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

@@ -140,8 +140,8 @@ class BackfillRun:
         files = list(dict.fromkeys(self._plan.files))
         stems = {name: self.spool.stem(name) for name in files}
         reports = {name: self.spool.known(stems[name]) for name in files}
-        left = [name for name in files if reports[name] is None]
-        left.sort(key=lambda name: -os.path.getsize(name))  # the largest first: nobody waits for it at the end
+        # The largest first: nobody waits for it at the end.
+        left = sorted((name for name in files if reports[name] is None), key=lambda name: -os.path.getsize(name))
         pool = WorkPool(self._plan.processes, len(left), self._die_with)
         total = sum(os.path.getsize(name) for name in left)
         projects = {code: number for number, code in enumerate(self._plan.rules.catalog.project_codes)}
@@ -198,9 +198,9 @@ class BackfillRun:
                 of_file.setdefault(held.project, []).append(held)
                 if held.day >= self._plan.end.toordinal():
                     self.result.unfinished_events += held.events
-                    continue
-                mark = InputMark(os.path.basename(report.name), held.events, held.digest)
-                found.setdefault((held.day, held.project), []).append(mark)
+                else:
+                    mark = InputMark(os.path.basename(report.name), held.events, held.digest)
+                    found.setdefault((held.day, held.project), []).append(mark)
             for project, days in of_file.items():
                 inputs_of.setdefault(project, []).append(days)
         spans = {project: tuple(measured_spans(inputs)) for project, inputs in inputs_of.items()}

@@ -51,8 +51,12 @@ class SketchBook:
 
     def sketches(self) -> Sketches:
         """What was taken."""
-        users = {key: hll.sketch_of(registers) for key, registers in self._users.items()}
-        return Sketches(users, {key: hll.sketch_of(registers) for key, registers in self._schools.items()})
+        return Sketches(
+            *(
+                {key: hll.sketch_of(registers) for key, registers in held.items()}
+                for held in (self._users, self._schools)
+            )
+        )
 
 
 def of_date(day: date, own: Iterable[Sketches], around: Iterable[Sketches]) -> Sketches:
@@ -149,7 +153,8 @@ def count_part(rules: CountingRules, task: PartTask, stop: Callable[[], bool]) -
             return None
         delta = counter.count(list(_batches(rules.plan, ts, values, offset)))
         offset += len(values)
-        _take(minutes, delta)
+        assert minutes.keys().isdisjoint(delta.minutes), "a step holds whole minutes"
+        minutes |= {minute: MinuteCounts(minute, counts) for minute, counts in delta.minutes.items()}
         book.add(delta)
         unseen.update(delta.unseen)
         events, duplicates = events + len(values), duplicates + delta.duplicates
@@ -159,15 +164,17 @@ def count_part(rules: CountingRules, task: PartTask, stop: Callable[[], bool]) -
     )
     held = {minute // MINUTES_AN_HOUR for minute in minutes}
     hours = tuple(mark for mark in marks if mark.measured or mark.hour in held)
-    rows = rows_of(list(minutes.values()), 0)
-    part = DayFile(task.day, 0, hours, rows, book.sketches(), rules.catalog.digest, task.inputs, lead_events)
+    part = DayFile(
+        task.day,
+        0,
+        hours,
+        rows_of(list(minutes.values()), 0),
+        book.sketches(),
+        rules.catalog.digest,
+        task.inputs,
+        lead_events,
+    )
     return CountedPart(part, events, duplicates, unseen)
-
-
-def _take(minutes: dict[int, MinuteCounts], delta: Delta) -> None:
-    for minute, counts in delta.minutes.items():
-        assert minute not in minutes, "a step holds whole minutes"
-        minutes[minute] = MinuteCounts(minute, counts)
 
 
 def _batches(plan: MemoryPlan, ts: Sequence[int], values: Sequence[bytes], offset: int) -> Iterator[Batch]:

@@ -117,9 +117,7 @@ def may_replace(old: FileHead | None, inputs: Sequence[InputMark], lead_events: 
     if _sum(before) == _sum(now) or (has_all and had_all):
         # The same events: counted anew where another list says what they are, or where the hour before the day is known better.
         return PartChoice.WRITTEN if lead_events > old.lead_events or catalog != old.catalog else PartChoice.SAME
-    if has_all:
-        return PartChoice.WRITTEN
-    return PartChoice.SAME if had_all else PartChoice.OTHER_FILES
+    return PartChoice.WRITTEN if has_all else PartChoice.SAME if had_all else PartChoice.OTHER_FILES
 
 
 def _sum(marks: list[tuple[int, int]]) -> tuple[int, int]:
@@ -143,32 +141,28 @@ def write_day(archive: Archive, store: PartStore, day: date, catalog: str) -> Wr
         ArchiveError: the file cannot be written.
     """
     spans: dict[int, list[tuple[int, int]]] = {}
-    rows: dict[CutName, list[CutRows]] = {cut: [] for cut in CutName}
+    found: dict[CutName, list[CutRows]] = {cut: [] for cut in CutName}
     own: list[Sketches] = []
     for reader in store.of_day(day):
         own.append(reader.sketches())
         for mark in reader.head.hours:
             spans.setdefault(mark.hour, []).extend(mark.measured)
         for cut in CutName:
-            rows[cut].append(reader.rows(cut))
+            found[cut].append(reader.rows(cut))
     around = [reader.sketches() for step in (-1, 1) for reader in store.of_day(day + timedelta(days=step))]
     for mark in archive.read(day, lambda file: file.head.hours) or ():
         if mark.source is HourSource.BACKFILL:  # an hour that no log tells of any more is no sum of anything
             spans.setdefault(mark.hour, [])
-    sums = {cut: CutRows.joined(parts).grouped(lambda key: key) for cut, parts in rows.items()}
+    sums = {cut: CutRows.joined(parts).grouped(lambda key: key) for cut, parts in found.items()}
     readings = [
         HourReading(
-            HourMark(hour, HourSource.BACKFILL, tuple(joined(found))),
-            {cut: _of_hour(sums[cut], hour) for cut in CutName},
+            HourMark(hour, HourSource.BACKFILL, tuple(joined(measured))),
+            {cut: rows.where(rows.minute // MINUTES_AN_HOUR == hour) for cut, rows in sums.items()},
         )
-        for hour, found in sorted(spans.items())
+        for hour, measured in sorted(spans.items())
     ]
     done = archive.update(day, readings, of_date(day, own, around), catalog=catalog)
     return WrittenDay(day, done.written, sum(choice is Choice.REFUSED for choice in done.choices.values()))
-
-
-def _of_hour(rows: CutRows, hour: int) -> CutRows:
-    return rows.where(rows.minute // MINUTES_AN_HOUR == hour) if len(rows.series) else CutRows.empty()
 
 
 _SPOOL = ".spool"

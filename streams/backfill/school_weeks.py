@@ -36,8 +36,7 @@ def schools_of_week(
     """
     found: dict[str, SchoolWeek] = {}
     for project in projects:
-        columns = _columns(catalog, runs, project, monday)
-        if columns is not None:
+        if (columns := _columns(catalog, runs, project, monday)) is not None:
             _count(found, columns, catalog, paris_day(monday)[0] * MINUTE_MS)
     return dict(sorted(found.items()))
 
@@ -96,8 +95,7 @@ def _count(found: dict[str, SchoolWeek], columns: _Columns, catalog: Catalog, fr
     of_service = _starts(columns.ts, columns.visitors, columns.services) & inside
     size = len(columns.names)
     for school, number in enumerate(np.bincount(columns.schools[visits], minlength=size).tolist()):
-        week = found.setdefault(columns.names[school], SchoolWeek())
-        week.visits += number
+        found.setdefault(columns.names[school], SchoolWeek()).visits += number
     for school, number in enumerate(_distinct(columns.schools[inside], columns.visitors[inside], size)):
         found[columns.names[school]].users += number
     for codes, numbers, starts in (

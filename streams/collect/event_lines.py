@@ -105,9 +105,9 @@ def validate_lines(
                 verdict = Reason.OTHER_PROJECT
         if verdict is not None:
             found.refused.append(RefusedLine(number, verdict))
-            continue
-        found.records.append((event.visitor.encode(), value))
-        found.accepted[project] += 1  # type: ignore[index]  # it is one of `projects`
+        else:
+            found.records.append((event.visitor.encode(), value))
+            found.accepted[project] += 1  # type: ignore[index]  # it is one of `projects`
     return found
 
 

@@ -179,10 +179,8 @@ def _weights(like: tuple[date, ...], day: date) -> Values:
 def _after_rentree(known: KnownDays, day: date, rentree: date) -> Outlook | None:
     before = known.rentree_of(rentree - timedelta(days=60))
     then = before + (day - rentree) if before else None
-    if then is None or then not in known.days:
-        return None
     # A rentrée on another weekday: its weekend is no day of school.
-    if (then.weekday() >= 5) is not (day.weekday() >= 5):
+    if then is None or then not in known.days or (then.weekday() >= 5) is not (day.weekday() >= 5):
         return None
     return _from_last_year(known, day, (then,), ("from the rentrée before alone", rentree), RENTREE_SPREAD_MIN)
 

@@ -61,17 +61,16 @@ def users_a_visit(history: History, days: Iterable[date]) -> float | None:
     """Distinct users of a day in France for each visit, over these days; None where the archive has no users of them."""
     users = visits = 0.0
     for day in days:
-        if (found := history.day(day)) is None or not found.sketches.users:
-            continue
-        # A region's own day where its day in Paris is no other.
-        of_region = {
-            key[1]: sketch
-            for kind in ("region", "paris")
-            for key, sketch in found.sketches.users.items()
-            if key[0] == kind
-        }
-        users += hll.count(hll.union(list(of_region.values())))
-        visits += float(found.rows[CutName.REGION].visits.sum())
+        if (found := history.day(day)) is not None and found.sketches.users:
+            # A region's own day where its day in Paris is no other.
+            of_region = {
+                key[1]: sketch
+                for kind in ("region", "paris")
+                for key, sketch in found.sketches.users.items()
+                if key[0] == kind
+            }
+            users += hll.count(hll.union(of_region.values()))
+            visits += float(found.rows[CutName.REGION].visits.sum())
     return users / visits if visits else None
 
 
@@ -85,11 +84,9 @@ def _tables(
     read: dict[date, tuple[tuple[Key, ...], Values]] = {}
     for day in days:
         panel = history.panel(by, measure, *paris_day(day))
-        if panel.share.mean() < MEASURED_MIN or not panel.keys:
-            continue
-        wall = wall_minutes(day)
-        values = np.nan_to_num(panel.values)
-        read[day] = panel.keys, np.stack([np.bincount(wall, row, DAY_MINUTES) for row in values])
+        if panel.share.mean() >= MEASURED_MIN and panel.keys:
+            rows = [np.bincount(wall_minutes(day), row, DAY_MINUTES) for row in np.nan_to_num(panel.values)]
+            read[day] = panel.keys, np.stack(rows)
     keys = tuple(sorted({key for of_day, _table in read.values() for key in of_day}))
     index = {key: number for number, key in enumerate(keys)}
     found = {day: np.zeros((len(keys), DAY_MINUTES)) for day in read}

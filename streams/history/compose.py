@@ -52,8 +52,13 @@ def compose(
     hours = tuple(known[hour] for hour in sorted(known))
     new_hours = [reading.mark.hour for reading in taken]
     rows = {
-        cut: CutRows.joined([_without(before.rows[cut], new_hours), *(reading.rows[cut] for reading in taken)])
-        for cut in CutName
+        cut: CutRows.joined(
+            [
+                kept.where(~np.isin(kept.minute // MINUTES_AN_HOUR, new_hours)),
+                *(reading.rows[cut] for reading in taken),
+            ]
+        )
+        for cut, kept in before.rows.items()
     }
     if (
         merged == before.sketches
@@ -83,10 +88,6 @@ def _choose(old: HourMark | None, reading: HourReading, old_events: Mapping[int,
         return Choice.REFUSED
     grown = any(new_events.get(minute, 0) > old_events.get(minute, 0) for minute in minutes)
     return Choice.TAKEN if grown or reading.mark.measured != old.measured else Choice.SAME
-
-
-def _without(rows: CutRows, hours: list[int]) -> CutRows:
-    return rows.where(~np.isin(rows.minute // MINUTES_AN_HOUR, hours)) if len(rows.series) else rows
 
 
 #: Redis's cuts of events, visits and late events for each cut of the archive, and which of their codes the archive has, in its order.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.clock import paris_text
 from streams.history.report import Mark, Report, Row
@@ -165,9 +165,11 @@ def _moment_text(minute: int) -> str:
 
 def _plain_table(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table without lines: the first column and those without a name to the left, numbers to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for number, name in enumerate(names):
-        table.add_column(name, justify="left" if number == 0 or not name else "right", no_wrap=True)
+    columns = (
+        Column(name, justify="left" if number == 0 or not name else "right", no_wrap=True)
+        for number, name in enumerate(names)
+    )
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for cells in rows:
         table.add_row(*cells)
     return table

@@ -52,9 +52,13 @@ class Acknowledgement:
 
 def labels_of(alert: AlertRecord, project_regions: Mapping[str, str | None]) -> dict[str, str]:
     """The labels by which Prometheus, Alertmanager and boards know an alert. A project's carries the region it lies in."""
-    region = alert.region or project_regions.get(alert.project or "") or NO_LABEL
-    codes = {"region": region, "service": alert.service or NO_LABEL, "project": alert.project or NO_LABEL}
-    return {"kind": alert.kind, "scope": alert.scope, **codes}
+    return {
+        "kind": alert.kind,
+        "scope": alert.scope,
+        "region": alert.region or project_regions.get(alert.project or "") or NO_LABEL,
+        "service": alert.service or NO_LABEL,
+        "project": alert.project or NO_LABEL,
+    }
 
 
 def acknowledged(

@@ -209,9 +209,8 @@ class _Folding:
         )
 
     def _contains(self, wide: AlertRecord, narrow: AlertRecord) -> bool:
-        if LEVELS.index(wide.scope) >= LEVELS.index(narrow.scope):
-            return False
-        return wide.scope == NATIONAL or (wide.scope == REGION and wide.region == self._regions[narrow.id])
+        lies_in = wide.scope == NATIONAL or (wide.scope == REGION and wide.region == self._regions[narrow.id])
+        return lies_in and LEVELS.index(wide.scope) < LEVELS.index(narrow.scope)
 
 
 def _minutes(alert: AlertRecord) -> float:

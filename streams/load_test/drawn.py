@@ -107,8 +107,9 @@ class DayDrawer:
     def _shuffled_services(self, minute: int) -> dict[str, Ints]:
         found: dict[str, list[Ints]] = {}
         for (region, service), numbers in self._rows[CutName.REGION_SERVICE].get(minute, {}).items():
-            number = self._services.get(service, self._services[UNKNOWN])
-            found.setdefault(region, []).append(np.full(sum(numbers), number))
+            found.setdefault(region, []).append(
+                np.full(sum(numbers), self._services.get(service, self._services[UNKNOWN]))
+            )
         return {region: self._rng.permutation(np.concatenate(parts)) for region, parts in found.items()}
 
     def _cell(self, cell: Cell, numbers: tuple[int, int], minute: int) -> tuple[Ints, Ints, Ints]:

@@ -78,7 +78,7 @@ class LoadTestResult:
         through = "Kafka" if self.through == "kafka" else "le collecteur"
         p50, p95, p99 = (_seconds(each) for each in self.delays_seconds)
         expected = "" if balance.visits_expected is None else f", {number(balance.visits_expected)} attendues"
-        told = [
+        return [
             f"essai de charge : {self.source}, fois {self.times:g}, par {through}, {counted(self.workers, 'ouvrier')}, "
             f"{counted(self.senders, 'générateur')}",
             f"verdict : {self._words()}",
@@ -88,11 +88,11 @@ class LoadTestResult:
             f"  de l’envoi à Redis         p50 {p50}, p95 {p95}, p99 {p99} ; la page relit Redis chaque seconde",
             f"  machine                    {percent(found.machine_max)} au plus ; "
             f"d’autres programmes : {percent(found.others_max)} au plus",
-        ]
-        for name in sorted({*found.cores, *self.memory_mib}, key=_rank):
-            cores, mib = found.cores.get(name, 0.0), self.memory_mib.get(name, 0.0)
-            told.append(f"    {_french(name):<24} {decimal(cores, 2)} cœur au plus, {number(mib)} Mio")
-        told += [
+            *(
+                f"    {_french(name):<24} {decimal(found.cores.get(name, 0.0), 2)} cœur au plus, "
+                f"{number(self.memory_mib.get(name, 0.0))} Mio"
+                for name in sorted({*found.cores, *self.memory_mib}, key=_rank)
+            ),
             f"  Redis tient                {number(self.redis_bytes / (1 << 20))} Mio de données",
             f"  un ouvrier                 {decimal(found.worker_us, 1)} µs de processeur par événement",
             f"  un générateur              {number(self.sender_rate_per_core)} événements/s et par cœur",
@@ -102,12 +102,13 @@ class LoadTestResult:
             f"  visites                    {number(balance.visits)} comptées{expected}",
             f"pour {self.need_of} ({number(self.need_rate)} événements/s à la pire minute) : "
             f"{counted(workers_for(self.need_rate, found.worker_us), 'ouvrier')}, la moitié de chaque cœur restant libre",
+            *(
+                [f"attention : {self.restarts} redémarrage(s) de processus pendant l’essai ; voir leurs journaux"]
+                if self.restarts
+                else []
+            ),
+            *(f"à savoir : {each}" for each in self.left_out),
         ]
-        if self.restarts:
-            told.append(
-                f"attention : {self.restarts} redémarrage(s) de processus pendant l’essai ; voir leurs journaux"
-            )
-        return told + [f"à savoir : {each}" for each in self.left_out]
 
     def _words(self) -> str:
         found = self.verdict

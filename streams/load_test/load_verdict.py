@@ -61,16 +61,14 @@ def verdict(seconds: Sequence[LoadSecond]) -> LoadVerdict:
     held = [place == 0 or _holds(one, rate) for place, (one, rate) in enumerate(zip(seconds, rates, strict=True))]
     length = min(RATE_SECONDS, seconds[-1].at - seconds[0].at)
     long_enough = [place for place, one in enumerate(seconds) if one.at - seconds[0].at >= length]
-    offered = max((rates[place] for place in long_enough), default=0.0)
-    held_max = max((rates[place] for place in long_enough if held[place]), default=0.0)
     first = next((place for place, is_held in enumerate(held) if not is_held), None)
     machine = max((_mean(seconds, place, lambda one: one.machine) for place in long_enough), default=0.0)
     held_or_not = LoadOutcome.HELD if first is None else LoadOutcome.NOT_HELD
     lags = [max(0, one.sent - one.counted) for one in seconds]
     return LoadVerdict(
         outcome=LoadOutcome.MACHINE_LIMITED if machine > MACHINE_FULL else held_or_not,
-        offered_max=offered,
-        held_max=held_max,
+        offered_max=max((rates[place] for place in long_enough), default=0.0),
+        held_max=max((rates[place] for place in long_enough if held[place]), default=0.0),
         lag_max=max(lags, default=0),
         lag_seconds_max=max(
             (lag / max(rate, 1.0) for lag, rate in zip(lags, rates, strict=True) if lag > ON_THEIR_WAY), default=0.0

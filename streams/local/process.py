@@ -96,10 +96,9 @@ class Process:
         program.log_file.parent.mkdir(parents=True, exist_ok=True)
         if program.log_file.exists() and program.log_file.stat().st_size > LOG_BYTES_MAX:
             program.log_file.replace(program.log_file.with_name(program.log_file.name + ".1"))
-        argv = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *program.argv]
         with program.log_file.open("ab") as log:
             self._popen = subprocess.Popen(
-                argv,
+                [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *program.argv],
                 cwd=program.directory,
                 env={**os.environ, **program.environment},
                 stdin=subprocess.DEVNULL,

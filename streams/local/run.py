@@ -143,16 +143,17 @@ class Stack:
     def _turn(self, watcher: ChainWatcher) -> None:
         self._supervisor.tick()
         up = time.monotonic() - self._ready_at
-        view = StackView(
-            chain=watcher.latest,
-            problem=watcher.problem,
-            processes=self._supervisor.statuses(),
-            shift_seconds=self.plan.settings.calendar_shift_seconds,
-            clock=time.time(),
-            up_seconds=up,
-            left_seconds=None if self.plan.seconds is None else self.plan.seconds - up,
+        self.screen.show(
+            StackView(
+                chain=watcher.latest,
+                problem=watcher.problem,
+                processes=self._supervisor.statuses(),
+                shift_seconds=self.plan.settings.calendar_shift_seconds,
+                clock=time.time(),
+                up_seconds=up,
+                left_seconds=None if self.plan.seconds is None else self.plan.seconds - up,
+            )
         )
-        self.screen.show(view)
         time.sleep(TICK_SECONDS)
 
     def _end(self, watcher: ChainWatcher) -> int:

@@ -9,7 +9,7 @@ from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from streams.clock import paris_text, simulation_note
@@ -149,8 +149,6 @@ class Screen:
         )
 
     def _figures(self, chain: ChainLook, clock: float, shift_seconds: int) -> RenderableType:
-        table = Table.grid(expand=True)
-        cells: list[tuple[Text, Text, Text]] = []
         figures = [
             ("-" if chain.rate is None else f"{chain.rate:,.0f}", "bold green", "events/s", "last 10 s"),
             (f"{chain.counted:,}", "bold", "counted", "in all"),
@@ -164,18 +162,15 @@ class Screen:
                 "being read",
             ),
         ]
-        for value, style, title, note in figures:
-            table.add_column(justify="center", ratio=1)
-            cells.append((Text(value, style=style), Text(title), Text(note, style="dim")))
-        for row in zip(*cells, strict=True):
-            table.add_row(*row)
+        table = Table.grid(*(Column(justify="center", ratio=1) for _ in figures), expand=True)
+        table.add_row(*(Text(value, style=style) for value, style, _title, _note in figures))
+        table.add_row(*(Text(title) for _value, _style, title, _note in figures))
+        table.add_row(*(Text(note, style="dim") for _value, _style, _title, note in figures))
         return Panel(table, border_style="cyan")
 
     def _rankings(self, chain: ChainLook, lines: int) -> RenderableType:
-        grid = Table.grid(expand=True)
+        grid = Table.grid(Column(ratio=1), Column(ratio=1), expand=True)
         span = f"last {RANKED_MINUTES} minutes counted"
-        for _side in range(2):
-            grid.add_column(ratio=1)
         grid.add_row(
             _ranking(f"Regions, {span}", chain.top_regions[:lines], self._names.regions),
             _ranking(f"Services, {span}", chain.top_services[:lines], self._names.services),
@@ -183,9 +178,9 @@ class Screen:
         return grid
 
     def _processes(self, view: StackView) -> RenderableType:
-        table = Table(box=None, padding=(0, 1), header_style="dim")
-        for title in ("process", "state", "pid", "port", "restarts"):
-            table.add_column(title, justify="left" if title in ("process", "state") else "right", no_wrap=True)
+        texts = (Column(title, no_wrap=True) for title in ("process", "state"))
+        numbers = (Column(title, justify="right", no_wrap=True) for title in ("pid", "port", "restarts"))
+        table = Table(*texts, *numbers, box=None, padding=(0, 1), header_style="dim")
         for status in view.processes:
             state = Text(f"● {status.state}", style=_COLOURS[status.state])
             restarts = Text(str(status.restarts), style="yellow" if status.restarts else "dim")
@@ -193,9 +188,8 @@ class Screen:
         return table
 
     def _links(self) -> RenderableType:
-        table = Table(box=None, padding=(0, 1), header_style="dim")
-        for title in ("address", ""):
-            table.add_column(title, no_wrap=True)
+        columns = Column("address", no_wrap=True), Column(no_wrap=True)
+        table = Table(*columns, box=None, padding=(0, 1), header_style="dim")
         for name, address in self._addresses.items():
             table.add_row(name, Text(address, style="cyan"))
         return Align.left(table)
@@ -216,17 +210,19 @@ def line(view: StackView) -> str:
     else:
         parts.append(view.problem or "waiting for Redis")
     well = sum(status.state in (State.RUNNING, State.ENDED, State.STOPPED) for status in view.processes)
-    parts.append(f"{well}/{len(view.processes)} processes up")
-    # A child that dies again and again is up at most looks.
     parts += [
-        f"{status.name} was started again {status.restarts} times, last end: {status.last_exit}; see its log"
-        for status in view.processes
-        if status.restarts >= RESTARTS_TOLD
-    ]
-    parts += [
-        f"{status.name} {status.state}"
-        for status in view.processes
-        if status.state in (State.RESTARTING, State.STARTING)
+        f"{well}/{len(view.processes)} processes up",
+        # A child that dies again and again is up at most looks.
+        *(
+            f"{status.name} was started again {status.restarts} times, last end: {status.last_exit}; see its log"
+            for status in view.processes
+            if status.restarts >= RESTARTS_TOLD
+        ),
+        *(
+            f"{status.name} {status.state}"
+            for status in view.processes
+            if status.state in (State.RESTARTING, State.STARTING)
+        ),
     ]
     if restarts := sum(status.restarts for status in view.processes):
         parts.append(f"{restarts} restarts")
@@ -234,10 +230,13 @@ def line(view: StackView) -> str:
 
 
 def _ranking(title: str, pairs: Sequence[tuple[str, int]], names: Mapping[str, str]) -> RenderableType:
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, width=_BAR_CELLS)
+    table = Table.grid(
+        Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        Column(justify="right", no_wrap=True),
+        Column(no_wrap=True, width=_BAR_CELLS),
+        padding=(0, 1),
+        expand=True,
+    )
     longest = max((number for _code, number in pairs), default=1)
     for code, number in pairs:
         bar = Text("━" * max(1, round(_BAR_CELLS * number / longest)), style="cyan")

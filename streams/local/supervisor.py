@@ -99,10 +99,10 @@ class Child:
         self.process = None
         if code == 0 and self.program.may_end:
             self.state = State.ENDED
-            return
-        pause = RESTART_SECONDS_AFTER_SHORT_LIFE if now - self._started < SHORT_LIFE_SECONDS else RESTART_SECONDS
-        self._next_start = now + (RESTART_SECONDS_NAME_TAKEN if code == NameTaken.exit_code else pause)
-        self.state = State.RESTARTING
+        else:
+            pause = RESTART_SECONDS_AFTER_SHORT_LIFE if now - self._started < SHORT_LIFE_SECONDS else RESTART_SECONDS
+            self._next_start = now + (RESTART_SECONDS_NAME_TAKEN if code == NameTaken.exit_code else pause)
+            self.state = State.RESTARTING
 
     def _start_again(self) -> None:
         try:

@@ -153,9 +153,10 @@ class Archivist:
         return found
 
     def _learn(self, done: Updated, hours: list[int]) -> None:
-        for hour in hours:
-            first = hour * MINUTES_AN_HOUR
-            self._known[hour] = [done.events.get(minute, 0) for minute in range(first, first + MINUTES_AN_HOUR)]
+        self._known |= {
+            hour: [done.events.get(hour * MINUTES_AN_HOUR + minute, 0) for minute in range(MINUTES_AN_HOUR)]
+            for hour in hours
+        }
         self._due_again -= set(hours)
         self._refused -= set(hours)
         self._refused |= {hour for hour in hours if done.choices[hour] is Choice.REFUSED}

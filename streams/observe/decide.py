@@ -54,8 +54,7 @@ def catalogs_in_use(snapshot: Snapshot) -> frozenset[str]:
         for beat in snapshot.heartbeats.values()
         if beat.catalog is not None and snapshot.now_ms - beat.at_ms <= UNOWNED_MS
     }
-    begun = {snapshot.catalog} if snapshot.catalog is not None else set()
-    return frozenset(live or begun)
+    return frozenset(live or ({snapshot.catalog} if snapshot.catalog is not None else ()))
 
 
 def progress_problem(snapshot: Snapshot, *, may_be_closed: bool = False) -> str | None:

@@ -159,10 +159,9 @@ class Observer:
     def _keep_census(self, settled_ms: int) -> None:
         now = time.monotonic()
         known = self.census
-        if known is not None and (known.minute == settled_ms // 60_000 or now < self._census_at + CENSUS_SECONDS_MIN):
-            return
-        self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
-        self._census_at = now
+        if known is None or (known.minute != settled_ms // 60_000 and now >= self._census_at + CENSUS_SECONDS_MIN):
+            self.census = take_census(self._sketches, settled_ms, self._rules.catalog, self._rules.days)
+            self._census_at = now
 
     def _trim(self, kept: Kept, settled_minute: int) -> None:
         if kept == self._kept:

@@ -50,8 +50,6 @@ class Plan:
         table = np.zeros((self.rows, minutes))
         for cut in JUDGED_CUTS:
             rows = counts[cut]
-            if not len(rows.series):
-                continue
             places = [self.places.get((cut, key), (-1, -1)) for key in rows.keys]
             inside = (rows.minute >= first) & (rows.minute < first + minutes)
             for column, values in enumerate((rows.events, rows.visits)):

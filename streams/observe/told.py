@@ -71,7 +71,14 @@ class Teller:
             learning=told.learning,
             score=round(told.score, 2),
             usual_score=round(told.usual, 2),
-            planned=self._planned(told, scope),
+            planned=planned_because(
+                self.maintenances,
+                told.kind,
+                told.start,
+                until=told.until,
+                scope=scope,
+                region=scope.region or self.project_regions.get(scope.project or ""),
+            ),
             last_rentree=judge.last_rentree(told.series, told.start, told.until),
             drivers=tuple(_driver(part) for part in drivers(self.judges, series, told, self.project_regions)),
             observed_now=round(now.observed, 1),
@@ -81,10 +88,6 @@ class Teller:
 
     def _clock_ms(self, minute: int) -> int:
         return (minute - self.shift_minutes) * 60_000
-
-    def _planned(self, told: Told, scope: AlertScope) -> str | None:
-        region = scope.region or self.project_regions.get(scope.project or "")
-        return planned_because(self.maintenances, told.kind, told.start, until=told.until, scope=scope, region=region)
 
 
 def _driver(part: Part) -> Driver:
@@ -131,13 +134,12 @@ def expected_projects(catalog: Catalog, calendar: SchoolCalendar, plan: Plan) ->
     zones = {region.code: ZoneInfo(region.timezone) for region in catalog.regions}
     found = []
     for project in catalog.projects:
-        if project.expected_since is None:
-            continue
-        day = _first_school_day(project.expected_since, project.region, calendar)
-        nine = datetime.datetime.combine(day, NINE, zones.get(project.region or "", PARIS))
-        found.append(
-            Expected(project.code, int(nine.timestamp()) // 60, plan.places[(CutName.PROJECT, (project.code,))][0])
-        )
+        if project.expected_since is not None:
+            day = _first_school_day(project.expected_since, project.region, calendar)
+            nine = datetime.datetime.combine(day, NINE, zones.get(project.region or "", PARIS))
+            found.append(
+                Expected(project.code, int(nine.timestamp()) // 60, plan.places[(CutName.PROJECT, (project.code,))][0])
+            )
     return found
 
 
@@ -167,10 +169,8 @@ class NeverSeen:
         """Look at the minutes of a table from `first` on; return the alerts that ended in them."""
         ended = []
         for one in self.expected:
-            if one.project in self._seen:
-                continue
             places = np.flatnonzero(np.nan_to_num(table[one.row]) > 0)
-            if len(places):
+            if len(places) and one.project not in self._seen:
                 minute = self._seen[one.project] = first + int(places[0])
                 if minute > one.due:
                     ended.append(self._record(one, minute, over=True))

@@ -190,6 +190,5 @@ class CountryDays:
 
     def _at_christmas(self, date: datetime.date) -> bool:
         first, last = _CHRISTMAS
-        if not ((date.month, date.day) >= first or (date.month, date.day) <= last):
-            return False
-        return self.is_holiday(datetime.date(date.year if date.month == 12 else date.year - 1, 12, 25))
+        is_near = (date.month, date.day) >= first or (date.month, date.day) <= last
+        return is_near and self.is_holiday(datetime.date(date.year if date.month == 12 else date.year - 1, 12, 25))

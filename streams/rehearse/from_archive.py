@@ -72,8 +72,7 @@ def rehearse_regions(
         alerts += [replace(one, series=places[one.series]) for one in found.alerts]
         for target, source in zip(bands, (found.expected, found.lower, found.upper), strict=True):
             target[places] = source
-    alerts.sort(key=lambda one: (one.start, one.series, one.kind))
-    return Rehearsal(tuple(alerts), bands[0], bands[1], bands[2])
+    return Rehearsal(tuple(sorted(alerts, key=lambda one: (one.start, one.series, one.kind))), *bands)
 
 
 def _past(earlier: EarlierRows, places: list[int], part: CountsGrid, zone: ZoneInfo, keys_of: KeysOf) -> Past:

@@ -69,14 +69,15 @@ def rehearse(
             target[:, begin:until] = source
         if progress:
             progress(number + 1, len(edges))
-    running = [
-        (series, track.open) for series, tracks in enumerate(panel.tracks) for track in tracks if track.open is not None
-    ]
     found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
-    found += [_found(counts, bands[0], series, episode, True) for series, episode in running]
+    found += [
+        _found(counts, bands[0], series, track.open, True)
+        for series, tracks in enumerate(panel.tracks)
+        for track in tracks
+        if track.open is not None
+    ]
     merged = _as_one(_without_beginnings(found), counts, bands[0], least)
-    found = [_with_sums(counts, bands[0], one) for one in merged]
-    return Rehearsal(tuple(found), bands[0], bands[1], bands[2])
+    return Rehearsal(tuple(_with_sums(counts, bands[0], one) for one in merged), *bands)
 
 
 def lasting_into(counts: CountsGrid, rehearsal: Rehearsal, first_minute: int) -> tuple[CountsGrid, Rehearsal]:
@@ -99,14 +100,9 @@ def lasting_into(counts: CountsGrid, rehearsal: Rehearsal, first_minute: int) ->
 
 def _without_beginnings(found: list[Found]) -> list[Found]:
     """Leave out drops that are but the beginning of a silence, told before there was enough of it to call it one."""
-    silences: dict[int, list[Found]] = {}
-    for one in found:
-        if one.kind is AlertKind.SILENCE:
-            silences.setdefault(one.series, []).append(one)
+    silences = [one for one in found if one.kind is AlertKind.SILENCE]
     return [
-        one
-        for one in found
-        if one.kind is not AlertKind.DROP or not any(_begins(one, silence) for silence in silences.get(one.series, ()))
+        one for one in found if one.kind is not AlertKind.DROP or not any(_begins(one, silence) for silence in silences)
     ]
 
 
@@ -119,9 +115,9 @@ def _as_one(found: list[Found], counts: CountsGrid, expected: Array, least: Sens
         if place is not None and _goes_on(merged[place], one, counts, expected, least):
             before = merged[place]
             merged[place] = replace(before, last=one.last, running=one.running, score=max(before.score, one.score))
-            continue
-        last[(one.series, one.kind)] = len(merged)
-        merged.append(one)
+        else:
+            last[(one.series, one.kind)] = len(merged)
+            merged.append(one)
     return merged
 
 
@@ -137,10 +133,9 @@ def _goes_on(before: Found, one: Found, counts: CountsGrid, expected: Array, lea
 
 
 def _begins(drop: Found, silence: Found) -> bool:
-    """Whether all of a drop lies in a silence, or nothing was counted in it either and the silence goes on from it."""
-    if not silence.start <= drop.last + 1 <= silence.last + 1:
-        return False
-    return silence.start <= drop.start or drop.observed == 0
+    """Whether all of a drop lies in a silence of its series, or nothing was counted in it either and the silence goes on from it."""
+    ends_there = drop.series == silence.series and silence.start <= drop.last + 1 <= silence.last + 1
+    return ends_there and (silence.start <= drop.start or drop.observed == 0)
 
 
 def _found(counts: CountsGrid, expected: Array, series: int, episode: Episode, running: bool) -> Found:
@@ -195,16 +190,14 @@ def as_json(counts: CountsGrid, rehearsal: Rehearsal) -> bytes:
 
 def as_text(counts: CountsGrid, rehearsal: Rehearsal) -> list[str]:
     """One line an alert, and a last one that sums up."""
-    lines = [_line(counts, one) for one in rehearsal.alerts]
     days = len(set(counts.dates.tolist()))
-    series = len(counts.scopes)
     kinds = [f"{sum(one.kind.value == kind for one in rehearsal.alerts)} {kind}s" for kind in ("surge", "drop")]
     silences = sum(one.kind.value == "silence" for one in rehearsal.alerts)
-    lines.append(
-        f"{len(rehearsal.alerts)} alerts ({kinds[0]}, {kinds[1]}, {silences} silences) in {days} days of {series} series, rows of "
-        f"{counts.step_minutes} min: {7 * len(rehearsal.alerts) / days:.2f} a week"
-    )
-    return lines
+    return [
+        *(_line(counts, one) for one in rehearsal.alerts),
+        f"{len(rehearsal.alerts)} alerts ({kinds[0]}, {kinds[1]}, {silences} silences) in {days} days of {len(counts.scopes)} series, "
+        f"rows of {counts.step_minutes} min: {7 * len(rehearsal.alerts) / days:.2f} a week",
+    ]
 
 
 def _line(counts: CountsGrid, one: Found) -> str:

@@ -91,8 +91,9 @@ def drawing(counts: CountsGrid, rehearsal: Rehearsal, series: int, begin: int, u
         for run in _runs(np.isfinite(lower) & np.isfinite(upper))
     ]
     lines = [(colour, scale.strokes(values)) for colour, values in ((EXPECTED, expected), (MEASURED, seen))]
-    times = scale.times(counts.texts[begin:until])
-    return Drawing(alerts, band, lines, scale.levels(), times, size * counts.step_minutes)
+    return Drawing(
+        alerts, band, lines, scale.levels(), scale.times(counts.texts[begin:until]), size * counts.step_minutes
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,10 @@ class TruthBook:
         for special in step.specials:
             if special.reason is not None:
                 self.rejected[special.reason.value] += 1
-                continue
-            self._minute(special.minute)[special.repeat][special.cell] += 1
-            self.duplicates += special.repeat
-            self.events += not special.repeat
+            else:
+                self._minute(special.minute)[special.repeat][special.cell] += 1
+                self.duplicates += special.repeat
+                self.events += not special.repeat
         self.reached_s = max(self.reached_s, step.second)
         if step.minute - SEAL_AFTER_MINUTES in self._open or len(self._open) > SEAL_AFTER_MINUTES + 1:
             self._seal(step.minute - SEAL_AFTER_MINUTES)

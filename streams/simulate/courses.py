@@ -137,10 +137,6 @@ def _minutes(second: int) -> tuple[tuple[int, float], tuple[int, float]]:
 
 
 def _dispersion(courses: list[Course]) -> float:
-    squares = total = 0
-    for course in courses:
-        for phase in range(60):
-            counts = np.bincount((np.array(course.seconds) + phase) // 60)
-            squares += int((counts**2).sum())
-            total += int(counts.sum())
-    return squares / total
+    seconds = [np.array(course.seconds) for course in courses]
+    counts = np.concatenate([np.bincount((some + phase) // 60) for some in seconds for phase in range(60)])
+    return float((counts**2).sum() / counts.sum())

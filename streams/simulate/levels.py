@@ -6,7 +6,6 @@ The one source of levels: a simulated past and live traffic both ask here.
 import datetime
 import functools
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -82,9 +81,10 @@ def load_past(config_dir: Path, catalog: Catalog) -> PastPlan:
     problems: list[str] = []
     plan = convert_section(read_mapping(path).get("past"), PastPlan, "past", problems)
     if plan:
+        of_periods = (code for period in plan.periods for code in period.projects)
         problems += [
             f"past: project {code} is not in projects.yaml"
-            for code in _projects(plan)
+            for code in (plan.joins.project, plan.falls_silent.project, *of_periods)
             if code not in catalog.project_codes
         ]
         problems += [
@@ -101,12 +101,6 @@ def load_past(config_dir: Path, catalog: Catalog) -> PastPlan:
 def scenario_plan(plan: PastPlan) -> PastPlan:
     """The plan without what would change the year of the scenarios: a lockdown of the year before, for instance."""
     return msgspec.structs.replace(plan, periods=tuple(period for period in plan.periods if period.moves == "against"))
-
-
-def _projects(plan: PastPlan) -> Iterable[str]:
-    yield from (plan.joins.project, plan.falls_silent.project)
-    for period in plan.periods:
-        yield from period.projects
 
 
 class Levels:
@@ -158,11 +152,12 @@ class Levels:
     @functools.cache  # noqa: B019 - one object a run
     def service_factors(self, day: datetime.date) -> dict[str, float]:
         """Visits of a service for each visit, against those of an ordinary day; services that are not changed are left out."""
-        found: dict[str, float] = {}
-        for period in self._plan.periods:
-            if _inside(day, period.moved_first, period.days):
-                found |= self._service_factors(period)
-        return found
+        return {
+            code: factor
+            for period in self._plan.periods
+            if _inside(day, period.moved_first, period.days)
+            for code, factor in self._service_factors(period).items()
+        }
 
     def _service_factors(self, period: Period) -> dict[str, float]:
         """Of the moved side, against the other: visits of each service a visit."""
@@ -190,8 +185,7 @@ class Levels:
         visits_a_day = self._peak * 60 * sum(self.curve) * self.rule.visits_per_course / self.rule.events_per_course
         of_service = levels * visits_a_day * per_visit
         if period.moves == "first":
-            of_service /= period.visits
-            return 1 + period.visioconferences_more / of_service
+            return 1 + period.visioconferences_more / (of_service / period.visits)
         return of_service / max(1.0, of_service - period.visioconferences_more)
 
     def _base(self, day: datetime.date, region: str) -> float:

@@ -155,12 +155,11 @@ class LiveRun:
         while True:
             try:
                 self._publisher.send_raw(value, key)
-            except BufferFull:
+                return True
+            except BufferFull:  # bounded: pending events fail after the publisher's delivery_seconds_max
                 if self._stop.is_set() or self._publisher.failed:
                     return False
                 self._report()
-                continue  # bounded: pending events fail after the publisher's delivery_seconds_max
-            return True
 
     def _report(self) -> None:
         if time.monotonic() >= self._truth_due:
@@ -179,10 +178,9 @@ class LiveRun:
         )
 
     def _save_truth(self, *, complete: bool = False, unacknowledged: int = 0, resent: int = 0) -> None:
-        if self._truth is None:
-            return
-        size = self._book.save(self._truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
-        self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)
+        if self._truth is not None:
+            size = self._book.save(self._truth, complete=complete, unacknowledged=unacknowledged, resent=resent)
+            self._truth_due = time.monotonic() + max(TRUTH_SECONDS, size / TRUTH_BYTES_PER_SECOND_MAX)
 
 
 #: Nearer than this to the bounds of time, an event is not sent through the collector, whose clock might see it otherwise than Kafka's.

@@ -60,9 +60,8 @@ class PastMaker:
         """One whole day."""
         rng = np.random.default_rng([self.inputs.seed, day.toordinal()])
         first, end = paris_day(day)
-        minutes = np.arange(first, end)
         counts = {region.code: self._drawn(region, day, first, end, rng) for region in self.levels.regions}
-        rows = self._rows(counts, day, minutes, rng)
+        rows = self._rows(counts, day, np.arange(first, end), rng)
         hours = tuple(
             HourMark(hour, HourSource.SIMULATED, ((hour * 60, hour * 60 + 60),))
             for hour in range(first // 60, end // 60)
@@ -132,16 +131,15 @@ class PastMaker:
         return rate * peak
 
     def _rows(self, counts: "dict[str, _Counts]", day: datetime.date, minutes: Ints, rng: np.random.Generator) -> Rows:
-        services = [service.code for service in self.inputs.catalog.services]
         shares = [profile.share for profile in self.inputs.catalog.profiles]
         tables = {cut: _Table(len(minutes)) for cut in CutName}
         for region in self.levels.regions:
             found = counts[region.code]
             events = found.events.sum(axis=0)
             tables[CutName.REGION].add((region.code,), events, found.visits, rng.binomial(events, LATE_SHARE))
-            for index, service in enumerate(services):
+            for index, service in enumerate(self.inputs.catalog.services):
                 tables[CutName.REGION_SERVICE].add(
-                    (region.code, service), found.events[index], found.service_visits[index]
+                    (region.code, service.code), found.events[index], found.service_visits[index]
                 )
             active = list(self.perimeter.active(self.levels, region.code, day))
             for (part, _share), part_events, part_visits in zip(active, found.events_of, found.visits_of, strict=True):
@@ -243,9 +241,9 @@ def default_archive_days(plan: PastPlan, years: float) -> tuple[datetime.date, d
 def scenario_days(calendar: SchoolCalendar, day: datetime.date) -> list[datetime.date]:
     """The yesterdays of a scenario's day: last year's rentrée, a week before to four weeks after it, and the eight weeks before the day."""
     rentree = calendar.rentree(school_year_of(day) - 1)
-    around = (rentree - datetime.timedelta(days=7), rentree + datetime.timedelta(days=27)) if rentree else None
-    found = list(dates(*around)) if around else []
-    before = dates(day - datetime.timedelta(days=56), day - datetime.timedelta(days=1))
+    week = datetime.timedelta(days=7)
+    found = list(dates(rentree - week, rentree + 4 * week - datetime.timedelta(days=1))) if rentree else []
+    before = dates(day - 8 * week, day - datetime.timedelta(days=1))
     return [*found, *(day for day in before if day not in found)]
 
 

@@ -147,12 +147,10 @@ def _project(
 def profile_table(profiles: tuple[Profile, ...], seed: int) -> list[str]:
     """`_PROFILE_TABLE` profile codes by their shares, shuffled."""
     total = sum(profile.share for profile in profiles)
-    codes = [profile.code for profile in profiles]
-    table = random.Random(f"profiles/{seed}")
     counts = [round(profile.share / total * _PROFILE_TABLE) for profile in profiles]
     counts[counts.index(max(counts))] += _PROFILE_TABLE - sum(counts)
-    entries = [code for code, count in zip(codes, counts, strict=True) for _ in range(count)]
-    table.shuffle(entries)
+    entries = [profile.code for profile, count in zip(profiles, counts, strict=True) for _ in range(count)]
+    random.Random(f"profiles/{seed}").shuffle(entries)
     return entries
 
 
@@ -178,11 +176,10 @@ class Establishments:
             places = [(each.place.project, each.place.academy) for each in found]
             seats = Counter(places[index] for index in self.seats[code])
             self.parts[code] = []
-            for place, size in sorted(Counter(places).items()):
+            for (project, academy), size in sorted(Counter(places).items()):
                 ids = np.arange(number, number + size, dtype=np.uint64)
                 number += size
-                project, academy = place
-                share = seats[place] / len(self.seats[code])
+                share = seats[project, academy] / len(self.seats[code])
                 self.parts[code].append(EstablishmentGroup(project, academy or UNKNOWN, share, ids))
 
     def active(self, levels: Levels, region: str, day: datetime.date) -> Iterator[tuple[EstablishmentGroup, float]]:

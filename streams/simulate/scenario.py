@@ -149,10 +149,11 @@ def load_scenarios(config_dir: Path) -> Scenarios:
     if not isinstance(named, dict) or not named:
         problems.append("needs a non-empty mapping under `scenarios:`")
         named = {}
-    by_name: dict[str, Scenario] = {}
-    for name, section in named.items():
-        if scenario := convert_section(section, Scenario, f"scenarios.{name}", problems):
-            by_name[str(name)] = msgspec.structs.replace(scenario, name=str(name))
+    by_name = {
+        str(name): msgspec.structs.replace(scenario, name=str(name))
+        for name, section in named.items()
+        if (scenario := convert_section(section, Scenario, f"scenarios.{name}", problems))
+    }
     if problems or traffic is None:
         raise section_error(path, problems)
     return Scenarios(traffic, by_name)

@@ -156,8 +156,9 @@ class Generator:
             del step.keys[index], step.values[index], step.cells[index]
 
     def _hold(self, step: Step, index: int, seconds: int, *, repeat: bool) -> None:
-        special = Special(step.keys[index], step.values[index], step.minute, step.cells[index], repeat)
-        self._held.setdefault(step.second + seconds, []).append(special)
+        self._held.setdefault(step.second + seconds, []).append(
+            Special(step.keys[index], step.values[index], step.minute, step.cells[index], repeat)
+        )
 
     def _break(self, step: Step, index: int, rng: random.Random) -> Special:
         reason, change = rng.choice(self._broken)

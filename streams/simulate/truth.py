@@ -136,10 +136,8 @@ def empty_minute() -> MinuteTruth:
 
 def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
     """One element of `minutes` as JSON."""
-    document: dict[str, object] = {"minute": iso_utc(minute * 60_000)}
-    for cut, table in counts.items():
-        document[cut] = [[*codes, *numbers] for codes, numbers in sorted(table.items())]
-    return orjson.dumps(document)
+    rows = {cut: [[*codes, *numbers] for codes, numbers in sorted(table.items())] for cut, table in counts.items()}
+    return orjson.dumps({"minute": iso_utc(minute * 60_000), **rows})
 
 
 def decode_minute(encoded: bytes) -> MinuteTruth:
@@ -148,8 +146,6 @@ def decode_minute(encoded: bytes) -> MinuteTruth:
 
 
 def _minute(item: _Minute) -> MinuteTruth:
-    counts = empty_minute()
-    for cut, table in counts.items():
-        for *codes, events, duplicates in getattr(item, cut):
-            table[tuple(codes)] = [events, duplicates]
-    return counts
+    return {
+        cut: {tuple(codes): [events, duplicates] for *codes, events, duplicates in getattr(item, cut)} for cut in CUTS
+    }

@@ -68,8 +68,7 @@ class Load:
     def repeat_strength(self, scenario_s: int) -> float:
         """How much of `retry_duplicates` applies in metropolitan France: 1 in a storm of the configured height, 0 outside storms."""
         storm = self._levels.shape.login_storm
-        local = datetime.datetime.fromtimestamp(scenario_s, PARIS)
-        inside = storm_strength(storm, local) > 0
+        inside = storm_strength(storm, datetime.datetime.fromtimestamp(scenario_s, PARIS)) > 0
         return min(1.0, (self._scenario.login_storm_multiplier - 1) / (storm.peak_multiplier - 1)) if inside else 0.0
 
     def _rate(self, index: int, scenario_s: int) -> float:
@@ -158,9 +157,8 @@ class Visits:
         slot = slot_of(second)
         for rate, population in zip(self._rates[1], self._populations, strict=True):
             for number in range(poisson(rng, rate / self._events_mean)):
-                visit = population.visit(slot, number)
                 ring = self._rings[int(rng.random() * len(self._rings))]
-                ring[second % len(ring)].append(visit)
+                ring[second % len(ring)].append(population.visit(slot, number))
 
 
 def second_random(seed: int, second: int) -> random.Random:

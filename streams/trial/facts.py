@@ -109,10 +109,9 @@ def curves_of(history: History, rules: TrialRules, progress: Progress | None = N
         name = rules.zone or region
         return name, known.setdefault(name, SchoolDays(lambda day: _type(rules, day, region)))
 
-    found = rehearse_regions(
+    return counts, rehearse_regions(
         counts, lambda region: zones.get(region, PARIS), keys_of, least=rules.least, progress=progress
     )
-    return counts, found
 
 
 def _type(rules: TrialRules, day: date, region: str) -> DayType:
@@ -175,7 +174,7 @@ def with_drivers(alerts: Sequence[Found], codes: Sequence[str], values: Array) -
             if before:
                 drivers.append(ServiceChange(code, int(np.nansum(row[rows])), float(np.mean(before))))
         # What went the other way drove nothing.
-        drivers = [one for one in drivers if (one.more > 0) == (found.kind is AlertKind.SURGE)]
-        drivers.sort(key=lambda one: (-abs(one.more), one.code))
-        told.append(TrialAlert(found, tuple(drivers[:DRIVERS_MAX])))
+        drove = (one for one in drivers if (one.more > 0) == (found.kind is AlertKind.SURGE))
+        largest = sorted(drove, key=lambda one: (-abs(one.more), one.code))[:DRIVERS_MAX]
+        told.append(TrialAlert(found, tuple(largest)))
     return told
