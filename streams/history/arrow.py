@@ -6,7 +6,7 @@ day. Row groups: the day, then one a cut, `region_service` one a region, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -164,15 +164,15 @@ class FileReader:
         ]
         return Sketches(*held)
 
-    def day(self) -> DayFile:
-        """Everything."""
+    def day(self, cuts: Collection[CutName] = tuple(CutName), *, with_sketches: bool = True) -> DayFile:
+        """Everything, or these cuts alone. Without sketches, and with few cuts, it takes less than half the time."""
         head = self.head
         return DayFile(
             head.date,
             head.shift_seconds,
             head.hours,
-            {cut: self.rows(cut) for cut in CutName},
-            self.sketches(),
+            {cut: self.rows(cut) for cut in cuts},
+            self.sketches() if with_sketches else Sketches.none(),
             head.catalog,
             head.inputs,
             head.lead_events,

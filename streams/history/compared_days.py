@@ -14,8 +14,8 @@ from streams.clock import dates
 from streams.errors import InputError
 from streams.history.calendar import SchoolCalendar
 from streams.history.day_columns import CutName, CutRows, Key, Sketches
+from streams.history.marks import DayFile
 from streams.history.pairing import Likeness, PairedDay, like_day, pair_days, rentree_before
-from streams.history.reading import PastDay
 
 RENTREE_DAYS = 28
 #: A year of whole weeks: the same weekday.
@@ -136,7 +136,7 @@ class PartOfFrance:
         }
         return cls(",".join(region.code for region in chosen), ", ".join(region.name for region in chosen), codes)
 
-    def day(self, day: PastDay) -> PastDay:
+    def day(self, day: DayFile) -> DayFile:
         """What belongs to it of a day."""
         rows = {cut: self._rows(cut, found) for cut, found in day.rows.items()}
         sketches = Sketches(self._sketches(day.sketches.users), self._sketches(day.sketches.establishments))

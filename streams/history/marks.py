@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from streams.clock import paris_day
 from streams.history.day_columns import CutName, Rows, Sketches
 
 MINUTES_AN_HOUR = 60
@@ -142,9 +143,10 @@ def counted_between(marks: Iterable[HourMark]) -> Totals:
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """Everything of one day."""
+    """Everything of one day in Paris, in a file or with what Redis holds of it: its hours, and what was counted by cut, all its minutes."""
 
     date: date
+    #: Scenario time minus clock; not 0: figures of a simulation.
     shift_seconds: int
     hours: tuple[HourMark, ...]
     rows: Rows
@@ -153,3 +155,18 @@ class DayFile:
     #: Of a part that a backfill wrote: the files it is from, and how many events of the hour before the day it was counted with.
     inputs: tuple[InputMark, ...] = ()
     lead_events: int = 0
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether any of its figures were made up, whatever the archive says of itself."""
+        return self.shift_seconds != 0 or any(mark.is_simulated for mark in self.hours)
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """First epoch minute and the one after the last."""
+        return paris_day(self.date)
+
+    @property
+    def measured_minutes(self) -> int:
+        """How many of its minutes are known."""
+        return sum(mark.measured_minutes for mark in self.hours)

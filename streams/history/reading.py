@@ -4,9 +4,9 @@ All minutes are epoch minutes of archive time (the clock in production, scenario
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -16,10 +16,9 @@ from streams.catalog import UNKNOWN, Catalog
 from streams.clock import dates, paris_day, paris_days_of
 from streams.errors import InputError
 from streams.history.archive import Archive
-from streams.history.arrow import FileReader
 from streams.history.compose import HourReading, clock_minutes, hour_reading
 from streams.history.day_columns import CutName, CutRows, Key, Sketches, no_rows
-from streams.history.marks import MINUTES_AN_HOUR, HourMark, note_measured
+from streams.history.marks import MINUTES_AN_HOUR, DayFile, HourMark, note_measured
 from streams.live import ArchiveReader
 
 #: Files are opened by so many threads at once: pyarrow lets others run while it decodes.
@@ -41,33 +40,6 @@ class CountsTable:
     keys: tuple[Key, ...]
     values: NDArray[np.float64]
     share: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class PastDay:
-    """One day in Paris: its hours, and what was counted by cut, all minutes of the day."""
-
-    date: date
-    hours: tuple[HourMark, ...]
-    rows: Mapping[CutName, CutRows]
-    sketches: Sketches
-    #: Scenario time minus clock; not 0: figures of a simulation.
-    shift_seconds: int = 0
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether any of its figures were made up, whatever the archive says of itself."""
-        return self.shift_seconds != 0 or any(mark.is_simulated for mark in self.hours)
-
-    @property
-    def minutes(self) -> tuple[int, int]:
-        """First epoch minute and the one after the last."""
-        return paris_day(self.date)
-
-    @property
-    def measured_minutes(self) -> int:
-        """How many of its minutes are known."""
-        return sum(mark.measured_minutes for mark in self.hours)
 
 
 def groupings(catalog: Catalog) -> dict[str, tuple[CutName, Callable[[Key], Key]]]:
@@ -154,15 +126,15 @@ class History:
         table[~counted & (share == 0)] = np.nan
         return CountsTable(keys, table, share)
 
-    def days(self, first: date, last: date) -> Iterator[PastDay]:
+    def days(self, first: date, last: date) -> Iterator[DayFile]:
         """Whole days in Paris, both included, those of which anything is known."""
         yield from (day for day in self.each_day(dates(first, last)) if day is not None)
 
     def each_day(
         self, wanted: Iterable[date], cuts: Collection[CutName] = tuple(CutName), *, with_sketches: bool = True
-    ) -> Iterator[PastDay | None]:
+    ) -> Iterator[DayFile | None]:
         """These days in Paris, in this order, None for those of which nothing is known; a few are read ahead, never all."""
-        waiting: deque[Future[PastDay | None]] = deque()
+        waiting: deque[Future[DayFile | None]] = deque()
         with ThreadPoolExecutor(READ_THREADS) as pool:
             for day in wanted:
                 waiting.append(pool.submit(self.day, day, cuts, with_sketches=with_sketches))
@@ -173,15 +145,10 @@ class History:
 
     def day(
         self, day: date, cuts: Collection[CutName] = tuple(CutName), *, with_sketches: bool = True
-    ) -> PastDay | None:
+    ) -> DayFile | None:
         """One day in Paris, None where nothing is known of it. Without sketches, and with few cuts, it takes less than half the time."""
-
-        def look(file: FileReader) -> PastDay:
-            rows = {cut: file.rows(cut) for cut in cuts}
-            sketches = file.sketches() if with_sketches else Sketches.none()
-            return PastDay(day, file.head.hours, rows, sketches, file.head.shift_seconds)
-
-        return self._with_live(day, self.archive.read(day, look))
+        found = self.archive.read(day, lambda file: file.day(cuts, with_sketches=with_sketches))
+        return self._with_live(day, found)
 
     def _parts(
         self, cut: CutName, first: int, end: int, region: str | None
@@ -200,15 +167,15 @@ class History:
             parts.append(((reading.mark,), rows))
         return parts
 
-    def _with_live(self, day: date, found: PastDay | None) -> PastDay | None:
+    def _with_live(self, day: date, found: DayFile | None) -> DayFile | None:
         archived = {mark.hour for mark in found.hours} if found else set()
         readings = list(self._live_hours(*paris_day(day), archived))
         if not readings:
             return found
-        before = found or PastDay(day, (), no_rows(), Sketches.none())
+        before = found or DayFile(day, 0, (), no_rows(), Sketches.none())
         rows = {cut: CutRows.joined([before.rows[cut], *(r.rows[cut] for r in readings)]) for cut in before.rows}
-        shift_seconds = before.shift_seconds or self._shift * 60
-        return PastDay(day, (*before.hours, *(r.mark for r in readings)), rows, before.sketches, shift_seconds)
+        hours = (*before.hours, *(reading.mark for reading in readings))
+        return replace(before, shift_seconds=before.shift_seconds or self._shift * 60, hours=hours, rows=rows)
 
     def _live_hours(self, first: int, end: int, archived: set[int]) -> Iterator[HourReading]:
         """Readings of hours that Redis holds and no file has, settled minutes alone."""

@@ -13,9 +13,9 @@ from streams.history.calendar import SchoolCalendar
 from streams.history.compared_days import PartOfFrance, ReportQuestion
 from streams.history.day_columns import CutName
 from streams.history.estimate import Estimate
-from streams.history.marks import joined
+from streams.history.marks import DayFile, joined
 from streams.history.pairing import Likeness
-from streams.history.reading import History, PastDay
+from streams.history.reading import History
 from streams.history.side import Known, Side, Sides, both, extent, known_minutes, nothing_known
 from streams.history.sums import Collector
 from streams.history.weeks import held_weeks, load_weeks
@@ -119,7 +119,7 @@ class _Pair:
         self.compared: list[Known] = []
         self._mine: list[Known] = []
 
-    def add(self, number: int, now: PastDay | None, then: PastDay | None, told: Known | None = None) -> None:
+    def add(self, number: int, now: DayFile | None, then: DayFile | None, told: Known | None = None) -> None:
         """Add day `number` of both sides; `told` is what is known of the earlier one by other means."""
         is_apart = self._pairs[number].likeness is Likeness.APART  # no day is like it: nothing of it may be compared
         mine = nothing_known() if is_apart else _known(now)
@@ -143,7 +143,7 @@ class _Pair:
         )
 
 
-def _known(day: PastDay | None) -> Known:
+def _known(day: DayFile | None) -> Known:
     return known_minutes(day.date, day.hours) if day else nothing_known()
 
 

@@ -17,8 +17,7 @@ from streams.clock import PARIS, paris_day
 from streams.history import hll
 from streams.history.calendar import PACKAGED_ZONES, SchoolCalendar
 from streams.history.day_columns import CutName, CutRows
-from streams.history.marks import HourMark, counted_between, note_measured
-from streams.history.reading import PastDay
+from streams.history.marks import DayFile, HourMark, counted_between, note_measured
 from streams.history.side import Known, Minutes, Peak, Quality, Side, Sum, in_epoch
 
 #: What is reported, in order: name, cut, position of the code in the cut's key (-1: France).
@@ -45,7 +44,7 @@ class _Matrix:
     events: NDArray[np.float64]
 
     @classmethod
-    def of(cls, day: PastDay, rows: CutRows, position: int) -> "_Matrix":
+    def of(cls, day: DayFile, rows: CutRows, position: int) -> "_Matrix":
         """The rows of a cut by the code at one position of its key."""
         first, end = day.minutes
         codes = tuple(sorted({key[position] for key in rows.keys}))
@@ -84,7 +83,7 @@ class Silences:
     _expected: dict[tuple[str, str | None], int] = field(default_factory=dict)
     _heard: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def add(self, day: PastDay) -> None:
+    def add(self, day: DayFile) -> None:
         """Add a day."""
         first, end = day.minutes
         every = {region.code for region in self.catalog.regions} | {None}
@@ -154,7 +153,7 @@ class Collector:
         self._measured: dict[date, int] = {}
         self._late = 0
 
-    def add(self, number: int, day: PastDay, compared: Known) -> None:
+    def add(self, number: int, day: DayFile, compared: Known) -> None:
         """Add day `number` (from 0); `compared` are its minutes that the other side knows as well."""
         self._measured[day.date] = day.measured_minutes
         self._marks += day.hours
@@ -209,7 +208,7 @@ class Collector:
         self._silences.tell(side)
         return side
 
-    def _add_sketches(self, day: PastDay) -> None:
+    def _add_sketches(self, day: DayFile) -> None:
         users = day.sketches.users
         for (scope, code), sketch in users.items():
             if scope == "region":

@@ -23,8 +23,8 @@ from streams.history.archive import Archive
 from streams.history.arrow import FileReader
 from streams.history.counts_csv import CODE_COLUMNS, COLUMNS, read_counts
 from streams.history.day_columns import KEY_COLUMNS, CutName, CutRows, Key, Sketches
-from streams.history.marks import MINUTES_AN_HOUR, Choice, HourSource
-from streams.history.reading import History, PastDay
+from streams.history.marks import MINUTES_AN_HOUR, Choice, DayFile, HourSource
+from streams.history.reading import History
 from streams.history.whole_files import ArchiveError
 
 STEPS_MINUTES = {"minute": 1, "hour": 60, "day": 0}
@@ -48,7 +48,7 @@ def export_rows(history: History, first: date, last: date, *, cut: CutName | Non
     return written
 
 
-def _sources(day: PastDay) -> Mapping[int, str]:
+def _sources(day: DayFile) -> Mapping[int, str]:
     """Where each hour comes from; figures of a simulation that were counted as real ones would be are simulated."""
     return {
         mark.hour: str(HourSource.SIMULATED if mark.is_simulated or day.shift_seconds else mark.source)

@@ -17,7 +17,7 @@ from streams.catalog import UNKNOWN, Catalog, make_uai
 from streams.errors import InputError
 from streams.history import hll
 from streams.history.day_columns import CutName, CutRows, Ints, Key
-from streams.history.reading import PastDay
+from streams.history.marks import DayFile
 from streams.load_test.load_events import MINUTE_MS, LoadReplay, ReplayMinute
 from streams.load_test.load_french import more_than_archived
 
@@ -58,7 +58,7 @@ class _Visitors:
 class DayDrawer:
     """Draws the minutes of a day in order."""
 
-    def __init__(self, day: PastDay, catalog: Catalog, seed: int) -> None:
+    def __init__(self, day: DayFile, catalog: Catalog, seed: int) -> None:
         if unknown := [cut for cut in _CUTS if not all(mark.knows(cut) for mark in day.hours)]:
             raise InputError(
                 f"{day.date} was imported without its counts by {', '.join(unknown)}: choose a day that Vigie counted, or backfilled"
@@ -176,7 +176,7 @@ class DayDrawer:
         return [make_uai(str(self._rng.choice(held[place])), int(self._rng.integers(10_000))) for place in chosen]
 
 
-def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
+def draw(day: DayFile, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """The events of a day's epoch minutes `window[0] <= minute < window[1]`.
 
     Raises:
@@ -191,7 +191,7 @@ def draw(day: PastDay, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     return made
 
 
-def busiest(day: PastDay, minutes: int) -> tuple[int, int]:
+def busiest(day: DayFile, minutes: int) -> tuple[int, int]:
     """The epoch minutes [first, end) of a day, so many of them, that hold the most events."""
     first, end = day.minutes
     rows = day.rows[CutName.REGION]
@@ -216,7 +216,7 @@ def _weights(rows: CutRows) -> dict[Key, float]:
     return {key: float(events) for key, events in zip(rows.keys, sums, strict=True) if events > 0}
 
 
-def _users_a_visit(day: PastDay) -> dict[str, float]:
+def _users_a_visit(day: DayFile) -> dict[str, float]:
     """Region -> distinct visitors of the day for each visit, where both are known."""
     rows = day.rows[CutName.REGION]
     visits = dict(

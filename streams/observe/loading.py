@@ -13,8 +13,8 @@ from datetime import date, timedelta
 import numpy as np
 
 from streams.clock import paris_day
-from streams.history.marks import note_measured
-from streams.history.reading import History, PastDay
+from streams.history.marks import DayFile, note_measured
+from streams.history.reading import History
 from streams.observe.detector_memory import SETTLED_DAYS, keep, recall, stamps_of
 from streams.observe.series import JUDGED_CUTS, Plan
 from streams.observe.told import NeverSeen
@@ -30,7 +30,7 @@ class Block:
     table: Array
 
 
-def day_block(plan: Plan, day: PastDay) -> Block:
+def day_block(plan: Plan, day: DayFile) -> Block:
     """The table of one day in Paris."""
     first, end = day.minutes
     known = np.zeros(end - first)

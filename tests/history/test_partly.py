@@ -21,7 +21,6 @@ from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName, CutRows, Sketches, no_rows
 from streams.history.marks import DayFile, HourMark, HourSource
-from streams.history.reading import PastDay
 from streams.history.report_words import ENGLISH, FRENCH
 from streams.history.side import DAY_MINUTES, Side, Sum, extent, known_minutes, wall_minutes
 from streams.history.sums import Silences
@@ -273,7 +272,7 @@ def silent(catalog: Catalog, project: str, day: date, hours: range) -> int | Non
         HourMark(hour, HourSource.LIVE, ((hour * 60, hour * 60 + 60),)) for hour in range(first // 60, end // 60)
     )
     silences = Silences(catalog, load_calendar(default_config_dir(), catalog))
-    silences.add(PastDay(day, marks, rows, Sketches.none()))
+    silences.add(DayFile(day, 0, marks, rows, Sketches.none()))
     side = Side((day,), sums={("project", project): Sum.zeros(1)})
     silences.tell(side)
     return side.sums["project", project].silence_minutes

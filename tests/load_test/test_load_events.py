@@ -10,8 +10,7 @@ import pytest
 from streams.catalog import load_catalog
 from streams.errors import InputError
 from streams.history.day_columns import CutName
-from streams.history.marks import HourMark, HourSource
-from streams.history.reading import PastDay
+from streams.history.marks import DayFile, HourMark, HourSource
 from streams.load_test.drawn import DayDrawer, busiest, draw
 from streams.load_test.load_events import EventWriter, LoadReplay, expand, replay_of
 from streams.settings import default_config_dir
@@ -22,10 +21,10 @@ DAY = date(2026, 9, 1)
 
 
 @pytest.fixture(scope="module")
-def day() -> PastDay:
+def day() -> DayFile:
     """A simulated rentrée, whole."""
     made = PastMaker(load_inputs(default_config_dir(), 1, 0.004)).day(DAY)
-    return PastDay(made.date, made.hours, made.rows, made.sketches)
+    return DayFile(made.date, 0, made.hours, made.rows, made.sketches)
 
 
 def _sent(replay: LoadReplay, times: float, senders: int = 1) -> list[dict[str, object]]:
@@ -53,7 +52,7 @@ def _visits(events: list[dict[str, object]]) -> int:
 
 
 @pytest.mark.parametrize(("times", "senders"), [(1, 1), (3, 2)])
-def test_every_minute_region_service_and_project_is_as_archived(day: PastDay, times: int, senders: int) -> None:
+def test_every_minute_region_service_and_project_is_as_archived(day: DayFile, times: int, senders: int) -> None:
     window = busiest(day, 90)
     replay = draw(day, CATALOG, window)
     events = _sent(replay, times, senders)
@@ -83,7 +82,7 @@ def test_every_minute_region_service_and_project_is_as_archived(day: PastDay, ti
     assert _visits(events) == replay.visits * times
 
 
-def test_users_come_back_as_often_as_on_the_day(day: PastDay) -> None:
+def test_users_come_back_as_often_as_on_the_day(day: DayFile) -> None:
     drawer = DayDrawer(day, CATALOG, 1)
     for minute in range(*day.minutes):
         drawer.minute(minute, 0)
@@ -94,7 +93,7 @@ def test_users_come_back_as_often_as_on_the_day(day: PastDay) -> None:
     assert drawer.distinct / drawer.visits == pytest.approx(users / visits, rel=0.02)
 
 
-def test_a_part_of_the_visitors_once_more(day: PastDay) -> None:
+def test_a_part_of_the_visitors_once_more(day: DayFile) -> None:
     replay = draw(day, CATALOG, busiest(day, 10))
     sent = _sent(replay, 1.5, 3)
     assert len(sent) == pytest.approx(1.5 * replay.events, rel=0.05)
@@ -103,13 +102,13 @@ def test_a_part_of_the_visitors_once_more(day: PastDay) -> None:
     assert len(_sent(replay, 0.25)) == pytest.approx(0.25 * replay.events, rel=0.15)
 
 
-def test_a_day_without_what_is_needed_is_refused(day: PastDay) -> None:
+def test_a_day_without_what_is_needed_is_refused(day: DayFile) -> None:
     marks = tuple(HourMark(m.hour, HourSource.IMPORT, m.measured, cuts=(CutName.REGION,)) for m in day.hours)
     with pytest.raises(InputError, match="imported without its counts by region_service, project"):
-        draw(PastDay(day.date, marks, day.rows, day.sketches), CATALOG, day.minutes)
+        draw(DayFile(day.date, 0, marks, day.rows, day.sketches), CATALOG, day.minutes)
     nothing = {cut: rows.where(np.zeros(len(rows.series), bool)) for cut, rows in day.rows.items()}
     with pytest.raises(InputError, match="nothing was counted"):
-        draw(PastDay(day.date, day.hours, nothing, day.sketches), CATALOG, day.minutes)
+        draw(DayFile(day.date, 0, day.hours, nothing, day.sketches), CATALOG, day.minutes)
 
 
 def test_events_of_the_log_are_sent_again_without_repeats_and_broken_ones() -> None:

@@ -14,7 +14,8 @@ from streams.clock import dates, paris_day
 from streams.history import load_calendar
 from streams.history.archive import Archive
 from streams.history.day_columns import CutName
-from streams.history.reading import History, PastDay
+from streams.history.marks import DayFile
+from streams.history.reading import History
 from streams.observe.detector_memory import DIRECTORY, FILE, keep, key_of, recall
 from streams.observe.loading import COLD_MINUTES, Block, Loading, day_block
 from streams.observe.series import Plan, make_plan
@@ -202,7 +203,7 @@ def test_the_first_minutes_ever_counted_are_not_judged(plan: Plan) -> None:
 def test_what_an_import_left_out_is_unknown_not_zero(past: PastMaker, plan: Plan) -> None:
     made = past.day(FIRST)
     marks = tuple(msgspec.structs.replace(mark, cuts=(CutName.REGION,)) for mark in made.hours[:12])
-    day = PastDay(FIRST, (*marks, *made.hours[12:]), made.rows, made.sketches)
+    day = DayFile(FIRST, 0, (*marks, *made.hours[12:]), made.rows, made.sketches)
     table = day_block(plan, day).table
     of_region, of_project = plan.places[CutName.REGION, ("84",)][1], plan.places[CutName.PROJECT, ("ent_ara",)][1]
     assert np.isfinite(table[of_region]).all()
