@@ -138,9 +138,11 @@ class PartOfFrance:
 
     def day(self, day: DayFile) -> DayFile:
         """What belongs to it of a day."""
-        rows = {cut: self._rows(cut, found) for cut, found in day.rows.items()}
-        sketches = Sketches(self._sketches(day.sketches.users), self._sketches(day.sketches.establishments))
-        return replace(day, rows=rows, sketches=sketches)
+        return replace(
+            day,
+            rows={cut: self._rows(cut, found) for cut, found in day.rows.items()},
+            sketches=Sketches(self._sketches(day.sketches.users), self._sketches(day.sketches.establishments)),
+        )
 
     def _rows(self, cut: CutName, rows: CutRows) -> CutRows:
         place, name = _DECIDING[cut]

@@ -13,7 +13,6 @@ from streams.history.report_values import day_rows
 from streams.history.report_words import FRENCH
 from streams.pages import NOW, THEN, DayBar, Line, french, render
 
-_WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
 _LIKE_DAYS = "chaque jour face au même jour de la semaine, classe contre classe"
 #: Groupings in order: (title, what its codes are, what its visits are).
 SECTIONS = {
@@ -162,7 +161,7 @@ def _day_bars(report: Report) -> list[DayBar]:
         told = f"{french.day(day)} : {french.number(row.now)} visites"
         if row.is_beside:
             told += f" ; {french.day(earlier)} : {french.number(row.then)} ({french.growth(row.growth)})"
-        label = (_WEEKDAYS[day.weekday()], f"{day.day}/{day.month}") if is_short else (f"{day:%d/%m}",)
+        label = (french.WEEKDAYS[day.weekday()], f"{day.day}/{day.month}") if is_short else (f"{day:%d/%m}",)
         bars.append(DayBar(label, float(row.now), float(row.then) if row.is_beside else None, told, row.is_off))
     return bars
 

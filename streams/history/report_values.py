@@ -1,8 +1,7 @@
 """The report as JSON and CSV, and its rows day by day, which the page draws and the terminal lists."""
 
 import csv
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
 import numpy as np
@@ -125,7 +124,7 @@ def report_json(report: Report) -> dict[str, Any]:
         ],
         "perimeter": {
             "same": found.is_same,
-            "changes": [dataclasses.asdict(change) for change in found.changes],
+            "changes": [asdict(change) for change in found.changes],
             "establishments": found.establishments,
             "establishments_then": found.establishments_then,
             "regions_then": sorted(report.then.regions) if report.then.regions is not None else None,
@@ -143,7 +142,7 @@ def write_csv(report: Report, out: IO[str]) -> None:
     """One line a row, the total first; marks separated by `;`."""
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    first = [dataclasses.replace(report.first_day, by="first_day")] if report.first_day else []
+    first = [replace(report.first_day, by="first_day")] if report.first_day else []
     for row in (report.total, *first, *report.rows):
         values = row_values(row)
         writer.writerow(values | {"marks": "; ".join(values["marks"])})
@@ -153,10 +152,11 @@ def quality_values(side: Side) -> dict[str, Any] | None:
     """How far a side can be trusted."""
     if side.quality is None:
         return None
-    values = {name.removesuffix("_events"): value for name, value in dataclasses.asdict(side.quality).items()}
-    values["days_without_data"] = [day.isoformat() for day in side.quality.days_without_data]
-    values["sources"] = [str(source) for source in side.quality.sources]
-    return values
+    values = {name.removesuffix("_events"): value for name, value in asdict(side.quality).items()}
+    return values | {
+        "days_without_data": [day.isoformat() for day in side.quality.days_without_data],
+        "sources": [str(source) for source in side.quality.sources],
+    }
 
 
 def _extent(extent: Extent) -> dict[str, Any]:

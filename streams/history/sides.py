@@ -137,9 +137,11 @@ class _Pair:
 
     def sides(self, first: "_Pair | None" = None, then: Side | None = None, first_then: Side | None = None) -> Sides:
         """Both sides; `then` and `first_then` take the place of what was measured."""
-        extents = {cut: extent([known[cut] for known in self.compared]) for cut in CutName}
         return Sides(
-            self.now.side(), then or self.then.side(), extents, first.sides(then=first_then) if first else None
+            now=self.now.side(),
+            then=then or self.then.side(),
+            extents={cut: extent([known[cut] for known in self.compared]) for cut in CutName},
+            first=first.sides(then=first_then) if first else None,
         )
 
 

@@ -221,10 +221,9 @@ class Collector:
                 self._sketches.setdefault(("establishments", "national", "FR"), []).append(sketch)
 
     def _quality(self) -> Quality:
-        minutes = sum((end - first) for first, end in (paris_day(day) for day in self._side.days))
         counted = counted_between(self._marks)
         return Quality(
-            minutes=minutes,
+            minutes=sum(end - first for first, end in map(paris_day, self._side.days)),
             measured_minutes=sum(self._measured.values()),
             late_events=self._late,
             rejected=counted.rejected,

@@ -70,12 +70,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 
 #: A worker stops within 25 s, an observer within 10 s (their own bounds), a simulator when it has flushed what it holds.
-WORKER_STOP_SECONDS_MAX = 28
-OBSERVER_STOP_SECONDS_MAX = 13
-SIMULATOR_STOP_SECONDS_MAX = 40
-COLLECTOR_STOP_SECONDS_MAX = 13
-
-
+STOP_SECONDS_MAX = {"worker": 28, "observer": 13, "collector": 13, "simulator": 40}
 _REMOTE_ONLY = ("redis_username", "redis_password", "redis_tls_ca_file", "tls_certfile")
 
 
@@ -173,28 +168,26 @@ class StackPlan:
 
     def observer(self) -> Program:
         """`vigie serve`."""
-        return self._vigie("observer", ("serve",), self.settings.observer_port, OBSERVER_STOP_SECONDS_MAX)
+        return self._vigie("observer", ("serve",), self.settings.observer_port)
 
     def collector(self) -> Program:
         """`vigie collect`."""
-        return self._vigie("collector", ("collect",), self.settings.collector_port, COLLECTOR_STOP_SECONDS_MAX)
+        return self._vigie("collector", ("collect",), self.settings.collector_port)
 
     def worker_programs(self) -> list[Program]:
         """`vigie worker`, one a slot."""
         return [
-            self._vigie("worker", ("worker", "--slot", str(slot)), port, WORKER_STOP_SECONDS_MAX, slot)
+            self._vigie("worker", ("worker", "--slot", str(slot)), port, slot)
             for slot, port in enumerate(self.worker_ports())
         ]
 
     def simulator_program(self) -> Program:
         """The traffic."""
-        program = self._vigie("simulator", self.simulator, None, SIMULATOR_STOP_SECONDS_MAX)
+        program = self._vigie("simulator", self.simulator, None)
         own = {"VIGIE_PUBLISH_URL": self.collector_url, "VIGIE_PUBLISH_TOKEN": self.token}
         return replace(program, environment={**program.environment, **own})
 
-    def _vigie(
-        self, role: str, words: tuple[str, ...], port: int | None, stop_seconds_max: float, slot: int | None = None
-    ) -> Program:
+    def _vigie(self, role: str, words: tuple[str, ...], port: int | None, slot: int | None = None) -> Program:
         hosts = {"observer": self.settings.observer_host, "collector": self.settings.collector_host}
         host = hosts.get(role, self.settings.worker_host)
         return Program(
@@ -205,7 +198,7 @@ class StackPlan:
             log_file=log_file(self.data_dir, role if slot is None else f"{role}-{slot}"),
             port=port,
             ready=(lambda: True) if port is None else partial(http_ok, port, "/readyz", host),
-            stop_seconds_max=stop_seconds_max,
+            stop_seconds_max=STOP_SECONDS_MAX[role],
             may_end=role == "simulator",
             environment=as_environment(self.settings),
         )

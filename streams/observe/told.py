@@ -5,10 +5,9 @@ Projects that were expected and never came are told here, too: silence alone can
 time) of the first day with school from then on. It ends with its first event.
 """
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -105,7 +104,7 @@ def merged_measures(records: Sequence[AlertRecord]) -> list[AlertRecord]:
 
 
 NEVER_SEEN = "never_seen"
-NINE = datetime.time(9)
+NINE = time(9)
 #: A first day with school is looked for so long: longer than the summer.
 DAYS_MAX = 100
 _SCHOOL = frozenset(
@@ -136,7 +135,7 @@ def expected_projects(catalog: Catalog, calendar: SchoolCalendar, plan: Plan) ->
     for project in catalog.projects:
         if project.expected_since is not None:
             day = _first_school_day(project.expected_since, project.region, calendar)
-            nine = datetime.datetime.combine(day, NINE, zones.get(project.region or "", PARIS))
+            nine = datetime.combine(day, NINE, zones.get(project.region or "", PARIS))
             found.append(
                 Expected(project.code, int(nine.timestamp()) // 60, plan.places[(CutName.PROJECT, (project.code,))][0])
             )
@@ -162,8 +161,7 @@ class NeverSeen:
 
     def known(self, projects: Iterable[str]) -> None:
         """These projects were seen at some time, nobody says when."""
-        for project in projects:
-            self._seen.setdefault(project, 0)
+        self._seen = dict.fromkeys(projects, 0) | self._seen
 
     def feed(self, first: int, table: Array) -> list[AlertRecord]:
         """Look at the minutes of a table from `first` on; return the alerts that ended in them."""

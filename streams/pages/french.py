@@ -8,6 +8,9 @@ from streams.clock import PARIS, french_date, french_moment
 #: Between groups of three digits, and before a percent sign: a space that does not break, as the Imprimerie nationale has it.
 THIN = "\u202f"
 
+#: The days of the week as a chart names them, Monday first.
+WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
+
 
 def number(value: float | None) -> str:
     """`1 234 567`; a dash where nothing is known."""

@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streams import values
 from streams.csv_file import CsvFile, open_csv
 from streams.rehearse.clocks import WrittenClock
-from streams.values import quoted
+from streams.values import number, quoted
 from streams.watch import AlertScope, Array, Index
 
 COLUMNS = ("timestamp", "count", "region", "service")
@@ -120,7 +119,7 @@ class _Numbers:
         if text.lower() in ("", "nan", "null", "none", "na", "n/a"):
             raise ValueError(f"{text!r} is no count: leave the row out where nothing was measured (0 or more)")
         try:
-            value = values.number(text)
+            value = number(text)
         except ValueError:
             value = COUNT_MAX + 1
         if value > COUNT_MAX:

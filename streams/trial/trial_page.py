@@ -22,7 +22,6 @@ _DARK = {
     "#1d4f91": "#8ab4f8", "#eef1e6": "#1d2430", "#dde3ea": "#2d3748", "#292524": "#e5e7eb", "#16a34a": "#4ade80", "#bbf7d0": "#14532d",
     "#57534e": "#9aa7b8", "#c2410c": "#fb923c", "#1d4ed8": "#60a5fa", "#6b21a8": "#c084fc",
 }  # fmt: skip
-_WEEKDAYS = ("lu", "ma", "me", "je", "ve", "sa", "di")
 #: What readers of `streams.publish` say of a line that is no event, or that they cannot read; `{}` stands for what they quote of it.
 #: A test holds that each of their reasons is here.
 FRENCH = {
@@ -126,7 +125,7 @@ def trial_page(facts: TrialFacts, catalog: Catalog, made_at: datetime) -> str:
         cards=_cards(facts, labels),
         label=lambda code: labels.get(code, code),
         bars=[
-            DayBar((_WEEKDAYS[one.day.weekday()], f"{one.day.day}"), one.visits, None, _told(one), one.is_off)
+            DayBar((french.WEEKDAYS[one.day.weekday()], f"{one.day.day}"), one.visits, None, _told(one), one.is_off)
             for one in days
         ],
         partial_days=sum(one.measured_minutes < 23 * 60 for one in days),
