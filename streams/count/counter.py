@@ -6,6 +6,7 @@ ids and visitors, read again from the tail of the log: `warm` feeds it, `count` 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -125,8 +126,8 @@ class PartitionCounter:
         Watermark: running maximum of min(ts, append time) - lateness. It is capped by the append time so that one publisher whose clock
         is ahead cannot make everybody else late. Repeats do not move it.
         """
-        ends = np.array([end for end, _ in blocks])
-        append_ms = np.repeat(np.array([ms for _, ms in blocks]), np.diff(ends, prepend=0))
+        sizes = [end - begin for (begin, _), (end, _) in pairwise([(0, 0), *blocks])]
+        append_ms = np.repeat([ms for _, ms in blocks], sizes)
         seen = np.where(fresh, np.minimum(ts, append_ms) - self._rules.lateness_ms, 0)
         running = np.maximum.accumulate(np.concatenate(([self.watermark_ms], seen)))
         self.watermark_ms = int(running[-1])

@@ -103,12 +103,9 @@ class _Visitors:
             self.latest = np.concatenate([self.latest, np.full_like(self.latest, _NEVER)])
             self.sent = np.concatenate([self.sent, np.full_like(self.sent, -1)])
             self.members = np.concatenate([self.members, np.zeros_like(self.members)])
-        times = ts - self._start_ms
-        return (
-            rows,
-            times - _raise_to(self.latest, places, times),
-            times - _raise_to(self.latest, places + 1 + services, times),
-        )
+        times = np.concatenate((ts, ts)) - self._start_ms
+        since = times - _raise_to(self.latest, np.concatenate((places, places + 1 + services)), times)
+        return rows, since[: len(ts)], since[len(ts) :]
 
     def since(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys]:
         """As `follow`, of an older generation: looks only, and tells no rows."""
@@ -123,19 +120,16 @@ class _Visitors:
 def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
     """Raise `latest[places]` to `times`, one after the other; return what each found before it."""
     place, order = sorted_stably(places)
-    time = times[order]
     is_head = np.ones(len(order), np.bool_)
     np.not_equal(place[1:], place[:-1], out=is_head[1:])
-    held = latest[place].astype(np.int64)
+    found = latest[place].astype(np.int64)
     # A running maximum that begins anew at each place: every place's times are lifted above those of the place before it.
-    lift = np.cumsum(is_head) * _APART
-    running = np.maximum.accumulate(np.maximum(time, held) + lift) - lift
-    before = np.empty_like(times)
-    found = held.copy()
-    found[1:][~is_head[1:]] = running[:-1][~is_head[1:]]
+    lift = is_head.cumsum() * _APART
+    running = np.maximum.accumulate(np.maximum(times[order], found) + lift) - lift
+    latest[place] = running  # of several at one place the last stays, which is the highest
+    found[1:] = np.where(is_head[1:], found[1:], running[:-1])
+    before = np.empty_like(found)
     before[order] = found
-    is_tail = np.append(is_head[1:], True)
-    latest[place[is_tail]] = running[is_tail]
     return before
 
 

@@ -303,7 +303,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "the events of one call are recognised in their order",
         "streams/count/memory.py",
-        "    found[1:][~is_head[1:]] = running[:-1][~is_head[1:]]\n",
+        "    found[1:] = np.where(is_head[1:], found[1:], running[:-1])\n",
         "",
         MEMORY,
     ),
