@@ -12,8 +12,7 @@ from streams.clock import MS_MAX
 from streams.errors import StateError
 from streams.incidents import LEVELS, AlertBook, AlertRecord
 from streams.live import checked
-from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys
+from streams.live.connection import Connected, RedisAddress, run
 
 #: What an observer judged. ARGV: base, epoch minute of the clock, minutes after which a running alert that nobody upholds has ended,
 #: alerts kept at most, how many ended; then of each alert, ended ones first: its place (kind and codes), id, start and last instant in
@@ -90,18 +89,12 @@ ORPHAN_MINUTES = 5
 TAKEN_A_CALL = 100
 
 
-class AlertStore:
-    """The blocking side. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+class AlertStore(Connected):
+    """The blocking side."""
 
     def __init__(self, address: RedisAddress, prefix: str) -> None:
-        self._address = address
-        self._base = Keys(prefix).base
-        self._redis = connect(address)
+        super().__init__(address, prefix)
         self._judge = self._redis.register_script(JUDGE)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
 
     def judged(self, minute: int, running: Sequence[AlertRecord], ended: Sequence[AlertRecord]) -> None:
         """Say what holds after the settled epoch minute `minute` (of the clock): alerts that run, and those that ended since last time.
@@ -114,8 +107,7 @@ class AlertStore:
             for word in (alert.place, alert.id, str(alert.start_ms), str(alert.until_ms), _text(alert))
         ]
         numbers = [minute, ORPHAN_MINUTES, ALERTS_MAX, len(ended)]
-        with asking_redis(self._address):
-            self._judge(args=[self._base, *numbers, *words])
+        self._judge(args=[self._base, *numbers, *words])
 
     def take_over(self, old: "AlertStore") -> tuple[int, int]:
         """Keep the ended alerts of another prefix, unless one of their place is known of that time; it may be called again.
@@ -154,8 +146,7 @@ class AlertStore:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hget(self._base + "meta", "judged_minute")
         pipeline.hgetall(self._base + "alerts")
-        with asking_redis(self._address):
-            judged, texts = pipeline.execute()
+        judged, texts = run(self._redis, pipeline)
         return judged, texts
 
     def _alert(self, name: str, text: str) -> AlertRecord:

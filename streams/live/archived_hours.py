@@ -11,8 +11,7 @@ from streams.count import Field
 from streams.errors import StateError
 from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Meta
-from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys
+from streams.live.connection import Connected, RedisAddress, connect, run
 from streams.live.reader import MinuteCounts, added
 
 
@@ -54,19 +53,17 @@ class HourCounts:
     minutes: tuple[MinuteCounts, ...]
 
 
-class ArchiveReader:
-    """The blocking side for archives. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+class ArchiveReader(Connected):
+    """The blocking side for archives."""
 
     def __init__(self, address: RedisAddress, prefix: str) -> None:
-        self._address = address
-        self._base = Keys(prefix).base
-        self._redis = connect(address)
+        super().__init__(address, prefix)
         # Sketches are bytes, not text.
         self._raw = connect(address, text=False)
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.close()
+        super().close()
         self._raw.close()
 
     def state(self) -> ArchiveState:
@@ -76,7 +73,7 @@ class ArchiveReader:
         pipeline.hgetall(self._base + "meta")
         pipeline.zrange(self._base + "minutes", 0, 0)
         pipeline.hgetall(self._base + "archives")
-        (seconds, micros), stored, oldest, said = self._run(pipeline)
+        (seconds, micros), stored, oldest, said = run(self._redis, pipeline)
         now_ms = seconds * 1000 + micros // 1000
         meta = Meta.of(stored, self._base + "meta", now_ms)
         archives: dict[str, Announced] = {}
@@ -113,7 +110,7 @@ class ArchiveReader:
         pipeline.zmscore(self._base + "settled", [str(minute) for minute in minutes])
         for minute in minutes:
             pipeline.hgetall(f"{self._base}minute:{minute}")
-        (seconds, micros), stored, offsets, totals, base, scores, *counts = self._run(pipeline)
+        (seconds, micros), stored, offsets, totals, base, scores, *counts = run(self._redis, pipeline)
         now_ms = seconds * 1000 + micros // 1000
         meta = Meta.of(stored, self._base + "meta", now_ms)
         if meta.mark is not None:
@@ -152,15 +149,9 @@ class ArchiveReader:
     def day_sketches(self, date: str) -> dict[tuple[str, ...], bytes]:
         """The sketches held of a date (`2026-09-01`): (kind, code) -> HyperLogLog string."""
         number = date.replace("-", "")
-        with asking_redis(self._address):
-            names: Any = self._redis.zrangebyscore(self._base + "days", number, number)
-            keys = [f"{self._base}day:{name}" for name in names]
-            sketches: Any = self._raw.mget(keys) if keys else []
+        names: Any = self._redis.zrangebyscore(self._base + "days", number, number)
+        keys = [f"{self._base}day:{name}" for name in names]
+        sketches: Any = self._raw.mget(keys) if keys else []
         fields = [checked.field(name.partition(":")[2], self._base + "days") for name in names]
         found = dict(zip(fields, sketches, strict=True))
         return {key: value for key, value in found.items() if value is not None}
-
-    def _run(self, pipeline: Any) -> list[Any]:
-        with asking_redis(self._address):
-            answers: list[Any] = pipeline.execute()
-        return answers

@@ -23,6 +23,7 @@ from streams.errors import (
     tls_advice,
 )
 from streams.live import failover
+from streams.live.keys import base_of
 
 #: A call that is not answered by then has failed; it may have been applied all the same (see `Outcome.ALREADY`).
 CALL_SECONDS_MAX = 5.0
@@ -67,17 +68,65 @@ class RedisAddress:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def connect(address: RedisAddress, *, text: bool = True) -> redis.Redis:
+class Client(redis.Redis):
+    """A blocking client; its calls raise what `asking_redis` does. Its pipelines do not: `run` does."""
+
+    address: RedisAddress
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As every command of redis-py does."""
+        with asking_redis(self.address):
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+class AsyncClient(redis.asyncio.Redis):
+    """The same for asyncio."""
+
+    address: RedisAddress
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As every command of redis-py does."""
+        with asking_redis(self.address):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def connect(address: RedisAddress, *, text: bool = True) -> Client:
     """Return a blocking client that follows the primary; it connects at its first call. Its answers are `text`, or bytes."""
     options = {**address.options(), "decode_responses": text}
-    return failover.client(address.url, sentinel_place(address.url), options, address.sentinel_options())
-
-
-def connect_async(address: RedisAddress) -> redis.asyncio.Redis:
-    """The same for asyncio."""
-    return failover.async_client(
-        address.url, sentinel_place(address.url), address.options(), address.sentinel_options()
+    found: Client = failover.client(
+        Client, address.url, sentinel_place(address.url), options, address.sentinel_options()
     )
+    found.address = address
+    return found
+
+
+def connect_async(address: RedisAddress) -> AsyncClient:
+    """The same for asyncio."""
+    place = sentinel_place(address.url)
+    found: AsyncClient = failover.async_client(
+        AsyncClient, address.url, place, address.options(), address.sentinel_options()
+    )
+    found.address = address
+    return found
+
+
+class Connected:
+    """Who reads or writes the keys of a prefix. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+
+    def __init__(self, address: RedisAddress, prefix: str) -> None:
+        self._base = base_of(prefix)
+        self._redis = connect(address)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+
+def run(client: Client, pipeline: Any) -> list[Any]:
+    """Run a pipeline of this client, and return its answers."""
+    with asking_redis(client.address):
+        answers: list[Any] = pipeline.execute()
+    return answers
 
 
 async def aclose(client: redis.asyncio.Redis) -> None:
@@ -108,6 +157,8 @@ def asking_redis(address: RedisAddress) -> Iterator[None]:
     """
     try:
         yield
+    except redis.exceptions.NoScriptError:
+        raise  # redis-py loads the script, and calls it again
     except _REDIS_ERRORS as error:
         raise _explain(error, address) from error
 

@@ -113,39 +113,45 @@ _ASYNC = _kinds(_AsyncLeaving, redis=AsyncTcp, rediss=AsyncTls, unix=AsyncUnix)
 _ASYNC_SENTINEL = _kinds(_AsyncLeaving, redis=AsyncSentinelTcp, rediss=AsyncSentinelTls)
 
 
-def client(url: str, place: SentinelPlace | None, options: dict[str, Any], of_sentinel: dict[str, Any]) -> redis.Redis:
+def client(
+    kind: type[redis.Redis],
+    url: str,
+    place: SentinelPlace | None,
+    options: dict[str, Any],
+    of_sentinel: dict[str, Any],
+) -> Any:
     """A blocking client: of the server that `url` names, or of the primary of which the sentinels of `place` know.
 
     `of_sentinel` are the options that differ where a sentinel is asked.
     """
     retry = Retry(NoBackoff(), 0)
     if place is None:
-        kind = _BLOCKING[url.partition(":")[0]]
-        return redis.Redis.from_url(url, connection_class=kind, retry=retry, **options)
+        return kind.from_url(url, connection_class=_BLOCKING[url.partition(":")[0]], retry=retry, **options)
     asked = {**_sentinel(place, options, of_sentinel), "retry": retry}
     asking = redis.sentinel.Sentinel(place.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
-    kind = _BLOCKING_SENTINEL["rediss" if place.tls else "redis"]
-    found: redis.Redis = asking.master_for(
-        place.service, connection_class=kind, db=place.database, retry=retry, **options
+    connection = _BLOCKING_SENTINEL["rediss" if place.tls else "redis"]
+    return asking.master_for(
+        place.service, kind, connection_class=connection, db=place.database, retry=retry, **options
     )  # type: ignore[no-untyped-call]
-    return found
 
 
 def async_client(
-    url: str, place: SentinelPlace | None, options: dict[str, Any], of_sentinel: dict[str, Any]
-) -> redis.asyncio.Redis:
+    kind: type[redis.asyncio.Redis],
+    url: str,
+    place: SentinelPlace | None,
+    options: dict[str, Any],
+    of_sentinel: dict[str, Any],
+) -> Any:
     """The same for asyncio."""
     retry = AsyncRetry(NoBackoff(), 0)
     if place is None:
-        kind = _ASYNC[url.partition(":")[0]]
-        return redis.asyncio.Redis.from_url(url, connection_class=kind, retry=retry, **options)
+        return kind.from_url(url, connection_class=_ASYNC[url.partition(":")[0]], retry=retry, **options)
     asked = {**_sentinel(place, options, of_sentinel), "retry": retry}
     asking = redis.asyncio.sentinel.Sentinel(place.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
-    kind = _ASYNC_SENTINEL["rediss" if place.tls else "redis"]
-    found: redis.asyncio.Redis = asking.master_for(
-        place.service, connection_class=kind, db=place.database, retry=retry, **options
+    connection = _ASYNC_SENTINEL["rediss" if place.tls else "redis"]
+    return asking.master_for(
+        place.service, kind, connection_class=connection, db=place.database, retry=retry, **options
     )
-    return found
 
 
 def _sentinel(place: SentinelPlace, options: dict[str, Any], of_sentinel: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.live import scripts
 from streams.live.archived_hours import Announced, ArchiveReader
-from streams.live.connection import RedisAddress, asking_redis
+from streams.live.connection import RedisAddress
 from streams.live.observers import ObserverBook
 from streams.live.reader import LiveReader
 from streams.live.unseen import KEPT_MS, LISTS
@@ -29,13 +29,12 @@ class LiveKeeper(LiveReader):
         self._settle = self._redis.register_script(scripts.SETTLE)
         self._trim = self._redis.register_script(scripts.TRIM)
         self._forget = self._redis.register_script(scripts.FORGET_UNSEEN)
-        self.observers = ObserverBook(self._redis, address, self._base)
+        self.observers = ObserverBook(self._redis, self._base)
 
     def settle(self, candidate_ms: int) -> int:
         """Move settled time forward to `candidate_ms`, never back; return where it stands."""
-        with asking_redis(self._address):
-            settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
-            return int(settled)
+        settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
+        return int(settled)
 
     def trim(
         self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0, waited: bool = False
@@ -45,14 +44,12 @@ class LiveKeeper(LiveReader):
         At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901. Where the
         minutes `waited` for an archive in vain their events are counted as missed by it.
         """
-        with asking_redis(self._address):
-            removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
-            return int(removed)
+        removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
+        return int(removed)
 
     def forget_unseen(self) -> int:
         """Remove unseen values that are to be forgotten; return how many. Any number of observers may do it."""
-        with asking_redis(self._address):
-            gone: Any = self._forget(args=[self._base, self._unseen_kept_ms, *LISTS])
+        gone: Any = self._forget(args=[self._base, self._unseen_kept_ms, *LISTS])
         return int(gone)
 
 
@@ -69,17 +66,14 @@ class ArchiveKeeper(ArchiveReader):
 
         Returns the sketches that are none.
         """
-        with asking_redis(self._address):
-            failed: Any = self._merge(args=[self._base, date, first, end])
+        failed: Any = self._merge(args=[self._base, date, first, end])
         return list(failed)
 
     def announce(self, archive_id: str, said: Announced) -> None:
         """Tell all observers how far an archive has come: none trims what it has not."""
-        with asking_redis(self._address):
-            self._redis.hset(self._base + "archives", archive_id, msgspec.json.encode(said).decode())
+        self._redis.hset(self._base + "archives", archive_id, msgspec.json.encode(said).decode())
 
     def trim_archived(self, first: int, events: Sequence[int]) -> int | None:
         """Remove the minutes from `first` on of which an archive has so many events; return the first one that has more, None if done."""
-        with asking_redis(self._address):
-            _removed, minute = self._trim(args=[self._base, first, first + len(events), _pack(list(events))])
+        _removed, minute = self._trim(args=[self._base, first, first + len(events), _pack(list(events))])
         return int(minute) if minute else None

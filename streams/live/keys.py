@@ -25,8 +25,6 @@
 A field is a cut and its codes joined by `:`, for instance `e:44:CAHIER_TEXTES` (see `streams.count.delta.Cut`).
 """
 
-from dataclasses import dataclass
-
 from streams.count import Field
 
 #: Version of this layout; stored in Redis, another one there is refused.
@@ -40,16 +38,9 @@ SKETCH_MINUTES_KEPT = 20
 SKETCH_DAYS_KEPT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The key names of one installation; `prefix` is the hash tag without its braces."""
-
-    prefix: str
-
-    @property
-    def base(self) -> str:
-        """What every key begins with."""
-        return "{" + self.prefix + "}:"
+def base_of(prefix: str) -> str:
+    """What every key of one installation begins with; `prefix` is the hash tag without its braces."""
+    return "{" + prefix + "}:"
 
 
 def encode_field(field: Field) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import redis
 
 from streams.clock import Milliseconds
 from streams.errors import StateError
 from streams.live import checked
-from streams.live.connection import RedisAddress, asking_redis
+from streams.live.connection import Client
 
 #: One that said nothing for this long is missed; longer than `GONE_MS`, forgotten: it ran elsewhere, or under another name.
 MISSED_MS = 30_000
@@ -29,8 +28,8 @@ class ObserverSaid(msgspec.Struct, frozen=True):
 class ObserverBook:
     """What observers say of themselves (`LiveKeeper.observers`). `name` is an observer's host and port."""
 
-    def __init__(self, client: redis.Redis, address: RedisAddress, base: str) -> None:
-        self._redis, self._address = client, address
+    def __init__(self, client: Client, base: str) -> None:
+        self._redis = client
         self._key = base + "observers"
 
     def tell(self, name: str, pid: int, problems: Sequence[str]) -> None:
@@ -39,20 +38,18 @@ class ObserverBook:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        with asking_redis(self._address):
-            seconds, micros = self._redis.time()
-            now_ms = seconds * 1000 + micros // 1000
-            texts = tuple(text[:CHARACTERS_MAX] for text in problems[:PROBLEMS_MAX])
-            self._redis.hset(self._key, name, msgspec.json.encode(ObserverSaid(pid, now_ms, texts)).decode())
-            known: Any = self._redis.hgetall(self._key)
-            gone = [other for other, said in parse(known, self._key).items() if now_ms - said.at_ms > GONE_MS]
-            if gone:
-                self._redis.hdel(self._key, *gone)
+        seconds, micros = self._redis.time()
+        now_ms = seconds * 1000 + micros // 1000
+        texts = tuple(text[:CHARACTERS_MAX] for text in problems[:PROBLEMS_MAX])
+        self._redis.hset(self._key, name, msgspec.json.encode(ObserverSaid(pid, now_ms, texts)).decode())
+        known: Any = self._redis.hgetall(self._key)
+        gone = [other for other, said in parse(known, self._key).items() if now_ms - said.at_ms > GONE_MS]
+        if gone:
+            self._redis.hdel(self._key, *gone)
 
     def leave(self, name: str) -> None:
         """Say that this observer ends as it should."""
-        with asking_redis(self._address):
-            self._redis.hdel(self._key, name)
+        self._redis.hdel(self._key, name)
 
 
 def parse(stored: Mapping[str, str], key: str) -> dict[str, ObserverSaid]:

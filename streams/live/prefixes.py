@@ -5,8 +5,8 @@ from typing import Any
 
 from streams.count import Field
 from streams.errors import StateError
-from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, encode_field
+from streams.live.connection import Connected, RedisAddress
+from streams.live.keys import encode_field
 from streams.live.unseen import LISTS
 
 #: Close a prefix: its counts are made beside those of another one. ARGV: base, that prefix. Returns `closed`, `open` (it took the place of
@@ -48,18 +48,13 @@ _SINGLE = (
 )
 
 
-class PrefixBook:
-    """What `vigie upgrade` writes. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+class PrefixBook(Connected):
+    """What `vigie upgrade` writes."""
 
     def __init__(self, address: RedisAddress, prefix: str) -> None:
-        self._address, self._prefix = address, prefix
-        self._base = Keys(prefix).base
-        self._redis = connect(address)
+        super().__init__(address, prefix)
+        self._prefix = prefix
         self._close, self._open = (self._redis.register_script(text) for text in (CLOSE, OPEN))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
 
     def begin(self, old: str) -> bool:
         """Close this prefix, whose counts are made beside those of `old`; return False where it has taken the place of that one already.
@@ -67,8 +62,7 @@ class PrefixBook:
         Raises:
             StateError: it is in use.
         """
-        with asking_redis(self._address):
-            verdict: Any = self._close(args=[self._base, old])
+        verdict: Any = self._close(args=[self._base, old])
         if verdict == "used":
             raise StateError(
                 f"redis_prefix {self._prefix} is in use already: the counts of a new version are made under one that nobody shows yet. "
@@ -83,21 +77,19 @@ class PrefixBook:
             StateError: they are not closed beside `old`.
         """
         args = [word for key, number in sorted(base.items()) for word in (encode_field(key), str(number))]
-        with asking_redis(self._address):
-            opened: Any = self._open(args=[self._base, old, *args])
+        opened: Any = self._open(args=[self._base, old, *args])
         if not opened:
             raise StateError(f"redis_prefix {self._prefix} is not closed beside {old} any more: see `vigie status`")
 
     def remove(self) -> int:
         """Remove every key of this prefix; return how many there were."""
-        with asking_redis(self._address):
-            removed = 0
-            for index, of_one in (("minutes", "minute:"), ("sketches", "sketch:"), ("days", "day:")):
-                while names := self._members(index):
-                    removed += self._unlink(*(f"{of_one}{name}" for name in names))
-                    self._redis.zrem(self._base + index, *names)
-            unseen = (f"{kind}:{name}" for kind in ("unseen", "unseen_at") for name in LISTS)
-            return removed + self._unlink(*unseen, *_SINGLE) + self._unlink("meta")
+        removed = 0
+        for index, of_one in (("minutes", "minute:"), ("sketches", "sketch:"), ("days", "day:")):
+            while names := self._members(index):
+                removed += self._unlink(*(f"{of_one}{name}" for name in names))
+                self._redis.zrem(self._base + index, *names)
+        unseen = (f"{kind}:{name}" for kind in ("unseen", "unseen_at") for name in LISTS)
+        return removed + self._unlink(*unseen, *_SINGLE) + self._unlink("meta")
 
     def _members(self, index: str) -> list[str]:
         found: Any = self._redis.zrange(self._base + index, 0, REMOVED_A_CALL - 1)

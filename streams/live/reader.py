@@ -12,8 +12,8 @@ from streams.count import Field, PartitionProgress, PartitionState
 from streams.errors import RedisUnavailable, ServerError
 from streams.live import checked
 from streams.live.checked import PARTITIONS_MAX, Integer, Meta
-from streams.live.connection import RedisAddress, asking_redis, connect, refuse_cluster
-from streams.live.keys import Keys, encode_field
+from streams.live.connection import Connected, RedisAddress, refuse_cluster, run
+from streams.live.keys import encode_field
 from streams.live.observers import ObserverSaid, parse
 from streams.live.unseen import KEPT_MS, UnseenReader
 
@@ -25,22 +25,21 @@ SNAPSHOT_ANSWERS = 7
 EVERYTHING_TRIES_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """The last heartbeat of a partition's owner; times in epoch ms of Redis's clock."""
+class Heartbeat(msgspec.Struct, frozen=True, rename={"log_end": "end"}):
+    """The last heartbeat of a partition's owner, as it is stored; times in epoch ms of Redis's clock."""
 
     worker: str
-    pid: int
-    port: int
-    position: int
-    log_end: int | None
-    lag_seconds: float
-    at_ms: int
-    confirmed_ms: int | None
-    idle_since_ms: int | None
+    pid: Integer
+    port: Integer
+    position: Integer
+    log_end: Integer | None
+    lag_seconds: Annotated[float, msgspec.Meta(ge=0)]
+    at_ms: Milliseconds
+    confirmed_ms: Milliseconds | None
+    idle_since_ms: Milliseconds | None
     warming: float | None
-    dedupe_window_ms: int
-    visit_window_ms: int
+    dedupe_window_ms: Milliseconds
+    visit_window_ms: Milliseconds = 0  # absent: an older version's, in a rolling restart
     #: Digest of the lists that it counts under; None from a version that does not tell.
     catalog: str | None = None
     #: What nobody foresaw in that worker.
@@ -121,38 +120,29 @@ class MinuteCounts:
     counts: dict[Field, int]
 
 
-class LiveReader:
-    """The blocking side. Every method raises `ServerError` when Redis does not answer, and may be called again."""
+class LiveReader(Connected):
+    """The blocking side."""
 
     def __init__(self, address: RedisAddress, prefix: str, unseen_kept_ms: int = KEPT_MS) -> None:
-        self._address = address
-        self._base = Keys(prefix).base
-        self._redis = connect(address)
+        super().__init__(address, prefix)
         self._unseen_kept_ms = unseen_kept_ms
         self._is_fit = False
         #: When Redis last answered a snapshot, monotonic seconds; before the first, when this began.
         self.answered_at = time.monotonic()
-        self.unseen = UnseenReader(self._redis, address, self._base, unseen_kept_ms)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
+        self.unseen = UnseenReader(self._redis, self._base, unseen_kept_ms)
 
     def ping(self) -> None:
         """Ask Redis for a sign of life."""
-        with asking_redis(self._address):
-            self._redis.ping()
+        self._redis.ping()
 
     def persistence(self) -> str:
         """Return Redis's `appendonly` setting (`yes` or `no`), or `unknown` where the user may not ask."""
-        with asking_redis(self._address):
-            info: dict[str, Any] = self._redis.info("persistence")
+        info: dict[str, Any] = self._redis.info("persistence")
         return {1: "yes", 0: "no"}.get(info.get("aof_enabled", -1), "unknown")
 
     def facts(self) -> RedisFacts:
         """Ask the server what it is."""
-        with asking_redis(self._address):
-            info: dict[str, Any] = self._redis.info()
+        info: dict[str, Any] = self._redis.info()
         return RedisFacts(
             version=str(info["redis_version"]),
             append_only=info.get("aof_enabled") == 1,
@@ -165,8 +155,7 @@ class LiveReader:
 
     def _cluster_nodes(self) -> int | None:
         try:
-            with asking_redis(self._address):
-                told: dict[str, Any] = self._redis.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+            told: dict[str, Any] = self._redis.execute_command("CLUSTER INFO")
         except RedisUnavailable:  # the documented rights do not hold this command
             return None
         return int(told["cluster_known_nodes"])
@@ -183,16 +172,14 @@ class LiveReader:
             self._refuse_cluster()
         pipeline = self._redis.pipeline(transaction=True)
         self._ask(pipeline)
-        with asking_redis(self._address):
-            answers = pipeline.execute()
+        answers = run(self._redis, pipeline)
         self.answered_at = time.monotonic()
         return self._snapshot(answers)
 
     def _refuse_cluster(self) -> None:
-        with asking_redis(self._address):
-            info: dict[str, Any] = self._redis.info("cluster")
+        info: dict[str, Any] = self._redis.info("cluster")
         if info.get("cluster_enabled"):
-            refuse_cluster(self._address, self._cluster_nodes())
+            refuse_cluster(self._redis.address, self._cluster_nodes())
         self._is_fit = True
 
     def _ask(self, pipeline: Any) -> None:
@@ -214,8 +201,7 @@ class LiveReader:
             pipeline.zrange(self._base + "minutes", 0, -1)
             for minute in held:
                 pipeline.hgetall(f"{self._base}minute:{minute}")
-            with asking_redis(self._address):
-                answers = pipeline.execute()
+            answers = run(self._redis, pipeline)
             if self._minutes(answers[SNAPSHOT_ANSWERS]) == held:
                 counts = answers[SNAPSHOT_ANSWERS + 1 :]
                 return self._snapshot(answers), [self._minute(*pair) for pair in zip(held, counts, strict=True)]
@@ -223,16 +209,13 @@ class LiveReader:
 
     def minutes(self, first: int | None = None, end: int | None = None) -> list[MinuteCounts]:
         """Return the minutes held with `first <= epoch minute < end`, in order; a minute without any count is not held."""
-        held = self.held(first, end)
-        with asking_redis(self._address):
-            return self._fetch(held)
+        return self.fetch(self.held(first, end))
 
     def held(self, first: int | None = None, end: int | None = None) -> list[int]:
         """Return the epoch minutes held with `first <= epoch minute < end`, in order, without their counts."""
         low = "-inf" if first is None else first
         high = "+inf" if end is None else f"({end}"
-        with asking_redis(self._address):
-            names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
+        names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
         return self._minutes(names)
 
     def _minutes(self, names: Iterable[str]) -> list[int]:
@@ -244,8 +227,7 @@ class LiveReader:
 
         Oldest minute first.
         """
-        with asking_redis(self._address):
-            found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf", withscores=True)
+        found: Any = self._redis.zrangebyscore(self._base + "settled", since_ms, "+inf", withscores=True)
         key = self._base + "settled"
         return sorted((checked.minute(text, key), checked.score(at, key, text)) for text, at in found)
 
@@ -254,15 +236,20 @@ class LiveReader:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.zrange(self._base + "settled", 0, 0)  # those of the first call to `settle`, oldest first
         pipeline.hget(self._base + "meta", "trimmed_before")
-        with asking_redis(self._address):
-            first, trimmed = pipeline.execute()
+        first, trimmed = run(self._redis, pipeline)
         began = checked.minute(first[0], self._base + "settled") if first else -1
         return began if began > checked.minute(trimmed or "0", self._base + "meta trimmed_before") else None
 
     def fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included."""
-        with asking_redis(self._address):
-            return self._fetch(minutes)
+        found: list[MinuteCounts] = []
+        for begin in range(0, len(minutes), MINUTES_A_CALL):
+            some = minutes[begin : begin + MINUTES_A_CALL]
+            pipeline = self._redis.pipeline(transaction=True)
+            for minute in some:
+                pipeline.hgetall(f"{self._base}minute:{minute}")
+            found += map(self._minute, some, run(self._redis, pipeline))
+        return found
 
     def columns(self, minutes: Sequence[int], fields: Sequence[Field]) -> list[tuple[int, list[int]]]:
         """Return of each of these minutes the counts of these fields alone."""
@@ -270,23 +257,11 @@ class LiveReader:
         pipeline = self._redis.pipeline(transaction=False)
         for minute in minutes:
             pipeline.hmget(f"{self._base}minute:{minute}", names)
-        with asking_redis(self._address):
-            answers = pipeline.execute() if minutes and names else []
+        answers = run(self._redis, pipeline) if minutes and names else []
         return [
             (minute, [checked.integer(n or "0", f"{self._base}minute:{minute}") for n in numbers])
             for minute, numbers in zip(minutes, answers, strict=False)
         ]
-
-    def _fetch(self, minutes: Sequence[int]) -> list[MinuteCounts]:
-        found: list[MinuteCounts] = []
-        for begin in range(0, len(minutes), MINUTES_A_CALL):
-            some = minutes[begin : begin + MINUTES_A_CALL]
-            pipeline = self._redis.pipeline(transaction=True)
-            for minute in some:
-                pipeline.hgetall(f"{self._base}minute:{minute}")
-            for minute, counts in zip(some, pipeline.execute(), strict=True):
-                found.append(self._minute(minute, counts))
-        return found
 
     def _minute(self, minute: int, counts: dict[str, str]) -> MinuteCounts:
         return MinuteCounts(minute, checked.fields(counts, f"{self._base}minute:{minute}"))
@@ -318,27 +293,7 @@ class LiveReader:
         )
 
 
-class _Said(msgspec.Struct, frozen=True, rename={"log_end": "end"}):
-    """A heartbeat as it is stored."""
-
-    worker: str
-    pid: Integer
-    port: Integer
-    position: Integer
-    log_end: Integer | None
-    lag_seconds: Annotated[float, msgspec.Meta(ge=0)]
-    at_ms: Milliseconds
-    confirmed_ms: Milliseconds | None
-    idle_since_ms: Milliseconds | None
-    warming: float | None
-    dedupe_window_ms: Milliseconds
-    visit_window_ms: Milliseconds = 0  # absent: an older version's, in a rolling restart
-    catalog: str | None = None
-    problem: str | None = None
-    process: str = ""
-
-
 def _heartbeat(text: str, key: str, entry: str, now_ms: int) -> Heartbeat:
-    said = checked.json_object(text, key, entry, _Said)
+    said = checked.json_object(text, key, entry, Heartbeat)
     checked.past(said.at_ms, now_ms, f"{key} {entry} at_ms")
-    return Heartbeat(**msgspec.structs.asdict(said))
+    return said

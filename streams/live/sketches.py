@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 from streams.catalog import UNKNOWN, Catalog
 from streams.count import Sketch
 from streams.live import checked
-from streams.live.connection import RedisAddress, asking_redis, connect
-from streams.live.keys import Keys, encode_field
+from streams.live.connection import Connected, RedisAddress, run
+from streams.live.keys import encode_field
 from streams.small_numbers import SmallNumbers
 
 #: What the users of one minute may be counted by; `none` is France.
@@ -32,26 +32,18 @@ class Distinct(Generic[Told]):
     by_project: dict[str, Told] = field(default_factory=dict)
 
 
-class SketchReader:
-    """Reads sketches; codes that `catalog` does not list are counted with `INCONNU`. Every method raises `ServerError` when Redis does
-    not answer, and may be called again.
-    """
+class SketchReader(Connected):
+    """Reads sketches; codes that `catalog` does not list are counted with `INCONNU`."""
 
     def __init__(self, address: RedisAddress, prefix: str, catalog: Catalog, few: SmallNumbers) -> None:
         """`few` decides which numbers of users are too small to be told."""
-        self._address = address
+        super().__init__(address, prefix)
         self.few = few
-        self._base = Keys(prefix).base
-        self._redis = connect(address)
         self._listed = {
             "region": frozenset(catalog.region_codes),
             "academy": frozenset(catalog.academy_codes),
             "project": frozenset(catalog.project_codes),
         }
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
 
     def users(self, first: int, end: int) -> Distinct[int | None]:
         """Distinct visitors of the minutes `first <= epoch minute < end`."""
@@ -120,8 +112,7 @@ class SketchReader:
 
     def _held(self, first: int, end: int) -> Iterator[tuple[int, str, str, list[str]]]:
         """Minute, key, kind and codes of each sketch held of these minutes."""
-        with asking_redis(self._address):
-            names: Any = self._redis.zrangebyscore(self._base + "sketches", first, f"({end}")
+        names: Any = self._redis.zrangebyscore(self._base + "sketches", first, f"({end}")
         for name in names:
             minute, _, sketch = name.partition(":")
             kind, *codes = checked.field(sketch, self._base + "sketches")
@@ -131,8 +122,7 @@ class SketchReader:
         pipeline = self._redis.pipeline(transaction=False)
         for keys in unions:
             pipeline.pfcount(*keys)
-        with asking_redis(self._address):
-            return pipeline.execute() if unions else []
+        return run(self._redis, pipeline) if unions else []
 
     def _users(self, groups: Mapping[tuple[str, str], list[str]]) -> Distinct[int | None]:
         """`_count`, without numbers that are too small."""

@@ -7,10 +7,8 @@ are held; beyond, the one that was seen longest ago makes room, and its events g
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import redis
-
 from streams.live import checked
-from streams.live.connection import RedisAddress, asking_redis
+from streams.live.connection import Client, run
 
 #: What may be unseen, in the order in which it is shown.
 LISTS = ("service", "profile", "project", "uai")
@@ -61,9 +59,8 @@ def shown(value: str) -> str:
 class UnseenReader:
     """The part of a `LiveReader` that looks at unseen values (`reader.unseen`); raises `ServerError` when Redis does not answer."""
 
-    def __init__(self, client: redis.Redis, address: RedisAddress, base: str, kept_ms: int) -> None:
+    def __init__(self, client: Client, base: str, kept_ms: int) -> None:
         self._kept_ms = kept_ms
-        self._address = address
         self._base = base
         self._redis = client
 
@@ -74,8 +71,7 @@ class UnseenReader:
         for kind in LISTS:
             pipeline.hgetall(f"{self._base}unseen:{kind}")
             pipeline.zrange(f"{self._base}unseen_at:{kind}", 0, -1, withscores=True)
-        with asking_redis(self._address):
-            (seconds, micros), *answers = pipeline.execute()
+        (seconds, micros), *answers = run(self._redis, pipeline)
         oldest_ms = seconds * 1000 + micros // 1000 - self._kept_ms
         found: list[UnseenValue] = []
         for kind, events, seen in zip(LISTS, answers[::2], answers[1::2], strict=True):

@@ -12,8 +12,8 @@ from streams.count import Delta, PartitionState
 from streams.errors import RedisUnavailable, StateError
 from streams.live import scripts
 from streams.live.checked import partition_state
-from streams.live.connection import RedisAddress, aclose, asking_redis, connect_async, refuse_cluster
-from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, Keys
+from streams.live.connection import RedisAddress, aclose, connect_async, refuse_cluster
+from streams.live.keys import LAYOUT, SKETCH_MINUTES_KEPT, base_of
 from streams.live.merged import merge
 from streams.live.unseen import KEPT_MS, VALUES_MAX
 
@@ -67,9 +67,8 @@ class LiveWriter:
     """The asyncio side. Every method raises `RedisUnavailable` when Redis does not answer; calling again is safe for all of them."""
 
     def __init__(self, address: RedisAddress, prefix: str, unseen_kept_ms: int = KEPT_MS) -> None:
-        self._address = address
         self._unseen_kept_ms = unseen_kept_ms
-        self._base = Keys(prefix).base
+        self._base = base_of(prefix)
         self._catalog = ""
         self._redis = connect_async(address)
         #: When Redis last answered a heartbeat, monotonic seconds; before the first, when this began.
@@ -92,23 +91,20 @@ class LiveWriter:
         self._catalog = catalog_digest
         await self._refuse_cluster()
         args: list[_Arg] = [self._base, LAYOUT, catalog_digest, topic, topic_id, partitions]
-        with asking_redis(self._address):
-            verdict, detail = await self._prepare(args=args)
+        verdict, detail = await self._prepare(args=args)
         if verdict == "ok":
             return str(detail)
         raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
 
     async def _refuse_cluster(self) -> None:
-        with asking_redis(self._address):
-            info: dict[str, Any] = await self._redis.info("cluster")
+        info: dict[str, Any] = await self._redis.info("cluster")
         if not info.get("cluster_enabled"):
             return
         try:
-            with asking_redis(self._address):
-                told: dict[str, Any] = await self._redis.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
+            told: dict[str, Any] = await self._redis.execute_command("CLUSTER INFO")
         except RedisUnavailable:  # this user may not ask
             told = {}
-        refuse_cluster(self._address, int(told["cluster_known_nodes"]) if told else None)
+        refuse_cluster(self._redis.address, int(told["cluster_known_nodes"]) if told else None)
 
     async def load(self, partitions: Iterable[int]) -> dict[int, PartitionState | None]:
         """Return where each partition stands; None where nothing was counted yet.
@@ -120,8 +116,7 @@ class LiveWriter:
         if not numbers:
             return {}
         key = self._base + "offsets"
-        with asking_redis(self._address):
-            texts: list[Any] = await self._redis.hmget(key, [str(number) for number in numbers])
+        texts: list[Any] = await self._redis.hmget(key, [str(number) for number in numbers])
         return {
             number: None if text is None else partition_state(text, key, str(number))
             for number, text in zip(numbers, texts, strict=True)
@@ -139,8 +134,7 @@ class LiveWriter:
             first, last = of_one[0], of_one[-1]
             start = "" if first.start is None else first.start
             args += [number, start, first.first, last.end, last.append_ms, last.watermark_ms]
-        with asking_redis(self._address):
-            verdict, *told = await self._apply(args=args)
+        verdict, *told = await self._apply(args=args)
         if verdict != "compared":
             return dict.fromkeys(deltas, Applied(Outcome(verdict), str(told[0])))
         return {
@@ -158,8 +152,7 @@ class LiveWriter:
         Return the next offset that Redis holds of each; None where it holds nothing.
         """
         if not lines:
-            with asking_redis(self._address):
-                await self._redis.ping()
+            await self._redis.ping()
             self.answered_at = time.monotonic()
             return {}
         args: list[_Arg] = [self._base]
@@ -180,8 +173,7 @@ class LiveWriter:
                 "problem": line.problem,
             }
             args += [line.partition, orjson.dumps(said), line.asked_ms_ago]
-        with asking_redis(self._address):
-            stored: list[str] = await self._heartbeat(args=args)
+        stored: list[str] = await self._heartbeat(args=args)
         self.answered_at = time.monotonic()
         return {line.partition: int(text) if text else None for line, text in zip(lines, stored, strict=True)}
 

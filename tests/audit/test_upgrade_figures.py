@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from streams.audit import recount, upgrade
@@ -103,7 +104,7 @@ def test_what_is_used_is_not_removed() -> None:
     assert still_in_use(snapshot) is None
     beat = Heartbeat("w:8001", 1, 8001, 5, 5, 0.0, 90_000, None, None, None, 0, 0)
     assert "w:8001" in str(still_in_use(replace(snapshot, heartbeats={0: beat})))
-    assert still_in_use(replace(snapshot, heartbeats={0: replace(beat, at_ms=80_000)})) is None
+    assert still_in_use(replace(snapshot, heartbeats={0: msgspec.structs.replace(beat, at_ms=80_000)})) is None
     said = {"o:8000": ObserverSaid(1, 99_000, ())}
     assert "o:8000" in str(still_in_use(replace(snapshot, observers=said)))
     assert still_in_use(replace(snapshot, observers={"o:8000": ObserverSaid(1, 1_000, ())})) is None
@@ -151,7 +152,7 @@ def test_new_workers_are_kept_out_of_the_running_group() -> None:
     assert upgrade.of_running_workers("vigie", theirs, running) == "w:8001"
     assert upgrade.of_running_workers("vigie", [GroupMember("vigie-w-8002-topicid-3f")], running) is None
     assert upgrade.of_running_workers("vigie", [], running) is None
-    gone = replace(running, heartbeats={0: replace(beat, at_ms=1)})
+    gone = replace(running, heartbeats={0: msgspec.structs.replace(beat, at_ms=1)})
     assert upgrade.of_running_workers("vigie", theirs, gone) is None
 
 

@@ -3,8 +3,8 @@
 import socket
 import threading
 import time
-from dataclasses import replace
 
+import msgspec
 import orjson
 import pytest
 
@@ -85,7 +85,9 @@ def test_what_nobody_vouches_for_is_null_and_named(build):
 def test_a_kafka_that_hangs_is_named(build, make_snapshot):
     def silent(confirmed_ms):
         beats = make_snapshot().heartbeats.items()
-        return build(heartbeats={n: replace(b, log_end=None, confirmed_ms=confirmed_ms) for n, b in beats}).problems
+        return build(
+            heartbeats={n: msgspec.structs.replace(b, log_end=None, confirmed_ms=confirmed_ms) for n, b in beats}
+        ).problems
 
     (problem,) = silent(NOW_MS - 20_000)
     assert problem.startswith("Kafka has not told any worker for 20 s where the log ends, though it takes connections")
@@ -96,7 +98,7 @@ def test_a_kafka_that_hangs_is_named(build, make_snapshot):
 def test_a_warm_up_is_shown_and_named_when_events_wait_long_for_it(build, make_snapshot):
     def warming(lag_seconds):
         beats = make_snapshot().heartbeats
-        return build(heartbeats={**beats, 1: replace(beats[1], warming=0.417, lag_seconds=lag_seconds)})
+        return build(heartbeats={**beats, 1: msgspec.structs.replace(beats[1], warming=0.417, lag_seconds=lag_seconds)})
 
     found = warming(29.0)
     assert [p.warming for p in found.partitions.rows] == [None, 0.417]
@@ -115,9 +117,10 @@ def test_what_observers_and_workers_say_of_themselves_is_named_and_who_is_silent
         "c:8000": ObserverSaid(3, NOW_MS - 4_000, ()),
     }
     beats = {
-        n: replace(beat, problem="topic-watch: hangs since 70 s") for n, beat in make_snapshot().heartbeats.items()
+        n: msgspec.structs.replace(beat, problem="topic-watch: hangs since 70 s")
+        for n, beat in make_snapshot().heartbeats.items()
     }
-    found = build(observers=said, heartbeats={**beats, 1: replace(beats[1], worker=beats[0].worker)})
+    found = build(observers=said, heartbeats={**beats, 1: msgspec.structs.replace(beats[1], worker=beats[0].worker)})
     assert found.problems == (
         "observer a:8000: archivist: no space is left",
         "observer b:8000 has said nothing for 31 s: see whether it runs, and its log",

@@ -276,9 +276,12 @@ def test_the_shortest_window_of_ids_is_shown(families, make_snapshot):
     assert values(families, "ent_dedupe_window_seconds") == {(): 720.5}
     assert values(families, "ent_visit_window_seconds") == {(): 2050}
     snapshot = make_snapshot()
-    nothing = {1: replace(snapshot.heartbeats[1], dedupe_window_ms=0)}
+    nothing = {1: msgspec.structs.replace(snapshot.heartbeats[1], dedupe_window_ms=0)}
     assert shortest_windows(replace(snapshot, heartbeats=nothing, offsets={})) is None  # nothing to know yet
-    warming = {**snapshot.heartbeats, 1: replace(snapshot.heartbeats[1], dedupe_window_ms=0, warming=0.4)}
+    warming = {
+        **snapshot.heartbeats,
+        1: msgspec.structs.replace(snapshot.heartbeats[1], dedupe_window_ms=0, warming=0.4),
+    }
     windows = shortest_windows(replace(snapshot, heartbeats=warming))
     assert windows is not None
     assert windows.ids_ms == 780_000  # it does not count yet

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from streams.expose.alert_french import counted, times
 from streams.expose.page.board import pulse
 from streams.expose.page.picture import Flow, Picture
@@ -52,7 +54,7 @@ def test_a_kafka_that_hangs_is_no_chain_to_believe(picture):
 
     def hanging(confirmed_ms, numbers=(0, 1)):
         beats = picture.snapshot.heartbeats
-        late = {n: replace(beats[n], confirmed_ms=confirmed_ms) for n in numbers}
+        late = {n: msgspec.structs.replace(beats[n], confirmed_ms=confirmed_ms) for n in numbers}
         return replace(picture, snapshot=replace(picture.snapshot, heartbeats=beats | late))
 
     now_ms = picture.snapshot.now_ms
