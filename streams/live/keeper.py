@@ -33,8 +33,7 @@ class LiveKeeper(LiveReader):
 
     def settle(self, candidate_ms: int) -> int:
         """Move settled time forward to `candidate_ms`, never back; return where it stands."""
-        settled: Any = self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX])
-        return int(settled)
+        return int(self._settle(args=[self._base, candidate_ms, SETTLED_A_CALL_MAX]))
 
     def trim(
         self, first_kept: int, most: int = 200, *, first_sketch: int = 0, first_date: int = 0, waited: bool = False
@@ -44,13 +43,11 @@ class LiveKeeper(LiveReader):
         At most `most` of each kind; returns how many were removed of the kind of which most were. A date is a number, 20260901. Where the
         minutes `waited` for an archive in vain their events are counted as missed by it.
         """
-        removed: Any = self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)])
-        return int(removed)
+        return int(self._trim(args=[self._base, first_kept, most, first_sketch, first_date, int(waited)]))
 
     def forget_unseen(self) -> int:
         """Remove unseen values that are to be forgotten; return how many. Any number of observers may do it."""
-        gone: Any = self._forget(args=[self._base, self._unseen_kept_ms, *LISTS])
-        return int(gone)
+        return int(self._forget(args=[self._base, self._unseen_kept_ms, *LISTS]))
 
 
 class ArchiveKeeper(ArchiveReader):
@@ -66,8 +63,7 @@ class ArchiveKeeper(ArchiveReader):
 
         Returns the sketches that are none.
         """
-        failed: Any = self._merge(args=[self._base, date, first, end])
-        return list(failed)
+        return list(self._merge(args=[self._base, date, first, end]))
 
     def announce(self, archive_id: str, said: Announced) -> None:
         """Tell all observers how far an archive has come: none trims what it has not."""

@@ -77,8 +77,7 @@ class PrefixBook(Connected):
             StateError: they are not closed beside `old`.
         """
         args = [word for key, number in sorted(base.items()) for word in (encode_field(key), str(number))]
-        opened: Any = self._open(args=[self._base, old, *args])
-        if not opened:
+        if not self._open(args=[self._base, old, *args]):
             raise StateError(f"redis_prefix {self._prefix} is not closed beside {old} any more: see `vigie status`")
 
     def remove(self) -> int:
@@ -91,10 +90,8 @@ class PrefixBook(Connected):
         unseen = (f"{kind}:{name}" for kind in ("unseen", "unseen_at") for name in LISTS)
         return removed + self._unlink(*unseen, *_SINGLE) + self._unlink("meta")
 
-    def _members(self, index: str) -> list[str]:
-        found: Any = self._redis.zrange(self._base + index, 0, REMOVED_A_CALL - 1)
-        return list(found)
+    def _members(self, index: str) -> list[Any]:
+        return list(self._redis.zrange(self._base + index, 0, REMOVED_A_CALL - 1))
 
     def _unlink(self, *names: str) -> int:
-        gone: Any = self._redis.unlink(*(self._base + name for name in names))
-        return int(gone)
+        return int(self._redis.unlink(*(self._base + name for name in names)))

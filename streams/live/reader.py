@@ -137,8 +137,7 @@ class LiveReader(Connected):
 
     def persistence(self) -> str:
         """Return Redis's `appendonly` setting (`yes` or `no`), or `unknown` where the user may not ask."""
-        info: dict[str, Any] = self._redis.info("persistence")
-        return {1: "yes", 0: "no"}.get(info.get("aof_enabled", -1), "unknown")
+        return {1: "yes", 0: "no"}.get(self._redis.info("persistence").get("aof_enabled", -1), "unknown")
 
     def facts(self) -> RedisFacts:
         """Ask the server what it is."""
@@ -155,10 +154,9 @@ class LiveReader(Connected):
 
     def _cluster_nodes(self) -> int | None:
         try:
-            told: dict[str, Any] = self._redis.execute_command("CLUSTER INFO")
+            return int(self._redis.execute_command("CLUSTER INFO")["cluster_known_nodes"])
         except RedisUnavailable:  # the documented rights do not hold this command
             return None
-        return int(told["cluster_known_nodes"])
 
     def snapshot(self) -> Snapshot:
         """Read the state of the chain and all totals, atomically.
@@ -177,8 +175,7 @@ class LiveReader(Connected):
         return self._snapshot(answers)
 
     def _refuse_cluster(self) -> None:
-        info: dict[str, Any] = self._redis.info("cluster")
-        if info.get("cluster_enabled"):
+        if self._redis.info("cluster").get("cluster_enabled"):
             refuse_cluster(self._redis.address, self._cluster_nodes())
         self._is_fit = True
 
@@ -215,10 +212,9 @@ class LiveReader(Connected):
         """Return the epoch minutes held with `first <= epoch minute < end`, in order, without their counts."""
         low = "-inf" if first is None else first
         high = "+inf" if end is None else f"({end}"
-        names: Any = self._redis.zrangebyscore(self._base + "minutes", low, high)
-        return self._minutes(names)
+        return self._minutes(self._redis.zrangebyscore(self._base + "minutes", low, high))
 
-    def _minutes(self, names: Iterable[str]) -> list[int]:
+    def _minutes(self, names: Iterable[Any]) -> list[int]:
         key = self._base + "minutes"
         return [checked.minute(text, key) for text in names]
 

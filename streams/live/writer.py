@@ -97,8 +97,7 @@ class LiveWriter:
         raise StateError(_why_refused(verdict, detail, topic, topic_id, self._base))
 
     async def _refuse_cluster(self) -> None:
-        info: dict[str, Any] = await self._redis.info("cluster")
-        if not info.get("cluster_enabled"):
+        if not (await self._redis.info("cluster")).get("cluster_enabled"):
             return
         try:
             told: dict[str, Any] = await self._redis.execute_command("CLUSTER INFO")
