@@ -1,6 +1,6 @@
 """Counting, pure: no clock, no socket, no Faust, no Redis. `PartitionCounter` turns the batches of one partition into a `Delta`."""
 
-from streams.count.counter import CountingRules, PartitionCounter, cut_after, cut_before
+from streams.count.counter import CountingRules, PartitionCounter, between
 from streams.count.delta import Batch, Cut, Delta, Field, PartitionState, Reject, Rejects, Sketch, SketchKey
 from streams.count.memory import MemoryPlan
 from streams.count.settle import PartitionProgress, Settling, settle
@@ -20,7 +20,6 @@ __all__ = [
     "Settling",
     "Sketch",
     "SketchKey",
-    "cut_after",
-    "cut_before",
+    "between",
     "settle",
 ]

@@ -4,6 +4,8 @@ A counter knows two things. Redis stores the first beside the counts: next offse
 ids and visitors, read again from the tail of the log: `warm` feeds it, `count` continues.
 """
 
+import sys
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -79,7 +81,7 @@ class PartitionCounter:
     def count(self, batches: Sequence[Batch]) -> Delta:
         """Count batches that continue the partition; `batches` is not empty and starts at `next_offset`.
 
-        Records below `next_offset` must have been cut away (`streams.count.cut_before`).
+        Records below `next_offset` must have been cut away (`streams.count.between`).
         """
         first = batches[0].first
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
@@ -151,30 +153,16 @@ def _pieces(batch: Batch) -> Iterator[tuple[int, Sequence[bytes | None]]]:
         yield first, batch.values[first : first + BLOCK_RECORDS]
 
 
-def cut_after(batches: Sequence[Batch], offset: int) -> list[Batch]:
-    """Leave out what lies at `offset` or above."""
+def between(batches: Sequence[Batch], first: int, end: int = sys.maxsize) -> list[Batch]:
+    """What lies at `first <= offset < end`: whole batches, and a part of those that straddle a bound."""
     kept: list[Batch] = []
     for batch in batches:
-        if batch.end <= offset:
+        if first <= batch.first and batch.end <= end:
             kept.append(batch)
-        elif batch.first < offset:
-            size = sum(1 for record_offset in batch.offsets if record_offset < offset)
-            unread = offset - batch.first if batch.unread else 0
-            values, keys, offsets = batch.values[:size], batch.keys[:size], batch.offsets[:size]
-            kept.append(Batch(batch.append_ms, values, keys, offsets, offset, unread, batch.reason))
-    return kept
-
-
-def cut_before(batches: Sequence[Batch], offset: int) -> list[Batch]:
-    """Leave out what lies below `offset`: whole batches, and the head of the one that straddles it."""
-    kept: list[Batch] = []
-    for batch in batches:
-        if batch.end <= offset:
-            continue
-        if batch.first < offset:
-            skip = sum(1 for record_offset in batch.offsets if record_offset < offset)
-            unread = min(batch.unread, batch.end - offset)
-            values, keys, offsets = batch.values[skip:], batch.keys[skip:], batch.offsets[skip:]
-            batch = Batch(batch.append_ms, values, keys, offsets, batch.end, unread, batch.reason)
-        kept.append(batch)
+        elif first < batch.end and batch.first < end:
+            part = slice(bisect_left(batch.offsets, first), bisect_left(batch.offsets, end))
+            last = min(batch.end, end)
+            unread = last - max(batch.first, first) if batch.unread else 0
+            values, keys, offsets = batch.values[part], batch.keys[part], batch.offsets[part]
+            kept.append(Batch(batch.append_ms, values, keys, offsets, last, unread, batch.reason))
     return kept

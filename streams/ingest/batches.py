@@ -20,7 +20,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from streams.count import Batch, cut_before
+from streams.count import Batch, between
 from streams.errors import ServerError, StateError
 from streams.events import Reason
 from streams.record_batches import RECORD_BYTES, Damages, RawBatch, Unpacker, UnreadError, read_records, split
@@ -202,7 +202,7 @@ def _read_batch(raw: RawBatch, unpacked: memoryview, first_wanted: int) -> Batch
         raise UnreadError(Reason.CORRUPT)
     batch = Batch(raw.append_ms, values, keys, offsets, raw.end)
     # Kafka returns whole batches: the head may be below what was asked for.
-    return cut_before([batch], first_wanted)[0] if offsets and offsets[0] < first_wanted else batch
+    return between([batch], first_wanted)[0] if offsets and offsets[0] < first_wanted else batch
 
 
 def _stamped_by_sender(partition: Any, offset: int) -> StateError:

@@ -26,8 +26,7 @@ from streams.count import (
     PartitionCounter,
     PartitionState,
     Rejects,
-    cut_after,
-    cut_before,
+    between,
 )
 from streams.errors import RedisUnavailable, StateError
 from streams.ingest.chunks import Chunk
@@ -205,13 +204,12 @@ class Ingestor:
             if self.ledgers.get(chunk.partition) is not ledger:
                 return Verdict.GIVEN_UP  # a rebalance took it away meanwhile; its counter may serve on
             lost = found
-        batches = cut_before(chunk.batches, ledger.expected)
         if ledger.warm_at < ledger.position:
-            ledger.counter.warm(cut_after(batches, ledger.position))
+            ledger.counter.warm(between(chunk.batches, ledger.expected, ledger.position))
             ledger.warm_at = chunk.end
-            batches = cut_before(batches, ledger.position)
-            if not batches:
-                return Verdict.WARMED
+        batches = between(chunk.batches, ledger.position)
+        if not batches:
+            return Verdict.WARMED
         delta = ledger.counter.count(batches)  # step 2
         ledger.warm_at = delta.end
         if lost:

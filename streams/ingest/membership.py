@@ -147,9 +147,7 @@ def _origin() -> str:
 def _is_gone(process: str) -> bool:
     """Whether this names a process of this machine that is no more: its successor need not wait."""
     found = re.fullmatch(r"process (\d+) at \S+ \(([0-9a-f]{8})\)", process)
-    if found is None or found[2] != _origin():
-        return False
-    return not Path(f"/proc/{found[1]}").exists()
+    return found is not None and found[2] == _origin() and not Path(f"/proc/{found[1]}").exists()
 
 
 class NamedCoordinator(GroupCoordinator):

@@ -4,7 +4,6 @@ A keeper is a reader that also writes. Commands and pages are given a reader: th
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 

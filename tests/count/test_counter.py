@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import UNKNOWN, Catalog, control_letter
-from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, cut_before
+from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, between
 from streams.events import Reason
 from tests.plain import BOUNDS, LATENESS_MS, PLAN, Plain, sums
 
@@ -106,7 +106,7 @@ def test_reading_again_from_any_offset_changes_nothing(catalog: Catalog, log: Lo
     first = counter(catalog)
     deltas = [first.count(head)] if head else []
     state = PartitionState(deltas[0].end, deltas[0].append_ms, deltas[0].watermark_ms) if deltas else None
-    rest = cut_before(batches, state.next_offset if state else 0)
+    rest = between(batches, state.next_offset if state else 0)
     if rest:
         deltas.append(restarted(catalog, state, head).count(rest))
     assert merged(deltas) == merged([counter(catalog).count(batches)])
@@ -164,10 +164,10 @@ def test_a_batch_without_events_moves_the_offset(catalog: Catalog) -> None:
     assert (delta.start, delta.end, sums(delta)) == (5, 9, {})
 
 
-def test_cut_before() -> None:
+def test_between() -> None:
     whole = [Batch(T0, [b"a", b"b", b"c"], [None] * 3, [0, 2, 5], 6), Batch(T0, [b"d"], [None], [6], 7)]
-    assert cut_before(whole, 0) == whole
-    assert [b.values for b in cut_before(whole, 2)] == [[b"b", b"c"], [b"d"]]
-    assert [b.values for b in cut_before(whole, 3)] == [[b"c"], [b"d"]]
-    assert [b.values for b in cut_before(whole, 6)] == [[b"d"]]
-    assert cut_before(whole, 7) == []
+    assert between(whole, 0) == whole
+    assert [b.values for b in between(whole, 2)] == [[b"b", b"c"], [b"d"]]
+    assert [b.values for b in between(whole, 3)] == [[b"c"], [b"d"]]
+    assert [b.values for b in between(whole, 6)] == [[b"d"]]
+    assert between(whole, 7) == []
