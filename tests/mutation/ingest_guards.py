@@ -73,8 +73,8 @@ INGEST_GUARDS = (
     Guard(
         "a process of this machine that is gone holds no name",
         "streams/ingest/membership.py",
-        'return not Path(f"/proc/{found[1]}").exists()',
-        "return False",
+        'not Path(f"/proc/{found[1]}").exists()',
+        "False",
         NAMES,
     ),
     Guard(
