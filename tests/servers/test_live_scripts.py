@@ -81,6 +81,15 @@ def test_a_retry_is_told_that_it_went_through(live: Live) -> None:
     assert live.reader.snapshot().totals == {EVENTS: 1}
 
 
+def test_a_redis_that_forgot_our_scripts_is_given_them_again(live: Live) -> None:
+    live.apply(None, 10)
+    assert live.reader.settle(60_000) == 60_000
+    live.raw.script_flush()
+    assert live.apply(10, 15) == (Outcome.APPLIED, "15")
+    assert live.reader.settle(120_000) == 120_000
+    assert live.reader.snapshot().totals == {EVENTS: 2}
+
+
 @pytest.mark.parametrize(("start", "end"), [(5, 12), (12, 20), (None, 7), (0, 5)])
 def test_any_other_offset_is_refused(live: Live, start: int | None, end: int) -> None:
     live.apply(None, 10)
