@@ -76,7 +76,7 @@ bench-flood: $(STAMP) servers ## what a flood of one ENT does to the delay of th
 	@$(BIN)/python -m bench.flood
 
 .PHONY: bench-live
-bench-live: $(STAMP) servers ## what live counting costs at a steady rate: CPU of worker and Redis, calls, bytes, delay
+bench-live: $(STAMP) servers ## what live counting costs at a steady rate: CPU of workers and Redis, calls, bytes, delays
 	@$(BIN)/python -m bench.live
 # PEERS="--events 50000 --rounds 1 --only vigie,confluent" for a quick look; PEERS=--resume goes on where Ctrl-C stopped it.
 .PHONY: bench-peers
