@@ -27,10 +27,10 @@ def _commands_of(group: click.Group, path: str) -> Iterator[tuple[str, click.Com
 
 
 def commands() -> str:
-    """The help of every command, as the terminal shows it in 90 columns."""
+    """The help of every command, as the terminal shows it in 86 columns."""
     parts = ["# Commands\n\nWhat `--help` says. Exit codes are in [operations](../operations.md#commands).\n"]
     for path, command in _commands_of(cli, "vigie"):
-        context = click.Context(command, info_name=path, terminal_width=90, max_content_width=90)
+        context = click.Context(command, info_name=path, terminal_width=86, max_content_width=86)
         parts.append(f"\n## {path}\n\n```text\n{command.get_help(context)}\n```\n")
     return "".join(parts)
 
