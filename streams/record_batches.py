@@ -30,7 +30,6 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 _BEFORE_LENGTH, _BEFORE_CRC = 12, 21
 _CODEC, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
-_INTO = {_GZIP: cramjam.gzip.decompress_into, _LZ4: cramjam.lz4.decompress_into, _ZSTD: cramjam.zstd.decompress_into}
 #: cramjam's words where the output is full.
 _FULL = "failed to write whole buffer"
 #: The first bytes of snappy in blocks, as Java's clients write it; two numbers follow, and some write these in another byte order.
@@ -157,8 +156,6 @@ class Unpacker:
 def _decompress(codec: int, data: memoryview, out: memoryview) -> int:
     """Fill `out`, and return how far. It never asks for more memory than `out` has."""
     try:
-        if codec == _SNAPPY:
-            return _decompress_snappy(data, out)
         return int(_INTO[codec](data, out))
     except KeyError:
         raise UnreadError(Reason.CORRUPT) from None
@@ -184,6 +181,14 @@ def _decompress_block(block: memoryview, out: memoryview) -> int:
     if cramjam.snappy.decompress_raw_len(block) > len(out):
         raise UnreadError(Reason.TOO_LARGE)
     return int(cramjam.snappy.decompress_raw_into(block, out))
+
+
+_INTO = {
+    _GZIP: cramjam.gzip.decompress_into,
+    _SNAPPY: _decompress_snappy,
+    _LZ4: cramjam.lz4.decompress_into,
+    _ZSTD: cramjam.zstd.decompress_into,
+}
 
 
 class Damages:

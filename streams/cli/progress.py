@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 import click
@@ -15,7 +16,7 @@ _BAR_WIDTH = 24
 _CLEAR = "\r\x1b[2K"
 
 
-class Meter:
+class Meter(AbstractContextManager["Meter"]):
     """Shows how far a command is; `total` is None where nobody knows. Call `show` as often as you like."""
 
     def __init__(self, what: str, total: int | None) -> None:
@@ -55,9 +56,6 @@ class Meter:
             return ""
         seconds = self.seconds * (1 - share) / share
         return f", about {seconds:.0f} s left" if seconds < 90 else f", about {seconds / 60:.0f} min left"
-
-    def __enter__(self) -> "Meter":
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

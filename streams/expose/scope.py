@@ -63,9 +63,8 @@ def read_scope(
         raise InputError(
             f"{called['service']}: academies and ENT are not counted by service; leave it out, or choose a region"
         )
-    for kind, code in named.items():
-        return Scope(kind, code, service or None)
-    return Scope("france", "", service or None)
+    kind, code = next(iter(named.items()), ("france", ""))
+    return Scope(kind, code, service or None)
 
 
 def scope_name(scope: Scope, catalog: Catalog) -> str:
