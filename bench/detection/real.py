@@ -16,7 +16,7 @@ import numpy as np
 from bench.detection import untidy
 from bench.detection.kinds import Event
 from bench.detection.other import found_by, over
-from bench.detection.real_series import SET_ASIDE, SOURCES, THIRD_SET_ASIDE, Real, load
+from bench.detection.real_series import FOURTH_SET_ASIDE, SET_ASIDE, SOURCES, THIRD_SET_ASIDE, Real, load
 from streams.errors import InputError
 from streams.rehearse import Found, counts_of, rehearse
 from streams.watch import SENSITIVITIES, AlertKind, AlertScope, Array, Sensitivity
@@ -32,7 +32,7 @@ RECURRING_PART, RECURRING_FROM_DAY, RECURRING_MINUTES = 0.45, 3, 90
 #: A Poisson count is within so much of its mean, in roots, in 95 % of cases; weeks of a month.
 POISSON_HALF, WEEKS_A_MONTH = 0.98, 365.25 / 12 / 7
 #: Series by `--set-aside`.
-GROUPS = {0: SOURCES, 1: SET_ASIDE, 3: THIRD_SET_ASIDE}
+GROUPS = {0: SOURCES, 1: SET_ASIDE, 3: THIRD_SET_ASIDE, 4: FOURTH_SET_ASIDE}
 #: The same alerts so many days later tell what luck would find.
 LUCK_DAYS = (2, 5, 9)
 
@@ -51,8 +51,8 @@ def main() -> int:
         "--set-aside",
         type=int,
         default=0,
-        choices=(1, 3),
-        help="series that were set aside, first or third, in place of those that taught (the second group is among these)",
+        choices=(1, 3, 4),
+        help="series that were set aside, first, third or fourth, in place of those that taught (the second group is among these)",
     )
     parser.add_argument("--all", action="store_true", help="every alert as it was, every miss and poor match")
     options = parser.parse_args()
