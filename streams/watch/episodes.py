@@ -6,13 +6,11 @@ import numpy as np
 
 from streams.watch.alert_types import AlertKind
 from streams.watch.baseline import EXPECTED_MIN
-from streams.watch.flags import Rows
+from streams.watch.flags import FRESH_PART, Rows
 from streams.watch.score import QUANTUM, Piece
 from streams.watch.standard import Standard
 
 KINDS = (AlertKind.SURGE, AlertKind.DROP, AlertKind.SILENCE)
-#: A deviation begins with the first row that deviates by this part of the least ratio, as a logarithm.
-FRESH_PART = 0.5
 #: A silence begins with the row in which so many counts were to have come: a night without visits is none, and a count less is chance.
 SILENCE_BEGINS_EXPECTED = 1.0
 
@@ -96,16 +94,14 @@ class _Walk:
         self.changes: list[Change] = []
 
     def run(self) -> list[Change]:
-        total = len(self.raised[0])
-        silence = self.tracks[2]
-        at = 0
+        silence, raised = self.tracks[2], np.logical_or.reduce(self.raised)
+        total, at = len(raised), 0
         while at < total:
             if not any(track.open for track in self.tracks):
-                later = [np.flatnonzero(flags[at:]) for flags in self.raised]
-                nearest = [int(places[0]) for places in later if len(places)]
-                if not nearest:
+                later = np.flatnonzero(raised[at:])
+                if not len(later):
                     break
-                at += min(nearest)
+                at += int(later[0])
             if self.known[self.first + at]:
                 self._step(2, at)
                 for direction in range(2):

@@ -11,7 +11,8 @@ from streams.watch.score import QUANTUM, LevelSpread, Piece, allow_for_learning,
 from streams.watch.standard import Standard
 from streams.watch.window import Window, larger_extra, make_window
 
-#: The last rows must deviate by this part of the least ratio (as a logarithm), and a deviation below it is calm.
+#: The last rows must deviate by this part of the least ratio (as a logarithm), and a deviation below it is calm; it begins with the first
+#: row that deviates so far.
 FRESH_PART = 0.5
 #: The first lasting window scores less than this when it is quiet.
 CALM_SCORE = 2.0
@@ -147,18 +148,16 @@ def _large_enough(window: Window, direction: int, day: Standard) -> Flags:
 
 def _last_rows(piece: Piece, day: Standard) -> tuple[Flags, Flags]:
     """Whether the last rows deviate still, and whether the first lasting window has nothing to say; (directions, series, rows)."""
-    scales, least = day.scales, day.least
+    scales = day.scales
     hours = piece.slots * scales.step_minutes // 60
     shape = (2, piece.stretch.counts.shape[0], piece.until - piece.first)
     beyond, quiet = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     observed, expected, measured = piece.window(scales.fresh)
     known = (measured > 0) & (expected > 0)
-    ratio = (observed + 0.5) / (expected + 0.5)
     number = len(scales.sudden)
     whole, likely, seen = piece.window(scales.lasting[0])
-    for direction, bound in enumerate((least.ratio_surge, least.ratio_drop)):
-        edge = bound**FRESH_PART
-        beyond[direction] = known & (ratio >= edge if direction == 0 else ratio <= edge)
+    for direction in range(2):
+        beyond[direction] = known & _beyond(observed + 0.5, expected + 0.5, direction, day.least, FRESH_PART)
         tau_square = (
             day.spread.tau[direction, :, number][:, hours] ** 2
             + larger_extra(piece.extra, scales.lasting[0], piece.first) ** 2

@@ -58,21 +58,15 @@ class Stretch:
 
     def window(self, rows: int, first: int, until: int, back: int = 0) -> tuple[Array, Array, Array]:
         """(observed, expected, measured rows) of the `rows` rows that end at each of the rows first..until-1, shifted `back` rows."""
-        last, low = first - back + 1, first - back + 1 - rows
-        if low >= 0:  # views: no copy
-            number = until - first
-            return (
-                self.observed_sum[:, last : last + number] - self.observed_sum[:, low : low + number],
-                self.expected_sum[:, last : last + number] - self.expected_sum[:, low : low + number],
-                self.measured_sum[:, last : last + number] - self.measured_sum[:, low : low + number],
-            )
-        begins = np.clip(np.arange(low, until - back + 1 - rows), 0, None)
-        pick = np.clip(np.arange(last, until - back + 1), 0, None)
-        return (
-            self.observed_sum[:, pick] - self.observed_sum[:, begins],
-            self.expected_sum[:, pick] - self.expected_sum[:, begins],
-            self.measured_sum[:, pick] - self.measured_sum[:, begins],
+        last, low, number = first - back + 1, first - back + 1 - rows, until - first
+        ends: slice | Index = slice(last, last + number)  # views: no copy
+        begins: slice | Index = slice(low, low + number)
+        if low < 0:
+            ends, begins = (np.clip(np.arange(place, place + number), 0, None) for place in (last, low))
+        observed, expected, measured = (
+            one[:, ends] - one[:, begins] for one in (self.observed_sum, self.expected_sum, self.measured_sum)
         )
+        return observed, expected, measured
 
 
 def running_sum(values: Array) -> Array:
