@@ -108,6 +108,15 @@ def test_functions_are_short() -> None:
     assert not too_long, f"split these functions (at most {FUNCTION_LINES_MAX} lines)"
 
 
+def test_annotations_are_evaluated() -> None:
+    for path in tracked(".py"):
+        source = path.read_text()
+        imports = [node.module for node in ast.parse(source).body if isinstance(node, ast.ImportFrom)]
+        assert "__future__" not in imports or "if TYPE_CHECKING:" in source, (
+            f"{path.relative_to(ROOT)}: CONTRIBUTING.md says when that import is needed"
+        )
+
+
 def test_tests_mirror_the_rooms() -> None:
     rooms = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
     others = {"servers", "simulation", "rules", "cli", "mutation"}
