@@ -65,8 +65,14 @@ def verify(
     redis_fields = {name: n for name, n in chain.reader.snapshot().totals.items() if name[0] == Cut.EVENTS}
     say("counting the log again ...")
     again = recount()
-    figures = [Figures("Kafka", published), redis, metrics_figures(chain), prometheus, recount_figures(again, redis)]
-    figures += known()
+    figures = [
+        Figures("Kafka", published),
+        redis,
+        metrics_figures(chain),
+        prometheus,
+        recount_figures(again, redis),
+        *known(),
+    ]
     comparison = compare(figures, published, redis, redis_fields, prometheus_fields)
     _add_recount(comparison, again)
     return report(comparison, say)

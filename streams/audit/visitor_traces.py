@@ -67,10 +67,10 @@ def _records(traces: Traces, address: KafkaAddress, look: Callable[[int], None])
         for _partition, records in log.read(log.ends):
             if isinstance(records, Unread):
                 traces.unread += records.number
-                continue
-            yield from records
-            read += len(records)
-            look(read)
+            else:
+                yield from records
+                read += len(records)
+                look(read)
 
 
 def _gone_ms(address: KafkaAddress, traces: Traces) -> int | None:

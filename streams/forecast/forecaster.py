@@ -90,9 +90,8 @@ class Forecaster:
 
 def quarters_of(found: GroupOutlooks, *, as_one: bool) -> tuple[Values, Values, Values]:
     """Mean, lower and upper by quarter of an hour, (series, 96)."""
-    outlooks = [outlook for _group, outlook in found]
-    if as_one:
-        outlooks = [summed(outlooks)]
+    by_group = [outlook for _group, outlook in found]
+    outlooks = [summed(by_group)] if as_one else by_group
     mean, lower, upper = map(np.concatenate, zip(*(one.quarters() for one in outlooks), strict=True))
     return mean, lower, upper
 

@@ -97,8 +97,8 @@ def find_perimeter(now: Side, then: Side, catalog: Catalog, extents: Mapping[Cut
 
 def _change(code: str, now: Side, then: Side, inside: NDArray[np.bool_]) -> ProjectChange | None:
     mine, other = now.sum_of("project", code).compared_by_day, then.sum_of("project", code).compared_by_day
-    one_sided = ((mine == 0) & (other >= VISITS_EXPECTED_MIN)) | ((other == 0) & (mine >= VISITS_EXPECTED_MIN))
-    one_sided &= inside
+    is_mine, is_other = (other == 0) & (mine >= VISITS_EXPECTED_MIN), (mine == 0) & (other >= VISITS_EXPECTED_MIN)
+    one_sided = (is_mine | is_other) & inside
     if not one_sided.any():
         return None
     days = tuple(day for day, hit in zip(now.days, one_sided.tolist(), strict=True) if hit)

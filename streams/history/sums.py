@@ -95,14 +95,12 @@ class Silences:
             for region, minutes in expected.items():
                 self._expected[by, region] = self._expected.get((by, region), 0) + int(minutes.sum())
             rows = day.rows[cut]
-            if not rows.keys:
-                continue
-            table = np.stack([expected[regions.get(key[0])] for key in rows.keys])
-            heard = np.bincount(
-                rows.series, table[rows.series, rows.minute - first] & (rows.events > 0), len(rows.keys)
-            )
-            for key, number in zip(rows.keys, heard.tolist(), strict=True):
-                self._heard[by, key[0]] = self._heard.get((by, key[0]), 0) + int(number)
+            if rows.keys:
+                table = np.stack([expected[regions.get(key[0])] for key in rows.keys])
+                is_heard = table[rows.series, rows.minute - first] & (rows.events > 0)
+                heard = np.bincount(rows.series, is_heard, len(rows.keys))
+                for key, number in zip(rows.keys, heard.tolist(), strict=True):
+                    self._heard[by, key[0]] = self._heard.get((by, key[0]), 0) + int(number)
 
     def tell(self, side: Side) -> None:
         """Write the silent minutes of every region and project that had any event on these days."""

@@ -232,10 +232,9 @@ def _week(stored: StoredWeek, catalog: Catalog) -> Week:
     visits: dict[_Key, int] = {}
     establishments: dict[str, int] = {}
     for uai, figures in stored.figures().items():
-        if not figures:
-            continue
         region, academy = catalog.uai_index[uai]
-        establishments[region] = establishments.get(region, 0) + 1
+        if figures:
+            establishments[region] = establishments.get(region, 0) + 1
         for code, number in figures.items():
             for key in itertools.product((region, None), (academy, None), (code, None)):
                 visits[key] = visits.get(key, 0) + number

@@ -108,12 +108,11 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line, unless the live view has the terminal."""
-        if self._gone or self._live:
-            return
-        try:
-            print(text, flush=True)  # noqa: T201
-        except OSError:
-            self._gone = True
+        if not self._gone and not self._live:
+            try:
+                print(text, flush=True)  # noqa: T201
+            except OSError:
+                self._gone = True
 
     def render(self, view: StackView) -> RenderableType:
         """The whole live view, cut to the terminal: first the rankings get shorter, then the addresses go."""

@@ -205,8 +205,10 @@ class Detector:
 
     def _tell(self) -> None:
         teller, loading = self._parts_of_judging()
-        running = [teller.record(judge, one) for judge in self._judges for one in judge.running()]
-        running += self._never.running(loading.fed)
+        running = [
+            *(teller.record(judge, one) for judge in self._judges for one in judge.running()),
+            *self._never.running(loading.fed),
+        ]
         self._parts.store.judged(loading.fed - 1 - self._parts.shift_minutes, merged_measures(running), self._untold)
         self._untold = []
 

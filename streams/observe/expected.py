@@ -75,10 +75,8 @@ def within_parts(whole: Sequence[ExpectedRow], parts: Sequence[Sequence[Expected
 
 
 def _by_minute(rows: Iterable[ExpectedRow]) -> dict[int, list[ExpectedRow]]:
-    found: dict[int, list[ExpectedRow]] = {}
-    for row in rows:
-        found.setdefault(row.minute, []).append(row)
-    return found
+    in_order = sorted(rows, key=lambda row: row.minute)
+    return {minute: list(some) for minute, some in itertools.groupby(in_order, lambda row: row.minute)}
 
 
 def _within(row: ExpectedRow, parts: Sequence[ExpectedRow], number: int) -> ExpectedRow:

@@ -69,12 +69,14 @@ def rehearse(
             target[:, begin:until] = source
         if progress:
             progress(number + 1, len(edges))
-    found = [_found(counts, bands[0], series, episode, False) for series, episode in ended]
-    found += [
-        _found(counts, bands[0], series, track.open, True)
-        for series, tracks in enumerate(panel.tracks)
-        for track in tracks
-        if track.open is not None
+    found = [
+        *(_found(counts, bands[0], series, episode, False) for series, episode in ended),
+        *(
+            _found(counts, bands[0], series, track.open, True)
+            for series, tracks in enumerate(panel.tracks)
+            for track in tracks
+            if track.open is not None
+        ),
     ]
     merged = _as_one(_without_beginnings(found), counts, bands[0], least)
     return Rehearsal(tuple(_with_sums(counts, bands[0], one) for one in merged), *bands)
@@ -205,11 +207,14 @@ def _line(counts: CountsGrid, one: Found) -> str:
     where = " ".join(part for part in (one.scope.region, one.scope.service) if part) or "-"
     ratio = "" if one.ratio is None or one.kind == "silence" else f"  x{one.ratio:.2f}"
     normal = _normal_from(counts, one)
-    notes = ["still running"] if one.running else []
-    notes += [f"score {one.score:.1f}, an ordinary day reaches {one.usual:.1f}"] if one.score else []
-    notes += [f"learned as the new normal since {normal}"] if normal else []
-    notes += ["learning: few comparable days"] if one.learning else []
-    marks = f"  ({', '.join(notes)})" if notes else ""
+    told = (
+        (one.running, "still running"),
+        (one.score, f"score {one.score:.1f}, an ordinary day reaches {one.usual:.1f}"),
+        (normal, f"learned as the new normal since {normal}"),
+        (one.learning, "learning: few comparable days"),
+    )
+    notes = ", ".join(text for is_so, text in told if is_so)
+    marks = f"  ({notes})" if notes else ""
     return f"{one.kind.value:7}  {start}  {end}  {where}  {one.observed:,.0f} where {one.expected:,.0f} were expected{ratio}{marks}"
 
 

@@ -192,12 +192,12 @@ def steps_of(generator: Generator, request: FileRequest) -> Iterator[Step]:
         for _ in range(request.seconds):
             yield generator.next_step()
         yield from generator.held_back()
-        return
-    left = request.events
-    while left > 0:  # ends: every minute of a day has events
-        step = generator.next_step()
-        yield step if len(step) <= left else step.cut(left)
-        left -= len(step)
+    else:
+        left = request.events
+        while left > 0:  # ends: every minute of a day has events
+            step = generator.next_step()
+            yield step if len(step) <= left else step.cut(left)
+            left -= len(step)
 
 
 def write_steps(steps: Iterator[Step], book: TruthBook, out: BinaryIO, say: Callable[[str], None]) -> None:
