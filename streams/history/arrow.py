@@ -87,8 +87,16 @@ def write_file(day: DayFile, target: BinaryIO | Path) -> None:
     import pyarrow.parquet as pq
 
     groups = list(tables_of(day))
-    names = tuple(name for name, _ in groups)
-    head = FileHead(FORMAT, day.date, day.shift_seconds, day.hours, names, day.catalog, day.inputs, day.lead_events)
+    head = FileHead(
+        FORMAT,
+        day.date,
+        day.shift_seconds,
+        day.hours,
+        tuple(name for name, _table in groups),
+        day.catalog,
+        day.inputs,
+        day.lead_events,
+    )
     columns = schema().with_metadata({METADATA_KEY: msgspec.json.encode(head)})
     counts = ("minute", "events", "visits", "service_visits", "late", "users", "establishments")
     with pq.ParquetWriter(

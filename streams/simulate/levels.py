@@ -144,10 +144,12 @@ class Levels:
 
     def project_factor(self, day: datetime.date, project: str, region: str) -> float:
         """A project's use against its region's."""
-        for period in self._plan.periods:
-            if project in period.projects and _inside(day, period.moved_first, period.days):
-                return _moved(period, period.projects[project] / period.ratio(region))
-        return 1.0
+        factors = (
+            _moved(period, period.projects[project] / period.ratio(region))
+            for period in self._plan.periods
+            if project in period.projects and _inside(day, period.moved_first, period.days)
+        )
+        return next(factors, 1.0)
 
     @functools.cache  # noqa: B019 - one object a run
     def service_factors(self, day: datetime.date) -> dict[str, float]:

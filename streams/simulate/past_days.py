@@ -74,9 +74,11 @@ class PastMaker:
         perimeter = sum(share for _part, share in self.perimeter.active(self.levels, region.code, day))
         starts = self._starts(region, first, end) * perimeter
         shares, factors = self._services(day)
-        of_services = np.outer(shares * factors, rule.events(starts))
-        visits = rule.service_visits(starts, shares) * factors[:, None]
-        return ExpectedMinutes(rule.visits(starts), of_services, visits)
+        return ExpectedMinutes(
+            visits=rule.visits(starts),
+            events=np.outer(shares * factors, rule.events(starts)),
+            service_visits=rule.service_visits(starts, shares) * factors[:, None],
+        )
 
     def _drawn(self, region: Region, day: datetime.date, first: int, end: int, rng: np.random.Generator) -> "_Counts":
         """One region's counts around what is expected."""

@@ -182,7 +182,5 @@ def _curves(facts: TrialFacts, series: int) -> tuple[Drawing, Drawing]:
 
 def in_french(reason: str) -> str:
     """Return a reason of a reader in French, as it is where it is not known."""
-    for pattern, said in _PATTERNS:
-        if found := pattern.fullmatch(reason):
-            return said.format(*found.groups())
-    return reason
+    told = (said.format(*found.groups()) for pattern, said in _PATTERNS if (found := pattern.fullmatch(reason)))
+    return next(told, reason)
