@@ -8,12 +8,12 @@ import orjson
 
 from streams.simulate.step import Cells, Step
 from streams.simulate.truth import (
+    CUTS,
     TRUTH_VERSION,
     MinuteTruth,
     Run,
     Truth,
     decode_minute,
-    empty_minute,
     encode_minute,
 )
 
@@ -102,7 +102,7 @@ class TruthBook:
 
     def _truth_of(self, minute: int) -> MinuteTruth:
         sealed = self._sealed.get(minute)
-        counts = decode_minute(sealed) if sealed else empty_minute()
+        counts = decode_minute(sealed) if sealed else {cut: {} for cut in CUTS}
         for index, cells in enumerate(self._open[minute]):
             for cell, number in cells.items():
                 place, profile, service = self._cells.names(cell)

@@ -129,11 +129,6 @@ def load_truth(path: Path) -> Truth:
     return Truth(minutes={int(item.minute.timestamp()) // 60: _minute(item) for item in raw.minutes}, **facts)
 
 
-def empty_minute() -> MinuteTruth:
-    """A minute in which nothing was sent."""
-    return {cut: {} for cut in CUTS}
-
-
 def encode_minute(minute: int, counts: MinuteTruth) -> bytes:
     """One element of `minutes` as JSON."""
     rows = {cut: [[*codes, *numbers] for codes, numbers in sorted(table.items())] for cut, table in counts.items()}
