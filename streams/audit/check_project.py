@@ -82,8 +82,10 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
             "project",
             f"{view.project} is not in projects.yaml: its events count under {UNKNOWN}; add it, or send the id that is there{meant}",
         )
-    since = paris_text(looked.since_ms, view.shift_seconds, "seconds")
-    period = f"since {since} ({looked.minutes:.1f} min, {looked.records:,} records of all projects read)"
+    period = (
+        f"since {paris_text(looked.since_ms, view.shift_seconds, 'seconds')} ({looked.minutes:.1f} min, "
+        f"{looked.records:,} records of all projects read)"
+    )
     if not view.accepted:
         yield Finding(Level.PROBLEM, "events", f"none that counts {period}")
     else:

@@ -225,8 +225,7 @@ class BackfillRun:
         return PartOutcome(PartChoice.WRITTEN, counted.events, counted.duplicates, dict(counted.unseen))
 
     def _write_days(self) -> None:
-        days = sorted({day for _project, day in self.result.parts})
-        near = {day + timedelta(days=step) for day in days for step in (-1, 0, 1)}
+        near = {day + timedelta(days=step) for _project, day in self.result.parts for step in (-1, 0, 1)}
         wanted = sorted(day for day in near if any(True for _ in self._store.of_day(day)))
         pool = WorkPool(self._plan.processes, 0, self._die_with)
 

@@ -224,7 +224,7 @@ class LoadMeter:
         self._before = _Before(now, machine, cpu)
 
     def _cpu(self) -> dict[tuple[str, int], float]:
-        said = [int(pid) for pid in self._counters[COUNTERS - 1 :: COUNTERS]]
-        senders = [(f"sender {number}", pid) for number, pid in enumerate(said) if pid]
+        pids = self._counters[COUNTERS - 1 :: COUNTERS]
+        senders = [(f"sender {number}", pid) for number, pid in enumerate(pids) if pid]
         found = {(name, pid): cpu_seconds(pid) for name, pid in (*self._processes(), *senders)}
         return {key: seconds for key, seconds in found.items() if seconds is not None}

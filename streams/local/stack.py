@@ -59,8 +59,11 @@ class StackRecord:
 
 def recorded_settings(settings: Settings) -> dict[str, Any]:
     """The settings that differ from the defaults, as JSON values; secrets are left out."""
-    found = settings.model_dump(mode="json", exclude_defaults=True)
-    return {name: value for name, value in found.items() if not isinstance(getattr(settings, name), SecretStr)}
+    return {
+        name: value
+        for name, value in settings.model_dump(mode="json", exclude_defaults=True).items()
+        if not isinstance(getattr(settings, name), SecretStr)
+    }
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
