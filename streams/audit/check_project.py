@@ -92,9 +92,8 @@ def project_findings(view: ProjectView, looked: Looked, lateness_ms: int) -> Ite
         rate = f"{view.accepted:,} that count, {view.accepted / looked.minutes:,.1f} a minute, of {len(view.visitors):,} visitors"
         yield Finding(Level.OK, "events", f"{rate}, {period}")
     for seen in reversed(view.last):
-        event = seen.event
-        codes = " ".join(each or "-" for each in (event.uai, event.service, event.profile))
-        sent = printable(f"{codes}  id {event.id}".encode(), LINE_CHARACTERS_MAX)
+        codes = " ".join(each or "-" for each in (seen.event.uai, seen.event.service, seen.event.profile))
+        sent = printable(f"{codes}  id {seen.event.id}".encode(), LINE_CHARACTERS_MAX)
         when = paris_text(seen.append_ms, view.shift_seconds, "milliseconds")
         yield Finding(Level.OK, "last", f"{when}  {sent}  partition {seen.partition}")
     yield from _rejects(view)

@@ -209,8 +209,10 @@ def _columns(file: CsvFile, catalog: Catalog) -> tuple[dict[str, _Measured], lis
             )
         ignored.append(name)
     if not measured:
-        said = ", ".join(ignored) or "none at all"
-        raise file.refusal(file.line, f"no column {_VISITS}<x> of a profile or service of config/: {said}")
+        raise file.refusal(
+            file.line,
+            f"no column {_VISITS}<x> of a profile or service of config/: {', '.join(ignored) or 'none at all'}",
+        )
     return measured, ignored
 
 

@@ -112,10 +112,14 @@ def redis(data_dir: Path, port: int) -> Program:
         ServerError: Redis is not installed.
     """
     directory = _directory(data_dir, "redis")
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--daemonize", "no")
     return Program(
         role="redis",
-        argv=(find_program("redis-server"), str(deploy_dir() / "redis" / "redis.conf"), *options),
+        argv=(
+            find_program("redis-server"),
+            str(deploy_dir() / "redis" / "redis.conf"),
+            *("--port", str(port), "--bind", "127.0.0.1"),
+            *("--dir", str(directory), "--daemonize", "no"),
+        ),
         directory=directory,
         log_file=log_file(data_dir, "redis"),
         port=port,

@@ -52,8 +52,9 @@ def take_census(sketches: SketchReader, settled_ms: int, catalog: Catalog, days:
     """
     minute = settled_ms // 60_000
     users = {name: sketches.users(minute - length, minute) for name, length in WINDOWS_MINUTES.items()}
-    local_dates = {region: days.local(minute, region) for region in catalog.region_codes}
-    users[DAY] = sketches.day_users(local_dates, days.paris(minute), days.overseas)
+    users[DAY] = sketches.day_users(
+        {region: days.local(minute, region) for region in catalog.region_codes}, days.paris(minute), days.overseas
+    )
     return Census(minute, users, sketches.establishments(minute - REPORTING_MINUTES, minute), sketches.few)
 
 

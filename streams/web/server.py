@@ -72,8 +72,7 @@ class Peered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note it."""
-        client = scope.get("client")
-        scope[PEER] = client[0] if client else None
+        scope[PEER] = scope["client"][0] if scope.get("client") else None
         await self._app(scope, receive, send)
 
 
