@@ -184,14 +184,8 @@ def draw(day: DayFile, catalog: Catalog, window: tuple[int, int]) -> LoadReplay:
     """
     drawer = DayDrawer(day, catalog, seed=1)
     minutes = tuple(drawer.minute(minute, (minute - window[0]) * MINUTE_MS) for minute in range(*window))
-    made = LoadReplay(
-        minutes,
-        tuple(drawer.places),
-        drawer.services,
-        drawer.visits,
-        source=f"{day.date}",
-        left_out=(more_than_archived(drawer.more_visits),) if drawer.more_visits else (),
-    )
+    left_out = (more_than_archived(drawer.more_visits),) if drawer.more_visits else ()
+    made = LoadReplay(minutes, tuple(drawer.places), drawer.services, drawer.visits, f"{day.date}", left_out)
     if not made.events:
         raise InputError(f"nothing was counted on {day.date} in these minutes: choose others with --from and --minutes")
     return made
