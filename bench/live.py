@@ -29,7 +29,7 @@ from confluent_kafka import Message, Producer
 
 from bench.__main__ import cpu_seconds, redis_facts, servers
 from bench.load import establishments, project_of
-from bench.scrape import scrape
+from bench.scrape import events_counted, scrape
 from streams import edges
 from streams.catalog import load_catalog
 from streams.errors import TopicNotAsDesigned
@@ -299,8 +299,7 @@ def _visible_delays(observer: Process, sent: Sent, seconds: float) -> Quantiles:
     """By number: all that was sent before an event is sent to other partitions, too, and is counted at about the same time."""
     looks: list[tuple[float, float]] = []
     for _ in _measuring(sent, seconds, SCRAPE_PAUSE_SECONDS):
-        lines = scrape(observer.program.port or 0)[0].splitlines()
-        total = sum(float(line.rsplit(b" ", 1)[1]) for line in lines if line.startswith(b"ent_events_total{"))
+        total = events_counted(scrape(observer.program.port or 0)[0])
         looks.append((time.monotonic(), total))
     rest, found = iter(looks), []
     at_look, total = next(rest)

@@ -128,6 +128,11 @@ def scrape(port: int) -> tuple[bytes, int, float]:
     return gzip.decompress(body), len(body), took
 
 
+def events_counted(text: bytes) -> float:
+    """How many events a scrape says, of all regions and services."""
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith(b"ent_events_total{"))
+
+
 def redis_minute(settings: Settings) -> tuple[int, int]:
     """Fields of the largest minute that Redis holds, and its bytes there."""
     client = Redis.from_url(settings.redis_url, decode_responses=True)
@@ -142,8 +147,8 @@ def wait_settled(port: int, events: int) -> None:
     """Wait until all is counted and every minute is exposed."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while time.monotonic() < deadline:
-        lines = scrape(port)[0].decode().splitlines()
-        counted = sum(float(line.split()[1]) for line in lines if line.startswith("ent_events_total{"))
+        text = scrape(port)[0]
+        lines, counted = text.decode().splitlines(), events_counted(text)
         minutes = {line.split()[2] for line in lines if line.startswith("ent_minute_events{")}
         if counted == events and len(minutes) >= MINUTES:
             return

@@ -43,8 +43,9 @@ class RouteScopes:
 
     def of(self, path: str) -> AccessScope | None:
         """The scope of an address."""
-        below = next((scope for start, scope in self.below.items() if path.startswith(start)), AccessScope.READ)
-        return self.exact.get(path, below)
+        if path in self.exact:
+            return self.exact[path]
+        return next((scope for start, scope in self.below.items() if path.startswith(start)), AccessScope.READ)
 
     def knows(self, path: str) -> bool:
         """Whether an address, or a route's pattern, is in the table."""

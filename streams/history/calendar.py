@@ -133,10 +133,13 @@ class SchoolCalendar:
         return {2: DayType.WEDNESDAY, 4: DayType.FRIDAY}.get(day.weekday(), DayType.SCHOOL_DAY)
 
     def _is_return(self, day: date, zone: str, region_code: str | None) -> bool:
-        before = (day - back * _DAY for back in range(1, RETURN_LOOK_BACK_DAYS + 1))
-        last = next((one for one in before if self.break_on(one, zone) or self.has_school(one, zone, region_code)), day)
-        ended = self.break_on(last, zone)
-        return ended is not None and ended.days >= RETURN_BREAK_DAYS_MIN
+        for back in range(1, RETURN_LOOK_BACK_DAYS + 1):
+            before = day - back * _DAY
+            if found := self.break_on(before, zone):
+                return found.days >= RETURN_BREAK_DAYS_MIN
+            if self.has_school(before, zone, region_code):
+                return False
+        return False
 
     def _forced(self, day: date, zone: str, region_code: str | None) -> ForcedDays | None:
         return next((forced for forced in self.config.days if forced.applies(day, zone, region_code)), None)

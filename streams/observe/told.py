@@ -167,8 +167,10 @@ class NeverSeen:
         """Look at the minutes of a table from `first` on; return the alerts that ended in them."""
         ended = []
         for one in self.expected:
+            if one.project in self._seen:
+                continue
             places = np.flatnonzero(np.nan_to_num(table[one.row]) > 0)
-            if len(places) and one.project not in self._seen:
+            if len(places):
                 minute = self._seen[one.project] = first + int(places[0])
                 if minute > one.due:
                     ended.append(self._record(one, minute, over=True))

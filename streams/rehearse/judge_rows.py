@@ -102,9 +102,14 @@ def lasting_into(counts: CountsGrid, rehearsal: Rehearsal, first_minute: int) ->
 
 def _without_beginnings(found: list[Found]) -> list[Found]:
     """Leave out drops that are but the beginning of a silence, told before there was enough of it to call it one."""
-    silences = [one for one in found if one.kind is AlertKind.SILENCE]
+    silences: dict[int, list[Found]] = {}
+    for one in found:
+        if one.kind is AlertKind.SILENCE:
+            silences.setdefault(one.series, []).append(one)
     return [
-        one for one in found if one.kind is not AlertKind.DROP or not any(_begins(one, silence) for silence in silences)
+        one
+        for one in found
+        if one.kind is not AlertKind.DROP or not any(_begins(one, silence) for silence in silences.get(one.series, ()))
     ]
 
 
@@ -135,8 +140,8 @@ def _goes_on(before: Found, one: Found, counts: CountsGrid, expected: Array, lea
 
 
 def _begins(drop: Found, silence: Found) -> bool:
-    """Whether all of a drop lies in a silence of its series, or nothing was counted in it either and the silence goes on from it."""
-    ends_there = drop.series == silence.series and silence.start <= drop.last + 1 <= silence.last + 1
+    """Whether all of a drop lies in a silence, or nothing was counted in it either and the silence goes on from it."""
+    ends_there = silence.start <= drop.last + 1 <= silence.last + 1
     return ends_there and (silence.start <= drop.start or drop.observed == 0)
 
 
