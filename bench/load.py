@@ -41,8 +41,12 @@ def project_of(catalog: Catalog, uai: str, rnd: random.Random) -> str:
     return rnd.choice(fits or [p.code for p in catalog.projects if p.region is None])
 
 
-def fill(servers: str, topic: str, events: int, now_ms: int, config_dir: Path, seed: int = 1) -> Load:
-    """Send `events` events whose `ts` lie in the ten minutes before `now_ms`, in order with 2 s of jitter; keyed by visitor."""
+def fill(
+    servers: str, topic: str, events: int, now_ms: int, config_dir: Path, *, seed: int = 1, batch: int = 10_000
+) -> Load:
+    """Send `events` events whose `ts` lie in the ten minutes before `now_ms`, in order with 2 s of jitter; keyed by visitor. A record batch
+    holds at most `batch` of them.
+    """
     rnd = random.Random(seed)
     catalog = load_catalog(config_dir)
     uais = establishments(catalog, 3000, rnd)
@@ -55,6 +59,7 @@ def fill(servers: str, topic: str, events: int, now_ms: int, config_dir: Path, s
             "bootstrap.servers": servers,
             "linger.ms": 50,
             "batch.size": 262_144,
+            "batch.num.messages": batch,
             "compression.type": "lz4",
             "enable.idempotence": True,
             "partitioner": "murmur2_random",

@@ -252,12 +252,35 @@ def validate_all(
 
     Same verdicts as `validate` for each, at the speed of the counting path.
     """
+    return _validate_within(
+        values, append_ms - bounds.age_ms_max, append_ms + bounds.ahead_ms_max, bounds.pseudonyms_only
+    )
+
+
+def validate_together(
+    values: Sequence[bytes | None], first_ms: int, last_ms: int, bounds: EventBounds
+) -> tuple[Sequence[VisitEvent], list[int], list[Reason]] | None:
+    """As `validate_all`, of batches that were appended from `first_ms` to `last_ms`: small ones cost as much as one of their size.
+
+    None where a verdict may hang on which batch its value came with: they are validated one by one then.
+    """
+    age_ms, ahead_ms, pseudonyms_only = bounds.age_ms_max, bounds.ahead_ms_max, bounds.pseudonyms_only
+    events, _at, reasons = found = _validate_within(values, first_ms - age_ms, last_ms + ahead_ms, pseudonyms_only)
+    if first_ms == last_ms:
+        return found
+    times = [event.ts for event in events] or [first_ms]
+    for_all = last_ms - age_ms <= min(times) and max(times) <= first_ms + ahead_ms
+    return found if for_all and Reason.NOT_PSEUDONYMOUS not in reasons else None
+
+
+def _validate_within(
+    values: Sequence[bytes | None], oldest: int, latest: int, pseudonyms_only: bool
+) -> tuple[Sequence[VisitEvent], list[int], list[Reason]]:
     if not values:
         return [], [], []
-    oldest, latest = append_ms - bounds.age_ms_max, append_ms + bounds.ahead_ms_max
-    events = _decode_whole(values, bounds.pseudonyms_only)
+    events = _decode_whole(values, pseudonyms_only)
     if events is None:
-        return _validate_each(values, oldest, latest, bounds.pseudonyms_only)
+        return _validate_each(values, oldest, latest, pseudonyms_only)
     times = [event.ts for event in events]
     if oldest <= min(times) and max(times) <= latest:
         return events, [], []

@@ -13,6 +13,7 @@ from typing import Any
 
 import cramjam
 import crc32c
+import msgspec
 import numpy as np
 
 from streams.errors import StateError
@@ -44,8 +45,7 @@ class UnreadError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class RawBatch:
+class RawBatch(msgspec.Struct, frozen=True):
     """One batch as it was fetched. `number` and `end` are its own words, and plausible; `data` is all of it, header included."""
 
     start: int

@@ -23,6 +23,7 @@ from streams.events import (
     decode,
     validate,
     validate_all,
+    validate_together,
 )
 
 APPEND_MS = 1_788_242_592_345
@@ -227,6 +228,27 @@ halves = st.builds(lambda value, at: (value or b"x")[:at], pieces, st.integers(1
 def test_many_at_once_equal_one_by_one(values: list[bytes | None]) -> None:
     same_verdicts(values)
     same_verdicts(values, replace(BOUNDS, pseudonyms_only=False))
+
+
+around = [edge + by for edge in (APPEND_MS - BOUNDS.age_ms_max, APPEND_MS + BOUNDS.ahead_ms_max) for by in (-9, 0, 9)]
+timed = st.builds(changed, ts=st.sampled_from([APPEND_MS, *around]), visitor=st.sampled_from([VISITOR, "a.b@c.fr"]))
+
+
+@given(st.lists(st.tuples(timed | pieces, st.integers(0, 9)), min_size=1, max_size=6))
+def test_batches_validated_together_equal_one_by_one(batches: list[tuple[bytes | None, int]]) -> None:
+    values, appended = [value for value, _later in batches], [APPEND_MS + later for _value, later in batches]
+    found = validate_together(values, min(appended), max(appended), BOUNDS)
+    if found is None:  # then verdicts hang on the append time, or might
+        assert min(appended) < max(appended)
+        return
+    good, at, reasons = found
+    one_by_one = [validate(value, append_ms, BOUNDS) for value, append_ms in zip(values, appended, strict=True)]
+    assert list(map(astuple, good)) == [astuple(each) for each in one_by_one if isinstance(each, VisitEvent)]
+    assert list(zip(at, reasons, strict=True)) == [(i, r) for i, r in enumerate(one_by_one) if isinstance(r, Reason)]
+
+
+def test_batches_of_events_that_fit_each_append_time_are_validated_together() -> None:
+    assert validate_together([changed(), b"x", changed()], APPEND_MS, APPEND_MS + 9, BOUNDS) is not None
 
 
 @given(st.lists(st.text("0aA@. é\\-_'", min_size=1, max_size=30), min_size=1, max_size=3))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from streams.count.columns import ColumnReader, Columns, Integers
-from streams.count.delta import Delta, Field
+from streams.count.delta import Delta
 from streams.count.grouping import Minutes
 from streams.count.index import Mask, nonzero
 from streams.count.members import Members
 from streams.count.memory import Recognised
-from streams.count.names import FieldNames
+from streams.count.names import FieldNames, Fields
 
 
 class DeltaBuilder:
@@ -38,33 +38,22 @@ class DeltaBuilder:
             delta.minutes[minute] = {}
             delta.minute_sketches[minute] = {}
 
-        cuts = (region_services, projects, profile_regions, academies)
-        _count(delta, minutes, field_names.events, cuts)
-        visits, service_visits = (
-            nonzero(recognised.visits[fresh]),
-            nonzero(recognised.service_visits[fresh]),
-        )
-        _count(delta, minutes, field_names.visits, (regions, *cuts[1:]), visits)
-        _count(delta, minutes, field_names.service_visits, (region_services,), service_visits)
-        _count(delta, minutes, field_names.late, (regions,), nonzero(late[fresh]))
+        cuts = (projects, profile_regions, academies)
+        _count(delta, minutes, field_names.events, (region_services, *cuts))
+        _count(delta, minutes, field_names.visits, (regions, *cuts), recognised.visits[fresh])
+        _count(delta, minutes, field_names.service_visits, (region_services,), recognised.service_visits[fresh])
+        _count(delta, minutes, field_names.late, (regions,), late[fresh])
         self._members.add_users(delta, minutes, columns, recognised.rows[fresh], places)
         self._members.add_schools(delta, minutes, columns, places)
 
 
 def _count(
-    delta: Delta,
-    minutes: Minutes,
-    fields: Sequence[Sequence[Field]],
-    codes: Sequence[Integers],
-    which: Integers | None = None,
+    delta: Delta, minutes: Minutes, fields: Fields, codes: Sequence[Integers], which: Mask | None = None
 ) -> None:
-    """Count events, or of them those at `which`, by minute and code, for several cuts; `fields[cut][code]` is the name of a count."""
-    if which is not None and not which.size:
-        return
-    numbers = minutes.numbers if which is None else minutes.numbers[which]
-    for names, column in zip(fields, codes, strict=True):
-        width = len(names)
-        counts = np.bincount(numbers * width + (column if which is None else column[which]))
-        held = nonzero(counts)
-        for key, number in zip(held.tolist(), counts[held].tolist(), strict=True):
-            delta.minutes[minutes.present[key // width]][names[key % width]] = number
+    """Count events, or those at `which`, by minute and code; `codes` are the codes of all events, in each of the cuts of `fields`."""
+    width = len(fields.names)
+    keys = minutes.numbers * width + fields.begins + np.array(codes)
+    counts = np.bincount((keys if which is None else keys[:, which]).ravel())
+    held = nonzero(counts)
+    for key, number in zip(held.tolist(), counts[held].tolist(), strict=True):
+        delta.minutes[minutes.present[key // width]][fields.names[key % width]] = number

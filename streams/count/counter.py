@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from streams.count.local_dates import LocalDays
 from streams.count.members import Members
 from streams.count.memory import Memory, MemoryPlan, Recognised
 from streams.count.names import FieldNames
-from streams.events import EventBounds, validate_all
+from streams.events import EventBounds, VisitEvent, validate_together
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
@@ -45,6 +46,15 @@ class CountingRules:
         return cls(catalog, bounds, lateness_ms, plan, LocalDays(catalog, shift_seconds), FieldNames(catalog))
 
 
+class _Piece(NamedTuple):
+    """Values of a batch: `first` is the index of the first one there, `append_ms` the running maximum of append times."""
+
+    batch: Batch
+    first: int
+    values: Sequence[bytes | None]
+    append_ms: int
+
+
 class PartitionCounter:
     """Counts one partition from where `state` stands (None: from nothing).
 
@@ -66,17 +76,13 @@ class PartitionCounter:
     def warm(self, batches: Sequence[Batch]) -> None:
         """Read the tail of the log again into the memory: batches below `next_offset`, in order. Counts nothing."""
         found: list[MemoryColumns] = []
-        blocks: list[tuple[int, int]] = []
-        size = 0
-        for batch in batches:
-            self._warm_append_ms = append_ms = max(self._warm_append_ms, batch.append_ms)
-            for _first, values in _pieces(batch):
-                events, _at, _reasons = validate_all(values, append_ms, self._rules.bounds)
+        appended: list[tuple[int, int]] = []
+        for pieces in _blocks(batches, self._warm_append_ms):
+            self._warm_append_ms = pieces[-1].append_ms
+            for events in self._validate(pieces, appended, Rejects()):
                 found.append(self._reader.read_for_memory(events))
-                size += len(events)
-                blocks.append((size, append_ms))
         if found:
-            self._remember(join(found), blocks)
+            self._remember(join(found), appended)
 
     def count(self, batches: Sequence[Batch]) -> Delta:
         """Count batches that continue the partition; `batches` is not empty and starts at `next_offset`.
@@ -87,29 +93,47 @@ class PartitionCounter:
         assert self.next_offset is None or first >= self.next_offset, "batches below the position were not cut away"
         self._reader.begin_chunk()
         rejects = Rejects()
-        found: list[Columns] = []
-        blocks: list[tuple[int, int]] = []
-        records = size = 0
         for batch in batches:
-            records += len(batch.values) + batch.unread
             if batch.unread and batch.reason is not None:
                 rejects.add_unread(batch.reason, batch.unread)
-            # The running maximum: brokers may hand leadership to one whose clock is behind.
-            self.append_ms = append_ms = max(self.append_ms, batch.append_ms)
-            for first_index, values in _pieces(batch):
-                events, at, reasons = validate_all(values, append_ms, self._rules.bounds)
-                if at:
-                    rejects.add(batch, at if not first_index else [first_index + i for i in at], reasons, append_ms)
+        found: list[Columns] = []
+        appended: list[tuple[int, int]] = []
+        for pieces in _blocks(batches, self.append_ms):
+            self.append_ms = pieces[-1].append_ms
+            for events in self._validate(pieces, appended, rejects):
                 found.append(self._reader.read(events))
-                size += len(events)
-                blocks.append((size, append_ms))
         end = batches[-1].end
+        records = sum(len(batch.values) + batch.unread for batch in batches)
         delta = Delta(self.next_offset, first, end, self.append_ms, self.watermark_ms, records, rejects=rejects)
-        if size:
-            self._count(delta, join(found), blocks)
+        if appended[-1][0]:
+            self._count(delta, join(found), appended)
         _add_without_minute(delta)
         self.next_offset = end
         return delta
+
+    def _validate(
+        self, pieces: list[_Piece], appended: list[tuple[int, int]], rejects: Rejects
+    ) -> Iterator[Sequence[VisitEvent]]:
+        """The events of these pieces that count; notes how many there are up to each piece, with its append time, and what is rejected."""
+        values = [value for piece in pieces for value in piece.values] if len(pieces) > 1 else pieces[0].values
+        found = validate_together(values, pieces[0].append_ms, pieces[-1].append_ms, self._rules.bounds)
+        if found is None:
+            for piece in pieces:
+                yield from self._validate([piece], appended, rejects)
+            return
+        events, at, reasons = found
+        size = appended[-1][0] if appended else 0
+        begin = noted = 0
+        for batch, first, of_piece, append_ms in pieces:
+            end = begin + len(of_piece)
+            until = bisect_left(at, end, noted)
+            if until > noted:
+                indexes = [first + index - begin for index in at[noted:until]]
+                rejects.add(batch, indexes, reasons[noted:until], append_ms)
+            size += len(of_piece) - (until - noted)
+            appended.append((size, append_ms))
+            begin, noted = end, until
+        yield events
 
     def _count(self, delta: Delta, columns: Columns, blocks: list[tuple[int, int]]) -> None:
         recognised = self._remember(columns, blocks)
@@ -144,13 +168,21 @@ def _add_without_minute(delta: Delta) -> None:
         delta.add_total((Cut.REJECTED, reason.value), number)
 
 
-def _pieces(batch: Batch) -> Iterator[tuple[int, Sequence[bytes | None]]]:
-    """The values of a batch in pieces, with the index of the first: what is decoded of one stays in the processor's cache."""
-    if len(batch.values) <= BLOCK_RECORDS:
-        yield 0, batch.values
-        return
-    for first in range(0, len(batch.values), BLOCK_RECORDS):
-        yield first, batch.values[first : first + BLOCK_RECORDS]
+def _blocks(batches: Sequence[Batch], append_ms: int) -> Iterator[list[_Piece]]:
+    """Large batches cut, small ones together: what is decoded of a block stays in the processor's cache."""
+    block: list[_Piece] = []
+    size = 0
+    for batch in batches:
+        append_ms = max(append_ms, batch.append_ms)  # brokers may hand leadership to one whose clock is behind
+        for first in range(0, len(batch.values) or 1, BLOCK_RECORDS):
+            values = batch.values[first : first + BLOCK_RECORDS]
+            if size + len(values) > BLOCK_RECORDS:
+                yield block
+                block, size = [], 0
+            block.append(_Piece(batch, first, values, append_ms))
+            size += len(values)
+    if block:
+        yield block
 
 
 def between(batches: Sequence[Batch], first: int, end: int = sys.maxsize) -> list[Batch]:

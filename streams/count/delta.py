@@ -47,9 +47,9 @@ Field = tuple[str, ...]
 SketchKey = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One record batch of one partition, as the broker stores it.
+class Batch(msgspec.Struct, frozen=True):
+    """One record batch of one partition, as the broker stores it. A struct is made in a fraction of the time of a frozen dataclass, which a
+    log of small batches feels.
 
     `values[i]` lies at `offsets[i]` (a `range` where offsets are dense) with the key `keys[i]`. `end` is the offset after the batch: it can
     exceed the last record's offset + 1 where compaction removed records. `append_ms` is the broker's append time, one for the batch.
@@ -81,7 +81,7 @@ class PartitionState:
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
-    """One rejected record, for the dead-letter topic. A struct is made seven times as fast as a frozen dataclass."""
+    """One rejected record, for the dead-letter topic; a struct as `Batch` is."""
 
     offset: int
     reason: Reason

@@ -42,11 +42,11 @@ def groups(
     minutes: Minutes, codes: Integers, width: int, members: NDArray[Any]
 ) -> Iterator[tuple[int, int, list[str]]]:
     """Minute, code and members of each pair that has any; members are in the order given, and may repeat."""
-    keys = minutes.numbers * width + codes
-    sorted_members: list[str] = members[sorted_stably(keys)[1]].tolist()
-    counts = np.bincount(keys)
-    held = nonzero(counts)
-    begin = 0
-    for key, end in zip(held.tolist(), np.cumsum(counts[held]).tolist(), strict=True):
+    if not codes.size:
+        return
+    keys, order = sorted_stably(minutes.numbers * width + codes)
+    sorted_members: list[str] = members[order].tolist()
+    begins = nonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    ends = [*begins[1:].tolist(), len(keys)]
+    for key, begin, end in zip(keys[begins].tolist(), begins.tolist(), ends, strict=True):
         yield minutes.present[key // width], key % width, sorted_members[begin:end]
-        begin = end

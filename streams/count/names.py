@@ -23,20 +23,20 @@ class FieldNames:
         by_profile_region = [(profile, region) for profile in profiles for region in regions]
         by_academy = [(academy,) for academy in academies]
         # Of all events, of those that start a visit, and of those that start a visit of their service: cuts of one and the same numbers.
-        self.events = _fields(
+        self.events = Fields(
             (Cut.EVENTS, by_region_service),
             (Cut.PROJECT, by_project),
             (Cut.PROFILE, by_profile_region),
             (Cut.ACADEMY, by_academy),
         )
-        self.visits = _fields(
+        self.visits = Fields(
             (Cut.VISITS, by_region),
             (Cut.VISIT_PROJECT, by_project),
             (Cut.VISIT_PROFILE, by_profile_region),
             (Cut.VISIT_ACADEMY, by_academy),
         )
-        self.service_visits = _fields((Cut.SERVICE_VISITS, by_region_service))
-        self.late = _fields((Cut.LATE, by_region))
+        self.service_visits = Fields((Cut.SERVICE_VISITS, by_region_service))
+        self.late = Fields((Cut.LATE, by_region))
         self.places = places
         self.known_place = np.array([region != UNKNOWN for region, _academy in places])
         self.academy_users: list[SketchKey] = [(Sketch.ACADEMY_USERS, *place) for place in places]
@@ -45,5 +45,9 @@ class FieldNames:
         self.project_schools: list[SketchKey] = [(Sketch.PROJECT_SCHOOLS, project) for project in projects]
 
 
-def _fields(*cuts: tuple[Cut, Sequence[tuple[str, ...]]]) -> list[list[Field]]:
-    return [[(cut, *codes) for codes in all_codes] for cut, all_codes in cuts]
+class Fields:
+    """The fields of some cuts, one cut after the other: code `c` of cut `k` is `names[begins[k] + c]`."""
+
+    def __init__(self, *cuts: tuple[Cut, Sequence[tuple[str, ...]]]) -> None:
+        self.names: list[Field] = [(cut, *codes) for cut, all_codes in cuts for codes in all_codes]
+        self.begins = np.cumsum([0, *(len(all_codes) for _cut, all_codes in cuts[:-1])])[:, None]

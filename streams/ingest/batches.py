@@ -12,10 +12,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import aiokafka
+import msgspec
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -94,8 +94,7 @@ class Held:
         self._returned.append(self._size)
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredBatch:
+class CoveredBatch(msgspec.Struct, frozen=True):
     """A batch and the offset from which it covers the log: what lies between `start` and its first record holds no event.
 
     `problem` tells why counting cannot go on behind it.

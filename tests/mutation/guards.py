@@ -238,15 +238,22 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "each batch is validated by its own append time",
         "streams/count/counter.py",
-        "self.append_ms = append_ms = max(self.append_ms, batch.append_ms)",
-        "self.append_ms = append_ms = max(self.append_ms, batches[-1].append_ms)",
+        "validate_together(values, pieces[0].append_ms, pieces[-1].append_ms, self._rules.bounds)",
+        "validate_together(values, pieces[-1].append_ms, pieces[-1].append_ms, self._rules.bounds)",
         COUNTER,
+    ),
+    Guard(
+        "of batches validated together, who is no pseudonym is not told before the age of its event",
+        "streams/events.py",
+        "    return found if for_all and Reason.NOT_PSEUDONYMOUS not in reasons else None",
+        "    return found if for_all else None",
+        CONTRACT,
     ),
     Guard(
         "the append time never goes back",
         "streams/count/counter.py",
-        "self.append_ms = append_ms = max(self.append_ms, batch.append_ms)",
-        "self.append_ms = append_ms = batch.append_ms",
+        "append_ms = max(append_ms, batch.append_ms)",
+        "append_ms = batch.append_ms",
         COUNTER,
     ),
     Guard(
