@@ -210,7 +210,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=10_000, help="events of a record batch at most: 1 in a quiet topic")
+    parser.add_argument(
+        "--batch", type=int, default=10_000, help="events of a record batch at most: 1 in a quiet topic"
+    )
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, run in turn with this one")
     parser.add_argument("--of", type=Path, metavar="DIR", default=ROOT, help="this checkout, in place of its own")
     asked = parser.parse_args()
