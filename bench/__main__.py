@@ -3,7 +3,7 @@
 Fills a topic, runs one `vigie worker` over it, and divides the events by the CPU seconds (user + system, all threads) that the worker
 process spent between its first counted chunk and its last. Start-up is left out. Load generator, Kafka and Redis are other processes
 and are not in the figure; what Redis spent in the same time stands beside it. The counts in Redis are compared with what was sent: a
-fast wrong count is no figure.
+fast wrong count is no figure. `--batch 1` writes the topic as a quiet one is written, an event a record batch.
 
 `--against DIR` runs the worker of another checkout in turn with this one, on the same topic, and prints how many times as many events this
 one counts: `git worktree add ../before v0.1.0`, then `python -m bench --against ../before`.
@@ -210,9 +210,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument(
-        "--batch", type=int, default=10_000, help="events of a record batch at most: 1 in a quiet topic"
-    )
+    parser.add_argument("--batch", type=int, default=10_000, help="events of a record batch, at most")
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, run in turn with this one")
     parser.add_argument("--of", type=Path, metavar="DIR", default=ROOT, help="this checkout, in place of its own")
     asked = parser.parse_args()
