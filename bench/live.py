@@ -51,7 +51,8 @@ TICK_SECONDS = 0.005
 SAMPLE = 7
 #: What is counted this long after a window was counted in it.
 AFTER_SECONDS = 3.0
-IDLE_WARM_SECONDS, IDLE_SECONDS, IDLE_WORKERS, IDLE_GOAL = 90.0, 120.0, 2, 0.03
+#: Silence settles after a minute, and the first settled one has the detector look at the whole day: that is a start, not idling.
+IDLE_WARM_SECONDS, IDLE_SECONDS, IDLE_WORKERS, IDLE_GOAL = 180.0, 120.0, 2, 0.03
 
 #: Delays at these parts of the events.
 Quantiles = tuple[float, ...]

@@ -245,10 +245,12 @@ def validate(value: bytes | None, append_ms: int, bounds: EventBounds) -> VisitE
     return check(found, append_ms, bounds) or found
 
 
-def validate_all(
-    values: Sequence[bytes | None], append_ms: int, bounds: EventBounds
-) -> tuple[Sequence[VisitEvent], list[int], list[Reason]]:
-    """Decode and check the values of one batch: the events that count, in order, then the indexes and the reasons of those rejected.
+#: The events that count, in order; the indexes of the values that are rejected, ascending, and why each is.
+Validated = tuple[Sequence[VisitEvent], list[int], list[Reason]]
+
+
+def validate_all(values: Sequence[bytes | None], append_ms: int, bounds: EventBounds) -> Validated:
+    """Decode and check the values of one batch.
 
     Same verdicts as `validate` for each, at the speed of the counting path.
     """
@@ -259,7 +261,7 @@ def validate_all(
 
 def validate_together(
     values: Sequence[bytes | None], first_ms: int, last_ms: int, bounds: EventBounds
-) -> tuple[Sequence[VisitEvent], list[int], list[Reason]] | None:
+) -> Validated | None:
     """As `validate_all`, of batches that were appended from `first_ms` to `last_ms`: small ones cost as much as one of their size.
 
     None where a verdict may hang on which batch its value came with: they are validated one by one then.
@@ -273,9 +275,7 @@ def validate_together(
     return found if for_all and Reason.NOT_PSEUDONYMOUS not in reasons else None
 
 
-def _validate_within(
-    values: Sequence[bytes | None], oldest: int, latest: int, pseudonyms_only: bool
-) -> tuple[Sequence[VisitEvent], list[int], list[Reason]]:
+def _validate_within(values: Sequence[bytes | None], oldest: int, latest: int, pseudonyms_only: bool) -> Validated:
     if not values:
         return [], [], []
     events = _decode_whole(values, pseudonyms_only)

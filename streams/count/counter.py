@@ -6,7 +6,7 @@ ids and visitors, read again from the tail of the log: `warm` feeds it, `count` 
 
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,14 +15,14 @@ import numpy as np
 
 from streams.catalog import Catalog
 from streams.count.adding import DeltaBuilder
-from streams.count.columns import ColumnReader, Columns, Integers, MemoryColumns, join
+from streams.count.columns import Block, ColumnReader, Columns, Integers, MemoryColumns, join
 from streams.count.delta import Batch, Cut, Delta, PartitionState, Rejects
 from streams.count.index import Mask
 from streams.count.local_dates import LocalDays
 from streams.count.members import Members
 from streams.count.memory import Memory, MemoryPlan, Recognised
 from streams.count.names import FieldNames
-from streams.events import EventBounds, VisitEvent, validate_together
+from streams.events import EventBounds, Validated, VisitEvent, validate_together
 
 #: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
 BLOCK_RECORDS = 500
@@ -75,12 +75,9 @@ class PartitionCounter:
 
     def warm(self, batches: Sequence[Batch]) -> None:
         """Read the tail of the log again into the memory: batches below `next_offset`, in order. Counts nothing."""
-        found: list[MemoryColumns] = []
-        appended: list[tuple[int, int]] = []
-        for pieces in _blocks(batches, self._warm_append_ms):
-            self._warm_append_ms = pieces[-1].append_ms
-            for events in self._validate(pieces, appended, Rejects()):
-                found.append(self._reader.read_for_memory(events))
+        self._warm_append_ms, found, appended = self._read(
+            batches, self._warm_append_ms, self._reader.read_for_memory, Rejects()
+        )
         if found:
             self._remember(join(found), appended)
 
@@ -96,12 +93,7 @@ class PartitionCounter:
         for batch in batches:
             if batch.unread and batch.reason is not None:
                 rejects.add_unread(batch.reason, batch.unread)
-        found: list[Columns] = []
-        appended: list[tuple[int, int]] = []
-        for pieces in _blocks(batches, self.append_ms):
-            self.append_ms = pieces[-1].append_ms
-            for events in self._validate(pieces, appended, rejects):
-                found.append(self._reader.read(events))
+        self.append_ms, found, appended = self._read(batches, self.append_ms, self._reader.read, rejects)
         end = batches[-1].end
         records = sum(len(batch.values) + batch.unread for batch in batches)
         delta = Delta(self.next_offset, first, end, self.append_ms, self.watermark_ms, records, rejects=rejects)
@@ -111,29 +103,32 @@ class PartitionCounter:
         self.next_offset = end
         return delta
 
-    def _validate(
-        self, pieces: list[_Piece], appended: list[tuple[int, int]], rejects: Rejects
-    ) -> Iterator[Sequence[VisitEvent]]:
-        """The events of these pieces that count; notes how many there are up to each piece, with its append time, and what is rejected."""
-        values = [value for piece in pieces for value in piece.values] if len(pieces) > 1 else pieces[0].values
-        found = validate_together(values, pieces[0].append_ms, pieces[-1].append_ms, self._rules.bounds)
-        if found is None:
-            for piece in pieces:
-                yield from self._validate([piece], appended, rejects)
-            return
-        events, at, reasons = found
-        size = appended[-1][0] if appended else 0
-        begin = noted = 0
-        for batch, first, of_piece, append_ms in pieces:
-            end = begin + len(of_piece)
-            until = bisect_left(at, end, noted)
-            if until > noted:
-                indexes = [first + index - begin for index in at[noted:until]]
-                rejects.add(batch, indexes, reasons[noted:until], append_ms)
-            size += len(of_piece) - (until - noted)
-            appended.append((size, append_ms))
-            begin, noted = end, until
-        yield events
+    def _read(
+        self,
+        batches: Sequence[Batch],
+        append_ms: int,
+        read: Callable[[Sequence[VisitEvent]], Block],
+        rejects: Rejects,
+    ) -> tuple[int, list[Block], list[tuple[int, int]]]:
+        """The append time after these batches; their events that count, in columns; how many these are up to each piece of a batch, with
+        its append time. What is rejected goes to `rejects`.
+        """
+        found: list[Block] = []
+        appended: list[tuple[int, int]] = []
+        size = 0
+        for pieces, (events, at, reasons) in _validated(_blocks(batches, append_ms), self._rules.bounds):
+            found.append(read(events))
+            begin = noted = 0
+            for batch, first, values, append_ms in pieces:
+                end = begin + len(values)
+                until = bisect_left(at, end, noted)
+                if until > noted:
+                    indexes = [first + index - begin for index in at[noted:until]]
+                    rejects.add(batch, indexes, reasons[noted:until], append_ms)
+                size += len(values) - (until - noted)
+                appended.append((size, append_ms))
+                begin, noted = end, until
+        return append_ms, found, appended
 
     def _count(self, delta: Delta, columns: Columns, blocks: list[tuple[int, int]]) -> None:
         recognised = self._remember(columns, blocks)
@@ -183,6 +178,16 @@ def _blocks(batches: Sequence[Batch], append_ms: int) -> Iterator[list[_Piece]]:
             size += len(values)
     if block:
         yield block
+
+
+def _validated(blocks: Iterable[list[_Piece]], bounds: EventBounds) -> Iterator[tuple[list[_Piece], Validated]]:
+    for block in blocks:
+        values = [value for piece in block for value in piece.values] if len(block) > 1 else block[0].values
+        found = validate_together(values, block[0].append_ms, block[-1].append_ms, bounds)
+        if found is None:
+            yield from _validated(([piece] for piece in block), bounds)
+        else:
+            yield block, found
 
 
 def between(batches: Sequence[Batch], first: int, end: int = sys.maxsize) -> list[Batch]:

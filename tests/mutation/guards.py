@@ -238,8 +238,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "each batch is validated by its own append time",
         "streams/count/counter.py",
-        "validate_together(values, pieces[0].append_ms, pieces[-1].append_ms, self._rules.bounds)",
-        "validate_together(values, pieces[-1].append_ms, pieces[-1].append_ms, self._rules.bounds)",
+        "validate_together(values, block[0].append_ms, block[-1].append_ms, bounds)",
+        "validate_together(values, block[-1].append_ms, block[-1].append_ms, bounds)",
         COUNTER,
     ),
     Guard(
