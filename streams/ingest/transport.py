@@ -31,6 +31,8 @@ SEEK_SECONDS_MAX = 20.0
 #: chunk costs.
 FETCH_BYTES_MIN = 128 << 10
 FETCH_WAIT_MS_MAX = 500
+#: ... or so many for each partition, where that is more: a chunk of few events costs nearly as much as one of fifty.
+FETCH_BYTES_A_PARTITION = 5 << 10
 
 
 @dataclass(slots=True)
@@ -68,11 +70,10 @@ Placer = Callable[[Mapping[int, tuple[int, int]]], Awaitable[dict[int, int]]]
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread, whose fetches wait for more than one record: with many partitions, chunks would else be of one or two."""
+    """Faust's thread, whose fetches wait a while for more: chunks would else be of one or two records."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_min_bytes = FETCH_BYTES_MIN
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX
         return consumer
 
@@ -156,6 +157,8 @@ class ChunkConsumer(driver.Consumer):
         """
         place: Placer = self.app.vigie_place
         tps = {tp.partition: tp for tp in self.assignment()}
+        bytes_min = max(FETCH_BYTES_MIN, FETCH_BYTES_A_PARTITION * len(tps))
+        self._thread._ensure_consumer()._fetcher._fetch_min_bytes = bytes_min  # aiokafka's setting cannot follow
         try:
             async with asyncio.timeout(SEEK_SECONDS_MAX):
                 bounds = await self.log_bounds(tps)

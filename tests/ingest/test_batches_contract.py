@@ -46,6 +46,7 @@ def test_the_installed_aiokafka_is_the_one_that_was_read() -> None:
     assert aiokafka.__version__ == batches.KNOWN_VERSION
     names = set(fetcher.Fetcher._proc_fetch_request.__code__.co_names)
     assert {"MemoryRecords", "PartitionRecords", "FetchResult", "has_next", "size_in_bytes"} <= names
+    assert "_fetch_min_bytes" in fetcher.Fetcher._get_actions_per_node.__code__.co_names
     assert {"FetchResult", "getall", "has_more"} <= set(fetcher.Fetcher.fetched_records.__code__.co_names)
     kind = BatchRecords.__mro__[1]
     assert {"_tp", "_records", "next_fetch_offset", "_unpack_records"} <= set(kind.__init__.__code__.co_names)
