@@ -116,7 +116,10 @@ class PartitionCounter:
         found: list[Block] = []
         appended: list[tuple[int, int]] = []
         size = 0
-        for pieces, (events, at, reasons) in _validated(_blocks(batches, append_ms), self._rules.bounds):
+        bounds = self._rules.bounds
+        # Of a quiet hour, an event would fit the append time of its own batch alone: half of what clocks may be ahead holds most together.
+        blocks = _blocks(batches, append_ms, bounds.ahead_ms_max // 2)
+        for pieces, (events, at, reasons) in _validated(blocks, bounds):
             found.append(read(events))
             begin = noted = 0
             for batch, first, values, append_ms in pieces:
@@ -163,15 +166,17 @@ def _add_without_minute(delta: Delta) -> None:
         delta.add_total((Cut.REJECTED, reason.value), number)
 
 
-def _blocks(batches: Sequence[Batch], append_ms: int) -> Iterator[list[_Piece]]:
-    """Large batches cut, small ones together: what is decoded of a block stays in the processor's cache."""
+def _blocks(batches: Sequence[Batch], append_ms: int, span_ms: int) -> Iterator[list[_Piece]]:
+    """Large batches cut, small ones together that were appended within `span_ms`: what is decoded of a block stays in the processor's
+    cache.
+    """
     block: list[_Piece] = []
     size = 0
     for batch in batches:
         append_ms = max(append_ms, batch.append_ms)  # brokers may hand leadership to one whose clock is behind
         for first in range(0, len(batch.values) or 1, BLOCK_RECORDS):
             values = batch.values[first : first + BLOCK_RECORDS]
-            if size + len(values) > BLOCK_RECORDS:
+            if block and (size + len(values) > BLOCK_RECORDS or append_ms - block[0].append_ms > span_ms):
                 yield block
                 block, size = [], 0
             block.append(_Piece(batch, first, values, append_ms))
@@ -185,7 +190,8 @@ def _validated(blocks: Iterable[list[_Piece]], bounds: EventBounds) -> Iterator[
         values = [value for piece in block for value in piece.values] if len(block) > 1 else block[0].values
         found = validate_together(values, block[0].append_ms, block[-1].append_ms, bounds)
         if found is None:
-            yield from _validated(([piece] for piece in block), bounds)
+            half = len(block) // 2
+            yield from _validated((block[:half], block[half:]), bounds)
         else:
             yield block, found
 

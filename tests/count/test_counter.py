@@ -1,14 +1,16 @@
 """Counting against a plain dictionary, under any chunking."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import UNKNOWN, Catalog, control_letter
 from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, between
-from streams.events import Reason
+from streams.events import EventBounds, Reason, Validated, validate_together
 from tests.plain import BOUNDS, LATENESS_MS, PLAN, Plain, sums
 
 T0 = 1_788_242_400_000
@@ -136,6 +138,23 @@ def test_each_batch_is_judged_by_its_own_append_time(catalog: Catalog) -> None:
     assert sums(delta)[(Cut.REJECTED, Reason.TOO_FAR_AHEAD)] == 1
     assert sums(delta)[(Cut.EVENTS, "44", UNKNOWN)] == 1
     assert [reject.offset for reject in delta.rejects] == [0]
+
+
+def test_small_batches_of_a_quiet_hour_are_validated_together(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+
+    def noted(values: Sequence[bytes | None], first_ms: int, last_ms: int, bounds: EventBounds) -> Validated | None:
+        verdicts = validate_together(values, first_ms, last_ms, bounds)
+        found.append(verdicts is not None)
+        return verdicts
+
+    monkeypatch.setattr("streams.count.counter.validate_together", noted)
+    delta = counter(catalog).count([batch(i, T0 + 1000 * i, [value(i, T0 + 1000 * i)]) for i in range(3600)])
+    assert delta.records == sums(delta)[(Cut.EVENTS, "44", UNKNOWN)] == 3600
+    assert all(found)
+    assert len(found) < 100
 
 
 def test_an_event_ahead_does_not_make_the_others_late(catalog: Catalog) -> None:
