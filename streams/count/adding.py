@@ -51,6 +51,8 @@ def _count(
     delta: Delta, minutes: Minutes, fields: Fields, codes: Sequence[Integers], which: Mask | None = None
 ) -> None:
     """Count events, or those at `which`, by minute and code; `codes` are the codes of all events, in each of the cuts of `fields`."""
+    if which is not None and not which.any():
+        return
     width = len(fields.names)
     keys = minutes.numbers * width + fields.begins + np.array(codes)
     counts = np.bincount((keys if which is None else keys[:, which]).ravel())

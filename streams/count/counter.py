@@ -24,7 +24,8 @@ from streams.count.memory import Memory, MemoryPlan, Recognised
 from streams.count.names import FieldNames
 from streams.events import EventBounds, Validated, VisitEvent, validate_together
 
-#: Records decoded and read into columns in one go, and the smallest step at which a generation of the memory may begin.
+#: Records decoded and read into columns in one go, at most. A generation of the memory may begin with each batch, and with each such
+#: part of a large one.
 BLOCK_RECORDS = 500
 
 
@@ -189,7 +190,7 @@ def _validated(blocks: Iterable[list[_Piece]], bounds: EventBounds) -> Iterator[
     for block in blocks:
         values = [value for piece in block for value in piece.values] if len(block) > 1 else block[0].values
         found = validate_together(values, block[0].append_ms, block[-1].append_ms, bounds)
-        if found is None:
+        if found is None:  # of some, the append time of their own batch alone tells
             half = len(block) // 2
             yield from _validated((block[:half], block[half:]), bounds)
         else:

@@ -5,6 +5,7 @@ What is overridden, and why (docs/architecture.md, "Ingest"):
 - `Consumer._getmany`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
 - `ConsumerThread._create_worker_consumer`: Faust has no setting for how long a fetch waits.
 - `Consumer.seek_to_committed`: start where Redis stands, not at Kafka's commit. The only seek that Faust does not overwrite.
+  It also sets how many bytes a fetch waits for, which follows the number of partitions.
 - `Consumer._add_gap`, `_new_offset`: Faust's bookkeeping is per message and wrong for messages of many offsets; the commit is only a
   courtesy to lag tools here.
 """

@@ -190,8 +190,8 @@ class WebServer(uvicorn.Server):
         await super().startup(sockets)
 
     async def main_loop(self) -> None:
-        """Until it is to end."""
-        while not await self.on_tick(0):  # every tenth one of uvicorn's tells the time
+        """Look whether it is to end, until it is."""
+        while not await self.on_tick(0):  # 0: each look tells uvicorn the time, as every tenth of its own does
             await asyncio.sleep(TICK_SECONDS)
 
     def serve_until_stopped(self) -> None:
