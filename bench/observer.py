@@ -12,6 +12,8 @@ import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 from bench.__main__ import cpu_seconds, servers
@@ -49,8 +51,9 @@ class OpenPage:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        while data := self._answer.read1(65_536):
-            self.bytes += len(data)
+        with suppress(HTTPException):  # the observer ends first
+            while data := self._answer.read1(65_536):
+                self.bytes += len(data)
 
 
 def main() -> int:

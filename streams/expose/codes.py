@@ -66,6 +66,12 @@ class Codes:
         return (field[0], *(code if code in listed else UNKNOWN for code, listed in known))
 
 
+def signs_of(catalog: Catalog) -> list[Field]:
+    """Counts of a minute that tell whether anything of it moved: every event adds to exactly one academy and one project."""
+    academies = [(Cut.ACADEMY.value, code) for code in catalog.academy_codes]
+    return [*academies, *((Cut.PROJECT.value, code) for code in catalog.project_codes)]
+
+
 def written_labels(names: Sequence[str], codes: Sequence[str]) -> str:
     """`{region="44",service="NOTES"}`. Codes of closed lists hold nothing that would have to be escaped."""
     return "{" + ",".join(f'{name}="{code}"' for name, code in zip(names, codes, strict=True)) + "}"

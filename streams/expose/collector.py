@@ -16,18 +16,17 @@ from streams import metrics
 from streams.background import BackgroundLoop
 from streams.catalog import Catalog
 from streams.clock import PARIS
-from streams.count import Cut, Field
 from streams.errors import ServerError, StateError, VigieError
 from streams.expose.alert_samples import AlertScraper
-from streams.expose.codes import Lists
+from streams.expose.codes import Lists, signs_of
 from streams.expose.due import LOOK_BACK_SECONDS, due_minutes, window_seconds
+from streams.expose.minute_writer import MinuteWriter, StampedMinutes
 from streams.expose.samples import (
     ManySeries,
     Row,
     archive_families,
     census_families,
     family,
-    minute_families,
     pair_families,
     redis_up,
     snapshot_families,
@@ -86,11 +85,7 @@ class SettledMinutes:
     def __init__(self, reader: LiveReader, catalog: Catalog) -> None:
         self._reader = reader
         self._held: dict[int, MinuteCounts] = {}
-        # Every event adds to exactly one academy and one project of its minute: while these stand, nothing of the minute moved.
-        self._signs: list[Field] = [
-            *((Cut.ACADEMY.value, code) for code in catalog.academy_codes),
-            *((Cut.PROJECT.value, code) for code in catalog.project_codes),
-        ]
+        self._signs = signs_of(catalog)
 
     def read(self, minutes: Sequence[int]) -> list[MinuteCounts]:
         """Return exactly these minutes, empty ones included, as Redis holds them now.
@@ -119,7 +114,7 @@ class Scrape(Collector):
     """What one scrape exposes: what prometheus_client writes, and what writes itself, minutes at their own time among it."""
 
     families: list[Family]
-    many: list[ManySeries] = field(default_factory=list)
+    many: list[ManySeries | StampedMinutes] = field(default_factory=list)
 
     def collect(self) -> Iterable[Family]:
         """What prometheus_client writes."""
@@ -150,6 +145,7 @@ class Scraper:
         self._archive = archive
         self._minutes = SettledMinutes(reader, lists.catalog)
         self.lists = lists
+        self._writer = MinuteWriter(lists)
         self._lateness_ms = lateness_ms
         self._alerts = alerts
         self._forecast = forecast
@@ -177,7 +173,8 @@ class Scraper:
             *alerts,
             *self._always(),
         ]
-        return Scrape(families, [*pair_families(snapshot, self.lists), *minute_families(due, self.lists), *stamped])
+        minutes = StampedMinutes(self._writer, due)
+        return Scrape(families, [*pair_families(snapshot, self.lists), minutes, *stamped])
 
     def _always(self) -> list[Family]:
         """What does not need Redis."""

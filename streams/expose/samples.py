@@ -12,7 +12,7 @@ from streams import __version__, metrics
 from streams.count import Cut, Field
 from streams.events import Reason
 from streams.expose.codes import Lists
-from streams.live import MinuteCounts, Snapshot
+from streams.live import Snapshot
 from streams.live.keys import LAYOUT
 from streams.metric_kinds import Kind, Metric
 from streams.observe import DAY, ArchiveFigures, Census, catalogs_in_use, partitions_unowned, settling
@@ -47,7 +47,7 @@ class ManySeries:
     """A counter or gauge of many series: `series` are written labels and values.
 
     With `seconds` (epoch, oldest first) its samples carry their own time, one value for each; None: not known, left out. Without, there is
-    one value, of now. It writes itself, ten times as fast as prometheus_client: an hour of minutes is 66,000 samples.
+    one value, of now. It writes itself, ten times as fast as prometheus_client: 100 services in 20 regions are 2,000 samples.
     """
 
     metric: Metric
@@ -59,15 +59,19 @@ class ManySeries:
 
         OpenMetrics wants the samples of one series together, in order.
         """
-        name, kind = self.metric.name, self.metric.kind
-        family_name = name.removesuffix("_total") if openmetrics else name
         per_second = 1 if openmetrics else 1000
         stamps = [f" {second * per_second}\n" for second in self.seconds] or ["\n"]
-        lines = [f"# HELP {family_name} {self.metric.help}\n# TYPE {family_name} {kind.value}\n"]
+        lines = [family_head(self.metric, openmetrics=openmetrics)]
         for labels, values in self.series:
-            head = f"{name}{labels} "
+            head = f"{self.metric.name}{labels} "
             lines += [f"{head}{value}{stamp}" for value, stamp in zip(values, stamps, strict=True) if value is not None]
         return "".join(lines)
+
+
+def family_head(metric: Metric, *, openmetrics: bool) -> str:
+    """The lines before a family's samples."""
+    name = metric.name.removesuffix("_total") if openmetrics else metric.name
+    return f"# HELP {name} {metric.help}\n# TYPE {name} {metric.kind.value}\n"
 
 
 #: In place of a region where all of them are meant.
@@ -146,16 +150,8 @@ def pair_families(snapshot: Snapshot, lists: Lists) -> Iterator[ManySeries]:
     totals = lists.codes.on_lists(snapshot.totals_of_all_time())
     for metric, cut in ((metrics.EVENTS, Cut.EVENTS), (metrics.SERVICE_VISITS, Cut.SERVICE_VISITS)):
         if lists.metrics_all or not metric.is_extra:
-            yield ManySeries(metric, _columns([totals], cut, lists.pairs))
-
-
-def _columns(
-    minutes: Sequence[Mapping[Field, int]], cut: Cut, listed: Mapping[tuple[str, ...], str]
-) -> list[tuple[str, tuple[int, ...]]]:
-    """Written labels, and a value for each of `minutes`, which are on the lists."""
-    fields = [(cut.value, *codes) for codes in listed]
-    by_minute = [[counts.get(field, 0) for field in fields] for counts in minutes]
-    return list(zip(listed.values(), zip(*by_minute, strict=True), strict=True))
+            series = [(labels, (totals.get((cut.value, *codes), 0),)) for codes, labels in lists.pairs.items()]
+            yield ManySeries(metric, series)
 
 
 def _filled(listed: Iterable[tuple[str, ...]], counts: Mapping[tuple[str, ...], int]) -> list[Row]:
@@ -224,17 +220,3 @@ def _places(numbers: Mapping[str, int | None], codes: Sequence[str], *before: st
     """A row a code, `before` being its labels before it. NaN where a number is too small to be told: boards say so."""
     found = [(code, numbers.get(code, 0)) for code in codes]
     return [((*before, code), math.nan if number is None else number) for code, number in found]
-
-
-def minute_families(minutes: Sequence[MinuteCounts], lists: Lists) -> Iterator[ManySeries]:
-    """The time-stamped minutes, every region and service of each, zeros included. `minutes` are oldest first."""
-    if not minutes:
-        return
-    seconds = [minute.minute * 60 for minute in minutes]
-    counts = [lists.codes.on_lists(minute.counts) for minute in minutes]
-    for metric, cut, listed in (
-        (metrics.MINUTE_EVENTS, Cut.EVENTS, lists.pairs),
-        (metrics.MINUTE_VISITS, Cut.VISITS, lists.regions),
-        (metrics.MINUTE_SERVICE_VISITS, Cut.SERVICE_VISITS, lists.pairs),
-    ):
-        yield ManySeries(metric, _columns(counts, cut, listed), seconds)

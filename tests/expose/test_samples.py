@@ -17,11 +17,11 @@ from streams.expose.alert_samples import AlertScraper
 from streams.expose.codes import Lists
 from streams.expose.collector import ForecastScraper, Scrape, render
 from streams.expose.incidents import IncidentParts
+from streams.expose.minute_writer import MinuteWriter, StampedMinutes
 from streams.expose.samples import (
     archive_families,
     census_families,
     lag_events,
-    minute_families,
     pair_families,
     redis_up,
     shortest_windows,
@@ -84,7 +84,7 @@ def scrape_of(snapshot, census, lists, minutes):
     more, stamped = alerts.families([MINUTE, MINUTE + 1])
     return Scrape(
         [*figures, *more, *alerts.always()],
-        [*pair_families(snapshot, lists), *minute_families(minutes, lists), *stamped],
+        [*pair_families(snapshot, lists), StampedMinutes(MinuteWriter(lists), minutes), *stamped],
     )
 
 
@@ -315,7 +315,7 @@ def stamped(families, name, *labels):
 
 
 def test_no_minute_due_means_no_family(lists):
-    assert list(minute_families([], lists)) == []
+    assert MinuteWriter(lists).text([], openmetrics=True) == ""
 
 
 def test_what_is_unknown_is_absent_not_zero(make_snapshot, lists):
@@ -390,7 +390,7 @@ def test_an_hour_of_minutes_is_written_in_time(lists):
     counts = {("e", *pair): 7 for pair in lists.pairs} | {("vs", *pair): 2 for pair in lists.pairs}
     held = [MinuteCounts(MINUTE + n, counts) for n in range(60)]
     began = time.process_time()
-    body, _content_type = render(Scrape([], list(minute_families(held, lists))), OPENMETRICS)
+    body, _content_type = render(Scrape([], [StampedMinutes(MinuteWriter(lists), held)]), OPENMETRICS)
     assert time.process_time() - began < 0.5
     assert body.count(b"\n") == 60 * (2 * len(lists.pairs) + len(lists.regions)) + 3 * 2 + 1
 

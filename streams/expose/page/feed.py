@@ -13,7 +13,7 @@ from streams.background import REST, BackgroundLoop, LoopRules
 from streams.catalog import Catalog
 from streams.count import Cut
 from streams.errors import ServerError, StateError, VigieError
-from streams.expose.codes import Codes
+from streams.expose.codes import Codes, signs_of
 from streams.expose.page.judged import Sources
 from streams.expose.page.minutes_read import MinutesRead
 from streams.expose.page.picture import WINDOW_MINUTES, Flow, Picture
@@ -60,7 +60,8 @@ class Feed:
         self._census = census
         self.catalog = catalog
         self.lateness_ms = lateness_ms
-        self._read = MinutesRead(Codes.of(catalog))
+        self._signs = signs_of(catalog)
+        self._read = MinutesRead(Codes.of(catalog), self._signs)
         self._totals: deque[Flow] = deque(maxlen=round(FLOW_SECONDS / PERIOD_SECONDS) + 1)
         self._asked_at = float("-inf")
         self._rests = False
@@ -136,8 +137,8 @@ class Feed:
         )
 
     def _judged(self, before: Picture, snapshot: Snapshot) -> Picture:
-        """The picture before, with what the detector says now; asked anew when it judged more, when time settled further, and every few
-        seconds: another observer may have judged.
+        """The picture before, with what the detector says now; alerts are asked anew when it judged more, when time settled further, and
+        every few seconds: another observer may have judged. What was expected moves with what this one judged.
         """
         judged_to = self.sources.judged_to()
         settled_minute = snapshot.settled_ms and snapshot.settled_ms // 60_000
@@ -152,6 +153,8 @@ class Feed:
         if judged_to is None:  # loading: another observer may have judged
             known = book if book.alerts else None
             return replace(before, book=known, judged_to=None, region_hopes={}, project_hopes={})
+        if judged_to == before.judged_to:
+            return replace(before, book=book)
         regions, projects = self.sources.hopes(self.catalog, judged_to - 1)
         return replace(before, book=book, judged_to=judged_to, region_hopes=regions, project_hopes=projects)
 
@@ -161,7 +164,10 @@ class Feed:
         is_first = read.look(snapshot)
         first = min(read.settled or now_minute, now_minute) - WINDOW_MINUTES
         held = self._reader.held(first, now_minute + 3)  # a sender's clock may be ahead by the contract's two minutes
-        changed = read.take(held, self._reader.fetch(read.wanted(held)))
+        wanted = read.wanted(held)
+        signs = self._reader.columns(read.in_turn(held, wanted), self._signs)
+        wanted += [minute for minute, now in signs if read.has_moved(minute, now)]
+        changed = read.take(held, self._reader.fetch(sorted(wanted)))
         if is_first:
             self._look_back(snapshot, first)
         return changed

@@ -1,15 +1,15 @@
 """What the page's feed has read of the last hours, and which minutes it must read again. Pure.
 
 A minute is *sure* once it was read after it had settled, from a Redis that has not gone back since; before that, what is held of it is a
-part of it. Only late events change a sure minute: all are read again in turn, so that those show within `WINDOW_MINUTES / IN_TURN_MINUTES`
-looks.
+part of it. Only late events change a sure minute: its signs (`streams.expose.codes.signs_of`) are looked at in turn, and it is read again
+where they moved. So late events show within `WINDOW_MINUTES / IN_TURN_MINUTES` looks.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.count import Cut
+from streams.count import Cut, Field
 from streams.expose.codes import Codes
 from streams.expose.scope import Scope
 from streams.live import MinuteCounts, Snapshot
@@ -71,7 +71,7 @@ def added(figures: Iterable[MinuteFigures], cut: Cut) -> dict[tuple[str, ...], i
     return sums
 
 
-#: Minutes read again in turn at one look.
+#: Minutes whose signs are looked at in turn at one look.
 IN_TURN_MINUTES = 10
 #: Running minutes that are read at every look, the latest; more of them (partitions far apart, a stuck one) take their turn.
 RUNNING_MINUTES = 30
@@ -88,11 +88,15 @@ def _lies_behind(now: Snapshot, then: Snapshot) -> bool:
 
 
 class MinutesRead:
-    """At each look: `look`, then fetch what `wanted` names, then `take` it. `forget` after any look that was left out or failed."""
+    """At each look: `look`, then fetch what `wanted` names, and of those `in_turn` what `has_moved`, then `take` it. `forget` after any
+    look that was left out or failed.
+    """
 
-    def __init__(self, codes: Codes) -> None:
+    def __init__(self, codes: Codes, signs: Sequence[Field]) -> None:
         self._codes = codes
-        self._sure: set[int] = set()
+        self._signs = signs
+        #: Sure minutes, with their signs.
+        self._sure: dict[int, list[int]] = {}
         self._turn = 0
         self._before: Snapshot | None = None
         #: Epoch minute -> what was read of it last.
@@ -124,17 +128,25 @@ class MinutesRead:
         return (self._before.settled_ms or 0) // 60_000 if self._before else 0
 
     def wanted(self, held: Sequence[int]) -> list[int]:
-        """Which minutes to fetch, of those that Redis holds in the window, in order."""
+        """Which minutes to fetch whole, of those that Redis holds in the window, in order."""
         must = {
             minute
             for minute in held
             if minute not in self._sure and (minute < self.settled or minute not in self.figures)
         }
         must |= set([minute for minute in held if minute >= self.settled][-RUNNING_MINUTES:])
-        others = [minute for minute in held if minute not in must]
+        return sorted(must)
+
+    def in_turn(self, held: Sequence[int], wanted: Sequence[int]) -> list[int]:
+        """Of which other minutes to look at the signs now."""
+        others = sorted(set(held).difference(wanted))
         turn = {others[(self._turn + n) % len(others)] for n in range(min(IN_TURN_MINUTES, len(others)))}
         self._turn += IN_TURN_MINUTES
-        return sorted(must | turn)
+        return sorted(turn)
+
+    def has_moved(self, minute: int, signs: Sequence[int]) -> bool:
+        """Whether a minute with these signs must be read again."""
+        return self._sure.get(minute) != signs
 
     def take(self, held: Sequence[int], minutes: Iterable[MinuteCounts]) -> bool:
         """Take what was fetched, and drop what is not held any more; whether a settled minute changed."""
@@ -142,13 +154,13 @@ class MinutesRead:
         for minute in self.figures.keys() - set(held):
             changed |= minute < self.settled and minute >= min(held, default=0)
             del self.figures[minute]
-            self._sure.discard(minute)
+            self._sure.pop(minute, None)
         for one in minutes:
             figures, is_settled = MinuteFigures.of(one, self._codes), one.minute < self.settled
             changed |= is_settled and self.figures.get(one.minute) != figures
             self.figures[one.minute] = figures
             if is_settled:
-                self._sure.add(one.minute)
+                self._sure[one.minute] = [one.counts.get(sign, 0) for sign in self._signs]
             for (project,), number in figures.by[Cut.PROJECT].items():
                 if number and one.minute > self.last_seen.get(project, -1):
                     self.last_seen[project] = one.minute
