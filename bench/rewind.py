@@ -17,7 +17,7 @@ import orjson
 
 from bench.load import establishments
 from streams.catalog import load_catalog
-from streams.count import Batch, CountingRules, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, PartitionCounter
 from streams.count.memory import VISIT_GAP_MS, MemoryPlan
 from streams.events import EventBounds
 from streams.settings import default_config_dir
@@ -76,7 +76,7 @@ def choose(rate: int) -> None:
         # 240 s of traffic over 8 generations: look-ups meet several live ones, as in the middle of a long run.
         spread = [replace(batch, append_ms=T0 + n * plan.visit_ms * 8 // len(sample)) for n, batch in enumerate(sample)]
         rules = replace(CountingRules.of(load_catalog(default_config_dir()), EventBounds(), LATENESS_MS), plan=plan)
-        counter = PartitionCounter(rules, None)
+        counter = PartitionCounter(Counting(rules), None)
         begun = time.process_time()
         counter.warm(spread)
         micros = (time.process_time() - begun) / (rate * 240) * 1e6
@@ -90,7 +90,7 @@ def rewind(rate: int) -> float:
     rules = CountingRules.of(load_catalog(default_config_dir()), EventBounds(), LATENESS_MS)
     plan = rules.plan
     seconds = plan.visit_ms * plan.visit_count // 1000
-    counter = PartitionCounter(rules, None)
+    counter = PartitionCounter(Counting(rules), None)
     cpu = 0.0
     events = 0
     for batch in traffic(rate, seconds):

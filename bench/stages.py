@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from bench.rewind import LATENESS_MS, traffic
 from streams.catalog import load_catalog
-from streams.count import Batch, CountingRules, PartitionCounter
-from streams.count.columns import ColumnReader
+from streams.count import Batch, Counting, CountingRules, PartitionCounter
+from streams.count.columns import ColumnReader, Sender, Unseen
 from streams.events import EventBounds, validate_all
 from streams.settings import default_config_dir
 
@@ -47,16 +47,14 @@ class Stages:
     def columns(self) -> None:
         """Then read into columns of numbers."""
         reader = ColumnReader(self._catalog)
-        for place, batch in enumerate(self._batches):
-            if place % CHUNK_BATCHES == 0:
-                reader.begin_chunk()
+        for batch in self._batches:
             for first in range(0, len(batch.values), BLOCK):
                 events, _at, _reasons = validate_all(batch.values[first : first + BLOCK], batch.append_ms, self._bounds)
-                reader.read(events)
+                reader.read(events, [Sender(0, len(events), Unseen())])
 
     def count(self) -> None:
         """All of it."""
-        counter = PartitionCounter(self._rules, None)
+        counter = PartitionCounter(Counting(self._rules), None)
         for place in range(0, len(self._batches), CHUNK_BATCHES):
             counter.count(self._batches[place : place + CHUNK_BATCHES])
 

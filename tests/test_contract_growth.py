@@ -13,7 +13,7 @@ import orjson
 
 from streams.catalog import Catalog
 from streams.collect.event_lines import validate_lines
-from streams.count import Batch, CountingRules, Cut, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, Cut, PartitionCounter
 from streams.events import EventBounds, Reason, VisitEvent, decode
 from streams.publish import pseudonym
 from tests.plain import sums
@@ -54,7 +54,7 @@ def read_both(value: bytes) -> bytes:
 
 def counted(catalog: Catalog, values: list[bytes]) -> tuple[Counter[tuple[str, ...]], list[bytes | None]]:
     """Counts, and the values of the dead letters."""
-    counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, 20_000), None)
+    counter = PartitionCounter(Counting(CountingRules.of(catalog, BOUNDS, 20_000)), None)
     delta = counter.count([Batch(NOW_MS, values, [None] * len(values), range(len(values)), len(values))])
     return sums(delta), [each.value for each in delta.rejects]
 

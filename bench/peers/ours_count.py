@@ -15,7 +15,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer
 
 from streams.catalog import load_catalog
-from streams.count import Batch, CountingRules, Cut, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, Cut, PartitionCounter
 from streams.events import EventBounds
 from streams.ingest.batches import BatchRecords, use_raw_batches
 from streams.settings import default_config_dir
@@ -34,7 +34,7 @@ class Counters:
 
     def count(self, partition: int, batches: Sequence[Batch]) -> None:
         """Count batches that continue a partition."""
-        counter = self._counters.setdefault(partition, PartitionCounter(self._rules, None))
+        counter = self._counters.setdefault(partition, PartitionCounter(Counting(self._rules), None))
         delta = counter.count(batches)
         self.records += delta.records
         for minute, fields in delta.minutes.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 from streams.backfill.log_input import DayOfInput
 from streams.backfill.spill import read_steps
 from streams.clock import MINUTE_MS, paris_date, paris_day
-from streams.count import Batch, CountingRules, Delta, MemoryPlan, PartitionCounter, Sketch
+from streams.count import Batch, Counting, CountingRules, Delta, MemoryPlan, PartitionCounter, Sketch
 from streams.history import hll
 from streams.history.compose import SCHOOL_SCOPES, USER_SCOPES, rows_of
 from streams.history.day_columns import Key, Sketches
@@ -138,7 +138,7 @@ def count_part(rules: CountingRules, task: PartTask, stop: Callable[[], bool]) -
     Raises:
         InputError: more events in one minute than fit into memory.
     """
-    counter = PartitionCounter(rules, None)
+    counter = PartitionCounter(Counting(rules), None)
     lead_events = 0
     for ts, values in read_steps(task.runs, task.number, *lead_minutes(rules.plan, task.day)):
         lead_events += len(values)

@@ -5,8 +5,8 @@ decoded of it is still in the processor's cache.
 """
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -26,22 +26,51 @@ _PROJECT_FACTOR = np.int64(0x5851F42D4C957F2D)
 UNSEEN_MAX = 100
 
 
-class CodeNumbers:
-    """Code -> its number in a list. `known` lacks what is not listed: that is the number of `INCONNU`, and is noted in `unseen`."""
+class Unseen:
+    """Values of one chunk's events that are in no list: `found` has (list, value as sent) -> events, repeats included."""
 
-    def __init__(self, codes: Iterable[str]) -> None:
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], int] = {}
+        self._distinct: dict[str, int] = {}
+
+    def note(self, list_name: str, value: Code) -> None:
+        """One event has this value; absent, null and empty are none."""
+        if not value:
+            return
+        if (list_name, value) not in self.found:
+            distinct = self._distinct[list_name] = self._distinct.get(list_name, 0) + 1
+            if distinct > UNSEEN_MAX:
+                value = ""
+        self.found[list_name, value] = self.found.get((list_name, value), 0) + 1
+
+
+class Sender(NamedTuple):
+    """`events` that came from one partition: its number in a pass, and where what is in no list is noted."""
+
+    partition: int
+    events: int
+    unseen: Unseen
+
+
+class CodeNumbers:
+    """Code -> its number in a list. `known` lacks what is not listed: that is the number of `INCONNU`, and is noted."""
+
+    def __init__(self, name: str, codes: Iterable[str]) -> None:
+        self._name = name
         self.codes = tuple(codes)
         #: A plain dictionary: the interpreter has a quick way for those.
         self.known: dict[Code, int] = {code: number for number, code in enumerate(self.codes)}
         self._unknown = self.known[UNKNOWN]
         self.known[None] = self.known[""] = self._unknown
-        self.unseen: Counter[str] = Counter()
 
-    def number(self, code: Code) -> int:
-        """The number of any code."""
+    def numbers(self, codes: Iterable[Code], senders: Sequence[Sender]) -> list[int]:
+        """The number of any code; who sent one that is not listed notes it."""
+        return [self._number(code, unseen) for code, unseen in zip(codes, _each(senders), strict=True)]
+
+    def _number(self, code: Code, unseen: Unseen) -> int:
         number = self.known.get(code)
         if number is None:
-            _note(self.unseen, code)
+            unseen.note(self._name, code)
             return self._unknown
         return number
 
@@ -49,8 +78,8 @@ class CodeNumbers:
 class ProjectNumbers(CodeNumbers):
     """The same of projects, and the hashes of each as it was sent: of this process for the memory, stable ones for sketches."""
 
-    def __init__(self, codes: Iterable[str]) -> None:
-        super().__init__(codes)
+    def __init__(self, name: str, codes: Iterable[str]) -> None:
+        super().__init__(name, codes)
         sent = ["" if code == UNKNOWN else code for code in self.codes]  # most of the unknown name none
         self._hashes, self._stable = _hashes(sent), hashes_of(sent)
 
@@ -68,7 +97,7 @@ class ProjectNumbers(CodeNumbers):
 
 
 class SchoolNumbers:
-    """UAI -> a number, given as they come, in `known`; `names` has the UAI of each number."""
+    """UAI -> a number, given as they come, in `known`; `names` has the UAI of each number. `begun` tells how often numbers began anew."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._index = catalog.uai_index
@@ -76,44 +105,35 @@ class SchoolNumbers:
         self._nowhere = self._place_numbers[UNKNOWN, UNKNOWN]
         self.known: dict[Code, int] = {}
         self.names: list[Code] = []
+        self.begun = 0
         self._places = array("q")
-        self._sent = array("q")
 
     def learn(self, uais: set[Code]) -> None:
         """Give those of these a number that have none."""
         for uai in uais.difference(self.known):
             self.known[uai] = len(self.names)
             self.names.append(uai)
-            self._sent.append(-1)
             self._places.append(self._place_numbers[self._index[uai]])
 
     def places_of(self, schools: Integers) -> Integers:
         """The number of the place of each of these schools."""
         return np.frombuffer(self._places, np.int64)[schools]
 
-    def note_sent(self, schools: Integers, sketches: Integers) -> Integers:
-        """Tell which of these schools must be sent to sketches (a number each): as `Memory.note_sent` does of visitors."""
-        if not schools.size:
-            return schools
-        sent = np.frombuffer(self._sent, np.int64)
-        new = nonzero(sent[schools] != sketches)
-        sent[schools[new]] = sketches[new]
-        return new
-
-    def unseen(self, schools: Integers) -> Counter[str]:
-        """Of these schools, the values that are no UAI of a known departement."""
-        found: Counter[str] = Counter()
-        for number in schools[self.places_of(schools) == self._nowhere].tolist():
-            _note(found, self.names[number])
-        return found
+    def note_unseen(self, schools: Integers, senders: Sequence[Sender]) -> None:
+        """Of these schools, note the values that are no UAI of a known departement."""
+        nowhere = self.places_of(schools) == self._nowhere
+        if nowhere.any():
+            for number, is_nowhere, unseen in zip(schools.tolist(), nowhere.tolist(), _each(senders), strict=True):
+                if is_nowhere:
+                    unseen.note("uai", self.names[number])
 
     def forget_if_full(self) -> None:
         """Begin anew when senders have invented too many. Between two chunks only: numbers change their meaning."""
         if len(self.names) >= UAI_MEMO_ENTRIES_MAX:
             self.known.clear()
             self.names.clear()
+            self.begun += 1
             self._places = array("q")
-            self._sent = array("q")
 
 
 class MemoryColumns(NamedTuple):
@@ -130,7 +150,7 @@ class MemoryColumns(NamedTuple):
 
 class Columns(NamedTuple):
     """What counting needs of each event: the above; its visitor (objects of `str`) and the stable hash of its project, both as sent; the
-    numbers of its school, project and profile.
+    numbers of its school, project and profile, and of its partition in this pass: those of a partition lie one after the other.
     """
 
     ts: Integers
@@ -142,6 +162,7 @@ class Columns(NamedTuple):
     schools: Integers
     projects: Integers
     profiles: Integers
+    partitions: Integers
 
     def at(self, events: Integers) -> "Columns":
         """Those of some of the events, in order."""
@@ -149,30 +170,24 @@ class Columns(NamedTuple):
 
 
 class ColumnReader:
-    """Reads events into columns; one for each partition."""
+    """Reads events into columns. A block has events of several partitions: `senders` tells which, one after the other."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.services = CodeNumbers(catalog.service_codes)
-        self.projects = ProjectNumbers(catalog.project_codes)
-        self.profiles = CodeNumbers(catalog.profile_codes)
+        self.services = CodeNumbers("service", catalog.service_codes)
+        self.projects = ProjectNumbers("project", catalog.project_codes)
+        self.profiles = CodeNumbers("profile", catalog.profile_codes)
         self.schools = SchoolNumbers(catalog)
 
-    def begin_chunk(self) -> None:
-        """Forget what was noted of the chunk before."""
-        self.schools.forget_if_full()
-        for numbers in (self.services, self.projects, self.profiles):
-            numbers.unseen.clear()
-
-    def read_for_memory(self, events: Sequence[VisitEvent]) -> MemoryColumns:
+    def read_for_memory(self, events: Sequence[VisitEvent], senders: Sequence[Sender]) -> MemoryColumns:
         """The columns of one block that the memory needs."""
-        owners, _stable = self.projects.hashes(events, self._project_numbers(events))
-        return self._memory(events, [event.visitor for event in events], owners)
+        owners, _stable = self.projects.hashes(events, self._project_numbers(events, senders))
+        return self._memory(events, [event.visitor for event in events], owners, senders)
 
-    def read(self, events: Sequence[VisitEvent]) -> Columns:
+    def read(self, events: Sequence[VisitEvent], senders: Sequence[Sender]) -> Columns:
         """All columns of one block."""
-        names, projects = [event.visitor for event in events], self._project_numbers(events)
+        names, projects = [event.visitor for event in events], self._project_numbers(events, senders)
         owners, stable = self.projects.hashes(events, projects)
-        memory, size = self._memory(events, names, owners), len(names)
+        memory, size = self._memory(events, names, owners, senders), len(names)
         schools, profiles = self.schools.known, self.profiles.known
         try:
             columns = [schools[event.uai] for event in events], [profiles[event.profile] for event in events]
@@ -180,36 +195,31 @@ class ColumnReader:
             self.schools.learn({event.uai for event in events})
             columns = (
                 [schools[event.uai] for event in events],
-                [self.profiles.number(event.profile) for event in events],
+                self.profiles.numbers((event.profile for event in events), senders),
             )
         of_schools, of_profiles = (np.fromiter(column, np.int64, size) for column in columns)
-        return Columns(*memory, np.fromiter(names, np.object_, size), stable, of_schools, projects, of_profiles)
+        self.schools.note_unseen(of_schools, senders)
+        partitions = np.repeat([each.partition for each in senders], [each.events for each in senders])
+        of_names = np.fromiter(names, np.object_, size)
+        return Columns(*memory, of_names, stable, of_schools, projects, of_profiles, partitions)
 
-    def unseen(self, schools: Integers) -> dict[tuple[str, str], int]:
-        """Values that are in no list, of the chunk that was read: (list, value as sent) -> events, repeats included."""
-        lists = {
-            "service": self.services.unseen,
-            "project": self.projects.unseen,
-            "profile": self.profiles.unseen,
-            "uai": self.schools.unseen(schools),
-        }
-        return {(name, value): number for name, found in lists.items() for value, number in found.items()}
-
-    def _project_numbers(self, events: Sequence[VisitEvent]) -> Integers:
+    def _project_numbers(self, events: Sequence[VisitEvent], senders: Sequence[Sender]) -> Integers:
         known = self.projects.known
         try:
             numbers = [known[event.project] for event in events]
         except KeyError:
-            numbers = [self.projects.number(event.project) for event in events]
+            numbers = self.projects.numbers((event.project for event in events), senders)
         return np.fromiter(numbers, np.int64, len(numbers))
 
-    def _memory(self, events: Sequence[VisitEvent], names: list[str], owners: Integers) -> MemoryColumns:
+    def _memory(
+        self, events: Sequence[VisitEvent], names: list[str], owners: Integers, senders: Sequence[Sender]
+    ) -> MemoryColumns:
         size = len(names)
         known = self.services.known
         try:
             services = [known[event.service] for event in events]
         except KeyError:
-            services = [self.services.number(event.service) for event in events]
+            services = self.services.numbers((event.service for event in events), senders)
         projects = owners * _PROJECT_FACTOR
         return MemoryColumns(
             np.fromiter([event.ts for event in events], np.int64, size),
@@ -226,9 +236,9 @@ def _hashes(values: Sequence[str]) -> Integers:
 Block = TypeVar("Block", MemoryColumns, Columns)
 
 
-def _note(unseen: Counter[str], value: Code) -> None:
-    if value:  # absent, null and empty are no values
-        unseen[value if value in unseen or len(unseen) < UNSEEN_MAX else ""] += 1
+def _each(senders: Sequence[Sender]) -> Iterator[Unseen]:
+    """Where each event's sender notes."""
+    return chain.from_iterable(repeat(each.unseen, each.events) for each in senders)
 
 
 def join(blocks: Sequence[Block]) -> Block:

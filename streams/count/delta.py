@@ -100,7 +100,7 @@ class Rejects:
         #: (batch, indexes of its rejected records, their reasons, append time)
         self._pieces: list[tuple[Batch, Sequence[int], Sequence[Reason], int]] = []
         self._number = 0
-        self._unread: Counter[Reason] = Counter()
+        self._unread: dict[Reason, int] = {}
 
     def add(self, batch: Batch, indexes: Sequence[int], reasons: Sequence[Reason], append_ms: int) -> None:
         """Take those of one batch, or of a part of it."""
@@ -109,12 +109,12 @@ class Rejects:
 
     def add_unread(self, reason: Reason, number: int) -> None:
         """Take records that nobody can read: counted, and nothing to look at."""
-        self._unread[reason] += number
+        self._unread[reason] = self._unread.get(reason, 0) + number
         self._number += number
 
     def by_reason(self) -> Counter[Reason]:
         """How many there are of each."""
-        return Counter(chain.from_iterable(reasons for _, _, reasons, _ in self._pieces)) + self._unread
+        return Counter(chain.from_iterable(reasons for _, _, reasons, _ in self._pieces)) + Counter(self._unread)
 
     def __len__(self) -> int:
         return self._number

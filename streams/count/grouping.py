@@ -15,23 +15,26 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """The minutes that events fall into: `present` are the epoch minutes, ascending; `epoch[i]` is that of event i, `numbers[i]` its
-    number among them.
+    """The minutes that events of some partitions fall into: `present` are (number of the partition, epoch minute), ascending; `epoch[i]` is
+    the minute of event i, `numbers[i]` its number among those.
     """
 
-    present: list[int]
+    present: list[tuple[int, int]]
     epoch: Integers
     numbers: Integers
 
     @classmethod
-    def of(cls, ts: Integers) -> "Minutes":
+    def of(cls, ts: Integers, partitions: Integers) -> "Minutes":
         """The minutes of these times (ms). `ts` lies within bounds of the append time, so they span a few thousand at most."""
         epoch = ts // MINUTE_MS
-        first = epoch.min()
-        present = nonzero(np.bincount(epoch - first))
+        first = int(epoch.min())
+        width = int(epoch.max()) - first + 1
+        keys = partitions * width + (epoch - first)
+        present = nonzero(np.bincount(keys))
         number_of = np.zeros(present[-1] + 1, np.int64)
         number_of[present] = np.arange(len(present))
-        return cls((present + first).tolist(), epoch, number_of[epoch - first])
+        pairs = [(key // width, key % width + first) for key in present.tolist()]
+        return cls(pairs, epoch, number_of[keys])
 
     def at(self, events: Integers) -> "Minutes":
         """Those of some of the events."""
@@ -40,8 +43,8 @@ class Minutes:
 
 def groups(
     minutes: Minutes, codes: Integers, width: int, members: NDArray[Any]
-) -> Iterator[tuple[int, int, list[str]]]:
-    """Minute, code and members of each pair that has any; members are in the order given, and may repeat."""
+) -> Iterator[tuple[int, int, int, list[str]]]:
+    """Partition, minute, code and members of each that has any; members are in the order given, and may repeat."""
     if not codes.size:
         return
     keys, order = sorted_stably(minutes.numbers * width + codes)
@@ -49,4 +52,4 @@ def groups(
     begins = nonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     ends = [*begins[1:].tolist(), len(keys)]
     for key, begin, end in zip(keys[begins].tolist(), begins.tolist(), ends, strict=True):
-        yield minutes.present[key // width], key % width, sorted_members[begin:end]
+        yield *minutes.present[key // width], key % width, sorted_members[begin:end]

@@ -8,18 +8,16 @@ that carry entries over, or expire them one by one, do not have that property (d
 A generation that reaches its limit of entries closes early: a younger one of the same aligned number begins, and the oldest falls out
 of the `k` that are looked up. Memory is bounded, the same log closes the same generations, and the shorter window is shown.
 
-Events come as columns, many at once, and are recognised as if they came one by one (docs/decisions/0006-columns.md).
+`streams.count.recognise` feeds it.
 """
 
-from collections.abc import Callable, Iterable
+import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streams.count.index import HashIndex, Keys, Mask, nonzero, sorted_stably
-from streams.stable_hash import Hashes
+from streams.count.generations import IdTable, T, Tables, VisitorTable
+from streams.count.index import Keys
 
 #: A gap of this long starts a new visit (the ministry's rule).
 VISIT_GAP_MS = 30 * 60_000
@@ -28,11 +26,8 @@ DEDUPE_MS_MIN = 10 * 60_000
 VISIT_GENERATIONS = 5
 STEP_MS = 10_000
 
-#: "Never seen", in the 32 bits of a time relative to its generation: 24 days before it.
-_NEVER = np.int32(-(2**31))
-_ROWS_MIN = 64
-#: Wider than the range of those times: sets one key's times apart from the next key's.
-_APART = np.int64(2**33)
+#: A partition that brings so many events at once is busy: its generations get tables of their own (`Tables`).
+BUSY_EVENTS_MIN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,234 +58,108 @@ class MemoryPlan:
         return max(0, min(visits, ids))
 
 
-class _Ids:
-    """One generation of ids, as 64-bit hashes."""
+@dataclass(slots=True, eq=False)
+class Generation(Generic[T]):
+    """What one partition remembers of one stretch of append time: `entries` of a table, which other partitions may use, too."""
 
-    __slots__ = ("begun_ms", "index", "seen")
+    index: int
+    begun_ms: int
+    table: T
+    entries: int = 0
 
-    def __init__(self, index: int, begun_ms: int, expected: int) -> None:
-        self.index = index
-        self.begun_ms = begun_ms
-        self.seen = HashIndex(expected)
-
-
-class _Visitors:
-    """One generation of visitors: a row each, with the latest `ts` of the visitor (column 0) and of each service (1, 2, ...).
-
-    Times are kept in 32 bits, relative to the generation's aligned start. `sent` is a note of the sketches that each visitor was last
-    sent to, and `members` what it is called there (0: not yet known), which count nothing: `Memory.note_sent`, `Memory.members`.
-    """
-
-    __slots__ = ("_start_ms", "_width", "begun_ms", "index", "latest", "members", "rows", "sent")
-
-    def __init__(self, index: int, start_ms: int, begun_ms: int, services: int, expected: int) -> None:
-        self.index = index
-        self.begun_ms = begun_ms
-        self.rows = HashIndex(expected)
-        self._start_ms = start_ms
-        self._width = services + 1
-        self.latest: NDArray[np.int32] = np.full(_ROWS_MIN * self._width, _NEVER, np.int32)
-        self.sent: NDArray[np.int64] = np.full((_ROWS_MIN, 2), -1, np.int64)
-        self.members: Hashes = np.zeros(_ROWS_MIN, np.uint64)
-
-    def follow(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys, Keys]:
-        """Remember these events; return the row of each, and how long before it (ms) was the latest `ts` of its visitor, and of its
-        visitor and service: negative for one that lies ahead, very long where there was none.
-        """
-        rows = self.rows.add(visitors)[0].astype(np.int64)
-        places = rows * self._width
-        while len(self.rows) > len(self.sent):
-            self.latest = np.concatenate([self.latest, np.full_like(self.latest, _NEVER)])
-            self.sent = np.concatenate([self.sent, np.full_like(self.sent, -1)])
-            self.members = np.concatenate([self.members, np.zeros_like(self.members)])
-        times = np.concatenate((ts, ts)) - self._start_ms
-        since = times - _raise_to(self.latest, np.concatenate((places, places + 1 + services)), times)
-        return rows, since[: len(ts)], since[len(ts) :]
-
-    def since(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Keys]:
-        """As `follow`, of an older generation: looks only, and tells no rows."""
-        rows = self.rows.find(visitors).astype(np.int64) * self._width
-        times = ts - self._start_ms
-        visitor, service = self.latest[rows], self.latest[rows + 1 + services]
-        unknown = rows < 0
-        visitor[unknown] = service[unknown] = _NEVER
-        return times - visitor, times - service
-
-
-def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
-    """Raise `latest[places]` to `times`, one after the other; return what each found before it."""
-    place, order = sorted_stably(places)
-    is_head = np.ones(len(order), np.bool_)
-    np.not_equal(place[1:], place[:-1], out=is_head[1:])
-    found = latest[place].astype(np.int64)
-    # A running maximum that begins anew at each place: every place's times are lifted above those of the place before it.
-    lift = is_head.cumsum() * _APART
-    running = np.maximum.accumulate(np.maximum(times[order], found) + lift) - lift
-    latest[place] = running  # of several at one place the last stays, which is the highest
-    found[1:] = np.where(is_head[1:], found[1:], running[:-1])
-    before = np.empty_like(found)
-    before[order] = found
-    return before
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """What events are, one item an event: whether it counts (no repeat), starts a visit, starts a visit of its service."""
-
-    fresh: Mask
-    visits: Mask
-    service_visits: Mask
-    #: Where the youngest generation keeps each visitor; -1 for one that came before that generation began.
-    rows: Keys
-
-
-class SketchKind(IntEnum):
-    """Sketches that a visitor is sent to: of a minute, and of a day."""
-
-    MINUTE = 0
-    DAY = 1
+    @property
+    def nbytes(self) -> int:
+        """Its share of the table's bytes."""
+        return self.table.nbytes * self.entries // max(1, len(self.table.keys))
 
 
 class Memory:
-    """The memory of one partition. Visitors and ids come as 64-bit hashes, services as numbers below `services`."""
+    """The memory of one partition."""
 
-    def __init__(self, plan: MemoryPlan, services: int) -> None:
+    def __init__(self, plan: MemoryPlan, tables: Tables) -> None:
         self._plan = plan
-        self._services = services
-        self._ids: list[_Ids] = []
-        self._visitors: list[_Visitors] = []
+        self._tables = tables
+        #: Set this partition's keys apart in a table: added to each. Another memory has another one, be it of the same partition later.
+        self.salt = secrets.randbits(63)
+        #: The live generations, oldest first.
+        self.ids: list[Generation[IdTable]] = []
+        self.visitors: list[Generation[VisitorTable]] = []
         #: Append times (ms) below which ids, and visitors, were forgotten because a generation closed early.
         self._ids_forgotten_ms = 0
         self._visitors_forgotten_ms = 0
 
-    def recognise(
-        self, ids: Keys, visitors: Keys, services: Keys, ts: Keys, blocks: Iterable[tuple[int, int]]
-    ) -> Recognised:
-        """Remember events, in order, and say what they are.
+    def spans(self, begin: int, blocks: Sequence[tuple[int, int]], rows: Keys) -> Iterator[tuple[int, int]]:
+        """Begin generations where they are due; yield the events (begin, end) that must be remembered before the next one can begin.
 
-        `blocks` are (events up to the end of the block, append time): one append time a block, which never goes back. Generations begin
-        between blocks.
+        This partition's events begin at `begin`; `blocks` are as for `recognise`. `rows` of those from before the youngest generation of
+        visitors are set to -1.
         """
-        fresh, visits, service_visits = (np.zeros(len(ids), np.bool_) for _ in range(3))
-        rows = np.full(len(ids), -1, np.int64)
-        begun = at = 0
-
-        def recognise_pending() -> None:
-            if at > begun:
-                span = slice(begun, at)
-                fresh[span] = self._find_new(ids[span])
-                found = self._find_visits(visitors[span], services[span], ts[span])
-                rows[span], visits[span], service_visits[span] = found
-
+        busy = blocks[-1][0] - begin >= BUSY_EVENTS_MIN
+        begun = at = begin
         for end, append_ms in blocks:
             if self._may_roll(append_ms, at - begun):
-                recognise_pending()
+                if at > begun:
+                    yield begun, at
                 begun = at
-                if self._roll(append_ms):
-                    rows[:at] = -1
+                if self._roll(append_ms, busy):
+                    rows[begin:at] = -1
             at = end
-        recognise_pending()
-        return Recognised(fresh, visits & fresh, service_visits & fresh, rows)
-
-    def note_sent(self, rows: Keys, sketches: Keys, kind: SketchKind) -> Keys:
-        """Tell which of these visitors (`Recognised.rows`) must be sent to sketches (a number each, of one `kind`): all but those that were
-        sent to the same one the last time. To send a visitor twice changes nothing, so notes need not be read again after a restart; and
-        they can't outlive what Redis holds: a counter ends when Redis goes back or refuses a chunk.
-        """
-        sent = self._visitors[-1].sent
-        new = nonzero((rows < 0) | (sent[rows, kind] != sketches))
-        known = new[rows[new] >= 0]
-        sent[rows[known], kind] = sketches[known]
-        return new
-
-    def members(self, rows: Keys, hashes: Callable[[Keys], Hashes]) -> Hashes:
-        """What these visitors (`Recognised.rows`) are called in sketches; `hashes` is asked for those of which that is not held."""
-        held = self._visitors[-1].members
-        found = np.where(rows < 0, np.uint64(0), held[rows])
-        unknown = nonzero(found == 0)
-        if unknown.size:
-            found[unknown] = hashes(unknown)
-            known = unknown[rows[unknown] >= 0]
-            held[rows[known]] = found[known]
-        return found
+        if at > begun:
+            yield begun, at
 
     def window_ms(self, append_ms: int) -> int:
         """How far back ids are remembered at this append time; shorter than planned where a generation closed early."""
         planned = (append_ms // self._plan.id_ms - 1) * self._plan.id_ms
-        return append_ms - max(planned, self._ids_forgotten_ms) if self._ids else 0
+        return append_ms - max(planned, self._ids_forgotten_ms) if self.ids else 0
 
     def visit_window_ms(self, append_ms: int) -> int:
         """The same for visitors: below 30 minutes and the disorder allowed, visits may be counted that others continue."""
         planned = (append_ms // self._plan.visit_ms - (self._plan.visit_count - 1)) * self._plan.visit_ms
-        return append_ms - max(planned, self._visitors_forgotten_ms) if self._visitors else 0
+        return append_ms - max(planned, self._visitors_forgotten_ms) if self.visitors else 0
 
     def sizes(self) -> tuple[int, int]:
         """Entries held: ids, visitors."""
-        return sum(len(g.seen) for g in self._ids), sum(len(g.rows) for g in self._visitors)
+        return sum(g.entries for g in self.ids), sum(g.entries for g in self.visitors)
 
     def nbytes(self) -> tuple[int, int]:
         """Bytes held by them."""
-        return (
-            sum(g.seen.nbytes for g in self._ids),
-            sum(g.rows.nbytes + g.latest.nbytes + g.sent.nbytes + g.members.nbytes for g in self._visitors),
-        )
+        return sum(g.nbytes for g in self.ids), sum(g.nbytes for g in self.visitors)
 
     def _may_roll(self, append_ms: int, pending: int) -> bool:
         """Whether a generation must begin before this block, or can't be excluded while `pending` events are not remembered yet."""
         plan = self._plan
         return (
-            not self._ids
-            or self._ids[-1].index != append_ms // plan.id_ms
-            or self._visitors[-1].index != append_ms // plan.visit_ms
-            or len(self._ids[-1].seen) + pending >= plan.ids_max
-            or len(self._visitors[-1].rows) + pending >= plan.visitors_max
+            not self.ids
+            or self.ids[-1].index != append_ms // plan.id_ms
+            or self.visitors[-1].index != append_ms // plan.visit_ms
+            or self.ids[-1].entries + pending >= plan.ids_max
+            or self.visitors[-1].entries + pending >= plan.visitors_max
         )
 
-    def _roll(self, append_ms: int) -> bool:
+    def _roll(self, append_ms: int, busy: bool) -> bool:
         """Begin the generations that are due; whether one of visitors began."""
         plan = self._plan
         index = append_ms // plan.id_ms
-        if not self._ids or self._ids[-1].index != index or len(self._ids[-1].seen) >= plan.ids_max:
-            begun_ms = append_ms if self._ids and self._ids[-1].index == index else index * plan.id_ms
-            live = [generation for generation in self._ids if generation.index >= index - 1]
-            self._ids = live[-1:]
+        last = self.ids[-1] if self.ids else None
+        early = last is not None and last.index == index
+        if last is None or not early or last.entries >= plan.ids_max:
+            live = [generation for generation in self.ids if generation.index >= index - 1]
+            self.ids = live[-1:]
             if len(live) > 1:  # one that time alone would have kept: its successor closed early
-                self._ids_forgotten_ms = self._ids[0].begun_ms
-            self._ids.append(_Ids(index, begun_ms, len(self._ids[-1].seen) if self._ids else 0))
+                self._ids_forgotten_ms = self.ids[0].begun_ms
+            ids = self._tables.ids(index, last.entries if last else 0, busy or early)
+            self.ids.append(Generation(index, append_ms if early else index * plan.id_ms, ids))
         index = append_ms // plan.visit_ms
-        last = self._visitors[-1] if self._visitors else None
-        if last is not None and last.index == index and len(last.rows) < plan.visitors_max:
+        before = self.visitors[-1] if self.visitors else None
+        early = before is not None and before.index == index
+        if before is not None and early and before.entries < plan.visitors_max:
             return False
         oldest = index - (plan.visit_count - 1)
-        kept = [generation for generation in self._visitors if generation.index >= oldest]
-        self._visitors = kept[-(plan.visit_count - 1) :]
-        if len(kept) > len(self._visitors):  # time alone would have kept it
-            self._visitors_forgotten_ms = self._visitors[0].begun_ms
+        kept = [generation for generation in self.visitors if generation.index >= oldest]
+        self.visitors = kept[-(plan.visit_count - 1) :]
+        if len(kept) > len(self.visitors):  # time alone would have kept it
+            self._visitors_forgotten_ms = self.visitors[0].begun_ms
         start_ms = index * plan.visit_ms
-        begun_ms = append_ms if last is not None and last.index == index else start_ms
-        expected = len(last.rows) if last else 0
-        self._visitors.append(_Visitors(index, start_ms, begun_ms, self._services, expected))
+        visitors = self._tables.visitors(index, start_ms, before.entries if before else 0, busy or early)
+        self.visitors.append(Generation(index, append_ms if early else start_ms, visitors))
         return True
-
-    def _find_new(self, ids: Keys) -> Mask:
-        """Whether each id comes for the first time. A repeat is remembered like any event, also where an older generation knows it."""
-        _rows, is_new = self._ids[-1].seen.add(ids)
-        for generation in self._ids[:-1]:
-            is_new &= generation.seen.find(ids) < 0
-        return is_new
-
-    def _find_visits(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Mask, Mask]:
-        """The row of each event's visitor; whether the event lies a gap after the highest `ts` before it of its visitor, and of its
-        visitor and service.
-        """
-        rows, since_visitor, since_service = self._visitors[-1].follow(visitors, services, ts)
-        visits, service_visits = since_visitor >= VISIT_GAP_MS, since_service >= VISIT_GAP_MS
-        for generation in reversed(self._visitors[:-1]):
-            # A visitor is known for as long as any of its services: who starts a visit starts one of the service.
-            open_ = nonzero(service_visits)
-            if not open_.size:
-                break
-            since_visitor, since_service = generation.since(visitors[open_], services[open_], ts[open_])
-            visits[open_] &= since_visitor >= VISIT_GAP_MS
-            service_visits[open_] &= since_service >= VISIT_GAP_MS
-        return rows, visits, service_visits

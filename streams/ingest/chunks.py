@@ -1,6 +1,6 @@
-"""A chunk: all that one fetch brought of one partition. What is counted at once."""
+"""A chunk: all that one fetch brought of one partition."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streams.count import Batch
@@ -49,6 +49,24 @@ class Chunk:
         """Give back the memory of what was counted, or is of no use: whoever brought the chunk may keep it until the next one comes."""
         self.batches.clear()
         self.held.clear()
+
+
+def together(chunks: Sequence[Chunk], records_max: int, records_of_one_max: int) -> Iterator[list[Chunk]]:
+    """Chunks of different partitions, in pieces that are counted at once: of several, at most `records_max` records, of one alone at most
+    `records_of_one_max`. The pieces of a chunk come one after the other.
+    """
+    group: list[Chunk] = []
+    room = records_max
+    for chunk in chunks:
+        for piece in chunk.pieces(records_of_one_max):
+            records = sum(len(batch.values) for batch in piece.batches)
+            if group and (records > room or group[-1].partition == piece.partition):
+                yield group
+                group, room = [], records_max
+            group.append(piece)
+            room -= records
+    if group:
+        yield group
 
 
 def make_chunk(partition: int, covered: list[CoveredBatch], epoch: int = 0) -> Chunk:

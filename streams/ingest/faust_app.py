@@ -1,5 +1,6 @@
-"""The Faust application: one agent that hands each chunk to the `Ingestor`, which acknowledges it after Redis did, and one task that sends
-what was counted."""
+"""The Faust application: one agent that hands what each fetch brought to the `Ingestor`, which acknowledges it after Redis did, and one
+task that sends what was counted.
+"""
 
 import asyncio
 import logging
@@ -18,10 +19,11 @@ from streams.append_times import offsets_since
 from streams.async_broker import AsyncTokens
 from streams.broker import KafkaAddress
 from streams.errors import VigieError
+from streams.ingest.chunks import Chunk
 from streams.ingest.ledger import Ingestor
 from streams.ingest.partition import Verdict
 from streams.ingest.topic_watch import TopicWatch
-from streams.ingest.transport import SEEK_SECONDS_MAX, ChunkSchema
+from streams.ingest.transport import SEEK_SECONDS_MAX, FetchSchema
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +146,7 @@ def build_app(address: KafkaAddress, group: str, instance_id: str, session_secon
         broker_max_poll_records=None,  # take all that was fetched: aiokafka does not fetch while a rest is in its buffer
         consumer_metadata_max_age_ms=METADATA_AGE_MS_MAX,
         consumer_max_fetch_size=1 << 20,
-        stream_buffer_maxsize=8,  # chunks, of at most 1 MiB compressed each: bounds memory while Redis is away
+        stream_buffer_maxsize=2,  # fetches; `Hand` bounds what all of them hold
         stream_wait_empty=False,
         broker_session_timeout=float(session_seconds),
         broker_heartbeat_interval=min(3.0, session_seconds / 4),
@@ -157,23 +159,24 @@ def build_app(address: KafkaAddress, group: str, instance_id: str, session_secon
 
 def add_agent(app: faust.App, topic_name: str, ingestor: Ingestor, state: WorkerState) -> None:
     """Give the application its only agent."""
-    topic = app.topic(topic_name, schema=ChunkSchema())
+    topic = app.topic(topic_name, schema=FetchSchema())
     app.vigie_place = _guarded_place(app, ingestor, state)
+
+    def acknowledge(chunk: Chunk) -> None:
+        app.consumer.acknowledge(TP(topic_name, chunk.partition), chunk.end)
 
     @app.agent(topic, name="vigie.count")
     async def count(stream: Any) -> None:
         async for event in stream.noack().events():
-            chunk = event.message.value
-            if not chunk.take():
-                continue
+            chunks = {chunk.partition: chunk for chunk in event.message.value if chunk.take()}
             try:
-                verdict = await ingestor.handle(chunk, event.ack)  # step 6, where it counts anything
+                verdicts = await ingestor.handle(list(chunks.values()), acknowledge)  # step 6, of what counts
             except VigieError as error:
                 state.fatal = error
                 raise
-            chunk.let_go()
-            if verdict in (Verdict.KNOWN, Verdict.WARMED):
-                event.ack()
+            for number, verdict in verdicts.items():
+                if verdict in (Verdict.KNOWN, Verdict.WARMED):
+                    acknowledge(chunks[number])
 
     @app.task
     async def commit() -> None:

@@ -1,6 +1,6 @@
-"""Chunks in, counts in Redis out: the numbered steps of one chunk, without Faust and without Kafka's client.
+"""Chunks in, counts in Redis out: the numbered steps of a chunk, without Faust and without Kafka's client.
 
-Steps of a chunk (the same numbers as docs/guarantees.md):
+Steps of a chunk (the same numbers as docs/guarantees.md); those of several partitions take the first three together:
 
 1. its offsets are held against the partition's position: known ones are cut away, a gap is read again;
 2. it is counted, in memory, into a `Delta` that continues the deltas before it;
@@ -14,25 +14,26 @@ Steps of a chunk (the same numbers as docs/guarantees.md):
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from streams.count import (
     Batch,
+    Counting,
     CountingRules,
     Cut,
     Delta,
-    PartitionCounter,
-    PartitionState,
     Rejects,
     between,
 )
 from streams.errors import RedisUnavailable, StateError
-from streams.ingest.chunks import Chunk
+from streams.ingest.chunks import Chunk, together
 from streams.ingest.group_commit import CALL_COMMANDS_MAX, GroupCommit, Refused, pause
 from streams.ingest.needs import DeadLetters, Log, Store
 from streams.ingest.partition import Counted, Ledger, Verdict
+from streams.ingest.takeover import Takeover, past_the_end
 from streams.ingest.worker_metrics import WorkerMetrics
 from streams.live import Outcome, commands_of
 
@@ -42,10 +43,19 @@ T = TypeVar("T")
 #: How long a Redis that does not answer may hold up an assignment: with a last call, less than `transport.SEEK_SECONDS_MAX`, so that the
 #: error names Redis.
 PLACE_SECONDS_MAX = 12.0
-#: Records that are counted at once: what they come to is within a call's bound.
+#: Records of one partition that are counted at once, and of several: what they come to is within a call's bound.
 PIECE_RECORDS = 6_000
+TOGETHER_RECORDS = 1_000
 #: How often a partition may be read again without counting anything before the worker stops and says so.
 REREADS_MAX = 20
+
+
+class _Next(NamedTuple):
+    """What is next to be counted of a partition, and how many offsets before it are lost."""
+
+    ledger: Ledger
+    batches: list[Batch]
+    lost: int
 
 
 class _GivenUp(Exception):
@@ -75,10 +85,14 @@ class Ingestor:
     apply_seconds: float = 0.1
     ledgers: dict[int, Ledger] = field(default_factory=dict)
     calls: GroupCommit = field(init=False)
+    _counting: Counting = field(init=False)
+    _takeover: Takeover = field(init=False)
     #: Held by whoever counts a chunk or changes a position outside of a chunk: one at a time. Who needs both takes that of `calls` first.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
+        self._counting = Counting(self.rules)
+        self._takeover = Takeover(self.kafka, self._counting)
         self.calls = GroupCommit(self.store, self.halted, self.metrics, self.apply_seconds)
 
     @property
@@ -107,68 +121,46 @@ class Ingestor:
             states = await self._until_answered(lambda: self.store.load(list(log_bounds)), late)
         except _GivenUp as given_up:
             raise given_up.error from None
-        self.ledgers = ledgers = await self._open(log_bounds, states, known)
+        self.ledgers = ledgers = await self._takeover.open(log_bounds, states, known)
         return {number: max(ledger.expected, ledger.log_start) for number, ledger in ledgers.items()}
 
-    async def _open(
-        self,
-        log_bounds: Mapping[int, tuple[int, int]],
-        states: Mapping[int, PartitionState | None],
-        before: Mapping[int, Ledger],
-    ) -> dict[int, Ledger]:
-        ledgers: dict[int, Ledger] = {}
-        rewinds: dict[int, int] = {}
-        for number, (log_start, log_end) in log_bounds.items():
-            state = states[number]
-            epoch = self.kafka.epoch(number) + 1  # that of the seek which follows
-            if state is not None and state.next_offset > log_end:
-                # The end was asked before Redis: another worker that still counts may have counted what came between.
-                log_end = await self.kafka.log_end(number)
-                if state.next_offset > log_end:
-                    raise _past_the_end(number, state.next_offset, log_end)
-            known = before.get(number)
-            if known is not None and state is not None and known.counter.next_offset == state.next_offset:
-                # It came back unmoved: eager rebalancing must not blind everybody.
-                ledgers[number] = Ledger(number, known.counter, state, log_start, known.warm_from, known.warm_at, epoch)
-                continue
-            ledgers[number] = ledger = self._fresh(number, state, log_start, epoch)
-            if state is not None:
-                rewinds[ledger.partition] = self.rules.plan.rewind_start_ms(state.append_ms)
-        for number, offset in (await self.kafka.offsets_since(rewinds)).items() if rewinds else ():
-            _rewind(ledgers[number], offset)
-        return ledgers
-
-    def _fresh(self, number: int, state: PartitionState | None, log_start: int, epoch: int) -> Ledger:
-        counter = PartitionCounter(self.rules, state)
-        position = log_start if state is None else state.next_offset
-        return Ledger(number, counter, state, log_start, position, position, epoch)
-
-    async def handle(self, chunk: Chunk, on_applied: Callable[[], object] = lambda: None) -> Verdict:
-        """Carry one chunk through steps 1 to 3; see the module's head. `on_applied` is called when a counted one is in Redis.
+    async def handle(
+        self, chunks: Sequence[Chunk], on_applied: Callable[[Chunk], object] = lambda _chunk: None
+    ) -> dict[int, Verdict]:
+        """Carry chunks of different partitions through steps 1 to 3; see the module's head. Return what became of each, by partition, and
+        let go of it. `on_applied` is called with a counted one when it is in Redis.
 
         Raises:
             StateError: counting cannot go on: the log, or what Redis holds, is not as it must be.
         """
-        verdict = Verdict.GIVEN_UP
-        for piece in chunk.pieces(PIECE_RECORDS):
+        verdicts = {chunk.partition: Verdict.GIVEN_UP for chunk in chunks}
+        going = {chunk.partition: chunk for chunk in chunks}
+        for group in together(chunks, TOGETHER_RECORDS, PIECE_RECORDS):
             if self.halted():
-                return Verdict.GIVEN_UP
+                break
+            pieces = [piece for piece in group if piece.partition in going]
+            ends = {piece.partition for piece in pieces if piece.end == going[piece.partition].end}
             async with self._turn:
-                ledger = self.ledgers.get(chunk.partition)
-                if ledger is None:
-                    return Verdict.GIVEN_UP
-                verdict = await self._handle(ledger, piece, on_applied if piece.end == chunk.end else _nothing)
-            if verdict in (Verdict.AWAY, Verdict.GIVEN_UP):
-                return verdict
+                found = await self._handle(pieces, {n: partial(on_applied, going[n]) for n in ends})
+            for number, verdict in found.items():
+                if number in ends or verdict in (Verdict.AWAY, Verdict.GIVEN_UP):
+                    verdicts[number] = await self._end(going.pop(number), verdict)
             if sum(each.commands for ledger in self.ledgers.values() for each in ledger.pending) >= CALL_COMMANDS_MAX:
                 await self.commit()
-        if chunk.problem is not None:
-            await self.commit()
-            ledger = self.ledgers.get(chunk.partition)
-            if ledger is None or ledger.expected < chunk.end or ledger.pending:
-                return Verdict.GIVEN_UP
-            raise chunk.problem  # what lies before it is counted
-        return verdict
+        for chunk in going.values():
+            chunk.let_go()
+        return verdicts
+
+    async def _end(self, chunk: Chunk, verdict: Verdict) -> Verdict:
+        """Let go of a chunk; where it tells that counting must stop, stop once what lies before that is in Redis."""
+        chunk.let_go()
+        if chunk.problem is None or verdict in (Verdict.AWAY, Verdict.GIVEN_UP):
+            return verdict
+        await self.commit()
+        ledger = self.ledgers.get(chunk.partition)
+        if ledger is None or ledger.expected < chunk.end or ledger.pending:
+            return Verdict.GIVEN_UP
+        raise chunk.problem
 
     async def commit(self) -> None:
         """Send what is pending of all partitions; read again what Redis refused.
@@ -188,38 +180,57 @@ class Ingestor:
         """Before partitions are given back: send what is pending, so that their next owner need not count it again."""
         await self.calls.flush(self.ledgers.values())
 
-    async def _handle(self, ledger: Ledger, chunk: Chunk, on_applied: Callable[[], object]) -> Verdict:
-        if chunk.epoch < ledger.epoch:  # step 1
+    async def _handle(
+        self, pieces: Sequence[Chunk], on_applied: Mapping[int, Callable[[], object]]
+    ) -> dict[int, Verdict]:
+        """Carry pieces of different partitions through steps 1 to 3."""
+        found = {piece.partition: await self._position(piece) for piece in pieces}  # step 1
+        verdicts = {number: each for number, each in found.items() if isinstance(each, Verdict)}
+        # While one waited for Kafka, a rebalance may have taken another one away; its counter may serve on.
+        ready = {n: each for n, each in found.items() if isinstance(each, _Next) and self.ledgers.get(n) is each.ledger}
+        if ready:
+            counted = self._counting.count([(each.ledger.counter, each.batches) for each in ready.values()])  # step 2
+            deltas = dict(zip(ready, counted, strict=True))
+            for number, delta in deltas.items():
+                ready[number].ledger.warm_at = delta.end
+                if ready[number].lost:
+                    delta.add_total((Cut.LOST,), ready[number].lost)
+            # Step 3. Nobody waits for another one's dead letters.
+            for number, delta in sorted(deltas.items(), key=lambda item: len(item[1].rejects) > 0):
+                if delta.rejects:
+                    await self._keep_rejects(number, delta)
+                times = [batch.append_ms for batch in ready[number].batches]
+                counted_one = Counted(delta, times, commands_of(delta), on_applied.get(number, _nothing))
+                ready[number].ledger.pending.append(counted_one)
+                self.calls.wake()
+        gone = dict.fromkeys(found, Verdict.GIVEN_UP)
+        return gone | verdicts | dict.fromkeys(ready, Verdict.COUNTED)
+
+    async def _position(self, piece: Chunk) -> "_Next | Verdict":
+        """Hold a piece against where its partition stands (step 1): what there is to count of it, or what became of it."""
+        ledger = self.ledgers.get(piece.partition)
+        if ledger is None:
+            return Verdict.GIVEN_UP
+        if piece.epoch < ledger.epoch:
             return Verdict.AWAY
-        if chunk.start < ledger.expected:
-            await self._refuse_step_back(ledger, chunk)
-        if chunk.end <= ledger.expected:
+        if piece.start < ledger.expected:
+            await self._refuse_step_back(ledger, piece)
+        if piece.end <= ledger.expected:
             return Verdict.KNOWN
         lost = 0
-        if chunk.start > ledger.expected:
-            found = await self._lost_in_gap(ledger, chunk)
+        if piece.start > ledger.expected:
+            found = await self._lost_in_gap(ledger, piece)
             if found is None:
                 await self._read_again(ledger, "gap")
                 return Verdict.AWAY
-            if self.ledgers.get(chunk.partition) is not ledger:
+            if self.ledgers.get(piece.partition) is not ledger:
                 return Verdict.GIVEN_UP  # a rebalance took it away meanwhile; its counter may serve on
             lost = found
         if ledger.warm_at < ledger.position:
-            ledger.counter.warm(between(chunk.batches, ledger.expected, ledger.position))
-            ledger.warm_at = chunk.end
-        batches = between(chunk.batches, ledger.position)
-        if not batches:
-            return Verdict.WARMED
-        delta = ledger.counter.count(batches)  # step 2
-        ledger.warm_at = delta.end
-        if lost:
-            delta.add_total((Cut.LOST,), lost)
-        if delta.rejects:
-            await self._keep_rejects(chunk.partition, delta)  # step 3
-        times = [batch.append_ms for batch in batches]
-        ledger.pending.append(Counted(delta, times, commands_of(delta), on_applied))
-        self.calls.wake()
-        return Verdict.COUNTED
+            ledger.counter.warm(between(piece.batches, ledger.expected, ledger.position))
+            ledger.warm_at = piece.end
+        batches = between(piece.batches, ledger.position)
+        return _Next(ledger, batches, lost) if batches else Verdict.WARMED
 
     async def _keep_rejects(self, partition: int, delta: Delta) -> None:
         for reason, number in (await self.dead_letters.keep(partition, delta)).items():
@@ -254,7 +265,7 @@ class Ingestor:
         await self.kafka.confirm_topic()
         log_end = await self.kafka.log_end(ledger.partition)
         if ledger.position > log_end:
-            raise _past_the_end(ledger.partition, ledger.position, log_end)
+            raise past_the_end(ledger.partition, ledger.position, log_end)
 
     async def compare(self, stored: Mapping[int, int | None]) -> None:
         """Hold the positions against those that Redis told at a heartbeat (None: nothing stored); load anew what differs.
@@ -288,7 +299,7 @@ class Ingestor:
         log_start = await self.kafka.log_start(partition)
         if ledger.position < log_start == log_end:
             nothing = Batch(ledger.counter.append_ms, (), (), (), log_end)
-            await self.handle(Chunk(partition, log_end, log_end, [nothing], ledger.epoch))
+            await self.handle([Chunk(partition, log_end, log_end, [nothing], ledger.epoch)])
 
     async def _follow(self, refused: Refused) -> None:
         """Redis stands elsewhere than what was counted: drop that, and read on from where Redis stands."""
@@ -314,14 +325,7 @@ class Ingestor:
 
     async def _reload(self, ledger: Ledger) -> None:
         states = await self._until_answered(lambda: self.store.load([ledger.partition]), self.halted)
-        state = states[ledger.partition]
-        log_start, log_end = await self.kafka.log_start(ledger.partition), await self.kafka.log_end(ledger.partition)
-        if state is not None and state.next_offset > log_end:
-            raise _past_the_end(ledger.partition, state.next_offset, log_end)
-        fresh = self._fresh(ledger.partition, state, log_start, ledger.epoch)
-        if state is not None:
-            times = {ledger.partition: self.rules.plan.rewind_start_ms(state.append_ms)}
-            _rewind(fresh, (await self.kafka.offsets_since(times))[ledger.partition])
+        fresh = await self._takeover.reopen(ledger, states[ledger.partition])
         await self._read_again(ledger, "moved", fresh)
 
     async def _read_again(self, ledger: Ledger, kind: str, fresh: Ledger | None = None) -> None:
@@ -368,16 +372,3 @@ class Ingestor:
 
 def _nothing() -> None:
     """For the pieces of a chunk but the last."""
-
-
-def _past_the_end(partition: int, position: int, log_end: int) -> StateError:
-    return StateError(
-        f"partition {partition}: {position} offsets are counted but the log ends at {log_end}: Kafka lost its end, "
-        "or the topic was created anew. Nothing more was counted. Restore the log, or delete Vigie's keys in Redis and restart the "
-        "workers to count what is there."
-    )
-
-
-def _rewind(ledger: Ledger, offset: int) -> None:
-    """Begin the warm-up at this offset, as far as the log reaches back."""
-    ledger.warm_from = ledger.warm_at = min(max(offset, ledger.log_start), ledger.position)

@@ -1,8 +1,9 @@
-"""The Faust transport: one message is one chunk (all that was fetched of one partition), and the seek is ours.
+"""The Faust transport: one message is one fetch, with a chunk of each partition, and the seek is ours.
 
 What is overridden, and why (docs/architecture.md, "Ingest"):
 
-- `Consumer._getmany`: one message a partition and fetch. Stock Faust spends four asyncio tasks on each message.
+- `Consumer._getmany`: one message a fetch. Stock Faust spends four asyncio tasks on each message.
+- `Consumer.verify_event_path`: Faust looks for partitions whose messages stand still; ours carry many. `ent_lag_seconds` tells.
 - `ConsumerThread._create_worker_consumer`: Faust has no setting for how long a fetch waits.
 - `Consumer.seek_to_committed`: start where Redis stands, not at Kafka's commit. The only seek that Faust does not overwrite.
   It also sets how many bytes a fetch waits for, which follows the number of partitions.
@@ -37,14 +38,14 @@ FETCH_BYTES_A_PARTITION = 5 << 10
 
 
 @dataclass(slots=True)
-class ChunkRecord:
-    """A chunk in the shape of aiokafka's `ConsumerRecord`, as Faust's driver reads it."""
+class FetchRecord:
+    """What one fetch brought, in the shape of aiokafka's `ConsumerRecord`, as Faust's driver reads it: under its first partition."""
 
     topic: str
     partition: int
     offset: int
     timestamp: int
-    value: Chunk
+    value: list[Chunk]
     timestamp_type: int = 1
     headers: Any = None
     key: Any = None
@@ -53,17 +54,17 @@ class ChunkRecord:
     serialized_value_size: int = 0
 
 
-class ChunkSchema(faust.Schema):
-    """Passes chunks through: there is nothing to deserialize in a chunk."""
+class FetchSchema(faust.Schema):
+    """Passes chunks through: there is nothing to deserialize in them."""
 
     def loads_key(self, app: Any, message: Any, **kwargs: Any) -> None:
-        """A chunk has no key."""
+        """A fetch has no key."""
 
-    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Chunk:
-        """The chunk itself."""
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> list[Chunk]:
+        """The chunks themselves."""
         del app, kwargs
-        chunk: Chunk = message.value
-        return chunk
+        chunks: list[Chunk] = message.value
+        return chunks
 
 
 #: Given the assigned partitions, their log starts and log ends, returns where to start each.
@@ -96,7 +97,7 @@ class ChunkConsumer(driver.Consumer):
         self._brought: list[Chunk] = []
         self._brought_under: object = None
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[ChunkRecord]]:
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[FetchRecord]]:
         self._let_go_of_what_was_dropped()
         if not await BatchRecords.hand.wait():
             return {}
@@ -108,16 +109,26 @@ class ChunkConsumer(driver.Consumer):
             # Faust drops what lies below the last offset it read, silently: after a seek back that offset may be one of before the seek,
             # and a log that was cut or created anew must be seen.
             self._read_offset.pop(tp, None)
-        found = {}
+        found: dict[TP, Chunk] = {}
         for tp, records in fetched.items():
             if records:
                 under = known and self._sought_under.get(tp.partition) is assignment
-                found[tp] = [self._record(tp, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)]
+                found[tp] = make_chunk(tp.partition, records, epochs.get(tp.partition, 0) if under else NO_EPOCH)
                 records.clear()  # Faust's thread keeps what it returned until the next call: the chunk alone must hold it
-        if found:
-            self._brought = [record.value for (record,) in found.values()]
-            self._brought_under = assignment
-        return found
+        if not found:
+            return {}
+        self._brought = list(found.values())
+        self._brought_under = assignment
+        tp, first = next(iter(found.items()))
+        return {tp: [FetchRecord(tp.topic, tp.partition, first.end - 1, first.batches[0].append_ms, self._brought[:])]}
+
+    def acknowledge(self, tp: TP, end: int) -> None:
+        """What this partition has below the offset `end` is in Redis: Faust may commit it."""
+        self._acked[tp].append(end - 1)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Look no further than the fetches of this partition."""
+        self._thread._verify_aiokafka_event_path(now, tp)
 
     def _let_go_of_what_was_dropped(self) -> None:
         """Let go of chunks that a rebalance kept from being counted: they are read again, from where Redis stands.
@@ -134,10 +145,6 @@ class ChunkConsumer(driver.Consumer):
     def _assignment_now(self) -> object:
         subscription = self._thread._ensure_consumer()._subscription.subscription
         return None if subscription is None else subscription.assignment
-
-    def _record(self, tp: TP, records: list[Any], epoch: int) -> ChunkRecord:
-        chunk = make_chunk(tp.partition, records, epoch)
-        return ChunkRecord(tp.topic, tp.partition, chunk.end - 1, chunk.batches[0].append_ms, chunk)
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, wait until it took hold, and begin a new epoch of these partitions."""

@@ -10,7 +10,7 @@ from streams.audit import plain as plain_module
 from streams.audit.plain import PlainCount, Row
 from streams.audit.recount import ASPECTS
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, CountingRules, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, PartitionCounter
 from streams.events import EventBounds
 from tests.plain import sums
 
@@ -108,7 +108,7 @@ def test_agrees_with_the_chain(catalog: Catalog, partitions: list[list[tuple[int
     minutes: dict[int, dict[Row, int]] = {}
     totals: dict[Row, int] = {}
     for number, log in enumerate(partitions):
-        counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None)
+        counter = PartitionCounter(Counting(CountingRules.of(catalog, BOUNDS, LATENESS_MS)), None)
         offset = 0
         for append_ms, values in log:
             end = offset + len(values)

@@ -8,7 +8,7 @@ import orjson
 from streams.audit.plain import STRETCHES, PlainCount, PlainVisits, stretch_ms
 from streams.audit.recount import ASPECTS, VISIT_ASPECTS
 from streams.catalog import Catalog, control_letter
-from streams.count import Batch, CountingRules, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, PartitionCounter
 from streams.events import EventBounds
 from tests.plain import sums
 
@@ -50,7 +50,7 @@ def test_both_counts_agree_over_hours(catalog: Catalog) -> None:
     excess = visits = 0
     for seed in range(6):
         log = log_of(seed, 200)
-        delta = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None).count(log)
+        delta = PartitionCounter(Counting(CountingRules.of(catalog, BOUNDS, LATENESS_MS)), None).count(log)
         plain = PlainCount(catalog, BOUNDS, LATENESS_MS, visits=True)
         for batch in log:
             for value in batch.values:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.catalog import UNKNOWN, Catalog, control_letter
-from streams.count import Batch, CountingRules, Cut, Delta, PartitionCounter, PartitionState, between
+from streams.count import Batch, Counting, CountingRules, Cut, Delta, PartitionCounter, PartitionState, between
 from streams.events import EventBounds, Reason, Validated, validate_together
 from tests.plain import BOUNDS, LATENESS_MS, PLAN, Plain, sums
 
@@ -29,7 +29,7 @@ def batch(first: int, append_ms: int, values: list[bytes | None]) -> Batch:
 
 
 def counter(catalog: Catalog, state: PartitionState | None = None) -> PartitionCounter:
-    return PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), state)
+    return PartitionCounter(Counting(CountingRules.of(catalog, BOUNDS, LATENESS_MS)), state)
 
 
 def merged(deltas: list[Delta]) -> tuple[Counter[tuple[int, tuple[str, ...]]], Counter[tuple[str, ...]]]:

@@ -7,8 +7,9 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
-from streams.count.index import Keys
-from streams.count.memory import DEDUPE_MS_MIN, VISIT_GAP_MS, Memory, MemoryPlan, SketchKind
+from streams.count.generations import SketchKind, Tables
+from streams.count.memory import DEDUPE_MS_MIN, VISIT_GAP_MS, Memory, MemoryPlan
+from streams.count.recognise import VisitorRows, recognise
 
 PLAN = MemoryPlan.covering(120_000, 20_000)
 MINUTE = 60_000
@@ -37,7 +38,7 @@ class Memories:
     """A memory that is fed blocks of events, one by one or several in one call."""
 
     def __init__(self, plan: MemoryPlan = PLAN) -> None:
-        self.memory = Memory(plan, len(SERVICES))
+        self.memory = Memory(plan, Tables(len(SERVICES)))
 
     def recognise(self, events: list[Event], at: int) -> Found:
         return self.recognise_blocks([(at, events)])[0]
@@ -45,12 +46,12 @@ class Memories:
     def recognise_blocks(self, log: list[tuple[int, list[Event]]]) -> list[Found]:
         events = [event for _, some in log for event in some]
         ends = list(accumulate(len(some) for _, some in log))
-        recognised = self.memory.recognise(
+        recognised = recognise(
+            [(self.memory, [(end, at) for end, (at, _) in zip(ends, log, strict=True)])],
             np.array([hash(event.id) for event in events]),
             np.array([hash(event.visitor) for event in events]),
             np.array([event.service for event in events]),
             np.array([event.ts for event in events]),
-            [(end, at) for end, (at, _) in zip(ends, log, strict=True)],
         )
         masks = (recognised.fresh, recognised.visits, recognised.service_visits)
         found = []
@@ -217,28 +218,26 @@ def test_a_rewind_knows_exactly_what_an_uninterrupted_run_knows(ids_max: int) ->
 
 
 def test_who_was_sent_to_a_sketch_is_not_sent_again_within_a_generation() -> None:
-    one = Memory(PLAN, len(SERVICES))
+    one = Memory(PLAN, Tables(len(SERVICES)))
 
-    def recognise(visitor: int, at: int) -> Keys:
+    def sent(visitor: int, at: int) -> VisitorRows:
         number = np.array([visitor])
-        return one.recognise(np.array([at]), number, np.array([0]), np.array([at]), [(1, at)]).rows
+        return recognise([(one, [(1, at)])], np.array([at]), number, np.array([0]), np.array([at])).visitors
 
-    rows = recognise(7, T0)
-    assert one.note_sent(rows, np.array([5]), SketchKind.MINUTE).tolist() == [0]
-    assert one.note_sent(recognise(7, T0 + 1), np.array([5]), SketchKind.MINUTE).tolist() == []
-    assert one.note_sent(recognise(8, T0 + 2), np.array([5]), SketchKind.MINUTE).tolist() == [0], "another visitor"
-    assert one.note_sent(recognise(7, T0 + 3), np.array([6]), SketchKind.MINUTE).tolist() == [0], "another sketch"
-    assert one.note_sent(recognise(7, T0 + 4), np.array([6]), SketchKind.DAY).tolist() == [0], "another kind"
-    assert one.note_sent(recognise(7, T0 + PLAN.visit_ms), np.array([6]), SketchKind.MINUTE).tolist() == [0], (
-        "another generation"
-    )
+    rows = sent(7, T0)
+    assert rows.note_sent(np.array([5]), SketchKind.MINUTE).tolist() == [0]
+    assert sent(7, T0 + 1).note_sent(np.array([5]), SketchKind.MINUTE).tolist() == []
+    assert sent(8, T0 + 2).note_sent(np.array([5]), SketchKind.MINUTE).tolist() == [0], "another visitor"
+    assert sent(7, T0 + 3).note_sent(np.array([6]), SketchKind.MINUTE).tolist() == [0], "another sketch"
+    assert sent(7, T0 + 4).note_sent(np.array([6]), SketchKind.DAY).tolist() == [0], "another kind"
+    assert sent(7, T0 + PLAN.visit_ms).note_sent(np.array([6]), SketchKind.MINUTE).tolist() == [0], "another generation"
 
 
 def test_events_from_before_a_generation_began_are_sent() -> None:
-    one = Memory(PLAN, len(SERVICES))
+    one = Memory(PLAN, Tables(len(SERVICES)))
     times = np.array([T0, T0 + PLAN.visit_ms])
     blocks = [(1, T0), (2, T0 + PLAN.visit_ms)]
-    rows = one.recognise(np.array([1, 2]), np.array([7, 7]), np.array([0, 0]), times, blocks).rows
-    assert rows.tolist() == [-1, 0]
-    assert one.note_sent(rows, np.array([5, 5]), SketchKind.MINUTE).tolist() == [0, 1]
-    assert one.note_sent(rows, np.array([5, 5]), SketchKind.MINUTE).tolist() == [0], "what has no row can't be noted"
+    rows = recognise([(one, blocks)], np.array([1, 2]), np.array([7, 7]), np.array([0, 0]), times).visitors
+    assert rows.rows.tolist() == [-1, 0]
+    assert rows.note_sent(np.array([5, 5]), SketchKind.MINUTE).tolist() == [0, 1]
+    assert rows.note_sent(np.array([5, 5]), SketchKind.MINUTE).tolist() == [0], "what has no row can't be noted"

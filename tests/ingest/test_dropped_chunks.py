@@ -32,7 +32,7 @@ class Consumer(ChunkConsumer):
     async def fetch(self) -> list[Chunk]:
         """As Faust's loop does it: the chunks of one fetch."""
         found = await self._getmany(None, 0.0)
-        return [record.value for records in found.values() for record in records]
+        return [chunk for records in found.values() for record in records for chunk in record.value]
 
 
 @pytest.fixture

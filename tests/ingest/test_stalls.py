@@ -3,7 +3,7 @@
 import pytest
 
 from streams.catalog import Catalog
-from streams.count import CountingRules, PartitionCounter, PartitionState
+from streams.count import Counting, CountingRules, PartitionCounter, PartitionState
 from streams.errors import ServerError
 from streams.ingest import heartbeat
 from streams.ingest.heartbeat import STALL_SECONDS_MAX, STANDING_SECONDS, Stalls
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def ledger_at(catalog: Catalog, position: int) -> Ledger:
-    counter = PartitionCounter(CountingRules.of(catalog, BOUNDS, LATENESS_MS), None)
+    counter = PartitionCounter(Counting(CountingRules.of(catalog, BOUNDS, LATENESS_MS)), None)
     counter.next_offset = position
     return Ledger(0, counter, PartitionState(position, 0, 0), 0, position, position, 1)
 

@@ -15,7 +15,7 @@ from kafka.structs import TopicPartition
 from streams.audit.log import open_log
 from streams.catalog import Catalog, control_letter
 from streams.clock import paris_text
-from streams.count import Batch, CountingRules, PartitionCounter
+from streams.count import Batch, Counting, CountingRules, PartitionCounter
 from streams.edges import event_bounds, kafka_address, redis_address
 from streams.live import LiveReader, LiveWriter, Outcome
 from streams.publish import VisitPublisher
@@ -73,7 +73,7 @@ async def _apply(settings: Settings, rules: CountingRules, found: dict[int, list
     try:
         await writer.prepare(rules.catalog.digest, settings.topic, "id", settings.topic_partitions)
         for partition, records in found.items():
-            delta = PartitionCounter(rules, None).count(_batches(records))
+            delta = PartitionCounter(Counting(rules), None).count(_batches(records))
             applied = (await writer.apply({partition: [delta]}))[partition]
             assert applied.outcome is Outcome.APPLIED
     finally:

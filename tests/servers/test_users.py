@@ -11,7 +11,7 @@ import pytest
 
 from streams.catalog import control_letter, load_catalog
 from streams.clock import iso_utc
-from streams.count import Batch, CountingRules, Delta, PartitionCounter, Sketch
+from streams.count import Batch, Counting, CountingRules, Delta, PartitionCounter, Sketch
 from streams.count.local_dates import LocalDays
 from streams.events import EventBounds
 from streams.live import LiveKeeper, SketchReader
@@ -177,7 +177,7 @@ def test_a_day_ends_at_midnight_where_the_region_is(filler, sketches, shift_seco
         for visitor, school, ts in seen
     ]
     end_ms = epoch_ms(2026, 12, 7, 23, 30)
-    counter = PartitionCounter(CountingRules.of(CATALOG, EventBounds(), 20_000, shift_seconds), None)
+    counter = PartitionCounter(Counting(CountingRules.of(CATALOG, EventBounds(), 20_000, shift_seconds)), None)
     filler.apply(counter.count([Batch(end_ms, values, [None] * 6, range(6), 6)]))
 
     def figures(hour: int, minute: int) -> tuple[int | None, int | None, int | None]:

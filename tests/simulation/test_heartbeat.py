@@ -111,7 +111,7 @@ def test_what_is_pending_is_not_vouched_for(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0])
         chunk = piece(world, worker, 0, 1)
-        await worker.ingestor.handle(chunk)
+        await worker.ingestor.handle([chunk])
         writer = StoreWriter(world)
         await beat(worker, writer)
         assert [(line.position, line.counted) for line in writer.lines] == [(0, None)]

@@ -44,7 +44,9 @@ def head(world: World, worker: Worker, partition: int) -> Chunk:
 async def count_heads(world: World, worker: Worker) -> None:
     await worker.assign([0, 1, 2])
     for partition in range(3):
-        assert await worker.ingestor.handle(head(world, worker, partition), worker._note_applied) is Verdict.COUNTED
+        assert await worker.ingestor.handle([head(world, worker, partition)], worker._note_applied) == {
+            partition: Verdict.COUNTED
+        }
     assert world.store.states == {}
 
 
@@ -120,7 +122,7 @@ def test_one_that_is_refused_holds_no_other_back(catalog: Catalog, monkeypatch: 
         stands = world.store.states.pop(1)  # for this worker, the other one's call comes a moment later
         await worker.assign([0, 1, 2])
         for partition in range(3):
-            await worker.ingestor.handle(head(world, worker, partition))
+            await worker.ingestor.handle([head(world, worker, partition)])
         world.store.states[1] = stands
         calls = calls_of(world, monkeypatch, lambda _number: None)
         await worker.ingestor.commit()
@@ -137,7 +139,7 @@ def test_one_that_is_refused_holds_no_other_back(catalog: Catalog, monkeypatch: 
 def test_what_is_counted_while_a_call_is_under_way_goes_with_the_next(catalog: Catalog) -> None:
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0, 1, 2])
-        await worker.ingestor.handle(head(world, worker, 0))
+        await worker.ingestor.handle([head(world, worker, 0)])
         apply, answered = world.store.apply, asyncio.Event()
 
         async def slow(deltas: Mapping[int, Sequence[Delta]]) -> dict[int, Applied]:
@@ -148,7 +150,7 @@ def test_what_is_counted_while_a_call_is_under_way_goes_with_the_next(catalog: C
         world.store.apply = slow  # type: ignore[method-assign]
         call = asyncio.create_task(worker.ingestor.commit())
         await asyncio.sleep(0)
-        assert await worker.ingestor.handle(head(world, worker, 1)) is Verdict.COUNTED
+        assert await worker.ingestor.handle([head(world, worker, 1)]) == {1: Verdict.COUNTED}
         answered.set()
         await call
         assert [len(worker.ingestor.ledgers[n].pending) for n in range(3)] == [0, 1, 0]
@@ -215,7 +217,7 @@ def test_a_backlog_goes_at_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatc
 
     async def scene(world: World, worker: Worker) -> None:
         await worker.assign([0, 1, 2])
-        await worker.ingestor.handle(head(world, worker, 0))
+        await worker.ingestor.handle([head(world, worker, 0)])
         assert list(world.store.states) == [0]
 
     play(catalog, scene)
@@ -234,7 +236,7 @@ def test_a_chunk_is_counted_in_pieces_that_continue_one_another(
             assert [piece.start for piece in pieces] == [0, *(piece.end for piece in pieces[:-1])]
             assert pieces[-1].end == whole.end
             assert all(sum(len(batch.values) for batch in piece.batches) <= 2 for piece in pieces)
-            assert await worker.ingestor.handle(whole, worker._note_applied) is Verdict.COUNTED
+            assert await worker.ingestor.handle([whole], worker._note_applied) == {whole.partition: Verdict.COUNTED}
             assert len(worker.ingestor.ledgers[partition].pending) == len(pieces)
         await worker.ingestor.commit()
         assert worker.applied == 3, "a message is acknowledged once, with its last piece"

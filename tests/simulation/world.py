@@ -177,8 +177,8 @@ class Worker:
         self.epochs: Counter[int] = Counter()
         self.stopping = self.rebalancing = False
         self.applied = 0
-        #: What goes on beside the story's steps: the agent's chunk in hand, and calls.
-        self.handling: asyncio.Task[Verdict] | None = None
+        #: What goes on beside the story's steps: the agent's fetch in hand, and calls.
+        self.handling: asyncio.Task[dict[int, Verdict]] | None = None
         self.calls: list[asyncio.Task[None]] = []
         self.ingestor = Ingestor(
             rules=_rules_of(world.catalog),
@@ -250,19 +250,27 @@ class Worker:
                     return True
         return False
 
-    async def handle_one(self) -> Verdict | None:
+    async def handle_one(self) -> dict[int, Verdict] | None:
         if not self.fetched:
             return None
-        return await self.ingestor.handle(self.fetched.popleft(), self._note_applied)
+        return await self.ingestor.handle(self._next_fetch(), self._note_applied)
 
-    def _note_applied(self) -> None:
+    def _note_applied(self, _chunk: Chunk) -> None:
         self.applied += 1
 
+    def _next_fetch(self) -> list[Chunk]:
+        """The next chunks, of one partition each, as one fetch brings them: one, some or as many as there are."""
+        chunks = [self.fetched.popleft()]
+        most = self.world.rnd.choice([1, 2, len(self.world.log.partitions)])
+        while self.fetched and len(chunks) < most and self.fetched[0].partition not in {c.partition for c in chunks}:
+            chunks.append(self.fetched.popleft())
+        return chunks
+
     async def begin_one(self) -> None:
-        """Take the next chunk in hand, as the agent does: one after the other, while other things happen."""
+        """Take the next fetch in hand, as the agent does: one after the other, while other things happen."""
         if self.handling is not None:
             await self.handling
-        self.handling = asyncio.create_task(self.ingestor.handle(self.fetched.popleft())) if self.fetched else None
+        self.handling = asyncio.create_task(self.ingestor.handle(self._next_fetch())) if self.fetched else None
 
     def begin_call(self) -> None:
         """Send what is pending, while other things happen."""
@@ -281,7 +289,7 @@ class Worker:
 
     async def count(self, chunk: Chunk) -> Verdict:
         """Handle a chunk and send what it came to; AWAY where Redis refused it."""
-        verdict = await self.ingestor.handle(chunk)
+        verdict = (await self.ingestor.handle([chunk]))[chunk.partition]
         ledger = self.ingestor.ledgers.get(chunk.partition)
         await self.ingestor.commit()
         followed = self.ingestor.ledgers.get(chunk.partition)
