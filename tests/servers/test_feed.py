@@ -123,3 +123,22 @@ def test_a_settled_minute_is_shown_as_it_was_read_after_it_settled(redis_server,
     for name, *numbers in steps:
         getattr(morning, name)(*numbers)
     morning.looked_at_long_enough()
+
+
+def test_what_was_expected_is_asked_once_for_each_judged_minute(redis_server, tmp_path):
+    """It costs more than all else that a page needs in a second."""
+    morning = Morning(redis_server.url, tmp_path)
+    judged, asked = [morning.settled], []
+    sources = Sources(
+        lambda *scope: asked.append(scope) or (), lambda: judged[0], None, NOBODY, morning.feed.sources.incidents
+    )
+    feed = Feed(morning.reader, lambda: None, CATALOG, 20_000, sources)
+    for _ in range(3):
+        feed.look()
+        feed._asked_alerts = None  # some seconds later
+    once = len(asked)
+    assert once == len(CATALOG.region_codes) + len(CATALOG.project_codes)
+    judged[0] += 1
+    feed.look()
+    assert len(asked) == 2 * once
+    assert feed.picture.judged_to == judged[0]
