@@ -8,7 +8,7 @@ Steps of a chunk (the same numbers as docs/guarantees.md); those of several part
 4. one call to Redis moves the offsets of all partitions and adds what is pending of them, if each stored offset is still where its
    partition's deltas begin; else it writes nothing, and the others are sent without those that were refused (`group_commit`);
 5. a call without an answer is sent again, the same deltas: Redis tells whether it had gone through;
-6. only then the message is acknowledged to Faust, whose commit is a courtesy to lag tools.
+6. only then Faust is told where the chunk ended: its commit is a courtesy to lag tools.
 """
 
 import asyncio
