@@ -129,9 +129,12 @@ def test_what_was_expected_is_asked_once_for_each_judged_minute(redis_server, tm
     """It costs more than all else that a page needs in a second."""
     morning = Morning(redis_server.url, tmp_path)
     judged, asked = [morning.settled], []
-    sources = Sources(
-        lambda *scope: asked.append(scope) or (), lambda: judged[0], None, NOBODY, morning.feed.sources.incidents
-    )
+
+    def expected(*about):
+        asked.append(about)
+        return ()
+
+    sources = Sources(expected, lambda: judged[0], None, NOBODY, morning.feed.sources.incidents)
     feed = Feed(morning.reader, lambda: None, CATALOG, 20_000, sources)
     for _ in range(3):
         feed.look()
