@@ -5,7 +5,7 @@ Keys carry the partition that they are of (`Memory.salt`), so a table can serve 
 
 from enum import IntEnum
 from typing import TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,12 +111,15 @@ T = TypeVar("T", IdTable, VisitorTable)
 
 
 class Tables:
-    """Makes tables. Those of quiet partitions of one worker are shared, for as long as one of them looks into it; a busy one has its `own`:
-    of many events, small tables that the processor's cache holds are quicker than a large one.
+    """Makes tables, for `memories`: the partitions of one worker.
+
+    A table is shared by those that begin the same generation, for as long as one of them looks into it. Where they are few each has its
+    `own`: small tables that the processor's cache holds are quicker.
     """
 
     def __init__(self, services: int) -> None:
         self._services = services
+        self.memories: WeakSet[object] = WeakSet()
         self._ids: WeakValueDictionary[int, IdTable] = WeakValueDictionary()
         self._visitors: WeakValueDictionary[int, VisitorTable] = WeakValueDictionary()
 

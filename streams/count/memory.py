@@ -26,9 +26,6 @@ DEDUPE_MS_MIN = 10 * 60_000
 VISIT_GENERATIONS = 5
 STEP_MS = 10_000
 
-#: A partition that brings so many events at once is busy: its generations get tables of their own (`Tables`).
-BUSY_EVENTS_MIN = 500
-
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
@@ -36,7 +33,8 @@ class MemoryPlan:
 
     `visit_count` generations of `visit_ms` hold visitors: `(visit_count - 1) * visit_ms` must cover the gap of a visit and how far
     events may be out of order. Two generations of `id_ms` hold ids. The limits are entries of one generation of one partition: the
-    strongest storm of docs (36,000 events/s over 8 partitions) stays below both.
+    strongest storm of docs (36,000 events/s over 8 partitions) stays below both. A worker of `shared_from` partitions or more has one
+    table for all of them, which changes no figure.
     """
 
     visit_ms: int
@@ -44,6 +42,7 @@ class MemoryPlan:
     id_ms: int = DEDUPE_MS_MIN
     ids_max: int = 4_000_000
     visitors_max: int = 1_000_000
+    shared_from: int = 16
 
     @classmethod
     def covering(cls, ahead_ms: int, lateness_ms: int) -> "MemoryPlan":
@@ -79,6 +78,7 @@ class Memory:
     def __init__(self, plan: MemoryPlan, tables: Tables) -> None:
         self._plan = plan
         self._tables = tables
+        tables.memories.add(self)
         #: Set this partition's keys apart in a table: added to each. Another memory has another one, be it of the same partition later.
         self.salt = secrets.randbits(63)
         #: The live generations, oldest first.
@@ -94,14 +94,13 @@ class Memory:
         This partition's events begin at `begin`; `blocks` are as for `recognise`. `rows` of those from before the youngest generation of
         visitors are set to -1.
         """
-        busy = blocks[-1][0] - begin >= BUSY_EVENTS_MIN
         begun = at = begin
         for end, append_ms in blocks:
             if self._may_roll(append_ms, at - begun):
                 if at > begun:
                     yield begun, at
                 begun = at
-                if self._roll(append_ms, busy):
+                if self._roll(append_ms):
                     rows[begin:at] = -1
             at = end
         if at > begun:
@@ -136,9 +135,10 @@ class Memory:
             or self.visitors[-1].entries + pending >= plan.visitors_max
         )
 
-    def _roll(self, append_ms: int, busy: bool) -> bool:
+    def _roll(self, append_ms: int) -> bool:
         """Begin the generations that are due; whether one of visitors began."""
         plan = self._plan
+        own = len(self._tables.memories) < plan.shared_from
         index = append_ms // plan.id_ms
         last = self.ids[-1] if self.ids else None
         early = last is not None and last.index == index
@@ -147,7 +147,7 @@ class Memory:
             self.ids = live[-1:]
             if len(live) > 1:  # one that time alone would have kept: its successor closed early
                 self._ids_forgotten_ms = self.ids[0].begun_ms
-            ids = self._tables.ids(index, last.entries if last else 0, busy or early)
+            ids = self._tables.ids(index, last.entries if last else 0, own or early)
             self.ids.append(Generation(index, append_ms if early else index * plan.id_ms, ids))
         index = append_ms // plan.visit_ms
         before = self.visitors[-1] if self.visitors else None
@@ -160,6 +160,6 @@ class Memory:
         if len(kept) > len(self.visitors):  # time alone would have kept it
             self._visitors_forgotten_ms = self.visitors[0].begun_ms
         start_ms = index * plan.visit_ms
-        visitors = self._tables.visitors(index, start_ms, before.entries if before else 0, busy or early)
+        visitors = self._tables.visitors(index, start_ms, before.entries if before else 0, own or early)
         self.visitors.append(Generation(index, append_ms if early else start_ms, visitors))
         return True

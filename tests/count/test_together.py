@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from streams.catalog import Catalog
 from streams.count import Batch, Counting, CountingRules, Delta, PartitionCounter, PartitionState
-from streams.count import memory as count_memory
 from streams.events import Reason
 from tests.count.test_counter import T0, Log, batch, build, logs, merged, value
 from tests.plain import BOUNDS, LATENESS_MS, PLAN, Plain
 
 
-def rules_of(catalog: Catalog, entries_max: int | None = None) -> CountingRules:
+def rules_of(catalog: Catalog, entries_max: int | None = None, shared_from: int = 1) -> CountingRules:
     rules = CountingRules.of(catalog, BOUNDS, LATENESS_MS)
-    if entries_max is None:
-        return rules
-    return replace(rules, plan=replace(rules.plan, ids_max=entries_max, visitors_max=entries_max))
+    plan = replace(rules.plan, shared_from=shared_from)
+    if entries_max is not None:
+        plan = replace(plan, ids_max=entries_max, visitors_max=entries_max)
+    return replace(rules, plan=plan)
 
 
 def told(delta: Delta) -> tuple[object, ...]:
@@ -88,16 +88,14 @@ def test_each_partition_counts_as_alone(
             assert merged(of_one) == Plain().feed(catalog, batches[number])
 
 
-def test_busy_partitions_among_quiet_ones(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(count_memory, "BUSY_EVENTS_MIN", 4)
-    mixed = 0
-    for seed in range(40):
+@pytest.mark.parametrize("shared_from", [1, 5, 6])
+def test_many_partitions_share_tables_and_few_do_not(catalog: Catalog, shared_from: int) -> None:
+    for seed in range(20):
         rnd = random.Random(seed)
         some = [random_log(rnd, most=rnd.choice([1, 8])) for _ in range(5)]
-        _, counters = counted(catalog, rules_of(catalog), some, rnd)
+        _, counters = counted(catalog, rules_of(catalog, shared_from=shared_from), some, rnd)
         tables = [id(each.table) for counter in counters for each in counter.memory.visitors]
-        mixed += 1 < len(set(tables)) < len(tables)
-    assert mixed > 20, "quiet partitions share tables, busy ones have their own"
+        assert (len(set(tables)) < len(tables)) == (shared_from <= 5)
 
 
 def random_log(rnd: random.Random, most: int) -> list[Batch]:

@@ -10,7 +10,7 @@ import copy
 import random
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -149,7 +149,9 @@ _rules: dict[str, CountingRules] = {}
 
 def _rules_of(catalog: Catalog) -> CountingRules:
     if catalog.digest not in _rules:
-        _rules[catalog.digest] = CountingRules.of(catalog, BOUNDS, LATENESS_MS)
+        rules = CountingRules.of(catalog, BOUNDS, LATENESS_MS)
+        # Three partitions, one or two workers: some share tables, as workers of many partitions do.
+        _rules[catalog.digest] = replace(rules, plan=replace(rules.plan, shared_from=2))
     return _rules[catalog.digest]
 
 
