@@ -21,7 +21,7 @@ class Constant:
 
 
 WORKER_EVENT = Constant("a worker, for an event, live", 16.0, "µs of CPU", "make bench-live")
-WORKER_CHUNK = Constant("a worker, for what one fetch brings of one partition", 1_000.0, "µs of CPU", "make bench-live")
+WORKER_CHUNK = Constant("a worker, for what one fetch brings of one partition", 450.0, "µs of CPU", "make bench-live")
 FETCHES = Constant("fetches of one partition, live, at most", 2.0, "a second", "make bench-live")
 REDIS_CALL = Constant("Redis, for one call of a worker", 1_300.0, "µs of CPU", "make bench-live")
 REDIS_EVENT = Constant("Redis, for each of the first 200 events of a call", 5.2, "µs of CPU", "make bench-live")
