@@ -27,14 +27,17 @@ class Counters:
     """Counts partitions as they come; `minutes` are events by (epoch minute, region, service)."""
 
     def __init__(self) -> None:
-        self._rules = CountingRules.of(load_catalog(default_config_dir()), EventBounds(), 20_000)
+        rules = CountingRules.of(load_catalog(default_config_dir()), EventBounds(), 20_000)
+        self._counting = Counting(rules)
         self._counters: dict[int, PartitionCounter] = {}
         self.minutes: Counter[tuple[int, str, str]] = Counter()
         self.records = 0
 
     def count(self, partition: int, batches: Sequence[Batch]) -> None:
         """Count batches that continue a partition."""
-        counter = self._counters.setdefault(partition, PartitionCounter(Counting(self._rules), None))
+        counter = self._counters.get(partition)
+        if counter is None:
+            counter = self._counters[partition] = PartitionCounter(self._counting, None)
         delta = counter.count(batches)
         self.records += delta.records
         for minute, fields in delta.minutes.items():

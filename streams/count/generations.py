@@ -1,8 +1,9 @@
-"""Tables of one generation: ids, and visitors with the latest `ts` of each visitor and of each visitor and service.
+"""Tables of one generation: ids, a plain `HashIndex`; and visitors, with the latest `ts` of each visitor and of each visitor and service.
 
 Keys carry the partition that they are of (`Memory.salt`), so a table can serve several partitions: none finds what is another's.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TypeVar
 from weakref import WeakSet, WeakValueDictionary
@@ -27,18 +28,6 @@ class SketchKind(IntEnum):
     DAY = 1
 
 
-class IdTable:
-    """Ids, as 64-bit hashes."""
-
-    def __init__(self, expected: int) -> None:
-        self.keys = HashIndex(expected)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its arrays."""
-        return self.keys.nbytes
-
-
 class VisitorTable:
     """A row for each visitor, with the latest `ts` of the visitor (column 0) and of each service (1, 2, ...).
 
@@ -53,6 +42,10 @@ class VisitorTable:
         self.latest: NDArray[np.int32] = np.full(_ROWS_MIN * self._width, _NEVER, np.int32)
         self.sent: NDArray[np.int64] = np.full((_ROWS_MIN, 2), -1, np.int64)
         self.members: Hashes = np.zeros(_ROWS_MIN, np.uint64)
+
+    def __len__(self) -> int:
+        """Visitors held."""
+        return len(self.keys)
 
     @property
     def nbytes(self) -> int:
@@ -107,7 +100,7 @@ def _raise_to(latest: NDArray[np.int32], places: Keys, times: Keys) -> Keys:
     return before
 
 
-T = TypeVar("T", IdTable, VisitorTable)
+T = TypeVar("T", HashIndex, VisitorTable)
 
 
 class Tables:
@@ -120,23 +113,22 @@ class Tables:
     def __init__(self, services: int) -> None:
         self._services = services
         self.memories: WeakSet[object] = WeakSet()
-        self._ids: WeakValueDictionary[int, IdTable] = WeakValueDictionary()
+        self._ids: WeakValueDictionary[int, HashIndex] = WeakValueDictionary()
         self._visitors: WeakValueDictionary[int, VisitorTable] = WeakValueDictionary()
 
-    def ids(self, index: int, expected: int, own: bool) -> IdTable:
+    def ids(self, index: int, expected: int, own: bool) -> HashIndex:
         """That of the generation with this aligned number; a new one has room for `expected` entries."""
-        table = None if own else self._ids.get(index)
-        if table is None:
-            table = IdTable(expected)
-            if not own:
-                self._ids[index] = table
-        return table
+        return _table(self._ids, index, own, lambda: HashIndex(expected))
 
     def visitors(self, index: int, start_ms: int, expected: int, own: bool) -> VisitorTable:
         """The same of visitors; `start_ms` is where that generation is aligned."""
-        table = None if own else self._visitors.get(index)
-        if table is None:
-            table = VisitorTable(start_ms, self._services, expected)
-            if not own:
-                self._visitors[index] = table
-        return table
+        return _table(self._visitors, index, own, lambda: VisitorTable(start_ms, self._services, expected))
+
+
+def _table(shared: WeakValueDictionary[int, T], index: int, own: bool, make: Callable[[], T]) -> T:
+    if own:
+        return make()
+    table = shared.get(index)
+    if table is None:
+        table = shared[index] = make()
+    return table

@@ -97,6 +97,8 @@ class Members:
     def add_schools(self, targets: Sequence[Target], minutes: Minutes, columns: Columns, places: Integers) -> None:
         """Add the establishments of events, those whose place is known."""
         known = nonzero(self._names.known_place[places])
+        if not known.size:
+            return
         schools, projects = columns.schools[known], columns.projects[known]
         sketches = minutes.epoch[known] * len(self._names.project_schools) + projects
         bounds = np.searchsorted(columns.partitions[known], np.arange(len(targets) + 1)).tolist()
@@ -106,7 +108,6 @@ class Members:
                 for target, begin, end in zip(targets, bounds, bounds[1:], strict=False)
                 if begin < end
             ]
-            or [known]
         )
         minutes, places, projects = minutes.at(known[new]), places[known[new]], projects[new]
         members = np.array([self._schools.names[number] for number in schools[new].tolist()], object)

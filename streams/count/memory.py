@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from streams.count.generations import IdTable, T, Tables, VisitorTable
-from streams.count.index import Keys
+from streams.count.generations import T, Tables, VisitorTable
+from streams.count.index import HashIndex, Keys
 
 #: A gap of this long starts a new visit (the ministry's rule).
 VISIT_GAP_MS = 30 * 60_000
@@ -69,7 +69,7 @@ class Generation(Generic[T]):
     @property
     def nbytes(self) -> int:
         """Its share of the table's bytes."""
-        return self.table.nbytes * self.entries // max(1, len(self.table.keys))
+        return self.table.nbytes * self.entries // max(1, len(self.table))
 
 
 class Memory:
@@ -82,7 +82,7 @@ class Memory:
         #: Set this partition's keys apart in a table: added to each. Another memory has another one, be it of the same partition later.
         self.salt = secrets.randbits(63)
         #: The live generations, oldest first.
-        self.ids: list[Generation[IdTable]] = []
+        self.ids: list[Generation[HashIndex]] = []
         self.visitors: list[Generation[VisitorTable]] = []
         #: Append times (ms) below which ids, and visitors, were forgotten because a generation closed early.
         self._ids_forgotten_ms = 0

@@ -37,33 +37,24 @@ class VisitorRows(NamedTuple):
         outlive what Redis holds: a counter ends when Redis goes back or refuses a chunk, and with it the keys of its rows.
         """
         new = np.ones(len(self.rows), np.bool_)
-        for table, events in self._by_table():
+        for table, events in _by_table(self.tables, self.numbers):
             new[events] = table.note_sent(self.rows[events], sketches[events], kind)
         return nonzero(new)
 
     def members(self, hashes: Callable[[Keys], Hashes]) -> Hashes:
         """What these visitors are called in sketches; `hashes` is asked for those of which that is not held."""
         found = np.zeros(len(self.rows), np.uint64)
-        for table, events in self._by_table():
+        for table, events in _by_table(self.tables, self.numbers):
             rows = self.rows[events]
             found[events] = np.where(rows < 0, np.uint64(0), table.members[rows])
         unknown = nonzero(found == 0)
         if unknown.size:
             found[unknown] = hashes(unknown)
             unknown = unknown[self.rows[unknown] >= 0]
-            for table, events in self.at(unknown)._by_table():
+            for table, events in _by_table(self.tables, self.numbers[unknown]):
                 known = unknown[events]
                 table.members[self.rows[known]] = found[known]
         return found
-
-    def _by_table(self) -> Iterator[tuple[VisitorTable, Events]]:
-        if len(self.tables) == 1:
-            yield self.tables[0], slice(None)
-            return
-        for number, table in enumerate(self.tables):
-            events = nonzero(self.numbers == number)
-            if events.size:
-                yield table, events
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +92,8 @@ def recognise(parts: Sequence[Part], ids: Keys, visitors: Keys, services: Keys, 
         waiting = [(memory, spans) for memory, spans, span in found if span is not None]
         if waiting:
             at_once.recognise([(memory, span) for memory, _, span in found if span is not None])
-    tables = list({id(table): table for table in (memory.visitors[-1].table for memory, _ in parts)}.values())
-    numbers = [tables.index(memory.visitors[-1].table) for memory, _ in parts]
-    rows = VisitorRows(at_once.rows, np.repeat(np.array(numbers, np.int64), sizes), tables)
+    tables, numbers = _tables_of([memory.visitors[-1] for memory, _ in parts])
+    rows = VisitorRows(at_once.rows, np.repeat(numbers, sizes), tables)
     fresh = at_once.fresh
     return Recognised(fresh, at_once.visits & fresh, at_once.service_visits & fresh, rows)
 
@@ -140,11 +130,11 @@ class _Memories:
         """Whether each id comes for the first time. A repeat is remembered like any event, also where an older generation knows it."""
         fresh = np.zeros(len(ids), np.bool_)
         for table, events in self._by_table([memory.ids[-1] for memory in self._memories]):
-            fresh[events] = table.keys.add(ids[events])[1]
+            fresh[events] = table.add(ids[events])[1]
         self._note_entries([memory.ids[-1] for memory in self._memories], fresh)
         older = [memory.ids[-2] if len(memory.ids) > 1 else None for memory in self._memories]
         for table, events in self._by_table(older):
-            fresh[events] &= table.keys.find(ids[events]) < 0
+            fresh[events] &= table.find(ids[events]) < 0
         return fresh
 
     def find_visits(self, visitors: Keys, services: Keys, ts: Keys) -> tuple[Keys, Mask, Mask]:
@@ -181,12 +171,24 @@ class _Memories:
         self, generations: Sequence[Generation[T] | None], some: Keys | None = None
     ) -> Iterator[tuple[T, Events]]:
         """Each table of these generations, one of each memory or None, and which events are its: of all, or of `some` of them."""
-        tables = {id(each.table): each.table for each in generations if each is not None}
-        if len(tables) == 1 and None not in generations:
-            yield next(iter(tables.values())), slice(None)
-            return
-        for table in tables.values():
-            has = np.repeat([each is not None and each.table is table for each in generations], self._sizes)
-            events = nonzero(has if some is None else has[some])
-            if events.size:
-                yield table, events
+        tables, of_memories = _tables_of(generations)
+        numbers = np.repeat(of_memories, self._sizes)
+        return _by_table(tables, numbers if some is None else numbers[some])
+
+
+def _tables_of(generations: Sequence[Generation[T] | None]) -> tuple[list[T], Keys]:
+    """The tables of these, each once; and the number of each one's table among them, -1 for None."""
+    tables = list({id(each.table): each.table for each in generations if each is not None}.values())
+    numbers = {id(table): number for number, table in enumerate(tables)}
+    return tables, np.array([-1 if each is None else numbers[id(each.table)] for each in generations], np.int64)
+
+
+def _by_table(tables: Sequence[T], numbers: Keys) -> Iterator[tuple[T, Events]]:
+    """Each table, and which events are its: those with its number."""
+    if len(tables) == 1 and (numbers == 0).all():
+        yield tables[0], slice(None)
+        return
+    for number, table in enumerate(tables):
+        events = nonzero(numbers == number)
+        if events.size:
+            yield table, events

@@ -185,7 +185,6 @@ class Ingestor:
     ) -> dict[int, Verdict]:
         """Carry pieces of different partitions through steps 1 to 3."""
         found = {piece.partition: await self._position(piece) for piece in pieces}  # step 1
-        verdicts = {number: each for number, each in found.items() if isinstance(each, Verdict)}
         # While one waited for Kafka, a rebalance may have taken another one away; its counter may serve on.
         ready = {n: each for n, each in found.items() if isinstance(each, _Next) and self.ledgers.get(n) is each.ledger}
         if ready:
@@ -203,8 +202,8 @@ class Ingestor:
                 counted_one = Counted(delta, times, commands_of(delta), on_applied.get(number, _nothing))
                 ready[number].ledger.pending.append(counted_one)
                 self.calls.wake()
-        gone = dict.fromkeys(found, Verdict.GIVEN_UP)
-        return gone | verdicts | dict.fromkeys(ready, Verdict.COUNTED)
+        unless_told = {n: Verdict.COUNTED if n in ready else Verdict.GIVEN_UP for n in found}
+        return unless_told | {n: each for n, each in found.items() if isinstance(each, Verdict)}
 
     async def _position(self, piece: Chunk) -> "_Next | Verdict":
         """Hold a piece against where its partition stands (step 1): what there is to count of it, or what became of it."""

@@ -120,7 +120,7 @@ class ChunkConsumer(driver.Consumer):
         self._brought = list(found.values())
         self._brought_under = assignment
         tp, first = next(iter(found.items()))
-        return {tp: [FetchRecord(tp.topic, tp.partition, first.end - 1, first.batches[0].append_ms, self._brought[:])]}
+        return {tp: [FetchRecord(tp.topic, tp.partition, first.end - 1, first.batches[0].append_ms, self._brought)]}
 
     def acknowledge(self, tp: TP, end: int) -> None:
         """What this partition has below the offset `end` is in Redis: Faust may commit it."""
@@ -140,7 +140,7 @@ class ChunkConsumer(driver.Consumer):
             for chunk in self._brought:
                 if not chunk.taken:
                     chunk.let_go()
-            self._brought.clear()
+            self._brought = []
 
     def _assignment_now(self) -> object:
         subscription = self._thread._ensure_consumer()._subscription.subscription

@@ -60,9 +60,9 @@ COUNT_GUARDS = (
     Guard(
         "a repeat is remembered like any event",
         "streams/count/recognise.py",
-        "            fresh[events] = table.keys.add(ids[events])[1]\n",
-        "            before = self._memories[0].ids[0].table.keys.find(ids) >= 0\n"
-        "            fresh[~before] = table.keys.add(ids[~before])[1]\n",
+        "            fresh[events] = table.add(ids[events])[1]\n",
+        "            before = self._memories[0].ids[0].table.find(ids) >= 0\n"
+        "            fresh[~before] = table.add(ids[~before])[1]\n",
         MEMORY,
     ),
     Guard(
@@ -125,7 +125,7 @@ COUNT_GUARDS = (
         "the entries of a table are counted for each partition",
         "streams/count/recognise.py",
         "            generation.entries += number\n",
-        "            generation.entries = len(generation.table.keys)\n",
+        "            generation.entries = len(generation.table)\n",
         TOGETHER,
     ),
     Guard(
